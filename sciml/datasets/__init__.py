@@ -1,0 +1,71 @@
+"""Real data, declared once: what there is, where it comes from, who may be tested on.
+
+Example:
+    >>> from sciml.datasets import split
+    >>> split("imaging-ct", "test")
+    ['ct_cranium']
+
+With the data fetched (`sciml data fetch`), `load` gives arrays with their meaning attached:
+
+    image = sciml.datasets.load("ct_cranium")    # (depth, rows, columns), Hounsfield units, voxel size
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.datasets.card import attribution, card
+    from sciml.datasets.fetch import fetch, verify
+    from sciml.datasets.loaders import digit_labels, load, load_photo, window_hu
+    from sciml.datasets.manifest import available_tier, local_path, record, records, tier_ids
+    from sciml.datasets.splits import check_weight_inputs, near_duplicates, roles, split
+    from sciml.datasets.user import add
+
+_HOMES = {
+    "add": "user",
+    "attribution": "card",
+    "available_tier": "manifest",
+    "card": "card",
+    "check_weight_inputs": "splits",
+    "digit_labels": "loaders",
+    "fetch": "fetch",
+    "load": "loaders",
+    "load_photo": "loaders",
+    "local_path": "manifest",
+    "near_duplicates": "splits",
+    "record": "manifest",
+    "records": "manifest",
+    "roles": "splits",
+    "split": "splits",
+    "tier_ids": "manifest",
+    "verify": "fetch",
+    "window_hu": "loaders",
+}
+__all__ = [
+    "add",
+    "attribution",
+    "available_tier",
+    "card",
+    "check_weight_inputs",
+    "digit_labels",
+    "fetch",
+    "load",
+    "load_photo",
+    "local_path",
+    "near_duplicates",
+    "record",
+    "records",
+    "roles",
+    "split",
+    "tier_ids",
+    "verify",
+    "window_hu",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,244 @@
+"""Bring declared files into the cache: whole, verified, or not at all."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from sciml.datasets.archives import PackageUnavailable, obtain, open_archive
+from sciml.datasets.manifest import TREE, Package, Record, data_folder, digest, packages, record, stored_bytes
+from sciml.runtime.errors import DataError, ScimlError
+from sciml.runtime.files import atomic_path, digest_tree, read_json, write_json
+
+BLOCK_BYTES = 2**20
+DOWNLOADS_AT_ONCE = 3
+ADVICE = (
+    "run `sudo apt-get update` once and fetch again (other systems than Debian may lack the package: the pip-only data remain)"
+)
+
+
+@dataclass
+class FetchResult:
+    """What a fetch did: ids by outcome; `missing` maps an id to the reason."""
+
+    fetched: list[str] = field(default_factory=list)
+    present: list[str] = field(default_factory=list)
+    missing: dict[str, str] = field(default_factory=dict)
+
+
+def fetch(
+    ids: Iterable[str],
+    *,
+    keep_archives: bool = False,
+    progress: Callable[[Package, str], None] = lambda package, state: None,
+) -> FetchResult:
+    """Fetch data sets into the cache; those already verified are passed over.
+
+    Packages are downloaded a few at a time. A package that apt cannot give is reported in the result
+    and the rest goes on; a failed pip download or a wrong digest is raised after the others are done.
+
+    Args:
+        ids: data sets; a user's own are passed over.
+        keep_archives: keep the downloaded archives in the cache.
+        progress: called with a package and `download`, `done` or `missing`.
+
+    Raises:
+        ConfigError: unknown id.
+        DataError: a file has not the declared content (id and both digests); nothing of it is kept.
+        ScimlError: pip could not download; or the cache cannot be written.
+    """
+    result = FetchResult()
+    wanted: dict[str, list[Record]] = {}
+    with cache_lock():
+        for row in map(record, dict.fromkeys(ids)):
+            if row.source == "user" or is_verified(row):
+                result.present.append(row.id)
+            else:
+                wanted.setdefault(row.package, []).append(row)
+        errors: list[ScimlError] = []
+        with ThreadPoolExecutor(DOWNLOADS_AT_ONCE) as pool:
+            jobs = {
+                pool.submit(_fetch_package, packages()[name], rows, keep_archives, progress): name
+                for name, rows in wanted.items()
+            }
+            for job in as_completed(jobs):
+                name = jobs[job]
+                try:
+                    job.result()
+                except PackageUnavailable as error:
+                    progress(packages()[name], "missing")
+                    result.missing.update({row.id: f"{error}; {ADVICE}" for row in wanted[name]})
+                except ScimlError as error:
+                    progress(packages()[name], "missing")
+                    errors.append(error)
+                else:
+                    progress(packages()[name], "done")
+                    result.fetched.extend(row.id for row in wanted[name])
+    if errors:
+        raise errors[0]
+    return result
+
+
+@contextmanager
+def cache_lock() -> Iterator[None]:
+    """Hold the cache's lock, so that two fetches wait for each other; freed when a process dies."""
+    path = data_folder() / ".lock"
+    try:
+        with path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+    except PermissionError as error:
+        raise ScimlError(f"cannot write {path}: {error.strerror}; set SCIML_CACHE to a folder of your own") from error
+
+
+def is_verified(row: Record) -> bool:
+    """Say whether a file is in the cache and its digest was checked since it last changed.
+
+    A stamp (size, time of change, digest) spares the hashing; without a fitting stamp the file is
+    hashed and stamped.
+    """
+    if stored_bytes(row.location) != row.bytes:
+        return False
+    stamp = _stamp_path(row)
+    with suppress(DataError):  # absent or damaged: hash instead
+        if read_json(stamp) == _stamp(row):
+            return True
+    if digest(row.location) != row.sha256:
+        return False
+    write_json(stamp, _stamp(row))
+    return True
+
+
+def verify(row: Record) -> str:
+    """Hash a data set again: `ok`, `absent` or what is wrong with it."""
+    size = stored_bytes(row.location)
+    if size is None:
+        return "absent"
+    if size != row.bytes:
+        return f"has {size} bytes, expected {row.bytes}"
+    found = digest(row.location)
+    return "ok" if found == row.sha256 else f"has SHA-256 {found}, expected {row.sha256}"
+
+
+def _fetch_package(package: Package, rows: list[Record], keep: bool, progress: Callable[[Package, str], None]) -> None:
+    downloads = data_folder() / ".downloads"
+    progress(package, "download")
+    kept = (downloads / package.package).exists()
+    archive = obtain(package, downloads)
+    try:
+        extract(archive, rows)
+    except DataError:
+        # an archive kept from earlier may be a damaged or older one: one fresh download decides
+        shutil.rmtree(archive.parent, ignore_errors=True)
+        if not kept:
+            raise
+        archive = obtain(package, downloads)
+        extract(archive, rows)
+    finally:
+        if not keep:
+            shutil.rmtree(archive.parent, ignore_errors=True)
+
+
+def extract(archive: Path, rows: Iterable[Record]) -> None:
+    """Take the files of `rows` out of an archive into the cache, each checked against its record.
+
+    Raises:
+        DataError: a file is not in the archive, has another content, or a folder's member has a name
+            that leads outside. Nothing of the refused data set is kept.
+    """
+    files = {row.path: row for row in rows if not row.is_folder}
+    folders = {row.path.rstrip("/") + "/": row for row in rows if row.is_folder}
+    partial = {prefix: data_folder() / row.id / ".partial" for prefix, row in folders.items()}
+    for folder in partial.values():
+        shutil.rmtree(folder, ignore_errors=True)
+    try:
+        with open_archive(archive) as members:
+            for name, stream in members:
+                if name in files:
+                    _store_file(files.pop(name), stream)
+                for prefix in (item for item in folders if name.startswith(item)):
+                    _store_member(folders[prefix], partial[prefix], name.removeprefix(prefix), stream)
+                if not files and not folders:
+                    break
+        for prefix, row in folders.items():
+            _finish_folder(row, partial[prefix])
+    finally:
+        for folder in partial.values():
+            shutil.rmtree(folder, ignore_errors=True)
+    if files:
+        lost = next(iter(files.values()))
+        raise DataError(f"{lost.id}: {archive.name} has no file {lost.path}; the declared version is {lost.version}")
+
+
+def _store_file(row: Record, stream: IO[bytes]) -> None:
+    """Copy one member, hashing it on the way; the final name appears only when the digest is right."""
+    target = row.location
+    try:
+        with atomic_path(target) as temporary:
+            found = _copy(stream, temporary, row.bytes)
+            if found != row.sha256:
+                raise DataError(_mismatch(row, found))
+    except DataError:
+        _drop_if_empty(target.parent)
+        raise
+    write_json(_stamp_path(row), _stamp(row))
+
+
+def _store_member(row: Record, folder: Path, name: str, stream: IO[bytes]) -> None:
+    parts = PurePosixPath(name).parts
+    if not parts or name.startswith("/") or ".." in parts or "\\" in name or "\0" in name:
+        raise DataError(f"{row.id}: the archive's member {name!r} leads outside its folder; nothing was kept")
+    target = folder.joinpath(*parts)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    _copy(stream, target, row.bytes)
+
+
+def _finish_folder(row: Record, partial: Path) -> None:
+    found = TREE + digest_tree(partial)
+    if found != row.sha256:
+        shutil.rmtree(partial, ignore_errors=True)
+        _drop_if_empty(partial.parent)
+        raise DataError(_mismatch(row, found))
+    shutil.rmtree(row.location, ignore_errors=True)
+    partial.replace(row.location)
+    write_json(_stamp_path(row), _stamp(row))
+
+
+def _copy(stream: IO[bytes], target: Path, limit: int) -> str:
+    """Copy at most `limit` + 1 bytes (one too many changes the digest) and return the SHA-256."""
+    checksum = hashlib.sha256()
+    left = limit + 1
+    try:
+        with target.open("wb") as file:
+            while left > 0 and (block := stream.read(min(BLOCK_BYTES, left))):
+                checksum.update(block)
+                file.write(block)
+                left -= len(block)
+    except OSError as error:
+        raise ScimlError(f"cannot write {target}: {error.strerror or error}; free some space or set SCIML_CACHE") from error
+    return checksum.hexdigest()
+
+
+def _mismatch(row: Record, found: str) -> str:
+    return f"{row.id}: {row.path} of {row.package} has SHA-256 {found}, expected {row.sha256}; nothing was kept"
+
+
+def _drop_if_empty(folder: Path) -> None:
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+
+
+def _stamp_path(row: Record) -> Path:
+    return data_folder() / row.id / ".stamp.json"
+
+
+def _stamp(row: Record) -> dict[str, int | str]:
+    files = [item for item in row.location.rglob("*") if item.is_file()] if row.is_folder else [row.location]
+    return {"bytes": row.bytes, "changed_ns": max(item.stat().st_mtime_ns for item in files), "sha256": row.sha256}
