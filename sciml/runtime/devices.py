@@ -1,0 +1,234 @@
+"""Cards and threads of this process: claim free cards, hide the others, count the threads.
+
+Run before torch or jax loads, since both read the environment once. Neither is imported here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sciml.runtime.errors import ConfigError, ScimlError
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+ORDER = "CUDA_DEVICE_ORDER"
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+POLL_SECONDS = 0.05
+ON_CPU = "run on the CPU with gpu 0, which profiles/default does"
+
+
+@dataclass
+class CardClaim:
+    """Cards that this process may use, until `release`, the end of the block or the end of the process.
+
+    Attributes:
+        cards: names as they stand in the visible-devices variable; empty for a CPU run.
+        claimed: False where a scheduler had chosen the cards.
+    """
+
+    cards: tuple[str, ...]
+    claimed: bool = False
+    _locks: list[int] = field(default_factory=list, repr=False)
+    _before: dict[str, str | None] = field(default_factory=dict, repr=False)
+
+    def release(self) -> None:
+        """Free the cards and put the environment back; a second call does nothing."""
+        for name, value in self._before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        self._before = {}
+        _unlock(self._locks)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.release()
+
+
+def claim_cards(
+    count: int,
+    cards: Sequence[int | str] | None = None,
+    lock_folder: Path | str | None = None,
+    timeout_seconds: float | None = None,
+) -> CardClaim:
+    """Claim free cards for this process and make only those visible to torch and jax.
+
+    A card is claimed by a lock on `card-K.lock`, which the system frees when the process ends in any way.
+    Waits while too few are free, with one line on standard error; takes all that were asked for or none,
+    so that waiting processes never block each other. Cards that a scheduler chose (the variable is set
+    already) are used as they are.
+
+    Args:
+        count: number of cards; 0 hides all of them.
+        cards: cards to choose from, in order; default all that `nvidia-smi -L` lists.
+        lock_folder: where the lock files live; default `sciml-cards` in the machine's temporary folder,
+            which all users and sessions of the machine share.
+        timeout_seconds: how long to wait; default without end.
+
+    Raises:
+        ConfigError: fewer cards exist than were asked for, or there is none.
+        ScimlError: torch or jax is loaded already, the locks cannot be made, or the time is up.
+
+    Example:
+        >>> with claim_cards(0) as claim:
+        ...     claim.cards, os.environ["CUDA_VISIBLE_DEVICES"]
+        ((), '')
+    """
+    if count < 0:
+        raise ConfigError(f"asked for {count} cards, expected 0 or more")
+    if count == 0:
+        return _make_visible(CardClaim(()))
+    if loaded := [name for name in ("torch", "jax") if name in sys.modules]:
+        raise ScimlError(f"cards must be claimed before {loaded[0]} is imported; call claim_cards first")
+    if VISIBLE in os.environ:
+        given = _listed(os.environ[VISIBLE])
+        if count > len(given):
+            raise ConfigError(
+                f"asked for {count} cards, {VISIBLE}={os.environ[VISIBLE]!r} lists {len(given)}; ask for fewer, or {ON_CPU}"
+            )
+        return CardClaim(tuple(given))
+    known = [str(card) for card in (find_cards() if cards is None else cards)]
+    if count > len(known):
+        raise ConfigError(f"asked for {count} cards, this machine has {len(known)}; ask for fewer, or {ON_CPU}")
+    folder = Path(lock_folder) if lock_folder is not None else Path(tempfile.gettempdir()) / "sciml-cards"
+    taken = _wait(count, known, folder, timeout_seconds)
+    return _make_visible(CardClaim(tuple(taken), claimed=True, _locks=list(taken.values())))
+
+
+def find_cards() -> list[str]:
+    """Return the numbers of the machine's cards, as `nvidia-smi -L` lists them.
+
+    Raises:
+        ConfigError: there is none, or the driver does not answer; says how to run on the CPU.
+    """
+    try:
+        answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
+    except FileNotFoundError as error:
+        raise ConfigError(f"no card found: nvidia-smi is not installed; {ON_CPU}") from error
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise ConfigError(f"no card found: nvidia-smi does not answer ({error}); {ON_CPU}") from error
+    cards = re.findall(r"^GPU (\d+):", answer.stdout, flags=re.MULTILINE)
+    if answer.returncode or not cards:
+        said = (answer.stderr or answer.stdout).strip().splitlines() or ["it lists none"]
+        raise ConfigError(f"no card found: nvidia-smi says {said[0]!r}; {ON_CPU}")
+    return cards
+
+
+def thread_count() -> int:
+    """Return the threads that this process should use: OMP_NUM_THREADS, else the cores it may run on."""
+    # OpenMP allows one number a nesting level, "4,2"; the first is ours.
+    first = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if first.isdecimal() and int(first) > 0:
+        return int(first)
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def set_threads(count: int) -> None:
+    """Tell NumPy's, torch's and jax's libraries how many threads to use; they read it when they load.
+
+    Raises:
+        ConfigError: `count` is below 1.
+    """
+    if count < 1:
+        raise ConfigError(f"asked for {count} threads, expected at least 1")
+    os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+
+
+def _listed(value: str) -> list[str]:
+    """Return the cards of a visible-devices variable; CUDA ignores everything from the first invalid entry on."""
+    cards = []
+    for entry in (part.strip() for part in value.split(",")):
+        if not entry or entry.startswith("-") or entry == "NoDevFiles":
+            break
+        cards.append(entry)
+    return cards
+
+
+def _make_visible(claim: CardClaim) -> CardClaim:
+    # nvidia-smi numbers the cards by bus, CUDA by speed unless it is told otherwise.
+    chosen = {VISIBLE: ",".join(claim.cards)} | ({ORDER: "PCI_BUS_ID"} if claim.cards else {})
+    claim._before = {name: os.environ.get(name) for name in chosen}
+    os.environ.update(chosen)
+    return claim
+
+
+def _wait(count: int, cards: Sequence[str], folder: Path, timeout_seconds: float | None) -> dict[str, int]:
+    """Return locks by card, `count` of them, as soon as as many are free."""
+    until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    told = False
+    while True:
+        if taken := _try(count, cards, folder):
+            return taken
+        if until is not None and time.monotonic() >= until:
+            raise ScimlError(
+                f"no {count} of the cards {','.join(cards)} became free in {timeout_seconds:g} s; their locks are in {folder}"
+            )
+        if not told:
+            print(f"waiting for {count} free of the cards {','.join(cards)} (locks in {folder})", file=sys.stderr, flush=True)
+            told = True
+        time.sleep(POLL_SECONDS * (1 + random.random()))
+
+
+def _try(count: int, cards: Sequence[str], folder: Path) -> dict[str, int] | None:
+    """Lock `count` free cards, or none. One process tries at a time, so two never hold half each."""
+    gate = _open(folder, "gate.lock")
+    taken: dict[str, int] = {}
+    try:
+        fcntl.flock(gate, fcntl.LOCK_EX)
+        for card in cards:
+            if len(taken) == count:
+                break
+            handle = _open(folder, f"card-{re.sub(r'[^A-Za-z0-9-]', '_', card)}.lock")
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                taken[card] = handle
+            except BlockingIOError:
+                os.close(handle)
+        if len(taken) == count:
+            return taken
+        _unlock(list(taken.values()))
+        return None
+    except OSError as error:
+        _unlock(list(taken.values()))
+        raise ScimlError(f"cannot lock cards in {folder}: {error.strerror or error}; name another lock folder") from error
+    finally:
+        os.close(gate)
+
+
+def _open(folder: Path, name: str) -> int:
+    """Open a lock file that every user of the machine can open; reading is enough to lock."""
+    path = folder / name
+    try:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            folder.chmod(0o1777)
+        try:
+            # Without O_CREAT first: in a shared folder Linux refuses it on another user's file.
+            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            handle = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+            os.fchmod(handle, 0o666)
+            return handle
+    except OSError as error:
+        raise ScimlError(f"cannot make the lock {path}: {error.strerror}; name another lock folder") from error
+
+
+def _unlock(handles: list[int]) -> None:
+    while handles:
+        os.close(handles.pop())

@@ -1,0 +1,54 @@
+"""Settings of one training run, the same for every torch family."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# These say when to stop, save or print; they never change the weights after a given step, so a
+# stopped run may go on under other values of them.
+_NOT_IN_IDENTITY = frozenset({"checkpoint_every_steps", "cpu_minutes", "wall_minutes"})
+
+
+class TrainingConfig(BaseModel):
+    """How long and how to train. Frozen; unknown keys are refused.
+
+    The optimiser is AdamW, which is Adam at `weight_decay` 0.
+
+    Example:
+        >>> TrainingConfig(steps=1000, cpu_minutes=20).schedule
+        'cosine'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    steps: int = Field(ge=1, description="number of optimiser steps of the whole run")
+    learning_rate: float = Field(1e-3, gt=0, description="largest learning rate, reached after the warm-up")
+    schedule: Literal["constant", "cosine"] = Field("cosine", description="learning rate after the warm-up")
+    warmup_steps: int = Field(0, ge=0, description="steps over which the learning rate rises linearly")
+    final_learning_rate: float = Field(0.0, ge=0, description="where the cosine ends")
+    betas: tuple[float, float] = Field((0.9, 0.999), description="decay of the optimiser's two moments, each in [0, 1)")
+    weight_decay: float = Field(0.0, ge=0, description="decoupled weight decay")
+    clip_norm: float | None = Field(1.0, gt=0, description="largest 2-norm of the gradient; null leaves it alone")
+    ema_decay: float | None = Field(None, ge=0, lt=1, description="decay of the averaged weights; null keeps the last weights")
+    bfloat16_on_gpu: bool = Field(False, description="autocast to bfloat16 on a card; a CPU always computes in float32")
+    log_every_steps: int = Field(50, ge=1, description="steps averaged in one row of history.csv")
+    validate_every_steps: int = Field(1000, ge=1, description="steps between two validations")
+    checkpoint_every_steps: int = Field(500, ge=1, description="steps between two resumable checkpoints")
+    cpu_minutes: float | None = Field(None, gt=0, description="budget of processor time, all threads and resumes together")
+    wall_minutes: float | None = Field(None, gt=0, description="budget of elapsed time, all resumes together")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.warmup_steps >= self.steps:
+            raise ValueError(f"warmup_steps is {self.warmup_steps}, expected fewer than steps ({self.steps})")
+        if self.final_learning_rate > self.learning_rate:
+            raise ValueError(f"final_learning_rate is {self.final_learning_rate}, expected at most {self.learning_rate}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise ValueError(f"betas are {self.betas}, expected both in [0, 1)")
+        return self
+
+    def identity(self) -> dict[str, Any]:
+        """Return the settings that decide the weights and the history: all but budgets and checkpoint spacing."""
+        return self.model_dump(mode="json", exclude=set(_NOT_IN_IDENTITY))

@@ -1,0 +1,159 @@
+"""Weight files: safetensors with settings, seed and data digests, checked key by key when read."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from pydantic import BaseModel
+from torch import Tensor, nn
+
+from sciml.runtime.errors import FormatError, ShapeError
+from sciml.runtime.files import load_tensors, save_tensors
+
+KIND = "sciml weights 1"
+
+
+def save_weights(
+    path: Path | str,
+    model: nn.Module,
+    *,
+    config: BaseModel | Mapping[str, Any],
+    seed: int,
+    inputs: Mapping[str, str],
+    source_digest: str,
+    cpu_minutes: float,
+    extra: Mapping[str, Any] | None = None,
+) -> str:
+    """Write the weights of a trained model, atomically.
+
+    Args:
+        path: the file, `*.safetensors`.
+        model: parameters and buffers are written in their own types.
+        config: the resolved settings of the stage.
+        seed: the run's master seed.
+        inputs: data id to SHA-256 of everything the model was trained on; the split guard reads these.
+        source_digest: digest of the code that trained it.
+        cpu_minutes: processor time that the training took.
+        extra: further JSON values for the reader, for instance what builds the network again.
+
+    Returns:
+        The digest of the weights, as `weights_digest` gives it.
+
+    Raises:
+        ShapeError: a weight has a type that NumPy lacks (bfloat16).
+        ScimlError: the file cannot be written.
+    """
+    arrays = to_arrays(model.state_dict())
+    digest = tensors_digest(arrays)
+    metadata = {
+        "kind": KIND,
+        "config": config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config),
+        "seed": seed,
+        "inputs": dict(inputs),
+        "source_digest": source_digest,
+        "cpu_minutes": round(cpu_minutes, 3),
+        "weights_digest": digest,
+        "extra": dict(extra or {}),
+    }
+    save_tensors(path, arrays, metadata)
+    return digest
+
+
+def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
+    """Load a weight file into a model built with the same settings; nothing is loaded unless all of it fits.
+
+    Returns:
+        The metadata: `config`, `seed`, `inputs`, `source_digest`, `cpu_minutes`, `weights_digest`, `extra`.
+
+    Raises:
+        DataError: the file is missing.
+        FormatError: the file is damaged or no weight file of this workbench.
+        ShapeError: a weight is missing, unknown, or has another shape or type than the model's.
+    """
+    arrays, metadata = _read(path)
+    expected = model.state_dict()
+    check_arrays(arrays, expected, str(path))
+    model.load_state_dict(to_tensors(arrays, expected))
+    return metadata
+
+
+def read_weights_metadata(path: Path | str) -> dict[str, Any]:
+    """Return the metadata of a weight file after checking the file against its digest; raises as `load_weights`."""
+    return _read(path)[1]
+
+
+def weights_digest(path: Path | str) -> str:
+    """Return the SHA-256 over names, types, shapes and values of a file's tensors.
+
+    Unlike the file's own digest it does not change with the metadata (processor time, for instance).
+    """
+    return tensors_digest(load_tensors(path)[0])
+
+
+def tensors_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """Return the SHA-256 over names, types, shapes and values, names sorted."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.asarray(arrays[name], order="C")
+        # A scalar and a vector of one count as one: safetensors files may hold either for a scalar.
+        digest.update(f"{name}\0{array.dtype.str}\0{array.shape or (1,)}\0".encode())
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
+    """Copy tensors to NumPy, by name.
+
+    Raises:
+        ShapeError: a tensor has a type that NumPy lacks.
+    """
+    arrays = {}
+    for name, tensor in tensors.items():
+        try:
+            arrays[name] = tensor.detach().cpu().numpy()
+        except TypeError as error:
+            raise ShapeError(
+                f"weight {name} has type {tensor.dtype}, which files here cannot hold; keep the model in float32"
+            ) from error
+    return arrays
+
+
+def to_tensors(arrays: Mapping[str, np.ndarray], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the arrays as CPU tensors in the shapes of `like` (already checked to fit)."""
+    return {name: torch.from_numpy(np.array(array)).reshape(like[name].shape) for name, array in arrays.items()}
+
+
+def check_arrays(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Tensor], where: str) -> None:
+    """Compare names, shapes and types with those of a model.
+
+    Raises:
+        ShapeError: the first difference, with what was found, what was expected and where.
+    """
+    advice = "build the model with the settings the file was trained with"
+    for name, tensor in expected.items():
+        if name not in arrays:
+            raise ShapeError(f"{where} lacks the weight {name} {list(tensor.shape)}; {advice}")
+        array, shape = arrays[name], tuple(tensor.shape)
+        if array.shape != shape and not (shape == () and array.size == 1):
+            raise ShapeError(f"{where}: weight {name} has shape {list(array.shape)}, the model expects {list(shape)}; {advice}")
+        wanted = str(tensor.dtype).removeprefix("torch.")
+        if str(array.dtype) != wanted:
+            raise ShapeError(f"{where}: weight {name} has type {array.dtype}, the model expects {wanted}; {advice}")
+    if unknown := sorted(set(arrays) - set(expected)):
+        raise ShapeError(f"{where} has the weight {unknown[0]}, which the model lacks; {advice}")
+
+
+def _read(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    arrays, metadata = load_tensors(path)
+    if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
+        raise FormatError(
+            f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}); write it with save_weights"
+        )
+    if tensors_digest(arrays) != metadata.get("weights_digest"):
+        raise FormatError(f"{path} is damaged: its values do not match the digest inside; fetch or train it again")
+    return arrays, metadata
