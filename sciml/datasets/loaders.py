@@ -59,7 +59,7 @@ def _load(row: Record, path: Path) -> Image:
     from sciml.imaging.files import read_image
 
     if row.source == "user":
-        return volumes.dicom_series(path) if path.is_dir() else read_image(path)
+        return load_user(path)
     if row.id in volumes.PACKED:
         return volumes.PACKED[row.id](path)
     if row.id.startswith("digits"):
@@ -71,6 +71,14 @@ def _load(row: Record, path: Path) -> Image:
     if path.suffix == ".dcm":
         return read_image(path)
     return load_photo(row.id, reduction=JPEG_REDUCTION if _is_jpeg(path) else 1)
+
+
+def load_user(path: Path) -> Image:
+    """Return a user's file as `read_image` reads it, or a folder of DICOM slices as a volume."""
+    from sciml.datasets.volumes import dicom_series
+    from sciml.imaging.files import read_image
+
+    return dicom_series(path) if path.is_dir() else read_image(path)
 
 
 def _as_declared(row: Record, image: Image) -> Image:

@@ -213,10 +213,16 @@ def _to_lps(array: np.ndarray) -> np.ndarray:
     return array[::-1, ::-1, :].transpose(2, 1, 0)
 
 
+# The flips: FullHead's own header says left-anterior-superior. The T2 volume's header says nothing; with both
+# in-plane axes turned its mutual information with the T1 volume of the same person is largest, at no shift.
 PACKED: dict[str, Callable[[Path], Image]] = {
     "ct_amos0336": partial(raw_volume, shape=(157, 256, 256), dtype="<i2", voxel_size_mm=(4.0, 1.58594, 1.58594), packed=True),
-    "ct_fullhead": partial(raw_volume, shape=(94, 256, 256), dtype="<i2", voxel_size_mm=(1.5, 0.9375, 0.9375), offset=-1024),
-    "mr_colin27_t2": partial(raw_volume, shape=(181, 217, 181), dtype="u1", voxel_size_mm=(1.0, 1.0, 1.0), scale=255.0),
+    "ct_fullhead": partial(
+        raw_volume, shape=(94, 256, 256), dtype="<i2", voxel_size_mm=(1.5, 0.9375, 0.9375), offset=-1024, flip=(0, 2)
+    ),
+    "mr_colin27_t2": partial(
+        raw_volume, shape=(181, 217, 181), dtype="u1", voxel_size_mm=(1.0, 1.0, 1.0), scale=255.0, flip=(1, 2)
+    ),
     "ct_cranium": invesalius,
     "ct_sinus": dicom_series,
 }

@@ -112,13 +112,18 @@ def _reader(path: Path) -> Callable[[Path], Image]:
     readers |= dict.fromkeys((".tif", ".tiff"), _read_tiff) | dict.fromkeys((".nii", ".nii.gz"), _read_nifti)
     if suffix in readers:
         return readers[suffix]
+    if is_dicom(path):
+        return read_dicom
+    raise DataError(f"{path} has the unknown suffix {suffix!r}: known are {', '.join(SUFFIXES)}")
+
+
+def is_dicom(path: Path) -> bool:
+    """Say whether a file carries DICOM's mark behind its preamble, whatever its suffix."""
     try:
         with path.open("rb") as file:
-            if file.read(132)[128:] == b"DICM":
-                return read_dicom
+            return file.read(132)[128:] == b"DICM"
     except OSError as error:
         raise DataError(f"cannot read {path}: {error.strerror}") from error
-    raise DataError(f"{path} has the unknown suffix {suffix!r}: known are {', '.join(SUFFIXES)}")
 
 
 def _one_line(error: Exception) -> str:
@@ -267,7 +272,8 @@ def read_dicom(path: Path) -> Image:
     check_claim(shape, str(path))
     stored = pixel_array(header)
     notes = [f"DICOM modality {header.get('Modality', 'unknown')}"]
-    spacing = tuple(float(size) for size in header.get("PixelSpacing", ()) or ()) or None
+    spacing = tuple(float(size) for size in header.get("PixelSpacing", ()) or ())
+    spacing = spacing if spacing and min(spacing) > 0 else None
     if shape[3] > 1:
         return replace(_plain(stored, path, SRGB, tuple(notes), volume=False), voxel_size_mm=spacing)
     slope, intercept = float(header.get("RescaleSlope", 1) or 1), float(header.get("RescaleIntercept", 0) or 0)
