@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sciml.datasets.card import attribution, card
     from sciml.datasets.fetch import fetch, verify
     from sciml.datasets.loaders import digit_labels, load, load_photo, window_hu
-    from sciml.datasets.manifest import available_tier, local_path, record, records, tier_ids
+    from sciml.datasets.manifest import available_tier, local_path, members, record, records, tier_ids
     from sciml.datasets.splits import check_weight_inputs, near_duplicates, roles, split
     from sciml.datasets.user import add
 
@@ -34,6 +34,7 @@ _HOMES = {
     "load": "loaders",
     "load_photo": "loaders",
     "local_path": "manifest",
+    "members": "manifest",
     "near_duplicates": "splits",
     "record": "manifest",
     "records": "manifest",
@@ -54,6 +55,7 @@ __all__ = [
     "load",
     "load_photo",
     "local_path",
+    "members",
     "near_duplicates",
     "record",
     "records",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager, suppress
@@ -92,7 +93,11 @@ def cache_lock() -> Iterator[None]:
     path = data_folder() / ".lock"
     try:
         with path.open("w") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                sys.stderr.write(f"data: another fetch is at work in {path.parent}; waiting for it\n")
+                fcntl.flock(file, fcntl.LOCK_EX)
             yield
     except PermissionError as error:
         raise ScimlError(f"cannot write {path}: {error.strerror}; set SCIML_CACHE to a folder of your own") from error

@@ -135,6 +135,16 @@ def record(name: str) -> Record:
     raise ConfigError(f"there is no data set {name!r}: {hint}")
 
 
+def members(name: str) -> list[str]:
+    """Return the ids that a name stands for: itself, or every file of a folder that a user added.
+
+    Raises:
+        ConfigError: there is neither such an id nor such a folder.
+    """
+    own = [other for other in records() if other.startswith(name + "/")]
+    return own or [record(name).id]
+
+
 def tier_ids(tier: str) -> list[str]:
     """Return the ids that a data tier holds; each tier contains the smaller ones.
 

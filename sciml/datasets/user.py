@@ -65,7 +65,11 @@ def _entries(name: str, path: Path) -> dict[str, Path]:
     images = [item for item in files if item.name.lower().endswith(SUFFIXES)]
     if not images:
         raise DataError(f"{path} holds no image: files with the suffixes {', '.join(SUFFIXES)} are read")
-    return {f"{name}/{item.name}": item for item in images}
+    # brackets mark a range in an entry and spaces part words on a command line: neither may stand in an id
+    named = {f"{name}/{re.sub(r'[^A-Za-z0-9_.-]', '_', item.name)}": item for item in images}
+    if len(named) < len(images):
+        raise ConfigError(f"{path} holds file names that differ only in special characters: rename them")
+    return named
 
 
 def _numbers(item: Path) -> tuple[str, ...]:

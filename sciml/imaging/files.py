@@ -162,7 +162,11 @@ def _plain(array: np.ndarray, path: Path, integer_unit: str, notes: tuple[str, .
 
     if array.dtype.kind not in "buif":
         raise FormatError(f"{path} holds values of type {array.dtype}: only whole and floating-point numbers are images")
-    volume = array.ndim == 3 and array.shape[-1] not in (1, 2, 3, 4) if volume is None else volume
+    if volume is None:
+        # nothing in an NPY file names its axes: a short last axis behind two longer ones is taken for channels
+        volume = array.ndim == 3 and not array.shape[-1] <= 4 < min(array.shape[:2])
+        if array.ndim == 3 and not volume and array.shape[-1] == 2:
+            raise ShapeError(f"{path} has shape {array.shape}: two channels are neither grey nor colour; give one of them")
     if array.ndim not in (2, 3):
         raise ShapeError(
             f"{path} has shape {array.shape}: expected (rows, columns), (rows, columns, 3) or (depth, rows, columns)"
@@ -305,8 +309,8 @@ def _read_nifti(path: Path) -> Image:
     if len(shape) > 3:
         raise ShapeError(f"{path} has shape {shape}: a 4th dimension (time, direction) is not read; give one 3-D volume of it")
     check_claim(shape, str(path))
-    if header.get_data_offset() > HEADER_LIMIT_BYTES:
-        raise FormatError(f"{path} claims that its data begin at byte {header.get_data_offset()}")
+    if file.dataobj.offset > HEADER_LIMIT_BYTES:
+        raise FormatError(f"{path} claims that its data begin at byte {file.dataobj.offset}")
     # nibabel asks a .gz stream for exactly the bytes that the checked shape needs, so a bomb stays packed
     values = np.asanyarray(file.dataobj).astype(np.float32).reshape(shape + (1,) * (3 - len(shape)))
     to_lps = nibabel.orientations.ornt_transform(

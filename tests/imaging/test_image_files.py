@@ -1,0 +1,391 @@
+"""Image files: what is read means what it says, and what is bad is refused in one line."""
+
+from __future__ import annotations
+
+import gzip
+import struct
+import zlib
+
+import nibabel
+import numpy as np
+import PIL.Image
+import pydicom
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+
+from sciml.imaging import files
+from sciml.imaging.files import Image, area_reduce, block_mean, linear_to_srgb, read_image, srgb_to_linear, write_image
+from sciml.runtime.errors import DataError, FormatError, ScimlError, ShapeError
+
+RAMP = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
+LEVELS = np.arange(12, dtype=np.uint8).reshape(3, 4) * 20
+COLOUR = np.stack([LEVELS, LEVELS + 5, LEVELS + 10], axis=-1)
+VOLUME = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
+
+
+def dicom(path, array=LEVELS, modality="CT", pixels=True, **changes):
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = CTImageStorage if modality == "CT" else MRImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    header = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    header.Modality, header.PhotometricInterpretation, header.SamplesPerPixel = modality, "MONOCHROME2", 1
+    header.Rows, header.Columns = array.shape
+    header.BitsAllocated, header.BitsStored, header.HighBit, header.PixelRepresentation = 16, 16, 15, 0
+    if modality == "CT":
+        header.RescaleSlope, header.RescaleIntercept = 2, -1024
+    header.PixelSpacing = [0.5, 0.25]
+    if pixels:
+        header.PixelData = array.astype("<u2").tobytes()
+    for name, value in changes.items():
+        setattr(header, name, value)
+    pydicom.dcmwrite(path, header)
+    return path
+
+
+def nifti(path, array, affine=None):
+    nibabel.save(nibabel.Nifti1Image(array, np.diag([2.0, 3.0, 4.0, 1.0]) if affine is None else affine), path)
+    return path
+
+
+def png_header(width, height):
+    """The start of a PNG that claims a size and holds nothing."""
+    body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + struct.pack(">I", 13)
+        + body
+        + struct.pack(">I", zlib.crc32(body))
+        + struct.pack(">I", 0)
+        + b"IDAT"
+        + b"\0" * 4
+    )
+
+
+def npy_header(shape, kind="<f4"):
+    text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': {shape}, }}".ljust(117) + "\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(text)) + text.encode()
+
+
+def nan_volume():
+    volume = VOLUME.copy()
+    volume[1, 2, 3] = np.nan
+    volume[0, 1, 0] = np.inf
+    return volume
+
+
+def huge_nifti(path):
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape((2000, 2000, 2000))
+    header["vox_offset"], header["magic"] = 352, b"n+1"
+    packed = gzip.compress(header.binaryblock + b"\0" * 10**6)
+    path.write_bytes(packed)
+
+
+def far_nifti(path):
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape((4, 4, 4))
+    header["vox_offset"], header["magic"] = 2**30, b"n+1"
+    path.write_bytes(header.binaryblock + b"\0" * 4)
+
+
+def cut(path, keep):
+    path.write_bytes(path.read_bytes()[:keep])
+
+
+def png(path, array=LEVELS):
+    PIL.Image.fromarray(array).save(path)
+
+
+def noisy_png(path):
+    png(path, np.random.default_rng(0).integers(0, 255, (64, 64)).astype(np.uint8))
+    cut(path, 2000)
+
+
+def cut_tiff(path):
+    tifffile.imwrite(path, np.random.default_rng(0).random((64, 64)).astype(np.float32))
+    cut(path, 9000)
+
+
+def cut_nifti(path):
+    nifti(path, np.random.default_rng(0).random((16, 16, 16)))
+    cut(path, 9000)
+
+
+BAD = {
+    "missing.png": (lambda path: None, DataError, "no such file"),
+    "folder.png": (lambda path: path.mkdir(), DataError, "is a folder"),
+    "picture.bmp": (lambda path: path.write_bytes(b"BM"), DataError, r"unknown suffix '.bmp': known are .png"),
+    "nosuffix": (lambda path: path.write_bytes(b"text"), DataError, "unknown suffix"),
+    "empty.png": (lambda path: path.write_bytes(b""), FormatError, "0 bytes"),
+    "empty.dcm": (lambda path: path.write_bytes(b""), FormatError, "0 bytes"),
+    "junk.png": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "damaged"),
+    "junk.jpg": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "damaged"),
+    "junk.tif": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "cannot be read"),
+    "junk.npy": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "cannot be read"),
+    "junk.dcm": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "cannot be read"),
+    "junk.nii": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "cannot be read"),
+    "junk.nii.gz": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "junk"),
+    "cut.png": (noisy_png, FormatError, "cut short"),
+    "cut.tif": (cut_tiff, FormatError, "cut short"),
+    "cut.npy": (lambda path: path.write_bytes(npy_header((100, 100)) + b"\0" * 10), FormatError, "10 bytes of 40000"),
+    "cut.nii.gz": (cut_nifti, FormatError, "cut"),
+    "cut.dcm": (lambda path: cut(dicom(path), path.stat().st_size - 9), FormatError, "cannot be read"),
+    "huge.png": (lambda path: path.write_bytes(png_header(30000, 30000)), DataError, "claims"),
+    "large.png": (lambda path: path.write_bytes(png_header(12000, 12000)), FormatError, "damaged"),
+    "huge.npy": (lambda path: path.write_bytes(npy_header((10**6, 10**6))), DataError, "claims 1000000000000 pixels"),
+    "huge.nii.gz": (huge_nifti, DataError, "claims 8000000000 pixels"),
+    "far.nii": (far_nifti, FormatError, "begin at byte"),
+    "huge.dcm": (lambda path: dicom(path, Rows=65000, Columns=65000), DataError, "claims 4225000000 pixels"),
+    "object.npy": (lambda path: np.save(path, np.array([{"a": 1}])), FormatError, "values of type object"),
+    "text.npy": (lambda path: np.save(path, np.array(["a", "b"])), FormatError, "values of type <U1"),
+    "complex.npy": (lambda path: np.save(path, RAMP + 1j), FormatError, "values of type complex"),
+    "complex.nii": (lambda path: nifti(path, VOLUME.astype(np.complex64)), FormatError, "values of type complex64"),
+    "nan.npy": (lambda path: np.save(path, nan_volume()), DataError, r"2 NaN or infinite values, the first at index \(0, 1, 0\)"),
+    "nan.nii": (lambda path: nifti(path, nan_volume()), DataError, "2 NaN or infinite"),
+    "nan.tif": (
+        lambda path: tifffile.imwrite(path, nan_volume()[1]),
+        DataError,
+        r"1 NaN or infinite values, the first at index \(2, 3\)",
+    ),
+    "none.npy": (lambda path: np.save(path, np.zeros((0, 5))), DataError, "no pixels"),
+    "line.npy": (lambda path: np.save(path, np.arange(5.0)), ShapeError, "expected"),
+    "four.npy": (lambda path: np.save(path, np.arange(16.0).reshape(2, 2, 2, 2)), ShapeError, "expected"),
+    "flat.png": (lambda path: png(path, np.full((8, 8), 7, np.uint8)), DataError, "constant"),
+    "flat.npy": (lambda path: np.save(path, np.ones((4, 4))), DataError, "is constant: every value is 1"),
+    "flat.dcm": (lambda path: dicom(path, np.zeros((4, 4), np.uint8)), DataError, "constant"),
+    "report.dcm": (lambda path: dicom(path, pixels=False), DataError, "without pixel data"),
+    "time.nii": (lambda path: nifti(path, np.random.default_rng(0).random((3, 3, 3, 2))), ShapeError, "4th dimension"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_is_one_clear_line(tmp_path, name):
+    make, error_type, message = BAD[name]
+    make(tmp_path / name)
+    with pytest.raises(error_type, match=message) as error:
+        read_image(tmp_path / name)
+    assert "\n" not in str(error.value) and name.partition(".")[0] in str(error.value)
+    assert error.value.exit_code == 2
+
+
+def test_unreadable(tmp_path, monkeypatch):
+    path = tmp_path / "a.png"
+    png(path)
+
+    def denied(*arguments, **settings):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(PIL.Image, "open", denied)
+    with pytest.raises(DataError, match=r"cannot read .*a\.png: Permission denied"):
+        read_image(path)
+
+
+def test_a_pickle_is_never_loaded(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (pytest.fail, ("code from a file ran",))
+
+    np.save(tmp_path / "bomb.npy", np.array([Bomb()], dtype=object), allow_pickle=True)
+    with pytest.raises(FormatError):
+        read_image(tmp_path / "bomb.npy")
+
+
+@pytest.mark.parametrize(
+    ("name", "stored", "expected", "unit"),
+    [
+        ("a.png", LEVELS, LEVELS / 255, "sRGB"),
+        ("a.png", LEVELS.astype(np.uint16) * 100, LEVELS * 100.0 / 65535, "sRGB"),
+        ("a.png", COLOUR, COLOUR / 255, "sRGB"),
+        ("a.png", np.dstack([COLOUR, LEVELS]), COLOUR / 255, "sRGB"),
+        ("a.tif", LEVELS, LEVELS / 255, "sRGB"),
+        ("a.tif", COLOUR.astype(np.uint16) * 7, COLOUR * 7.0 / 65535, "arbitrary"),
+        ("a.tif", RAMP, RAMP, "arbitrary"),
+        ("a.tif", VOLUME, VOLUME, "arbitrary"),
+        ("a.npy", LEVELS, LEVELS / 255, "arbitrary"),
+        ("a.npy", LEVELS.astype(">i2") - 100, LEVELS - 100.0, "arbitrary"),
+        ("a.npy", RAMP.astype(np.float64) * 3, RAMP * 3, "arbitrary"),
+        ("a.npy", VOLUME, VOLUME, "arbitrary"),
+        ("a.npy", LEVELS > 100, LEVELS > 100, "arbitrary"),
+        ("a.npy", RAMP[..., None], RAMP, "arbitrary"),
+    ],
+)
+def test_stored_values_become_what_they_mean(tmp_path, name, stored, expected, unit):
+    path = tmp_path / name
+    if path.suffix == ".png":
+        png(path, stored)
+    elif path.suffix == ".tif":
+        tifffile.imwrite(path, stored, photometric="rgb" if stored.shape[-1] == 3 else "minisblack")
+    else:
+        np.save(path, stored)
+    image = read_image(path)
+    assert image.array.dtype == np.float32 and image.unit == unit and image.name == "a"
+    assert image.array == pytest.approx(np.asarray(expected, dtype=np.float32), abs=1e-6)
+    assert (
+        image.axes
+        == {2: "HW", 3: "HWC" if stored.shape[-1] in (3, 4) and name != "v" and stored is not VOLUME else "DHW"}[image.array.ndim]
+    )
+    if np.asarray(stored).dtype.kind == "u":
+        assert image.value_range == (0, 1) and any("divided by" in note for note in image.notes)
+
+
+def test_alpha_is_dropped_with_a_note(tmp_path):
+    png(tmp_path / "a.png", np.dstack([COLOUR, LEVELS]))
+    assert "alpha channel dropped" in read_image(tmp_path / "a.png").notes
+
+
+def test_jpeg_palette_and_compressed_tiff(tmp_path):
+    smooth = np.tile(np.arange(64, dtype=np.uint8)[:, None] * 3, (1, 64))
+    PIL.Image.fromarray(smooth).save(tmp_path / "a.jpg", quality=95)
+    assert read_image(tmp_path / "a.jpg").array == pytest.approx(smooth / 255, abs=0.02)
+    PIL.Image.fromarray(COLOUR).quantize(12).save(tmp_path / "p.png")
+    assert read_image(tmp_path / "p.png").array.shape == (3, 4, 3)
+    PIL.Image.fromarray(COLOUR).save(tmp_path / "l.tif", compression="tiff_lzw")
+    assert read_image(tmp_path / "l.tif").array == pytest.approx(COLOUR / 255, abs=1e-6)
+
+
+def test_dicom(tmp_path):
+    image = read_image(dicom(tmp_path / "a.dcm"))
+    assert image.unit == "HU" and np.array_equal(image.array, LEVELS * 2.0 - 1024) and image.voxel_size_mm == (0.5, 0.25)
+    assert np.array_equal(read_image(dicom(tmp_path / "nosuffix")).array, image.array)
+    assert read_image(dicom(tmp_path / "m.dcm", modality="MR")).unit == "arbitrary"
+    inverted = read_image(dicom(tmp_path / "i.dcm", modality="CR", PhotometricInterpretation="MONOCHROME1"))
+    assert np.array_equal(inverted.array, 220.0 - LEVELS) and "inverted: larger is brighter" in inverted.notes
+
+
+def test_nifti_is_turned_to_one_order(tmp_path):
+    stored = VOLUME.transpose(2, 1, 0)  # right, anterior, superior
+    image = read_image(nifti(tmp_path / "a.nii.gz", stored))
+    assert np.array_equal(image.array, VOLUME[:, ::-1, ::-1]) and image.voxel_size_mm == (4.0, 3.0, 2.0)
+    # the same place in millimetres, whatever the order: stored voxel (i, j, k) = (1, 2, 0) is array [0, 0, 2]
+    assert image.affine @ [0, 0, 2, 1] == pytest.approx([2 * 1, 3 * 2, 0, 1])
+    lps = np.diag([-2.0, -3.0, 4.0, 1.0])
+    assert np.array_equal(read_image(nifti(tmp_path / "b.nii", stored, lps)).array, VOLUME)
+    swapped = np.array([[0, 2.0, 0, 0], [0, 0, 3.0, 0], [4.0, 0, 0, 0], [0, 0, 0, 1]])  # superior, right, anterior
+    assert np.array_equal(read_image(nifti(tmp_path / "c.nii", VOLUME.transpose(0, 2, 1), swapped)).array, image.array)
+    assert read_image(nifti(tmp_path / "d.nii", stored[..., None])).array.shape == (2, 3, 4)
+
+
+def test_nifti_slope(tmp_path):
+    volume = nibabel.Nifti1Image(VOLUME.astype(np.int16), np.diag([-1.0, -1, 1, 1]))
+    volume.header.set_slope_inter(0.5, -3)
+    nibabel.save(volume, tmp_path / "a.nii")
+    stored = np.asarray(nibabel.load(tmp_path / "a.nii").dataobj)
+    assert read_image(tmp_path / "a.nii").array == pytest.approx(stored.transpose(2, 1, 0))
+
+
+@given(arrays(np.float32, (5, 4), elements=st.floats(0, 1, width=32)), st.sampled_from([8, 16]))
+def test_png_round_trip(tmp_path_factory, array, bits):
+    array[0, 0], array[0, 1] = 0, 1
+    path = tmp_path_factory.mktemp("png") / "a.png"
+    write_image(path, array, bits=bits)
+    assert np.abs(read_image(path).array - array).max() <= 0.5 / (2**bits - 1) + 1e-6
+
+
+@pytest.mark.parametrize("name", ["a.npy", "a.tif", "a.nii", "a.nii.gz"])
+def test_float_round_trip_is_exact(tmp_path, name):
+    volume = np.random.default_rng(0).normal(size=(5, 6, 7)).astype(np.float32)
+    write_image(tmp_path / name, volume)
+    image = read_image(tmp_path / name)
+    assert np.array_equal(image.array, volume) and image.axes == "DHW"
+    assert [item.name for item in tmp_path.iterdir()] == [name]
+
+
+def test_affine_and_spacing_round_trip(tmp_path):
+    affine = np.array([[0.1, 0, -2, 10], [0, -3, 0.1, 20], [4, 0, 0, 30], [0, 0, 0, 1.0]])
+    write_image(tmp_path / "a.nii.gz", VOLUME, affine=affine)
+    assert read_image(tmp_path / "a.nii.gz").affine == pytest.approx(affine, abs=1e-5)
+    write_image(tmp_path / "b.nii", VOLUME, voxel_size_mm=(4, 3, 2))
+    assert read_image(tmp_path / "b.nii").voxel_size_mm == (4, 3, 2)
+    write_image(tmp_path / "a2.nii.gz", VOLUME, affine=affine)
+    assert (tmp_path / "a2.nii.gz").read_bytes() == (tmp_path / "a.nii.gz").read_bytes(), "no time stamp inside"
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "error"),
+    [
+        ("a.png", np.array([[0, np.nan]]), DataError),
+        ("a.png", VOLUME, ShapeError),
+        ("a.nii", RAMP, ShapeError),
+        ("a.bmp", RAMP, DataError),
+        ("a.npy", np.zeros((0, 2)), DataError),
+    ],
+)
+def test_what_is_not_written(tmp_path, name, array, error):
+    with pytest.raises(error):
+        write_image(tmp_path / name, array)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    write_image(tmp_path / "a.npy", RAMP)
+
+    def full(*arguments, **settings):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "save", full)
+    with pytest.raises(ScimlError, match="No space left"):
+        write_image(tmp_path / "a.npy", RAMP * 2)
+    monkeypatch.undo()
+    assert np.array_equal(read_image(tmp_path / "a.npy").array, RAMP) and len(list(tmp_path.iterdir())) == 1
+
+
+def test_srgb_is_the_standards():
+    # IEC 61966-2-1: the joint, both ends, middle grey
+    assert srgb_to_linear(np.array([0.0, 0.04045, 0.5, 1.0])) == pytest.approx(
+        [0, 0.04045 / 12.92, 0.21404114048223255, 1], abs=1e-15
+    )
+    assert linear_to_srgb(np.array([0.0, 0.0031308, 0.21404114048223255, 1.0])) == pytest.approx(
+        [0, 0.0031308 * 12.92, 0.5, 1], abs=1e-15
+    )
+    levels = np.arange(256) / 255
+    assert linear_to_srgb(srgb_to_linear(levels)) == pytest.approx(levels, abs=1e-7)
+    assert (np.diff(srgb_to_linear(levels)) > 0).all()
+    assert srgb_to_linear(np.float32([0.5])).dtype == np.float32
+
+
+def test_reduction_is_in_linear_light():
+    checks = (np.indices((4, 6)).sum(axis=0) % 2).astype(np.float32)
+    image = Image(checks, "HW", (0, 1), "sRGB", "checks")
+    assert area_reduce(image, 2).array == pytest.approx(linear_to_srgb(np.full((2, 3), 0.5)), abs=1e-6)
+    assert area_reduce(Image(checks, "HW", (0, 1), "arbitrary", "checks"), 2).array == pytest.approx(np.full((2, 3), 0.5))
+    assert area_reduce(image, 1) is image
+    with pytest.raises(ShapeError, match="no block"):
+        area_reduce(image, 5)
+    with pytest.raises(ShapeError, match="whole number"):
+        area_reduce(image, 0)
+
+
+def test_reduction_keeps_places():
+    affine = np.array([[0, 0, -2.0, 7], [0, -3.0, 0, 8], [4.0, 0, 0, 9], [0, 0, 0, 1]])
+    volume = Image(VOLUME, "DHW", (0, 23), "arbitrary", "v", (4.0, 3.0, 2.0), affine)
+    small = area_reduce(volume, 2)
+    assert small.array.shape == (2, 1, 2) and small.voxel_size_mm == (4.0, 6.0, 4.0)
+    assert small.array[1, 0, 1] == VOLUME[1, 0:2, 2:4].mean()
+    assert small.affine @ [0, 0, 0, 1] == pytest.approx(affine @ [0, 0.5, 0.5, 1])
+
+
+@given(st.integers(1, 4), st.integers(4, 13), st.integers(4, 13))
+def test_block_mean_keeps_the_mean(factor, rows, columns):
+    array = np.random.default_rng(rows).random((rows, columns, 3))
+    kept = array[: rows // factor * factor, : columns // factor * factor]
+    assert block_mean(array, factor).mean(axis=(0, 1)) == pytest.approx(kept.mean(axis=(0, 1)))
+
+
+def test_unit_interval():
+    image = Image(np.float32([[-1000, 0, 3000]]), "HW", (-1000, 1000), "HU", "ct")
+    assert image.unit_interval().tolist() == [[0, 0.5, 1]]
+
+
+def test_the_limit_is_stated():
+    assert files.PIXEL_LIMIT == 2**28
+    files.check_claim((2**14, 2**14), "exactly the limit")
+    with pytest.raises(DataError, match="at most 268435456"):
+        files.check_claim((2**14, 2**14 + 1), "one more row")
