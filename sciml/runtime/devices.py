@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 from sciml.runtime.errors import ConfigError, ScimlError
 
@@ -52,7 +51,7 @@ class CardClaim:
         self._before = {}
         _unlock(self._locks)
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> CardClaim:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:

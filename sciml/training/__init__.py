@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from sciml.training.checkpoint import partial_folder
     from sciml.training.config import TrainingConfig
     from sciml.training.crops import RandomCrops, gradient_energy
-    from sciml.training.loop import TrainingInterrupted, TrainingResult, train
+    from sciml.training.loop import TrainingResult, train
     from sciml.training.schedule import learning_rate_at
+    from sciml.training.signals import TrainingInterrupted
     from sciml.training.weights import load_weights, read_weights_metadata, save_weights, weights_digest
 
 _HOMES = {
     "RandomCrops": "crops",
     "TrainingConfig": "config",
-    "TrainingInterrupted": "loop",
+    "TrainingInterrupted": "signals",
     "TrainingResult": "loop",
     "gradient_energy": "crops",
     "learning_rate_at": "schedule",

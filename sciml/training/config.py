@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -40,7 +40,7 @@ class TrainingConfig(BaseModel):
     wall_minutes: float | None = Field(None, gt=0, description="budget of elapsed time, all resumes together")
 
     @model_validator(mode="after")
-    def _consistent(self) -> Self:
+    def _consistent(self) -> TrainingConfig:
         if self.warmup_steps >= self.steps:
             raise ValueError(f"warmup_steps is {self.warmup_steps}, expected fewer than steps ({self.steps})")
         if self.final_learning_rate > self.learning_rate:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import Self
 
 import numpy as np
 import torch
@@ -48,7 +47,7 @@ class RandomCrops:
 
     def __init__(
         self,
-        images: Sequence[Float[np.ndarray, "*axes"]],
+        images: Sequence[Float[np.ndarray, " ..."]],
         crop_size: int | tuple[int, ...],
         batch_size: int,
         seed: int,
@@ -97,7 +96,7 @@ class RandomCrops:
             self._worker.shutdown(cancel_futures=True)
             self._worker = None
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> RandomCrops:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -120,7 +119,7 @@ class RandomCrops:
         return crop
 
 
-def gradient_energy(image: Float[np.ndarray, "*axes"]) -> float:
+def gradient_energy(image: Float[np.ndarray, " ..."]) -> float:
     """Return the mean squared difference of neighbours, summed over axes: large where an image has detail.
 
     (1 / N) Σ_axes Σ_i (x_{i+1} - x_i)²
@@ -129,7 +128,7 @@ def gradient_energy(image: Float[np.ndarray, "*axes"]) -> float:
 
 
 def _checked(
-    images: Sequence[Float[np.ndarray, "*axes"]], crop_size: tuple[int, ...], names: Sequence[str] | None
+    images: Sequence[Float[np.ndarray, " ..."]], crop_size: tuple[int, ...], names: Sequence[str] | None
 ) -> list[Float[np.ndarray, " channel *space"]]:
     """Return the images with channels first, or say which one cannot be cropped and why."""
     if len(images) == 0:

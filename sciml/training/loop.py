@@ -12,47 +12,34 @@ same bytes on a CPU (with the same number of threads) as one that was never stop
 from __future__ import annotations
 
 import signal
-import threading
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, runtime_checkable
 
-import numpy as np
 import torch
-from jaxtyping import Float
-from torch import Tensor, nn
+from torch import nn
 
-from sciml.runtime.errors import ConfigError, NumericalError, ScimlError, ShapeError
-from sciml.runtime.seeds import Seeds
+from sciml.runtime.errors import ConfigError
 from sciml.training.checkpoint import only_run_in
 from sciml.training.config import TrainingConfig
 from sciml.training.progress import TrainingProgress
 from sciml.training.schedule import learning_rate_at
+from sciml.training.signals import StopSignals, TrainingInterrupted
 from sciml.training.state import TrainingState
+from sciml.training.step import LossStep, Scalars, floats, optimise, step_generator, to_device
 
-Scalars = Mapping[str, float | Tensor]
-LossStep = Callable[[nn.Module, Any, torch.Generator], tuple[Float[Tensor, ""], Scalars]]
 Validate = Callable[[nn.Module, torch.Generator], Scalars]
 
 
+@runtime_checkable
 class Batches(Protocol):
     """Gives the batch of a step: always the same one for the same step."""
 
     def batch(self, step: int) -> Any:
         """Return tensors or arrays, alone or nested in tuples, lists and dicts; other values pass as they are."""
         ...
-
-
-class TrainingInterrupted(ScimlError):
-    """A signal ended the training; the checkpoint is written. Exit code 130 (Ctrl-C) or 143 (SIGTERM)."""
-
-    def __init__(self, step: int, steps: int, folder: Path, number: int) -> None:
-        name = signal.Signals(number).name
-        super().__init__(f"stopped by {name} after step {step} of {steps}; the same command goes on from {folder}")
-        self.exit_code = 128 + number
 
 
 @dataclass(frozen=True)
@@ -112,20 +99,22 @@ def train(
         TrainingInterrupted: Ctrl-C or SIGTERM; the checkpoint is written and the same call goes on.
     """
     folder, device = Path(folder), torch.device(device)
+    if device.type not in ("cpu", "cuda"):
+        raise ConfigError(f"device is {device}, expected cpu or cuda; other devices were never tried")
     state = TrainingState(model, config, seed, identity or {})
     if (place := next(model.parameters()).device).type != device.type:
         raise ConfigError(f"the model is on {place}, the training on {device}; move the model with .to({str(device)!r})")
     cards = [device] if device.type == "cuda" else []
     # Dropout knows only torch's global generator: it is seeded per step inside a fork that gives the caller's back.
-    with only_run_in(folder), torch.random.fork_rng(devices=cards), _StopSignals() as signals:
+    with only_run_in(folder), torch.random.fork_rng(devices=cards), StopSignals() as signals:
         state.restore(folder)
         with TrainingProgress(config.steps, done=state.step) as progress:
             model.train()
             while (reason := _reason_to_stop(state, config)) is None and signals.number is None:
                 rate = learning_rate_at(config, state.step)
-                generator = _generator(seed, "step", state.step, device)
-                batch = _to_device(batches.batch(state.step), device)
-                scalars = _optimise(state, loss_step, batch, generator, rate, config, folder)
+                generator = step_generator(seed, "step", state.step, device)
+                batch = to_device(batches.batch(state.step), device)
+                scalars = optimise(state, loss_step, batch, generator, rate, config, folder)
                 if after_step:
                     with torch.no_grad():
                         after_step(model)
@@ -164,40 +153,6 @@ def _reason_to_stop(state: TrainingState, config: TrainingConfig) -> str | None:
     return None
 
 
-def _optimise(
-    state: TrainingState,
-    loss_step: LossStep,
-    batch: Any,
-    generator: torch.Generator,
-    rate: float,
-    config: TrainingConfig,
-    folder: Path,
-) -> dict[str, float]:
-    """Do one update and return the scalars of the step as floats."""
-    for group in state.optimiser.param_groups:
-        group["lr"] = rate
-    half = generator.device.type == "cuda" and config.bfloat16_on_gpu
-    with torch.autocast("cuda", dtype=torch.bfloat16) if half else nullcontext():
-        loss, scalars = loss_step(state.model, batch, generator)
-    if loss.numel() != 1:
-        raise ShapeError(f"loss_step returned a loss of shape {list(loss.shape)}, expected a scalar; take its mean")
-    values = {"loss": float(loss.detach())}
-    _check_finite("loss", values["loss"], state, rate, folder)
-    state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    largest = float("inf") if config.clip_norm is None else config.clip_norm
-    norm = nn.utils.clip_grad_norm_([p for group in state.optimiser.param_groups for p in group["params"]], largest)
-    values |= {"gradient_norm": float(norm), "learning_rate": rate}
-    _check_finite("gradient norm", values["gradient_norm"], state, rate, folder)
-    state.optimiser.step()
-    return values | _floats(scalars)
-
-
-def _check_finite(what: str, value: float, state: TrainingState, rate: float, folder: Path) -> None:
-    if not np.isfinite(value):
-        raise NumericalError(f"{what} is {value} at step {state.step} (learning rate {rate:.3g}); {state.way_back(folder)}")
-
-
 def _close_row(state: TrainingState, config: TrainingConfig, validate: Validate | None, seed: int, device: torch.device) -> None:
     due = validate is not None and (state.step % config.validate_every_steps == 0 or state.step == config.steps)
     if not due and state.step % config.log_every_steps:
@@ -207,51 +162,6 @@ def _close_row(state: TrainingState, config: TrainingConfig, validate: Validate 
         state.model.eval()
         averaged = state.average.applied(state.model) if state.average else nullcontext()
         with torch.no_grad(), averaged:
-            results = validate(state.model, _generator(seed, "validation", 0, device))
+            results = validate(state.model, step_generator(seed, "validation", 0, device))
         state.model.train()
-    state.history.close_row(state.step, _floats(results))
-
-
-def _generator(seed: int, purpose: str, step: int, device: torch.device) -> torch.Generator:
-    """Return the generator of a step, and seed the global one that dropout layers use."""
-    own = torch.default_generator if device.type == "cpu" else torch.cuda.default_generators[device.index or 0]
-    own.manual_seed(Seeds(seed)("training", "global", purpose, step))
-    return torch.Generator(device).manual_seed(Seeds(seed)("training", purpose, step))
-
-
-def _floats(scalars: Scalars) -> dict[str, float]:
-    return {name: float(value.detach()) if isinstance(value, Tensor) else float(value) for name, value in scalars.items()}
-
-
-def _to_device(batch: Any, device: torch.device) -> Any:
-    if isinstance(batch, np.ndarray):
-        batch = torch.from_numpy(batch)
-    if isinstance(batch, Tensor):
-        return batch.to(device, non_blocking=True)
-    if isinstance(batch, list | tuple):
-        return type(batch)(_to_device(item, device) for item in batch)
-    if isinstance(batch, Mapping):
-        return {name: _to_device(item, device) for name, item in batch.items()}
-    return batch
-
-
-class _StopSignals:
-    """Note the first SIGINT or SIGTERM so that the step can end; a second one acts at once."""
-
-    def __init__(self) -> None:
-        self.number: int | None = None
-        self._before: dict[int, Any] = {}
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # Python allows handlers nowhere else.
-            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGINT, signal.SIGTERM)}
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-        self._before = {}
-
-    def _note(self, number: int, frame: FrameType | None) -> None:
-        self.number = number
-        self.__exit__(None, None, None)
+    state.history.close_row(state.step, floats(results))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
-from typing import Self
 
 LINE_EVERY_SECONDS = 5.0
 
@@ -37,7 +36,7 @@ class TrainingProgress:
             self._bar = Progress(*columns, console=Console(stderr=True))
             self._task = self._bar.add_task("training", total=steps, completed=done, note="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> TrainingProgress:
         if self._bar:
             self._bar.start()
         return self

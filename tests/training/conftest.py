@@ -1,5 +1,9 @@
 import pytest
 import torch
+from jaxtyping import install_import_hook
+
+# Shapes and types of every call are checked here and only here; must come before the modules are imported.
+install_import_hook("sciml.training", "beartype.beartype")
 
 
 @pytest.fixture(autouse=True)

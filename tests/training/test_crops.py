@@ -69,7 +69,7 @@ def test_all_flips_and_turns_occur():
 
 def test_weights_choose_images():
     images = [picture(8, 8), picture(8, 8) + 10, picture(8, 8) + 20]
-    batch = RandomCrops(images, 4, 400, seed=0, weights=[0, 3, 1], prefetch=0).batch(0)
+    batch = RandomCrops(images, 4, 400, seed=0, weights=[0.0, 3.0, 1.0], prefetch=0).batch(0)
     shares = [float(((batch >= low) & (batch < low + 1)).float().mean()) for low in (0, 10, 20)]
     assert shares[0] == 0 and shares[1] == pytest.approx(0.75, abs=0.07)
 
@@ -79,12 +79,15 @@ def test_gradient_energy_by_hand():
     assert gradient_energy(np.float32([[0, 1], [2, 3]])) == 5.0
 
 
-def test_errors_of_the_thread_reach_the_caller():
+def test_errors_of_the_thread_reach_the_caller(monkeypatch):
+    def fail(step):
+        raise RuntimeError(f"batch {step} failed")
+
     with RandomCrops([picture(9, 9)], 4, 2, seed=0) as crops:
         crops.batch(0)
-        crops._images[0] = None
-        with pytest.raises(AttributeError):
-            for step in range(1, 6):
+        monkeypatch.setattr(crops, "_compute", fail)
+        with pytest.raises(RuntimeError, match=r"batch [23] failed"):  # 1 and perhaps 2 were computed ahead
+            for step in range(1, 4):
                 crops.batch(step)
     assert not crop_threads()
 
@@ -100,8 +103,8 @@ def test_errors_of_the_thread_reach_the_caller():
         ([picture(9, 9).astype(np.float64)], {}, ShapeError, "type float64, expected float32"),
         ([picture(9, 9), picture(9, 9, 3)], {}, ShapeError, "image 1 has 3 channels, the first image has 1"),
         ([picture(9, 9)], {"names": []}, ConfigError, "0 names for 1 images"),
-        ([picture(9, 9)], {"weights": [-1]}, ConfigError, "weights are"),
-        ([picture(9, 9)], {"weights": [0]}, ConfigError, "weights are"),
+        ([picture(9, 9)], {"weights": [-1.0]}, ConfigError, "weights are"),
+        ([picture(9, 9)], {"weights": [0.0]}, ConfigError, "weights are"),
         ([picture(9, 9)], {"crop_size": (4, 5)}, ConfigError, "cannot be turned"),
         ([picture(9, 9)], {"crop_size": 0}, ConfigError, "crop_size is 0"),
         ([picture(9, 9)], {"batch_size": 0}, ConfigError, "batch_size is 0"),

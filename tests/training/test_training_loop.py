@@ -88,7 +88,7 @@ def test_first_adam_step_is_the_learning_rate(tmp_path):
     model = Scale(1.0)
     config = TrainingConfig(steps=1, learning_rate=0.1, schedule="constant", weight_decay=0.5)
     train(model, lambda m, batch, g: (3 * m.a.sum(), {}), Steps(), config, folder=tmp_path, seed=0)
-    assert float(model.a) == pytest.approx(1 * (1 - 0.1 * 0.5) - 0.1, abs=1e-6)
+    assert model.a.item() == pytest.approx(1 * (1 - 0.1 * 0.5) - 0.1, abs=1e-6)
 
 
 def test_gradient_norm_is_recorded_before_clipping_and_gradients_are_clipped(tmp_path):
@@ -104,7 +104,7 @@ def test_gradient_norm_is_recorded_before_clipping_and_gradients_are_clipped(tmp
         model, lambda m, b, g: (3 * m.a.sum(), {"bad": math.inf}), Steps(), config, folder=tmp_path, seed=0, after_step=after_step
     )
     assert seen == pytest.approx([0.5, 0.5], rel=1e-5)
-    assert float(model.a) == pytest.approx(1.95)  # the projection held
+    assert model.a.item() == pytest.approx(1.95)  # the projection held
     lines = result.history.read_text().splitlines()
     assert lines[0] == "step,loss,gradient_norm,learning_rate"  # what is never finite has no column
     assert lines[1].split(",")[2] == "3.0"
@@ -139,15 +139,16 @@ def test_validation_sees_the_average_in_evaluation_mode_and_the_same_numbers(tmp
     # a: 1, 0.9, 0.8; average 0.1 + 0.9 * 0.9 = 0.91, then 2/11 * 0.91 + 9/11 * 0.8
     values = [float(line.rsplit(",", 1)[1]) for line in result.history.read_text().splitlines()[1:]]
     assert values == pytest.approx([0.91, (2 * 0.91 + 9 * 0.8) / 11], rel=1e-5)
-    assert float(model.a) == pytest.approx(values[-1])  # the result is the average
+    assert model.a.item() == pytest.approx(values[-1])  # the result is the average
 
 
 def test_wrong_calls_are_refused(tmp_path):
     config = TrainingConfig(steps=1)
     with pytest.raises(ShapeError, match=r"loss of shape \[2\]"):
         train(Scale(), lambda m, b, g: (m.a.repeat(2), {}), Steps(), config, folder=tmp_path, seed=0)
-    with pytest.raises(ConfigError, match="the model is on cpu"):
-        train(Scale(), lambda m, b, g: (m.a.sum(), {}), Steps(), config, folder=tmp_path, seed=0, device="meta")
+    for device, message in [("cuda", "the model is on cpu"), ("meta", "expected cpu or cuda")]:
+        with pytest.raises(ConfigError, match=message):
+            train(Scale(), lambda m, b, g: (m.a.sum(), {}), Steps(), config, folder=tmp_path, seed=0, device=device)
     frozen = Scale().requires_grad_(False)
     with pytest.raises(ConfigError, match="no parameter to train"):
         train(frozen, lambda m, b, g: (m.a.sum(), {}), Steps(), config, folder=tmp_path, seed=0)
