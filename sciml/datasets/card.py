@@ -53,10 +53,10 @@ def write_card(ids: Iterable[str], folder: Path | str) -> Path:
     folder = Path(folder)
     entries = card(ids)
     for entry in entries:
-        content = entry.pop("thumbnail")
-        entry["thumbnail"] = f"{entry['id'].replace('/', '_').replace(':', '-')}.png" if content else None
+        content, name = entry["thumbnail"], f"{entry['id'].replace('/', '_').replace(':', '-')}.png"
+        entry["thumbnail"] = name if content else None
         if content:
-            write_bytes(folder / entry["thumbnail"], content)
+            write_bytes(folder / name, content)
     write_json(folder / "card.json", entries)
     return folder / "card.json"
 

@@ -162,6 +162,7 @@ BAD = {
     "flat.npy": (lambda path: np.save(path, np.ones((4, 4))), DataError, "is constant: every value is 1"),
     "flat.dcm": (lambda path: dicom(path, np.zeros((4, 4), np.uint8)), DataError, "constant"),
     "report.dcm": (lambda path: dicom(path, pixels=False), DataError, "without pixel data"),
+    "two.npy": (lambda path: np.save(path, np.tile(RAMP, (2, 2))[..., None] + [0, 1]), ShapeError, "two channels"),
     "time.nii": (lambda path: nifti(path, np.random.default_rng(0).random((3, 3, 3, 2))), ShapeError, "4th dimension"),
 }
 
@@ -214,7 +215,8 @@ def test_a_pickle_is_never_loaded(tmp_path):
         ("a.npy", RAMP.astype(np.float64) * 3, RAMP * 3, "arbitrary"),
         ("a.npy", VOLUME, VOLUME, "arbitrary"),
         ("a.npy", LEVELS > 100, LEVELS > 100, "arbitrary"),
-        ("a.npy", RAMP[..., None], RAMP, "arbitrary"),
+        ("a.npy", np.tile(RAMP, (2, 2))[..., None], np.tile(RAMP, (2, 2)), "arbitrary"),
+        ("a.npy", np.tile(COLOUR, (2, 2, 1)), np.tile(COLOUR, (2, 2, 1)) / 255, "arbitrary"),
     ],
 )
 def test_stored_values_become_what_they_mean(tmp_path, name, stored, expected, unit):
@@ -228,10 +230,7 @@ def test_stored_values_become_what_they_mean(tmp_path, name, stored, expected, u
     image = read_image(path)
     assert image.array.dtype == np.float32 and image.unit == unit and image.name == "a"
     assert image.array == pytest.approx(np.asarray(expected, dtype=np.float32), abs=1e-6)
-    assert (
-        image.axes
-        == {2: "HW", 3: "HWC" if stored.shape[-1] in (3, 4) and name != "v" and stored is not VOLUME else "DHW"}[image.array.ndim]
-    )
+    assert image.axes == ("DHW" if stored is VOLUME else {2: "HW", 3: "HWC"}[image.array.ndim])
     if np.asarray(stored).dtype.kind == "u":
         assert image.value_range == (0, 1) and any("divided by" in note for note in image.notes)
 
