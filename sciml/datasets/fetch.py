@@ -134,21 +134,27 @@ def verify(row: Record) -> str:
 
 def _fetch_package(package: Package, rows: list[Record], keep: bool, progress: Callable[[Package, str], None]) -> None:
     downloads = data_folder() / ".downloads"
+    home = downloads / package.package
     progress(package, "download")
-    kept = (downloads / package.package).exists()
-    archive = obtain(package, downloads)
+    kept = home.exists()
     try:
-        extract(archive, rows)
+        try:
+            extract(obtain(package, downloads), rows)
+        except DataError:
+            # an archive kept from earlier may be a damaged or older one: one fresh download decides
+            if not kept:
+                raise
+            shutil.rmtree(home, ignore_errors=True)
+            extract(obtain(package, downloads), rows)
     except DataError:
-        # an archive kept from earlier may be a damaged or older one: one fresh download decides
-        shutil.rmtree(archive.parent, ignore_errors=True)
-        if not kept:
-            raise
-        archive = obtain(package, downloads)
-        extract(archive, rows)
-    finally:
-        if not keep:
-            shutil.rmtree(archive.parent, ignore_errors=True)
+        shutil.rmtree(home, ignore_errors=True)
+        raise
+    except OSError as error:
+        raise ScimlError(
+            f"cannot write into {data_folder()}: {error.strerror or error}; free some space or set SCIML_CACHE"
+        ) from error
+    if not keep:
+        shutil.rmtree(home, ignore_errors=True)
 
 
 def extract(archive: Path, rows: Iterable[Record]) -> None:
@@ -185,6 +191,8 @@ def extract(archive: Path, rows: Iterable[Record]) -> None:
 def _store_file(row: Record, stream: IO[bytes]) -> None:
     """Copy one member, hashing it on the way; the final name appears only when the digest is right."""
     target = row.location
+    for stray in target.parent.glob(f".{target.stem}.*"):  # left by a fetch that was killed
+        stray.unlink()
     try:
         with atomic_path(target) as temporary:
             found = _copy(stream, temporary, row.bytes)

@@ -150,10 +150,10 @@ def check_weight_inputs(weight_file: Path | str, experiment: str) -> dict[str, s
     for entry, sha256 in inputs.items():
         name, rows = parse_entry(entry)
         for test in test_entries(experiment):
-            other, test_rows = parse_entry(test)
-            same_file = rows is None and test_rows is None and sha256 == known[other].sha256
-            reason = "has the same content" if same_file else overlap(entry, test) if name in known else None
-            if reason:
+            other, _ = parse_entry(test)
+            real = other if sha256 == known[other].sha256 else name
+            part = real if rows is None else f"{real}[{rows.start}:{rows.stop}]"
+            if real in known and (reason := overlap(part, test)):
                 raise DataError(f"{weight_file} was trained on {entry}, and {experiment} tests with {test}: {reason}")
     return dict(inputs)
 

@@ -23,6 +23,8 @@ PIXEL_LIMIT = 2**28
 """Most pixels or voxels (all channels together) that a file may claim: 1 GiB as float32."""
 
 HEADER_LIMIT_BYTES = 2**24
+EXIF_ORIENTATION = 274
+DEFLATED_DICOM = "1.2.840.10008.1.2.1.99"
 SRGB, LINEAR, HOUNSFIELD, ARBITRARY = "sRGB", "linear", "HU", "arbitrary"
 SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".dcm", ".nii", ".nii.gz")
 
@@ -191,6 +193,7 @@ def _plain(array: np.ndarray, path: Path, integer_unit: str, notes: tuple[str, .
 def _read_picture(path: Path) -> Image:
     import numpy as np
     import PIL.Image
+    import PIL.ImageOps
 
     try:
         picture = PIL.Image.open(path)
@@ -205,8 +208,12 @@ def _read_picture(path: Path) -> Image:
         with path.open("rb") as file:
             if (head := file.read(26))[:4] == b"\x89PNG" and head[24] == 16 and head[25] != 0:
                 notes = (*notes, "16-bit colour PNG read at 8 bits; TIFF keeps all 16")
+        if picture.getexif().get(EXIF_ORIENTATION, 1) != 1:
+            picture = PIL.ImageOps.exif_transpose(picture)
+            notes = (*notes, "turned upright as its EXIF entry says")
         array = np.asarray(picture)
-    array = array.astype(np.uint16) if array.dtype == np.int32 else array
+    if array.dtype == np.int32 and path.suffix.lower() == ".png":
+        array = array.astype(np.uint16)  # Pillow's older mode for 16-bit grey
     return _plain(array, path, SRGB, notes, volume=False)
 
 
@@ -266,8 +273,11 @@ def read_dicom(path: Path) -> Image:
     """Read one DICOM file; CT in Hounsfield units. See `read_image`, which calls this and checks the values."""
     import numpy as np
     import pydicom
+    from pydicom.filereader import read_file_meta_info
     from pydicom.pixels import pixel_array
 
+    if read_file_meta_info(path).get("TransferSyntaxUID") == DEFLATED_DICOM:
+        raise FormatError(f"{path} is deflated DICOM, whose unpacked size is unknown: save it uncompressed")
     header = pydicom.dcmread(path)
     if "PixelData" not in header:
         raise DataError(f"{path} is DICOM without pixel data (modality {header.get('Modality', 'unknown')})")

@@ -101,8 +101,11 @@ def test_a_half_archive_is_got_again(world):
     (downloads / ".partial-package-pip" / "half.whl").write_bytes(whole[:50])
     (downloads / "package-pip").mkdir()
     (downloads / "package-pip" / "package-1.0.whl").write_bytes(whole[:50])
+    (world.cache / "data" / "one").mkdir()
+    (world.cache / "data" / "one" / ".one.x7f3.bin").write_bytes(b"half")
     assert fetch(["one"]).fetched == ["one"]
     assert world.downloads == ["package-pip"]
+    assert sorted(item.name for item in (world.cache / "data" / "one").iterdir()) == [".stamp.json", "one.bin"]
 
 
 def test_archives_are_kept_on_request(world):

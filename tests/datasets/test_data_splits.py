@@ -79,7 +79,7 @@ def weight(path, inputs):
     ("inputs", "reason"),
     [
         ({"kodim23": "0"}, "both hold kodim23"),
-        ({"mine.png": record("sail").sha256}, "the same content"),
+        ({"mine.png": record("sail").sha256}, "trained on mine.png.*both hold sail"),
         (None, "does not name its training data"),
     ],
 )

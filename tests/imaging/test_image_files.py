@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MRImageStorage, generate_uid
+from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from sciml.imaging import files
 from sciml.imaging.files import Image, area_reduce, block_mean, linear_to_srgb, read_image, srgb_to_linear, write_image
@@ -46,6 +46,12 @@ def dicom(path, array=LEVELS, modality="CT", pixels=True, **changes):
         setattr(header, name, value)
     pydicom.dcmwrite(path, header)
     return path
+
+
+def deflated(path):
+    header = pydicom.dcmread(dicom(path))
+    header.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    pydicom.dcmwrite(path, header)
 
 
 def nifti(path, array, affine=None):
@@ -161,6 +167,7 @@ BAD = {
     "flat.png": (lambda path: png(path, np.full((8, 8), 7, np.uint8)), DataError, "constant"),
     "flat.npy": (lambda path: np.save(path, np.ones((4, 4))), DataError, "is constant: every value is 1"),
     "flat.dcm": (lambda path: dicom(path, np.zeros((4, 4), np.uint8)), DataError, "constant"),
+    "deflated.dcm": (lambda path: deflated(path), FormatError, "deflated DICOM"),
     "report.dcm": (lambda path: dicom(path, pixels=False), DataError, "without pixel data"),
     "two.npy": (lambda path: np.save(path, np.tile(RAMP, (2, 2))[..., None] + [0, 1]), ShapeError, "two channels"),
     "time.nii": (lambda path: nifti(path, np.random.default_rng(0).random((3, 3, 3, 2))), ShapeError, "4th dimension"),
@@ -248,6 +255,15 @@ def test_jpeg_palette_and_compressed_tiff(tmp_path):
     assert read_image(tmp_path / "p.png").array.shape == (3, 4, 3)
     PIL.Image.fromarray(COLOUR).save(tmp_path / "l.tif", compression="tiff_lzw")
     assert read_image(tmp_path / "l.tif").array == pytest.approx(COLOUR / 255, abs=1e-6)
+
+
+def test_a_phones_photo_is_turned_upright(tmp_path):
+    exif = PIL.Image.Exif()
+    exif[274] = 6  # the camera was held a quarter turn to the side
+    PIL.Image.fromarray(np.repeat(np.repeat(LEVELS, 8, 0), 8, 1)).save(tmp_path / "a.jpg", quality=98, exif=exif)
+    image = read_image(tmp_path / "a.jpg")
+    assert image.array.shape == (32, 24) and "EXIF" in image.notes[0]
+    assert image.array[4::8, 4::8] == pytest.approx(np.rot90(LEVELS, -1) / 255, abs=0.02)
 
 
 def test_dicom(tmp_path):
