@@ -248,6 +248,15 @@ def test_partial_folder_goes_on_success_alone(tmp_path):
     assert not folder.exists()
 
 
+def test_folder_that_cannot_be_made_or_locked(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ScimlError, match="cannot make the folder"), partial_folder(tmp_path / "file" / "weights"):
+        pass
+    (tmp_path / "lock").mkdir()
+    with pytest.raises(ScimlError, match=r"cannot write .*choose another output folder"):
+        run(tmp_path)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes everywhere")
 def test_read_only_folder(tmp_path):
     tmp_path.chmod(0o500)
