@@ -55,7 +55,8 @@ def add(name: str, path: Path | str, licence: str = "") -> list[Record]:
 
 
 def _entries(name: str, path: Path) -> dict[str, Path]:
-    from sciml.imaging.files import SUFFIXES, is_dicom
+    from sciml.imaging.files import SUFFIXES
+    from sciml.imaging.medical import is_dicom
 
     if path.is_file():
         return {name: path}

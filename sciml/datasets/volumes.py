@@ -126,7 +126,8 @@ def dicom_series(folder: Path) -> Image:
     """
     import numpy as np
 
-    from sciml.imaging.files import Image, check_claim, check_values, read_dicom
+    from sciml.imaging.files import Image, check_claim, check_values
+    from sciml.imaging.medical import read_dicom
 
     paths = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
     places = sorted((_slice_place(path), path) for path in paths)
