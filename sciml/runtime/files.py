@@ -150,7 +150,7 @@ def save_tensors(path: Path | str, tensors: Mapping[str, np.ndarray], metadata: 
     import numpy as np
     from safetensors.numpy import save
 
-    arrays = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
     write_bytes(path, save(arrays, {"sciml": canonical_json(_finite(metadata or {}))}))
 
 

@@ -24,7 +24,9 @@ def cache_folder(*parts: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ScimlError(f"cannot make the cache folder {folder}: {error.strerror}; set {CACHE_VARIABLE} to another place") from error
+        raise ScimlError(
+            f"cannot make the cache folder {folder}: {error.strerror}; set {CACHE_VARIABLE} to another place"
+        ) from error
     return folder
 
 

@@ -17,7 +17,19 @@ from typing import Any
 import sciml
 from sciml.runtime.files import digest_file, digest_tree, write_json
 
-PACKAGES = ("deepinv", "jax", "nibabel", "numpy", "pillow", "pydicom", "PyWavelets", "scikit-image", "scipy", "snakemake", "torch")
+PACKAGES = (
+    "deepinv",
+    "jax",
+    "nibabel",
+    "numpy",
+    "pillow",
+    "pydicom",
+    "PyWavelets",
+    "scikit-image",
+    "scipy",
+    "snakemake",
+    "torch",
+)
 
 
 class Recorder:

@@ -1,0 +1,35 @@
+"""Which families there are and how to reach their rooms; found by the entry-point group `sciml.families`.
+
+A family is a package with `config.py` (a `Config` model), `cli.py` (a typer `app`) and `report.py`. Packages of others join
+by declaring the entry point; see `docs/add-a-family.md`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import ModuleType
+
+from sciml.runtime.errors import ConfigError
+
+BUILT_IN = ("imaging",)
+
+
+@lru_cache
+def families() -> dict[str, str]:
+    """Return package path by family name: the built-in ones first, then installed ones in alphabetical order."""
+    built_in = {name: f"sciml.{name}" for name in BUILT_IN}
+    others = {point.name: point.value for point in sorted(entry_points(group="sciml.families"))}
+    return {**built_in, **{name: package for name, package in others.items() if name not in built_in}}
+
+
+def room(family: str, name: str) -> ModuleType:
+    """Import a room of a family, for instance `room("imaging", "config")`.
+
+    Raises:
+        ConfigError: there is no such family.
+    """
+    if family not in families():
+        raise ConfigError(f"no family is called {family!r}; there are {', '.join(families())}")
+    return import_module(f"{families()[family]}.{name}")

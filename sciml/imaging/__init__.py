@@ -1,0 +1,107 @@
+"""Imaging inverse problems on real data, with classical methods to compare every learned one with.
+
+Example:
+    >>> import torch
+    >>> from sciml.imaging import task, tv
+    >>> built = task("ct-sparse", size=(64, 64), views=30)
+    >>> x = torch.zeros(1, 1, 64, 64)
+    >>> x[..., 20:44, 24:40] = 0.5
+    >>> y = built.measure(x, torch.Generator().manual_seed(0))
+    >>> bool((tv(y, built.physics) - x).abs().mean() < 0.02)
+    True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.imaging.files import Image, read_image, write_image
+    from sciml.imaging.kernels import camera_shake, check_kernel, disk, gaussian, line
+    from sciml.imaging.methods import METHODS, tune
+    from sciml.imaging.metrics import psnr, ssim
+    from sciml.imaging.physics import Identity, Noise, ValidBlur
+    from sciml.imaging.priors import Certificate, Prior, TotalVariation, resolve
+    from sciml.imaging.solvers import (
+        bm3d,
+        fbp,
+        non_local_means,
+        proximal_gradient,
+        richardson_lucy,
+        tv,
+        wavelet_l1,
+        wiener,
+        zero_filled,
+    )
+    from sciml.imaging.tasks import TASKS, Task, task
+    from sciml.imaging.tomography import ParallelBeam
+    from sciml.imaging.wavelets import WaveletSparsity
+
+_HOMES = {
+    "files": ("Image", "read_image", "write_image"),
+    "kernels": ("camera_shake", "check_kernel", "disk", "gaussian", "line"),
+    "methods": ("METHODS", "tune"),
+    "metrics": ("psnr", "ssim"),
+    "physics": ("Identity", "Noise", "ValidBlur"),
+    "priors": ("Certificate", "Prior", "TotalVariation", "resolve"),
+    "solvers": (
+        "bm3d",
+        "fbp",
+        "non_local_means",
+        "proximal_gradient",
+        "richardson_lucy",
+        "tv",
+        "wavelet_l1",
+        "wiener",
+        "zero_filled",
+    ),
+    "tasks": ("TASKS", "Task", "task"),
+    "tomography": ("ParallelBeam",),
+    "wavelets": ("WaveletSparsity",),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "METHODS",
+    "TASKS",
+    "Certificate",
+    "Identity",
+    "Image",
+    "Noise",
+    "ParallelBeam",
+    "Prior",
+    "Task",
+    "TotalVariation",
+    "ValidBlur",
+    "WaveletSparsity",
+    "bm3d",
+    "camera_shake",
+    "check_kernel",
+    "disk",
+    "fbp",
+    "gaussian",
+    "line",
+    "non_local_means",
+    "proximal_gradient",
+    "psnr",
+    "read_image",
+    "resolve",
+    "richardson_lucy",
+    "ssim",
+    "task",
+    "tune",
+    "tv",
+    "wavelet_l1",
+    "wiener",
+    "write_image",
+    "zero_filled",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

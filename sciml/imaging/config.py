@@ -1,0 +1,137 @@
+"""Settings of the classical reconstruction study, one model a stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from sciml.runtime.settings import DataTier, StageConfig
+
+if TYPE_CHECKING:
+    from sciml.settings import RunSettings
+
+TaskName = Literal["denoise", "deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint"]
+Options = dict[str, float | int | str]
+Size = tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, le=4096)]]
+
+
+class Study(StageConfig):
+    """One task on real data: the pictures, the variants of the physics and the methods that are compared."""
+
+    size: Size = Field(default=(256, 256), description="height and width of the pictures, in pixels")
+    variants: dict[str, Options] = Field(description="options of the task by label, for instance {'60 views': {views: 60}}")
+    validation_images: int = Field(default=4, ge=1, description="pictures or slices that parameters are tuned on")
+    test_images: int = Field(default=9, ge=1, description="pictures or slices that are reported")
+    methods: tuple[str, ...] | None = Field(default=None, description="names of classical methods; all that apply when not given")
+
+
+def default_studies() -> dict[TaskName, Study]:
+    """Return the whole study: every noise level, kernel, number of views and acceleration."""
+    return {
+        "denoise": Study(
+            variants={
+                "sigma 15/255": {"sigma": 15 / 255},
+                "sigma 25/255": {"sigma": 25 / 255},
+                "sigma 50/255": {"sigma": 50 / 255},
+                "sigma 0.1": {"sigma": 0.1},
+            }
+        ),
+        "deblur": Study(
+            variants={
+                f"{kernel}, sigma {sigma}": {"kernel": kernel, "kernel_size": size, "width": 1.6, "sigma": sigma}
+                for kernel, size in (("shake", 19), ("gaussian", 11))
+                for sigma in (0.01, 0.02, 0.04)
+            }
+        ),
+        "ct-sparse": Study(variants={"60 views": {"views": 60}, "24 views": {"views": 24}}, test_images=16),
+        "ct-limited": Study(variants={"120 views over 120 degrees": {}}, test_images=16),
+        "mri-cs": Study(size=(224, 192), variants={"4x": {"acceleration": 4.0}, "8x": {"acceleration": 8.0}}, test_images=16),
+        "inpaint": Study(variants={"50 % of the pixels": {}}),
+    }
+
+
+class MeasureConfig(StageConfig):
+    """What `measure` reads: which pictures, which physics, which seed."""
+
+    task: TaskName
+    size: Size
+    variants: dict[str, Options]
+    validation_images: int
+    test_images: int
+    data_tier: DataTier
+    seed: int
+
+
+class TuneConfig(StageConfig):
+    """What `tune` reads."""
+
+    methods: tuple[str, ...] | None
+
+
+class SolveConfig(StageConfig):
+    """What `solve` reads."""
+
+    methods: tuple[str, ...] | None
+
+
+class EvaluateConfig(StageConfig):
+    """What `evaluate` reads."""
+
+    data_range: float = Field(default=1.0, gt=0, description="range of the pictures' values, for PSNR and SSIM")
+
+
+class CheckConfig(StageConfig):
+    """What `check` reads: the certificates of the operators and the reference figures."""
+
+    data_tier: DataTier
+    seed: int
+    size: Size = Field(default=(256, 256), description="size at which the operators are checked")
+    views: tuple[int, ...] = Field(default=(180, 60, 24), description="noiseless views of the filtered back-projection reference")
+
+
+class ReportConfig(StageConfig):
+    """What `report` reads."""
+
+    tier: str
+    data_tier: DataTier
+
+
+class Config(StageConfig):
+    """Classical reconstruction on real photographs, CT and MR."""
+
+    studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1)
+    check_size: Size = Field(default=(256, 256), description="size at which the operators are checked")
+
+    def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
+        """Return the slice of one task."""
+        study = self.studies[task]
+        return MeasureConfig(
+            task=task,
+            size=study.size,
+            variants=study.variants,
+            validation_images=study.validation_images,
+            test_images=study.test_images,
+            data_tier=run.data_tier,
+            seed=run.master_seed,
+        )
+
+    def tune_config(self, run: RunSettings, task: TaskName) -> TuneConfig:
+        """Return the slice of one task."""
+        return TuneConfig(methods=self.studies[task].methods)
+
+    def solve_config(self, run: RunSettings, task: TaskName) -> SolveConfig:
+        """Return the slice of one task."""
+        return SolveConfig(methods=self.studies[task].methods)
+
+    def evaluate_config(self, run: RunSettings, task: TaskName) -> EvaluateConfig:
+        """Return the slice of one task."""
+        return EvaluateConfig()
+
+    def check_config(self, run: RunSettings) -> CheckConfig:
+        """Return the slice of the operator checks."""
+        return CheckConfig(data_tier=run.data_tier, seed=run.master_seed, size=self.check_size)
+
+    def report_config(self, run: RunSettings) -> ReportConfig:
+        """Return the slice of the report."""
+        return ReportConfig(tier=run.tier, data_tier=run.data_tier)

@@ -1,0 +1,63 @@
+"""Stage `evaluate`: PSNR and SSIM of every reconstruction, per case and with spread."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sciml.imaging.config import EvaluateConfig
+from sciml.imaging.metrics import psnr, ssim
+from sciml.runtime.files import load_tensors, write_json
+from sciml.runtime.provenance import Recorder
+
+UNITS = {"psnr": {"unit": "dB", "direction": "up"}, "ssim": {"unit": "1", "direction": "up"}}
+
+
+def run(config: EvaluateConfig, measurements: Path, reconstructions: Path, folder: Path) -> list[Path]:
+    """Write `metrics.json`: a list of (variant, method) rows with every case's numbers, mean, spread and n.
+
+    Args:
+        config: the data range.
+        measurements: file of the `measure` stage.
+        reconstructions: file of the `solve` stage.
+        folder: output folder.
+    """
+    recorder = Recorder("imaging.evaluate", config.model_dump(mode="json"), [measurements, reconstructions])
+    truths, metadata = load_tensors(measurements)
+    estimates, _ = load_tensors(reconstructions)
+    rows = []
+    for key, batch in estimates.items():
+        index, _, method = key.partition(".")
+        variant = metadata["variants"][int(index)]
+        truth = inside(truths[f"{index}.test.truth"], batch.shape[-2:])
+        numbers = {
+            name: [measure(a[0], b[0], config.data_range) for a, b in zip(batch, truth, strict=True)]
+            for name, measure in (("psnr", psnr), ("ssim", ssim))
+        }
+        rows.append(
+            {
+                "task": variant["name"],
+                "variant": variant["label"],
+                "order": int(index),
+                "method": method,
+                "cases": variant["test"]["cases"],
+                **{name: {**UNITS[name], **spread(values), "values": values} for name, values in numbers.items()},
+            }
+        )
+    path = folder / "metrics.json"
+    write_json(path, sorted(rows, key=lambda row: (row["order"], row["method"])))
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
+
+
+def inside(truth: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Return the central part of a canvas that a reconstruction covers."""
+    top, left = ((a - b) // 2 for a, b in zip(truth.shape[-2:], size, strict=True))
+    return truth[..., top : top + size[0], left : left + size[1]]
+
+
+def spread(values: list[float]) -> dict[str, float | int]:
+    """Return mean, sample standard deviation and count."""
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "std": std, "n": len(values)}

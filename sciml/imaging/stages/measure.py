@@ -1,0 +1,48 @@
+"""Stage `measure`: real pictures through the physics of a task, with seeded noise."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from sciml.datasets.manifest import local_path
+from sciml.imaging.cases import cases
+from sciml.imaging.config import MeasureConfig
+from sciml.imaging.measurements import ROLES, Measured, Measurements
+from sciml.imaging.tasks import task
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+
+
+def run(config: MeasureConfig, folder: Path) -> list[Path]:
+    """Write `measurements.safetensors` and `provenance.json`.
+
+    Args:
+        config: task, variants, pictures and seed.
+        folder: output folder.
+    """
+    seeds = Seeds(config.seed)
+    tasks = {}
+    for label, options in config.variants.items():
+        tasks[label] = task(config.task, config.size, config.seed, **options)  # pyright: ignore[reportArgumentType]
+    counts = {"validation": config.validation_images, "test": config.test_images}
+    parts, names = {}, set()
+    for label, built in tasks.items():
+        for role in ROLES:
+            found = cases(built.experiment, role, counts[role], built.canvas, config.data_tier)
+            truth = torch.from_numpy(np.stack([case.array for case in found]))[:, None]
+            generator = torch.Generator().manual_seed(seeds("noise", config.task, label, role))
+            data = built.measure(truth, generator)
+            parts[label, role] = Measured(
+                truth, data, tuple(case.name for case in found), tuple(case.position_mm for case in found)
+            )
+            names |= {case.name.partition("[")[0] for case in found}
+    recorder = Recorder("imaging.measure", config.model_dump(mode="json"), [local_path(name) for name in names])
+    path = folder / "measurements.safetensors"
+    Measurements(tasks, parts).save(path)
+    recorder.seeds = seeds.used
+    recorder.notes = {"data": sorted(names)}
+    recorder.write(folder / "provenance.json", [path])
+    return [path]

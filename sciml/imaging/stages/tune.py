@@ -1,0 +1,48 @@
+"""Stage `tune`: the one parameter of every method, found on validation data."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from sciml.imaging.config import TuneConfig
+from sciml.imaging.measurements import Measurements
+from sciml.imaging.methods import METHODS, chosen, tune
+from sciml.runtime.files import write_json
+from sciml.runtime.provenance import Recorder
+
+log = logging.getLogger(__name__)
+
+
+def run(config: TuneConfig, measurements: Path, folder: Path, device: str = "cpu") -> list[Path]:
+    """Write `parameters.json`: variant -> method -> value and the curve of PSNR it was chosen from.
+
+    Args:
+        config: which methods.
+        measurements: file of the `measure` stage; only its validation part is looked at.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+    """
+    recorder = Recorder("imaging.tune", config.model_dump(mode="json"), [measurements])
+    measured = Measurements.load(measurements, device)
+    found: dict[str, dict[str, object]] = {}
+    for label, task in measured.tasks.items():
+        part = measured.part(label, "validation")
+        found[label] = {}
+        for name in chosen(task.name, config.methods):
+            if METHODS[name].parameter is None:
+                continue
+            tuned = tune(METHODS[name], task, part.data, part.truth)
+            found[label][name] = {
+                "value": tuned.value,
+                "parameter": METHODS[name].parameter,
+                "curve": [{"value": value, "psnr_db": quality} for value, quality in tuned.curve.items()],
+                "cases": list(part.cases),
+            }
+            log.info(
+                "%s, %s, %s: %.4g gives %.2f dB on validation", task.name, label, name, tuned.value, tuned.curve[tuned.value]
+            )
+    path = folder / "parameters.json"
+    write_json(path, found)
+    recorder.write(folder / "provenance.json", [path])
+    return [path]

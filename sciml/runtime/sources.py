@@ -1,0 +1,148 @@
+"""Digest of the code that a stage runs, so that a workflow repeats exactly the jobs whose code changed.
+
+The modules that a stage reaches by static import are parsed; comments, docstrings and layout do not count. A package's
+`__init__` gives only its own code: names that it hands out lazily (under `TYPE_CHECKING`) lead to the module they come from.
+Files that travel in a reached package, such as a page template, count byte for byte.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+from sciml.runtime.errors import ScimlError
+from sciml.runtime.files import digest_bytes, digest_file
+
+TRAVELLING = (".html", ".css", ".js", ".j2", ".json", ".csv", ".yaml", ".bib")
+
+
+def source_digest(module: str) -> str:
+    """Return one SHA-256 over all package modules that `module` reaches by import.
+
+    Args:
+        module: dotted name, for instance `sciml.imaging.stages.solve`.
+
+    Raises:
+        ScimlError: the module is not found.
+    """
+    lines = []
+    for name in reached(module):
+        path = _path(name)
+        lines.append(f"{name} {_code_digest(path)}\n")
+        if path.name == "__init__.py":
+            files = sorted(item for item in path.parent.rglob("*") if item.suffix in TRAVELLING and "weights" not in item.parts)
+            lines += [f"{name}:{item.relative_to(path.parent).as_posix()} {digest_file(item)}\n" for item in files]
+    return digest_bytes("".join(lines).encode())
+
+
+def reached(module: str) -> list[str]:
+    """Return the sorted names of all modules of the same top-level package, or of `sciml`, that `module` imports in the end."""
+    if _find(module) is None:
+        raise ScimlError(f"no module is called {module}")
+    roots = {module.partition(".")[0], "sciml"}
+    seen: set[str] = set()
+    waiting = [module]
+    while waiting:
+        name = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]
+        waiting += [parent for parent in parents if parent not in seen]
+        waiting += [target for target in _imports(name) if target.partition(".")[0] in roots and target not in seen]
+    return sorted(seen)
+
+
+def _imports(name: str) -> Iterator[str]:
+    path = _path(name)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in _executed(_tree(path)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if _find(alias.name))
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            for alias in node.names:
+                yield from _origin(base, alias.name)
+
+
+def _origin(base: str, name: str) -> Iterator[str]:
+    """Yield the modules that `from base import name` loads: base, a submodule, or the home of a lazy name."""
+    if _find(base) is None:
+        return
+    yield base
+    if _find(f"{base}.{name}"):
+        yield f"{base}.{name}"
+        return
+    if _path(base).name == "__init__.py":
+        for node in ast.walk(_tree(_path(base))):
+            if isinstance(node, ast.ImportFrom) and any((alias.asname or alias.name) == name for alias in node.names):
+                target = _absolute(node, base)
+                if target != base:
+                    yield from _origin(target, name)
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    if node.level == 0:
+        return node.module or ""
+    parent = package.split(".")[: package.count(".") + 2 - node.level]
+    return ".".join([*parent, *([node.module] if node.module else [])])
+
+
+def _executed(tree: ast.AST) -> Iterator[ast.AST]:
+    """Walk the tree without the bodies of `if TYPE_CHECKING`."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            for other in node.orelse:
+                yield other
+                yield from _executed(other)
+            continue
+        yield node
+        yield from _executed(node)
+
+
+@cache
+def _find(name: str) -> Path | None:
+    """Return a module's file by looking at the search path; nothing is imported."""
+    parts = name.split(".")
+    for root in sys.path:
+        base = Path(root or ".").joinpath(*parts)
+        for path in (base / "__init__.py", base.with_suffix(".py")):
+            if path.is_file() and parts[0]:
+                return path
+    return _beside_this_package(parts)
+
+
+def _beside_this_package(parts: list[str]) -> Path | None:
+    """Find `sciml` itself where an editable install maps it without a search-path entry."""
+    base = Path(__file__).resolve().parents[2].joinpath(*parts)
+    candidates = (base / "__init__.py", base.with_suffix(".py")) if parts[0] == "sciml" else ()
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _path(name: str) -> Path:
+    path = _find(name)
+    if path is None:
+        raise ScimlError(f"no module is called {name}")
+    return path
+
+
+@cache
+def _tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_bytes(), str(path))
+
+
+@cache
+def _code_digest(path: Path) -> str:
+    return digest_bytes(ast.dump(_without_docstrings(ast.parse(path.read_bytes()))).encode())
+
+
+def _without_docstrings(tree: ast.Module) -> ast.Module:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            first = node.body[0] if node.body else None
+            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+                node.body = node.body[1:]
+    return tree

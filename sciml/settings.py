@@ -1,0 +1,85 @@
+"""The settings of a whole run: tier, data tier, master seed and one block a family.
+
+with the pydantic defaults at the bottom, one YAML file a tier above them, overrides on top
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, Field, create_model
+
+from sciml.families import BUILT_IN, families, room
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import canonical_json
+from sciml.runtime.places import resource
+from sciml.runtime.settings import TIERS, DataTier, StageConfig, merged, read_yaml, validated
+
+
+class RunSettings(StageConfig):
+    """What every run states, whatever its families."""
+
+    tier: Literal["ci", "demo", "cpu", "gpu"] = Field(description="size of the run: minutes, a demonstration, or from scratch")
+    data_tier: DataTier = Field(description="which packages of real data are fetched")
+    master_seed: int = Field(default=0, ge=0, description="the one seed that all named seeds derive from")
+
+
+@lru_cache
+def settings_model(names: tuple[str, ...]) -> type[BaseModel]:
+    """Return the pydantic model of a run with these families."""
+    blocks: dict[str, Any] = {}
+    for name in names:
+        config = room(name, "config").Config
+        blocks[name] = (config, Field(default_factory=config, description=(config.__doc__ or "").strip().splitlines()[0]))
+    return create_model("Settings", __base__=RunSettings, **blocks)
+
+
+def load(tier: str, overrides: Iterable[str] = ()) -> Any:
+    """Return the resolved settings of a tier.
+
+    Args:
+        tier: `ci`, `demo`, `cpu`, `gpu`, or the path of a YAML file.
+        overrides: `key.path=value` texts, values as JSON or plain text.
+
+    Raises:
+        ConfigError: unknown tier or key, wrong value, missing or broken file.
+    """
+    if tier in TIERS:
+        path = resource("config", f"{tier}.yaml")
+    elif "/" in tier or tier.endswith((".yaml", ".yml")):
+        path = Path(tier)
+    else:
+        raise ConfigError(f"no tier is called {tier!r}; there are {', '.join(TIERS)}, or give the path of a YAML file")
+    values = read_yaml(path)
+    for override in overrides:
+        key, separator, text = override.partition("=")
+        if not separator or not key:
+            raise ConfigError(f"an override looks like master_seed=3, got {override!r}")
+        nested: Any = _value(text)
+        for part in reversed(key.split(".")):
+            nested = {part: nested}
+        values = merged(values, nested)
+    return validated(settings_model(tuple(families())), values, str(path))
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return text
+
+
+def schema() -> dict[str, Any]:
+    """Return the JSON schema of a settings file with the built-in families; editors complete from it."""
+    result = settings_model(BUILT_IN).model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
+
+
+def slice_of(settings: Any, family: str, stage: str, *arguments: str) -> str:
+    """Return what one stage reads, as canonical JSON: the family's `Config.<stage>(run settings, ...)`."""
+    block = getattr(settings, family)
+    return canonical_json(getattr(block, f"{stage}_config")(settings, *arguments).model_dump(mode="json"))
