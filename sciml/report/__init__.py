@@ -1,0 +1,70 @@
+"""Report pages: reportlets in, one self-contained HTML file and one JSON file out.
+
+Example:
+    >>> from sciml.report import Page, Check, Checks
+    >>> page = Page("demo", "A demo", "Does it work?", "ci", [Checks([Check("adjoint", 1e-7, 1e-5, True)])])
+    >>> page.name
+    'demo'
+
+`write_page(page, "reports/demo.html")` writes the page; `write_index("reports")` the index of all pages.
+Neither torch nor jax is imported, and nothing is loaded before a name is used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+_HOMES = {
+    "reportlets": (
+        "Check Checks Claim Column Curve Failure Figure Gallery Limits Methods Provenance Scrubber Slider Spread Table Text Verdict"
+    ),
+    "pictures": "error_map gallery to_display zoom_crops",
+    "page": "Page write_page",
+    "check": "check_page",
+    "index": "forget_failure record_failure write_index",
+    "methods": "methods_text stage_paragraph",
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
+__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+
+if TYPE_CHECKING:
+    from sciml.report.check import check_page as check_page
+    from sciml.report.index import forget_failure as forget_failure
+    from sciml.report.index import record_failure as record_failure
+    from sciml.report.index import write_index as write_index
+    from sciml.report.methods import methods_text as methods_text
+    from sciml.report.methods import stage_paragraph as stage_paragraph
+    from sciml.report.page import Page as Page
+    from sciml.report.page import write_page as write_page
+    from sciml.report.pictures import error_map as error_map
+    from sciml.report.pictures import gallery as gallery
+    from sciml.report.pictures import to_display as to_display
+    from sciml.report.pictures import zoom_crops as zoom_crops
+    from sciml.report.reportlets import Check as Check
+    from sciml.report.reportlets import Checks as Checks
+    from sciml.report.reportlets import Claim as Claim
+    from sciml.report.reportlets import Column as Column
+    from sciml.report.reportlets import Curve as Curve
+    from sciml.report.reportlets import Failure as Failure
+    from sciml.report.reportlets import Figure as Figure
+    from sciml.report.reportlets import Gallery as Gallery
+    from sciml.report.reportlets import Limits as Limits
+    from sciml.report.reportlets import Methods as Methods
+    from sciml.report.reportlets import Provenance as Provenance
+    from sciml.report.reportlets import Scrubber as Scrubber
+    from sciml.report.reportlets import Slider as Slider
+    from sciml.report.reportlets import Spread as Spread
+    from sciml.report.reportlets import Table as Table
+    from sciml.report.reportlets import Text as Text
+    from sciml.report.reportlets import Verdict as Verdict
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOME_OF:
+        return getattr(import_module(f"sciml.report.{_HOME_OF[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,137 @@
+"""Curves: a Vega-Lite specification for the screen and a static picture for paper."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sciml.report.reportlets import Curve
+from sciml.runtime.errors import ScimlError
+
+# Okabe and Ito's colours, told apart with every kind of colour vision; black is left to the text and
+# yellow, which vanishes on white, comes last. They hold 3:1 against dark ground; on white the dashes help.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#999999", "#F0E442")
+DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (10, 4), (3, 1), (1, 2))
+MOST_ROWS = 5000
+MOST_POINTS = 60
+
+
+def plain_rows(curve: Curve) -> list[dict[str, Any]]:
+    """Return the rows with Python numbers; what is not finite, or not positive on a log axis, becomes None.
+
+    Raises:
+        ScimlError: no rows, too many, or a column that a row lacks.
+    """
+    if not curve.rows or len(curve.rows) > MOST_ROWS:
+        raise ScimlError(f"the curve {curve.title!r} has {len(curve.rows)} rows; give between 1 and {MOST_ROWS}")
+    keys = [curve.x, curve.y, *([curve.series] if curve.series else [])]
+    rows = []
+    for row in curve.rows:
+        missing = [key for key in keys if key not in row]
+        if missing:
+            raise ScimlError(f"a row of the curve {curve.title!r} lacks {missing}; it has {sorted(row)}")
+        plain = {key: _plain(value) for key, value in row.items()}
+        for key, is_log in ((curve.x, curve.log_x), (curve.y, curve.log_y)):
+            if is_log and isinstance(plain[key], int | float) and plain[key] <= 0:
+                plain[key] = None
+        if curve.series:
+            plain[curve.series] = str(plain[curve.series])
+        rows.append(plain)
+    return rows
+
+
+def _plain(value: Any) -> Any:
+    value = value.item() if hasattr(value, "item") else value
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, bool | int | float | str) else str(value)
+
+
+def spec(curve: Curve) -> dict[str, Any]:
+    """Return the Vega-Lite specification; colours of axes and text are added by the page for its scheme."""
+    import altair as alt
+
+    rows = plain_rows(curve)
+    # Vega reads dots and brackets in a field's name as a path, so the data get names of their own
+    names = {curve.x: "x", curve.y: "y"} | ({curve.series: "series"} if curve.series else {})
+    data = [{short: row[key] for key, short in names.items()} for row in rows]
+    x_scale = alt.Scale(type="log") if curve.log_x else alt.Scale(zero=False, nice=True)
+    y_scale = alt.Scale(type="log") if curve.log_y else alt.Scale(zero=False, nice=True)
+    encodings: dict[str, Any] = {
+        "x": alt.X("x", type="quantitative", title=curve.x_title, scale=x_scale),
+        "y": alt.Y("y", type="quantitative", title=curve.y_title, scale=y_scale),
+        "tooltip": [
+            *([alt.Tooltip("series", type="nominal", title=curve.series)] if curve.series else []),
+            alt.Tooltip("x", type="quantitative", title=curve.x_title, format=".5~g"),
+            alt.Tooltip("y", type="quantitative", title=curve.y_title, format=".5~g"),
+        ],
+    }
+    if curve.series:
+        labels = list(dict.fromkeys(row["series"] for row in data))
+        colours = [COLOURS[i % len(COLOURS)] for i in range(len(labels))]
+        dashes = [list(DASHES[i % len(DASHES)]) for i in range(len(labels))]
+        legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, columns=4, labelLimit=240)
+        picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
+        encodings["color"] = alt.Color("series", type="nominal", scale=alt.Scale(domain=labels, range=colours), legend=legend)
+        encodings["strokeDash"] = alt.StrokeDash("series", type="nominal", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
+        encodings["opacity"] = alt.condition(picked, alt.value(1.0), alt.value(0.12))
+    most = max(len(members) for members in _by_series(rows, curve).values())
+    point: Any = {"size": 36, "filled": True} if most <= MOST_POINTS else {"size": 60, "opacity": 0}
+    colour = {} if curve.series else {"color": COLOURS[0]}
+    chart = alt.Chart(alt.InlineData(values=data)).mark_line(point=point, strokeWidth=2, **colour).encode(**encodings)  # type: ignore[arg-type]
+    if curve.series:
+        chart = chart.add_params(picked)
+    chart = chart.add_params(alt.selection_interval(bind="scales", name="zoomed", zoom="wheel![event.shiftKey]"))
+    result = chart.properties(width="container", height=320).to_dict()
+    # altair's own theme would fix a size and a white ground
+    result.pop("config", None)
+    return result
+
+
+def static_picture(curve: Curve) -> bytes:
+    """Return the curve as PNG bytes on white ground, for print and for pages without scripts."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(7.2, 3.7), dpi=130, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    for index, (label, rows) in enumerate(_by_series(plain_rows(curve), curve).items()):
+        points = [(row[curve.x], row[curve.y]) for row in rows if row[curve.x] is not None and row[curve.y] is not None]
+        dash = DASHES[index % len(DASHES)]
+        line = (0, ()) if dash == (1, 0) else (0, tuple(part / 2 for part in dash))
+        marker = "o" if len(points) <= MOST_POINTS else None
+        axes.plot(
+            [p[0] for p in points],
+            [p[1] for p in points],
+            color=COLOURS[index % len(COLOURS)],
+            linestyle=line,
+            marker=marker,
+            markersize=4,
+            # a dollar sign would start a formula
+            label=_literal(label),
+        )
+    axes.set_xlabel(_literal(curve.x_title))
+    axes.set_ylabel(_literal(curve.y_title))
+    axes.set_xscale("log" if curve.log_x else "linear")
+    axes.set_yscale("log" if curve.log_y else "linear")
+    axes.grid(True, color="#dddddd", linewidth=0.7)
+    axes.spines[["top", "right"]].set_visible(False)
+    if curve.series:
+        axes.legend(frameon=False, fontsize=9)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
+
+
+def _literal(text: str) -> str:
+    return text.replace("$", r"\$")
+
+
+def _by_series(rows: Sequence[dict[str, Any]], curve: Curve) -> Mapping[str, list[dict[str, Any]]]:
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for row in rows:
+        groups.setdefault(row[curve.series] if curve.series else "", []).append(row)
+    return groups

@@ -1,0 +1,116 @@
+"""Check a finished page: nothing is loaded, nothing foreign runs, every picture is described."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+from sciml.report import rendering
+from sciml.runtime.errors import DataError
+
+BUDGET_BYTES = 5_000_000
+
+_LOADING = {"src", "srcset", "poster", "data", "action", "formaction", "background", "cite", "manifest", "ping", "xlink:href"}
+_FORBIDDEN_TAGS = {"iframe", "frame", "object", "embed", "base", "form", "portal"}
+_SAFE_DATA = re.compile(r"data:(image/(png|webp|jpeg|x-icon)|text/csv)[;,]|data:,$")
+_PAGE_LINK = re.compile(r"[\w.-]+\.html(#[\w-]*)?$")
+_CSS_LOAD = re.compile(r"url\(\s*['\"]?(?!data:image/|#)[^)]*\)|@import", re.IGNORECASE)
+_DATA_TYPES = {"application/json"}
+
+
+def check_page(path: Path | str, budget_bytes: int = BUDGET_BYTES) -> list[str]:
+    """Return what is wrong with a page or an index, one line a problem; empty when it is sound.
+
+    It may load nothing but data URIs, link to nothing but itself and pages beside it, run no script
+    but the workbench's own, carry the content security policy, stay within its budget, and describe
+    every picture.
+
+    Args:
+        path: the HTML file.
+        budget_bytes: largest file allowed.
+
+    Raises:
+        DataError: the file cannot be read as text.
+    """
+    try:
+        content = Path(path).read_bytes()
+        text = content.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise DataError(f"cannot read the page {path}: {error}") from error
+    reader = _Reader()
+    reader.feed(text)
+    reader.close()
+    problems = reader.problems
+    if len(content) > budget_bytes:
+        problems.insert(0, f"the file has {len(content) / 1e6:.2f} MB; the budget is {budget_bytes / 1e6:.2f} MB")
+    if "default-src 'none'" not in reader.policy:
+        problems.append("the content security policy `default-src 'none'` is missing")
+    return problems
+
+
+class _Reader(HTMLParser):
+    """Collect problems while the page is read; our own scripts are known by their text."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.problems: list[str] = []
+        self.policy = ""
+        self._own = {rendering.script(name) for name in ("early.js", "page.js", "curves.js", *rendering.VEGA_FILES)}
+        self._script: list[str] | None = None
+        self._in_style = False
+
+    def _problem(self, text: str) -> None:
+        self.problems.append(f"line {self.getpos()[0]}: {text}")
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = {name: value or "" for name, value in attrs}
+        if tag in _FORBIDDEN_TAGS:
+            self._problem(f"the element <{tag}> is not allowed")
+        for name, value in values.items():
+            if name.startswith("on"):
+                self._problem(f"<{tag}> carries the script attribute {name}")
+            elif name in _LOADING and not _SAFE_DATA.match(value):
+                self._problem(f"<{tag} {name}> loads {value[:80]!r}")
+            elif name == "href":
+                self._check_link(tag, value)
+            elif name == "style" and _CSS_LOAD.search(value):
+                self._problem(f"the style of <{tag}> loads something: {value[:80]!r}")
+        if tag == "img":
+            if not values.get("alt", "").strip():
+                self._problem("a picture has no description (alt)")
+            if "src" not in values:
+                self._problem("a picture has no source")
+        elif tag == "meta":
+            self._check_meta(values)
+        elif tag == "script" and values.get("type", "").lower() not in _DATA_TYPES:
+            self._script = []
+        elif tag == "style":
+            self._in_style = True
+
+    def _check_link(self, tag: str, value: str) -> None:
+        is_page = tag == "a" and _PAGE_LINK.fullmatch(value)
+        if not (value.startswith("#") or is_page or _SAFE_DATA.match(value)):
+            self._problem(f"<{tag} href> leads to {value[:80]!r}")
+
+    def _check_meta(self, values: dict[str, str]) -> None:
+        kind = values.get("http-equiv", "").lower()
+        if kind == "content-security-policy":
+            self.policy += values.get("content", "")
+        elif kind == "refresh":
+            self._problem("a meta element sends the reader to another page")
+
+    def handle_data(self, data: str) -> None:
+        if self._script is not None:
+            self._script.append(data)
+        elif self._in_style and (found := _CSS_LOAD.search(data)):
+            self._problem(f"the style sheet loads something: {found[0][:80]!r}")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "script" and self._script is not None:
+            text = "".join(self._script)
+            if text not in self._own:
+                self._problem(f"a script that is not the workbench's own: {text.strip()[:60]!r}")
+            self._script = None
+        elif tag == "style":
+            self._in_style = False

@@ -1,0 +1,50 @@
+"""`sciml report`: build the index, check pages, take a picture of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="Report pages: index, checks, screenshots.", no_args_is_help=True)
+
+
+@app.command("index")
+def index_command(folder: Annotated[Path, typer.Argument(help="The reports folder.")]) -> None:
+    """Write index.html from the *.report.json files and failure records of a folder."""
+    from sciml.report.index import write_index
+
+    typer.echo(write_index(folder))
+
+
+@app.command("check")
+def check_command(files: Annotated[list[Path], typer.Argument(help="HTML pages.")]) -> None:
+    """Check that pages load nothing, run only their own scripts and describe every picture."""
+    from sciml.report.check import check_page
+    from sciml.runtime.errors import ScimlError
+
+    count = 0
+    for path in files:
+        problems = check_page(path)
+        count += len(problems)
+        typer.echo(f"{path}: {'sound' if not problems else f'{len(problems)} problems'}")
+        for problem in problems:
+            typer.echo(f"  {problem}")
+    if count:
+        raise ScimlError(f"{count} problems in {len(files)} pages; see the lines above")
+
+
+@app.command("shot")
+def shot_command(
+    page: Annotated[Path, typer.Argument(help="HTML page.")],
+    picture: Annotated[Path, typer.Argument(help="PNG to write.")],
+    width: Annotated[int, typer.Option(min=200, max=4000, help="Window width in pixels.")] = 1300,
+    height: Annotated[int, typer.Option(min=200, max=20000, help="Window height in pixels.")] = 900,
+    dark: Annotated[bool, typer.Option("--dark", help="Use the dark colour scheme.")] = False,
+) -> None:
+    """Take a screenshot of a page with headless Chromium."""
+    from sciml.report.screenshot import take_screenshot
+
+    take_screenshot(page, picture, width=width, height=height, dark=dark)
+    typer.echo(picture)

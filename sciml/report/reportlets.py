@@ -1,0 +1,307 @@
+"""The pieces of a report page: plain, frozen data without any layout.
+
+A reportlet says what is shown; its `section` says where on the page it belongs, so a page may list
+them in any order. Pictures are NumPy arrays `(height, width)` or `(height, width, 3)`, float in
+[0, 1] or uint8, or the bytes of a PNG file, or the path of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+
+from sciml.runtime.errors import ScimlError
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Picture: TypeAlias = np.ndarray | bytes | Path
+
+SECTIONS = {
+    "verdict": "Verdict",
+    "pictures": "Pictures",
+    "numbers": "Metrics",
+    "curves": "Curves",
+    "checks": "Checks",
+    "failures": "Failures",
+    "methods": "Methods",
+    "provenance": "Provenance",
+    "limits": "Limits and differences",
+}
+STATUSES = ("reproduced", "partly", "not", "not run")
+
+
+class Reportlet:
+    """Base of all reportlets; `section` is a key of `SECTIONS`."""
+
+    if TYPE_CHECKING:
+
+        @property
+        def section(self) -> str:
+            """The section of the page."""
+            ...
+
+        @property
+        def title(self) -> str:
+            """The heading."""
+            ...
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A mean over cases with its spread.
+
+    Args:
+        mean: the average over the cases.
+        std: the standard deviation over the cases; None when there is one case.
+        n: how many cases.
+    """
+
+    mean: float
+    std: float | None
+    n: int
+
+
+Value: TypeAlias = str | float | int | Spread | None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One sentence of the paper, our number, the reference's number and how they compare.
+
+    Args:
+        text: the claim, as a sentence.
+        ours: our value; None where it was not measured.
+        reference: the value that the reference gives.
+        source: where the reference's value comes from (paper, table, page).
+        unit: unit of both values.
+        status: `reproduced`, `partly`, `not` or `not run`.
+    """
+
+    text: str
+    ours: Value
+    reference: Value
+    source: str
+    unit: str = ""
+    status: Literal["reproduced", "partly", "not", "not run"] = "not run"
+
+    def __post_init__(self) -> None:
+        if self.status not in STATUSES:
+            raise ScimlError(f"a claim's status is one of {', '.join(STATUSES)}; given {self.status!r}")
+
+
+@dataclass(frozen=True)
+class Verdict(Reportlet):
+    """The claims of a page, each with its status."""
+
+    claims: Sequence[Claim]
+    title: str = "Claims"
+    section: ClassVar[str] = "verdict"
+
+
+@dataclass(frozen=True)
+class Text(Reportlet):
+    """Plain paragraphs.
+
+    Blank lines part paragraphs, lines that begin with `- ` make a list, `**bold**` and backticks
+    mark words. Everything else is shown as it is written.
+    """
+
+    title: str
+    body: str
+    section: str = "verdict"
+
+    def __post_init__(self) -> None:
+        if self.section not in SECTIONS:
+            raise ScimlError(f"a section is one of {', '.join(SECTIONS)}; given {self.section!r}")
+
+
+@dataclass(frozen=True)
+class Figure(Reportlet):
+    """One picture with a caption; `alt` describes it for those who cannot see it."""
+
+    title: str
+    image: Picture
+    caption: str
+    alt: str
+    section: ClassVar[str] = "pictures"
+
+
+@dataclass(frozen=True)
+class Gallery(Reportlet):
+    """Labelled pictures side by side; `notes` puts a short text (a score) under a label's picture."""
+
+    title: str
+    pictures: Mapping[str, Picture]
+    caption: str
+    alt: str
+    notes: Mapping[str, str] = field(default_factory=dict)
+    section: ClassVar[str] = "pictures"
+
+
+@dataclass(frozen=True)
+class Slider(Reportlet):
+    """Compare any two of several pictures of one scene, with a magnifier at the same place in all.
+
+    Args:
+        title: heading.
+        pictures: label to picture; all of one size. The first and the last are shown at the start.
+        caption: what is seen, with the numbers that matter.
+        alt: description of the scene; the label is put before it.
+        error_maps: label to RGB picture, made by `error_map` with one limit for all.
+        error_limit: the limit given to `error_map`, written beside the colour bar.
+        error_unit: unit of the limit.
+        notes: label to a short text (a score) shown under the picture.
+    """
+
+    title: str
+    pictures: Mapping[str, Picture]
+    caption: str
+    alt: str
+    error_maps: Mapping[str, Picture] | None = None
+    error_limit: float | None = None
+    error_unit: str = ""
+    notes: Mapping[str, str] = field(default_factory=dict)
+    section: ClassVar[str] = "pictures"
+
+    def __post_init__(self) -> None:
+        if len(self.pictures) < 2:
+            raise ScimlError(f"the slider {self.title!r} needs at least two pictures; given {len(self.pictures)}")
+
+
+@dataclass(frozen=True)
+class Scrubber(Reportlet):
+    """Step through slices or times of all methods at once.
+
+    Args:
+        title: heading.
+        series: label to pictures, one a position.
+        positions: what each position is called (`slice 12`, `34.5 mm`, `t = 0.2 s`).
+        caption: what is seen.
+        alt: description of the scene; label and position are put before it.
+    """
+
+    title: str
+    series: Mapping[str, Sequence[Picture]]
+    positions: Sequence[str | int | float]
+    caption: str
+    alt: str
+    section: ClassVar[str] = "pictures"
+
+    def __post_init__(self) -> None:
+        wrong = {label: len(pictures) for label, pictures in self.series.items() if len(pictures) != len(self.positions)}
+        if not self.series or not self.positions or wrong:
+            raise ScimlError(
+                f"the scrubber {self.title!r} has {len(self.positions)} positions but {wrong or 'no'} pictures; "
+                "give every method one picture a position"
+            )
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of a table.
+
+    Args:
+        key: the rows' key.
+        title: heading.
+        unit: unit of the numbers.
+        direction: `up` where larger is better, `down` where smaller is; None for no judgement.
+        digits: decimals shown; by default as many as the column's size calls for.
+    """
+
+    key: str
+    title: str
+    unit: str = ""
+    direction: Literal["up", "down"] | None = None
+    digits: int | None = None
+
+
+@dataclass(frozen=True)
+class Table(Reportlet):
+    """Numbers in rows and columns; a text in place of a number is the reason why it is missing."""
+
+    title: str
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Value]]
+    caption: str = ""
+    note: str = ""
+    section: ClassVar[str] = "numbers"
+
+
+@dataclass(frozen=True)
+class Curve(Reportlet):
+    """Lines over `x`, one a value of the column `series`, from rows of plain values."""
+
+    title: str
+    rows: Sequence[Mapping[str, Any]]
+    x: str
+    y: str
+    series: str | None
+    x_title: str
+    y_title: str
+    caption: str
+    alt: str
+    log_x: bool = False
+    log_y: bool = False
+    section: ClassVar[str] = "curves"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One certificate of the method: a value, the tolerance it must keep, and whether it did."""
+
+    name: str
+    value: Value
+    tolerance: Value
+    passed: bool
+    unit: str = ""
+    explanation: str = ""
+
+
+@dataclass(frozen=True)
+class Checks(Reportlet):
+    """The method's own certificates."""
+
+    checks: Sequence[Check]
+    title: str = "Certificates"
+    section: ClassVar[str] = "checks"
+
+
+@dataclass(frozen=True)
+class Failure(Reportlet):
+    """A stage that failed, with its traceback and the command that repeats it."""
+
+    stage: str
+    command: str
+    traceback: str
+    title: str = "Failure"
+    section: ClassVar[str] = "failures"
+
+
+@dataclass(frozen=True)
+class Methods(Reportlet):
+    """The stages that ran, as `{"stage": name, "parameters": {...}}`; the text is made from them."""
+
+    stages: Sequence[Mapping[str, Any]]
+    title: str = "What was done"
+    section: ClassVar[str] = "methods"
+
+
+@dataclass(frozen=True)
+class Provenance(Reportlet):
+    """Records of `sciml.runtime.provenance.Recorder.describe`."""
+
+    records: Sequence[Mapping[str, Any]]
+    title: str = "Records"
+    section: ClassVar[str] = "provenance"
+
+
+@dataclass(frozen=True)
+class Limits(Reportlet):
+    """What the page does not show and where it differs from the paper."""
+
+    items: Sequence[str]
+    title: str = "Limits"
+    section: ClassVar[str] = "limits"

@@ -1,0 +1,55 @@
+(function () {
+  "use strict";
+  const root = document.documentElement;
+  const media = matchMedia("(prefers-color-scheme: dark)");
+  const charts = [];
+  const tooltip = document.createElement("div");
+  tooltip.className = "tooltip";
+  tooltip.hidden = true;
+  document.body.append(tooltip);
+
+  function showTooltip(handler, event, item, value) {
+    tooltip.hidden = !value || typeof value !== "object";
+    if (tooltip.hidden) return;
+    tooltip.replaceChildren(...Object.entries(value).map(([name, text]) => {
+      const line = document.createElement("div");
+      line.textContent = `${name}: ${text}`;
+      return line;
+    }));
+    const left = Math.min(event.clientX + 14, innerWidth - tooltip.offsetWidth - 8);
+    Object.assign(tooltip.style, { left: `${left}px`, top: `${event.clientY + 14}px` });
+  }
+
+  function config() {
+    const style = getComputedStyle(root);
+    const [ink, soft, line] = ["--ink", "--soft", "--line"].map((name) => style.getPropertyValue(name).trim());
+    const axis = { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft };
+    return {
+      background: null, font: style.getPropertyValue("--sans").trim(), view: { stroke: null },
+      axis: { ...axis, labelFontSize: 12, titleFontSize: 13, titleFontWeight: "normal", titlePadding: 10 },
+      legend: { labelColor: ink, titleColor: ink, labelFontSize: 13 },
+    };
+  }
+
+  async function draw(chart) {
+    const dark = root.dataset.theme ? root.dataset.theme === "dark" : media.matches;
+    // the darkest colour of the palette is too weak on dark ground
+    const text = dark ? chart.text.replaceAll("#0072B2", "#4AA3DF") : chart.text;
+    if (chart.view) chart.view.finalize();
+    const compiled = vegaLite.compile(JSON.parse(text), { config: config() }).spec;
+    chart.view = new vega.View(vega.parse(compiled, null, { ast: true }), {
+      expr: vega.expressionInterpreter, renderer: "svg", container: chart.box, hover: true, tooltip: showTooltip, logLevel: vega.Error,
+    });
+    await chart.view.runAsync();
+    chart.box.classList.add("drawn");
+  }
+
+  for (const box of document.querySelectorAll("[data-curve]")) {
+    const chart = { box, text: box.parentElement.querySelector("script").textContent, view: null };
+    charts.push(chart);
+    draw(chart).catch((error) => console.error(error));
+  }
+  const again = () => { for (const chart of charts) draw(chart).catch((error) => console.error(error)); };
+  document.addEventListener("themechange", again);
+  media.addEventListener("change", again);
+})();

@@ -1,0 +1,194 @@
+(function () {
+  "use strict";
+  const root = document.documentElement;
+
+  function isDark() {
+    if (root.dataset.theme) return root.dataset.theme === "dark";
+    return matchMedia("(prefers-color-scheme: dark)").matches;
+  }
+
+  for (const button of document.querySelectorAll("[data-theme-toggle]")) {
+    button.addEventListener("click", () => {
+      root.dataset.theme = isDark() ? "light" : "dark";
+      try { localStorage.setItem("sciml-theme", root.dataset.theme); } catch (error) { /* storage may be closed */ }
+      document.dispatchEvent(new Event("themechange"));
+    });
+  }
+
+  for (const button of document.querySelectorAll("[data-copy]")) {
+    button.addEventListener("click", async () => {
+      const block = button.parentElement.querySelector("pre");
+      try {
+        await navigator.clipboard.writeText(block.textContent);
+        button.textContent = "Copied";
+      } catch (error) {
+        // without the clipboard the text is at least selected
+        getSelection().selectAllChildren(block);
+        button.textContent = "Selected";
+      }
+      setTimeout(() => { button.textContent = "Copy"; }, 1500);
+    });
+  }
+
+  const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+
+  function make(tag, name, parent, text) {
+    const element = document.createElement(tag);
+    if (name) element.className = name;
+    if (text !== undefined) element.textContent = text;
+    if (parent) parent.append(element);
+    return element;
+  }
+
+  function startSlider(figure) {
+    const find = (role) => figure.querySelector(`[data-role="${role}"]`);
+    const read = (selector) => [...figure.querySelectorAll(selector)].map((cell) => ({
+      label: cell.dataset.label, note: cell.dataset.note, image: cell.querySelector("img"),
+    }));
+    const pictures = read(".grid.still .cell");
+    const errors = read(".grid.maps .cell");
+    const [stage, wipe, zooms, left, right] = ["stage", "wipe", "zooms", "left", "right"].map(find);
+    const { naturalWidth: width, naturalHeight: height } = pictures[0].image;
+    stage.style.aspectRatio = `${width} / ${height}`;
+    const below = make("img", "below", stage);
+    const above = make("img", "above", stage);
+    const edge = make("div", "edge", stage);
+    const lens = make("div", "lens", stage);
+    const leftTag = make("span", "tag left", stage);
+    const rightTag = make("span", "tag right", stage);
+    for (const image of [below, above]) image.draggable = false;
+
+    const place = { x: 0.5, y: 0.5, size: 0.25 };
+    const panes = pictures.map((picture) => {
+      const cell = make("div", "zoom", zooms);
+      const error = errors.find((entry) => entry.label === picture.label);
+      const shown = [picture, error].filter(Boolean).map((entry, index) => {
+        const canvas = make("canvas", index ? "error" : "", cell);
+        canvas.width = canvas.height = 192;
+        canvas.setAttribute("role", "img");
+        canvas.setAttribute("aria-label", `magnified ${index ? "error of " : ""}${picture.label}`);
+        return { canvas, image: entry.image };
+      });
+      const label = make("div", "label", cell, picture.label);
+      if (picture.note) make("span", "note", label, " " + picture.note);
+      return shown;
+    }).flat();
+
+    function drawZooms() {
+      const side = Math.max(8, Math.round(Math.min(width, height) * place.size));
+      const x = Math.round(clamp(place.x * width - side / 2, 0, width - side));
+      const y = Math.round(clamp(place.y * height - side / 2, 0, height - side));
+      Object.assign(lens.style, {
+        left: `${100 * x / width}%`, top: `${100 * y / height}%`,
+        width: `${100 * side / width}%`, height: `${100 * side / height}%`,
+      });
+      for (const { canvas, image } of panes) {
+        const context = canvas.getContext("2d");
+        context.imageSmoothingEnabled = false;
+        context.drawImage(image, x * image.naturalWidth / width, y * image.naturalHeight / height,
+          side * image.naturalWidth / width, side * image.naturalHeight / height, 0, 0, canvas.width, canvas.height);
+      }
+      stage.dataset.place = `${x},${y},${side}`;
+    }
+
+    function drawStage() {
+      const [a, b] = [pictures[left.value], pictures[right.value]];
+      for (const [image, entry] of [[below, a], [above, b]]) {
+        if (image.src !== entry.image.src) { image.src = entry.image.src; image.alt = entry.image.alt; }
+      }
+      leftTag.textContent = a.label;
+      rightTag.textContent = b.label;
+      above.style.clipPath = `inset(0 0 0 ${wipe.value}%)`;
+      edge.style.left = `${wipe.value}%`;
+      leftTag.style.opacity = wipe.value < 8 ? 0 : 1;
+      rightTag.style.opacity = wipe.value > 92 ? 0 : 1;
+      wipe.setAttribute("aria-valuetext", `${wipe.value} % ${a.label}, the rest ${b.label}`);
+    }
+
+    for (const control of [wipe, left, right]) control.addEventListener("input", drawStage);
+    let start = null;
+    const where = (event) => {
+      const box = stage.getBoundingClientRect();
+      return { x: clamp((event.clientX - box.left) / box.width, 0, 1), y: clamp((event.clientY - box.top) / box.height, 0, 1) };
+    };
+    stage.addEventListener("pointerdown", (event) => {
+      start = { x: event.clientX, moved: false };
+      stage.setPointerCapture(event.pointerId);
+    });
+    stage.addEventListener("pointermove", (event) => {
+      if (!start) return;
+      if (Math.abs(event.clientX - start.x) > 3) start.moved = true;
+      if (start.moved) { wipe.value = Math.round(100 * where(event).x); drawStage(); }
+    });
+    stage.addEventListener("pointerup", (event) => {
+      if (start && !start.moved) { Object.assign(place, where(event)); drawZooms(); }
+      start = null;
+    });
+    stage.addEventListener("pointercancel", () => { start = null; });
+    stage.addEventListener("keydown", (event) => {
+      const step = place.size / 6;
+      const moves = { ArrowLeft: [-step, 0], ArrowRight: [step, 0], ArrowUp: [0, -step], ArrowDown: [0, step] };
+      const half = place.size / 2;
+      if (moves[event.key]) {
+        place.x = clamp(place.x + moves[event.key][0], half * Math.min(1, height / width), 1 - half * Math.min(1, height / width));
+        place.y = clamp(place.y + moves[event.key][1], half * Math.min(1, width / height), 1 - half * Math.min(1, width / height));
+      } else if (event.key === "+" || event.key === "=") place.size = clamp(place.size / 1.4, 0.06, 0.8);
+      else if (event.key === "-") place.size = clamp(place.size * 1.4, 0.06, 0.8);
+      else return;
+      event.preventDefault();
+      drawZooms();
+    });
+    drawStage();
+    drawZooms();
+  }
+
+  function startScrubber(figure) {
+    const data = JSON.parse(figure.querySelector("script").textContent);
+    const range = figure.querySelector('[data-role="position"]');
+    const play = figure.querySelector('[data-role="play"]');
+    const output = figure.querySelector("output");
+    const images = [...figure.querySelectorAll(".grid img")];
+    images.forEach((image, index) => { data.frames[index][data.start] = image.src; });
+
+    function show() {
+      const position = Number(range.value);
+      images.forEach((image, index) => {
+        image.src = data.frames[index][position];
+        image.alt = `${data.labels[index]}, ${data.positions[position]}: ${data.alt}`;
+      });
+      output.textContent = data.positions[position];
+      range.setAttribute("aria-valuetext", data.positions[position]);
+    }
+
+    let timer = null;
+    function stop() {
+      clearInterval(timer);
+      timer = null;
+      play.textContent = "▶ Play";
+      play.setAttribute("aria-pressed", "false");
+    }
+    range.addEventListener("input", () => { if (timer) stop(); show(); });
+    play.addEventListener("click", () => {
+      if (timer) { stop(); return; }
+      play.textContent = "❚❚ Pause";
+      play.setAttribute("aria-pressed", "true");
+      timer = setInterval(() => {
+        range.value = (Number(range.value) + 1) % data.positions.length;
+        show();
+      }, 250);
+    });
+  }
+
+  async function whenDecoded(figure, start) {
+    await Promise.all([...figure.querySelectorAll("img")].map((image) => image.decode().catch(() => {})));
+    start(figure);
+    figure.dataset.ready = "true";
+  }
+  for (const figure of document.querySelectorAll("[data-slider]")) whenDecoded(figure, startSlider);
+  for (const figure of document.querySelectorAll("[data-scrubber]")) whenDecoded(figure, startScrubber);
+
+  // paper shows what is folded
+  addEventListener("beforeprint", () => {
+    for (const details of document.querySelectorAll(".failure details, .prose details")) details.open = true;
+  });
+})();

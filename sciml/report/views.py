@@ -1,0 +1,226 @@
+"""What a template needs of each reportlet: plain values, encoded pictures, numbers as text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from markupsafe import Markup
+
+from sciml.report import charts, pictures, tables
+from sciml.report.bibliography import load, lookup, reference
+from sciml.report.methods import methods_text
+from sciml.report.reportlets import (
+    Checks,
+    Curve,
+    Failure,
+    Figure,
+    Gallery,
+    Limits,
+    Methods,
+    Provenance,
+    Reportlet,
+    Scrubber,
+    Slider,
+    Table,
+    Text,
+    Verdict,
+)
+from sciml.runtime.errors import ScimlError, ShapeError
+
+SCRUBBER_LOSSLESS_BYTES = 24_000
+
+
+def view(item: Reportlet, anchor: str) -> dict[str, Any]:
+    """Return the template values of a reportlet; `anchor` becomes its id on the page."""
+    for kind, make in _MAKERS.items():
+        if isinstance(item, kind):
+            values = {"title": item.title, "anchor": anchor, **make(item)}
+            encoded = values.get("encoded", [])
+            return values | {"lossy": any(picture.lossy for picture in encoded)}
+    raise ScimlError(f"a page takes reportlets; given {type(item).__name__}")
+
+
+def _verdict(item: Verdict) -> dict[str, Any]:
+    claims = [
+        {
+            "text": claim.text,
+            "ours": tables.show_value(claim.ours),
+            "reference": tables.show_value(claim.reference),
+            "unit": claim.unit,
+            "source": claim.source,
+            "status": claim.status,
+        }
+        for claim in item.claims
+    ]
+    return {"claims": claims}
+
+
+def _figure(item: Figure) -> dict[str, Any]:
+    encoded = pictures.encode(item.image)
+    return {"picture": encoded, "caption": item.caption, "alt": item.alt, "encoded": [encoded]}
+
+
+def _gallery(item: Gallery) -> dict[str, Any]:
+    shown = _labelled(item.pictures, item.alt, item.notes)
+    return {"pictures": shown, "caption": item.caption, "encoded": [picture["picture"] for picture in shown]}
+
+
+def _labelled(images: Mapping[str, Any], alt: str, notes: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"label": label, "picture": pictures.encode(image), "alt": f"{label}: {alt}", "note": notes.get(label, "")}
+        for label, image in images.items()
+    ]
+
+
+def _slider(item: Slider) -> dict[str, Any]:
+    shown = _labelled(item.pictures, item.alt, item.notes)
+    sizes = {(entry["picture"].width, entry["picture"].height) for entry in shown}
+    if len(sizes) > 1:
+        raise ShapeError(f"the slider {item.title!r} needs pictures of one size; given {sorted(sizes)} (width, height)")
+    errors = _labelled(item.error_maps or {}, f"error map, {item.alt}", {})
+    strangers = [label for label in item.error_maps or {} if label not in item.pictures]
+    if strangers:
+        raise ScimlError(f"the slider {item.title!r} has error maps without a picture: {', '.join(strangers)}")
+    limit = "" if item.error_limit is None else f"{tables.show_value(item.error_limit)} {item.error_unit}".strip()
+    return {
+        "pictures": shown,
+        "errors": errors,
+        "caption": item.caption,
+        "gradient": pictures.error_gradient() if errors else "",
+        "limit": limit,
+        "encoded": [entry["picture"] for entry in shown + errors],
+    }
+
+
+def _scrubber(item: Scrubber) -> dict[str, Any]:
+    middle = len(item.positions) // 2
+    encoded = {
+        label: [pictures.encode(image, SCRUBBER_LOSSLESS_BYTES, quality=86) for image in images]
+        for label, images in item.series.items()
+    }
+    positions = [str(position) for position in item.positions]
+    shown = [
+        {"label": label, "picture": images[middle], "alt": f"{label}, {positions[middle]}: {item.alt}"}
+        for label, images in encoded.items()
+    ]
+    # the picture shown at first stands in its own element; the others wait as data
+    waiting = [["" if i == middle else image.uri for i, image in enumerate(images)] for images in encoded.values()]
+    data = {"positions": positions, "start": middle, "frames": waiting, "labels": list(encoded), "alt": item.alt}
+    return {
+        "pictures": shown,
+        "positions": positions,
+        "middle": middle,
+        "data": data,
+        "caption": item.caption,
+        "encoded": [image for images in encoded.values() for image in images],
+    }
+
+
+def _table(item: Table) -> dict[str, Any]:
+    strangers = sorted({key for row in item.rows for key in row} - {column.key for column in item.columns})
+    if strangers:
+        raise ScimlError(f"the table {item.title!r} has values without a column: {', '.join(strangers)}")
+    cells = tables.cells(item)
+    counts = {cell["n"] for row in cells for cell in row if cell["n"] is not None}
+    return {
+        "columns": [
+            {
+                "title": column.title,
+                "unit": column.unit,
+                "direction": column.direction,
+                "numeric": column.direction is not None or any(row[i]["kind"] == "number" for row in cells),
+            }
+            for i, column in enumerate(item.columns)
+        ],
+        "rows": cells,
+        "same_n": next(iter(counts)) if len(counts) == 1 else None,
+        "has_spread": any(cell["spread"] for row in cells for cell in row),
+        "caption": item.caption,
+        "note": item.note,
+        "csv": tables.csv_uri(tables.table_csv(item)),
+    }
+
+
+def _curve(item: Curve) -> dict[str, Any]:
+    static = pictures.encode(charts.static_picture(item))
+    return {
+        "spec": charts.spec(item),
+        "static": static,
+        "caption": item.caption,
+        "alt": item.alt,
+        "csv": tables.csv_uri(tables.rows_csv(charts.plain_rows(item))),
+    }
+
+
+def _checks(item: Checks) -> dict[str, Any]:
+    checks = [
+        {
+            "name": check.name,
+            "value": tables.show_value(check.value),
+            "tolerance": tables.show_value(check.tolerance),
+            "unit": check.unit,
+            "passed": bool(check.passed),
+            "explanation": check.explanation,
+        }
+        for check in item.checks
+    ]
+    return {"checks": checks, "passed": sum(check["passed"] for check in checks)}
+
+
+def _methods(item: Methods) -> dict[str, Any]:
+    html, keys = methods_text(item.stages)
+    entries = [lookup(key, load()) for key in keys]
+    return {
+        "html": Markup(html),
+        "references": [reference(entry) for entry in entries],
+        "bibtex": "\n\n".join(entry.source for entry in entries),
+    }
+
+
+def _provenance(item: Provenance) -> dict[str, Any]:
+    return {"records": [_summary(record) for record in item.records]}
+
+
+def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
+    hardware = record.get("hardware") or {}
+    packages = record.get("packages") or {}
+    command = record.get("command") or []
+    commit = str(record.get("commit") or "")[:12]
+    if commit and record.get("dirty"):
+        commit += " with uncommitted changes"
+    machine = ", ".join(str(part) for part in (hardware.get("processor"), hardware.get("cores") and f"{hardware['cores']} cores") if part)
+    times = f"{record.get('wall_seconds', '?')} s wall, {record.get('cpu_seconds', '?')} s CPU"
+    facts = {
+        "Command": " ".join(map(str, command)) if isinstance(command, list | tuple) else str(command),
+        "Version": f"sciml {record.get('version', '?')}" + (f", commit {commit}" if commit else ""),
+        "Started": record.get("started"),
+        "Time": f"{times}, peak memory {record.get('peak_memory_mib', '?')} MiB",
+        "Machine": machine,
+        "Seeds": ", ".join(f"{name} = {seed}" for name, seed in (record.get("seeds") or {}).items()),
+        "Packages": ", ".join(f"{name} {version}" for name, version in packages.items()),
+        "Inputs": f"{len(record.get('inputs') or {})} with digests",
+    }
+    return {
+        "stage": str(record.get("stage", "unnamed stage")),
+        "facts": {name: str(value) for name, value in facts.items() if value},
+        "json": json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False, default=str),
+    }
+
+
+_MAKERS: dict[type, Callable[[Any], dict[str, Any]]] = {
+    Verdict: _verdict,
+    Text: lambda item: {"body": item.body},
+    Figure: _figure,
+    Gallery: _gallery,
+    Slider: _slider,
+    Scrubber: _scrubber,
+    Table: _table,
+    Curve: _curve,
+    Checks: _checks,
+    Failure: lambda item: {"title": item.stage, "command": item.command, "traceback": item.traceback},
+    Methods: _methods,
+    Provenance: _provenance,
+    Limits: lambda item: {"items": list(item.items)},
+}
