@@ -70,7 +70,8 @@ def write_page(page: Page, path: Path | str, budget_bytes: int = BUDGET_BYTES) -
             break a rule that `check_page` knows.
     """
     path = Path(path)
-    parts = _parts(page)
+    # the claims come first, whatever text stands beside them
+    parts = sorted(_parts(page), key=lambda part: part["kind"] != "verdict")
     sections = [
         {"key": key, "title": title, "parts": [part for part in parts if part["section"] == key]} for key, title in SECTIONS.items()
     ]

@@ -54,10 +54,12 @@ def show_value(value: Value, digits: int | None = None, guess: bool = True) -> s
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Spread):
-        digits = decimals([value.mean]) if guess else digits
+        digits = (2 if 1 <= abs(value.mean) < 1e6 else decimals([value.mean])) if guess else digits
         spread = "" if value.std is None else f" ± {show_number(float(value.std), digits)}"
         return f"{show_number(float(value.mean), digits)}{spread} (n = {value.n})"
     value = value if isinstance(value, int) else float(value)
+    if guess and isinstance(value, float) and decimals([value]) is not None and math.isfinite(value):
+        return f"{value:.4g}".replace("-", "−") if abs(value) < 1e4 else show_number(value, 0)
     return show_number(value, decimals([value]) if guess else digits)
 
 

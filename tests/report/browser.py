@@ -1,0 +1,115 @@
+"""Headless Chromium for page tests: one driver, and the checks that every page must pass."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sciml.report import check_page
+from sciml.report.screenshot import FLAGS
+
+BROWSER = "/usr/bin/chromium"
+DRIVER = "/usr/bin/chromedriver"
+
+COLOURS = """
+const parse = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number);
+const style = getComputedStyle(document.body);
+return [parse(style.color), parse(style.backgroundColor)];
+"""
+
+
+@contextmanager
+def browser():
+    """Yield a driver without network; a missing browser is a failure under CI and a skip elsewhere."""
+    if not (shutil.which(BROWSER) and shutil.which(DRIVER)):
+        reason = f"needs {BROWSER} and {DRIVER} (apt-get install chromium chromium-driver)"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = BROWSER
+    with tempfile.TemporaryDirectory() as profile:
+        for flag in (*FLAGS, f"--user-data-dir={profile}", "--window-size=1300,900"):
+            options.add_argument(flag)
+        options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
+        driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+        try:
+            driver.execute_cdp_cmd("Network.enable", {})
+            offline = {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0}
+            driver.execute_cdp_cmd("Network.emulateNetworkConditions", offline)
+            yield driver
+        finally:
+            driver.quit()
+
+
+def open_page(driver, path: Path | str, scheme: str = "light") -> None:
+    """Open a page in a colour scheme and wait until its parts are ready."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    features = [{"name": "prefers-color-scheme", "value": scheme}]
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    driver.get(Path(path).resolve().as_uri())
+    ready = "return [...document.querySelectorAll('[data-slider], [data-scrubber]')].every(e => e.dataset.ready === 'true')"
+    drawn = "return [...document.querySelectorAll('[data-curve]')].every(e => e.classList.contains('drawn'))"
+    WebDriverWait(driver, 20).until(lambda d: d.execute_script(ready) and d.execute_script(drawn))
+
+
+def contrast(one, other) -> float:
+    """Return the contrast ratio of two sRGB colours in 0..255, as WCAG 2 defines it."""
+
+    def luminance(colour):
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in (v / 255 for v in colour)]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def assert_page_is_sound(driver, path: Path | str) -> None:
+    """Assert that a real page renders: no console error, no request, pictures, keys, both schemes."""
+    from selenium.webdriver.common.keys import Keys
+
+    path = Path(path).resolve()
+    assert check_page(path) == []
+    driver.get_log("performance"), driver.get_log("browser")
+    grounds = []
+    for scheme in ("dark", "light"):
+        open_page(driver, path, scheme)
+        ink, ground = driver.execute_script(COLOURS)
+        assert contrast(ink, ground) >= 4.5, (scheme, ink, ground)
+        grounds.append(ground)
+    assert grounds[0] != grounds[1]
+    blank = driver.execute_script("return [...document.images].filter(i => !i.naturalWidth).map(i => i.alt)")
+    assert blank == []
+    for box in driver.find_elements("css selector", "[data-curve]"):
+        assert box.find_elements("css selector", "svg path")
+    for figure in driver.find_elements("css selector", "[data-slider]"):
+        above = figure.find_element("css selector", ".above")
+        before = above.value_of_css_property("clip-path")
+        figure.find_element("css selector", "[data-role=wipe]").send_keys(Keys.ARROW_RIGHT * 5)
+        assert above.value_of_css_property("clip-path") != before
+        stage = figure.find_element("css selector", "[data-role=stage]")
+        place = stage.get_attribute("data-place")
+        stage.send_keys(Keys.ARROW_LEFT, Keys.ARROW_UP)
+        assert stage.get_attribute("data-place") != place
+    for figure in driver.find_elements("css selector", "[data-scrubber]"):
+        picture = figure.find_element("css selector", "img")
+        control = figure.find_element("css selector", "[data-role=position]")
+        if control.get_attribute("max") == "0":
+            continue
+        before, position = picture.get_attribute("src"), figure.find_element("css selector", "output").text
+        control.send_keys(Keys.ARROW_LEFT)
+        assert picture.get_attribute("src") != before
+        assert figure.find_element("css selector", "output").text != position
+    errors = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+    assert errors == []
+    messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+    urls = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    assert {url for url in urls if not url.startswith(("data:", "blob:", "about:"))} <= {path.as_uri()}

@@ -1,0 +1,121 @@
+import json
+
+import numpy as np
+import pytest
+from demo_page import HOSTILE, demo_page
+
+from sciml.report import (
+    Claim,
+    Column,
+    Figure,
+    Page,
+    Spread,
+    Table,
+    check_page,
+    error_map,
+    forget_failure,
+    record_failure,
+    to_display,
+    write_index,
+    write_page,
+)
+from sciml.report.tables import cells, table_csv
+from sciml.runtime.errors import ScimlError, ShapeError
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    return write_page(demo_page(), tmp_path_factory.mktemp("demo") / "demo.html")
+
+
+def test_page_is_sound_and_ordered(demo):
+    assert check_page(demo) == []
+    text = demo.read_text()
+    places = [text.index(f'<section id="{key}"') for key in ("verdict", "pictures", "numbers", "curves", "checks", "failures")]
+    assert places == sorted(places)
+
+
+def test_record_holds_the_numbers(demo):
+    record = json.loads(demo.with_suffix(".report.json").read_text())
+    assert record["verdict"] == {"reproduced": 1, "partly": 1, "not": 1, "not run": 1}
+    assert record["tables"][0]["rows"][1]["psnr"] == {"mean": 31.456, "std": 0.92, "n": 9}
+    assert record["failures"][0]["stage"] == "imaging.evaluate"
+
+
+def test_failure_shows_up(demo):
+    assert "imaging.evaluate failed" in demo.read_text()
+
+
+def test_same_page_same_bytes(demo, tmp_path):
+    assert write_page(demo_page(), tmp_path / "demo.html").read_bytes() == demo.read_bytes()
+
+
+def test_hostile_strings_stay_text(tmp_path):
+    path = write_page(demo_page(HOSTILE), tmp_path / "hostile.html")
+    assert check_page(path) == []
+    assert "<script>alert" not in path.read_text()
+
+
+def test_page_over_budget_names_the_biggest(tmp_path):
+    noise = np.random.default_rng(0).random((300, 300, 3))
+    page = Page("big", "Big", "Too big?", "ci", [Figure("The noise", noise, "c", "a")])
+    with pytest.raises(ScimlError, match="The noise"):
+        write_page(page, tmp_path / "big.html", budget_bytes=40_000)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        '<img src="https://example.org/x.png" alt="x">',
+        '<script src="https://example.org/x.js"></script>',
+        "<script>alert(1)</script>",
+        '<link rel="stylesheet" href="//example.org/x.css">',
+        "<style>@import 'https://example.org/x.css';</style>",
+        '<p style="background:url(http://example.org/x)">x</p>',
+        '<a href="javascript:alert(1)">x</a>',
+        '<p onclick="alert(1)">x</p>',
+        '<img src="data:image/png;base64,AA==" alt="">',
+        '<iframe src="x.html"></iframe>',
+    ],
+)
+def test_check_finds_what_was_planted(demo, tmp_path, planted):
+    path = tmp_path / "planted.html"
+    path.write_text(demo.read_text().replace("</main>", planted + "</main>"))
+    assert check_page(path)
+
+
+def test_index_without_pages(tmp_path):
+    assert check_page(write_index(tmp_path / "none")) == []
+
+
+def test_index_with_failure_page_and_broken_record(demo, tmp_path):
+    (tmp_path / "a.report.json").write_bytes(demo.with_suffix(".report.json").read_bytes())
+    (tmp_path / "b.report.json").write_text("{")
+    record_failure(tmp_path, "imaging.solve", "snakemake --rerun x", "ValueError: boom", rule="solve_tv")
+    text = write_index(tmp_path).read_text()
+    assert "snakemake --rerun x" in text and "ValueError: boom" in text and "b.report.json" in text and "A synthetic study" in text
+    forget_failure(tmp_path, "imaging.solve", "solve_tv")
+    assert "ValueError: boom" not in write_index(tmp_path).read_text()
+
+
+def test_table_marks_the_best_and_exports():
+    table = Table(
+        "t",
+        [Column("m", "M"), Column("e", "E", "", "down"), Column("p", "P", "dB", "up")],
+        [{"m": "=a", "e": 0.1, "p": Spread(30.0, 1.0, 3)}, {"m": "b", "e": 0.2, "p": "not installed"}],
+    )
+    rows = cells(table)
+    assert rows[0][1]["best"] and not rows[1][1]["best"] and rows[1][2]["kind"] == "reason"
+    assert table_csv(table).splitlines()[1] == "'=a,0.1,30.0,1.0,3"
+
+
+def test_pictures():
+    assert to_display(np.array([[0.0, 2.0]])).tolist() == [[0, 255]]
+    assert to_display(np.array([[0.0, np.nan]]))[0, 1].tolist() == [255, 0, 255]
+    truth = np.zeros((2, 2))
+    assert (error_map(truth, truth, 0.1) == error_map(truth, truth, 9.0)).all()
+    with pytest.raises(ShapeError):
+        to_display(np.zeros((2, 2, 4)))
+    with pytest.raises(ScimlError, match="status"):
+        Claim("x", 1, 2, "s", "", "maybe")  # type: ignore[arg-type]
