@@ -43,6 +43,14 @@ def list_data(
 
 
 @app.command()
+def usable(tier: Tier = "default") -> None:
+    """Print the largest tier up to TIER whose data are there; a run uses it where apt was absent."""
+    from sciml.datasets.manifest import usable_tier
+
+    typer.echo(usable_tier(tier))
+
+
+@app.command()
 def fetch(
     tier: Tier = "default",
     only: Annotated[list[str] | None, typer.Option(help="Fetch this data set alone; repeat for more.")] = None,

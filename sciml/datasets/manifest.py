@@ -16,7 +16,7 @@ from sciml.runtime.errors import ConfigError, DataError, FormatError
 from sciml.runtime.files import digest_file, digest_tree
 from sciml.runtime.places import cache_folder, resource
 
-TIERS = ("ci", "default", "full")
+TIERS = ("pip", "ci", "default", "full")
 TREE = "tree:"
 
 
@@ -201,13 +201,24 @@ def local_path(name: str) -> Path:
 
 
 def available_tier() -> str:
-    """Return what is there: `full`, `default`, `ci`, `pip` (only what pip brings to `ci`) or `none`."""
-    rows = tracked()
-    there = {name for name, row in rows.items() if is_present(row)}
+    """Return the largest tier that is there: `full`, `default`, `ci`, `pip` (what comes without apt) or `none`."""
+    there = {name for name, row in tracked().items() if is_present(row)}
     for tier in reversed(TIERS):
         if there.issuperset(tier_ids(tier)):
             return tier
-    return "pip" if there.issuperset(name for name in tier_ids("ci") if rows[name].source == "pip") else "none"
+    return "none"
+
+
+def usable_tier(wanted: str) -> str:
+    """Return the largest tier up to `wanted` whose data are there.
+
+    Raises:
+        DataError: not even what pip brings is there.
+    """
+    there = available_tier()
+    if there == "none":
+        raise DataError(f"no data are fetched: run `sciml data fetch --tier {wanted}`")
+    return min(wanted, there, key=check_tier)
 
 
 def in_ci() -> bool:

@@ -49,7 +49,9 @@ def roles(experiment: str, tier: str = "default") -> dict[str, list[str]]:
         raise ConfigError(f"unknown experiment {experiment!r}: choose one of {', '.join(sorted(known))}")
     settings = known[experiment]
     base = {role: list(entries) for role, entries in settings.items() if role not in TIERS}
-    return {**base, **{role: list(entries) for role, entries in settings.get(tier, {}).items()}}
+    # without apt an experiment that says nothing for `pip` uses its lists for `ci`
+    special = settings.get(tier, settings.get("ci", {}) if tier == "pip" else {})
+    return {**base, **{role: list(entries) for role, entries in special.items()}}
 
 
 def split(experiment: str, role: str, tier: str = "default") -> list[str]:
@@ -58,7 +60,7 @@ def split(experiment: str, role: str, tier: str = "default") -> list[str]:
     Args:
         experiment: for instance `imaging-photos`.
         role: for instance `train`, `validation`, `test`.
-        tier: the data tier, `ci`, `default` or `full`.
+        tier: the data tier, `pip`, `ci`, `default` or `full`.
 
     Raises:
         ConfigError: an unknown experiment, role or tier; the message lists what there is.

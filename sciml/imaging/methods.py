@@ -1,4 +1,4 @@
-"""The registry of classical methods, each with the one parameter that is tuned, and the rule that tunes it.
+"""How the one parameter of a classical method is found.
 
 Rule: every value of the method's grid is tried on validation data; the value of the best mean PSNR is refined once by a
 parabola through it and its neighbours in the logarithm of the parameter. Test data is never touched.
@@ -7,110 +7,17 @@ parabola through it and its neighbours in the logarithm of the parameter. Test d
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
 
 import numpy as np
-from deepinv.physics import LinearPhysics
 from torch import Tensor
 
-from sciml.imaging import solvers
+from sciml.imaging.catalogue import METHODS, Method, chosen, is_installed, methods_for
 from sciml.imaging.metrics import psnr
 from sciml.imaging.tasks import Task
-from sciml.runtime.errors import ConfigError
 
-WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
-
-
-@dataclass(frozen=True)
-class Method:
-    """A classical reconstruction method.
-
-    Attributes:
-        title: name in tables.
-        tasks: names of the tasks that it applies to.
-        solve: (y, physics, value of the parameter) -> images on the physics' grid.
-        parameter: what the tuned number is; None when the method has none.
-        grid: values tried on validation data, increasing and positive.
-        citation: key in `references.bib`.
-        package: an extra that must be importable; without it the row reads `not installed`.
-    """
-
-    title: str
-    tasks: tuple[str, ...]
-    solve: Callable[[Tensor, LinearPhysics, float], Tensor]
-    parameter: str | None
-    grid: tuple[float, ...]
-    citation: str
-    package: str | None = None
-
-
-INVERSE = ("deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint")
-
-METHODS: dict[str, Method] = {
-    "zero-filled": Method(
-        "zero-filled", ("mri-cs", "inpaint"), lambda y, p, _: solvers.zero_filled(y, p), None, (), "lustig2007"
-    ),
-    "fbp": Method("FBP (ramp)", ("ct-sparse", "ct-limited"), lambda y, p, _: solvers.fbp(y, p), None, (), "kak1988"),
-    "fbp-hann": Method(
-        "FBP (Hann)",
-        ("ct-sparse", "ct-limited"),
-        lambda y, p, value: solvers.fbp(y, p, min(value, 1.0), "hann"),
-        "cutoff, fraction of Nyquist",
-        (0.25, 0.35, 0.5, 0.7, 1.0),
-        "kak1988",
-    ),
-    "wiener": Method(
-        "Wiener", ("deblur",), solvers.wiener, "balance of the Laplacian penalty", (1e-3, 1e-2, 0.1, 1.0, 10.0), "wiener1949"
-    ),
-    "richardson-lucy": Method(
-        "Richardson-Lucy", ("deblur",), solvers.richardson_lucy, "iterations", (4.0, 8.0, 16.0, 32.0, 64.0), "richardson1972"
-    ),
-    "nlm": Method(
-        "non-local means", ("denoise",), solvers.non_local_means, "h / sigma", (0.5, 0.6, 0.75, 0.9, 1.1), "buades2005"
-    ),
-    "wavelet-l1": Method(
-        "wavelet l1",
-        ("denoise", *INVERSE),
-        lambda y, p, value: solvers.wavelet_l1(y, p, value * solvers.noise_weight(y, p)),
-        "weight / (sigma x column norm)",
-        (0.5, 1.0, 2.0, 3.0),
-        "donoho1995",
-    ),
-    "tv": Method(
-        "total variation",
-        ("denoise", *INVERSE),
-        lambda y, p, value: solvers.tv(y, p, value * solvers.noise_weight(y, p)),
-        "weight / (sigma x column norm)",
-        WEIGHT_GRID,
-        "rudin1992",
-    ),
-    "bm3d": Method("BM3D", ("denoise",), solvers.bm3d, "strength", (0.9, 1.0, 1.1), "dabov2007", "bm3d"),
-}
-
-
-def methods_for(task_name: str) -> list[str]:
-    """Return the names of the methods that apply to a task, in table order."""
-    return [name for name, method in METHODS.items() if task_name in method.tasks]
-
-
-def chosen(task_name: str, names: tuple[str, ...] | None) -> list[str]:
-    """Return the methods to run on a task: those named, or all that apply; extras that are not installed are left out.
-
-    Raises:
-        ConfigError: a named method is unknown or does not apply to the task.
-    """
-    applicable = methods_for(task_name)
-    for name in names or ():
-        if name not in applicable:
-            raise ConfigError(f"method {name!r} does not apply to {task_name}; those that do: {', '.join(applicable)}")
-    return [name for name in (names or applicable) if is_installed(METHODS[name])]
-
-
-def is_installed(method: Method) -> bool:
-    """Return whether the extra package of a method, if it needs one, can be imported."""
-    return method.package is None or find_spec(method.package) is not None
+__all__ = ["METHODS", "Method", "Tuned", "chosen", "is_installed", "mean_psnr", "methods_for", "parabola_peak", "tune"]
 
 
 @dataclass(frozen=True)

@@ -134,8 +134,10 @@ def cartesian_mask(size: tuple[int, int], acceleration: float, centre_fraction: 
         seed: the rows drawn outside the centre depend on it alone.
 
     Raises:
-        ConfigError: the centre alone has more rows than the acceleration allows.
+        ConfigError: the acceleration is below 1, or the centre alone has more rows than it allows.
     """
+    if not acceleration >= 1:
+        raise ConfigError(f"an acceleration is at least 1 (all rows), got {acceleration}")
     height, width = size
     rows = round(height / acceleration)
     centre = max(1, round(height * centre_fraction))
@@ -158,7 +160,13 @@ def cartesian_mri(
 
 
 def random_inpainting(size: tuple[int, int], keep: float, seed: int, device: torch.device | str = "cpu") -> Inpainting:
-    """Return the physics that keeps a random fraction of the pixels, the others measured as zero."""
+    """Return the physics that keeps a random fraction of the pixels, the others measured as zero.
+
+    Raises:
+        ConfigError: the fraction is not in (0, 1].
+    """
+    if not 0 < keep <= 1:
+        raise ConfigError(f"the fraction of pixels to keep is above 0 and at most 1, got {keep}")
     generator = torch.Generator().manual_seed(seed)
     mask = (torch.rand(1, *size, generator=generator) < keep).float()
     return Inpainting(img_size=(1, *size), mask=mask.to(device), device=device)  # pyright: ignore[reportArgumentType]

@@ -8,7 +8,7 @@ Every random part is seeded: kernel, mask and phase by `seed` (part of the task)
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging import kernels
+from sciml.imaging.catalogue import TASKS
 from sciml.imaging.physics import (
     Identity,
     Noise,
@@ -91,16 +92,6 @@ class Task:
         return x.clamp(0, 1)
 
 
-@dataclass(frozen=True)
-class TaskKind:
-    """A registered kind of task: its builder and the options it takes, with their defaults."""
-
-    title: str
-    experiment: str
-    build: Callable[..., tuple[LinearPhysics, Noise]]
-    defaults: Mapping[str, Any] = field(default_factory=dict)
-
-
 def _denoise(size: tuple[int, int], seed: int, device: str, sigma: float) -> tuple[LinearPhysics, Noise]:
     return Identity(img_size=(1, *size)), Noise(sigma)
 
@@ -137,27 +128,13 @@ def _inpaint(size: tuple[int, int], seed: int, device: str, keep: float, sigma: 
     return random_inpainting(size, keep, Seeds(seed)("mask"), device), Noise(sigma)
 
 
-TASKS: dict[str, TaskKind] = {
-    "denoise": TaskKind("Gaussian denoising", "imaging-photos", _denoise, {"sigma": 0.1}),
-    "deblur": TaskKind(
-        "Deblurring with a known kernel, nothing known beyond the picture",
-        "imaging-photos",
-        _deblur,
-        {"kernel": "shake", "kernel_size": 19, "width": 1.6, "sigma": 0.02},
-    ),
-    "ct-sparse": TaskKind(
-        "Sparse-view parallel-beam CT", "imaging-ct", _tomography, {"views": 60, "range_degrees": 180.0, "noise": 0.002}
-    ),
-    "ct-limited": TaskKind(
-        "Limited-angle parallel-beam CT", "imaging-ct", _tomography, {"views": 120, "range_degrees": 120.0, "noise": 0.002}
-    ),
-    "mri-cs": TaskKind(
-        "Compressed-sensing MRI, Cartesian",
-        "imaging-mri",
-        _magnetic_resonance,
-        {"acceleration": 4.0, "centre_fraction": 0.08, "noise": 0.01},
-    ),
-    "inpaint": TaskKind("Inpainting of random missing pixels", "imaging-photos", _inpaint, {"keep": 0.5, "sigma": 0.02}),
+_BUILD: dict[str, Callable[..., tuple[LinearPhysics, Noise]]] = {
+    "denoise": _denoise,
+    "deblur": _deblur,
+    "ct-sparse": _tomography,
+    "ct-limited": _tomography,
+    "mri-cs": _magnetic_resonance,
+    "inpaint": _inpaint,
 }
 
 
@@ -191,7 +168,7 @@ def task(name: str, size: tuple[int, int] = (256, 256), seed: int = 0, device: s
         resolved[key] = _converted(name, key, value, resolved[key])
     if len(size) != 2 or min(size) < 16:
         raise ConfigError(f"task {name} needs a picture of at least 16 x 16 pixels, got {size}")
-    physics, noise = kind.build((int(size[0]), int(size[1])), seed, device, **resolved)
+    physics, noise = _BUILD[name]((int(size[0]), int(size[1])), seed, device, **resolved)
     physics.noise_level = noise  # pyright: ignore[reportArgumentType]
     return Task(name, resolved, (int(size[0]), int(size[1])), physics, seed, kind.experiment)
 

@@ -140,10 +140,13 @@ class ParallelBeam(LinearPhysics):
         Raises:
             ShapeError: the sinogram has another shape than `A` makes.
         """
+        self._check_sinogram(y)
+        return self._multiply(y, self._transpose, self._matrix, self.size)
+
+    def _check_sinogram(self, y: Tensor) -> None:
         shape = (len(self.angles_degrees), detector_count(self.size))
         if y.ndim != 4 or tuple(y.shape[-2:]) != shape:
             raise ShapeError(f"the tomography operator makes sinograms of {shape}, got an array of shape {tuple(y.shape)}")
-        return self._multiply(y, self._transpose, self._matrix, self.size)
 
     @staticmethod
     def _multiply(x: Tensor, matrix: Tensor, transpose: Tensor, shape: tuple[int, int]) -> Tensor:
@@ -167,7 +170,9 @@ class ParallelBeam(LinearPhysics):
 
         Raises:
             ConfigError: an unknown window, or a cutoff outside (0, 1].
+            ShapeError: the sinogram has another shape than `A` makes.
         """
+        self._check_sinogram(y)
         if window not in ("ramp", "hann") or not 0 < cutoff <= 1:
             raise ConfigError(f"fbp takes window ramp or hann and a cutoff in (0, 1], got {window!r} and {cutoff}")
         bins = y.shape[-1]

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from sciml.runtime.errors import ConfigError
 
 TIERS = ("ci", "demo", "cpu", "gpu")
-DataTier = Literal["ci", "default", "full"]
+DataTier = Literal["pip", "ci", "default", "full"]
 
 Model = TypeVar("Model", bound=BaseModel)
 

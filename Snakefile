@@ -1,0 +1,56 @@
+# All studies of the workbench. Settings: --config tier=ci|demo|cpu|gpu|PATH.yaml
+from snakemake.utils import min_version
+
+min_version("9.12")
+
+
+container: config.get("container", "docker://python:3.11")
+
+
+include: "workflows/common.smk"
+
+
+module imaging:
+    snakefile:
+        "workflows/imaging/Snakefile"
+    config:
+        config
+    pathvars:
+        results=f"results/{SETTINGS.tier}/imaging",
+        logs=f"logs/{SETTINGS.tier}/imaging",
+        benchmarks=f"results/{SETTINGS.tier}/benchmarks/imaging",
+        reports=REPORTS,
+
+
+use rule * from imaging as imaging_*
+
+
+rule all:
+    input:
+        f"{REPORTS}/index.html",
+    default_target: True
+
+
+# one target a study
+rule imaging:
+    input:
+        rules.imaging_study.input,
+
+
+rule write_index:
+    input:
+        records=[f"{REPORTS}/imaging.report.json"],
+    output:
+        index=f"{REPORTS}/index.html",
+    log:
+        f"logs/{SETTINGS.tier}/index.log",
+    params:
+        folder=REPORTS,
+        code=source_digest("sciml.report.index"),
+    shell:
+        "sciml report index {params.folder:q} > {log:q} 2>&1"
+
+
+# what has run is shown, what failed stands there in red with its traceback and command
+onerror:
+    shell("sciml report index {REPORTS}")

@@ -1,0 +1,136 @@
+"""The `sciml` command: one sub-command a family, and the shared ones.
+
+Errors that a user can act on are printed in one line: exit code 2 for a user's mistake, 1 for a failure, 3 for a partial result.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from sciml import __version__
+from sciml.families import families, room
+from sciml.runtime.errors import ScimlError
+
+DEBUG_VARIABLE = "SCIML_DEBUG"
+
+app = typer.Typer(
+    help="A workbench for scientific computing and imaging reconstruction. `make demo` runs every study and writes its report; "
+    "each command here runs one step alone, on your data too.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    rich_markup_mode="markdown",
+)
+config_app = typer.Typer(help="Settings of a run: show, check, schema.", no_args_is_help=True)
+app.add_typer(config_app, name="config")
+
+Tier = Annotated[str, typer.Option("--tier", help="ci, demo, cpu, gpu, or the path of a YAML file.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override one value: key.path=value. Repeatable.")]
+
+
+def _version(show: bool) -> None:
+    if show:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")] = False,
+) -> None:
+    """Options that stand before every command."""
+    if debug:
+        os.environ[DEBUG_VARIABLE] = "1"
+
+
+@app.command("doctor")
+def doctor_command() -> None:
+    """Say what this machine has and what to do about what it lacks. Exits 1 when something needed is missing."""
+    from sciml.doctor import examine, print_findings
+
+    findings = examine()
+    print_findings(findings)
+    if any(finding.verdict == "missing" for finding in findings):
+        raise typer.Exit(1)
+
+
+@config_app.command("show")
+def config_show(
+    tier: Tier = "demo",
+    overrides: Overrides = None,
+    stage: Annotated[str | None, typer.Option(help="Only what one stage reads: family.stage, e.g. imaging.report.")] = None,
+    argument: Annotated[list[str] | None, typer.Option(help="What the stage is run for, e.g. a task's name.")] = None,
+) -> None:
+    """Print the resolved settings of a tier as JSON: the defaults, the tier's file and the overrides, in that order."""
+    from sciml.settings import load, slice_of
+
+    settings = load(tier, overrides or [])
+    if stage is None:
+        typer.echo(settings.model_dump_json(indent=2))
+        return
+    family, _, name = stage.partition(".")
+    typer.echo(json.dumps(json.loads(slice_of(settings, family, name, *(argument or []))), indent=2))
+
+
+@config_app.command("check")
+def config_check(
+    files: Annotated[list[str] | None, typer.Argument(help="Tier names or YAML files; all tiers by default.")] = None,
+    overrides: Overrides = None,
+) -> None:
+    """Check settings files; the first wrong key or value is named with what is allowed."""
+    from sciml.runtime.settings import TIERS
+    from sciml.settings import load
+
+    for name in files or TIERS:
+        load(name, overrides or [])
+        typer.echo(f"{name}: good")
+
+
+@config_app.command("schema")
+def config_schema() -> None:
+    """Print the JSON schema that editors complete from (config/schema.json)."""
+    from sciml.settings import schema
+
+    typer.echo(json.dumps(schema(), indent=2, sort_keys=True))
+
+
+def _mount() -> None:
+    from sciml.datasets.cli import app as data_app
+    from sciml.report.cli import app as report_app
+
+    app.add_typer(data_app, name="data")
+    app.add_typer(report_app, name="report")
+    for family in families():
+        app.add_typer(room(family, "cli").app, name=family.replace("_", "-"))
+
+
+def main() -> None:
+    """Run the command line and turn errors into one line and an exit code."""
+    try:
+        _mount()
+        app()
+    except ScimlError as error:
+        _end(error, error.exit_code, str(error))
+    except BrokenPipeError:
+        sys.exit(1)
+    except (OSError, MemoryError) as error:
+        _end(error, 1, f"{type(error).__name__}: {error}")
+    except Exception as error:
+        _end(error, 1, f"unexpected {type(error).__name__}: {error} (sciml --debug shows where; please report it)")
+
+
+def _end(error: BaseException, code: int, message: str) -> None:
+    if os.environ.get(DEBUG_VARIABLE):
+        raise error
+    print(f"sciml: error: {' '.join(message.split())}", file=sys.stderr)
+    sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,148 @@
+"""What tasks and methods there are: names, titles, options, parameters. Light to import; the work is done elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from sciml.runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    from deepinv.physics import LinearPhysics
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TaskKind:
+    """A registered kind of task: what it is, the experiment of its data, and the options with their defaults."""
+
+    title: str
+    experiment: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+TASKS: dict[str, TaskKind] = {
+    "denoise": TaskKind("Gaussian denoising", "imaging-photos", {"sigma": 0.1}),
+    "deblur": TaskKind(
+        "Deblurring, known kernel", "imaging-photos", {"kernel": "shake", "kernel_size": 19, "width": 1.6, "sigma": 0.02}
+    ),
+    "ct-sparse": TaskKind("Sparse-view CT", "imaging-ct", {"views": 60, "range_degrees": 180.0, "noise": 0.002}),
+    "ct-limited": TaskKind("Limited-angle CT", "imaging-ct", {"views": 120, "range_degrees": 120.0, "noise": 0.002}),
+    "mri-cs": TaskKind("Compressed-sensing MRI", "imaging-mri", {"acceleration": 4.0, "centre_fraction": 0.08, "noise": 0.01}),
+    "inpaint": TaskKind("Inpainting of missing pixels", "imaging-photos", {"keep": 0.5, "sigma": 0.02}),
+}
+
+WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+
+
+@dataclass(frozen=True)
+class Method:
+    """A classical reconstruction method.
+
+    Attributes:
+        title: name in tables.
+        tasks: names of the tasks that it applies to.
+        solver: (module of solvers, y, physics, value of the parameter) -> images on the physics' grid.
+        parameter: what the tuned number is; None when the method has none.
+        grid: values tried on validation data, increasing and positive.
+        citation: key in `references.bib`.
+        package: an extra that must be importable; without it the row reads `not installed`.
+    """
+
+    title: str
+    tasks: tuple[str, ...]
+    solver: Callable[[Any, Tensor, LinearPhysics, float], Tensor]
+    parameter: str | None
+    grid: tuple[float, ...]
+    citation: str
+    package: str | None = None
+
+    def solve(self, y: Tensor, physics: LinearPhysics, value: float) -> Tensor:
+        """Return the reconstruction with this value of the parameter."""
+        from sciml.imaging import solvers
+
+        return self.solver(solvers, y, physics, value)
+
+
+INVERSE = ("deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint")
+
+METHODS: dict[str, Method] = {
+    "zero-filled": Method("zero-filled", ("mri-cs", "inpaint"), lambda s, y, p, _: s.zero_filled(y, p), None, (), "lustig2007"),
+    "fbp": Method("FBP (ramp)", ("ct-sparse", "ct-limited"), lambda s, y, p, _: s.fbp(y, p), None, (), "kak1988"),
+    "fbp-hann": Method(
+        "FBP (Hann)",
+        ("ct-sparse", "ct-limited"),
+        lambda s, y, p, value: s.fbp(y, p, min(value, 1.0), "hann"),
+        "cutoff, fraction of Nyquist",
+        (0.25, 0.35, 0.5, 0.7, 1.0),
+        "kak1988",
+    ),
+    "wiener": Method(
+        "Wiener",
+        ("deblur",),
+        lambda s, y, p, value: s.wiener(y, p, value),
+        "balance of the Laplacian penalty",
+        (1e-3, 1e-2, 0.1, 1.0, 10.0),
+        "wiener1949",
+    ),
+    "richardson-lucy": Method(
+        "Richardson-Lucy",
+        ("deblur",),
+        lambda s, y, p, value: s.richardson_lucy(y, p, value),
+        "iterations",
+        (4.0, 8.0, 16.0, 32.0, 64.0),
+        "richardson1972",
+    ),
+    "nlm": Method(
+        "non-local means",
+        ("denoise",),
+        lambda s, y, p, value: s.non_local_means(y, p, value),
+        "h / sigma",
+        (0.5, 0.6, 0.75, 0.9, 1.1),
+        "buades2005",
+    ),
+    "wavelet-l1": Method(
+        "wavelet l1",
+        ("denoise", *INVERSE),
+        lambda s, y, p, value: s.wavelet_l1(y, p, value * s.noise_weight(y, p)),
+        "weight / (sigma x column norm)",
+        (0.5, 1.0, 2.0, 3.0),
+        "donoho1995",
+    ),
+    "tv": Method(
+        "total variation",
+        ("denoise", *INVERSE),
+        lambda s, y, p, value: s.tv(y, p, value * s.noise_weight(y, p)),
+        "weight / (sigma x column norm)",
+        WEIGHT_GRID,
+        "rudin1992",
+    ),
+    "bm3d": Method(
+        "BM3D", ("denoise",), lambda s, y, p, value: s.bm3d(y, p, value), "strength", (0.9, 1.0, 1.1), "dabov2007", "bm3d"
+    ),
+}
+
+
+def methods_for(task_name: str) -> list[str]:
+    """Return the names of the methods that apply to a task, in table order."""
+    return [name for name, method in METHODS.items() if task_name in method.tasks]
+
+
+def chosen(task_name: str, names: tuple[str, ...] | None) -> list[str]:
+    """Return the methods to run on a task: those named, or all that apply; extras that are not installed are left out.
+
+    Raises:
+        ConfigError: a named method is unknown or does not apply to the task.
+    """
+    applicable = methods_for(task_name)
+    for name in names or ():
+        if name not in applicable:
+            raise ConfigError(f"method {name!r} does not apply to {task_name}; those that do: {', '.join(applicable)}")
+    return [name for name in (names or applicable) if is_installed(METHODS[name])]
+
+
+def is_installed(method: Method) -> bool:
+    """Return whether the extra package of a method, if it needs one, can be imported."""
+    return method.package is None or find_spec(method.package) is not None

@@ -1,0 +1,211 @@
+"""`sciml imaging`: classical reconstruction on your own pictures, and the stages of the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    help="Reconstruct pictures from blurred, noisy or incomplete measurements with classical methods.", no_args_is_help=True
+)
+stage_app = typer.Typer(help="The stages of the study, as the workflow calls them.", no_args_is_help=True)
+app.add_typer(stage_app, name="stage")
+
+TaskName = Annotated[str, typer.Option("--task", help="A task of `sciml imaging tasks`.")]
+Options = Annotated[list[str] | None, typer.Option("--set", help="Option of the task: key=value, e.g. views=24. Repeatable.")]
+Seed = Annotated[int, typer.Option(help="Seed of kernel, mask, phase and noise.")]
+Kernel = Annotated[Path | None, typer.Option(help="Your own blur kernel for `deblur`: an image or NPY file.")]
+Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
+Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
+Settings = Annotated[str, typer.Option("--config", help="Settings of the stage: JSON text or the path of a JSON file.")]
+Output = Annotated[Path, typer.Option("--output", help="Output folder.")]
+Measurements = Annotated[Path, typer.Option(help="measurements.safetensors of the measure stage.")]
+
+
+@app.command("tasks")
+def tasks_command() -> None:
+    """List the tasks with their options and the methods that apply."""
+    from rich.console import Console
+    from rich.table import Table
+
+    from sciml.imaging.catalogue import METHODS, TASKS, is_installed, methods_for
+
+    table = Table("task", "what it is", "options with defaults (--set)", "methods (--method)")
+    for name, kind in TASKS.items():
+        options = "\n".join(f"{key}={value}" for key, value in kind.defaults.items())
+        methods = [method if is_installed(METHODS[method]) else f"{method} (extra)" for method in methods_for(name)]
+        table.add_row(name, kind.title, options, "\n".join(methods), end_section=True)
+    Console().print(table)
+
+
+@app.command("measure")
+def measure_command(
+    image: Annotated[Path, typer.Argument(help="Picture, slice or volume: PNG, TIFF, JPEG, NPY, DICOM, NIfTI.")],
+    task: TaskName,
+    out: Annotated[Path, typer.Option(help="Measurement file to write, .safetensors.")],
+    options: Options = None,
+    kernel: Kernel = None,
+    seed: Seed = 0,
+) -> None:
+    """Simulate the measurement of a task on your own image.
+
+    Example: sciml imaging measure scan.nii.gz --task ct-sparse --set views=60 --out scan.safetensors
+    """
+    from sciml.imaging.single import measure_file
+
+    measure_file(image, task, out, options or [], kernel, seed)
+    typer.echo(f"{out}: measured {image.name} for {task}; next: sciml imaging solve {out} --method tv --out result.png")
+
+
+@app.command("solve")
+def solve_command(
+    measurement: Annotated[Path, typer.Argument(help="File of `measure`, or a noisy or blurred image, or a sinogram (NPY).")],
+    out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz.")],
+    method: Annotated[
+        str, typer.Option(help="A method of `sciml imaging tasks`, or `prior:NAME` for an installed prior.")
+    ] = "tv",
+    parameter: Annotated[float | None, typer.Option(help="Value of the method's parameter; a good default otherwise.")] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Needed when the input is an image: what was measured.")] = None,
+    options: Options = None,
+    kernel: Kernel = None,
+    seed: Seed = 0,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Reconstruct a measurement.
+
+    Examples: sciml imaging solve scan.safetensors --method tv --out scan.png;
+    sciml imaging solve photo.jpg --task denoise --set sigma=0.05 --out clean.png;
+    sciml imaging solve shaken.png --task deblur --kernel kernel.png --set sigma=0.01 --out sharp.png
+    """
+    from sciml.stages import stage
+
+    with stage("imaging.solve", out, threads, gpu) as device:
+        from sciml.imaging.single import solve_file
+
+        solve_file(measurement, out, method, parameter, task, options or [], kernel, seed, device)
+    typer.echo(str(out))
+
+
+@app.command("evaluate")
+def evaluate_command(
+    result: Annotated[Path, typer.Argument(help="Reconstruction.")],
+    truth: Annotated[Path, typer.Argument(help="True image; its centre is taken where it is larger.")],
+) -> None:
+    """Print PSNR and SSIM of a reconstruction against the truth."""
+    from sciml.imaging.single import score_files
+
+    for name, (psnr, ssim) in score_files(result, truth).items():
+        typer.echo(f"{name}\tPSNR {psnr:.2f} dB\tSSIM {ssim:.4f}")
+
+
+@app.command("report")
+def report_command(
+    results: Annotated[Path, typer.Argument(help="Results folder of the study.")] = Path("results/imaging"),
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("reports/imaging.html"),
+    tier: Annotated[str, typer.Option(help="Tier that the results were made at.")] = "demo",
+) -> None:
+    """Write the page of the study from its results (the workflow does this too)."""
+    from sciml.imaging.stages.report import run
+    from sciml.settings import load
+
+    settings = load(tier)
+    run(settings.imaging.report_config(settings), results, out)
+    typer.echo(str(out))
+
+
+@stage_app.command("check")
+def stage_check(config: Settings, output: Output, threads: Threads = None) -> None:
+    """Check every operator (adjoint, linearity, norm) and the filtered back-projection."""
+    from sciml.imaging.config import CheckConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("imaging.check", output, threads):
+        settings = parse_config(CheckConfig, config)
+        from sciml.imaging.stages.check import run
+
+        run(settings, output)
+
+
+@stage_app.command("measure")
+def stage_measure(config: Settings, output: Output, threads: Threads = None) -> None:
+    """Measure the real pictures of one task."""
+    from sciml.imaging.config import MeasureConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("imaging.measure", output, threads):
+        settings = parse_config(MeasureConfig, config)
+        from sciml.imaging.stages.measure import run
+
+        run(settings, output)
+
+
+@stage_app.command("tune")
+def stage_tune(config: Settings, measurements: Measurements, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+    """Find the parameter of every method on validation data."""
+    from sciml.imaging.config import TuneConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("imaging.tune", output, threads, gpu) as device:
+        settings = parse_config(TuneConfig, config)
+        from sciml.imaging.stages.tune import run
+
+        run(settings, measurements, output, device)
+
+
+@stage_app.command("solve")
+def stage_solve(
+    config: Settings,
+    measurements: Measurements,
+    parameters: Annotated[Path, typer.Option(help="parameters.json of the tune stage.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Reconstruct the test data of one task with every method."""
+    from sciml.imaging.config import SolveConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("imaging.solve", output, threads, gpu) as device:
+        settings = parse_config(SolveConfig, config)
+        from sciml.imaging.stages.solve import run
+
+        run(settings, measurements, parameters, output, device)
+
+
+@stage_app.command("evaluate")
+def stage_evaluate(
+    config: Settings,
+    measurements: Measurements,
+    reconstructions: Annotated[Path, typer.Option(help="reconstructions.safetensors of the solve stage.")],
+    output: Output,
+    threads: Threads = None,
+) -> None:
+    """Compute PSNR and SSIM of every reconstruction."""
+    from sciml.imaging.config import EvaluateConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("imaging.evaluate", output, threads):
+        settings = parse_config(EvaluateConfig, config)
+        from sciml.imaging.stages.evaluate import run
+
+        run(settings, measurements, reconstructions, output)
+
+
+@stage_app.command("report")
+def stage_report(
+    config: Settings,
+    results: Annotated[Path, typer.Option(help="Results folder of the study.")],
+    output: Annotated[Path, typer.Option("--output", help="Page to write.")],
+) -> None:
+    """Write the page of the study."""
+    from sciml.imaging.config import ReportConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("imaging.report", output):
+        settings = parse_config(ReportConfig, config)
+        from sciml.imaging.stages.report import run
+
+        run(settings, results, output)

@@ -1,0 +1,23 @@
+# Shared by the root Snakefile and by every family: settings, what a stage reads, and what its code is.
+import os
+
+from sciml.runtime.sources import source_digest
+from sciml.settings import load, slice_of
+
+TIER = str(config.get("tier", "demo"))
+OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
+SETTINGS = load(TIER, OVERRIDES)
+REPORTS = "reports"
+
+# stages keep a record of their failure here until they succeed; the index shows what is left
+shell.prefix(f"set -euo pipefail; export SCIML_REPORTS={REPORTS}; ")
+
+
+def stage_config(family, stage, *wildcard_names):
+    """Return a params function: canonical JSON of what the stage reads (a plain string with braces would be formatted)."""
+    return lambda wildcards: slice_of(SETTINGS, family, stage, *(wildcards[name] for name in wildcard_names))
+
+
+def folder_of(wildcards, output):
+    """Return the folder of a job's first output."""
+    return os.path.dirname(output[0])
