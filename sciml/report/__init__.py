@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any
 
 _HOMES = {
     "reportlets": (
-        "Check Checks Claim Column Curve Failure Figure Gallery Limits Methods Provenance Scrubber Slider Spread Table Text Verdict"
+        "Check Checks Claim Column Curve Failure Figure Gallery Limits "
+        "Methods Provenance Scrubber Slider Spread Table Text Verdict"
     ),
     "pictures": "error_map gallery to_display zoom_crops",
     "page": "Page write_page",
@@ -26,7 +27,7 @@ _HOMES = {
     "methods": "methods_text stage_paragraph",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
-__all__ = sorted(_HOME_OF)  # noqa: PLE0605  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
     from sciml.report.check import check_page as check_page

@@ -75,7 +75,9 @@ def spec(curve: Curve) -> dict[str, Any]:
         legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, columns=4, labelLimit=240)
         picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
         encodings["color"] = alt.Color("series", type="nominal", scale=alt.Scale(domain=labels, range=colours), legend=legend)
-        encodings["strokeDash"] = alt.StrokeDash("series", type="nominal", scale=alt.Scale(domain=labels, range=dashes), legend=legend)
+        encodings["strokeDash"] = alt.StrokeDash(
+            "series", type="nominal", scale=alt.Scale(domain=labels, range=dashes), legend=legend
+        )
         encodings["opacity"] = alt.condition(picked, alt.value(1.0), alt.value(0.12))
     most = max(len(members) for members in _by_series(rows, curve).values())
     point: Any = {"size": 36, "filled": True} if most <= MOST_POINTS else {"size": 60, "opacity": 0}

@@ -66,7 +66,9 @@ def methods_text(
         writer = _PARAGRAPHS.get(stage)
         if writer is None:
             known = ", ".join(sorted(_PARAGRAPHS)) or "none"
-            raise ScimlError(f"the stage {stage!r} has no methods paragraph (known: {known}); import the module that registers it")
+            raise ScimlError(
+                f"the stage {stage!r} has no methods paragraph (known: {known}); import the module that registers it"
+            )
         try:
             text = writer(item.get("parameters", {}))
         except KeyError as error:

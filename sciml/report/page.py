@@ -73,7 +73,8 @@ def write_page(page: Page, path: Path | str, budget_bytes: int = BUDGET_BYTES) -
     # the claims come first, whatever text stands beside them
     parts = sorted(_parts(page), key=lambda part: part["kind"] != "verdict")
     sections = [
-        {"key": key, "title": title, "parts": [part for part in parts if part["section"] == key]} for key, title in SECTIONS.items()
+        {"key": key, "title": title, "parts": [part for part in parts if part["section"] == key]}
+        for key, title in SECTIONS.items()
     ]
     scripts = ("page.js", *rendering.VEGA_FILES, "curves.js") if any(part["kind"] == "curve" for part in parts) else ("page.js",)
     html = rendering.render(
@@ -180,7 +181,9 @@ def _record(page: Page, path: Path, html: str) -> dict[str, Any]:
             for check in item.checks
         ],
         "failures": [
-            {"stage": item.stage, "command": item.command, "traceback": item.traceback} for item in items if isinstance(item, Failure)
+            {"stage": item.stage, "command": item.command, "traceback": item.traceback}
+            for item in items
+            if isinstance(item, Failure)
         ],
         "thumbnail": _thumbnail(items),
     }

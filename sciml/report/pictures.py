@@ -125,7 +125,9 @@ def error_map(estimate: np.ndarray, truth: np.ndarray, limit: float) -> np.ndarr
         raise ShapeError(f"the limit of an error map is positive; given {limit}")
     error = np.abs(_as_number(estimate) - _as_number(truth))
     error = error.mean(axis=2) if error.ndim == 3 else error
-    rgb = (colormaps[ERROR_COLOURS](np.clip(np.nan_to_num(error, nan=limit) / limit, 0, 1))[..., :3] * 255).round().astype(np.uint8)
+    rgb = (
+        (colormaps[ERROR_COLOURS](np.clip(np.nan_to_num(error, nan=limit) / limit, 0, 1))[..., :3] * 255).round().astype(np.uint8)
+    )
     rgb[~np.isfinite(error)] = MISSING_RGB
     return rgb
 

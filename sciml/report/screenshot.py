@@ -45,7 +45,9 @@ def take_screenshot(page: Path | str, picture: Path | str, width: int = 1300, he
         raise DataError(f"no such page: {page}")
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     if browser is None:
-        raise ScimlError(f"no browser found (looked for {', '.join(BROWSERS)}); install one, for instance `apt-get install chromium`")
+        raise ScimlError(
+            f"no browser found (looked for {', '.join(BROWSERS)}); install one, for instance `apt-get install chromium`"
+        )
     with tempfile.TemporaryDirectory() as profile, atomic_path(picture) as target:
         command = [browser, *FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}", "--hide-scrollbars"]
         command += ["--blink-settings=preferredColorScheme=0"] if dark else ["--blink-settings=preferredColorScheme=1"]

@@ -190,7 +190,9 @@ def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
     commit = str(record.get("commit") or "")[:12]
     if commit and record.get("dirty"):
         commit += " with uncommitted changes"
-    machine = ", ".join(str(part) for part in (hardware.get("processor"), hardware.get("cores") and f"{hardware['cores']} cores") if part)
+    machine = ", ".join(
+        str(part) for part in (hardware.get("processor"), hardware.get("cores") and f"{hardware['cores']} cores") if part
+    )
     times = f"{record.get('wall_seconds', '?')} s wall, {record.get('cpu_seconds', '?')} s CPU"
     facts = {
         "Command": " ".join(map(str, command)) if isinstance(command, list | tuple) else str(command),

@@ -60,7 +60,9 @@ def reportlets(text=""):
         for k in steps
     ]
     return [
-        Limits([f"Synthetic data only{text}.", "The paper used 400 images; this page uses 9, so the spread is wider than there."]),
+        Limits(
+            [f"Synthetic data only{text}.", "The paper used 400 images; this page uses 9, so the spread is wider than there."]
+        ),
         Provenance(
             [
                 {
@@ -82,7 +84,11 @@ def reportlets(text=""):
                 }
             ]
         ),
-        Failure(f"imaging.evaluate{text}", f"sciml imaging evaluate results/x{text}", f"Traceback (most recent call last):\n  boom{text}"),
+        Failure(
+            f"imaging.evaluate{text}",
+            f"sciml imaging evaluate results/x{text}",
+            f"Traceback (most recent call last):\n  boom{text}",
+        ),
         Checks(
             [
                 Check(f"adjoint{text}", 3.2e-7, 1e-5, True, "", f"|<Ax, y> - <x, A*y>| relative to their size{text}"),
@@ -148,7 +154,9 @@ def reportlets(text=""):
             error_limit=0.3,
             notes={f"noisy{text}": "16.9 dB", f"TV{text}": f"26.3 dB{text}", f"learned{text}": "34.1 dB"},
         ),
-        Figure(f"The mask{text}", (generator.random((64, 64, 3)) * 255).astype(np.uint8), f"Sampling{text}", f"random pixels{text}"),
+        Figure(
+            f"The mask{text}", (generator.random((64, 64, 3)) * 255).astype(np.uint8), f"Sampling{text}", f"random pixels{text}"
+        ),
         gallery(f"Bars{text}", images, (90, 60, 40, 40), f"The same crop of all{text}.", f"fine bars{text}"),
         Text(
             f"How to read this{text}",
@@ -157,7 +165,14 @@ def reportlets(text=""):
         ),
         Verdict(
             [
-                Claim(f"TV beats FBP by at least 3 dB{text}", Spread(7.3, 0.4, 9), 6.9, f"Table 2 of the paper{text}", "dB", "reproduced"),
+                Claim(
+                    f"TV beats FBP by at least 3 dB{text}",
+                    Spread(7.3, 0.4, 9),
+                    6.9,
+                    f"Table 2 of the paper{text}",
+                    "dB",
+                    "reproduced",
+                ),
                 Claim("The learned method needs fewer steps than TV", 12, 9, "Fig. 4", "steps", "partly"),
                 Claim("It is faster than FBP", 0.9, "below 0.02", "Section 5", "s", "not"),
                 Claim("It holds for real scans", None, 31.2, "Table 3", "dB", "not run"),
@@ -168,4 +183,11 @@ def reportlets(text=""):
 
 def demo_page(text="", extra=()):
     question = f"Do learned methods rebuild a phantom from few views better than total variation does?{text}"
-    return Page(f"demo{text}", f"A synthetic study{text}", question, f"ci{text}", [*reportlets(text=text), *extra], f"Shipped weights{text}.")
+    return Page(
+        f"demo{text}",
+        f"A synthetic study{text}",
+        question,
+        f"ci{text}",
+        [*reportlets(text=text), *extra],
+        f"Shipped weights{text}.",
+    )

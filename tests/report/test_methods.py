@@ -7,14 +7,17 @@ BIB = r"""
 % a comment with @ sign
 @article{rudin1992, author = {Rudin, Leonid I. and Osher, Stanley and Fatemi, Emad}, title = "{N}onlinear total variation",
   journal = {Physica D}, volume = 60, number = {1-4}, pages = {259--268}, year = 1992, doi = {10.1016/x}}
-@misc{garcia2020, author = {Garc{\'\i}a, Jos\'e and M{\"u}ller, K.}, title = {On <b>tags</b>}, year = {2020}, eprint = {2001.00001}}
+@misc{garcia2020, author = {Garc{\'\i}a, Jos\'e and M{\"u}ller, K.}, title = {On <b>tags</b>},
+  year = {2020}, eprint = {2001.00001}}
 """
 
 
 def test_parser_reads_fields_and_accents():
     entries = bibliography.parse(BIB)
     assert list(entries) == ["rudin1992", "garcia2020"]
-    assert bibliography.reference(entries["rudin1992"]).startswith("Rudin L. I., Osher S., Fatemi E. Nonlinear total variation. Physica D 60(1-4), 259–268")
+    assert bibliography.reference(entries["rudin1992"]).startswith(
+        "Rudin L. I., Osher S., Fatemi E. Nonlinear total variation. Physica D 60(1-4), 259–268"
+    )
     assert "Müller K." in bibliography.reference(entries["garcia2020"])
     assert entries["rudin1992"].source.startswith("@article{rudin1992") and entries["rudin1992"].source.endswith("}}")
 

@@ -94,7 +94,9 @@ def test_index_with_failure_page_and_broken_record(demo, tmp_path):
     (tmp_path / "b.report.json").write_text("{")
     record_failure(tmp_path, "imaging.solve", "snakemake --rerun x", "ValueError: boom", rule="solve_tv")
     text = write_index(tmp_path).read_text()
-    assert "snakemake --rerun x" in text and "ValueError: boom" in text and "b.report.json" in text and "A synthetic study" in text
+    assert (
+        "snakemake --rerun x" in text and "ValueError: boom" in text and "b.report.json" in text and "A synthetic study" in text
+    )
     forget_failure(tmp_path, "imaging.solve", "solve_tv")
     assert "ValueError: boom" not in write_index(tmp_path).read_text()
 
