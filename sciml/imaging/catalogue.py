@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -61,9 +62,8 @@ class Method:
 
     def solve(self, y: Tensor, physics: LinearPhysics, value: float) -> Tensor:
         """Return the reconstruction with this value of the parameter."""
-        from sciml.imaging import solvers
-
-        return self.solver(solvers, y, physics, value)
+        # by name: a static import would make every stage that knows a task run again after an edit of a solver
+        return self.solver(import_module("sciml.imaging.solvers"), y, physics, value)
 
 
 INVERSE = ("deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint")

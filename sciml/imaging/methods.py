@@ -13,11 +13,13 @@ from dataclasses import dataclass
 import numpy as np
 from torch import Tensor
 
+# the catalogue loads the solvers by name; this import makes the stages that tune and solve depend on their code
+from sciml.imaging import solvers
 from sciml.imaging.catalogue import METHODS, Method, chosen, is_installed, methods_for
 from sciml.imaging.metrics import psnr
 from sciml.imaging.tasks import Task
 
-__all__ = ["METHODS", "Method", "Tuned", "chosen", "is_installed", "mean_psnr", "methods_for", "parabola_peak", "tune"]
+__all__ = ["METHODS", "Method", "Tuned", "chosen", "is_installed", "mean_psnr", "methods_for", "parabola_peak", "solvers", "tune"]
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,13 @@
 
 The modules that a stage reaches by static import are parsed; comments, docstrings and layout do not count. A package's
 `__init__` gives only its own code: names that it hands out lazily (under `TYPE_CHECKING`) lead to the module they come from.
-Files that travel in a reached package, such as a page template, count byte for byte.
+Files that travel in a reached package (not in a package below it), such as a page template, count byte for byte.
 """
 
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -26,16 +27,28 @@ def source_digest(module: str) -> str:
         module: dotted name, for instance `sciml.imaging.stages.solve`.
 
     Raises:
-        ScimlError: the module is not found.
+        ScimlError: the module is not found, or one that it reaches is no valid Python.
     """
     lines = []
     for name in reached(module):
         path = _path(name)
         lines.append(f"{name} {_code_digest(path)}\n")
         if path.name == "__init__.py":
-            files = sorted(item for item in path.parent.rglob("*") if item.suffix in TRAVELLING and "weights" not in item.parts)
-            lines += [f"{name}:{item.relative_to(path.parent).as_posix()} {digest_file(item)}\n" for item in files]
+            lines += [
+                f"{name}:{item.relative_to(path.parent).as_posix()} {digest_file(item)}\n" for item in _travelling(path.parent)
+            ]
     return digest_bytes("".join(lines).encode())
+
+
+def _travelling(package: Path) -> list[Path]:
+    """Return the sorted files that travel in a package and in none below it; weights and resources are inputs, not code."""
+    found = []
+    for folder, below, names in os.walk(package):
+        below[:] = [
+            name for name in below if name not in ("weights", "resources") and not Path(folder, name, "__init__.py").is_file()
+        ]
+        found += [Path(folder, name) for name in names if Path(name).suffix in TRAVELLING]
+    return sorted(found)
 
 
 def reached(module: str) -> list[str]:
@@ -131,12 +144,22 @@ def _path(name: str) -> Path:
 
 @cache
 def _tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_bytes(), str(path))
+    return _parsed(path)
+
+
+def _parsed(path: Path) -> ast.Module:
+    try:
+        return ast.parse(path.read_bytes(), str(path))
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", None)
+        raise ScimlError(
+            f"{path} is no valid Python{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}"
+        ) from error
 
 
 @cache
 def _code_digest(path: Path) -> str:
-    return digest_bytes(ast.dump(_without_docstrings(ast.parse(path.read_bytes()))).encode())
+    return digest_bytes(ast.dump(_without_docstrings(_parsed(path))).encode())
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -8,6 +8,7 @@ import numpy as np
 
 from sciml.imaging.config import EvaluateConfig
 from sciml.imaging.metrics import psnr, ssim
+from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors, write_json
 from sciml.runtime.provenance import Recorder
 
@@ -22,6 +23,9 @@ def run(config: EvaluateConfig, measurements: Path, reconstructions: Path, folde
         measurements: file of the `measure` stage.
         reconstructions: file of the `solve` stage.
         folder: output folder.
+
+    Raises:
+        DataError: a file is missing, or the two do not belong together.
     """
     recorder = Recorder("imaging.evaluate", config.model_dump(mode="json"), [measurements, reconstructions])
     truths, metadata = load_tensors(measurements)
@@ -29,8 +33,11 @@ def run(config: EvaluateConfig, measurements: Path, reconstructions: Path, folde
     rows = []
     for key, batch in estimates.items():
         index, _, method = key.partition(".")
+        truth = truths.get(f"{index}.test.truth")
+        if truth is None or len(truth) != len(batch):
+            raise DataError(f"{reconstructions} was not made from {measurements} (its {key}): run the solve stage again")
         variant = metadata["variants"][int(index)]
-        truth = inside(truths[f"{index}.test.truth"], batch.shape[-2:])
+        truth = inside(truth, batch.shape[-2:])
         numbers = {
             name: [measure(a[0], b[0], config.data_range) for a, b in zip(batch, truth, strict=True)]
             for name, measure in (("psnr", psnr), ("ssim", ssim))

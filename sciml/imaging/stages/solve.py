@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from sciml.imaging.config import SolveConfig
 from sciml.imaging.measurements import Measurements
 from sciml.imaging.methods import METHODS, chosen
 from sciml.runtime.checkpoints import Partial
+from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_file, read_json, save_tensors
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
@@ -46,7 +48,7 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path,
                 found = partial.get(key)
                 if found is None:
                     begin = time.perf_counter()
-                    value = values[label][name]["value"] if METHODS[name].parameter else 0.0
+                    value = tuned_value(values, label, name, parameters) if METHODS[name].parameter else 0.0
                     picture = task.picture(METHODS[name].solve(data, task.physics, value)).cpu().numpy()
                     found = partial.put(key, {"picture": picture}, {"seconds": time.perf_counter() - begin})
                 arrays[key] = found[0]["picture"]
@@ -57,3 +59,15 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path,
     recorder.notes = {"seconds_per_image": seconds}
     recorder.write(folder / "provenance.json", [path])
     return [path]
+
+
+def tuned_value(values: Any, label: str, name: str, path: Path) -> float:
+    """Return the tuned parameter of one method on one variant.
+
+    Raises:
+        DataError: the file holds none: it was tuned for other variants or methods.
+    """
+    try:
+        return float(values[label][name]["value"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path} has no parameter of {name} for the variant {label!r}: run the tune stage again") from error

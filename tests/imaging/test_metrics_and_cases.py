@@ -1,0 +1,145 @@
+"""Metrics by hand, and the pictures that the tasks are studied on."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sciml.datasets import splits
+from sciml.datasets.loaders import window_hu
+from sciml.imaging import cases as module
+from sciml.imaging.cases import Case, cases, centre, reduced
+from sciml.imaging.metrics import psnr, ssim
+from sciml.runtime.errors import ConfigError, DataError, ShapeError
+
+FLAT = np.full((16, 16), 0.25)
+
+
+@pytest.mark.parametrize(
+    ("estimate", "data_range", "expected"),
+    [
+        (FLAT + 0.1, 1.0, 20.0),
+        (FLAT - 0.1, 1.0, 20.0),
+        (FLAT + 0.01, 1.0, 40.0),
+        (FLAT + 0.1, 10.0, 40.0),
+        (FLAT + 0.1, 255.0, 20 + 20 * math.log10(255)),
+        (FLAT + 0.2 * np.eye(16), 1.0, 10 * math.log10(1 / (0.04 / 16))),
+        (FLAT + 1.0, 1.0, 0.0),
+    ],
+)
+def test_psnr_by_hand(estimate, data_range, expected):
+    assert psnr(estimate, FLAT, data_range) == pytest.approx(expected)
+
+
+def test_equal_images_have_infinite_psnr_and_unit_ssim():
+    image = np.random.default_rng(0).random((16, 16))
+    assert psnr(image, image.copy()) == math.inf
+    assert ssim(image, image.copy()) == pytest.approx(1)
+
+
+def test_ssim_of_flat_images_by_hand():
+    # without any variance SSIM is (2 a b + c1) / (a^2 + b^2 + c1), c1 = (0.01 range)^2
+    for data_range in (1.0, 2.0):
+        c1 = (0.01 * data_range) ** 2
+        expected = (2 * 0.25 * 0.5 + c1) / (0.25**2 + 0.5**2 + c1)
+        assert ssim(FLAT + 0.25, FLAT, data_range) == pytest.approx(expected, rel=1e-6)
+
+
+def test_ssim_falls_with_noise_and_uses_the_range():
+    rng = np.random.default_rng(0)
+    truth = rng.random((32, 32))
+    scores = [ssim(truth + level * rng.normal(size=truth.shape), truth) for level in (0.02, 0.1, 0.5)]
+    assert scores == sorted(scores, reverse=True) and scores[2] < 0.5
+    assert ssim(truth * 255 + 5, truth * 255, 255.0) == pytest.approx(ssim(truth + 5 / 255, truth), rel=1e-6)
+
+
+@pytest.mark.parametrize("metric", [psnr, ssim])
+@pytest.mark.parametrize("shapes", [((16, 16), (16, 17)), ((1, 16, 16), (1, 16, 16)), ((16,), (16,))])
+def test_metrics_compare_two_images_of_one_shape(metric, shapes):
+    with pytest.raises(ShapeError, match="one shape"):
+        metric(np.zeros(shapes[0]), np.zeros(shapes[1]))
+
+
+@given(st.integers(1, 30), st.integers(1, 30), st.integers(1, 30), st.integers(1, 30))
+def test_centre_cuts_and_pads_about_the_middle(height, width, rows, columns):
+    array = np.arange(1.0, height * width + 1, dtype=np.float32).reshape(height, width)
+    result = centre(array, (rows, columns))
+    assert result.shape == (rows, columns) and result.dtype == np.float32 and result.flags["C_CONTIGUOUS"]
+    assert np.count_nonzero(result) == min(height, rows) * min(width, columns)
+    if rows <= height and columns <= width:
+        top, left = (height - rows) / 2, (width - columns) / 2
+        assert result[0, 0] in {
+            array[a, b] for a in {math.floor(top), math.ceil(top)} for b in {math.floor(left), math.ceil(left)}
+        }
+
+
+def test_centre_of_known_arrays():
+    array = np.arange(16.0).reshape(4, 4)
+    np.testing.assert_array_equal(centre(array, (2, 2)), [[5, 6], [9, 10]])
+    np.testing.assert_array_equal(centre(np.ones((2, 2)), (4, 2))[:, 0], [0, 1, 1, 0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "size", "result"),
+    [
+        ((512, 512), (256, 256), (256, 256)),
+        ((512, 256), (128, 128), (256, 128)),
+        ((100, 100), (64, 64), (100, 100)),
+        ((40, 40), (64, 64), (40, 40)),
+        ((129, 130), (64, 64), (64, 65)),
+    ],
+)
+def test_reduced_takes_means_by_the_largest_whole_factor(shape, size, result):
+    array = np.random.default_rng(0).random(shape)
+    found = reduced(array, size)
+    assert found.shape == result
+    factor = shape[0] // result[0]
+    np.testing.assert_allclose(found[0, 0], array[:factor, :factor].mean())
+
+
+def test_the_window_maps_hounsfield_units_to_the_unit_interval():
+    assert module.CT_WINDOW_HU == (-1000, 1000)
+    hu = np.array([-2000.0, -1000, 0, 500, 1000, 3000])
+    np.testing.assert_allclose(window_hu(hu, -1000, 1000), [0, 0, 0.5, 0.75, 1, 1])
+
+
+@pytest.mark.parametrize("experiment", ["imaging-photos", "imaging-ct", "imaging-mri"])
+@pytest.mark.parametrize("tier", ["ci", "default", "full"])
+def test_what_is_tuned_on_is_never_tested_on(experiment, tier):
+    assert not splits.conflicts(experiment)
+    validation, test = (splits.split(experiment, role, tier) for role in ("validation", "test"))
+    assert validation and test and not set(validation) & set(test)
+
+
+def test_an_empty_role_is_refused():
+    with pytest.raises(DataError, match="no test-other data at the data tier ci"):
+        cases("imaging-ct", "test-other", 1, (64, 64), "ci")
+    with pytest.raises(ConfigError):
+        cases("imaging-ct", "tests", 1, (64, 64), "ci")
+
+
+def test_photographs_are_grey_crops_in_the_declared_order(need_data):
+    need_data("camera", "astronaut")
+    found = cases("imaging-photos", "test", 2, (64, 48), "ci")
+    assert [case.name for case in found] == ["camera", "astronaut"]
+    for case in found:
+        assert case.array.shape == (64, 48) and case.array.dtype == np.float32 and case.position_mm is None
+        assert case.array.min() >= 0 and case.array.max() <= 1 and case.array.std() > 0.05
+
+
+@pytest.mark.parametrize(("experiment", "name"), [("imaging-ct", "ct_cranium"), ("imaging-mri", "mni2009a_t1")])
+def test_slices_are_spread_over_the_middle_half(need_data, experiment, name):
+    need_data(name)
+    found = cases(experiment, "test", 3, (96, 96), "ci")
+    assert len(found) == 3 and all(case.name.startswith(f"{name}[") for case in found)
+    positions = [case.position_mm for case in found]
+    assert positions == sorted(positions) and len(set(positions)) == 3
+    assert np.diff(positions) == pytest.approx(np.diff(positions)[0], rel=0.3)
+    for case in found:
+        assert isinstance(case, Case) and case.array.min() >= 0 and case.array.max() <= 1
+        assert (case.array > 0.2).mean() > 0.1  # the body is in view
+    assert len(cases(experiment, "test", 1, (96, 96), "ci")) == 1

@@ -1,0 +1,200 @@
+"""Settings: every tier loads, and a wrong one says where, what was given and what is allowed."""
+
+from __future__ import annotations
+
+import json
+from typing import Literal
+
+import pytest
+from pydantic import Field, ValidationError
+
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.settings import TIERS, StageConfig, merged, read_yaml, validated
+from sciml.settings import load, schema, slice_of
+
+STUDY = "imaging.studies.denoise"
+
+
+class Inner(StageConfig):
+    size_px: int = Field(default=8, ge=1)
+    mode: Literal["fast", "exact"] = "fast"
+
+
+class Outer(StageConfig):
+    inner: Inner = Field(default_factory=Inner)
+    named: dict[str, Inner] = Field(default_factory=dict)
+    ratio: float = 0.5
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"inner": {"size": 3}}, "file: unknown key inner.size; allowed here: mode, size_px"),
+        ({"iner": {}}, "file: unknown key iner; allowed here: inner, named, ratio"),
+        ({"named": {"a": {"b": 1}}}, "file: unknown key named.a.b; allowed here: mode, size_px"),
+        ({"inner": {"size_px": -3}}, "file: inner.size_px: Input should be greater than or equal to 1, got -3"),
+        ({"inner": {"mode": "slow"}}, "file: inner.mode: Input should be 'fast' or 'exact', got 'slow'"),
+        ({"inner": {"size_px": "large"}}, "inner.size_px: .*integer.*, got 'large'"),
+        ({"inner": {"size_px": 2.5}}, "inner.size_px: .*integer.*, got 2.5"),
+        ({"inner": 3}, "inner: .*, got 3"),
+        ({"ratio": float("nan")}, "ratio: .*finite.*, got nan"),
+        ({"ratio": "x", "inner": {"mode": "slow"}}, r"and 1 more"),
+        ([1], r"file: the whole: .*, got \[1\]"),
+    ],
+)
+def test_wrong_values_are_refused_with_path_value_and_what_is_allowed(values, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        validated(Outer, values, "file")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_missing_key_is_named():
+    class Needs(StageConfig):
+        seed: int
+
+    with pytest.raises(ConfigError, match=r"file: seed: Field required$"):
+        validated(Needs, {}, "file")
+
+
+def test_settings_are_frozen():
+    with pytest.raises(ValidationError):
+        Outer().ratio = 1.0
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_every_tier_loads_and_every_stage_gets_its_slice(tier):
+    settings = load(tier)
+    assert settings.tier == tier
+    assert settings.data_tier == {"ci": "ci", "demo": "default", "cpu": "default", "gpu": "full"}[tier]
+    for task in settings.imaging.studies:
+        for stage in ("measure", "tune", "solve", "evaluate"):
+            text = slice_of(settings, "imaging", stage, task)
+            assert json.loads(text) is not None and "\n" not in text
+    measure = json.loads(slice_of(settings, "imaging", "measure", "denoise"))
+    assert measure["seed"] == settings.master_seed and measure["data_tier"] == settings.data_tier
+
+
+def test_a_slice_holds_only_what_its_stage_reads():
+    before, after = load("ci"), load("ci", [f'{STUDY}.methods=["tv"]', "imaging.studies.deblur.test_images=1"])
+    changed = {
+        (stage, task)
+        for task in before.imaging.studies
+        for stage in ("measure", "tune", "solve", "evaluate")
+        if slice_of(before, "imaging", stage, task) != slice_of(after, "imaging", stage, task)
+    }
+    assert changed == {("tune", "denoise"), ("solve", "denoise"), ("measure", "deblur")}
+
+
+@pytest.mark.parametrize(
+    ("override", "path", "value"),
+    [
+        ("master_seed=7", "master_seed", 7),
+        ("data_tier=full", "data_tier", "full"),
+        (f"{STUDY}.test_images=2", f"{STUDY}.test_images", 2),
+        (f"{STUDY}.size=[32,48]", f"{STUDY}.size", (32, 48)),
+        (f'{STUDY}.methods=["tv"]', f"{STUDY}.methods", ("tv",)),
+    ],
+)
+def test_overrides_lie_on_top(override, path, value):
+    found = load("ci", [override])
+    for part in path.split("."):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
+    assert found == value
+
+
+def test_the_last_override_wins_and_the_rest_stays():
+    settings = load("ci", ["master_seed=1", "master_seed=2"])
+    assert settings.master_seed == 2
+    assert settings.imaging == load("ci").imaging
+
+
+@pytest.mark.parametrize(
+    ("override", "says"),
+    [
+        ("master_seed", "master_seed=3"),
+        ("=3", "an override looks like"),
+        ("master_sed=3", "unknown key master_sed; allowed here: .*master_seed"),
+        ("master_seed=-1", "master_seed: .*greater than or equal to 0, got -1"),
+        ("master_seed=many", "master_seed: .*got 'many'"),
+        (f"{STUDY}.size=[8,8]", r"studies\.denoise\.size.*16.*got 8"),
+        (f"{STUDY}.size=[-32,32]", r"size.*got -32"),
+        (f"{STUDY}.test_images=0", "test_images.*got 0"),
+        (f"{STUDY}.sizes=3", r"unknown key imaging\.studies\.denoise\.sizes; allowed here: .*variants"),
+        ("imaging.studies.blur.size=[32,32]", r"imaging\.studies\.blur.*'deblur'"),
+        ("tier=huge", "'ci', 'demo', 'cpu' or 'gpu', got 'huge'"),
+    ],
+)
+def test_wrong_overrides_are_one_clear_line(override, says):
+    with pytest.raises(ConfigError, match=says) as caught:
+        load("ci", [override])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("tier: [", "not valid YAML: .*line"),
+        ("- tier\n", "must be a YAML mapping .* got list"),
+        ("", "must be a YAML mapping .* got NoneType"),
+        ("tier: ci\n", "data_tier: Field required"),
+        ("tier: ci\ndata_tier: ci\ncolour: red\n", "unknown key colour"),
+        ("tier: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
+    ],
+)
+def test_broken_files_are_one_clear_line(tmp_path, text, says):
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=says) as caught:
+        load(str(path))
+    assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_a_binary_file_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xff\xfe\x00tier")
+    with pytest.raises(ConfigError, match=str(path)):
+        read_yaml(path)
+
+
+def test_missing_files_and_unknown_tiers_are_named(tmp_path):
+    with pytest.raises(ConfigError, match=r"absent\.yaml: No such file"):
+        load(str(tmp_path / "absent.yaml"))
+    with pytest.raises(ConfigError, match="'big'; there are ci, demo, cpu, gpu"):
+        load("big")
+
+
+def test_a_file_of_ones_own_loads(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("tier: ci\ndata_tier: ci\nmaster_seed: 5\n")
+    settings = load(str(path))
+    assert settings.master_seed == 5
+    assert set(settings.imaging.studies) == {"denoise", "deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint"}
+
+
+@pytest.mark.parametrize(
+    ("base", "changes", "expected"),
+    [
+        ({}, {"a": 1}, {"a": 1}),
+        ({"a": 1, "b": 2}, {"a": 3}, {"a": 3, "b": 2}),
+        ({"a": {"b": 1, "c": 2}}, {"a": {"b": 3}}, {"a": {"b": 3, "c": 2}}),
+        ({"a": {"b": 1}}, {"a": 4}, {"a": 4}),
+        ({"a": 4}, {"a": {"b": 1}}, {"a": {"b": 1}}),
+        ({"a": [1, 2]}, {"a": [3]}, {"a": [3]}),
+    ],
+)
+def test_merging_goes_key_by_key_and_leaves_its_arguments_alone(base, changes, expected):
+    before = json.dumps([base, changes])
+    assert merged(base, changes) == expected
+    assert json.dumps([base, changes]) == before
+
+
+def test_the_schema_describes_every_setting():
+    document = schema()
+    assert document["$schema"].startswith("https://json-schema.org")
+    assert set(document["properties"]) == {"tier", "data_tier", "master_seed", "imaging"}
+    assert document["additionalProperties"] is False
+    json.dumps(document)
+    for name, model in document["$defs"].items():
+        assert model["additionalProperties"] is False and model["description"], name
+    study = document["$defs"]["Study"]
+    assert "variants" in study["required"] and study["properties"]["test_images"]["minimum"] == 1
