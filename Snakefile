@@ -11,24 +11,24 @@ include: "workflows/common.smk"
 
 
 module imaging:
-    snakefile:
-        "workflows/imaging/Snakefile"
-    config:
-        config
     pathvars:
         results=f"results/{SETTINGS.tier}/imaging",
         logs=f"logs/{SETTINGS.tier}/imaging",
         benchmarks=f"results/{SETTINGS.tier}/benchmarks/imaging",
         reports=REPORTS,
+    snakefile:
+        "workflows/imaging/Snakefile"
+    config:
+        config
 
 
 use rule * from imaging as imaging_*
 
 
 rule all:
+    default_target: True
     input:
         f"{REPORTS}/index.html",
-    default_target: True
 
 
 # one target a study
@@ -45,7 +45,7 @@ rule write_index:
     log:
         f"logs/{SETTINGS.tier}/index.log",
     params:
-        folder=REPORTS,
+        folder=folder_of,
         code=source_digest("sciml.report.index"),
     shell:
         "sciml report index {params.folder:q} > {log:q} 2>&1"

@@ -9,13 +9,20 @@ OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else [
 SETTINGS = load(TIER, OVERRIDES)
 REPORTS = "reports"
 
+# no card where no number of cards is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
+# whose values win
+if "gpu" not in workflow.global_resources:
+    workflow.register_resource("gpu", 0)
+
 # stages keep a record of their failure here until they succeed; the index shows what is left
 shell.prefix(f"set -euo pipefail; export SCIML_REPORTS={REPORTS}; ")
 
 
 def stage_config(family, stage, *wildcard_names):
     """Return a params function: canonical JSON of what the stage reads (a plain string with braces would be formatted)."""
-    return lambda wildcards: slice_of(SETTINGS, family, stage, *(wildcards[name] for name in wildcard_names))
+    return lambda wildcards: slice_of(
+        SETTINGS, family, stage, *(wildcards[name] for name in wildcard_names)
+    )
 
 
 def folder_of(wildcards, output):

@@ -4,14 +4,14 @@ rule check_operators:
         provenance="<results>/check/provenance.json",
     log:
         "<logs>/check.log",
-    params:
-        config=stage_config("imaging", "check"),
-        code=source_digest("sciml.imaging.stages.check"),
-        folder=folder_of,
     threads: 1
     resources:
         mem_mb=3000,
         runtime=10,
+    params:
+        config=stage_config("imaging", "check"),
+        code=source_digest("sciml.imaging.stages.check"),
+        folder=folder_of,
     shell:
         "sciml imaging stage check --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
@@ -22,14 +22,14 @@ rule measure_pictures:
         provenance="<results>/{task}/measure/provenance.json",
     log:
         "<logs>/{task}/measure.log",
-    params:
-        config=stage_config("imaging", "measure", "task"),
-        code=source_digest("sciml.imaging.stages.measure"),
-        folder=folder_of,
     threads: 1
     resources:
         mem_mb=3000,
         runtime=10,
+    params:
+        config=stage_config("imaging", "measure", "task"),
+        code=source_digest("sciml.imaging.stages.measure"),
+        folder=folder_of,
     shell:
         "sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
@@ -44,15 +44,15 @@ rule tune_methods:
         "<logs>/{task}/tune.log",
     benchmark:
         "<benchmarks>/{task}/tune.tsv"
-    params:
-        config=stage_config("imaging", "tune", "task"),
-        code=source_digest("sciml.imaging.stages.tune"),
-        folder=folder_of,
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
         gpu=1,
+    params:
+        config=stage_config("imaging", "tune", "task"),
+        code=source_digest("sciml.imaging.stages.tune"),
+        folder=folder_of,
     shell:
         "sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
@@ -69,15 +69,15 @@ rule solve_problems:
         "<logs>/{task}/solve.log",
     benchmark:
         "<benchmarks>/{task}/solve.tsv"
-    params:
-        config=stage_config("imaging", "solve", "task"),
-        code=source_digest("sciml.imaging.stages.solve"),
-        folder=folder_of,
     threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
         gpu=1,
+    params:
+        config=stage_config("imaging", "solve", "task"),
+        code=source_digest("sciml.imaging.stages.solve"),
+        folder=folder_of,
     shell:
         "sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
         "--parameters {input.parameters:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
@@ -89,19 +89,22 @@ rule evaluate_reconstructions:
         reconstructions=rules.solve_problems.output.reconstructions,
     output:
         metrics=report(
-            "<results>/{task}/evaluate/metrics.json", caption="../report/metrics.rst", category="imaging", labels={"task": "{task}"}
+            "<results>/{task}/evaluate/metrics.json",
+            caption="../report/metrics.rst",
+            category="imaging",
+            labels={"task": "{task}"},
         ),
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",
-    params:
-        config=stage_config("imaging", "evaluate", "task"),
-        code=source_digest("sciml.imaging.stages.evaluate"),
-        folder=folder_of,
     threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
+    params:
+        config=stage_config("imaging", "evaluate", "task"),
+        code=source_digest("sciml.imaging.stages.evaluate"),
+        folder=folder_of,
     shell:
         "sciml imaging stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
         "--reconstructions {input.reconstructions:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"

@@ -1,18 +1,23 @@
 rule write_page:
     input:
         checks=rules.check_operators.output.checks,
-        metrics=expand(rules.evaluate_reconstructions.output.metrics, task=sorted(SETTINGS.imaging.studies)),
+        metrics=expand(
+            rules.evaluate_reconstructions.output.metrics,
+            task=sorted(SETTINGS.imaging.studies),
+        ),
     output:
-        page=report("<reports>/imaging.html", caption="../report/page.rst", category="imaging"),
+        page=report(
+            "<reports>/imaging.html", caption="../report/page.rst", category="imaging"
+        ),
         record="<reports>/imaging.report.json",
     log:
         "<logs>/report.log",
+    resources:
+        mem_mb=3000,
+        runtime=10,
     params:
         config=stage_config("imaging", "report"),
         code=source_digest("sciml.imaging.stages.report"),
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.checks)),
-    resources:
-        mem_mb=3000,
-        runtime=10,
     shell:
         "sciml imaging stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
