@@ -69,7 +69,12 @@ def reached(module: str) -> list[str]:
     return sorted(seen)
 
 
-def _imports(name: str) -> Iterator[str]:
+@cache
+def _imports(name: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_import_targets(name)))
+
+
+def _import_targets(name: str) -> Iterator[str]:
     path = _path(name)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in _executed(_tree(path)):
@@ -90,11 +95,16 @@ def _origin(base: str, name: str) -> Iterator[str]:
         yield f"{base}.{name}"
         return
     if _path(base).name == "__init__.py":
-        for node in ast.walk(_tree(_path(base))):
-            if isinstance(node, ast.ImportFrom) and any((alias.asname or alias.name) == name for alias in node.names):
+        for node in _import_statements(_path(base)):
+            if any((alias.asname or alias.name) == name for alias in node.names):
                 target = _absolute(node, base)
                 if target != base:
                     yield from _origin(target, name)
+
+
+@cache
+def _import_statements(path: Path) -> tuple[ast.ImportFrom, ...]:
+    return tuple(node for node in ast.walk(_tree(path)) if isinstance(node, ast.ImportFrom))
 
 
 def _absolute(node: ast.ImportFrom, package: str) -> str:

@@ -65,7 +65,7 @@ def lab(tmp_path, monkeypatch):
 
 
 def forget():
-    for cached in (sources._find, sources._tree, sources._code_digest):
+    for cached in (sources._find, sources._tree, sources._code_digest, sources._imports, sources._import_statements):
         cached.cache_clear()
 
 
