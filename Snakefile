@@ -28,6 +28,7 @@ use rule * from imaging as imaging_*
 rule all:
     default_target: True
     input:
+        rules.imaging_study.input,
         f"{REPORTS}/index.html",
 
 

@@ -109,6 +109,8 @@ def train(
     with only_run_in(folder), torch.random.fork_rng(devices=cards), StopSignals() as signals:
         state.restore(folder)
         with TrainingProgress(config.steps, done=state.step) as progress:
+            if state.step:
+                progress.say(f"going on from step {state.step} of {config.steps}")
             model.train()
             while (reason := _reason_to_stop(state, config)) is None and signals.number is None:
                 rate = learning_rate_at(config, state.step)

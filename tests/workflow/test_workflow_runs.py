@@ -1,0 +1,245 @@
+"""One story in one folder: a training diverges, is cured, is killed, goes on; then every edit runs exactly what it must."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from trees import EXAMPLE, Tree
+
+from sciml.training import weights_digest
+
+pytestmark = pytest.mark.workflow
+
+IMAGING = {
+    "imaging_check_operators",
+    "imaging_measure_pictures",
+    "imaging_tune_methods",
+    "imaging_solve_problems",
+    "imaging_evaluate_reconstructions",
+    "imaging_write_page",
+}
+LEARNED = {"example_train_filter", "example_evaluate_filter", "example_write_page"}
+WEIGHTS = Path("results/ci/example/train/filter.safetensors")
+CHECKPOINT = Path("results/ci/example/train/filter.safetensors.partial/checkpoint.safetensors")
+
+
+@dataclass
+class Run:
+    """What one run left behind, read right after it."""
+
+    code: int
+    output: str
+    index: str
+    failures: list[dict[str, str]]
+    files: set[str]
+
+    @classmethod
+    def of(cls, tree: Tree, code: int, output: str) -> Run:
+        index = tree.root / "reports" / "index.html"
+        records = [json.loads(path.read_text()) for path in sorted((tree.root / "reports" / "failures").glob("*.json"))]
+        files = {str(path.relative_to(tree.root)) for path in (tree.root / "results").rglob("*") if path.is_file()}
+        return cls(code, output, index.read_text() if index.is_file() else "", records, files)
+
+
+@dataclass
+class Story:
+    """The tree and its runs, in order."""
+
+    tree: Tree
+    diverged: Run
+    killed: Run
+    locked: subprocess.CompletedProcess[str]
+    resumed: Run
+    log: str
+    uninterrupted: Path
+
+
+def training_process(parent: int) -> int:
+    """Return the process of the training below a Snakemake process, or 0."""
+    for entry in Path("/proc").iterdir():
+        try:
+            words = (entry / "cmdline").read_bytes().split(b"\0")
+        except (OSError, NotADirectoryError):
+            continue
+        if b"example" in words and b"train" in words and b"python" in words[0] and parent in ancestors(int(entry.name)):
+            return int(entry.name)
+    return 0
+
+
+def ancestors(process: int) -> list[int]:
+    found = []
+    while process > 1:
+        try:
+            process = int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            break
+        found.append(process)
+    return found
+
+
+def killed_in_training(tree: Tree) -> tuple[Run, subprocess.CompletedProcess[str]]:
+    """Start a run, hold its training after the first checkpoint, try a second run, kill the training."""
+    log = tree.root / "killed.log"
+    with log.open("w") as file:
+        run = subprocess.Popen(tree.command(), cwd=tree.root, env=tree.environment, stdout=file, stderr=subprocess.STDOUT)
+        try:
+            end = time.monotonic() + 120
+            while not (tree.root / CHECKPOINT).is_file():
+                assert run.poll() is None and time.monotonic() < end, log.read_text()
+                time.sleep(0.02)
+            process = training_process(run.pid)
+            assert process, log.read_text()
+            os.kill(process, signal.SIGSTOP)
+            locked = tree.snakemake()
+            os.kill(process, signal.SIGKILL)
+            code = run.wait(120)
+        finally:
+            run.kill()
+            run.wait()
+    return Run.of(tree, code, log.read_text()), locked
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory) -> Story:
+    tree = Tree.make(tmp_path_factory.mktemp("story"))
+    tree.settings("diverging.yaml", learning_rate=1e30)
+    first = tree.snakemake(settings="./diverging.yaml")
+    diverged = Run.of(tree, first.returncode, first.stdout)
+    killed, locked = killed_in_training(tree)
+    third = tree.snakemake()
+    resumed = Run.of(tree, third.returncode, third.stdout)
+    log = (tree.root / "logs/ci/example/train.log").read_text()
+    config = json.loads((tree.root / "results/ci/example/train/provenance.json").read_text())["config"]
+    plain = ("sciml", "example", "stage", "train", "--config", json.dumps(config), "--output", "plain", "--threads", "1")
+    result = tree.call(*plain)
+    assert result.returncode == 0, result.stdout
+    return Story(tree, diverged, killed, locked, resumed, log, tree.root / "plain" / WEIGHTS.name)
+
+
+def test_a_failing_stage_does_not_stop_the_others(story):
+    assert story.diverged.code != 0
+    assert jobs_done(story.diverged.output) == IMAGING
+    assert "reports/imaging.html" not in story.diverged.files and (story.tree.root / "reports/imaging.html").is_file()
+
+
+def jobs_done(output: str) -> set[str]:
+    return set(re.findall(r"Finished jobid: \d+ \(Rule: (\w+)\)", output))
+
+
+def test_a_failing_stage_leaves_nothing_half_written(story):
+    assert not [name for name in story.diverged.files if "/example/" in name and ".partial/" not in name]
+
+
+def test_the_index_shows_the_failure_with_traceback_and_command(story):
+    (record,) = story.diverged.failures
+    assert record["stage"] == "example.train"
+    assert "Traceback" in record["traceback"] and "NumericalError" in record["traceback"]
+    for part in ("example.train", "Traceback", "NumericalError", "sciml example stage train", "1e+30", "Classical"):
+        assert part in story.diverged.index, part
+
+
+def test_the_command_on_the_index_repeats_the_failure(story):
+    result = story.tree.call("bash", "-c", story.diverged.failures[0]["command"].replace("results/ci", "again"))
+    assert result.returncode == 1
+    (line,) = [line for line in result.stdout.splitlines() if "sciml: error:" in line]
+    assert "step" in line and "learning rate 1e+30" in line
+
+
+def test_the_log_of_the_failure_is_shown(story):
+    assert "NumericalError" in story.diverged.output
+
+
+def test_a_killed_stage_shows_as_killed(story):
+    assert story.killed.code != 0
+    (record,) = story.killed.failures
+    assert record["stage"] == "example.train" and "killed" in record["traceback"]
+    assert "1e+30" not in record["command"] and "Traceback" not in record["traceback"]
+    assert "killed" in story.killed.index
+    assert str(CHECKPOINT) in story.killed.files and str(WEIGHTS) not in story.killed.files
+
+
+def test_a_second_run_in_the_folder_is_told_what_to_do(story):
+    assert story.locked.returncode != 0
+    assert "cannot be locked" in story.locked.stdout and "--unlock" in story.locked.stdout
+    assert "Traceback" not in story.locked.stdout
+
+
+def test_the_next_run_goes_on_where_the_killed_one_was(story):
+    assert story.resumed.code == 0, story.resumed.output
+    assert jobs_done(story.resumed.output) >= LEARNED and not jobs_done(story.resumed.output) & IMAGING
+    step = re.search(r"going on from step (\d+) of 1500", story.log)
+    assert step and 50 <= int(step[1]) < 1500 and int(step[1]) % 50 == 0
+    assert str(CHECKPOINT) not in story.resumed.files and not (story.tree.root / CHECKPOINT.parent).exists()
+
+
+def test_resumed_weights_and_history_equal_those_of_an_uninterrupted_run(story):
+    weights = story.tree.root / WEIGHTS
+    assert weights_digest(weights) == weights_digest(story.uninterrupted)
+    assert weights.with_name("history.csv").read_bytes() == story.uninterrupted.with_name("history.csv").read_bytes()
+
+
+def test_after_the_cure_the_index_shows_no_failure(story):
+    assert story.resumed.failures == []
+    assert "NumericalError" not in story.resumed.index and "A learned filter" in story.resumed.index
+
+
+def test_nothing_is_left_to_do_and_time_stamps_comments_and_docstrings_change_nothing(story):
+    tree = story.tree
+    for path in (*(tree.root / "sciml").rglob("*.py"), *(tree.root / "tests").rglob("*.py"), tree.root / "tiny.yaml"):
+        path.touch()
+    tree.edit("sciml/imaging/stages/evaluate.py", '"""Return mean, sample', '"""Return the mean, the sample')
+    tree.edit(
+        "tests/example_family/sciml_example/stages/train.py", "    recorder = Recorder(", "    # why\n    recorder = Recorder("
+    )
+    tree.edit("workflows/imaging/rules/report.smk", "rule write_page:", "# the page\nrule write_page:")
+    assert tree.pending() == set()
+
+
+@pytest.mark.parametrize(
+    ("path", "old", "new", "expected"),
+    [
+        pytest.param(
+            "sciml/imaging/stages/evaluate.py",
+            "ddof=1",
+            "ddof=0",
+            {"imaging_evaluate_reconstructions", "imaging_write_page", "write_index"},
+            id="evaluation",
+        ),
+        pytest.param(
+            "sciml/imaging/stages/report.py",
+            '"How well do',
+            '"How far do',
+            {"imaging_write_page", "write_index"},
+            id="text of a page",
+        ),
+        pytest.param(
+            "tests/example_family/sciml_example/stages/train.py",
+            "batch_size=4",
+            "batch_size=5",
+            {*LEARNED, "write_index"},
+            id="training of the example",
+        ),
+    ],
+)
+def test_an_edit_runs_its_stage_and_what_follows(story, path, old, new, expected):
+    story.tree.edit(path, old, new)
+    try:
+        assert story.tree.pending() == expected
+    finally:
+        story.tree.edit(path, new, old)
+
+
+def test_a_family_runs_alone(story):
+    result = story.tree.snakemake("-n", "-F", snakefile=EXAMPLE)
+    assert result.returncode == 0, result.stdout
+    assert set(re.findall(r"^rule (\w+):", result.stdout, re.MULTILINE)) == {
+        name.removeprefix("example_") for name in LEARNED
+    } | {"study"}
