@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.ndimage import gaussian_filter
 
 from sciml.datasets import splits
 from sciml.datasets.loaders import window_hu
@@ -47,6 +48,23 @@ def test_ssim_of_flat_images_by_hand():
         c1 = (0.01 * data_range) ** 2
         expected = (2 * 0.25 * 0.5 + c1) / (0.25**2 + 0.5**2 + c1)
         assert ssim(FLAT + 0.25, FLAT, data_range) == pytest.approx(expected, rel=1e-6)
+
+
+def test_ssim_against_its_definition():
+    rng = np.random.default_rng(1)
+    a = rng.random((40, 36))
+    b = a + 0.2 * rng.normal(size=a.shape)
+
+    def mean(x):
+        return gaussian_filter(x, 1.5, truncate=3.5)
+
+    variance_a, variance_b = mean(a * a) - mean(a) ** 2, mean(b * b) - mean(b) ** 2
+    covariance = mean(a * b) - mean(a) * mean(b)
+    c1, c2 = 0.01**2, 0.03**2
+    luminance = (2 * mean(a) * mean(b) + c1) / (mean(a) ** 2 + mean(b) ** 2 + c1)
+    structure = (2 * covariance + c2) / (variance_a + variance_b + c2)
+    # the border of half a window is left out
+    assert ssim(b, a) == pytest.approx((luminance * structure)[5:-5, 5:-5].mean(), rel=1e-6)
 
 
 def test_ssim_falls_with_noise_and_uses_the_range():
