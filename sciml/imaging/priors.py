@@ -119,12 +119,12 @@ class TotalVariation:
 
     def value(self, x: Images) -> Float[Tensor, " batch"]:
         """Return the total variation of each image."""
-        return _magnitude(gradient(x)).sum((1, 2, 3))
+        return magnitude(gradient(x)).sum((1, 2, 3))
 
     def gradient(self, x: Images) -> Images:
         """Return the subgradient D^T (D x / |D x|) with 0 / 0 = 0."""
         differences = gradient(x)
-        size = _magnitude(differences)
+        size = magnitude(differences)
         return gradient_adjoint(torch.where(size > 0, differences / size.clamp(min=1e-30), 0))
 
     def prox(self, v: Images, weight: float | Float[Tensor, " batch"]) -> Images:
@@ -142,14 +142,14 @@ class TotalVariation:
         for step in range(self.iterations if iterations is None else iterations):
             previous = p
             p = q + gradient(v - gradient_adjoint(q)) / 8
-            p = p * (radius / _magnitude(p).clamp(min=1e-30)).clamp(max=1)
+            p = p * (radius / magnitude(p).clamp(min=1e-30)).clamp(max=1)
             following = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
             q = p + (momentum - 1) / following * (p - previous)
             momentum = following
             if step % 10 == 9:
                 differences = gradient(v - gradient_adjoint(p))
                 # gap = weight TV(x) - <p, D x>, never negative for |p| <= weight
-                gap = (radius * _magnitude(differences)).sum((1, 2, 3)) - (p * differences).sum((0, 2, 3, 4))
+                gap = (radius * magnitude(differences)).sum((1, 2, 3)) - (p * differences).sum((0, 2, 3, 4))
                 if bool((gap <= limit).all()):
                     break
         return v - gradient_adjoint(p), p
@@ -165,7 +165,7 @@ class TotalVariation:
         )
 
 
-def _magnitude(differences: Tensor) -> Tensor:
+def magnitude(differences: Tensor) -> Tensor:
     """Return the Euclidean norm over both axes and all channels, shape (batch, 1, height, width)."""
     return differences.pow(2).sum((0, 2), keepdim=False).sqrt().unsqueeze(1)
 

@@ -297,7 +297,7 @@ def limits(data_tier: str) -> list[str]:
         "CT is parallel-beam in two dimensions with Gaussian noise; no beam hardening, scatter or photon statistics.",
         "MR is single-coil and retrospectively undersampled from magnitude images with a simulated phase.",
         "One CT patient, one head in MR and nine photographs are tested: the spreads do not cover other scanners or bodies.",
-        "Total variation on CT stops after 150 iterations, before full convergence at few views.",
+        "Total variation stops after 100 iterations: at 24 views within 0.3 dB of the converged image.",
     ]
     if data_tier in ("ci", "pip"):
         items.append("This run used the smallest data: few pictures, small sizes; its numbers only show that everything works.")
@@ -307,38 +307,51 @@ def limits(data_tier: str) -> list[str]:
 @stage_paragraph("imaging.measure")
 def _measure_text(parameters: Mapping[str, Any]) -> str:
     task, size = parameters["task"], parameters["size"]
-    physics = {
-        "denoise": "White Gaussian noise was added to grey photographs.",
-        "deblur": "Photographs were convolved with a known kernel and only pixels whose whole neighbourhood was inside the "
-        "picture were kept [@almeida2013]; camera-shake kernels follow a random smooth trajectory [@boracchi2012].",
-        "ct-sparse": "Slices in the window [-1000, 1000] HU were projected along parallel beams over 180 degrees with Joseph's "
-        "method [@joseph1982], the matrix normalised to unit norm; Gaussian noise of 0.2 % of the sinogram's maximum was added.",
-        "ct-limited": "The same projector was used with 120 views over 120 degrees only.",
-        "mri-cs": "Magnitude slices were given a smooth random phase, Fourier transformed and sampled on a fixed random set of "
-        "Cartesian lines with 8 % of the lines at the centre [@lustig2007]; complex Gaussian noise of 1 % of the largest "
-        "magnitude was added.",
-        "inpaint": "Half of the pixels, drawn at random, were removed and Gaussian noise of 0.02 was added to the rest.",
-    }
-    variants = ", ".join(parameters["variants"])
-    title = TASKS[task].title
-    return f"{title} ({size[0]} x {size[1]} pixels; {variants}). {physics[task]} Operators build on deepinv [@tachella2025]."
+    options = {key: _values(parameters["variants"], key, default) for key, default in TASKS[task].defaults.items()}
+    sentence = _PHYSICS[task].format(**options)
+    where = f"{TASKS[task].title} ({size[0]} x {size[1]} pixels; data {', '.join(parameters['data'])})"
+    return f"{where}: {sentence} Operators build on deepinv [@tachella2025]."
+
+
+_PROJECTOR = (
+    "slices in the window [-1000, 1000] HU were projected along parallel beams, {views} views over {range_degrees} degrees, by "
+    "Joseph's method [@joseph1982] as a matrix of unit norm; Gaussian noise of {noise} of the sinogram's maximum was added."
+)
+_PHYSICS = {
+    "denoise": "white Gaussian noise of standard deviation {sigma} was added to grey photographs.",
+    "deblur": "photographs were convolved with a known kernel ({kernel}, {kernel_size} pixels), only pixels whose whole "
+    "neighbourhood was inside the picture were kept [@almeida2013], and noise of {sigma} was added; camera-shake kernels follow "
+    "a random smooth path [@boracchi2012].",
+    "ct-sparse": _PROJECTOR,
+    "ct-limited": _PROJECTOR,
+    "mri-cs": "magnitude slices were given a smooth random phase, Fourier transformed and sampled on fixed random Cartesian "
+    "lines, acceleration {acceleration}, a fraction of {centre_fraction} at the centre [@lustig2007]; complex Gaussian noise of "
+    "{noise} of the largest magnitude was added.",
+    "inpaint": "a random fraction of {keep} of the pixels was kept and Gaussian noise of {sigma} added to them.",
+}
+
+
+def _values(variants: Mapping[str, Mapping[str, Any]], key: str, default: Any) -> str:
+    """Return the values of an option over the variants, each once, as text."""
+    values = dict.fromkeys(options.get(key, default) for options in variants.values())
+    return ", ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values)
 
 
 @stage_paragraph("imaging.tune")
 def _tune_text(parameters: Mapping[str, Any]) -> str:
     return (
-        "The one parameter of every method was chosen on validation data: each value of a fixed grid was tried, and the best "
-        "mean PSNR was refined once by a parabola through it and its neighbours in the logarithm of the parameter."
+        "The one parameter of every method was chosen on validation data: from the middle of a fixed grid the best neighbour by "
+        "mean PSNR was followed until none was better; the value found was refined once by a parabola in the logarithm."
     )
 
 
 @stage_paragraph("imaging.solve")
 def _solve_text(parameters: Mapping[str, Any]) -> str:
     return (
-        "Total variation [@rudin1992] and wavelet sparsity [@donoho1995] were solved by FISTA with restart, the total variation "
-        "prox by fast dual projection [@beck2009]. Wiener [@wiener1949] and Richardson-Lucy [@richardson1972; @lucy1974] "
-        "deconvolution and non-local means [@buades2005] are scikit-image's [@vanderwalt2014]; filtered back-projection uses the "
-        "band-limited ramp [@kak1988]."
+        "Total variation [@rudin1992] was solved by ADMM [@boyd2011] with a preconditioned inner solve, for denoising by fast "
+        "dual projection [@beck2009tv]; wavelet sparsity [@donoho1995] by FISTA with restart [@beck2009]. Wiener [@wiener1949] and "
+        "Richardson-Lucy [@richardson1972; @lucy1974] deconvolution and non-local means [@buades2005] are scikit-image's "
+        "[@vanderwalt2014]; filtered back-projection uses the band-limited ramp [@kak1988]."
     )
 
 

@@ -12,10 +12,11 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from deepinv.physics import LinearPhysics
+from deepinv.physics import Inpainting, LinearPhysics
 from skimage import restoration
 from torch import Tensor
 
+from sciml.imaging.admm import total_variation_admm
 from sciml.imaging.physics import Identity, ValidBlur, column_norm, noise_of
 from sciml.imaging.priors import Images, Prior, TotalVariation, per_image
 from sciml.imaging.tomography import ParallelBeam
@@ -26,11 +27,16 @@ Kind = TypeVar("Kind", bound=LinearPhysics)
 
 
 def start(y: Tensor, physics: LinearPhysics) -> Images:
-    """Return the usual first guess: filtered back-projection, the picture extended by its edge, or A^T y."""
+    """Return the usual first guess: filtered back-projection, the picture extended by its edge, local means, or A^T y."""
     if isinstance(physics, ParallelBeam):
         return physics.fbp(y)
     if isinstance(physics, ValidBlur):
         return torch.nn.functional.pad(y, (physics.margin,) * 4, mode="replicate")
+    if isinstance(physics, Inpainting):
+        known = torch.as_tensor(physics.mask).expand_as(y)
+        # missing pixels start at the mean of the measured ones within 5 x 5
+        sums, counts = (torch.nn.functional.avg_pool2d(part, 5, 1, 2) for part in (y, known))
+        return torch.where(known > 0, y, sums / counts.clamp(min=1 / 25))
     return physics.A_adjoint(y)
 
 
@@ -64,11 +70,11 @@ def proximal_gradient(
     """
     if isinstance(physics, Identity):
         return prior.prox(y, weight)
-    x = start(y, physics)
+    x = start(y, physics).contiguous()
     z, momentum, dual = x, 1.0, None
     weight = per_image(weight, x).flatten()
     for step in range(iterations):
-        forward = z - physics.A_adjoint(physics.A(z) - y)
+        forward = (z - physics.A_adjoint(physics.A(z) - y)).contiguous()
         if isinstance(prior, TotalVariation):
             following, dual = prior.warm_prox(forward, weight, dual, iterations=5)
         else:
@@ -101,10 +107,15 @@ def noise_weight(y: Tensor, physics: LinearPhysics) -> Tensor:
     return noise_of(physics).sigma(y, physics) * column_norm(physics, physics.A_adjoint(y[:1]))
 
 
-def tv(y: Tensor, physics: LinearPhysics, weight: float | Tensor | None = None, iterations: int = 150) -> Images:
-    """Return the total variation reconstruction (Rudin, Osher and Fatemi 1992), by default with `noise_weight`."""
+def tv(y: Tensor, physics: LinearPhysics, weight: float | Tensor | None = None, iterations: int = 100) -> Images:
+    """Return argmin_x 1/2 ||A x - y||^2 + weight TV(x) (Rudin, Osher and Fatemi 1992), by default with `noise_weight`.
+
+    Denoising is one exact prox; every other physics is solved by `total_variation_admm`.
+    """
     chosen = noise_weight(y, physics) if weight is None else weight
-    return proximal_gradient(y, physics, TotalVariation(), chosen, iterations)
+    if isinstance(physics, Identity):
+        return TotalVariation().prox(y, chosen)
+    return total_variation_admm(y, physics, chosen, start(y, physics), iterations)
 
 
 def wavelet_l1(y: Tensor, physics: LinearPhysics, weight: float | Tensor | None = None, iterations: int = 60) -> Images:
