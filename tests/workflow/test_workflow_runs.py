@@ -243,3 +243,13 @@ def test_a_family_runs_alone(story):
     assert set(re.findall(r"^rule (\w+):", result.stdout, re.MULTILINE)) == {
         name.removeprefix("example_") for name in LEARNED
     } | {"study"}
+
+
+def test_a_missing_artefact_is_made_again_though_the_pages_stand(story):
+    path = story.tree.root / "results/ci/imaging/denoise/solve/reconstructions.safetensors"
+    path.rename(path.with_name("aside"))
+    try:
+        expected = {"solve_problems", "evaluate_reconstructions", "write_page"}
+        assert story.tree.pending() == {f"imaging_{name}" for name in expected} | {"write_index"}
+    finally:
+        path.with_name("aside").rename(path)

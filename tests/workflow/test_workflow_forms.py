@@ -1,0 +1,128 @@
+"""Profiles, linters and refusals of the workflow; fresh copies give equal numbers."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+
+import pytest
+from trees import BOTH, EXAMPLE, ROOT, Tree, child_seconds
+
+pytestmark = pytest.mark.workflow
+SLURM = pytest.mark.skipif(
+    importlib.util.find_spec("snakemake_executor_plugin_slurm") is None, reason="not installed: the Slurm executor"
+)
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory) -> Tree:
+    return Tree.make(tmp_path_factory.mktemp("forms"))
+
+
+@pytest.mark.parametrize(
+    ("profile", "cards"),
+    [("default", "0"), ("gpu", "1"), pytest.param("slurm", "1", marks=SLURM)],
+)
+def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile, cards):
+    before = child_seconds()
+    result = tree.snakemake("-n", "-p", "--profile", f"profiles/{profile}", settings="ci")
+    print(f"snakemake -n --profile profiles/{profile}: {child_seconds() - before:.2f} s of processor time")
+    assert result.returncode == 0, result.stdout
+    given = re.findall(r"Shell command: sciml (\w+ stage \w+) .*?(?:--gpu (\d+))? >", result.stdout)
+    wanted = {"imaging stage tune", "imaging stage solve", "example stage train"}
+    assert {command for command, _ in given} > wanted
+    assert {(command, number) for command, number in given if number} == {(command, cards) for command in wanted}
+
+
+@pytest.mark.parametrize("snakefile", [BOTH, EXAMPLE])
+def test_the_workflow_linter_finds_nothing(tree, snakefile):
+    result = tree.snakemake("--lint", snakefile=snakefile)
+    assert result.returncode == 0 and "good condition" in result.stdout, result.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflows/imaging/Snakefile"])
+def test_the_workflow_linter_finds_nothing_in_the_studies(tree, snakefile):
+    result = tree.snakemake("--lint", snakefile=snakefile, settings="ci")
+    assert result.returncode == 0 and "good condition" in result.stdout, result.stdout
+
+
+def test_the_workflow_is_formatted(tree):
+    result = tree.call("snakefmt", "--check", "Snakefile", "workflows", "tests/example_family")
+    assert result.returncode == 0, result.stdout
+
+
+def test_no_rule_holds_code_or_an_absolute_path():
+    files = [ROOT / "Snakefile", *(ROOT / "workflows").rglob("*.smk"), *(ROOT / "workflows").rglob("Snakefile")]
+    assert len(files) >= 5
+    for path in files:
+        text = path.read_text()
+        assert not re.search(r"^\s*(run|script|notebook):", text, re.MULTILINE), path
+        assert not re.search(r"[\"'\s]/(home|work|tmp|usr|root)/", text), path
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("huge", ("huge", "ci, demo, cpu, gpu")),
+        ("./absent.yaml", ("absent.yaml", "No such file")),
+        ("./wrong.yaml", ("wrong.yaml", "example.stepps", "steps")),
+    ],
+)
+def test_wrong_settings_are_refused_before_anything_runs(tree, settings, words):
+    tree.settings("wrong.yaml", stepps=3)
+    result = tree.snakemake("-n", snakefile=EXAMPLE, settings=settings)
+    assert result.returncode != 0
+    for word in words:
+        assert word in result.stdout, result.stdout
+    assert not (tree.root / "results").exists()
+
+
+def test_a_results_path_that_is_a_file_is_one_line(tree):
+    (tree.root / "blocked").write_text("a file")
+    config = (
+        '{"pictures":2,"size":32,"sigma":0.1,"filter_size":3,"steps":2,"learning_rate":0.1,"checkpoint_every_steps":1,"seed":0}'
+    )
+    result = tree.call("sciml", "example", "stage", "train", "--config", config, "--output", "blocked/train")
+    assert result.returncode == 1
+    (line,) = [line for line in result.stdout.splitlines() if line.startswith("sciml: error:")]
+    assert "blocked/train" in line and "Not a directory" in line and "choose another" in line
+    assert "Traceback" not in result.stdout and (tree.root / "blocked").read_text() == "a file"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_read_only_results_folder_is_one_line(tree):
+    folder = tree.root / "sealed"
+    folder.mkdir()
+    folder.chmod(0o555)
+    try:
+        result = tree.call("sciml", "example", "stage", "evaluate", "--config", "{}", "--output", "sealed/x")
+        assert result.returncode != 0 and "Traceback" not in result.stdout
+    finally:
+        folder.chmod(0o755)
+
+
+@pytest.mark.slow
+def test_two_fresh_copies_give_the_same_numbers_and_the_real_stages_report_them(tmp_path):
+    trees = [Tree.make(tmp_path / name, stand_in=False) for name in ("one", "two")]
+    for tree in trees:
+        result = tree.snakemake("--forceall")
+        assert result.returncode == 0, result.stdout
+    names = sorted(path.relative_to(trees[0].root) for path in (trees[0].root / "results").rglob("metrics.json"))
+    assert len(names) == 2
+    for name in names:
+        first, second = ((tree.root / name).read_bytes() for tree in trees)
+        assert first == second, name
+        assert json.loads(first)
+    index = (trees[0].root / "reports" / "index.html").read_text()
+    assert "Classical reconstruction" in index and "A learned filter" in index and not trees[0].pending()
+
+
+@pytest.mark.slow
+def test_the_settings_of_one_task_run_that_task_alone(tmp_path):
+    tree = Tree.make(tmp_path / "tree")
+    assert tree.snakemake().returncode == 0
+    tree.settings("tiny.yaml", test_pictures=3)
+    assert tree.pending() == {"example_evaluate_filter", "example_write_page", "write_index"}
