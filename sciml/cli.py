@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from typing import Annotated
+import warnings
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -112,9 +113,12 @@ def _mount() -> None:
 
 def main() -> None:
     """Run the command line and turn errors into one line and an exit code."""
+    warnings.showwarning = _warn
     try:
         _mount()
-        app()
+        code = app(standalone_mode=False)
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except ScimlError as error:
         _end(error, error.exit_code, str(error))
     except BrokenPipeError:
@@ -122,7 +126,27 @@ def main() -> None:
     except (OSError, MemoryError) as error:
         _end(error, 1, f"{type(error).__name__}: {error}")
     except Exception as error:
+        if hasattr(error, "format_message"):  # of typer's own errors; their class is private and has moved
+            _end_usage(error)
         _end(error, 1, f"unexpected {type(error).__name__}: {error} (sciml --debug shows where; please report it)")
+
+
+def _end_usage(error: Any) -> NoReturn:
+    """Print what is wrong with the words after `sciml`, in one line; a group without a command shows its help."""
+    if type(error).__name__ == "NoArgsIsHelpError":
+        typer.echo(error.ctx.get_help(), nl=False)
+        sys.exit(error.exit_code)
+    context = getattr(error, "ctx", None)
+    path = context.command_path if context else "sciml"
+    print(f"sciml: error: {' '.join(error.format_message().split())} See: {path} --help", file=sys.stderr)
+    sys.exit(error.exit_code)
+
+
+def _warn(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, file: Any = None, line: Any = None
+) -> None:
+    """Print a warning in one line, without the place in the code that raised it."""
+    print(f"sciml: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
 def _end(error: BaseException, code: int, message: str) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from functools import lru_cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, Literal
 
@@ -80,6 +81,24 @@ def schema() -> dict[str, Any]:
 
 
 def slice_of(settings: Any, family: str, stage: str, *arguments: str) -> str:
-    """Return what one stage reads, as canonical JSON: the family's `Config.<stage>(run settings, ...)`."""
+    """Return what one stage reads, as canonical JSON: the family's `Config.<stage>_config(run settings, ...)`.
+
+    Raises:
+        ConfigError: there is no such family or stage, or not for these arguments.
+    """
+    known = [name for name in families() if hasattr(settings, name)]
+    if family not in known:
+        raise ConfigError(f"no family is called {family!r}; there are {', '.join(known)}")
     block = getattr(settings, family)
-    return canonical_json(getattr(block, f"{stage}_config")(settings, *arguments).model_dump(mode="json"))
+    stages = sorted(name.removesuffix("_config") for name in dir(type(block)) if name.endswith("_config") and name[0] != "_")
+    stages = [name for name in stages if name != "model"]  # pydantic's own model_config
+    if stage not in stages:
+        raise ConfigError(f"{family} has no stage {stage!r}; there are {', '.join(stages)}")
+    build = getattr(block, f"{stage}_config")
+    wanted = list(signature(build).parameters)[1:]
+    if len(arguments) != len(wanted):
+        raise ConfigError(f"{family}.{stage} is run for {', '.join(wanted) or 'nothing more'}, got {list(arguments)}")
+    try:
+        return canonical_json(build(settings, *arguments).model_dump(mode="json"))
+    except KeyError as error:
+        raise ConfigError(f"{family}.{stage}: these settings have no {wanted[0]} {error}") from error

@@ -61,7 +61,9 @@ def measure_command(
 
 @app.command("solve")
 def solve_command(
-    measurement: Annotated[Path, typer.Argument(help="File of `measure`, or a noisy or blurred image, or a sinogram (NPY).")],
+    measurement: Annotated[
+        Path, typer.Argument(help="File of `measure`, or a noisy or blurred image, or a sinogram (NPY, views x bins, in pixels).")
+    ],
     out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz.")],
     method: Annotated[
         str, typer.Option(help="A method of `sciml imaging tasks`, or `prior:NAME` for an installed prior.")

@@ -18,8 +18,8 @@ from sciml.imaging.physics import ValidBlur, noise_of
 from sciml.imaging.priors import resolve
 from sciml.imaging.solvers import noise_weight, proximal_gradient
 from sciml.imaging.tasks import Task, task
-from sciml.imaging.tomography import detector_count
-from sciml.runtime.errors import ConfigError, FormatError, ShapeError
+from sciml.imaging.tomography import ParallelBeam, detector_count
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 from sciml.runtime.files import load_tensors, save_tensors
 from sciml.runtime.seeds import Seeds
 
@@ -32,6 +32,8 @@ DEFAULT_PARAMETER = {
     "wavelet-l1": 1.5,
     "tv": 1.0,
 }
+STAND_IN = "gaussian"
+"""The kernel that a task is built with before the user's own takes its place; it has every odd size."""
 
 
 def measure_file(image: Path, name: str, out: Path, options: Sequence[str], kernel: Path | None, seed: int) -> None:
@@ -53,7 +55,7 @@ def measure_file(image: Path, name: str, out: Path, options: Sequence[str], kern
     batch = to_batch(picture)
     built, record = build(name, batch.shape[-2:], parse_options(options), kernel, seed, canvas=True)
     data = built.measure(batch, torch.Generator().manual_seed(Seeds(seed)("noise")))
-    record |= {"axes": picture.axes, "image": picture.name, "voxel_size_mm": picture.voxel_size_mm}
+    record |= {"axes": picture.axes, "image": picture.name, "affine": None if picture.affine is None else picture.affine.tolist()}
     tensors = {"data": data.numpy(), "truth": batch.numpy()}
     if isinstance(built.physics, ValidBlur):
         tensors["kernel"] = built.physics.kernel.numpy()
@@ -87,15 +89,20 @@ def solve_file(
     if measurement.suffix == ".safetensors":
         if name is not None or options or kernel is not None:
             raise ConfigError(f"{measurement} says itself what was measured: leave --task, --set and --kernel away")
-        built, data, axes = _from_file(measurement, device)
+        built, data, axes, affine = _from_file(measurement, device)
     else:
         if name is None:
             raise ConfigError(f"say with --task what {measurement.name} is a measurement of: {', '.join(TASKS)}")
         picture = read_image(measurement)
-        data, axes = to_batch(picture), picture.axes
+        data, axes, affine = to_batch(picture), picture.axes, picture.affine
         built, _ = build(name, _picture_size(name, data, options), parse_options(options), kernel, seed, device=device)
+        if isinstance(built.physics, ParallelBeam):
+            # a sinogram holds line integrals: never stretched to [0, 1], only brought to the operator of norm 1
+            data = torch.from_numpy(picture.array)[None, None] / built.physics.scale
     result = reconstruct(data.to(device), built, method, parameter)
-    write_image(out, from_batch(built.picture(result).cpu(), axes))
+    # a valid blur loses a margin, so the corner that the affine places is gone
+    placed = affine if built.canvas == built.size else None
+    write_image(out, from_batch(built.picture(result).cpu(), axes), affine=placed, voxel_size_mm=voxel_size_mm(affine))
 
 
 def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None = None) -> Tensor:
@@ -155,7 +162,7 @@ def build(
     if loaded is not None and name != "deblur":
         raise ConfigError(f"--kernel goes with the task deblur, not with {name}")
     if loaded is not None:
-        options = {**options, "kernel_size": len(loaded)}
+        options = {**options, "kernel": STAND_IN, "kernel_size": len(loaded)}
     if name == "deblur" and canvas:
         margin = int(options.get("kernel_size", TASKS["deblur"].defaults["kernel_size"])) // 2
         size = [side - 2 * margin for side in size]
@@ -174,7 +181,18 @@ def with_kernel(built: Task, kernel: Kernel, device: str = "cpu") -> Task:
 
 def read_kernel(path: Path, image_size: tuple[int, ...]) -> Kernel:
     """Return a kernel from an image or NPY file, checked and normalised."""
-    array = np.load(path, allow_pickle=False) if path.suffix == ".npy" else read_image(path).array
+    if path.suffix.lower() == ".npy":
+        # not read_image: it refuses a constant array, and a constant kernel is a box
+        try:
+            array = np.load(path, allow_pickle=False)
+        except OSError as error:
+            raise DataError(f"cannot read the kernel {path}: {error.strerror or error}") from error
+        except (ValueError, EOFError) as error:
+            raise FormatError(f"the kernel {path} is not a numeric NPY file: {error}") from error
+    else:
+        array = read_image(path).array
+    if array.ndim not in (2, 3):
+        raise ShapeError(f"a kernel is a square 2-D array, {path} has shape {array.shape}")
     return check_kernel(array if array.ndim == 2 else array.mean(axis=-1), (image_size[0], image_size[1]))
 
 
@@ -205,15 +223,21 @@ def _picture_size(name: str, data: Tensor, options: Sequence[str]) -> tuple[int,
     return side, side
 
 
-def _from_file(path: Path, device: str) -> tuple[Task, Tensor, str]:
+def voxel_size_mm(affine: np.ndarray | None) -> tuple[float, ...] | None:
+    """Return the spacing along the axes of a volume, the lengths of the affine's columns."""
+    return None if affine is None else tuple(float(size) for size in np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
+
+
+def _from_file(path: Path, device: str) -> tuple[Task, Tensor, str, np.ndarray | None]:
     tensors, record = load_tensors(path)
     try:
         size = (int(record["size"][0]), int(record["size"][1]))
-        options = {key: value for key, value in record["options"].items() if value != "own"}
+        options = {key: STAND_IN if value == "own" else value for key, value in record["options"].items()}
         built = task(record["name"], size, int(record["seed"]), device=device, **options)
         if "kernel" in tensors:
             built = with_kernel(built, check_kernel(tensors["kernel"]), device)
-        return built, torch.from_numpy(tensors["data"]), record["axes"]
+        affine = None if record["affine"] is None else np.array(record["affine"], dtype=np.float64).reshape(4, 4)
+        return built, torch.from_numpy(tensors["data"]), record["axes"], affine
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise FormatError(
             f"{path} is not a measurement file of `sciml imaging measure`: {type(error).__name__} {error}"
