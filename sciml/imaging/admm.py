@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from deepinv.physics import Inpainting, LinearPhysics
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from sciml.imaging.physics import column_norm
@@ -91,21 +93,22 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
     return (a * b).sum((1, 2, 3), keepdim=True)
 
 
-def _preconditioner(physics: LinearPhysics, like: Images, rho: Tensor):
+def _preconditioner(physics: LinearPhysics, like: Images, rho: Tensor) -> Callable[[Tensor], Tensor]:
     """Return r -> F^-1[ F r / (s + rho |d|^2) ]; s is floored at 2 % of its mean, so that it never divides by nothing."""
     height, width = like.shape[-2:]
-    rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(height, dtype=like.dtype, device=like.device))
-    columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(width, dtype=like.dtype, device=like.device))
+    length = (next_fast_len(height, real=True), next_fast_len(width, real=True))
+    rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(length[0], dtype=like.dtype, device=like.device))
+    columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(length[1], dtype=like.dtype, device=like.device))
     mean = column_norm(physics, like[:1]) ** 2
-    spectrum = torch.full((height, width // 2 + 1), mean, dtype=like.dtype, device=like.device)
+    spectrum = torch.full((length[0], length[1] // 2 + 1), mean, dtype=like.dtype, device=like.device)
     if not isinstance(physics, Inpainting):  # a mask differs from pixel to pixel: only its mean is a spectrum
         point = torch.zeros_like(like[:1])
         point[0, 0, height // 2, width // 2] = 1
         response = physics.A_adjoint(physics.A(point))[0, 0]
-        spectrum = torch.fft.rfft2(response).abs().clamp(min=0.02 * mean)
+        spectrum = torch.fft.rfft2(response, s=length).abs().clamp(min=0.02 * mean)
     weights = 1 / (spectrum + rho * (rows[:, None] + columns))
 
     def apply(r: Tensor) -> Tensor:
-        return torch.fft.irfft2(torch.fft.rfft2(r) * weights, s=(height, width))
+        return torch.fft.irfft2(torch.fft.rfft2(r, s=length) * weights, s=length)[..., :height, :width]
 
     return apply

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
@@ -32,6 +33,7 @@ class Case:
     position_mm: float | None = None
 
 
+@lru_cache(maxsize=8)
 def cases(experiment: str, role: str, count: int, size: tuple[int, int], data_tier: str) -> list[Case]:
     """Return up to `count` pictures of a role.
 

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from deepinv.physics import MRI, Inpainting, LinearPhysics
 from jaxtyping import Float
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from sciml.imaging.kernels import Kernel, check_kernel
@@ -92,7 +93,9 @@ class ValidBlur(LinearPhysics):
         super().__init__(img_size=(1, *canvas))
         self.kernel = torch.as_tensor(check_kernel(kernel, canvas), dtype=dtype, device=device)
         self.size, self.canvas = size, canvas
-        padded = torch.zeros(canvas, dtype=dtype, device=device)
+        # extra zeros up to a length that the FFT likes change nothing inside the crop
+        self._length = (next_fast_len(canvas[0], real=True), next_fast_len(canvas[1], real=True))
+        padded = torch.zeros(self._length, dtype=dtype, device=device)
         padded[: kernel.shape[0], : kernel.shape[1]] = self.kernel
         self._transfer = torch.fft.rfft2(torch.roll(padded, (-self.margin, -self.margin), (0, 1)))
 
@@ -104,7 +107,7 @@ class ValidBlur(LinearPhysics):
         """
         if tuple(x.shape[-2:]) != self.canvas:
             raise ShapeError(f"this blur takes images of {self.canvas} (picture plus kernel), got shape {tuple(x.shape)}")
-        return self.crop(torch.fft.irfft2(torch.fft.rfft2(x) * self._transfer, s=self.canvas))
+        return self.crop(torch.fft.irfft2(torch.fft.rfft2(x, s=self._length) * self._transfer, s=self._length))
 
     def A_adjoint(
         self, y: Float[Tensor, "batch channel height width"], **kwargs: object
@@ -117,7 +120,8 @@ class ValidBlur(LinearPhysics):
         if tuple(y.shape[-2:]) != self.size:
             raise ShapeError(f"this blur makes pictures of {self.size}, got shape {tuple(y.shape)}")
         padded = torch.nn.functional.pad(y, (self.margin,) * 4)
-        return torch.fft.irfft2(torch.fft.rfft2(padded) * self._transfer.conj(), s=self.canvas)
+        spectrum = torch.fft.rfft2(padded, s=self._length) * self._transfer.conj()
+        return torch.fft.irfft2(spectrum, s=self._length)[..., : self.canvas[0], : self.canvas[1]]
 
     def crop(self, x: Float[Tensor, "batch channel rows columns"]) -> Float[Tensor, "batch channel height width"]:
         """Return the part of a canvas image that lies inside the picture."""

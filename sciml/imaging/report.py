@@ -181,8 +181,8 @@ def margin_claims(by_task: Mapping[str, TaskResults]) -> Iterator[Claim]:
 
 
 def shown_variant(task: TaskResults) -> int:
-    """Return the variant whose pictures are shown: the middle one of the list."""
-    return len(task.variants) // 2
+    """Return the variant whose pictures are shown: the middle of several, the first of two."""
+    return len(task.variants) // 2 if len(task.variants) > 2 else 0
 
 
 def task_pictures(task: TaskResults) -> Iterator[Reportlet]:
@@ -349,8 +349,8 @@ def _tune_text(parameters: Mapping[str, Any]) -> str:
 def _solve_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Total variation [@rudin1992] was solved by ADMM [@boyd2011] with a preconditioned inner solve, for denoising by fast "
-        "dual projection [@beck2009tv]; wavelet sparsity [@donoho1995] by FISTA with restart [@beck2009]. Wiener [@wiener1949] and "
-        "Richardson-Lucy [@richardson1972; @lucy1974] deconvolution and non-local means [@buades2005] are scikit-image's "
+        "dual projection [@beck2009tv]; wavelet sparsity [@donoho1995] by FISTA with restart [@beck2009]. Wiener [@wiener1949] "
+        "and Richardson-Lucy [@richardson1972; @lucy1974] deconvolution and non-local means [@buades2005] are scikit-image's "
         "[@vanderwalt2014]; filtered back-projection uses the band-limited ramp [@kak1988]."
     )
 

@@ -25,7 +25,7 @@ class WaveletSparsity:
         shifts: number of cyclic shifts to average.
     """
 
-    def __init__(self, wavelet: str = "db4", levels: int = 4, shifts: int = 4) -> None:
+    def __init__(self, wavelet: str = "db4", levels: int = 4, shifts: int = 2) -> None:
         self.wavelet, self.levels, self.shifts = wavelet, levels, shifts
 
     def _details(self, array: np.ndarray) -> list[tuple[np.ndarray, ...]]:
