@@ -1,0 +1,76 @@
+"""The guide for new families shows what the example family really is, and the plugin works where it is installed."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+import pytest
+import torch
+from trees import ROOT
+
+from sciml.families import families
+from sciml.imaging.priors import Prior, resolve
+
+GUIDE = ROOT / "docs" / "add-a-family.md"
+BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+
+
+def test_every_excerpt_is_part_of_its_file():
+    blocks = BLOCK.findall(GUIDE.read_text())
+    assert len(blocks) >= 10
+    for name, text in blocks:
+        assert text in (ROOT / name).read_text(), f"{name} no longer has what {GUIDE.name} shows:\n{text}"
+
+
+def test_the_guide_names_files_and_links_that_exist():
+    text = GUIDE.read_text()
+    for name in re.findall(r"\]\(([\w.-]+\.md)\)", text):
+        assert (GUIDE.parent / name).is_file(), name
+    for name in re.findall(r"`((?:sciml|data|config|tests|workflows|\.ci)/[\w./-]+)`", text):
+        assert (ROOT / name).exists(), name
+
+
+@pytest.fixture
+def plugin(monkeypatch):
+    """The example family on the search path, as if it were installed."""
+    monkeypatch.syspath_prepend(str(ROOT / "tests" / "example_family"))
+    families.cache_clear()
+    yield
+    families.cache_clear()
+    for name in [name for name in sys.modules if name.partition(".")[0] == "sciml_example"]:
+        del sys.modules[name]
+
+
+def test_a_family_is_there_with_its_package_and_gone_without(plugin):
+    assert families() == {"imaging": "sciml.imaging", "example": "sciml_example"}
+
+
+def test_the_family_is_not_there_where_it_is_not_installed():
+    families.cache_clear()
+    assert list(families()) == ["imaging"]
+
+
+@pytest.mark.parametrize("weight", [0.3, torch.tensor([0.1, 2.0])])
+def test_the_prior_of_the_plugin_is_a_prior_and_its_prox_is_optimal(plugin, weight):
+    prior = resolve("smooth:4")
+    assert isinstance(prior, Prior) and prior.strength == 4 and prior.certificate().exact_prox
+    v = torch.randn(2, 1, 9, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    x = prior.prox(v, weight)
+    slope = x - v + torch.as_tensor(weight).reshape(-1, 1, 1, 1) * prior.gradient(x)
+    assert slope.abs().max() < 1e-6
+    moved = x.clone().requires_grad_()
+    prior.value(moved).sum().backward()
+    assert torch.allclose(moved.grad, prior.gradient(x))
+
+
+def test_settings_of_the_plugin_are_checked(plugin):
+    from sciml.runtime.errors import ConfigError
+    from sciml.settings import load, slice_of
+
+    settings = load("ci", ["example.steps=7"])
+    assert '"steps":7' in slice_of(settings, "example", "train")
+    with pytest.raises(ConfigError, match=r"example\.size"):
+        load("ci", ["example.size=3"])
+    with pytest.raises(ConfigError, match=r"unknown key example\.sise"):
+        load("ci", ["example.sise=32"])
