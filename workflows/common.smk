@@ -1,13 +1,25 @@
 # Shared by the root Snakefile and by every family: settings, what a stage reads, and what its code is.
 import os
 
+from snakemake.exceptions import WorkflowError
+
 from sciml.runtime.sources import source_digest
 from sciml.settings import load, slice_of
+
+REPORTS = "reports"
+
+# Snakemake answers a file in place of a folder with a traceback, and a sealed folder in the middle of a run
+for folder in ("results", "logs", REPORTS):
+    if os.path.lexists(folder) and not (
+        os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
+    ):
+        raise WorkflowError(
+            f"{os.path.abspath(folder)} must be a folder that can be written: move it away, or run in another folder with --directory"
+        )
 
 TIER = str(config.get("tier", "demo"))
 OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
 SETTINGS = load(TIER, OVERRIDES)
-REPORTS = "reports"
 
 # no card where no number of cards is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
 # whose values win

@@ -36,15 +36,9 @@ def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile
     assert {(command, number) for command, number in given if number} == {(command, cards) for command in wanted}
 
 
-@pytest.mark.parametrize("snakefile", [BOTH, EXAMPLE])
-def test_the_workflow_linter_finds_nothing(tree, snakefile):
-    result = tree.snakemake("--lint", snakefile=snakefile)
-    assert result.returncode == 0 and "good condition" in result.stdout, result.stdout
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("snakefile", ["Snakefile", "workflows/imaging/Snakefile"])
-def test_the_workflow_linter_finds_nothing_in_the_studies(tree, snakefile):
+@pytest.mark.parametrize("snakefile", ["Snakefile", "workflows/imaging/Snakefile", BOTH, EXAMPLE])
+def test_the_workflow_linter_finds_nothing(tree, snakefile):
     result = tree.snakemake("--lint", snakefile=snakefile, settings="ci")
     assert result.returncode == 0 and "good condition" in result.stdout, result.stdout
 
@@ -80,7 +74,19 @@ def test_wrong_settings_are_refused_before_anything_runs(tree, settings, words):
     assert not (tree.root / "results").exists()
 
 
-def test_a_results_path_that_is_a_file_is_one_line(tree):
+def test_a_results_path_that_is_a_file_is_refused_with_what_to_do(tree):
+    (tree.root / "results").write_text("a file")
+    try:
+        result = tree.snakemake(snakefile=EXAMPLE)
+    finally:
+        text = (tree.root / "results").read_text()
+        (tree.root / "results").unlink()
+    assert result.returncode == 1 and "Traceback" not in result.stdout
+    assert f"{tree.root}/results must be a folder that can be written: move it away" in result.stdout
+    assert text == "a file" and not (tree.root / "logs").exists()
+
+
+def test_a_stage_below_a_file_is_one_line(tree):
     (tree.root / "blocked").write_text("a file")
     config = (
         '{"pictures":2,"size":32,"sigma":0.1,"filter_size":3,"steps":2,"learning_rate":0.1,"checkpoint_every_steps":1,"seed":0}'
@@ -93,15 +99,17 @@ def test_a_results_path_that_is_a_file_is_one_line(tree):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_read_only_results_folder_is_one_line(tree):
-    folder = tree.root / "sealed"
+def test_a_sealed_results_folder_is_refused_with_what_to_do(tree):
+    folder = tree.root / "results"
     folder.mkdir()
     folder.chmod(0o555)
     try:
-        result = tree.call("sciml", "example", "stage", "evaluate", "--config", "{}", "--output", "sealed/x")
-        assert result.returncode != 0 and "Traceback" not in result.stdout
+        result = tree.snakemake(snakefile=EXAMPLE)
+        assert result.returncode == 1 and "Traceback" not in result.stdout and not list(folder.iterdir())
+        assert "must be a folder that can be written" in result.stdout
     finally:
         folder.chmod(0o755)
+        folder.rmdir()
 
 
 @pytest.mark.slow

@@ -175,8 +175,8 @@ def test_a_second_run_in_the_folder_is_told_what_to_do(story):
 def test_the_next_run_goes_on_where_the_killed_one_was(story):
     assert story.resumed.code == 0, story.resumed.output
     assert jobs_done(story.resumed.output) >= LEARNED and not jobs_done(story.resumed.output) & IMAGING
-    step = re.search(r"going on from step (\d+) of 1500", story.log)
-    assert step and 50 <= int(step[1]) < 1500 and int(step[1]) % 50 == 0
+    step = re.search(r"going on from step (\d+) of 800", story.log)
+    assert step and 50 <= int(step[1]) < 800 and int(step[1]) % 50 == 0
     assert str(CHECKPOINT) not in story.resumed.files and not (story.tree.root / CHECKPOINT.parent).exists()
 
 

@@ -29,7 +29,7 @@ SETTINGS = {
     "data_tier": "ci",
     "master_seed": 7,
     "imaging": {"check_size": [16, 16], "studies": {"denoise": STUDY}},
-    "example": {"steps": 1500, "checkpoint_every_steps": 50, "size": 32, "train_pictures": 2, "test_pictures": 2},
+    "example": {"steps": 800, "checkpoint_every_steps": 50, "size": 32, "train_pictures": 2, "test_pictures": 2},
 }
 
 # what follows the stages of the classical study is asked here, not their numbers; everything else is the real command
