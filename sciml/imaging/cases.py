@@ -8,10 +8,10 @@ from functools import lru_cache
 import numpy as np
 from jaxtyping import Float
 
-from sciml.datasets.loaders import load, load_photo, window_hu
-from sciml.datasets.manifest import local_path
+from sciml.datasets.loaders import LUMA, load, load_photo, window_hu
+from sciml.datasets.manifest import local_path, members, record
 from sciml.datasets.splits import split
-from sciml.imaging.files import block_mean
+from sciml.imaging.files import HOUNSFIELD, block_mean
 from sciml.runtime.errors import DataError
 
 PHOTO_REDUCTION = 4
@@ -34,7 +34,7 @@ class Case:
 
 
 @lru_cache(maxsize=8)
-def cases(experiment: str, role: str, count: int, size: tuple[int, int], data_tier: str) -> list[Case]:
+def cases(experiment: str, role: str, count: int, size: tuple[int, int], data_tier: str, own: tuple[str, ...] = ()) -> list[Case]:
     """Return up to `count` pictures of a role.
 
     Photographs: grey display values, sources kept as JPEG reduced by 4 in linear light. CT: slices spread evenly over the
@@ -46,23 +46,30 @@ def cases(experiment: str, role: str, count: int, size: tuple[int, int], data_ti
         role: `validation` or `test`.
         count: how many at most.
         size: height and width of the result.
-        data_tier: `ci`, `default` or `full`.
+        data_tier: `pip`, `ci`, `default` or `full`.
+        own: ids in place of those of the split; a user's folder stands for all that it holds. Colour becomes luma.
 
     Raises:
         DataError: the role is empty at this tier, or its data are not fetched.
     """
-    names = split(experiment, role, data_tier)
+    names = [member for name in own for member in members(name)] or split(experiment, role, data_tier)
     if not names:
         raise DataError(f"experiment {experiment} has no {role} data at the data tier {data_tier}")
     if experiment == "imaging-photos":
-        return [Case(name, centre(_photo(name), size)) for name in names[:count]]
+        return [Case(name, centre(_picture(name), size)) for name in names[:count]]
     found: list[Case] = []
     for name in names:
         found += _slices(name, -(-count // len(names)), size, ct=experiment == "imaging-ct")
     return found[:count]
 
 
-def _photo(name: str) -> np.ndarray:
+def _picture(name: str) -> np.ndarray:
+    if record(name).source == "user":
+        image = load(name)
+        array = image.unit_interval()
+        if image.axes == "DHW":
+            return array[len(array) // 2]
+        return array @ np.asarray(LUMA, dtype=np.float32) if image.axes == "HWC" else array
     jpeg = local_path(name).suffix.lower() in (".jpg", ".jpeg")
     return load_photo(name, reduction=PHOTO_REDUCTION if jpeg else 1, grey=True).array
 
@@ -70,7 +77,11 @@ def _photo(name: str) -> np.ndarray:
 def _slices(name: str, count: int, size: tuple[int, int], ct: bool) -> list[Case]:
     image = load(name)
     volume = image.array if image.axes == "DHW" else image.array[None]
-    volume = window_hu(volume, *CT_WINDOW_HU) if ct else volume / volume.max()
+    # a user's CT may be scaled already: only Hounsfield units are windowed
+    if ct:
+        volume = window_hu(volume, *CT_WINDOW_HU) if image.unit == HOUNSFIELD else (volume - volume.min()) / np.ptp(volume)
+    else:
+        volume = volume / volume.max()
     depth = len(volume)
     indices = np.unique(np.linspace(depth * 0.25, depth * 0.75, count).astype(int)) if depth > 1 else np.array([0])
     step = image.voxel_size_mm[0] if image.voxel_size_mm is not None and image.axes == "DHW" else 0.0

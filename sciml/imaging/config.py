@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from sciml.runtime.settings import DataTier, StageConfig
 
@@ -24,6 +24,15 @@ class Study(StageConfig):
     validation_images: int = Field(default=4, ge=1, description="pictures or slices that parameters are tuned on")
     test_images: int = Field(default=9, ge=1, description="pictures or slices that are reported")
     methods: tuple[str, ...] | None = Field(default=None, description="names of classical methods; all that apply when not given")
+    validation_data: tuple[str, ...] = Field(default=(), description="data ids, your own too, in place of the validation split's")
+    test_data: tuple[str, ...] = Field(default=(), description="data ids, your own too, in place of the test split's")
+
+    @model_validator(mode="after")
+    def _apart(self) -> Study:
+        shared = sorted(set(self.validation_data) & set(self.test_data))
+        if shared:
+            raise ValueError(f"{', '.join(shared)} cannot be both validation and test data")
+        return self
 
 
 def default_studies() -> dict[TaskName, Study]:
@@ -59,6 +68,8 @@ class MeasureConfig(StageConfig):
     variants: dict[str, Options]
     validation_images: int
     test_images: int
+    validation_data: tuple[str, ...] = ()
+    test_data: tuple[str, ...] = ()
     data_tier: DataTier
     seed: int
 
@@ -112,6 +123,8 @@ class Config(StageConfig):
             variants=study.variants,
             validation_images=study.validation_images,
             test_images=study.test_images,
+            validation_data=study.validation_data,
+            test_data=study.test_data,
             data_tier=run.data_tier,
             seed=run.master_seed,
         )

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sciml.datasets.card import card
-from sciml.imaging.catalogue import METHODS, TASKS, methods_for
+from sciml.imaging.catalogue import METHODS, TASKS, is_installed, methods_for
 from sciml.imaging.stages.evaluate import inside
 from sciml.report.methods import stage_paragraph
 from sciml.report.pictures import error_map
@@ -36,7 +36,6 @@ from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors, read_json
 
 ERROR_LIMIT = 0.1
-NOT_INSTALLED = "not installed"
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,7 @@ def reportlets(folder: Path, data_tier: str) -> list[Reportlet]:
     items: list[Reportlet] = [Verdict(list(claims(results, checks))), Text("How to read this page", READING)]
     for task in results:
         items += task_pictures(task)
-        items.append(metric_table(task))
+        items += metric_tables(task)
         items += tuning_curves(task)
     items.append(Checks([as_check(check) for check in checks["checks"]]))
     records = [record for task in results for record in task.records]
@@ -194,7 +193,7 @@ def task_pictures(task: TaskResults) -> Iterator[Reportlet]:
     case = len(cases) // 2
     pictures = {METHODS[name].title: batch[case, 0] for name, batch in found.items()}
     notes = {METHODS[name].title: f"{score:.2f} dB" for name, score in case_scores(task, variant["label"], case).items()}
-    if data.shape[-2:] == truth.shape[-2:] and task.task not in ("mri-cs",):
+    if task.task in ("denoise", "deblur"):  # elsewhere the data are no picture, or a method shows them
         pictures = {"measured": data[case, 0].clip(0, 1), **pictures}
     errors = {label: error_map(picture, truth[case, 0], ERROR_LIMIT) for label, picture in pictures.items()}
     yield Slider(
@@ -224,28 +223,48 @@ def case_scores(task: TaskResults, label: str, case: int) -> dict[str, float]:
     return {row["method"]: row["psnr"]["values"][case] for row in task.metrics if row["variant"] == label}
 
 
-def metric_table(task: TaskResults) -> Table:
-    """Return methods in rows, PSNR, SSIM and seconds of every variant in columns."""
+def metric_tables(task: TaskResults) -> Iterator[Table]:
+    """Yield methods in rows, PSNR, SSIM and time in columns; PSNR and SSIM apart where there are many variants."""
+    several = len(task.variants) > 1
+    label = "" if several else f": {task.variants[0]['label']}"
+    size = task.variants[0]["size"]
+    caption = f"Mean and standard deviation over the test pictures, {size[0]} x {size[1]} pixels."
+    columns = {
+        key: [
+            Column(f"{key}{index}", f"{title}, {variant['label']}" if several else title, unit, "up", digits)
+            for index, variant in enumerate(task.variants)
+        ]
+        for key, title, unit, digits in (("psnr", "PSNR", "dB", 2), ("ssim", "SSIM", "", 3))
+    }
+    name, seconds = Column("method", "method"), Column("seconds", "time an image", "s", "down")
+    groups = {"": [*columns["psnr"], *columns["ssim"], seconds]}
+    if len(task.variants) > 3:
+        groups = {"": [*columns["psnr"], seconds], ", structural similarity": columns["ssim"]}
+    rows = metric_rows(task)
+    for suffix, group in groups.items():
+        keys = ["method", *(column.key for column in group)]
+        shown = [{key: row[key] for key in keys} for row in rows]
+        yield Table(f"{TASKS[task.task].title}{label}{suffix}", [name, *group], shown, caption)
+
+
+def metric_rows(task: TaskResults) -> list[dict[str, Any]]:
+    """Return one row a method: PSNR and SSIM of every variant by `psnr<index>` and `ssim<index>`, and the mean time an image."""
     rows = []
     for name in methods_for(task.task):
         row: dict[str, Any] = {"method": METHODS[name].title}
         for index, variant in enumerate(task.variants):
             found = [r for r in task.metrics if (r["variant"], r["method"]) == (variant["label"], name)]
-            row[f"psnr{index}"] = spread(found[0]["psnr"]) if found else NOT_INSTALLED
-            row[f"ssim{index}"] = spread(found[0]["ssim"]) if found else NOT_INSTALLED
+            row[f"psnr{index}"] = spread(found[0]["psnr"]) if found else absent(name)
+            row[f"ssim{index}"] = spread(found[0]["ssim"]) if found else absent(name)
         times = [task.seconds[key] for key in task.seconds if key.endswith(f", {name}")]
-        row["seconds"] = float(np.mean(times)) if times else NOT_INSTALLED
+        row["seconds"] = float(np.mean(times)) if times else absent(name)
         rows.append(row)
-    several = len(task.variants) > 1
-    columns = [Column("method", "method")]
-    for key, title, unit, digits in (("psnr", "PSNR", "dB", 2), ("ssim", "SSIM", "", 3)):
-        for index, variant in enumerate(task.variants):
-            columns.append(Column(f"{key}{index}", f"{title}, {variant['label']}" if several else title, unit, "up", digits))
-    columns.append(Column("seconds", "time an image", "s", "down"))
-    label = "" if several else f": {task.variants[0]['label']}"
-    size = task.variants[0]["size"]
-    caption = f"Mean and standard deviation over the test pictures, {size[0]} x {size[1]} pixels."
-    return Table(f"{TASKS[task.task].title}{label}", columns, rows, caption)
+    return rows
+
+
+def absent(method: str) -> str:
+    """Return why a method has no numbers."""
+    return "not run" if is_installed(METHODS[method]) else "not installed"
 
 
 def tuning_curves(task: TaskResults) -> Iterator[Curve]:

@@ -67,9 +67,9 @@ def _gallery(item: Gallery) -> dict[str, Any]:
     return {"pictures": shown, "caption": item.caption, "encoded": [picture["picture"] for picture in shown]}
 
 
-def _labelled(images: Mapping[str, Any], alt: str, notes: Mapping[str, str]) -> list[dict[str, Any]]:
+def _labelled(images: Mapping[str, Any], alt: str, notes: Mapping[str, str], **encoding: int) -> list[dict[str, Any]]:
     return [
-        {"label": label, "picture": pictures.encode(image), "alt": f"{label}: {alt}", "note": notes.get(label, "")}
+        {"label": label, "picture": pictures.encode(image, **encoding), "alt": f"{label}: {alt}", "note": notes.get(label, "")}
         for label, image in images.items()
     ]
 
@@ -79,7 +79,8 @@ def _slider(item: Slider) -> dict[str, Any]:
     sizes = {(entry["picture"].width, entry["picture"].height) for entry in shown}
     if len(sizes) > 1:
         raise ShapeError(f"the slider {item.title!r} needs pictures of one size; given {sorted(sizes)} (width, height)")
-    errors = _labelled(item.error_maps or {}, f"error map, {item.alt}", {})
+    # error maps are colours of noise: looked at as a whole, never read pixel by pixel
+    errors = _labelled(item.error_maps or {}, f"error map, {item.alt}", {}, lossless_bytes=0, quality=70)
     strangers = [label for label in item.error_maps or {} if label not in item.pictures]
     if strangers:
         raise ScimlError(f"the slider {item.title!r} has error maps without a picture: {', '.join(strangers)}")

@@ -28,10 +28,11 @@ def run(config: MeasureConfig, folder: Path) -> list[Path]:
     for label, options in config.variants.items():
         tasks[label] = task(config.task, config.size, config.seed, **options)  # pyright: ignore[reportArgumentType]
     counts = {"validation": config.validation_images, "test": config.test_images}
+    own = {"validation": config.validation_data, "test": config.test_data}
     parts, names = {}, set()
     for label, built in tasks.items():
         for role in ROLES:
-            found = cases(built.experiment, role, counts[role], built.canvas, config.data_tier)
+            found = cases(built.experiment, role, counts[role], built.canvas, config.data_tier, own[role])
             truth = torch.from_numpy(np.stack([case.array for case in found]))[:, None]
             generator = torch.Generator().manual_seed(seeds("noise", config.task, label, role))
             data = built.measure(truth, generator)
