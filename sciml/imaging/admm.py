@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import torch
 from deepinv.physics import Inpainting, LinearPhysics
-from scipy.fft import next_fast_len
 from torch import Tensor
 
-from sciml.imaging.physics import column_norm
+from sciml.imaging.physics import column_norm, fast_lengths
 from sciml.imaging.priors import Images, gradient, gradient_adjoint, magnitude, per_image
 from sciml.runtime.errors import NumericalError
 
@@ -96,7 +95,7 @@ def _dot(a: Tensor, b: Tensor) -> Tensor:
 def _preconditioner(physics: LinearPhysics, like: Images, rho: Tensor) -> Callable[[Tensor], Tensor]:
     """Return r -> F^-1[ F r / (s + rho |d|^2) ]; s is floored at 2 % of its mean, so that it never divides by nothing."""
     height, width = like.shape[-2:]
-    length = (next_fast_len(height, real=True), next_fast_len(width, real=True))
+    length = fast_lengths((height, width))
     rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(length[0], dtype=like.dtype, device=like.device))
     columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(length[1], dtype=like.dtype, device=like.device))
     mean = column_norm(physics, like[:1]) ** 2

@@ -72,6 +72,11 @@ class Identity(LinearPhysics):
         return y
 
 
+def fast_lengths(size: tuple[int, int]) -> tuple[int, int]:
+    """Return the least height and width, at least `size`, whose transforms are fast."""
+    return int(next_fast_len(size[0], real=True) or size[0]), int(next_fast_len(size[1], real=True) or size[1])
+
+
 class ValidBlur(LinearPhysics):
     """Convolution with a kernel that keeps only the pixels whose whole neighbourhood was seen.
 
@@ -94,7 +99,7 @@ class ValidBlur(LinearPhysics):
         self.kernel = torch.as_tensor(check_kernel(kernel, canvas), dtype=dtype, device=device)
         self.size, self.canvas = size, canvas
         # extra zeros up to a length that the FFT likes change nothing inside the crop
-        self._length = (next_fast_len(canvas[0], real=True), next_fast_len(canvas[1], real=True))
+        self._length = fast_lengths(canvas)
         padded = torch.zeros(self._length, dtype=dtype, device=device)
         padded[: kernel.shape[0], : kernel.shape[1]] = self.kernel
         self._transfer = torch.fft.rfft2(torch.roll(padded, (-self.margin, -self.margin), (0, 1)))

@@ -161,3 +161,29 @@ def test_slices_are_spread_over_the_middle_half(need_data, experiment, name):
         assert isinstance(case, Case) and case.array.min() >= 0 and case.array.max() <= 1
         assert (case.array > 0.2).mean() > 0.1  # the body is in view
     assert len(cases(experiment, "test", 1, (96, 96), "ci")) == 1
+
+
+def test_a_users_own_pictures_stand_in_for_a_split(tmp_path, monkeypatch):
+    from sciml.datasets.user import add
+    from sciml.imaging.files import write_image
+
+    monkeypatch.setenv("SCIML_CACHE", str(tmp_path / "cache"))
+    grey = np.linspace(0, 1, 40 * 50, dtype=np.float32).reshape(40, 50)
+    (tmp_path / "own").mkdir()
+    write_image(tmp_path / "own" / "a.png", grey)
+    write_image(tmp_path / "own" / "b.png", np.stack([grey, grey, grey], axis=-1))
+    add("own", tmp_path / "own", "mine")
+    found = cases("imaging-photos", "test", 5, (32, 32), "ci", ("own",))
+    assert [case.name for case in found] == ["own/a.png", "own/b.png"]
+    for case in found:
+        assert np.allclose(case.array, grey[4:36, 9:41], atol=1 / 255)
+
+
+def test_the_same_data_cannot_be_validation_and_test():
+    from sciml.imaging.config import Study
+    from sciml.runtime.errors import ConfigError
+    from sciml.runtime.settings import validated
+
+    values = {"variants": {"a": {}}, "validation_data": ["x", "y"], "test_data": ["y"]}
+    with pytest.raises(ConfigError, match="y cannot be both"):
+        validated(Study, values, "study.yaml")

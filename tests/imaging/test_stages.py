@@ -81,7 +81,7 @@ def pictures(monkeypatch, tmp_path):
     source = tmp_path / "source.bin"
     source.write_bytes(b"pixels")
 
-    def synthetic(experiment, role, count, size, tier):
+    def synthetic(experiment, role, count, size, tier, own=()):
         first = 0 if role == "validation" else 3
         found = blocks(*size, batch=first + count).numpy()[first:, 0]
         return [Case(f"{role}-{index}", array) for index, array in enumerate(found)]
