@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
+LARGEST = 255
 Kernel = Float[np.ndarray, "size size"]
 
 
@@ -180,8 +181,8 @@ def check_kernel(kernel: NDArray[np.floating], image_size: tuple[int, int] | Non
 
 
 def _check_size(size: int, least: int = 1) -> None:
-    if size % 2 == 0 or size < least:
-        raise ConfigError(f"a kernel size is odd and at least {least}, got {size}")
+    if size % 2 == 0 or not least <= size <= LARGEST:
+        raise ConfigError(f"a kernel size is odd, at least {least} and at most {LARGEST}, got {size}")
 
 
 def _check_positive(name: str, value: float) -> None:

@@ -32,6 +32,7 @@ from sciml.imaging.tomography import ParallelBeam
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.seeds import Seeds
 
+MOST_VIEWS = 10_000
 Picture = Float[Tensor, "batch 1 height width"]
 
 
@@ -113,6 +114,8 @@ def _deblur(
 def _tomography(
     size: tuple[int, int], seed: int, device: str, views: int, range_degrees: float, noise: float
 ) -> tuple[LinearPhysics, Noise]:
+    if not 1 <= views <= MOST_VIEWS:
+        raise ConfigError(f"a scan has 1 to {MOST_VIEWS} views, got {views}")
     return ParallelBeam(size, [range_degrees * view / views for view in range(views)], device=device), Noise(noise, "measurement")
 
 

@@ -20,6 +20,8 @@ from torch import Tensor
 
 from sciml.runtime.errors import ConfigError, ShapeError
 
+ENTRY_LIMIT = 400_000_000  # about 5 GB with the transpose
+
 
 def detector_count(size: tuple[int, int]) -> int:
     """Return the number of unit detector bins that see the whole of an H x W image at every angle."""
@@ -113,6 +115,12 @@ class ParallelBeam(LinearPhysics):
     ) -> None:
         if len(angles_degrees) == 0 or min(size) < 2:
             raise ConfigError(f"tomography needs at least one view and 2 x 2 pixels, got {len(angles_degrees)} and {size}")
+        entries = 2 * len(angles_degrees) * detector_count(size) * max(size)
+        if entries > ENTRY_LIMIT:
+            raise ConfigError(
+                f"{len(angles_degrees)} views of a {size[0]} x {size[1]} image need a matrix of up to {entries:.1e} entries, "
+                f"{ENTRY_LIMIT:.1e} are allowed: take fewer views or a smaller image"
+            )
         super().__init__(img_size=(1, *size))
         self.size = (int(size[0]), int(size[1]))
         self.angles_degrees = tuple(float(angle) for angle in angles_degrees)

@@ -275,3 +275,18 @@ def test_the_column_norm_against_the_dense_matrix():
     identity = torch.eye(256, dtype=torch.float64).reshape(256, 1, 16, 16)
     exact = float(physics.A(identity).square().sum((1, 2, 3)).mean().sqrt())
     assert column_norm(physics, identity[:1], probes=200) == pytest.approx(exact, rel=0.02)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("ct-sparse", {"views": 0}),
+        ("ct-sparse", {"views": 10**12}),
+        ("ct-sparse", {"views": 9999}),
+        ("deblur", {"kernel": "disk", "kernel_size": 100_001, "width": 4.0}),
+        ("deblur", {"kernel_size": 18}),
+    ],
+)
+def test_options_that_would_eat_the_memory_are_refused_before_anything_is_built(name, options):
+    with pytest.raises(ConfigError):
+        task(name, (256, 256), **options)
