@@ -17,7 +17,7 @@ DATA_gpu := full
 WITH_WEIGHTS :=
 WITH_ABLATIONS :=
 TARGET := $(if $(filter all,$(FAMILY)),all,$(FAMILY))
-PYTEST := python -m pytest -q -p no:cacheprovider
+PYTEST := OMP_NUM_THREADS=1 python -m pytest -q -p no:cacheprovider -n auto --dist loadfile
 
 .PHONY: help env dev demo cpu gpu weights ablations test lint lock clean run data schema
 
