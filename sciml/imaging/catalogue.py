@@ -35,7 +35,7 @@ TASKS: dict[str, TaskKind] = {
     "inpaint": TaskKind("Inpainting of missing pixels", "imaging-photos", {"keep": 0.5, "sigma": 0.02}),
 }
 
-WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
+WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 
 
 @dataclass(frozen=True)
