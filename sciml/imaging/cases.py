@@ -39,7 +39,8 @@ def cases(experiment: str, role: str, count: int, size: tuple[int, int], data_ti
 
     Photographs: grey display values, sources kept as JPEG reduced by 4 in linear light. CT: slices spread evenly over the
     middle half of the volume, [-1000, 1000] HU as [0, 1]. MR: likewise, the volume's largest value as 1. Slices larger than
-    `size` are first reduced by a whole factor; of what is larger the centre is taken, what is smaller is padded with zeros.
+    `size` are first reduced by a whole factor; of what is larger the centre is taken, what is smaller is padded, slices with
+    zeros, photographs by reflection.
 
     Args:
         experiment: name in the splits, such as `imaging-ct`.
@@ -56,7 +57,7 @@ def cases(experiment: str, role: str, count: int, size: tuple[int, int], data_ti
     if not names:
         raise DataError(f"experiment {experiment} has no {role} data at the data tier {data_tier}")
     if experiment == "imaging-photos":
-        return [Case(name, centre(_picture(name), size)) for name in names[:count]]
+        return [Case(name, centre(_picture(name), size, pad="reflect")) for name in names[:count]]
     found: list[Case] = []
     for name in names:
         found += _slices(name, -(-count // len(names)), size, ct=experiment == "imaging-ct")
@@ -95,14 +96,16 @@ def reduced(array: Float[np.ndarray, "rows columns"], size: tuple[int, int]) -> 
     return block_mean(array, factor) if factor > 1 else array
 
 
-def centre(array: Float[np.ndarray, "rows columns"], size: tuple[int, int]) -> Float[np.ndarray, "height width"]:
-    """Cut the centre of each axis that is longer than `size`, pad each shorter one with zeros."""
+def centre(
+    array: Float[np.ndarray, "rows columns"], size: tuple[int, int], pad: str = "constant"
+) -> Float[np.ndarray, "height width"]:
+    """Cut the centre of each axis that is longer than `size`; pad each shorter one with zeros, or `reflect`."""
     for axis, wanted in enumerate(size):
         missing = wanted - array.shape[axis]
         if missing > 0:
-            pad = [(0, 0), (0, 0)]
-            pad[axis] = (missing // 2, missing - missing // 2)
-            array = np.pad(array, pad)
+            widths = [(0, 0), (0, 0)]
+            widths[axis] = (missing // 2, missing - missing // 2)
+            array = np.pad(array, widths, mode="reflect" if pad == "reflect" else "constant")
         elif missing < 0:
             array = np.take(array, np.arange(-missing // 2, -missing // 2 + wanted), axis=axis)
     return np.ascontiguousarray(array, dtype=np.float32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
@@ -35,7 +36,32 @@ TASKS: dict[str, TaskKind] = {
     "inpaint": TaskKind("Inpainting of missing pixels", "imaging-photos", {"keep": 0.5, "sigma": 0.02}),
 }
 
-WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
+WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0)
+REACH = 6
+
+
+def resolve_options(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a task's options with its defaults, each converted to the type of its default.
+
+    Raises:
+        ConfigError: an unknown option, or a value of the wrong type or below 0.
+    """
+    resolved = dict(TASKS[name].defaults)
+    for key, value in options.items():
+        if key not in resolved:
+            raise ConfigError(f"task {name} has no option {key!r}; it takes {', '.join(resolved)}")
+        resolved[key] = _converted(name, key, value, resolved[key])
+    return resolved
+
+
+def _converted(name: str, key: str, value: Any, default: Any) -> Any:
+    try:
+        converted = type(default)(value)
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"option {key} of task {name} is a {type(default).__name__}, got {value!r}") from error
+    if isinstance(converted, int | float) and (converted < 0 or not math.isfinite(converted) or converted != float(value)):
+        raise ConfigError(f"option {key} of task {name} is a {type(default).__name__} that is at least 0, got {value!r}")
+    return converted
 
 
 @dataclass(frozen=True)
@@ -47,9 +73,10 @@ class Method:
         tasks: names of the tasks that it applies to.
         solver: (module of solvers, y, physics, value of the parameter) -> images on the physics' grid.
         parameter: what the tuned number is; None when the method has none.
-        grid: values tried on validation data, increasing and positive.
+        grid: first values to try on validation data, increasing and positive; `value_at` goes on beyond.
         citation: key in `references.bib`.
         package: an extra that must be importable; without it the row reads `not installed`.
+        highest: largest value that means something.
     """
 
     title: str
@@ -59,6 +86,19 @@ class Method:
     grid: tuple[float, ...]
     citation: str
     package: str | None = None
+    highest: float = math.inf
+
+    def value_at(self, index: int) -> float | None:
+        """Return the value of a rung: the grid, continued at its end ratios for `REACH` rungs; None beyond or above `highest`."""
+        grid, last = self.grid, len(self.grid) - 1
+        if not -REACH <= index <= last + REACH:
+            return None
+        if index < 0:
+            return grid[0] * (grid[0] / grid[1]) ** -index
+        if index > last:
+            further = grid[last] * (grid[last] / grid[last - 1]) ** (index - last)
+            return further if further <= self.highest else None
+        return grid[index]
 
     def solve(self, y: Tensor, physics: LinearPhysics, value: float) -> Tensor:
         """Return the reconstruction with this value of the parameter."""
@@ -78,6 +118,7 @@ METHODS: dict[str, Method] = {
         "cutoff, fraction of Nyquist",
         (0.25, 0.35, 0.5, 0.7, 1.0),
         "kak1988",
+        highest=1.0,
     ),
     "wiener": Method(
         "Wiener",
@@ -92,7 +133,7 @@ METHODS: dict[str, Method] = {
         ("deblur",),
         lambda s, y, p, value: s.richardson_lucy(y, p, value),
         "iterations",
-        (4.0, 8.0, 16.0, 32.0, 64.0),
+        (2.0, 4.0, 8.0, 16.0, 32.0),
         "richardson1972",
     ),
     "nlm": Method(
@@ -100,7 +141,7 @@ METHODS: dict[str, Method] = {
         ("denoise",),
         lambda s, y, p, value: s.non_local_means(y, p, value),
         "h / sigma",
-        (0.5, 0.6, 0.75, 0.9, 1.1),
+        (0.4, 0.5, 0.6, 0.75, 0.9, 1.1),
         "buades2005",
     ),
     "wavelet-l1": Method(
@@ -108,7 +149,7 @@ METHODS: dict[str, Method] = {
         ("denoise", *INVERSE),
         lambda s, y, p, value: s.wavelet_l1(y, p, value * s.noise_weight(y, p)),
         "weight / (sigma x column norm)",
-        (0.5, 1.0, 2.0, 3.0),
+        (0.5, 1.0, 2.0, 4.0),
         "donoho1995",
     ),
     "tv": Method(
@@ -130,17 +171,22 @@ def methods_for(task_name: str) -> list[str]:
     return [name for name, method in METHODS.items() if task_name in method.tasks]
 
 
+def check_methods(task_name: str, names: tuple[str, ...] | None) -> None:
+    """Raise ConfigError where a named method is unknown or does not apply to the task."""
+    applicable = methods_for(task_name)
+    for name in names or ():
+        if name not in applicable:
+            raise ConfigError(f"method {name!r} does not apply to {task_name}; those that do: {', '.join(applicable)}")
+
+
 def chosen(task_name: str, names: tuple[str, ...] | None) -> list[str]:
     """Return the methods to run on a task: those named, or all that apply; extras that are not installed are left out.
 
     Raises:
         ConfigError: a named method is unknown or does not apply to the task.
     """
-    applicable = methods_for(task_name)
-    for name in names or ():
-        if name not in applicable:
-            raise ConfigError(f"method {name!r} does not apply to {task_name}; those that do: {', '.join(applicable)}")
-    return [name for name in (names or applicable) if is_installed(METHODS[name])]
+    check_methods(task_name, names)
+    return [name for name in (names or methods_for(task_name)) if is_installed(METHODS[name])]
 
 
 def is_installed(method: Method) -> bool:

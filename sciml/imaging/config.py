@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from sciml.imaging.catalogue import TASKS, check_methods, resolve_options
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -68,8 +70,10 @@ class MeasureConfig(StageConfig):
     variants: dict[str, Options]
     validation_images: int
     test_images: int
+    variant_order: tuple[str, ...] = ()
     validation_data: tuple[str, ...] = ()
     test_data: tuple[str, ...] = ()
+    digests: dict[str, str] = Field(default_factory=dict)
     data_tier: DataTier
     seed: int
 
@@ -106,6 +110,7 @@ class ReportConfig(StageConfig):
 
     tier: str
     data_tier: DataTier
+    tasks: tuple[TaskName, ...]
 
 
 class Config(StageConfig):
@@ -114,17 +119,41 @@ class Config(StageConfig):
     studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1)
     check_size: Size = Field(default=(256, 256), description="size at which the operators are checked")
 
+    @field_validator("studies")
+    @classmethod
+    def _known(cls, studies: dict[TaskName, Study]) -> dict[TaskName, Study]:
+        for name, study in studies.items():
+            try:
+                for options in study.variants.values():
+                    resolve_options(name, options)
+                check_methods(name, study.methods)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return studies
+
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
-        """Return the slice of one task."""
+        """Return the slice of one task: its data by id and hash too, so that an edit of the splits runs it again."""
+        from sciml.datasets.manifest import members, record
+        from sciml.datasets.splits import split
+
         study = self.studies[task]
+        own = {"validation": study.validation_data, "test": study.test_data}
+        names = {
+            role: tuple(
+                member for name in own[role] or split(TASKS[task].experiment, role, run.data_tier) for member in members(name)
+            )
+            for role in own
+        }
         return MeasureConfig(
             task=task,
             size=study.size,
             variants=study.variants,
             validation_images=study.validation_images,
             test_images=study.test_images,
-            validation_data=study.validation_data,
-            test_data=study.test_data,
+            variant_order=tuple(study.variants),
+            validation_data=names["validation"],
+            test_data=names["test"],
+            digests={name: record(name).sha256 for role in names.values() for name in role},
             data_tier=run.data_tier,
             seed=run.master_seed,
         )
@@ -147,4 +176,4 @@ class Config(StageConfig):
 
     def report_config(self, run: RunSettings) -> ReportConfig:
         """Return the slice of the report."""
-        return ReportConfig(tier=run.tier, data_tier=run.data_tier)
+        return ReportConfig(tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)))

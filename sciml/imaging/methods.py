@@ -1,8 +1,8 @@
 """How the one parameter of a classical method is found.
 
 Rule: from the middle of the method's grid the best neighbour by mean PSNR on validation data is followed until no neighbour is
-better; the value found is refined once by a parabola through it and its neighbours in the logarithm of the parameter. Test data
-is never touched.
+better, beyond the ends of the grid where it must; the value found is refined once by a parabola through it and its neighbours in
+the logarithm of the parameter. Test data is never touched.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ __all__ = ["METHODS", "Method", "Tuned", "chosen", "is_installed", "mean_psnr", 
 
 @dataclass(frozen=True)
 class Tuned:
-    """A parameter chosen on validation data, with the whole curve that it was chosen from."""
+    """A parameter chosen on validation data, the curve it was chosen from, and whether lower and higher values were worse."""
 
     value: float
     curve: Mapping[float, float]
+    bracketed: bool
 
 
 def mean_psnr(task: Task, estimate: Tensor, truth: Tensor) -> float:
@@ -54,19 +55,20 @@ def tune(method: Method, task: Task, y: Tensor, truth: Tensor) -> Tuned:
             curve[value] = mean_psnr(task, method.solve(y, task.physics, value), truth)
         return curve[value]
 
-    grid = method.grid
-    best = len(grid) // 2
+    best = len(method.grid) // 2
     while True:
-        around = range(max(best - 1, 0), min(best + 2, len(grid)))
-        following = max(around, key=lambda index: quality(grid[index]))
+        rungs = {index: method.value_at(index) for index in (best, best - 1, best + 1)}
+        near = {index: quality(value) for index, value in rungs.items() if value is not None}
+        following = max(near, key=lambda index: near[index])
         if following == best:
             break
         best = following
-    near = sorted(value for value in curve if value in grid[max(best - 1, 0) : best + 2])
-    refined = parabola_peak([math.log(value) for value in near], [curve[value] for value in near])
+    bracketed = len(near) == 3 or method.value_at(best) == method.highest
+    ordered = sorted(value for value in rungs.values() if value is not None)
+    refined = parabola_peak([math.log(value) for value in ordered], [curve[value] for value in ordered])
     if refined is not None:
         quality(math.exp(refined))
-    return Tuned(max(curve, key=lambda value: curve[value]), dict(sorted(curve.items())))
+    return Tuned(max(curve, key=lambda value: curve[value]), dict(sorted(curve.items())), bracketed)
 
 
 def parabola_peak(x: list[float], f: list[float]) -> float | None:

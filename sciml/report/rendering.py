@@ -16,7 +16,7 @@ FOLDER = Path(__file__).parent
 VEGA_FILES = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.js")
 TIERS = {
     "ci": "Tiny settings that prove the machinery works. The numbers say nothing about the methods.",
-    "demo": "Real data, shipped weights and a short real training; minutes on two cores.",
+    "demo": "Real data at real sizes, within minutes on two cores.",
     "cpu": "Trained from scratch on two cores, within a stated budget.",
     "gpu": "The papers' sizes on one data-centre GPU.",
 }

@@ -41,8 +41,9 @@ def validated(model: type[Model], values: Any, source: str) -> Model:
             allowed = ", ".join(_keys_at(model, first["loc"][:-1])) or "nothing more"
             raise ConfigError(f"{source}: unknown key {path}; allowed here: {allowed}") from error
         more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        given = "" if first["type"] == "missing" else f", got {first['input']!r}"
-        raise ConfigError(f"{source}: {path}: {first['msg']}{given}{more}") from error
+        # a model's own check says in its message what was given
+        given = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r}"
+        raise ConfigError(f"{source}: {path}: {first['msg'].removeprefix('Value error, ')}{given}{more}") from error
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:

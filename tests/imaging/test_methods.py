@@ -11,6 +11,7 @@ import torch
 from imaging_problems import blocks, generator
 
 from sciml.imaging import methods
+from sciml.imaging.catalogue import REACH, Method
 from sciml.imaging.methods import METHODS, chosen, mean_psnr, methods_for, parabola_peak, tune
 from sciml.imaging.tasks import TASKS, task
 from sciml.runtime.errors import ConfigError
@@ -35,7 +36,7 @@ def test_the_peak_of_a_parabola_by_hand(x, f, peak):
     assert parabola_peak(x, f) == (None if peak is None else pytest.approx(peak))
 
 
-def pretend(best: float, grid: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)):
+def pretend(best: float, grid: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0), highest: float = math.inf):
     """Return a method whose error grows with the distance of its parameter from `best`, and the values it was called with."""
     called: list[float] = []
 
@@ -43,14 +44,10 @@ def pretend(best: float, grid: tuple[float, ...] = (0.25, 0.5, 1.0, 2.0, 4.0)):
         called.append(value)
         return y + 0.01 * (1 + abs(math.log(value / best)))
 
-    class Pretended:
-        parameter = "distance"
-
-        def __init__(self):
-            self.grid = grid
-            self.solve = solve
-
-    return Pretended(), called
+    method = Method(
+        "pretended", (), lambda s, y, physics, value: solve(y, physics, value), "distance", grid, "none", highest=highest
+    )
+    return method, called
 
 
 @pytest.fixture
@@ -59,23 +56,37 @@ def flat():
     return built, torch.full((2, 1, 16, 16), 0.3)
 
 
-@pytest.mark.parametrize("best", [0.25, 0.5, 0.7, 1.0, 1.6, 4.0])
-def test_tuning_finds_the_best_value_and_refines_it_once(flat, best):
+@pytest.mark.parametrize("best", [0.05, 0.25, 0.5, 0.7, 1.0, 1.6, 4.0, 30.0])
+def test_tuning_finds_the_best_value_also_beyond_the_grid_and_refines_it_once(flat, best):
     built, truth = flat
     method, called = pretend(best)
     tuned = tune(method, built, truth, truth)
-    assert abs(math.log(tuned.value / best)) < 0.35
-    assert called[:3] == [0.5, 1.0, 2.0] and len(called) <= 6 and len(set(called)) == len(called)
+    assert tuned.bracketed
+    assert abs(math.log(tuned.value / best)) < 0.36
+    assert set(called[:3]) == {0.5, 1.0, 2.0} and len(set(called)) == len(called)
     assert tuned.curve[tuned.value] == max(tuned.curve.values())
     assert list(tuned.curve) == sorted(tuned.curve) and set(tuned.curve) == set(called)
 
 
-@pytest.mark.parametrize(("best", "value"), [(0.1, 0.25), (30.0, 4.0)])
-def test_tuning_stays_on_its_grid_when_the_best_is_at_an_end(flat, best, value):
+def test_tuning_says_when_nothing_worse_was_found_on_one_side(flat):
     built, truth = flat
-    method, called = pretend(best)
-    assert tune(method, built, truth, truth).value == value
-    assert set(called) < set(method.grid) or len(called) == 5  # nothing off the grid, nothing twice
+    method, _ = pretend(1e9)
+    tuned = tune(method, built, truth, truth)
+    assert not tuned.bracketed and tuned.value == 4.0 * 2**REACH
+
+
+def test_a_value_at_its_natural_limit_is_no_cut_off(flat):
+    built, truth = flat
+    method, _ = pretend(1e9, highest=4.0)
+    tuned = tune(method, built, truth, truth)
+    assert tuned.bracketed and tuned.value == 4.0
+
+
+def test_rungs_go_on_at_the_ratio_of_the_ends():
+    method = METHODS["fbp-hann"]
+    assert [method.value_at(index) for index in (0, 4, 5)] == [0.25, 1.0, None]
+    assert method.value_at(-1) == pytest.approx(0.25 * 0.25 / 0.35)
+    assert METHODS["tv"].value_at(5) == 8.0 and METHODS["tv"].value_at(4 + REACH + 1) is None
 
 
 def test_tuning_sees_nothing_but_what_it_is_given():

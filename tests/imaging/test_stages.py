@@ -364,7 +364,7 @@ def test_real_slices_go_through_every_stage_with_their_patients_apart(need_data,
 def test_every_check_passes(tmp_path):
     (path,) = check.run(CheckConfig(data_tier="ci", seed=0, size=(64, 64)), tmp_path)
     result = read_json(path)
-    assert len(result["checks"]) == 6 * 3 + 2
+    assert len(result["checks"]) == 6 * 3 + 2 + 2  # three an operator, unit norm of the scanners, radon, prox
     assert [entry["name"] for entry in result["checks"] if not entry["passed"]] == []
     assert result["fbp_reference"] is None  # its volume is not in the smallest tier
 

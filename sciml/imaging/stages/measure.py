@@ -25,8 +25,8 @@ def run(config: MeasureConfig, folder: Path) -> list[Path]:
     """
     seeds = Seeds(config.seed)
     tasks = {}
-    for label, options in config.variants.items():
-        tasks[label] = task(config.task, config.size, config.seed, **options)  # pyright: ignore[reportArgumentType]
+    for label in config.variant_order or config.variants:
+        tasks[label] = task(config.task, config.size, config.seed, **config.variants[label])  # pyright: ignore[reportArgumentType]
     counts = {"validation": config.validation_images, "test": config.test_images}
     own = {"validation": config.validation_data, "test": config.test_data}
     parts, names = {}, set()

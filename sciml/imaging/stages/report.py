@@ -23,5 +23,5 @@ def run(config: ReportConfig, results: Path, page: Path) -> list[Path]:
         page: path of the HTML file.
     """
     banner = "Only the data that pip brings were there (no apt)." if config.data_tier == "pip" else None
-    items = reportlets(results, config.data_tier)
+    items = reportlets(results, config.tasks, config.data_tier)
     return [write_page(Page("imaging", "Classical reconstruction", QUESTION, config.tier, items, banner), page)]

@@ -36,6 +36,7 @@ def run(config: TuneConfig, measurements: Path, folder: Path, device: str = "cpu
             found[label][name] = {
                 "value": tuned.value,
                 "parameter": METHODS[name].parameter,
+                "bracketed": tuned.bracketed,
                 "curve": [{"value": value, "psnr_db": quality} for value, quality in tuned.curve.items()],
                 "cases": list(part.cases),
             }
