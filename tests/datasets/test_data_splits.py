@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import PIL.Image
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sciml.datasets.loaders import load
 from sciml.datasets.manifest import TIERS, is_present, local_path, record, tier_ids, tracked
 from sciml.datasets.splits import (
     check_weight_inputs,
@@ -18,7 +21,6 @@ from sciml.datasets.splits import (
     parse_entry,
     roles,
     split,
-    test_entries,
 )
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import save_tensors
@@ -114,16 +116,39 @@ def test_look_alikes_are_found():
         near_duplicates({"a": np.zeros((8, 8))})
 
 
+@cache
 def small_picture(name):
+    """Return a photograph or the middle slice of a volume, as small as its file gives it."""
+    if local_path(name).suffix.lower() not in (".jpg", ".jpeg", ".png"):
+        image = load(name)
+        return image.array[len(image.array) // 2] if image.axes == "DHW" else image.array
     with PIL.Image.open(local_path(name)) as picture:
         picture.draft("L", (240, 160))  # JPEG is decoded at a fraction of its size
         return np.asarray(picture.convert("L"))
 
 
-def test_no_test_photograph_looks_like_one_that_is_trained_on(fetched):
-    declared = {entry for tier in TIERS for entries in roles("compression", tier).values() for entry in entries}
-    fetched(*declared.intersection(tier_ids("ci")))
-    names = sorted(name for name in declared if is_present(record(name)))
-    pictures = {name: small_picture(name) for name in names}
-    tests = set(test_entries("compression"))
+# digits are ranges of one sheet: thousands of them look alike, and the ranges are what keeps them apart
+PICTURED = sorted(
+    name
+    for name in experiments()
+    if not any(parse_entry(entry)[1] for tier in TIERS for entries in roles(name, tier).values() for entry in entries)
+)
+
+
+@pytest.mark.parametrize("tier", ["ci", "default"])
+@pytest.mark.parametrize("experiment", PICTURED)
+def test_no_test_picture_looks_like_one_that_is_learned_from(experiment, tier, fetched):
+    found = roles(experiment, tier)
+    learned = {entry for role in ("train", "validation") for entry in found.get(role, ())}
+    tests = {entry for role, entries in found.items() if role.startswith("test") for entry in entries}
+    fetched(*(learned | tests).intersection(tier_ids("ci")))
+    pictures = {name: small_picture(name) for name in sorted(learned | tests) if is_present(record(name))}
     assert [pair for pair in near_duplicates(pictures) if (pair[0] in tests) != (pair[1] in tests)] == []
+
+
+def test_both_templates_of_the_same_volunteers_are_one_person():
+    assert overlap("mni2009a_t1", "mni2009c_t1") == overlap("mni2009a_gm", "mni2009c_t1") == "both show the person icbm152"
+
+
+def test_all_experiments_but_the_digits_are_compared():
+    assert set(experiments()) - set(PICTURED) == {"proximal-digits", "proximal-digits20"}

@@ -149,10 +149,12 @@ def test_photographs_are_grey_crops_in_the_declared_order(need_data):
         assert case.array.min() >= 0 and case.array.max() <= 1 and case.array.std() > 0.05
 
 
-@pytest.mark.parametrize(("experiment", "name"), [("imaging-ct", "ct_cranium"), ("imaging-mri", "mni2009a_t1")])
-def test_slices_are_spread_over_the_middle_half(need_data, experiment, name):
+@pytest.mark.parametrize(
+    ("experiment", "role", "name"), [("imaging-ct", "test", "ct_cranium"), ("imaging-mri", "validation", "mni2009c_t1")]
+)
+def test_slices_are_spread_over_the_middle_half(need_data, experiment, role, name):
     need_data(name)
-    found = cases(experiment, "test", 3, (96, 96), "ci")
+    found = cases(experiment, role, 3, (96, 96), "ci")
     assert len(found) == 3 and all(case.name.startswith(f"{name}[") for case in found)
     positions = [case.position_mm for case in found]
     assert positions == sorted(positions) and len(set(positions)) == 3
@@ -160,7 +162,15 @@ def test_slices_are_spread_over_the_middle_half(need_data, experiment, name):
     for case in found:
         assert isinstance(case, Case) and case.array.min() >= 0 and case.array.max() <= 1
         assert (case.array > 0.2).mean() > 0.1  # the body is in view
-    assert len(cases(experiment, "test", 1, (96, 96), "ci")) == 1
+    assert len(cases(experiment, role, 1, (96, 96), "ci")) == 1
+
+
+@pytest.mark.parametrize("tier", ["pip", "ci"])
+def test_a_single_slice_is_one_case_however_many_are_wanted(need_data, tier):
+    need_data("dcm_examples_overlay")
+    (case,) = cases("imaging-mri", "test", 4, (112, 96), tier)
+    assert case.name == "dcm_examples_overlay" and case.array.shape == (112, 96)
+    assert case.array.min() >= 0 and 0.5 < case.array.max() <= 1 and (case.array > 0.1).mean() > 0.3
 
 
 def test_a_users_own_pictures_stand_in_for_a_split(tmp_path, monkeypatch):
