@@ -52,6 +52,13 @@ rule write_index:
         "sciml report index {params.folder:q} > {log:q} 2>&1"
 
 
+# a stage that this run no longer has (another tier, a task that was taken out) will never succeed and clear its record
+onstart:
+    from sciml.report.index import keep_failures
+
+    keep_failures(REPORTS, rules.all.input)
+
+
 # what has run is shown, what failed stands there in red with its traceback and command
 onerror:
     shell("sciml report index {REPORTS}")

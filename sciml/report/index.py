@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from sciml.report import rendering
@@ -72,6 +72,31 @@ def record_failure(
 def forget_failure(folder: Path | str, stage: str, rule: str = "") -> None:
     """Remove the record of a stage's failure, once the stage has succeeded; absent records are fine."""
     _failure_path(folder, stage, rule).unlink(missing_ok=True)
+
+
+def keep_failures(folder: Path | str, outputs: Iterable[Path | str]) -> list[Path]:
+    """Remove the records of stages that a run no longer has, since they will never succeed; called when the run starts.
+
+    Args:
+        folder: the reports folder.
+        outputs: every file that the run makes. A record stays when its `rule` is one of them or the folder of one, and when
+            it cannot be read or names no output: the index shows those.
+
+    Returns:
+        The paths of the removed records.
+    """
+    current = {PurePath(path) for path in outputs}
+    current |= {path.parent for path in current}
+    removed = []
+    for path in sorted((Path(folder) / FAILURE_FOLDER).glob("*.json")):
+        try:
+            output = read_json(path).get("rule")
+        except (ScimlError, AttributeError):
+            continue
+        if output and PurePath(str(output)) not in current:
+            path.unlink(missing_ok=True)
+            removed.append(path)
+    return removed
 
 
 def _failure_path(folder: Path | str, stage: str, rule: str) -> Path:

@@ -19,6 +19,7 @@ from sciml.report import (
     write_index,
     write_page,
 )
+from sciml.report.index import keep_failures
 from sciml.report.tables import cells, table_csv
 from sciml.runtime.errors import ScimlError, ShapeError
 
@@ -99,6 +100,28 @@ def test_index_with_failure_page_and_broken_record(demo, tmp_path):
     )
     forget_failure(tmp_path, "imaging.solve", "solve_tv")
     assert "ValueError: boom" not in write_index(tmp_path).read_text()
+
+
+def test_records_of_stages_that_a_run_no_longer_has_are_removed(tmp_path):
+    rules = {
+        "kept": "results/ci/imaging/denoise/solve",
+        "page": "reports/imaging.html",
+        "other tier": "results/demo/imaging/denoise/solve",
+        "taken out": "results/ci/imaging/inpaint/solve",
+        "no output": "",
+    }
+    paths = {name: record_failure(tmp_path, "imaging.solve", "x", name, rule=rule) for name, rule in rules.items()}
+    broken = tmp_path / "failures" / "broken.json"
+    broken.write_text("{")
+    outputs = ["results/ci/imaging/denoise/solve/reconstructions.safetensors", "./reports/imaging.html", "reports/index.html"]
+    assert set(keep_failures(tmp_path, outputs)) == {paths["other tier"], paths["taken out"]}
+    assert {path for path in (*paths.values(), broken) if path.exists()} == {
+        paths["kept"],
+        paths["page"],
+        paths["no output"],
+        broken,
+    }
+    assert keep_failures(tmp_path / "absent", []) == []
 
 
 def test_table_marks_the_best_and_exports():
