@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import json
+import resource
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -129,6 +130,20 @@ def loaded(program: str) -> set[str]:
 )
 def test_a_plain_import_loads_nothing_heavy(program):
     assert not loaded(program) & HEAVY
+
+
+@pytest.mark.parametrize(
+    ("command", "seconds"), [(["-c", "import sciml"], 0.5), (["-c", "from sciml.cli import main; main()", "--help"], 1.5)]
+)
+def test_the_start_costs_little_processor_time(command, seconds):
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = spent()
+    result = subprocess.run([sys.executable, *command], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
+    assert spent() - before < seconds
 
 
 def test_the_help_loads_nothing_heavy():
