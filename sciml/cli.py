@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import traceback
 import warnings
 from typing import Annotated, Any, NoReturn
 
@@ -18,6 +19,7 @@ from sciml.families import families, room
 from sciml.runtime.errors import ScimlError
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
+INTERRUPTED = 130
 
 app = typer.Typer(
     help="A workbench for scientific computing and imaging reconstruction. `make demo` runs every study and writes its report; "
@@ -117,8 +119,12 @@ def main() -> None:
     try:
         _mount()
         code = app(standalone_mode=False)
+        if code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word
+            raise KeyboardInterrupt
         if isinstance(code, int) and code:
             sys.exit(code)
+    except KeyboardInterrupt as error:
+        _end(error, INTERRUPTED, "interrupted")
     except ScimlError as error:
         _end(error, error.exit_code, str(error))
     except BrokenPipeError:
@@ -151,7 +157,7 @@ def _warn(
 
 def _end(error: BaseException, code: int, message: str) -> None:
     if os.environ.get(DEBUG_VARIABLE):
-        raise error
+        traceback.print_exception(error)
     print(f"sciml: error: {' '.join(message.split())}", file=sys.stderr)
     sys.exit(code)
 

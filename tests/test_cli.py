@@ -14,11 +14,12 @@ import numpy as np
 import PIL.Image
 import pytest
 import tifffile
+import torch
 import typer.main
 from pydicom.data import get_testdata_file
 
 from sciml import cli
-from sciml.runtime.files import load_tensors
+from sciml.runtime.files import load_tensors, save_tensors
 
 ROWS, COLUMNS = np.mgrid[:48, :40] / 40
 SCENE = (0.5 + 0.4 * np.sin(6 * COLUMNS) * np.cos(5 * ROWS)).astype(np.float32)
@@ -102,13 +103,17 @@ def files(tmp_path):
     PIL.Image.fromarray((SCENE * 255).astype(np.uint8)).save(tmp_path / "photo.png")
     PIL.Image.fromarray((SCENE[:8, :8] * 255).astype(np.uint8)).save(tmp_path / "tiny.png")
     PIL.Image.fromarray(np.full((40, 40), 7, np.uint8)).save(tmp_path / "flat.png")
+    PIL.Image.fromarray((np.stack([SCENE, SCENE**2, 1 - SCENE], -1) * 255).astype(np.uint8)).save(tmp_path / "colour.png")
     (tmp_path / "cut.png").write_bytes((tmp_path / "photo.png").read_bytes()[:200])
     (tmp_path / "notes.txt").write_text("no image")
     holed = SCENE.copy()
     holed[3, 4] = np.nan
     np.save(tmp_path / "holed.npy", holed)
     kernels = {"even": np.ones((4, 4)) / 16, "negative": -np.ones((5, 5)) / 25, "big": np.ones((99, 99)) / 99**2}
-    kernels |= {"oblong": np.ones((5, 3)) / 15, "line": np.ones(5) / 5, "box": np.ones((5, 5))}
+    kernels |= {"oblong": np.ones((5, 3)) / 15, "line": np.ones(5) / 5, "box": np.ones((5, 5)), "deep": np.ones((5, 5, 3))}
+    kernels |= {"known": SCENE > 0.3, "none": SCENE > 2, "small": np.ones((4, 4)), "words": np.array([["a"]])}
+    ramp = (SCENE - SCENE.min()) / np.ptp(SCENE)
+    kernels |= {"hounsfield": ramp * 2000 - 1000, "low": ramp * 1.5 - 0.6, "high": ramp * 1.6, "volume": np.stack([SCENE] * 3)}
     for name, kernel in kernels.items():
         np.save(tmp_path / f"{name}.npy", kernel)
     np.save(tmp_path / "objects.npy", np.array([{}], dtype=object), allow_pickle=True)
@@ -122,6 +127,8 @@ def files(tmp_path):
 MEASURE = "imaging measure photo.png --out x.safetensors --task"
 SOLVE = "imaging solve photo.png --task denoise --out y.png"
 EVALUATE = "imaging stage evaluate --measurements m --reconstructions r --output out --config"
+DENOISE = "imaging solve --task denoise"
+INPAINT = "imaging solve photo.png --task inpaint --out y.png --mask"
 MISTAKES = [
     ("imaging nope", "No such command 'nope'"),
     ("imaging measure photo.png --out x.safetensors", "Missing option '--task'"),
@@ -141,6 +148,18 @@ MISTAKES = [
     (f"{MEASURE} deblur --kernel big.npy", "larger than the image"),
     (f"{MEASURE} deblur --kernel oblong.npy", "square"),
     (f"{MEASURE} deblur --kernel line.npy", "square"),
+    (f"{MEASURE} deblur --kernel deep.npy", "a kernel is a square 2-D array, deep.npy has shape (5, 5, 3)"),
+    (f"{MEASURE} deblur --kernel words.npy", "not numbers"),
+    (f"{MEASURE} deblur --kernel box.npy --set kernel_size=5", "leave --set kernel_size away"),
+    (f"{MEASURE} deblur --kernel box.npy --set width=5", "leave --set width away"),
+    (f"{MEASURE} deblur --set kernel_size=9999", "the kernel (9999 pixels) is larger than the image (48 x 40)"),
+    (f"{MEASURE} deblur --set kernel_size=41", "the kernel (41 pixels) is larger than the image (48 x 40)"),
+    (f"{MEASURE} deblur --set kernel_size=x", "got 'x'"),
+    ("imaging solve photo.png --task deblur --set kernel_size=9999 --out y.png", "(9999 pixels) is larger than the image"),
+    (f"{MEASURE} ct-sparse --set range_degrees=0", "more than 0 and at most 360 degrees, got range_degrees=0"),
+    (f"{MEASURE} ct-sparse --set range_degrees=361", "at most 360"),
+    (f"{MEASURE} denoise --seed -1", "'--seed'"),
+    (f"{MEASURE} denoise --range 2 2", "the lower one first, got 2 2"),
     (f"{MEASURE} deblur --kernel objects.npy", "not a numeric NPY"),
     (f"{MEASURE} deblur --kernel absent.npy", "absent.npy: No such file"),
     (f"{MEASURE} deblur --kernel absent.png", "no such file: absent.png"),
@@ -154,6 +173,29 @@ MISTAKES = [
     (f"{SOLVE} --method nope", "method 'nope' does not apply to denoise; those that do: nlm"),
     (f"{SOLVE} --method fbp", "'fbp' does not apply to denoise"),
     (f"{SOLVE} --method prior:nope", "no prior is called 'nope'; installed: "),
+    (f"{SOLVE} --method prior:tv:x", "the prior tv takes nothing after its name, got 'tv:x'"),
+    (f"{SOLVE} --seed -1", "'--seed'"),
+    (f"{SOLVE} --range 1 0", "the lower one first, got 1 0"),
+    (f"{SOLVE} --range nan 1", "two finite numbers"),
+    (f"{SOLVE} --set sigma=20", "sigma is on the scale from 0 to 1"),
+    (f"{SOLVE} --mask known.npy", "--mask goes with the task inpaint, not with denoise"),
+    (
+        f"{DENOISE} hounsfield.npy --out y.npy",
+        "hounsfield has values from -1000 to 1000, not on the scale from 0 to 1: say with --range",
+    ),
+    (f"{DENOISE} low.npy --out y.npy", "values from -0.6 to 0.9"),
+    (f"{DENOISE} high.npy --out y.npy", "values from 0 to 1.6"),
+    (f"{DENOISE} colour.png --out y.nii.gz", "NIfTI holds volumes, not colour"),
+    (f"{DENOISE} volume.npy --out y.png", "PNG holds no volume (3 slices)"),
+    (f"{DENOISE} photo.png --out .", "is a folder"),
+    ("imaging solve photo.png --task inpaint --out y.png", "say with --mask FILE"),
+    (f"{INPAINT} small.npy", "the mask small.npy has shape (4, 4), the image (48, 40)"),
+    (f"{INPAINT} volume.npy", "a mask is a 2-D array"),
+    (f"{INPAINT} none.npy", "marks no pixel as measured"),
+    (f"{INPAINT} words.npy", "not numbers"),
+    (f"{INPAINT} absent.npy", "cannot read the mask absent.npy"),
+    ("imaging solve photo.png --task mri-cs --out y.png", "no k-space: mri-cs is solved from a file of `sciml imaging measure`"),
+    ("imaging solve photo.png --task ct-sparse --range 0 2 --out y.png", "leave --range away"),
     (f"{SOLVE} --parameter 0", "is above 0, got 0"),
     ("imaging solve photo.png --out y.png", "say with --task"),
     ("imaging solve photo.png --task denoise --out y.gif", ".png, .tif, .npy, .nii or .nii.gz"),
@@ -193,9 +235,22 @@ def test_a_mistake_is_one_line_and_leaves_nothing(run, files, line, words):
     assert sorted(files.rglob("*")) == before
 
 
-def test_debug_shows_where(run, files):
-    with pytest.raises(Exception, match="no task is called"):
-        run("--debug", *f"{MEASURE} nope".split())
+def test_debug_shows_where_and_keeps_the_exit_code(run, files):
+    code, _, err = run("--debug", *f"{MEASURE} nope".split())
+    assert code == 2 and "Traceback" in err and "in measure_file" in err
+    assert err.splitlines()[-1].startswith("sciml: error: no task is called")
+
+
+@pytest.mark.parametrize("words", ["doctor", "imaging evaluate photo.png photo.png", f"{SOLVE}"])
+def test_ctrl_c_ends_with_130_and_one_line(run, files, monkeypatch, words):
+    def stop(*arguments, **settings):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("sciml.doctor.examine", stop)
+    monkeypatch.setattr("sciml.imaging.single.read_image", stop)
+    code, out, err = run(*words.split())
+    assert code == 130 and not out
+    assert err.startswith("sciml: error: ") and "interrupted" in err and err.count("\n") == 1
 
 
 def test_a_kernel_of_another_sum_is_normalised_with_a_warning_in_one_line(run, files):
@@ -277,9 +332,136 @@ def test_a_slice_of_dicom_and_its_sinogram_alone(run, tmp_path):
     np.save(tmp_path / "sinogram.npy", data["data"][0, 0] * task("ct-sparse", (128, 128), views=30).physics.scale)
     words = "imaging solve sinogram.npy --task ct-sparse --set views=30 --method fbp --out alone.npy"
     assert run(*words.split())[0] == 0
-    assert np.allclose(np.load(tmp_path / "alone.npy"), np.load(tmp_path / "fbp.npy"), atol=1e-4)
+    # the sinogram knows no Hounsfield units: what it comes from had the window from 0 to 1
+    assert np.allclose(np.load(tmp_path / "alone.npy").clip(0, 1) * 2000 - 1000, np.load(tmp_path / "fbp.npy"), atol=0.2)
     code, _, err = run(*words.replace("views=30", "views=20").split())
-    assert code == 2 and "(20, 182)" in err and "30, 182" in err
+    assert code == 2 and "measures (1, 20, 182) a picture, sinogram.npy holds (1, 30, 182)" in err
+
+
+NOISY = SCENE + 0.1 * np.random.default_rng(0).normal(size=SCENE.shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "words"), [(0, 1, ""), (0, 255, "--range 0 255"), (-1000, 1000, "--range -1000 1000")], ids=str
+)
+def test_a_noisy_float_file_is_solved_on_its_own_scale(run, tmp_path, low, high, words):
+    from sciml.imaging.solvers import tv
+    from sciml.imaging.tasks import task
+
+    for name, array in {"noisy": NOISY, "truth": SCENE}.items():
+        np.save(tmp_path / f"{name}.npy", array * (high - low) + low)
+    for result in ("clean.npy", "clean.tif", "clean.nii.gz", "clean.png"):
+        line = f"imaging solve noisy.npy --task denoise --set sigma=0.1 {words} --out {result}"
+        assert run(*line.split())[0] == 0
+    physics = task("denoise", SCENE.shape, sigma=0.1).physics
+    expected = tv(torch.from_numpy(NOISY)[None, None], physics)[0, 0].numpy()
+    assert np.allclose(np.load(tmp_path / "clean.npy"), expected * (high - low) + low, atol=1e-4 * (high - low))
+    assert np.array_equal(tifffile.imread(tmp_path / "clean.tif"), np.load(tmp_path / "clean.npy"))
+    assert nibabel.load(tmp_path / "clean.nii.gz").shape == (40, 48, 1)
+    assert np.abs(np.asarray(PIL.Image.open(tmp_path / "clean.png")) / 255 - expected.clip(0, 1)).max() < 0.003
+    given = 10 * np.log10(1 / np.mean((expected - SCENE) ** 2))
+    for result in ("clean.npy", "clean.tif", "clean.nii.gz", "clean.png"):
+        found = scores(run(*f"imaging evaluate {result} truth.npy {words}".split())[1])
+        assert found == [pytest.approx(given, abs=0.3 if result.endswith("png") else 0.02)] and given > 25
+
+
+def test_what_rings_beyond_the_scale_is_kept(run, tmp_path):
+    np.save(tmp_path / "noisy.npy", NOISY * 1.3 - 0.2)
+    assert (
+        run(
+            *["imaging", "solve", "noisy.npy", "--task", "denoise", "--set", "sigma=0.001", "--method", "tv", "--out", "same.npy"]
+        )[0]
+        == 0
+    )
+    assert np.allclose(np.load(tmp_path / "same.npy"), NOISY * 1.3 - 0.2, atol=0.01)
+    assert np.load(tmp_path / "same.npy").min() < 0 and np.load(tmp_path / "same.npy").max() > 1
+
+
+def test_both_files_are_scored_on_the_truths_scale(run, tmp_path):
+    volume = np.stack([SCENE, SCENE**2, 1 - SCENE], axis=-1) * 1000
+    nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "truth.nii")
+    nibabel.save(nibabel.Nifti1Image(volume * 0.5 + 20, np.eye(4)), tmp_path / "half.nii")
+    found = scores(run("imaging", "evaluate", "half.nii", "truth.nii")[1])
+    turned = np.moveaxis(volume, 2, 0)
+    expected = [10 * np.log10(volume.max() ** 2 / np.mean((part * 0.5 - 20) ** 2)) for part in turned]
+    assert found == pytest.approx(expected, abs=0.006)
+    expected = [score + 20 * np.log10(2000 / volume.max()) for score in expected]
+    found = scores(run(*["imaging", "evaluate", "half.nii", "truth.nii", "--range", "-500", "1500"])[1])
+    assert found == pytest.approx(expected, abs=0.006)
+
+
+def test_a_measurement_remembers_its_range_and_the_result_returns_to_it(run, tmp_path):
+    save_volume(tmp_path / "volume.nii.gz")
+    stored = np.asarray(nibabel.load(tmp_path / "volume.nii.gz").dataobj)
+    words = "imaging measure volume.nii.gz --task denoise --set sigma=0.001 --out m.safetensors"
+    for given, low, high in (("", 0, stored.max()), ("--range 200 600", 200, 600)):
+        assert run(*words.split(), *given.split())[0] == 0
+        tensors, record = load_tensors(tmp_path / "m.safetensors")
+        assert record["value_range"] == [low, high] and record["bits"] is None
+        assert tensors["truth"].min() >= 0 and tensors["truth"].max() == 1
+        assert run(*["imaging", "solve", "m.safetensors", "--out", "back.nii.gz"])[0] == 0
+        back = nibabel.as_closest_canonical(nibabel.load(tmp_path / "back.nii.gz")).get_fdata()
+        assert np.allclose(back, stored.clip(low, high), atol=0.01 * high)
+    assert run("imaging", "measure", get_testdata_file("CT_small.dcm"), "--task", "denoise", "--out", "m.safetensors")[0] == 0
+    assert load_tensors(tmp_path / "m.safetensors")[1]["value_range"] == [-1000, 1000]
+
+
+def test_sixteen_bits_stay_sixteen(run, tmp_path):
+    deep = (SCENE * 65535).astype(np.uint16)
+    PIL.Image.fromarray(deep).save(tmp_path / "deep.png")
+    assert run(*["imaging", "solve", "deep.png", "--task", "denoise", "--set", "sigma=0.0001", "--out", "same.png"])[0] == 0
+    result = np.asarray(PIL.Image.open(tmp_path / "same.png")).astype(int)
+    assert result.max() > 255 and np.abs(result - deep).max() < 65
+    assert run(*["imaging", "measure", "deep.png", "--task", "denoise", "--set", "sigma=0", "--out", "m.safetensors"])[0] == 0
+    assert run(*["imaging", "solve", "m.safetensors", "--method", "nlm", "--out", "again.png"])[0] == 0
+    assert np.asarray(PIL.Image.open(tmp_path / "again.png")).max() > 255
+
+
+@pytest.mark.parametrize("mask", ["known.png", "known.npy"])
+def test_missing_pixels_are_those_of_the_mask(run, tmp_path, mask):
+    known = np.random.default_rng(1).random(SCENE.shape) < 0.6
+    if mask.endswith("png"):
+        PIL.Image.fromarray(known.astype(np.uint8) * 255).save(tmp_path / mask)
+    else:
+        np.save(tmp_path / mask, known.astype(np.uint8))
+    colours = np.stack([SCENE, SCENE**2, 1 - SCENE], -1)
+    # what the missing pixels hold must not matter
+    holes = np.where(known[..., None], colours, np.random.default_rng(2).random((*SCENE.shape, 1)))
+    PIL.Image.fromarray((holes * 255).astype(np.uint8)).save(tmp_path / "holes.png")
+    words = f"imaging solve holes.png --task inpaint --set sigma=0.005 --mask {mask} --out filled.npy"
+    assert run(*words.split())[0] == 0
+    filled = np.load(tmp_path / "filled.npy")
+    assert filled.shape == colours.shape
+    assert np.abs(filled - colours)[known].mean() < 0.01 and np.abs(filled - colours)[~known].mean() < 0.02
+
+
+def test_a_measurement_of_another_shape_is_refused(run, files):
+    assert run(*f"{MEASURE} mri-cs".split())[0] == 0
+    tensors, record = load_tensors(files / "x.safetensors")
+    for data in (tensors["data"][:, :1], tensors["data"][..., :-1]):
+        save_tensors(files / "x.safetensors", tensors | {"data": np.ascontiguousarray(data)}, record)
+        code, _, err = run(*["imaging", "solve", "x.safetensors", "--out", "y.png"])
+        assert code == 2 and f"measures (2, 48, 40) a picture, x.safetensors holds {data.shape[1:]}" in err
+    save_tensors(files / "x.safetensors", tensors | {"data": np.repeat(tensors["data"], 2, 0)}, record)
+    code, _, err = run(*["imaging", "solve", "x.safetensors", "--out", "y.png"])
+    assert code == 2 and "not a measurement file" in err and not (files / "y.png").exists()
+
+
+def test_a_wrong_output_is_refused_before_the_work(run, files, monkeypatch):
+    monkeypatch.setattr("sciml.imaging.single.reconstruct", lambda *given: pytest.fail("solved first"))
+    for name in ("y.gif", "y.jpg", "y"):
+        code, _, err = run(*f"{DENOISE} photo.png --out {name}".split())
+        assert code == 2 and ".png, .tif, .npy, .nii or .nii.gz" in err
+    assert run(*["imaging", "measure", "colour.png", "--task", "denoise", "--out", "x.safetensors"])[0] == 0
+    assert run(*["imaging", "solve", "x.safetensors", "--out", "y.nii"])[0] == 2
+
+
+@pytest.mark.parametrize("words", [["--tier", "ci"], ["--tier", "ci", "own"]])
+def test_the_report_looks_where_the_workflow_writes(run, monkeypatch, words):
+    seen = []
+    monkeypatch.setattr("sciml.imaging.stages.report.run", lambda config, results, page: seen.append((results, page)))
+    assert run("imaging", "report", *words)[0] == 0
+    assert seen == [(Path("own" if "own" in words else "results/ci/imaging"), Path("reports/imaging.html"))]
 
 
 def test_a_prior_by_name_solves(run, files):

@@ -42,6 +42,7 @@ class Image:
         voxel_size_mm: spacing along each spatial axis of `array`, in its order, or None.
         affine: 4 x 4, from (depth, row, column, 1) to millimetres right-anterior-superior, or None.
         notes: what was done to the stored values on the way, in words.
+        bits: width of the stored unsigned integers that were divided by their largest value; None for other types.
     """
 
     array: np.ndarray
@@ -52,6 +53,7 @@ class Image:
     voxel_size_mm: tuple[float, ...] | None = None
     affine: np.ndarray | None = None
     notes: tuple[str, ...] = ()
+    bits: int | None = None
 
     def unit_interval(self) -> np.ndarray:
         """Return the array with `value_range` mapped to [0, 1] and clipped."""
@@ -186,7 +188,8 @@ def plain_image(
         inside = kind.kind == "b" or (kind.kind == "f" and low >= 0 and high <= 1)
         value_range, unit = ((0.0, 1.0) if inside else (low, high)), ARBITRARY
     axes = "DHW" if volume else "HWC" if values.ndim == 3 else "HW"
-    return Image(values, axes, value_range, unit, path.stem, notes=notes)
+    bits = 8 * kind.itemsize if kind.kind == "u" else None
+    return Image(values, axes, value_range, unit, path.stem, notes=notes, bits=bits)
 
 
 def _read_picture(path: Path) -> Image:

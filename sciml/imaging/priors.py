@@ -8,8 +8,10 @@ the prior as its only argument.
 from __future__ import annotations
 
 import math
+import re
 from dataclasses import dataclass
 from importlib.metadata import entry_points
+from inspect import signature
 from typing import Protocol, runtime_checkable
 
 import torch
@@ -174,11 +176,18 @@ def resolve(name: str) -> Prior:
     """Return the prior of a name such as `tv` or `lpn:photo-grey`.
 
     Raises:
-        ConfigError: no installed package offers that name; the message lists the known ones.
+        ConfigError: no installed package offers that name (the message lists the known ones), or the part after the colon
+            is missing, wrong, or one too many: a prior takes text when its first parameter may be a `str`.
     """
     kind, _, argument = name.partition(":")
     found = {point.name: point for point in entry_points(group="sciml.priors")}
     if kind not in found:
         raise ConfigError(f"no prior is called {kind!r}; installed: {', '.join(sorted(found)) or 'none'}")
     make = found[kind].load()
-    return make(argument) if argument else make()
+    first = next(iter(signature(make).parameters.values()), None)
+    if argument and (first is None or not (first.annotation is first.empty or re.search(r"\bstr\b", str(first.annotation)))):
+        raise ConfigError(f"the prior {kind} takes nothing after its name, got {name!r}")
+    try:
+        return make(argument) if argument else make()
+    except (TypeError, ValueError) as error:
+        raise ConfigError(f"no prior can be made of {name!r}: {error}") from error

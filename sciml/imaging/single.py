@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 import torch
+from deepinv.physics import MRI, Inpainting
 from torch import Tensor
 
-from sciml.imaging.catalogue import METHODS, TASKS, chosen
-from sciml.imaging.files import Image, read_image, write_image
+from sciml.imaging.catalogue import METHODS, TASKS, chosen, resolve_options
+from sciml.imaging.files import HOUNSFIELD, read_image
 from sciml.imaging.kernels import Kernel, check_kernel
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.physics import ValidBlur, noise_of
 from sciml.imaging.priors import resolve
+from sciml.imaging.scale import Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
 from sciml.imaging.solvers import noise_weight, proximal_gradient
 from sciml.imaging.tasks import Task, task
 from sciml.imaging.tomography import ParallelBeam, detector_count
@@ -32,11 +34,20 @@ DEFAULT_PARAMETER = {
     "wavelet-l1": 1.5,
     "tv": 1.0,
 }
+SINOGRAM_TASKS = ("ct-sparse", "ct-limited")
 STAND_IN = "gaussian"
 """The kernel that a task is built with before the user's own takes its place; it has every odd size."""
 
 
-def measure_file(image: Path, name: str, out: Path, options: Sequence[str], kernel: Path | None, seed: int) -> None:
+def measure_file(
+    image: Path,
+    name: str,
+    out: Path,
+    options: Sequence[str],
+    kernel: Path | None,
+    seed: int,
+    value_range: Sequence[float] | None = None,
+) -> None:
     """Simulate a measurement of an image file and write it with the truth.
 
     Colour channels and the slices of a volume are measured one by one with the same physics.
@@ -45,21 +56,22 @@ def measure_file(image: Path, name: str, out: Path, options: Sequence[str], kern
         image: a picture, slice or volume.
         name: task.
         out: `.safetensors` file.
-        options: `key=value` texts.
+        options: `key=value` texts; sigma is on the scale from 0 to 1 of the value range.
         kernel: a blur kernel of the user's, for `deblur`.
         seed: seed of everything random.
+        value_range: the values that become 0 and 1, beyond which they are cut; `range_of` says the default.
     """
     if out.suffix != ".safetensors":
         raise ConfigError(f"a measurement is written as .safetensors, got {out}")
     picture = read_image(image)
-    batch = to_batch(picture)
+    origin = Origin.of(picture, range_of(picture, value_range))
+    batch = to_batch(picture, origin.value_range, clip=True)
     built, record = build(name, batch.shape[-2:], parse_options(options), kernel, seed, canvas=True)
     data = built.measure(batch, torch.Generator().manual_seed(Seeds(seed)("noise")))
-    record |= {"axes": picture.axes, "image": picture.name, "affine": None if picture.affine is None else picture.affine.tolist()}
     tensors = {"data": data.numpy(), "truth": batch.numpy()}
     if isinstance(built.physics, ValidBlur):
         tensors["kernel"] = built.physics.kernel.numpy()
-    save_tensors(out, tensors, record)
+    save_tensors(out, tensors, record | origin.record() | {"image": picture.name})
 
 
 def solve_file(
@@ -72,8 +84,13 @@ def solve_file(
     kernel: Path | None,
     seed: int,
     device: str = "cpu",
+    mask: Path | None = None,
+    value_range: Sequence[float] | None = None,
 ) -> None:
     """Reconstruct a measurement file, or an image or sinogram that is a measurement itself, and write the result.
+
+    The values of an image are used as they are (integers on the scale from 0 to 1 of their type), or mapped by `value_range`;
+    sigma is on that scale, and the result comes back in the units of the file, but for PNG.
 
     Args:
         measurement: file of `measure_file`, or an image.
@@ -85,24 +102,59 @@ def solve_file(
         kernel: a blur kernel of the user's, likewise.
         seed: seed of the task's physics, likewise.
         device: `cpu` or `cuda`.
+        mask: which pixels were measured, for `inpaint` of an image.
+        value_range: the values of an image that become 0 and 1.
     """
     if measurement.suffix == ".safetensors":
-        if name is not None or options or kernel is not None:
-            raise ConfigError(f"{measurement} says itself what was measured: leave --task, --set and --kernel away")
-        built, data, axes, affine = _from_file(measurement, device)
+        if name is not None or options or any(given is not None for given in (kernel, mask, value_range)):
+            raise ConfigError(
+                f"{measurement} says itself what was measured: leave --task, --set, --kernel, --mask and --range away"
+            )
+        built, data, origin = _from_file(measurement, device)
+        check_output(out, origin.axes, len(data))
     else:
         if name is None:
             raise ConfigError(f"say with --task what {measurement.name} is a measurement of: {', '.join(TASKS)}")
+        _check_image_task(name, mask, value_range)
         picture = read_image(measurement)
-        data, axes, affine = to_batch(picture), picture.axes, picture.affine
-        built, _ = build(name, _picture_size(name, data, options), parse_options(options), kernel, seed, device=device)
+        sinogram = name in SINOGRAM_TASKS
+        # a sinogram holds line integrals, which have no scale from 0 to 1
+        origin = Origin.of(picture, (0.0, 1.0) if sinogram else range_of_noisy(picture, value_range))
+        data = to_batch(picture, origin.value_range)
+        check_output(out, origin.axes, len(data))
+        built, _ = build(name, _picture_size(name, data), parse_options(options), kernel, seed, device=device)
+        if built.options.get("sigma", 0) > 1:
+            raise ConfigError(f"sigma is on the scale from 0 to 1 that the values have or get by --range, got {options}")
+        if mask is not None:
+            built = with_mask(built, read_mask(mask, built.size), device)
+            data = data * built.physics.mask.cpu()  # pyright: ignore[reportOperatorIssue, reportAttributeAccessIssue]
         if isinstance(built.physics, ParallelBeam):
-            # a sinogram holds line integrals: never stretched to [0, 1], only brought to the operator of norm 1
-            data = torch.from_numpy(picture.array)[None, None] / built.physics.scale
+            data = data / built.physics.scale  # the operator has norm 1
+    _check_data(data, built, measurement, device)
     result = reconstruct(data.to(device), built, method, parameter)
+    # what was measured here was cut to the range before; what a user measured may ring beyond it
+    shown = built.picture(result, clip=measurement.suffix == ".safetensors").cpu()
     # a valid blur loses a margin, so the corner that the affine places is gone
-    placed = affine if built.canvas == built.size else None
-    write_image(out, from_batch(built.picture(result).cpu(), axes), affine=placed, voxel_size_mm=voxel_size_mm(affine))
+    write_batch(out, shown, origin, placed=built.canvas == built.size)
+
+
+def _check_image_task(name: str, mask: Path | None, value_range: Sequence[float] | None) -> None:
+    """Refuse a task that an image file alone does not describe."""
+    if name == "mri-cs":
+        raise ConfigError("an image holds no k-space: mri-cs is solved from a file of `sciml imaging measure`")
+    if name == "inpaint" and mask is None:
+        raise ConfigError("say with --mask FILE which pixels of the image were measured (above 0.5) and which are missing")
+    if name != "inpaint" and mask is not None:
+        raise ConfigError(f"--mask goes with the task inpaint, not with {name}")
+    if name in SINOGRAM_TASKS and value_range is not None:
+        raise ConfigError("a sinogram holds line integrals and is used as it is: leave --range away")
+
+
+def _check_data(data: Tensor, built: Task, path: Path, device: str) -> None:
+    channels = 2 if isinstance(built.physics, MRI) else 1
+    expected = tuple(built.physics.A(torch.zeros(1, channels, *built.canvas, device=device)).shape[1:])
+    if tuple(data.shape[1:]) != expected:
+        raise ShapeError(f"task {built.name} measures {expected} a picture, {path} holds {tuple(data.shape[1:])}")
 
 
 def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None = None) -> Tensor:
@@ -124,13 +176,25 @@ def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None 
     return METHODS[method].solve(data, built.physics, value)
 
 
-def score_files(result: Path, truth: Path) -> dict[str, tuple[float, float]]:
+def score_files(result: Path, truth: Path, value_range: Sequence[float] | None = None) -> dict[str, tuple[float, float]]:
     """Return PSNR (dB) and SSIM of each channel or slice of a result against the truth's centre.
+
+    Both are put on the scale of the truth, whose range is the data range of the scores; Hounsfield units are cut to their window.
+    Integer pictures are on the scale from 0 to 1 already, as a PNG result of a scan is.
+
+    Args:
+        result: reconstruction.
+        truth: true image, of the same size or larger.
+        value_range: the values that become 0 and 1; by default what `range_of` says of the truth.
 
     Raises:
         ShapeError: the result is larger than the truth, or they differ in channels or slices.
     """
-    estimate, reference = (to_batch(read_image(path)) for path in (result, truth))
+    estimated, true = read_image(result), read_image(truth)
+    scale, clip = range_of(true, value_range), true.unit == HOUNSFIELD
+    estimate, reference = (
+        to_batch(picture, (0.0, 1.0) if picture.bits is not None else scale, clip) for picture in (estimated, true)
+    )
     if len(estimate) != len(reference) or any(a > b for a, b in zip(estimate.shape[-2:], reference.shape[-2:], strict=True)):
         raise ShapeError(f"{result} has shape {tuple(estimate.shape)} and does not fit into {truth}, {tuple(reference.shape)}")
     top, left = ((b - a) // 2 for a, b in zip(estimate.shape[-2:], reference.shape[-2:], strict=True))
@@ -162,10 +226,15 @@ def build(
     if loaded is not None and name != "deblur":
         raise ConfigError(f"--kernel goes with the task deblur, not with {name}")
     if loaded is not None:
+        if unused := sorted({"kernel", "kernel_size", "width"} & set(options)):
+            raise ConfigError(f"--kernel brings its own size and shape: leave --set {unused[0]} away")
         options = {**options, "kernel": STAND_IN, "kernel_size": len(loaded)}
-    if name == "deblur" and canvas:
-        margin = int(options.get("kernel_size", TASKS["deblur"].defaults["kernel_size"])) // 2
-        size = [side - 2 * margin for side in size]
+    if name == "deblur":
+        kernel_size = int(resolve_options(name, options)["kernel_size"])
+        if kernel_size > min(size):
+            raise ShapeError(f"the kernel ({kernel_size} pixels) is larger than the image ({size[0]} x {size[1]})")
+        if canvas:
+            size = [side - 2 * (kernel_size // 2) for side in size]
     built = task(name, (int(size[0]), int(size[1])), seed, device=device, **options)
     if loaded is not None:
         built = with_kernel(built, loaded, device)
@@ -179,41 +248,59 @@ def with_kernel(built: Task, kernel: Kernel, device: str = "cpu") -> Task:
     return Task(built.name, {**built.options, "kernel": "own"}, built.size, physics, built.seed, built.experiment)
 
 
+def with_mask(built: Task, mask: np.ndarray, device: str = "cpu") -> Task:
+    """Return the inpainting task with the pixels of a mask and the same noise."""
+    kept = torch.from_numpy(mask.astype(np.float32))[None].to(device)
+    physics = Inpainting(img_size=(1, *built.size), mask=kept, device=device)  # pyright: ignore[reportArgumentType]
+    physics.noise_level = noise_of(built.physics)  # pyright: ignore[reportArgumentType]
+    return Task(built.name, {**built.options, "keep": float(mask.mean())}, built.size, physics, built.seed, built.experiment)
+
+
 def read_kernel(path: Path, image_size: tuple[int, ...]) -> Kernel:
     """Return a kernel from an image or NPY file, checked and normalised."""
-    if path.suffix.lower() == ".npy":
+    return check_kernel(_read_plane(path, "kernel"), (image_size[0], image_size[1]))
+
+
+def read_mask(path: Path, image_size: tuple[int, int]) -> np.ndarray:
+    """Return which pixels an image or NPY file marks as measured, those above 0.5.
+
+    Raises:
+        ShapeError: it has another size than the image.
+        DataError: it marks no pixel.
+    """
+    plane = _read_plane(path, "mask")
+    if plane.shape != image_size:
+        raise ShapeError(f"the mask {path} has shape {plane.shape}, the image {image_size}")
+    measured = plane > 0.5
+    if not measured.any():
+        raise DataError(f"the mask {path} marks no pixel as measured: none is above 0.5 (127 in an 8-bit picture)")
+    return measured
+
+
+def _read_plane(path: Path, what: str) -> np.ndarray:
+    """Return a 2-D array from an image (the mean of its colours) or NPY file (its values as they are)."""
+    if path.suffix.lower() != ".npy":
+        picture = read_image(path)
+        array = picture.array.mean(axis=-1) if picture.axes == "HWC" else picture.array
+    else:
         # not read_image: it refuses a constant array, and a constant kernel is a box
         try:
             array = np.load(path, allow_pickle=False)
         except OSError as error:
-            raise DataError(f"cannot read the kernel {path}: {error.strerror or error}") from error
+            raise DataError(f"cannot read the {what} {path}: {error.strerror or error}") from error
         except (ValueError, EOFError) as error:
-            raise FormatError(f"the kernel {path} is not a numeric NPY file: {error}") from error
-    else:
-        array = read_image(path).array
-    if array.ndim not in (2, 3):
-        raise ShapeError(f"a kernel is a square 2-D array, {path} has shape {array.shape}")
-    return check_kernel(array if array.ndim == 2 else array.mean(axis=-1), (image_size[0], image_size[1]))
+            raise FormatError(f"the {what} {path} is not a numeric NPY file: {error}") from error
+        if array.dtype.kind not in "buifc":
+            raise FormatError(f"the {what} {path} holds values of type {array.dtype}, not numbers")
+    if array.ndim != 2:
+        kind = "square 2-D array" if what == "kernel" else "2-D array"
+        raise ShapeError(f"a {what} is a {kind}, {path} has shape {array.shape}")
+    return array
 
 
-def to_batch(picture: Image) -> Tensor:
-    """Return an image as (channels or slices, 1, height, width) with its value range mapped to [0, 1]."""
-    array = picture.unit_interval()
-    if picture.axes == "HWC":
-        array = np.moveaxis(array, -1, 0)
-    stack = array if array.ndim == 3 else array[None]
-    return torch.from_numpy(np.ascontiguousarray(stack, dtype=np.float32))[:, None]
-
-
-def from_batch(batch: Tensor, axes: str) -> np.ndarray:
-    """Return what `to_batch` took apart as one array again."""
-    array = batch[:, 0].numpy()
-    return {"HW": lambda: array[0], "HWC": lambda: np.moveaxis(array, 0, -1), "DHW": lambda: array}[axes]()
-
-
-def _picture_size(name: str, data: Tensor, options: Sequence[str]) -> tuple[int, int]:
+def _picture_size(name: str, data: Tensor) -> tuple[int, int]:
     """Return the size of the picture behind a measurement that came as an image or sinogram."""
-    if TASKS.get(name) is None or name not in ("ct-sparse", "ct-limited"):
+    if name not in SINOGRAM_TASKS:
         return data.shape[-2], data.shape[-1]
     side = next((n for n in range(1, data.shape[-1] + 1) if detector_count((n, n)) == data.shape[-1]), None)
     if side is None:
@@ -223,12 +310,7 @@ def _picture_size(name: str, data: Tensor, options: Sequence[str]) -> tuple[int,
     return side, side
 
 
-def voxel_size_mm(affine: np.ndarray | None) -> tuple[float, ...] | None:
-    """Return the spacing along the axes of a volume, the lengths of the affine's columns."""
-    return None if affine is None else tuple(float(size) for size in np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
-
-
-def _from_file(path: Path, device: str) -> tuple[Task, Tensor, str, np.ndarray | None]:
+def _from_file(path: Path, device: str) -> tuple[Task, Tensor, Origin]:
     tensors, record = load_tensors(path)
     try:
         size = (int(record["size"][0]), int(record["size"][1]))
@@ -236,8 +318,8 @@ def _from_file(path: Path, device: str) -> tuple[Task, Tensor, str, np.ndarray |
         built = task(record["name"], size, int(record["seed"]), device=device, **options)
         if "kernel" in tensors:
             built = with_kernel(built, check_kernel(tensors["kernel"]), device)
-        affine = None if record["affine"] is None else np.array(record["affine"], dtype=np.float64).reshape(4, 4)
-        return built, torch.from_numpy(tensors["data"]), record["axes"], affine
+        data = torch.from_numpy(tensors["data"])
+        return built, data, Origin.from_record(record, len(data))
     except (KeyError, TypeError, ValueError, IndexError) as error:
         raise FormatError(
             f"{path} is not a measurement file of `sciml imaging measure`: {type(error).__name__} {error}"

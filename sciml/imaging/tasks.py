@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging import kernels
-from sciml.imaging.catalogue import TASKS
+from sciml.imaging.catalogue import TASKS, resolve_options
 from sciml.imaging.physics import (
     Identity,
     Noise,
@@ -84,13 +84,13 @@ class Task:
             noise = noise * torch.as_tensor(self.physics.mask)  # unmeasured entries stay exactly zero
         return clean + sigma.reshape(-1, 1, 1, 1) * noise
 
-    def picture(self, x: Tensor) -> Picture:
-        """Return what is shown and scored: the magnitude for MR, the part inside the picture for a blur, in [0, 1]."""
+    def picture(self, x: Tensor, clip: bool = True) -> Picture:
+        """Return what is shown and scored: the magnitude for MR, the part inside the picture for a blur, clipped to [0, 1]."""
         if isinstance(self.physics, MRI):
             x = x.square().sum(1, keepdim=True).sqrt() if x.shape[1] == 2 else x
         if isinstance(self.physics, ValidBlur) and tuple(x.shape[-2:]) == self.canvas:
             x = self.physics.crop(x)
-        return x.clamp(0, 1)
+        return x.clamp(0, 1) if clip else x
 
 
 def _denoise(size: tuple[int, int], seed: int, device: str, sigma: float) -> tuple[LinearPhysics, Noise]:
@@ -116,6 +116,8 @@ def _tomography(
 ) -> tuple[LinearPhysics, Noise]:
     if not 1 <= views <= MOST_VIEWS:
         raise ConfigError(f"a scan has 1 to {MOST_VIEWS} views, got {views}")
+    if not 0 < range_degrees <= 360:
+        raise ConfigError(f"the views of a scan span more than 0 and at most 360 degrees, got range_degrees={range_degrees:g}")
     return ParallelBeam(size, [range_degrees * view / views for view in range(views)], device=device), Noise(noise, "measurement")
 
 
@@ -164,23 +166,9 @@ def task(name: str, size: tuple[int, int] = (256, 256), seed: int = 0, device: s
     if name not in TASKS:
         raise ConfigError(f"no task is called {name!r}; there are {', '.join(TASKS)}")
     kind = TASKS[name]
-    resolved = dict(kind.defaults)
-    for key, value in options.items():
-        if key not in resolved:
-            raise ConfigError(f"task {name} has no option {key!r}; it takes {', '.join(resolved)}")
-        resolved[key] = _converted(name, key, value, resolved[key])
+    resolved = resolve_options(name, options)
     if len(size) != 2 or min(size) < 16:
         raise ConfigError(f"task {name} needs a picture of at least 16 x 16 pixels, got {size}")
     physics, noise = _BUILD[name]((int(size[0]), int(size[1])), seed, device, **resolved)
     physics.noise_level = noise  # pyright: ignore[reportArgumentType]
     return Task(name, resolved, (int(size[0]), int(size[1])), physics, seed, kind.experiment)
-
-
-def _converted(name: str, key: str, value: Any, default: Any) -> Any:
-    try:
-        converted = type(default)(value)
-    except (TypeError, ValueError) as error:
-        raise ConfigError(f"option {key} of task {name} is a {type(default).__name__}, got {value!r}") from error
-    if isinstance(converted, int | float) and (converted < 0 or not np.isfinite(converted) or converted != float(value)):
-        raise ConfigError(f"option {key} of task {name} is a {type(default).__name__} that is at least 0, got {value!r}")
-    return converted

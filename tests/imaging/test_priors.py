@@ -228,3 +228,25 @@ def test_a_plugin_of_another_package_resolves(tmp_path, monkeypatch):
     assert resolve("half").text == "none"
     assert resolve("half:photo:grey").text == "photo:grey"
     sys.modules.pop("somebodys_prior", None)
+
+
+def test_what_stands_after_a_priors_name_is_checked(monkeypatch):
+    class Point:
+        def __init__(self, name, make):
+            self.name, self.make = name, make
+
+        def load(self):
+            return self.make
+
+    def scaled(strength: str | float = 1.0) -> float:
+        return float(strength)
+
+    points = [Point("scaled", scaled), Point("needy", lambda name: name), Point("plain", lambda: 7), Point("tv", TotalVariation)]
+    monkeypatch.setattr("sciml.imaging.priors.entry_points", lambda group: points)
+    assert (resolve("scaled:4"), resolve("scaled"), resolve("needy:a:b"), resolve("plain")) == (4, 1, "a:b", 7)
+    for name in ("tv:3", "plain:x"):
+        with pytest.raises(ConfigError, match="takes nothing after its name"):
+            resolve(name)
+    for name in ("scaled:much", "needy"):
+        with pytest.raises(ConfigError, match="no prior can be made of"):
+            resolve(name)
