@@ -85,21 +85,16 @@ def nan_volume():
     return volume
 
 
+def nifti_header(side, begin):
+    header = nibabel.Nifti1Header()
+    header.set_data_dtype(np.uint8)
+    header.set_data_shape((side, side, side))
+    header["vox_offset"], header["magic"] = begin, b"n+1"
+    return header.binaryblock
+
+
 def huge_nifti(path):
-    header = nibabel.Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape((2000, 2000, 2000))
-    header["vox_offset"], header["magic"] = 352, b"n+1"
-    packed = gzip.compress(header.binaryblock + b"\0" * 10**6)
-    path.write_bytes(packed)
-
-
-def far_nifti(path):
-    header = nibabel.Nifti1Header()
-    header.set_data_dtype(np.uint8)
-    header.set_data_shape((4, 4, 4))
-    header["vox_offset"], header["magic"] = 2**30, b"n+1"
-    path.write_bytes(header.binaryblock + b"\0" * 4)
+    path.write_bytes(gzip.compress(nifti_header(2000, 352) + b"\0" * 10**6))
 
 
 def cut(path, keep):
@@ -148,7 +143,7 @@ BAD = {
     "large.png": (lambda path: path.write_bytes(png_header(12000, 12000)), FormatError, "damaged"),
     "huge.npy": (lambda path: path.write_bytes(npy_header((10**6, 10**6))), DataError, "claims 1000000000000 pixels"),
     "huge.nii.gz": (huge_nifti, DataError, "claims 8000000000 pixels"),
-    "far.nii": (far_nifti, FormatError, "begin at byte"),
+    "far.nii": (lambda path: path.write_bytes(nifti_header(4, 2**30) + b"\0" * 4), FormatError, "begin at byte"),
     "huge.dcm": (lambda path: dicom(path, Rows=65000, Columns=65000), DataError, "claims 4225000000 pixels"),
     "object.npy": (lambda path: np.save(path, np.array([{"a": 1}])), FormatError, "values of type object"),
     "text.npy": (lambda path: np.save(path, np.array(["a", "b"])), FormatError, "values of type <U1"),
