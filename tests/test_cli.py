@@ -12,6 +12,7 @@ from typing import Any
 import nibabel
 import numpy as np
 import PIL.Image
+import pydicom
 import pytest
 import tifffile
 import torch
@@ -111,7 +112,13 @@ def files(tmp_path):
     np.save(tmp_path / "holed.npy", holed)
     kernels = {"even": np.ones((4, 4)) / 16, "negative": -np.ones((5, 5)) / 25, "big": np.ones((99, 99)) / 99**2}
     kernels |= {"oblong": np.ones((5, 3)) / 15, "line": np.ones(5) / 5, "box": np.ones((5, 5)), "deep": np.ones((5, 5, 3))}
-    kernels |= {"known": SCENE > 0.3, "none": SCENE > 2, "small": np.ones((4, 4)), "words": np.array([["a"]])}
+    kernels |= {
+        "known": SCENE > 0.3,
+        "none": SCENE > 2,
+        "small": np.ones((4, 4)),
+        "words": np.array([["a"]]),
+        "complex": 1j * SCENE[:5, :5].astype(float),
+    }
     ramp = (SCENE - SCENE.min()) / np.ptp(SCENE)
     kernels |= {"hounsfield": ramp * 2000 - 1000, "low": ramp * 1.5 - 0.6, "high": ramp * 1.6, "volume": np.stack([SCENE] * 3)}
     for name, kernel in kernels.items():
@@ -149,7 +156,7 @@ MISTAKES = [
     (f"{MEASURE} deblur --kernel oblong.npy", "square"),
     (f"{MEASURE} deblur --kernel line.npy", "square"),
     (f"{MEASURE} deblur --kernel deep.npy", "a kernel is a square 2-D array, deep.npy has shape (5, 5, 3)"),
-    (f"{MEASURE} deblur --kernel words.npy", "not numbers"),
+    (f"{MEASURE} deblur --kernel words.npy", "not real numbers"),
     (f"{MEASURE} deblur --kernel box.npy --set kernel_size=5", "leave --set kernel_size away"),
     (f"{MEASURE} deblur --kernel box.npy --set width=5", "leave --set width away"),
     (f"{MEASURE} deblur --set kernel_size=9999", "the kernel (9999 pixels) is larger than the image (48 x 40)"),
@@ -192,7 +199,8 @@ MISTAKES = [
     (f"{INPAINT} small.npy", "the mask small.npy has shape (4, 4), the image (48, 40)"),
     (f"{INPAINT} volume.npy", "a mask is a 2-D array"),
     (f"{INPAINT} none.npy", "marks no pixel as measured"),
-    (f"{INPAINT} words.npy", "not numbers"),
+    (f"{INPAINT} words.npy", "not real numbers"),
+    (f"{INPAINT} complex.npy", "type complex128, not real numbers"),
     (f"{INPAINT} absent.npy", "cannot read the mask absent.npy"),
     ("imaging solve photo.png --task mri-cs --out y.png", "no k-space: mri-cs is solved from a file of `sciml imaging measure`"),
     ("imaging solve photo.png --task ct-sparse --range 0 2 --out y.png", "leave --range away"),
@@ -404,6 +412,32 @@ def test_a_measurement_remembers_its_range_and_the_result_returns_to_it(run, tmp
         assert np.allclose(back, stored.clip(low, high), atol=0.01 * high)
     assert run("imaging", "measure", get_testdata_file("CT_small.dcm"), "--task", "denoise", "--out", "m.safetensors")[0] == 0
     assert load_tensors(tmp_path / "m.safetensors")[1]["value_range"] == [-1000, 1000]
+
+
+def test_hounsfield_units_keep_window_and_spacing(run, tmp_path):
+    source = get_testdata_file("CT_small.dcm")
+    stored = pydicom.dcmread(source).pixel_array.astype(np.float32) - 1024
+    assert stored.max() > 1000
+    np.save(tmp_path / "cut.npy", stored.clip(-1000, 1000))
+    assert "PSNR inf dB" in run("imaging", "evaluate", "cut.npy", source)[1]
+    words = "--task denoise --range -1000 1000 --set sigma=0.00001 --out same.nii.gz"
+    assert run("imaging", "solve", source, *words.split())[0] == 0
+    same = nibabel.load(tmp_path / "same.nii.gz")
+    assert same.header.get_zooms() == pytest.approx((0.661468, 0.661468, 1)) and same.shape == (128, 128, 1)
+    assert np.allclose(same.get_fdata()[..., 0].T, stored, atol=1)
+    assert run("imaging", "solve", source, *words.replace(".nii.gz", ".png").split())[0] == 0
+    levels = np.asarray(PIL.Image.open(tmp_path / "same.png"))
+    assert levels.dtype == np.uint8 and np.abs(levels / 255 * 2000 - 1000 - stored.clip(-1000, 1000)).max() < 5
+
+
+def test_a_deblurred_volume_has_no_place_but_its_spacing(run, tmp_path):
+    save_volume(tmp_path / "volume.nii.gz")
+    words = "imaging measure volume.nii.gz --task deblur --set kernel_size=7 --out m.safetensors"
+    assert run(*words.split())[0] == 0
+    assert run("imaging", "solve", "m.safetensors", "--method", "wiener", "--out", "sharp.nii.gz")[0] == 0
+    sharp, source = (nibabel.load(tmp_path / name) for name in ("sharp.nii.gz", "volume.nii.gz"))
+    assert sharp.shape == (42, 34, 3) and sharp.header.get_zooms() == pytest.approx((2, 1.5, 3))
+    assert not np.allclose(nibabel.as_closest_canonical(sharp).affine, nibabel.as_closest_canonical(source).affine)
 
 
 def test_sixteen_bits_stay_sixteen(run, tmp_path):

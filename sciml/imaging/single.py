@@ -290,8 +290,8 @@ def _read_plane(path: Path, what: str) -> np.ndarray:
             raise DataError(f"cannot read the {what} {path}: {error.strerror or error}") from error
         except (ValueError, EOFError) as error:
             raise FormatError(f"the {what} {path} is not a numeric NPY file: {error}") from error
-        if array.dtype.kind not in "buifc":
-            raise FormatError(f"the {what} {path} holds values of type {array.dtype}, not numbers")
+        if array.dtype.kind not in "buif":
+            raise FormatError(f"the {what} {path} holds values of type {array.dtype}, not real numbers")
     if array.ndim != 2:
         kind = "square 2-D array" if what == "kernel" else "2-D array"
         raise ShapeError(f"a {what} is a {kind}, {path} has shape {array.shape}")
