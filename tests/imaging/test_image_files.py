@@ -62,15 +62,7 @@ def nifti(path, array, affine=None):
 def png_header(width, height):
     """The start of a PNG that claims a size and holds nothing."""
     body = b"IHDR" + struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return (
-        b"\x89PNG\r\n\x1a\n"
-        + struct.pack(">I", 13)
-        + body
-        + struct.pack(">I", zlib.crc32(body))
-        + struct.pack(">I", 0)
-        + b"IDAT"
-        + b"\0" * 4
-    )
+    return b"\x89PNG\r\n\x1a\n" + struct.pack(">I", 13) + body + struct.pack(">II", zlib.crc32(body), 0) + b"IDAT" + b"\0" * 4
 
 
 def npy_header(shape, kind="<f4"):

@@ -97,7 +97,7 @@ def test_extras_are_installed_once_with_the_constraints(call):
 
 
 def test_every_target_for_users_is_in_the_help(call):
-    text = (ROOT / "Makefile").read_text()
-    phony = set(re.search(r"^\.PHONY: (.*)$", text, re.MULTILINE)[1].split()) - {"run"}
+    (names,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    phony = set(names.split()) - {"run"}
     code, output, _ = call("help")
     assert code == 0 and phony <= {line.split()[0] for line in output.splitlines() if line.strip()}
