@@ -25,6 +25,12 @@ def ssim(estimate: NDArray[np.floating], truth: NDArray[np.floating], data_range
     return float(value)  # pyright: ignore[reportArgumentType] (a tuple only when the full map is asked for)
 
 
+def spread(values: list[float]) -> dict[str, float | int]:
+    """Return mean, sample standard deviation and count."""
+    std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
+    return {"mean": float(np.mean(values)), "std": std, "n": len(values)}
+
+
 def _check(estimate: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
     if estimate.shape != truth.shape or estimate.ndim != 2:
         raise ShapeError(f"metrics compare two (height, width) images of one shape, got {estimate.shape} and {truth.shape}")

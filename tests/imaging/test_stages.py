@@ -12,6 +12,7 @@ import torch
 from imaging_problems import blocks
 
 from sciml.datasets import splits
+from sciml.imaging import metrics
 from sciml.imaging.cases import Case
 from sciml.imaging.config import CheckConfig, EvaluateConfig, MeasureConfig, SolveConfig, TuneConfig
 from sciml.imaging.measurements import Measurements
@@ -328,7 +329,7 @@ def test_the_truth_is_cut_to_what_was_reconstructed():
 
 @pytest.mark.parametrize(("values", "mean", "std"), [([3.0], 3.0, 0.0), ([1.0, 3.0], 2.0, 2**0.5), ([1.0, 2.0, 3.0], 2.0, 1.0)])
 def test_spread_by_hand(values, mean, std):
-    found = evaluate.spread(values)
+    found = metrics.spread(values)
     assert found["mean"] == mean and found["std"] == pytest.approx(std) and found["n"] == len(values)
 
 

@@ -211,10 +211,9 @@ def test_nothing_is_left_to_do_and_time_stamps_comments_and_docstrings_change_no
     [
         pytest.param(
             "sciml/imaging/stages/evaluate.py",
-            "ddof=1",
-            "ddof=0",
-            # the checks share its mean and spread
-            {"imaging_check_operators", "imaging_evaluate_reconstructions", "imaging_write_page", "write_index"},
+            '{"unit": "dB"',
+            '{"unit": "decibel"',
+            {"imaging_evaluate_reconstructions", "imaging_write_page", "write_index"},
             id="evaluation",
         ),
         pytest.param(

@@ -16,10 +16,9 @@ from sciml.datasets.loaders import load, window_hu
 from sciml.datasets.manifest import is_present, local_path, record, tier_ids
 from sciml.imaging.cases import cases
 from sciml.imaging.config import CheckConfig
-from sciml.imaging.metrics import psnr
+from sciml.imaging.metrics import psnr, spread
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers import non_local_means, tv
-from sciml.imaging.stages.evaluate import spread
 from sciml.imaging.tasks import TASKS, Task, task
 from sciml.imaging.tomography import ParallelBeam
 from sciml.runtime.files import write_json

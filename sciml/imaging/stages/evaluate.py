@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sciml.imaging.config import EvaluateConfig
-from sciml.imaging.metrics import psnr, ssim
+from sciml.imaging.metrics import psnr, spread, ssim
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors, write_json
 from sciml.runtime.provenance import Recorder
@@ -62,9 +62,3 @@ def inside(truth: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     """Return the central part of a canvas that a reconstruction covers."""
     top, left = ((a - b) // 2 for a, b in zip(truth.shape[-2:], size, strict=True))
     return truth[..., top : top + size[0], left : left + size[1]]
-
-
-def spread(values: list[float]) -> dict[str, float | int]:
-    """Return mean, sample standard deviation and count."""
-    std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
-    return {"mean": float(np.mean(values)), "std": std, "n": len(values)}
