@@ -78,6 +78,7 @@ def assert_page_is_sound(driver, path: Path | str) -> None:
 
     path = Path(path).resolve()
     assert check_page(path) == []
+    driver.get("about:blank")  # what the page before was still doing is none of this page's
     driver.get_log("performance"), driver.get_log("browser")
     grounds = []
     for scheme in ("dark", "light"):
@@ -111,6 +112,8 @@ def assert_page_is_sound(driver, path: Path | str) -> None:
     errors = [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
     assert errors == []
     messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
-    urls = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+    sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    urls = {request["request"]["url"] for request in sent if request["documentURL"] == path.as_uri()}
+    assert path.as_uri() in urls
     foreign = {url for url in urls if not url.startswith(("data:", "blob:", "about:"))} - {path.as_uri()}
-    assert not foreign
+    assert not foreign, foreign

@@ -27,7 +27,7 @@ from sciml.runtime.seeds import Seeds
 
 REFERENCE_SLICE = ("ct_amos0336", 70)
 DENOISE_SIZE = (256, 256)
-ORACLE_WEIGHTS = (0.06, 0.07, 0.08, 0.09, 0.1, 0.12)
+ORACLE_WEIGHTS = (0.07, 0.08, 0.1, 0.12)
 
 
 def run(config: CheckConfig, folder: Path) -> list[Path]:

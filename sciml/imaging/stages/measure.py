@@ -23,6 +23,7 @@ def run(config: MeasureConfig, folder: Path) -> list[Path]:
         config: task, variants, pictures and seed.
         folder: output folder.
     """
+    recorder = Recorder("imaging.measure", config.model_dump(mode="json"))
     seeds = Seeds(config.seed)
     tasks = {}
     for label in config.variant_order or config.variants:
@@ -40,7 +41,7 @@ def run(config: MeasureConfig, folder: Path) -> list[Path]:
                 truth, data, tuple(case.name for case in found), tuple(case.position_mm for case in found)
             )
             names |= {case.name.partition("[")[0] for case in found}
-    recorder = Recorder("imaging.measure", config.model_dump(mode="json"), [local_path(name) for name in names])
+    recorder.inputs = [local_path(name) for name in names]
     path = folder / "measurements.safetensors"
     Measurements(tasks, parts).save(path)
     recorder.seeds = seeds.used
