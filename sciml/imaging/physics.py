@@ -1,7 +1,7 @@
 """Linear physics of the imaging tasks: deepinv operators with the conventions checked and noted.
 
 deepinv's `MRI` uses the orthonormal centred Fourier transform with images as (real, imaginary) channels, `Inpainting` multiplies
-by the mask; both have norm 1. `ValidBlur` equals deepinv's `Blur(padding="valid")` and is computed by FFT: 40 times faster for a
+by the mask; both have norm 1. `ValidBlur` equals deepinv's `Blur(padding="valid")` and is computed by FFT: 80 times faster for a
 19 x 19 kernel on 256 x 256 pixels. Tasks give every operator its
 noise as `physics.noise_level` (`physics.noise` is deepinv's own).
 """
