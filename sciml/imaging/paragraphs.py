@@ -16,7 +16,7 @@ def _measure_text(parameters: Mapping[str, Any]) -> str:
     sentence = _PHYSICS[task].format(**options)
     where = f"{TASKS[task].title} ({size[0]} x {size[1]} pixels; data {', '.join(parameters['data'])})"
     variants = "; ".join(
-        f"{label} ({', '.join(f'{key} {value}' for key, value in chosen.items()) or 'as it stands'})"
+        f"{label} ({', '.join(f'{key} {_plain(value)}' for key, value in chosen.items()) or 'as it stands'})"
         for label, chosen in parameters["variants"].items()
     )
     return f"{where}: {sentence} Variants: {variants}. Operators build on deepinv [@tachella2025]."
@@ -43,7 +43,11 @@ _PHYSICS = {
 def _values(variants: Mapping[str, Mapping[str, Any]], key: str, default: Any) -> str:
     """Return the values of an option over the variants, each once, as text."""
     values = dict.fromkeys(options.get(key, default) for options in variants.values())
-    return ", ".join(f"{value:.3g}" if isinstance(value, float) else str(value) for value in values)
+    return ", ".join(_plain(value) for value in values)
+
+
+def _plain(value: Any) -> str:
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
 @stage_paragraph("imaging.tune")
