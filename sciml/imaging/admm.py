@@ -31,7 +31,7 @@ def total_variation_admm(
 
     The x step, (A^T A + rho D^T D) x = A^T y + rho D^T (v - b), takes two warm-started conjugate gradient steps with the
     preconditioner 1 / (s + rho |d|^2) in the Fourier domain: s is the spectrum of A^T A at the centre of the image, |d|^2 that
-    of D^T D. It undoes the slow directions of few-view tomography, where gradient methods need thousands of steps.
+    of D^T D. It undoes the slow directions of few-view tomography and of undersampled k-space.
 
     Args:
         y: measurement.
