@@ -1,0 +1,34 @@
+"""Learned proximal networks: denoise and reconstruct with a learned prior that can be certified.
+
+Example:
+    from sciml.proximal import LearnedProximalNetwork, reconstruct
+
+    lpn = LearnedProximalNetwork.load("photo-grey")
+    clean = lpn(noisy, sigma=0.1)                                # a proximal operator, exactly
+    lpn.prior(clean)                                             # its regulariser R, one number an image
+    result = reconstruct(y, physics, lpn, noise_std=0.02)        # image, objective curve and certificate
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.proximal.config import Config
+    from sciml.proximal.network import LearnedProximalNetwork
+    from sciml.proximal.reconstruction import Reconstruction, reconstruct
+
+_HOMES = {
+    "Config": "config",
+    "LearnedProximalNetwork": "network",
+    "Reconstruction": "reconstruction",
+    "reconstruct": "reconstruction",
+}
+__all__ = ["Config", "LearnedProximalNetwork", "Reconstruction", "reconstruct"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,347 @@
+"""A learned weakly convex regulariser: groups of filter responses under saturating potentials.
+
+    R_sigma(x) = sum over levels l, groups k and positions p of  phi_k( q_k(p) ),
+    q = M (t * t),  t = W u_l,  u_0 = x, u_{l+1} = u_l halved,
+    phi(q) = nu tau^2 (sqrt(1 + q / tau^2) - 1) - eta tau'^2 (sqrt(1 + q / tau'^2) - 1),  tau' = r tau nu / eta,  0 < r < 1.
+
+phi is a difference of two Charbonnier functions of the norm of a group: quadratic at 0, flatter beyond tau, its slope falling
+back towards nu tau (1 - r) beyond tau', never negative. With s = sigma / 0.1, tau is proportional to s, which makes
+R_sigma(x) = s^2 R(x / s) up to what nu, eta, tau and r learn to depend on sigma.
+
+Bounds, for every image of every size (a Charbonnier function of a vector has a Hessian between 0 and the identity):
+
+    -rho I <= Hess R <= D,    rho = max over frequencies of the symbol with eta in place of the potentials, D the same with nu,
+    symbol_l(w) = sum_i (M^T c)_i |w_i(w)|^2  +  symbol_{l+1}(2 w) a(w_1) a(w_2) / 4
+
+where a bounds the share of each alias of the halving. All eta are scaled so that rho <= `weak_convexity` < 1 and all nu so
+that D <= `curvature`, at every evaluation: the bounds hold for any weights. The form goes back to weakly convex ridge regularisers
+(Goujon, Neumayer and Unser, SIAM J. Imaging Sci. 2024); groups, levels and the exact bound are ours.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from sciml.proximal import symmetric
+from sciml.proximal.config import RegularizerConfig
+from sciml.proximal.filters import Closure, fourier_bank
+from sciml.runtime.errors import ShapeError
+
+REFERENCE_SIGMA = 0.1
+GRID = 256
+FILTER_SCALE = 0.15
+Images = Float[Tensor, "batch channel height width"]
+
+
+class Level(nn.Module):
+    """Parameters of one resolution: filters of each channel, mixing into groups, and the potentials at each noise knot."""
+
+    def __init__(self, windows: tuple[int, ...], gain: float, channels: int, knots: int, curvature: float) -> None:
+        super().__init__()
+        bank, frequencies = fourier_bank(windows)
+        self.window, self.channels = max(windows), channels
+        self.count, self.pairs = len(bank), len(bank) // 2
+        self.closure = Closure.of(bank)
+        # one learning rate suits all parameters when the small filters are stored larger
+        self.filters = nn.Parameter((bank * gain / FILTER_SCALE).repeat(channels, 1, 1, 1))
+        # squares of these mix energies: a pair makes a group, with a little of all others
+        own = torch.eye(channels * self.pairs).repeat_interleave(2, 1)
+        self.mixing = nn.Parameter(own + 0.03 * (1 - own))
+        per_group = (channels * self.pairs, knots)
+        noise = gain * REFERENCE_SIGMA * bank.flatten(1).norm(dim=1)[::2].repeat(channels)
+        self.log_tau = nn.Parameter((0.5 * noise).log()[:, None].repeat(1, knots))
+        self.log_nu = nn.Parameter(torch.full(per_group, math.log(curvature)))
+        self.log_eta = nn.Parameter(torch.zeros(per_group))
+        self.tail = nn.Parameter(torch.ones(per_group))
+
+    def closed_filters(self) -> Float[Tensor, "channel filter window window"]:
+        """Return the filters of each channel, closed under the symmetries and without mean."""
+        return torch.stack([self.closure.mean_filters(w) for w in self.filters]) * FILTER_SCALE
+
+    def closed_mixing(self) -> Float[Tensor, "group all_filters"]:
+        """Return the non-negative mixing of the energies of all channels into groups."""
+        blocks = self.mixing.square().reshape(self.channels, self.pairs, self.channels, self.count).transpose(1, 2)
+        return self.closure.mean_mixing(blocks).transpose(1, 2).reshape(self.mixing.shape)
+
+    def of_group(self, values: Tensor, hats: Float[Tensor, "batch knot"]) -> Float[Tensor, "batch group"]:
+        """Return one number a group for each noise level, closed under the symmetries."""
+        at = hats @ values.T
+        return self.closure.mean_pairs(at.reshape(len(hats), self.channels, self.pairs)).flatten(1)
+
+
+@dataclass(frozen=True)
+class Bank:
+    """One level with everything computed that depends on the noise levels and not on the images."""
+
+    filters: Float[Tensor, "channel filter window window"]
+    mixing: Float[Tensor, "group all_filters"]
+    nu: Float[Tensor, "batch group 1"]
+    eta: Float[Tensor, "batch group 1"]
+    inverse_tau: Float[Tensor, "batch group 1"]
+    inverse_tail: Float[Tensor, "batch group 1"]
+    correlations: Float[Tensor, "channel filter lag lag"]
+
+    def respond(self, u: Images, period: tuple[int, int]) -> Float[Tensor, "batch vector all_filters position"]:
+        """Return t = W P u, P the symmetric extension; `vector` counts the images that share their groups."""
+        channels, count, window = self.filters.shape[:3]
+        height, width = u.shape[-2:]
+        rows, columns = _extensions(u, period, window // 2)
+        extended = (rows @ u @ columns.T).reshape(-1, channels, height + window - 1, width + window - 1)
+        t = F.conv2d(extended, self.filters.reshape(-1, 1, window, window), groups=channels)
+        return t.reshape(len(u), -1, channels * count, height * width)
+
+    def gather(self, t: Tensor, period: tuple[int, int], size: tuple[int, int]) -> Images:
+        """Return the adjoint P^T W^T t; much faster as one product and a fold than as a transposed convolution."""
+        channels, count, window = self.filters.shape[:3]
+        patches = self.filters.reshape(channels, count, -1).transpose(1, 2) @ t.reshape(-1, channels, count, t.shape[-1])
+        full = F.fold(patches.flatten(1, 2), (size[0] + window - 1, size[1] + window - 1), window)
+        rows, columns = _extensions(full, period, window // 2)
+        return (rows.T @ full @ columns).reshape(len(t), -1, *size)
+
+    def energies(self, t: Tensor) -> Float[Tensor, "batch group position"]:
+        """Return q = M (t * t), summed over the images that share their groups."""
+        squared = t.square()
+        return self.mixing @ (squared[:, 0] if t.shape[1] == 1 else squared.sum(1))
+
+    def potential(self, q: Tensor) -> Tensor:
+        """Return phi(q), written so that nothing cancels for small q: tau^2 (sqrt(1 + z) - 1) = q / (1 + sqrt(1 + z))."""
+        convex = self.nu / (1 + (1 + q * self.inverse_tau).sqrt())
+        return q * (convex - self.eta / (1 + (1 + q * self.inverse_tail).sqrt()))
+
+    def slope(self, q: Tensor) -> Tensor:
+        """Return 2 phi'(q) = nu (1 + q / tau^2)^(-1/2) - eta (1 + q / tau'^2)^(-1/2)."""
+        return self.nu * torch.rsqrt(1 + q * self.inverse_tau) - self.eta * torch.rsqrt(1 + q * self.inverse_tail)
+
+    def symbol(self, coefficients: Tensor, frequencies: tuple[Tensor, Tensor]) -> Float[Tensor, "batch channel rows columns"]:
+        """Return sum_i (M^T c)_i |w_i(w)|^2 for each channel, from the filters' autocorrelations."""
+        channels, count = self.filters.shape[:2]
+        weights = (coefficients[..., 0] @ self.mixing).reshape(-1, channels, count)
+        lags = torch.einsum("bci,cixy->bcxy", weights, self.correlations)
+        degree = self.filters.shape[-1] - 1
+        return symmetric.cosines(frequencies[0], degree) @ lags @ symmetric.cosines(frequencies[1], degree).T
+
+
+def _extensions(like: Tensor, period: tuple[int, int], radius: int) -> tuple[Tensor, Tensor]:
+    rows, columns = (symmetric.extension(n, radius, like.dtype, str(like.device)) for n in period)
+    return rows, columns
+
+
+class WeaklyConvexRegularizer(nn.Module):
+    """R, its gradient, its Hessian and its bounds, for images of any size.
+
+    Args:
+        config: windows of each level, channels, noise knots, limits of the curvature.
+
+    Example:
+        >>> R = WeaklyConvexRegularizer(RegularizerConfig())
+        >>> at = R.at(torch.tensor([0.1]))
+        >>> float(at.value(torch.full((1, 1, 16, 16), 0.5)))
+        0.0
+    """
+
+    def __init__(self, config: RegularizerConfig) -> None:
+        super().__init__()
+        self.config = config
+        families = sum(len(windows) for windows in config.windows)
+        self.levels = nn.ModuleList(
+            Level(windows, 1.0 if index == 0 else 1.6, config.channels, len(config.sigma_knots), 5.0 / families)
+            for index, windows in enumerate(config.windows)
+        )
+
+    def hats(self, sigma: Float[Tensor, " batch"]) -> Float[Tensor, "batch knot"]:
+        """Return the weights of linear interpolation in log sigma, constant beyond the outer knots."""
+        knots = torch.tensor(self.config.sigma_knots, dtype=sigma.dtype, device=sigma.device).log()
+        if len(knots) == 1:
+            return torch.ones(len(sigma), 1, dtype=sigma.dtype, device=sigma.device)
+        at = sigma.log().clamp(knots[0], knots[-1])
+        left = (torch.searchsorted(knots, at, right=True) - 1).clamp(0, len(knots) - 2)
+        share = ((at - knots[left]) / (knots[left + 1] - knots[left]))[:, None]
+        one_hot = F.one_hot(left, len(knots)).to(sigma)
+        return one_hot * (1 - share) + one_hot.roll(1, 1) * share
+
+    def at(self, sigma: Float[Tensor, " batch"]) -> Conditioned:
+        """Return R_sigma for one noise level, or one an image of the batch, with both bounds enforced."""
+        levels: list[Level] = list(self.levels)  # pyright: ignore[reportAssignmentType]
+        hats, scale = self.hats(sigma), (sigma / REFERENCE_SIGMA)[:, None]
+        banks, ratios = [], []
+        for level in levels:
+            filters = level.closed_filters()
+            size = 2 * level.window
+            power = torch.fft.rfft2(filters, s=(size, size)).abs().square()
+            correlations = torch.fft.fftshift(torch.fft.irfft2(power, s=(size, size)), dim=(-2, -1))[..., 1:, 1:]
+            tau = level.of_group(level.log_tau, hats).exp() * scale
+            banks.append(
+                Bank(
+                    filters=filters,
+                    mixing=level.closed_mixing(),
+                    nu=level.of_group(level.log_nu, hats).exp()[..., None],
+                    eta=level.of_group(level.log_eta, hats).exp()[..., None],
+                    inverse_tau=tau.pow(-2)[..., None],
+                    inverse_tail=torch.empty(0),
+                    correlations=correlations,
+                )
+            )
+            ratios.append(torch.sigmoid(level.of_group(level.tail, hats))[..., None])
+        weak = _largest(banks, [bank.eta for bank in banks])
+        steep = _largest(banks, [bank.nu for bank in banks])
+        soften = (self.config.weak_convexity / weak).clamp(max=1)[:, None, None]
+        lower = (self.config.curvature / steep).clamp(max=1)[:, None, None]
+        final = []
+        for bank, ratio in zip(banks, ratios, strict=True):
+            nu, eta = bank.nu * lower, bank.eta * soften
+            # tau' = r tau nu / eta
+            tail = bank.inverse_tau * (eta / (ratio * nu)).square()
+            final.append(Bank(bank.filters, bank.mixing, nu, eta, bank.inverse_tau, tail, bank.correlations))
+        return Conditioned(tuple(final), weak * soften[:, 0, 0], steep * lower[:, 0, 0])
+
+
+def _symbol(banks: list[Bank] | tuple[Bank, ...], coefficients: list[Tensor], frequencies: tuple[Tensor, Tensor]) -> Tensor:
+    """Return the bounding symbol of all levels: symbol_l(w) + symbol_{l+1}(2w) a(w_1) a(w_2) / 4."""
+    total = banks[0].symbol(coefficients[0], frequencies)
+    if len(banks) > 1:
+        finer = _symbol(banks[1:], coefficients[1:], (2 * frequencies[0], 2 * frequencies[1]))
+        gains = [symmetric.aliased_gain(f) for f in frequencies]
+        total = total + finer * (gains[0][:, None] * gains[1]) / 4
+    return total
+
+
+def _largest(banks: list[Bank], coefficients: list[Tensor]) -> Float[Tensor, " batch"]:
+    """Return an upper bound of the symbol over ALL frequencies and channels.
+
+    The symbol is an even trigonometric polynomial of some degree d in each variable; on N equally spaced points of the circle its largest
+    value is missed by a factor of at most 1 / cos(pi d / N) a variable (Ehlich and Zeller, Math. Z. 1964).
+    """
+    degree = banks[-1].filters.shape[-1] - 1
+    for bank in reversed(banks[:-1]):
+        degree = max(bank.filters.shape[-1] - 1, 2 * degree + 4)
+    grid = torch.linspace(0, math.pi, GRID + 1, dtype=banks[0].filters.dtype, device=banks[0].filters.device)
+    missed = math.cos(math.pi * degree / (2 * GRID)) ** -2
+    return _symbol(banks, coefficients, (grid, grid)).amax((1, 2, 3)) * missed
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """R_sigma at stated noise levels, with the bounds of its Hessian.
+
+    Attributes:
+        banks: the levels.
+        weak_convexity: rho a noise level, R + rho/2 ||.||^2 is convex.
+        smoothness: largest value of D a noise level, the Lipschitz constant of the gradient (rho is smaller).
+    """
+
+    banks: tuple[Bank, ...]
+    weak_convexity: Float[Tensor, " batch"]
+    smoothness: Float[Tensor, " batch"]
+
+    def value(self, x: Images) -> Float[Tensor, " batch"]:
+        """Return R(x) for each image."""
+        return sum(
+            self._sum(bank.potential(bank.energies(t)), period)
+            for bank, (t, period, _) in zip(self.banks, self._responses(x), strict=True)
+        )  # pyright: ignore[reportReturnType]
+
+    def gradient(self, x: Images) -> Images:
+        """Return the gradient of R: sum over levels of S^T P^T W^T ( (M^T 2 phi'(q)) * t )."""
+        return self.value_and_gradient(x, False)[1]
+
+    def value_and_gradient(self, x: Images, with_value: bool = True) -> tuple[Float[Tensor, " batch"], Images]:
+        """Return R(x) for each image (zeros without `with_value`) and the gradient."""
+        value, parts = x.new_zeros(len(x)), []
+        for bank, (t, period, size) in zip(self.banks, self._responses(x), strict=True):
+            q = bank.energies(t)
+            if with_value:
+                value = value + self._sum(bank.potential(q), period)
+            slope = self._weighted(bank.slope(q), period)
+            parts.append(bank.gather(t * (bank.mixing.T @ slope).unsqueeze(1), period, size))
+        return value, self._collect(parts, x)
+
+    def directional(self, x: Images, v: Images) -> Tensor:
+        """Return sum over the batch of <v, gradient of R(x)>, differentiable in the parameters at the cost of two responses."""
+        total = x.new_zeros(())
+        for bank, (t, period, _), (w, _, _) in zip(self.banks, self._responses(x), self._responses(v), strict=True):
+            slope = self._weighted(bank.slope(bank.energies(t)), period)
+            total = total + (slope * (bank.mixing @ (t * w).sum(1))).sum()
+        return total
+
+    def hessian(self, x: Images) -> Hessian:
+        """Return the Hessian of R at x, as a product with images."""
+        places = []
+        for bank, (t, period, size) in zip(self.banks, self._responses(x), strict=True):
+            q = bank.energies(t)
+            first, second = torch.rsqrt(1 + q * bank.inverse_tau), torch.rsqrt(1 + q * bank.inverse_tail)
+            slope = self._weighted(bank.nu * first - bank.eta * second, period)
+            # d slope / dq
+            bend = -0.5 * (bank.nu * bank.inverse_tau * first**3 - bank.eta * bank.inverse_tail * second**3)
+            places.append((t, bank.mixing.T @ slope, self._weighted(bend, period), period, size))
+        return Hessian(self, places)
+
+    def upper_symbol(self, size: tuple[int, int]) -> Float[Tensor, "batch channel height width"]:
+        """Return D on the frequencies of the cosine transform of this size: Hess R <= DCT^T D DCT."""
+        rows, columns = (
+            torch.arange(n, dtype=self.smoothness.dtype, device=self.smoothness.device) * (math.pi / n) for n in size
+        )
+        return _symbol(self.banks, [bank.nu for bank in self.banks], (rows, columns)).clamp(min=0)
+
+    def _responses(self, x: Images) -> list[tuple[Tensor, tuple[int, int], tuple[int, int]]]:
+        channels, window = self.banks[0].filters.shape[0], self.banks[0].filters.shape[-1]
+        if x.ndim != 4 or x.shape[1] % channels or min(x.shape[-2:]) < window:
+            raise ShapeError(
+                f"this prior takes images of shape (batch, {channels}, height, width) of at least {window} x {window} pixels, "
+                f"got {tuple(x.shape)}"
+            )
+        found, u = [], x
+        period = (2 * x.shape[-2], 2 * x.shape[-1])
+        for index, bank in enumerate(self.banks):
+            if index:
+                rows, columns = self._reductions(u, period)
+                u, period = rows @ u @ columns.T, (period[0] // 2, period[1] // 2)
+            found.append((bank.respond(u, period), period, (u.shape[-2], u.shape[-1])))
+        return found
+
+    def _collect(self, parts: list[Tensor], like: Tensor) -> Images:
+        """Return the sum of the levels' gradients brought back to the image: g_l + S^T g_{l+1}."""
+        total = parts[-1]
+        for index in range(len(parts) - 2, -1, -1):
+            rows, columns = self._reductions(like, (2 * like.shape[-2] >> index, 2 * like.shape[-1] >> index))
+            total = parts[index] + rows.T @ total @ columns
+        return total
+
+    @staticmethod
+    def _reductions(like: Tensor, period: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        rows, columns = (symmetric.reduction(n, like.dtype, str(like.device)) for n in period)
+        return rows, columns
+
+    @staticmethod
+    def _weighted(values: Tensor, period: tuple[int, int]) -> Tensor:
+        """Weight positions on the axis of an odd period by one half."""
+        if period[0] % 2 == 0 and period[1] % 2 == 0:
+            return values
+        rows, columns = (symmetric.multiplicity(n, values.dtype, str(values.device)) for n in period)
+        return values * (rows[:, None] * columns).flatten()
+
+    def _sum(self, values: Tensor, period: tuple[int, int]) -> Float[Tensor, " batch"]:
+        return self._weighted(values, period).sum((1, 2))
+
+
+@dataclass(frozen=True)
+class Hessian:
+    """Hess R at one point; `product` costs as much as one gradient."""
+
+    at: Conditioned
+    places: list[tuple[Tensor, Tensor, Tensor, tuple[int, int], tuple[int, int]]]
+
+    def product(self, v: Images) -> Images:
+        """Return Hess R v = sum over levels of W^T( a * Wv + (M^T (d slope/dq * M (2 t * Wv))) * t )."""
+        parts = []
+        for bank, (w, _, _), (t, slope, bend, period, size) in zip(
+            self.at.banks, self.at._responses(v), self.places, strict=True
+        ):
+            change = bank.mixing.T @ (bend * (bank.mixing @ (2 * t * w).sum(1)))
+            parts.append(bank.gather(slope.unsqueeze(1) * w + change.unsqueeze(1) * t, period, size))
+        return self.at._collect(parts, v)
