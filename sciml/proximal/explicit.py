@@ -202,7 +202,7 @@ class ExplicitNetwork(LearnedProximalNetwork):
         super().check_weights(where)
         for name, index, value in self.potential.negative_weights():
             raise DataError(
-                f"{where}: weight potential.{name} is {value:.3g} at {list(index)}, but psi is convex only without negative ones; "
+                f"{where}: weight potential.{name} is {value:.3g} at {list(index)}, but psi needs weights of 0 and more; "
                 "`sciml proximal repair` sets negative weights to 0 and certifies the network again"
             )
 
@@ -270,7 +270,7 @@ class ExplicitNetwork(LearnedProximalNetwork):
         """Return psi in a type; a copy where it is another than the weights'."""
         if next(self.potential.parameters()).dtype == dtype:
             return self.potential
-        return copy.deepcopy(self.potential).to(dtype)
+        return copy.deepcopy(self.potential).to(dtype).requires_grad_(False)
 
     @torch.no_grad()
     def _value_and_gradient(self, y: Images, sigma: Sigma | None) -> tuple[Float[Tensor, " batch"], Images]:

@@ -80,7 +80,7 @@ def newton(
     sigma: Levels,
     *,
     start: Points | None = None,
-    tolerance: float = 1e-12,
+    tolerance: float = 1e-13,
     iterations: int = 100,
     conjugate_steps: int = 500,
 ) -> Solution:
@@ -92,7 +92,7 @@ def newton(
         weight: w of each image, 0 for the inverse of f.
         sigma: noise level of each image.
         start: first u; `x` itself by default.
-        tolerance: relative residual that counts as solved.
+        tolerance: relative residual to reach; where rounding stops the iteration before, 100 times as much counts as solved.
         iterations: at most this many Newton steps.
         conjugate_steps: at most this many products a Newton step.
     """

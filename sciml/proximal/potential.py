@@ -131,7 +131,7 @@ class Potential(nn.Module):
         for name, module in self.constrained().items():
             if module.signs == "project" and bool((module.raw < 0).any()):
                 index = tuple((module.raw < 0).nonzero()[0].tolist())
-                found.append((name, index, float(module.raw[index])))
+                found.append((name, index, float(module.raw.detach()[index])))
         return found
 
     @torch.no_grad()
