@@ -4,8 +4,8 @@ For x* = argmin h(x) + R(x; a) and a loss of x*:
 
     solve (Hess h + Hess R) v = d loss / d x*,      d loss / d a = -<v, d/da grad R(x*; a)>
 
-so that nothing of the solver's path is kept. Differentiating the path of a solver that has not converged is exploited in training: the
-regulariser then learns to steer the unfinished iteration, and its true minimisers get worse.
+so that nothing of the solver's path is kept. Differentiating the path of a solver that has not converged is exploited in
+training: the regulariser then learns to steer the unfinished iteration, and its true minimisers get worse.
 """
 
 from __future__ import annotations

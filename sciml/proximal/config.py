@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field, model_validator
 
-from sciml.runtime.settings import StageConfig
+from sciml.runtime.settings import DataTier, StageConfig
 
 
 class RegularizerConfig(StageConfig):
     """Structure of the implicit form: a weakly convex regulariser of grouped filter responses."""
 
+    kind: Literal["weakly-convex"] = "weakly-convex"
     channels: int = Field(default=1, ge=1, le=16, description="channels of the images; 3 for colour")
     windows: tuple[tuple[int, ...], ...] = Field(default=((7,),), description="odd window sizes of the filters of each level")
     weak_convexity: float = Field(default=0.97, gt=0, lt=1, description="largest allowed rho; the prox is unique below 1")
@@ -81,3 +82,160 @@ class ConvolutionalPotential(StageConfig):
 
 
 PotentialConfig = DensePotential | PublishedPotential | ConvolutionalPotential
+
+
+# --- proximal matching and the low-dimensional study ---
+
+GAMMA_LIMIT = 2.0
+
+
+def check_gamma(gamma: float) -> float:
+    """Return gamma where it can be a root mean square per pixel.
+
+    Raises:
+        ValueError: not above 0, or above 2: the published code gives gamma for the norm of the whole image.
+    """
+    if not 0 < gamma <= GAMMA_LIMIT:
+        raise ValueError(
+            f"gamma is {gamma:g}, expected above 0 and at most {GAMMA_LIMIT:g}: it counts the RMSE per pixel. If it was meant for "
+            "the norm of a whole image of n values, use sciml.proximal.matching.gamma_per_pixel(gamma, n)"
+        )
+    return gamma
+
+
+class MatchingStage(StageConfig):
+    """One stage of a training schedule: a loss, and for how long at which learning rate."""
+
+    loss: Literal["mse", "l1", "matching"] = Field(description="mean squared, mean absolute error, or proximal matching")
+    gamma: float | None = Field(default=None, description="width of the matching loss, RMSE per pixel; null for other losses")
+    steps: int = Field(ge=1, description="optimiser steps")
+    learning_rate: float = Field(gt=0, description="largest learning rate of the stage")
+
+    @model_validator(mode="after")
+    def _gamma_fits(self) -> MatchingStage:
+        if (self.gamma is not None) != (self.loss == "matching"):
+            raise ValueError(f"gamma is {self.gamma} for the loss {self.loss}; matching needs one and the others have none")
+        if self.gamma is not None:
+            check_gamma(self.gamma)
+        return self
+
+
+def check_schedule(stages: tuple[MatchingStage, ...]) -> tuple[MatchingStage, ...]:
+    """Return the stages of a schedule whose gammas fall.
+
+    Raises:
+        ValueError: there are none, matching comes before another loss, or a gamma is not below the one before.
+    """
+    if not stages:
+        raise ValueError("a schedule needs one stage at least")
+    for before, after in zip(stages, stages[1:], strict=False):
+        if before.gamma is not None and not (after.gamma is not None and after.gamma < before.gamma):
+            raise ValueError(f"gamma {before.gamma:g} is followed by {after.gamma}; a schedule goes from coarse to fine")
+    return stages
+
+
+Schedule = Annotated[tuple[MatchingStage, ...], AfterValidator(check_schedule)]
+
+
+def matching_schedule(
+    gammas: tuple[float, ...], steps: int, learning_rate: float, warm_steps: int, warm_rate: float
+) -> tuple[MatchingStage, ...]:
+    """Return an absolute-error stage followed by matching at each gamma for `steps` steps."""
+    warm = MatchingStage(loss="l1", steps=warm_steps, learning_rate=warm_rate)
+    return (warm, *(MatchingStage(loss="matching", gamma=gamma, steps=steps, learning_rate=learning_rate) for gamma in gammas))
+
+
+class SmallPotential(StageConfig):
+    """A shallow input-convex network for one or two dimensions with its gradient in closed form."""
+
+    kind: Literal["small"] = "small"
+    dimension: int = Field(default=1, ge=1, le=8, description="length of the vectors")
+    widths: tuple[int, ...] = Field(default=(64,), min_length=1, max_length=4, description="units of each hidden layer")
+    reach: float = Field(default=4.0, gt=0, description="extent of the data, over which the units are spread at the start")
+
+
+# --- training ---
+
+
+class SolverSchedule(StageConfig):
+    """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
+
+    solver_steps: tuple[int, ...] = Field(default=(12, 18, 26), description="gradients of the solver in each phase")
+    adjoint_steps: tuple[int, ...] = Field(default=(6, 8, 11), description="conjugate gradient steps in each phase")
+    begins: tuple[float, ...] = Field(default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins")
+
+    def at(self, done: float) -> tuple[int, int]:
+        """Return (solver steps, adjoint steps) when a share `done` of the training is over."""
+        phase = sum(done >= begin for begin in self.begins) - 1
+        return self.solver_steps[phase], self.adjoint_steps[phase]
+
+
+Network = Annotated[RegularizerConfig | DensePotential | PublishedPotential | ConvolutionalPotential, Field(discriminator="kind")]
+
+
+class ModelConfig(StageConfig):
+    """One network: what it learns from, its structure and how long it is trained."""
+
+    domain: Literal["photo-grey", "photo-colour", "ct", "mri"] = Field(description="pictures that it learns from")
+    task: Literal["denoise", "deblur", "ct", "mri"] = Field(
+        default="denoise", description="what it is trained to do; all but denoising go through the solver of random operators"
+    )
+    start_from: str | None = Field(default=None, description="name of the trained network that it goes on from")
+    network: Network
+    sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
+    crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
+    batch_size: int = Field(default=4, ge=1)
+    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
+    cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
+    learning_rate: float = Field(default=1e-2, gt=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
+    schedule: SolverSchedule = SolverSchedule()
+    validation_sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1)
+    validation_crops: int = Field(default=20, ge=1)
+    validations: int = Field(default=10, ge=1, description="how often it is validated")
+    operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelConfig:
+        if self.task != "denoise" and not isinstance(self.network, RegularizerConfig):
+            raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
+        if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
+            raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
+        return self
+
+
+class TrainConfig(ModelConfig):
+    """What `train` reads."""
+
+    name: str
+    data_tier: DataTier
+    seed: int
+
+
+class PeerConfig(StageConfig):
+    """A small denoiser without a certificate, for comparison at equal parameters, data and time."""
+
+    kind: Literal["residual", "gradient_step"] = "residual"
+    channels: int = Field(default=1, ge=1, le=16)
+    width: int = Field(default=16, ge=1, description="channels of the hidden layers")
+    depth: int = Field(default=5, ge=3, le=20, description="number of 3 x 3 convolutions")
+
+
+class FramePotential(StageConfig):
+    """The workbench's denoiser in explicit form: grouped frame coefficients attenuated by their energy, at several scales."""
+
+    kind: Literal["frame"] = "frame"
+    channels: int = Field(default=1, ge=1, le=16)
+    windows: tuple[tuple[int, ...], ...] = Field(
+        default=((7,), (7,)), min_length=1, description="odd windows of the filters of each level; level l is halved l times"
+    )
+    modulus: float = Field(default=0.01, gt=0, lt=1, description="strong convexity of psi, the smallest slope of the network")
+    slope: float = Field(default=0.999, gt=0, lt=1, description="slope at infinity, below 1 so that R has a minimum")
+    boost: bool = Field(
+        default=False, description="let large coefficients be amplified: a slope at infinity above 1, for denoising only"
+    )
+    sigma_knots: tuple[float, ...] = Field(
+        default=(0.01, 0.03, 0.1, 0.3),
+        min_length=1,
+        description="noise levels between which the gates are interpolated, ascending",
+    )

@@ -1,9 +1,9 @@
 """Filter banks that are closed under the eight symmetries of the square.
 
 A bank holds the cosine and sine of every non-zero frequency of one or more square windows. Each symmetry g maps filter i to
-s_i times filter pi(i), with s_i = +1 or -1. Averaging parameters over the eight symmetries keeps that property while they are learned: the
-regulariser then treats mirrored and turned images alike, and its Hessian's bound by the cosine transform is exact
-(`sciml.proximal.symmetric`).
+s_i times filter pi(i), with s_i = +1 or -1. Averaging parameters over the eight symmetries keeps that property while they are
+learned: the regulariser then treats mirrored and turned images alike, and its Hessian's bound by the cosine transform is
+exact (`sciml.proximal.symmetric`).
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ INVERSES = [_symmetry(t, c, r) if t else _symmetry(t, r, c) for t, r, c in _FORM
 def fourier_bank(windows: Sequence[int]) -> tuple[Filters, Float[np.ndarray, "pair two"]]:
     """Return the cosine and sine filters of each window, centred in the largest, and the frequency of each pair in radians.
 
-    The filters of a window of k x k are cos and sin of 2 pi <n, p> / k times sqrt(2) / k^2, for one of n and -n. Each has norm 1/k, and
-    |w(omega)|^2 summed over a window is at most 1.
+    The filters of a window of k x k are cos and sin of 2 pi <n, p> / k times sqrt(2) / k^2, for one of n and -n. Each has
+    norm 1/k, and |w(omega)|^2 summed over a window is at most 1.
 
     Args:
         windows: odd window sizes.

@@ -2,9 +2,10 @@
 
     f_sigma(y) = argmin_x 1/2 ||x - y||^2 + R_sigma(x)
 
-R_sigma is rho-weakly convex with rho < 1 (`sciml.proximal.regularizer`), so the problem is (1 - rho)-strongly convex: the minimiser is
-unique, and the distance to it is at most ||x - y + grad R(x)|| / (1 - rho). f is 1 / (1 - rho)-Lipschitz, its Jacobian
-(I + Hess R)^-1 symmetric positive definite, R known in closed form on all images, and any weight below 1 / rho keeps all of this.
+R_sigma is rho-weakly convex with rho < 1 (`sciml.proximal.regularizer`), so the problem is (1 - rho)-strongly convex: the
+minimiser is unique, and the distance to it is at most ||x - y + grad R(x)|| / (1 - rho). f is 1 / (1 - rho)-Lipschitz, its
+Jacobian (I + Hess R)^-1 symmetric positive definite, R known in closed form on all images, and any weight below 1 / rho keeps
+all of this.
 """
 
 from __future__ import annotations
@@ -91,8 +92,8 @@ class ImplicitNetwork(LearnedProximalNetwork):
         at, lam = self.at(sigma, y), per_image(weight, y)
         if bool((lam.flatten() * at.weak_convexity >= 1).any()):
             raise ConfigError(
-                f"the weight {float(lam.max()):g} times the weak convexity {float(at.weak_convexity.max()):.4g} of this prior is 1 or "
-                "more: its prox need not be unique; take a smaller weight"
+                f"the weight {float(lam.max()):g} times the weak convexity {float(at.weak_convexity.max()):.4g} of this prior is "
+                "1 or more: its prox need not be unique; take a smaller weight"
             )
 
         def objective(x: Images) -> tuple[Tensor, Images]:

@@ -14,8 +14,8 @@ Bounds, for every image of every size (a Charbonnier function of a vector has a 
     symbol_l(w) = sum_i (M^T c)_i |w_i(w)|^2  +  symbol_{l+1}(2 w) a(w_1) a(w_2) / 4
 
 where a bounds the share of each alias of the halving. All eta are scaled so that rho <= `weak_convexity` < 1 and all nu so
-that D <= `curvature`, at every evaluation: the bounds hold for any weights. The form goes back to weakly convex ridge regularisers
-(Goujon, Neumayer and Unser, SIAM J. Imaging Sci. 2024); groups, levels and the exact bound are ours.
+that D <= `curvature`, at every evaluation: the bounds hold for any weights. The form goes back to weakly convex ridge
+regularisers (Goujon, Neumayer and Unser, SIAM J. Imaging Sci. 2024); groups, levels and the exact bound are ours.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Level(nn.Module):
 
     def __init__(self, windows: tuple[int, ...], gain: float, channels: int, knots: int, curvature: float) -> None:
         super().__init__()
-        bank, frequencies = fourier_bank(windows)
+        bank, _ = fourier_bank(windows)
         self.window, self.channels = max(windows), channels
         self.count, self.pairs = len(bank), len(bank) // 2
         self.closure = Closure.of(bank)
@@ -214,8 +214,8 @@ def _symbol(banks: list[Bank] | tuple[Bank, ...], coefficients: list[Tensor], fr
 def _largest(banks: list[Bank], coefficients: list[Tensor]) -> Float[Tensor, " batch"]:
     """Return an upper bound of the symbol over ALL frequencies and channels.
 
-    The symbol is an even trigonometric polynomial of some degree d in each variable; on N equally spaced points of the circle its largest
-    value is missed by a factor of at most 1 / cos(pi d / N) a variable (Ehlich and Zeller, Math. Z. 1964).
+    The symbol is an even trigonometric polynomial of some degree d in each variable; on N equally spaced points of the circle its
+    largest value is missed by a factor of at most 1 / cos(pi d / N) a variable (Ehlich and Zeller, Math. Z. 1964).
     """
     degree = banks[-1].filters.shape[-1] - 1
     for bank in reversed(banks[:-1]):

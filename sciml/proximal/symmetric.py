@@ -5,8 +5,8 @@ signals the cosine transform (DCT-II) diagonalises every convolution whose filte
 frequency domain are exact for images of any size, up to the border.
 
 Level l of the pyramid is the signal of period 2H / 2^l after l times filtering by [1, 3, 3, 1] / 8 and keeping every second
-sample. Its distinct samples are 0 ... ceil(H / 2^l) - 1; for an odd period the last one lies on the mirror's axis and occurs once,
-not twice, in a period: it has weight 1/2.
+sample. Its distinct samples are 0 ... ceil(H / 2^l) - 1; for an odd period the last one lies on the mirror's axis and occurs
+once, not twice, in a period: it has weight 1/2.
 """
 
 from __future__ import annotations

@@ -1,0 +1,148 @@
+"""Stage `train`: learn one network, as a denoiser or through the solver of a task."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from sciml.proximal.config import RegularizerConfig, TrainConfig
+from sciml.proximal.explicit import ExplicitNetwork
+from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.network import LearnedProximalNetwork
+from sciml.proximal.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
+from sciml.proximal.pools import pool, validation_crops
+from sciml.proximal.random_physics import random_problems
+from sciml.proximal.tuning import tuning_through_the_solver, validate_tuning
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+from sciml.training import RandomCrops, TrainingConfig, load_weights, partial_folder, save_weights, train
+
+VALIDATION_SIZE = 96
+VALIDATION_OPERATORS = 4
+
+
+def run(config: TrainConfig, folder: Path, start: Path | None = None, device: str = "cpu") -> list[Path]:
+    """Write `<name>.safetensors` and `history.csv`; a run that was stopped goes on from its last checkpoint.
+
+    Args:
+        config: pictures, network and training.
+        folder: output folder.
+        start: weight file that the network goes on from, where the settings name one.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ConfigError: `start` is given where the settings name no network to go on from, or the reverse.
+    """
+    if (start is None) != (config.start_from is None):
+        raise ConfigError(f"{config.name} goes on from {config.start_from or 'nothing'}, but the weights given are {start}")
+    recorder = Recorder("proximal.train", config.model_dump(mode="json"))
+    images = pool(config.domain, "train", config.data_tier, config.crop_size)
+    inputs = dict(images.inputs)
+    model = network_of(config).to(device)
+    if start is not None:
+        inputs |= load_weights(start, model)["inputs"]
+    model.train()
+    weights, history = folder / f"{config.name}.safetensors", folder / "history.csv"
+    code = source_digest(__name__)
+    identity = {"model": config.model_dump(mode="json", exclude={"cpu_minutes"}), "data": inputs, "code": code}
+    seed = Seeds(config.seed)("proximal", config.name)
+    loss_step, validate = _steps(config, isinstance(model, ImplicitNetwork), device)
+    with (
+        partial_folder(weights) as partial,
+        RandomCrops(
+            images.images, config.crop_size, config.batch_size, seed, weights=images.chances, names=images.names
+        ) as batches,
+    ):
+        result = train(
+            model,
+            loss_step,
+            NumberedCrops(batches, config.steps),
+            training_settings(config),
+            folder=partial,
+            seed=seed,
+            device=device,
+            validate=validate,
+            after_step=_project,
+            identity=identity,
+        )
+        save_weights(
+            weights,
+            model,
+            config=config,
+            seed=config.seed,
+            inputs=inputs,
+            source_digest=code,
+            cpu_minutes=result.cpu_minutes,
+            extra={"network": model.describe()},
+        )
+        result.history.replace(history)
+    recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
+    recorder.write(folder / "provenance.json", [weights, history])
+    return [weights, history]
+
+
+def _steps(config: TrainConfig, implicit: bool, device: str) -> tuple[Any, Any]:
+    """Return the loss step and the validation of the settings."""
+    size = max(VALIDATION_SIZE, config.crop_size) if config.task == "denoise" else config.crop_size
+    found = validation_crops(config.domain, config.data_tier, size, config.validation_crops, config.seed)
+    crops, last = torch.from_numpy(found).to(device), config.schedule.solver_steps[-1]
+    if config.task == "denoise":
+        step = (
+            denoising_through_the_solver(config.sigma_range, config.schedule)
+            if implicit
+            else denoising_directly(config.sigma_range)
+        )
+        return step, validate_denoising(crops, config.validation_sigmas, last)
+    problems = random_problems(config.task, config.crop_size, config.operators, Seeds(config.seed)("training"), device)
+    held = random_problems(config.task, size, VALIDATION_OPERATORS, Seeds(config.seed)("validation"), device)
+    return tuning_through_the_solver(problems, config.schedule), validate_tuning(held, crops, last)
+
+
+def _project(model: nn.Module) -> None:
+    """Keep the weights of the published networks non-negative, as they are trained."""
+    if isinstance(model, ExplicitNetwork):
+        model.project_()
+
+
+def network_of(config: TrainConfig) -> LearnedProximalNetwork:
+    """Return the untrained network of the settings; its default noise level is 0.1, or the middle of a lower range."""
+    low, high = config.sigma_range
+    default_sigma = 0.1 if low <= 0.1 <= high else math.sqrt(low * high)
+    if isinstance(config.network, RegularizerConfig):
+        network = ImplicitNetwork(config.network, config.sigma_range, default_sigma)
+        # a denoiser weighs R by 1; a reconstruction learns its weight
+        network.log_weight.requires_grad_(config.task != "denoise")
+        return network
+    return LearnedProximalNetwork.build(
+        {
+            "form": "explicit",
+            "potential": config.network.model_dump(mode="json"),
+            "sigma_range": [low, high],
+            "default_sigma": default_sigma,
+        }
+    )
+
+
+def training_settings(config: TrainConfig) -> TrainingConfig:
+    """Return the settings of the loop: Adam with betas .9 and .98, cosine to 1 %, budget in processor minutes."""
+    return TrainingConfig(
+        steps=config.steps,
+        learning_rate=config.learning_rate,
+        schedule="cosine",
+        final_learning_rate=0.01 * config.learning_rate,
+        warmup_steps=min(20, config.steps - 1),
+        betas=(0.9, 0.98),
+        weight_decay=0.0,
+        clip_norm=20.0,
+        ema_decay=config.ema_decay,
+        log_every_steps=max(1, config.steps // 100),
+        validate_every_steps=max(1, config.steps // config.validations),
+        checkpoint_every_steps=max(1, config.steps // 100),
+        cpu_minutes=config.cpu_minutes,
+    )
