@@ -50,12 +50,37 @@ def extend(y: Tensor, radius: int, dimensions: int) -> Tensor:
     return y
 
 
+def extend_adjoint(g: Tensor, radius: int, dimensions: int) -> Tensor:
+    """Return the adjoint of `extend`: what lies beyond an edge is added to its mirror image."""
+    if radius == 0:
+        return g
+    for axis in range(-dimensions, 0):
+        n = g.shape[axis] - 2 * radius
+        before, inside, after = g.split([radius, n, radius], axis)
+        g = inside.clone()
+        g.narrow(axis, 0, radius).add_(before.flip(axis))
+        g.narrow(axis, n - radius, radius).add_(after.flip(axis))
+    return g
+
+
 class Conditioned(NamedTuple):
     """The numbers of one noise level, shaped to broadcast over maps (batch, channel, *space)."""
 
     smoothing: Tensor
     corners: list[Tensor]
     thresholds: list[Tensor]
+    gain: Tensor
+
+
+class Responses(NamedTuple):
+    """What the layers gave for one batch: v, t, z_1, the slopes of all s_d, z_L, (1 + z_L^2 / T^2)^(1/2) and the gain g."""
+
+    v: Tensor
+    t: Tensor
+    norms: Tensor
+    slopes: list[Tensor]
+    last: Tensor
+    root: Tensor
     gain: Tensor
 
 
@@ -150,25 +175,80 @@ class Convolutional(Potential):
         Raises:
             ShapeError: the image is smaller than the filters reach.
         """
-        if min(y.shape[2:]) < self.smallest:
-            raise ShapeError(
-                f"images of {tuple(y.shape[2:])} are smaller than the reach {self.smallest} of the filters; pad them"
-            )
-        at, config = self.at(sigma), self.config
-        convolve = F.conv2d if self.dimensions == 2 else F.conv3d
-        v = y - 0.5
-        t = convolve(extend(v, config.window // 2, self.dimensions), self.filters)
-        ones = [1] * self.dimensions
-        z = (convolve(t.square(), self.pooling().reshape(*self.pooling.raw.shape, *ones)) + at.smoothing).sqrt()
-        for mixing, skip, corner, threshold in zip(self.mixing, self.skips, at.corners, at.thresholds, strict=True):
-            z = convolve(extend(z, config.mixing_window // 2, self.dimensions), mixing())
-            s = z + convolve(t, skip.reshape(*skip.shape, *ones)) - threshold
-            z = (s + (s.square() + corner).sqrt()) / 2
-        # A(q) = q^2 / (1 + (1 + q^2 / T^2)^(1/2)), in which nothing cancels
-        q = z.square()
-        terms = at.gain * q / (1 + (1 + q / config.saturation**2).sqrt())
-        return terms.sum(1) + (0.5 * y + 0.5 * config.modulus * v.square()).sum(1)
+        return self._density(self._respond(y, self.at(sigma)))
 
     def value(self, y: Points, sigma: Levels) -> Values:
         """Return psi(y), the sum over positions."""
         return self.density(y, sigma).flatten(1).sum(1)
+
+    def gradient(self, y: Points, sigma: Levels) -> Points:
+        """Return f(y) in closed form: the chain rule of the module's head, about half the time of automatic differentiation."""
+        return self._gradient(self._respond(y, self.at(sigma)))
+
+    def value_and_gradient(self, y: Points, sigma: Levels) -> tuple[Values, Points]:
+        """Return psi(y) and f(y) in closed form."""
+        responses = self._respond(y, self.at(sigma))
+        return self._density(responses).flatten(1).sum(1), self._gradient(responses)
+
+    def density_and_gradient(self, y: Points, sigma: Levels) -> tuple[Terms, Points]:
+        """Return psi's term at each position and f(y) in closed form."""
+        responses = self._respond(y, self.at(sigma))
+        return self._density(responses), self._gradient(responses)
+
+    def _respond(self, y: Points, at: Conditioned) -> Responses:
+        """Run all layers and keep what the gradient needs."""
+        if min(y.shape[2:]) < self.smallest:
+            raise ShapeError(
+                f"images of {tuple(y.shape[2:])} are smaller than the reach {self.smallest} of the filters; pad them"
+            )
+        v = y - 0.5
+        t = self._convolve(extend(v, self.config.window // 2, self.dimensions), self.filters)
+        norms = _mix(self.pooling(), t.square()).add_(at.smoothing).sqrt_()
+        z, slopes = norms, []
+        for mixing, skip, corner, threshold in zip(self.mixing, self.skips, at.corners, at.thresholds, strict=True):
+            extended = extend(z, self.config.mixing_window // 2, self.dimensions)
+            s = self._convolve(extended, mixing()).add_(_mix(skip, t)).sub_(threshold)
+            # s_d(s) = (s + r) / 2 and s_d'(s) = s_d(s) / r with r = (s^2 + 4 d^2)^(1/2)
+            r = torch.addcmul(corner, s, s).sqrt_()
+            z = (s + r).mul_(0.5)
+            slopes.append(z / r)
+        root = torch.addcmul(torch.ones_like(at.gain), z, z, value=self.config.saturation**-2).sqrt_()
+        return Responses(v, t, norms, slopes, z, root, at.gain)
+
+    def _density(self, at: Responses) -> Terms:
+        # A(q) = q^2 / (1 + (1 + q^2 / T^2)^(1/2)), in which nothing cancels; <1/2, y> = <1/2, v> + a constant that is kept
+        terms = at.gain * at.last.square() / (1 + at.root)
+        return terms.sum(1) + (0.5 * (at.v + 0.5) + 0.5 * self.config.modulus * at.v.square()).sum(1)
+
+    def _gradient(self, at: Responses) -> Points:
+        # A'(q) = q / (1 + q^2 / T^2)^(1/2)
+        g, through_skips = at.gain * at.last / at.root, torch.zeros_like(at.t)
+        for mixing, skip, slope in zip(reversed(self.mixing), reversed(self.skips), reversed(at.slopes), strict=True):
+            g = g * slope
+            through_skips = through_skips + _mix(skip.T, g)
+            g = extend_adjoint(self._convolve_adjoint(g, mixing()), self.config.mixing_window // 2, self.dimensions)
+        # d z_1 / d t = M^T (g / z_1) t, since z_1^2 = M t^2 + e^2
+        g = torch.addcmul(through_skips, at.t, _mix(self.pooling().T, g / at.norms))
+        return (
+            0.5
+            + self.config.modulus * at.v
+            + extend_adjoint(self._convolve_adjoint(g, self.filters), self.config.window // 2, self.dimensions)
+        )
+
+    def _convolve(self, x: Tensor, weight: Tensor) -> Tensor:
+        return F.conv2d(x, weight) if self.dimensions == 2 else F.conv3d(x, weight)
+
+    def _convolve_adjoint(self, g: Tensor, weight: Tensor) -> Tensor:
+        if self.dimensions == 3:
+            return F.conv_transpose3d(g, weight)
+        if weight.shape[1] > 4:
+            return F.conv_transpose2d(g, weight)
+        # towards few channels one product and a fold is several times faster
+        size, window = g.shape[2:], weight.shape[2:]
+        patches = torch.bmm(weight.flatten(1).T.expand(len(g), -1, -1), g.flatten(2))
+        return F.fold(patches, (size[0] + window[0] - 1, size[1] + window[1] - 1), window)
+
+
+def _mix(weight: Float[Tensor, "out inside"], x: Tensor) -> Tensor:
+    """Return a 1 x 1 convolution; a batched product, as a broadcast one would copy the maps."""
+    return torch.bmm(weight.expand(len(x), -1, -1), x.flatten(2)).reshape(len(x), -1, *x.shape[2:])

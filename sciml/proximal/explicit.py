@@ -63,7 +63,12 @@ class ExplicitNetwork(LearnedProximalNetwork):
 
     def forward(self, y: Images, sigma: Sigma | None = None) -> Images:
         """Return f_sigma(y), without graph; `y` is left alone."""
-        return self._value_and_gradient(self.check_images(y), sigma)[1]
+        y = self.check_images(y)
+        if self.tile is not None:
+            return self._value_and_gradient(y, sigma)[1]
+        with torch.no_grad():
+            parts, levels = self._split(y, self.levels(sigma, y))
+            return self._in(y.dtype).gradient(parts, levels).reshape(y.shape)
 
     def training_forward(self, y: Images, sigma: Sigma | None = None) -> Images:
         """Return f_sigma(y) with the graph of the parameters; in grad mode a loss of it can be differentiated."""

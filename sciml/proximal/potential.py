@@ -95,6 +95,14 @@ class Potential(nn.Module):
         """Return the terms of which psi is the sum, one a position; only where `radius` is set."""
         raise ShapeError(f"a {self.kind} potential is no sum over positions; it cannot be computed tile by tile")
 
+    def density_and_gradient(self, y: Points, sigma: Levels) -> tuple[Terms, Points]:
+        """Return the terms of psi and f(y), without graph."""
+        with torch.enable_grad():
+            point = y.detach().requires_grad_()
+            terms = self.density(point, sigma)
+            (gradient,) = torch.autograd.grad(terms.sum(), point)
+        return terms.detach(), gradient
+
     def gradient(self, y: Points, sigma: Levels) -> Points:
         """Return f(y) = grad psi(y); with a graph in grad mode only, `y` left alone. A closed form overrides this."""
         return self.value_and_gradient(y, sigma)[1]

@@ -54,12 +54,8 @@ def value_and_gradient(potential: Potential, y: Points, sigma: Levels, tile: int
     """Return psi(y) and f(y), equal to the result without tiles up to rounding; memory is that of one tile."""
     value, gradient = y.new_zeros(len(y)), torch.empty_like(y)
     for whole, core, inside in tiles(tuple(y.shape[2:]), tile, halo_of(potential, tile)):
-        part = y[(..., *whole)].detach()
-        with torch.enable_grad():
-            point = part.requires_grad_()
-            terms = potential.density(point, sigma)
-            (slope,) = torch.autograd.grad(terms.sum(), point)
-        value += terms.detach()[(..., *inside)].flatten(1).sum(1)
+        terms, slope = potential.density_and_gradient(y[(..., *whole)], sigma)
+        value += terms[(..., *inside)].flatten(1).sum(1)
         gradient[(..., *core)] = slope[(..., *inside)]
     return value, gradient
 

@@ -43,6 +43,21 @@ def test_jacobian_is_symmetric_and_at_least_the_modulus(name, seed):
     torch.testing.assert_close(network.jacobian_product(y, v).flatten(), matrix.detach() @ v.flatten(), rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["convolutional", "deep", "colour", "volume"])
+def test_closed_form_gradient_is_the_derivative_of_psi(name):
+    network, y = case(name, 1, 2)
+    sigma = torch.tensor([0.04, 0.2], dtype=torch.float64)
+    y.requires_grad_()
+    value = network.potential.value(y, sigma)
+    (expected,) = torch.autograd.grad(value.sum(), y)
+    both = network.potential.value_and_gradient(y, sigma)
+    terms, gradient = network.potential.density_and_gradient(y.detach(), sigma)
+    torch.testing.assert_close(both[0], value, rtol=0, atol=0)
+    torch.testing.assert_close(terms.flatten(1).sum(1), value, rtol=1e-13, atol=0)
+    for found in (both[1], gradient, network.potential.gradient(y, sigma)):
+        torch.testing.assert_close(found, expected, rtol=1e-11, atol=1e-12)
+
+
 @every
 @seeds
 def test_far_pairs_are_strongly_monotone(name, seed):
