@@ -3,8 +3,9 @@
     d = B g,   x+ = x - alpha d,   alpha = <dx, dg> / <dg, B dg>     (Barzilai and Borwein 1988, in the metric of B)
 
 B is the inverse of an upper bound of the Hessian, 1 / (a(w) + D(w)) in the cosine basis: the step alpha = 1 lowers F by at least
-1/2 <g, B g>. The bound is far above the curvature met in practice, where most potentials are saturated; long steps make use of that, and
-a step that does not lower F enough is replaced by the safe one. One gradient an iteration; every image of a batch has its own alpha.
+1/2 <g, B g>. The bound is far above the curvature met in practice, where most potentials are saturated; long steps make use
+of that, and a step that does not lower F enough is replaced by the safe one. One gradient an iteration; every image of a
+batch has its own alpha.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ class Minimum:
         relative: that norm divided by the norm of the first gradient's scale, as the tolerance counts it.
         gradients: number of gradients taken.
         safe_steps: how often the safeguard replaced a step, over all images.
+        steps: step length of each image and iteration.
+        changes: ||dx|| of each image and iteration.
         converged: whether every image met the tolerance.
     """
 
@@ -44,6 +47,8 @@ class Minimum:
     residual: Float[Tensor, " batch"] = field(default_factory=lambda: torch.empty(0))
     gradients: int = 0
     safe_steps: int = 0
+    steps: list[Float[Tensor, " batch"]] = field(default_factory=list)
+    changes: list[Float[Tensor, " batch"]] = field(default_factory=list)
     converged: bool = False
 
 
@@ -99,21 +104,26 @@ def minimize(
     iterations: int,
     first: float = 2.5,
     memory: int = 1,
+    safe: Linear | None = None,
+    shortest: float = SHORTEST,
     on_iteration: Callable[[int, Images, Tensor], None] | None = None,
 ) -> Minimum:
     """Return a stationary point of F near `start`.
 
-    A step is accepted when F falls below the largest of the last `memory` values by 1e-4 <g, dx> (Grippo, Lampariello and Lucidi 1986;
-    memory 1: F never rises). Otherwise the image takes the safe step x - B g.
+    A step is accepted when F falls below the largest of the last `memory` values by 1e-4 <g, dx> (Grippo, Lampariello and
+    Lucidi 1986; memory 1: F never rises). Otherwise the image takes the safe step x - B g, or x - S g with another
+    preconditioner S.
 
     Args:
         objective: x -> (F of each image, gradient).
-        precondition: B, with B^-1 above the Hessian of F, so that the step 1 is safe.
+        precondition: B, with B^-1 above the Hessian of F, so that the step 1 is safe, unless `safe` is given.
         start: first iterate.
         tolerance: stop when the gradient's norm is below tolerance times the norm of the image, for every image.
         iterations: at most this many gradients.
         first: first step length.
         memory: number of values that a new one is compared with.
+        safe: S, with S^-1 above the Hessian of F; needed where B is only about the inverse Hessian.
+        shortest: least step length.
         on_iteration: called with the number of gradients, the iterate and F.
 
     Raises:
@@ -141,21 +151,24 @@ def minimize(
         if bool(failed.any()):
             # only the failed images take the safe step
             found.safe_steps += int(failed.sum())
-            alpha = torch.where(failed[:, None, None, None], alpha.clamp(max=1), alpha)
-            following = x - torch.where(failed[:, None, None, None], torch.ones_like(alpha), alpha) * d
+            alpha = torch.where(failed[:, None, None, None], torch.ones_like(alpha), alpha)
+            step = d if safe is None else torch.where(failed[:, None, None, None], safe(g), d)
+            following = x - alpha * step
             value_next, g_next = objective(following)
             found.gradients += 1
         _check(value_next, g_next, found.gradients)
         d_next = precondition(g_next)
-        alpha = _length(dot(following - x, g_next - g), dot(g_next - g, d_next - d))
+        found.steps.append(alpha.flatten())
+        found.changes.append(norm(following - x))
+        alpha = _length(dot(following - x, g_next - g), dot(g_next - g, d_next - d), shortest)
         x, value, g, d = following, value_next, g_next, d_next
         found.x, found.residual = x, norm(g)
         found.objective.append(value)
 
 
-def _length(curvature: Tensor, change: Tensor) -> Tensor:
+def _length(curvature: Tensor, change: Tensor, shortest: float = SHORTEST) -> Tensor:
     """Return <dx, dg> / <dg, B dg> within its limits; 1 where the curvature along the step was not positive."""
-    alpha = (curvature / change.clamp(min=1e-30)).clamp(SHORTEST, LONGEST)
+    alpha = (curvature / change.clamp(min=1e-30)).clamp(shortest, LONGEST)
     return torch.where(curvature > 0, alpha, torch.ones_like(alpha))
 
 
