@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
@@ -97,8 +98,8 @@ def check_gamma(gamma: float) -> float:
     """
     if not 0 < gamma <= GAMMA_LIMIT:
         raise ValueError(
-            f"gamma is {gamma:g}, expected above 0 and at most {GAMMA_LIMIT:g}: it counts the RMSE per pixel. If it was meant for "
-            "the norm of a whole image of n values, use sciml.proximal.matching.gamma_per_pixel(gamma, n)"
+            f"gamma is {gamma:g}, expected above 0 and at most {GAMMA_LIMIT:g}: it counts the RMSE per pixel. If it was meant "
+            "for the norm of a whole image of n values, use sciml.proximal.matching.gamma_per_pixel(gamma, n)"
         )
     return gamma
 
@@ -128,7 +129,7 @@ def check_schedule(stages: tuple[MatchingStage, ...]) -> tuple[MatchingStage, ..
     """
     if not stages:
         raise ValueError("a schedule needs one stage at least")
-    for before, after in zip(stages, stages[1:], strict=False):
+    for before, after in pairwise(stages):
         if before.gamma is not None and not (after.gamma is not None and after.gamma < before.gamma):
             raise ValueError(f"gamma {before.gamma:g} is followed by {after.gamma}; a schedule goes from coarse to fine")
     return stages
@@ -239,3 +240,29 @@ class FramePotential(StageConfig):
         min_length=1,
         description="noise levels between which the gates are interpolated, ascending",
     )
+
+
+class ToyConfig(StageConfig):
+    """What the low-dimensional study reads: the Laplace prior on the line for several seeds, and other priors."""
+
+    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1, description="seeds of the networks on the Laplace prior")
+    schedule: Schedule = Field(
+        default=matching_schedule((0.5, 0.3, 0.2, 0.1), 5000, 3e-3, 2000, 1e-2), description="training on the Laplace prior"
+    )
+    batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=4096, description="samples a step, Laplace prior")
+    published_schedule: Schedule | None = Field(
+        default=matching_schedule((0.5, 0.3, 0.2, 0.1), 700, 1e-3, 1000, 1e-3),
+        description="training of the published 4 x 50 network on the same samples; null leaves it out",
+    )
+    priors: tuple[Literal["gaussian", "exponential", "box", "disc", "l1-ball", "points", "student-t", "two-gaussians"], ...] = (
+        Field(
+            default=("gaussian", "exponential", "box", "disc", "l1-ball", "points", "student-t", "two-gaussians"),
+            description="other priors, each learned by one network",
+        )
+    )
+    priors_schedule: Schedule = Field(
+        default=matching_schedule((0.4, 0.2, 0.1), 1200, 3e-3, 600, 1e-2), description="training on every other prior"
+    )
+    priors_batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=2048, description="samples a step, other priors")
+    ema_decay: float = Field(default=0.998, ge=0, lt=1, description="decay of the averaged weights")
+    seed: int = Field(default=0, ge=0, description="master seed of samples and of the other priors' networks")
