@@ -64,7 +64,7 @@ def extend_adjoint(g: Tensor, radius: int, dimensions: int) -> Tensor:
 
 
 class Conditioned(NamedTuple):
-    """The numbers of one noise level, shaped to broadcast over maps (batch, channel, *space)."""
+    """e^2, 4 d^2, b and g at the noise levels, shaped to broadcast over maps (batch, channel, *space)."""
 
     smoothing: Tensor
     corners: list[Tensor]

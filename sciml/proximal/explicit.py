@@ -21,7 +21,7 @@ from torch import Tensor
 
 from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal import tiling
-from sciml.proximal.inversion import Solution, inner, largest_curvature, newton
+from sciml.proximal.inversion import Solution, check_curvature, inner, newton
 from sciml.proximal.network import Images, LearnedProximalNetwork, PriorValues, Sigma
 from sciml.proximal.potential import Potential, build_potential, parse_potential
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
@@ -140,11 +140,10 @@ class ExplicitNetwork(LearnedProximalNetwork):
         parts, levels = self._split(wide, self.levels(sigma, wide))
         weights = lam.repeat_interleave(len(parts) // len(v))
         potential = self._in(torch.float64)
-        # a weight of 0 asks for v itself; it is solved at weight 1, where u = v is the start and the solution, and replaced below
+        # a weight of 0 asks for v itself: solved at weight 1, where the start u = v is the solution, and replaced below
         solved = torch.where(weights == 0, 1.0, weights)
         found = newton(potential, parts, solved, levels)
-        if bool((solved > 1).any()):
-            self._check_curvature(potential, found, solved, levels)
+        check_curvature(potential, found, solved, levels)
         if not bool(found.converged.all()):
             raise NumericalError(
                 f"the prox of weight {float(weights.max()):g} has a relative residual of {float(found.residual.max()):.1e} after "
@@ -152,19 +151,6 @@ class ExplicitNetwork(LearnedProximalNetwork):
             )
         x = found.image.reshape(v.shape)
         return torch.where(lam.reshape(-1, *[1] * (v.ndim - 1)) == 0, wide, x).to(v.dtype)
-
-    @staticmethod
-    def _check_curvature(potential: Potential, found: Solution, weights: Tensor, levels: Tensor) -> None:
-        """Refuse a weight w > 1 whose w I + (1 - w) J is not positive definite where the solver went or ended."""
-        curvature = largest_curvature(potential.expand(found.point, levels), torch.Generator().manual_seed(0))
-        definite = found.curved & (weights + (1 - weights) * curvature > 0)
-        failed = (weights > 1) & ~definite
-        if bool(failed.any()):
-            first = int(failed.nonzero()[0])
-            raise NumericalError(
-                f"weight {float(weights[first]):g}: f has slopes up to {float(curvature[first]):.3g} here, so this multiple of R "
-                "need not have a unique prox; stay below L / (L - 1) with L the largest slope, or at most 1, which always works"
-            )
 
     def jacobian_product(self, y: Images, v: Images, sigma: Sigma | None = None) -> Images:
         """Return J v, the Hessian of psi at y times v."""

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from sciml.proximal.potential import Expansion, Levels, Points, Potential, Values
+from sciml.runtime.errors import NumericalError
 
 FARTHEST = 1e6
 
@@ -184,3 +185,23 @@ def largest_curvature(expansion: Expansion, generator: torch.Generator, steps: i
         v = v / wide(inner(v, v).sqrt().clamp(min=1e-300), v)
         v = expansion.product(v)
     return inner(v, v).sqrt()
+
+
+def check_curvature(potential: Potential, found: Solution, weight: Values, sigma: Levels) -> None:
+    """Refuse a weight w > 1 whose w I + (1 - w) J is not positive definite where the solver went or ended.
+
+    This is what can be seen: between the points that were visited nothing is proved. Weights up to 1 need no check.
+
+    Raises:
+        NumericalError: names the weight, the slope met and the limit.
+    """
+    if not bool((weight > 1).any()):
+        return
+    curvature = largest_curvature(potential.expand(found.point, sigma), torch.Generator().manual_seed(0))
+    failed = (weight > 1) & ~(found.curved & (weight + (1 - weight) * curvature > 0))
+    if bool(failed.any()):
+        first = int(failed.nonzero()[0])
+        raise NumericalError(
+            f"weight {float(weight[first]):g}: f has slopes up to {float(curvature[first]):.3g} here, so this multiple of R "
+            "need not have a unique prox; stay below L / (L - 1) with L the largest slope, or at most 1, which always works"
+        )

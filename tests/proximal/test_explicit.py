@@ -9,6 +9,7 @@ import torch
 from explicit_networks import CONVOLUTIONAL, PATCHES, PUBLISHED, SEEDED, SHAPES, dot, images, jacobian, normal, random_network
 
 from sciml.proximal.config import ConvolutionalPotential, DensePotential
+from sciml.proximal.convolutional import extend, extend_adjoint
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.potential import build_potential
@@ -300,6 +301,15 @@ def test_start_of_the_convolutional_network_denoises_and_keeps_the_mean():
         assert float(error) < 0.45 * sigma
     flat = torch.full((1, 1, 12, 12), 0.8)
     torch.testing.assert_close(network(flat, 0.1), flat, rtol=0, atol=5e-3)
+
+
+def test_start_is_a_tight_frame_up_to_the_border():
+    potential = build_potential(ConvolutionalPotential(window=5)).double().requires_grad_(False)
+    y = images((1, 6, 4))
+    t = torch.nn.functional.conv2d(extend(y, 2, 2), potential.get_parameter("filters"))
+    assert float(t.square().sum()) == pytest.approx(float(y.square().sum()), rel=1e-6)
+    g = normal(1, 1, 10, 8)
+    assert float(dot(extend(y, 2, 2), g)) == pytest.approx(float(dot(y, extend_adjoint(g, 2, 2))), rel=1e-12)
 
 
 def test_negative_weights_are_refused_named_and_repaired():
