@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
+from sciml.imaging.config import Config as Classical
+from sciml.imaging.config import MeasureConfig, SolveConfig, Study, TuneConfig
 from sciml.runtime.settings import DataTier, StageConfig
+
+if TYPE_CHECKING:
+    from sciml.settings import RunSettings
 
 
 class RegularizerConfig(StageConfig):
@@ -266,3 +271,155 @@ class ToyConfig(StageConfig):
     priors_batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=2048, description="samples a step, other priors")
     ema_decay: float = Field(default=0.998, ge=0, lt=1, description="decay of the averaged weights")
     seed: int = Field(default=0, ge=0, description="master seed of samples and of the other priors' networks")
+
+
+# --- the study ---
+
+TaskName = Literal["denoise", "deblur", "ct-sparse", "mri-cs"]
+
+
+class RestoreConfig(StageConfig):
+    """What `restore` reads: which networks reconstruct the test data of a task, and how exactly."""
+
+    networks: tuple[str, ...]
+    iterations: int = Field(ge=1, description="at most this many gradients a reconstruction")
+    tolerance: float = Field(gt=0, description="relative residual at which a reconstruction is finished")
+    drift: bool = Field(description="go on to three times the gradients and report what that changes")
+
+
+class ScoreConfig(StageConfig):
+    """What `evaluate` reads."""
+
+    data_range: float = Field(default=1.0, gt=0, description="range of the pictures' values, for PSNR and SSIM")
+
+
+class PageConfig(StageConfig):
+    """What `report` reads."""
+
+    tier: str
+    data_tier: DataTier
+    tasks: tuple[TaskName, ...]
+    trained: tuple[str, ...]
+
+
+def default_models() -> dict[str, ModelConfig]:
+    """Return the networks that the package ships, with the budgets they were trained under."""
+    grey = RegularizerConfig(windows=((7,), (7,)), curvature=60.0)
+    through = SolverSchedule(solver_steps=(20, 28, 36), adjoint_steps=(10, 12, 14))
+
+    def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"]) -> ModelConfig:
+        return ModelConfig(
+            domain=domain,
+            task=task,
+            start_from="photo-grey",
+            network=grey,
+            crop_size=64,
+            steps=1800,
+            cpu_minutes=40,
+            learning_rate=4e-3,
+            ema_decay=0.995,
+            schedule=through,
+        )
+
+    return {
+        "photo-grey": ModelConfig(
+            domain="photo-grey",
+            network=grey,
+            steps=36000,
+            cpu_minutes=118,
+            schedule=SolverSchedule(solver_steps=(14, 20, 28)),
+        ),
+        "photo-deblur": tuned("photo-grey", "deblur"),
+        "ct": tuned("ct", "ct"),
+        "mr-t1": tuned("mri", "mri"),
+    }
+
+
+def default_studies() -> dict[TaskName, Study]:
+    """Return the comparison on real test data, each task beside the classical methods."""
+    blurs: dict[str, dict[str, float | int | str]] = {
+        "Gaussian 1.6": {"kernel": "gaussian", "kernel_size": 11, "width": 1.6},
+        "Gaussian 1.0": {"kernel": "gaussian", "kernel_size": 11, "width": 1.0},
+        "disk 2.5": {"kernel": "disk", "kernel_size": 7, "width": 2.5},
+        "shake": {"kernel": "shake", "kernel_size": 19},
+    }
+    return {
+        "denoise": Study(
+            variants={f"sigma {sigma:g}": {"sigma": sigma} for sigma in (0.025, 0.05, 0.1, 0.2)}, methods=("tv", "nlm")
+        ),
+        "deblur": Study(
+            variants={
+                f"{name}, noise {sigma:g}": {**options, "sigma": sigma}
+                for name, options in blurs.items()
+                for sigma in (0.01, 0.02, 0.05)
+            },
+            methods=("wiener", "tv"),
+        ),
+        "ct-sparse": Study(
+            variants={"60 views": {"views": 60}, "24 views": {"views": 24}}, test_images=16, methods=("fbp", "fbp-hann", "tv")
+        ),
+        "mri-cs": Study(
+            size=(224, 192),
+            variants={"4x": {"acceleration": 4.0}, "8x": {"acceleration": 8.0}},
+            test_images=16,
+            methods=("zero-filled", "wavelet-l1", "tv"),
+        ),
+    }
+
+
+class Config(StageConfig):
+    """Learned proximal networks on real photographs, CT and MR."""
+
+    models: dict[str, ModelConfig] = Field(
+        default_factory=default_models, description="networks that this run trains, by name; all others come with the package"
+    )
+    studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1)
+    networks: dict[TaskName, tuple[str, ...]] = Field(
+        default={
+            "denoise": ("photo-grey",),
+            "deblur": ("photo-deblur", "photo-grey"),
+            "ct-sparse": ("ct", "photo-grey"),
+            "mri-cs": ("mr-t1", "photo-grey"),
+        },
+        description="networks that are compared on each task",
+    )
+    iterations: int = Field(default=300, ge=1, description="at most this many gradients a reconstruction")
+    tolerance: float = Field(default=3e-4, gt=0, description="relative residual at which a reconstruction is finished")
+    drift: bool = Field(default=True, description="show what three times the gradients change")
+
+    @model_validator(mode="after")
+    def _starts(self) -> Config:
+        for name, model in self.models.items():
+            if model.start_from == name:
+                raise ValueError(f"the network {name} cannot go on from itself")
+        return self
+
+    def train_config(self, run: RunSettings, model: str) -> TrainConfig:
+        """Return the slice of one network."""
+        return TrainConfig(**self.models[model].model_dump(), name=model, data_tier=run.data_tier, seed=run.master_seed)
+
+    def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
+        """Return the slice of one task's measurements: those of the classical study, with the variants of this one."""
+        return Classical(studies={task: self.studies[task]}).measure_config(run, task)
+
+    def tune_config(self, run: RunSettings, task: TaskName) -> TuneConfig:
+        """Return the slice of the classical methods' tuning."""
+        return TuneConfig(methods=self.studies[task].methods)
+
+    def solve_config(self, run: RunSettings, task: TaskName) -> SolveConfig:
+        """Return the slice of the classical methods."""
+        return SolveConfig(methods=self.studies[task].methods)
+
+    def restore_config(self, run: RunSettings, task: TaskName) -> RestoreConfig:
+        """Return the slice of the learned reconstructions of one task."""
+        return RestoreConfig(networks=self.networks[task], iterations=self.iterations, tolerance=self.tolerance, drift=self.drift)
+
+    def evaluate_config(self, run: RunSettings, task: TaskName) -> ScoreConfig:
+        """Return the slice of one task's scores."""
+        return ScoreConfig()
+
+    def report_config(self, run: RunSettings) -> PageConfig:
+        """Return the slice of the page."""
+        return PageConfig(
+            tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)), trained=tuple(sorted(self.models))
+        )

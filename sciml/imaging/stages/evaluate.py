@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,34 +30,43 @@ def run(config: EvaluateConfig, measurements: Path, reconstructions: Path, folde
         DataError: a file is missing, or the two do not belong together.
     """
     recorder = Recorder("imaging.evaluate", config.model_dump(mode="json"), [measurements, reconstructions])
-    truths, metadata = load_tensors(measurements)
-    estimates, _ = load_tensors(reconstructions)
-    rows = []
-    for key, batch in estimates.items():
-        index, _, method = key.partition(".")
-        truth = truths.get(f"{index}.test.truth")
-        if truth is None or len(truth) != len(batch):
-            raise DataError(f"{reconstructions} was not made from {measurements} (its {key}): run the solve stage again")
-        variant = metadata["variants"][int(index)]
-        truth = inside(truth, batch.shape[-2:])
-        numbers = {
-            name: [measure(a[0], b[0], config.data_range) for a, b in zip(batch, truth, strict=True)]
-            for name, measure in (("psnr", psnr), ("ssim", ssim))
-        }
-        rows.append(
-            {
-                "task": variant["name"],
-                "variant": variant["label"],
-                "order": int(index),
-                "method": method,
-                "cases": variant["test"]["cases"],
-                **{name: {**UNITS[name], **spread(values), "values": values} for name, values in numbers.items()},
-            }
-        )
     path = folder / "metrics.json"
-    write_json(path, sorted(rows, key=lambda row: (row["order"], row["method"])))
+    write_json(path, score(measurements, [reconstructions], config.data_range))
     recorder.write(folder / "provenance.json", [path])
     return [path]
+
+
+def score(measurements: Path, reconstructions: Sequence[Path], data_range: float = 1.0) -> list[dict[str, Any]]:
+    """Return the rows of `metrics.json` for one or more files of reconstructions of the same measurements.
+
+    Raises:
+        DataError: a file is missing, or they do not belong together.
+    """
+    truths, metadata = load_tensors(measurements)
+    rows = []
+    for source in reconstructions:
+        for key, batch in load_tensors(source)[0].items():
+            index, _, method = key.partition(".")
+            truth = truths.get(f"{index}.test.truth")
+            if truth is None or len(truth) != len(batch):
+                raise DataError(f"{source} was not made from {measurements} (its {key}): run the solve stage again")
+            variant = metadata["variants"][int(index)]
+            truth = inside(truth, batch.shape[-2:])
+            numbers = {
+                name: [measure(a[0], b[0], data_range) for a, b in zip(batch, truth, strict=True)]
+                for name, measure in (("psnr", psnr), ("ssim", ssim))
+            }
+            rows.append(
+                {
+                    "task": variant["name"],
+                    "variant": variant["label"],
+                    "order": int(index),
+                    "method": method,
+                    "cases": variant["test"]["cases"],
+                    **{name: {**UNITS[name], **spread(values), "values": values} for name, values in numbers.items()},
+                }
+            )
+    return sorted(rows, key=lambda row: (row["order"], row["method"]))
 
 
 def inside(truth: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
