@@ -160,64 +160,6 @@ class SmallPotential(StageConfig):
     reach: float = Field(default=4.0, gt=0, description="extent of the data, over which the units are spread at the start")
 
 
-# --- training ---
-
-
-class SolverSchedule(StageConfig):
-    """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
-
-    solver_steps: tuple[int, ...] = Field(default=(12, 18, 26), description="gradients of the solver in each phase")
-    adjoint_steps: tuple[int, ...] = Field(default=(6, 8, 11), description="conjugate gradient steps in each phase")
-    begins: tuple[float, ...] = Field(default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins")
-
-    def at(self, done: float) -> tuple[int, int]:
-        """Return (solver steps, adjoint steps) when a share `done` of the training is over."""
-        phase = sum(done >= begin for begin in self.begins) - 1
-        return self.solver_steps[phase], self.adjoint_steps[phase]
-
-
-Network = Annotated[RegularizerConfig | DensePotential | PublishedPotential | ConvolutionalPotential, Field(discriminator="kind")]
-
-
-class ModelConfig(StageConfig):
-    """One network: what it learns from, its structure and how long it is trained."""
-
-    domain: Literal["photo-grey", "photo-colour", "ct", "mri"] = Field(description="pictures that it learns from")
-    task: Literal["denoise", "deblur", "ct", "mri"] = Field(
-        default="denoise", description="what it is trained to do; all but denoising go through the solver of random operators"
-    )
-    start_from: str | None = Field(default=None, description="name of the trained network that it goes on from")
-    network: Network
-    sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
-    crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
-    batch_size: int = Field(default=4, ge=1)
-    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
-    cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
-    learning_rate: float = Field(default=1e-2, gt=0)
-    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
-    schedule: SolverSchedule = SolverSchedule()
-    validation_sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1)
-    validation_crops: int = Field(default=20, ge=1)
-    validations: int = Field(default=10, ge=1, description="how often it is validated")
-    operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
-
-    @model_validator(mode="after")
-    def _fits(self) -> ModelConfig:
-        if self.task != "denoise" and not isinstance(self.network, RegularizerConfig):
-            raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
-        if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
-            raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
-        return self
-
-
-class TrainConfig(ModelConfig):
-    """What `train` reads."""
-
-    name: str
-    data_tier: DataTier
-    seed: int
-
-
 class PeerConfig(StageConfig):
     """A small denoiser without a certificate, for comparison at equal parameters, data and time."""
 
@@ -271,6 +213,66 @@ class ToyConfig(StageConfig):
     priors_batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=2048, description="samples a step, other priors")
     ema_decay: float = Field(default=0.998, ge=0, lt=1, description="decay of the averaged weights")
     seed: int = Field(default=0, ge=0, description="master seed of samples and of the other priors' networks")
+
+
+# --- training ---
+
+
+class SolverSchedule(StageConfig):
+    """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
+
+    solver_steps: tuple[int, ...] = Field(default=(12, 18, 26), description="gradients of the solver in each phase")
+    adjoint_steps: tuple[int, ...] = Field(default=(6, 8, 11), description="conjugate gradient steps in each phase")
+    begins: tuple[float, ...] = Field(default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins")
+
+    def at(self, done: float) -> tuple[int, int]:
+        """Return (solver steps, adjoint steps) when a share `done` of the training is over."""
+        phase = sum(done >= begin for begin in self.begins) - 1
+        return self.solver_steps[phase], self.adjoint_steps[phase]
+
+
+Network = Annotated[
+    RegularizerConfig | ConvolutionalPotential | PublishedPotential | FramePotential | PeerConfig, Field(discriminator="kind")
+]
+
+
+class ModelConfig(StageConfig):
+    """One network: what it learns from, its structure and how long it is trained."""
+
+    domain: Literal["photo-grey", "photo-colour", "ct", "mri"] = Field(description="pictures that it learns from")
+    task: Literal["denoise", "deblur", "ct", "mri"] = Field(
+        default="denoise", description="what it is trained to do; all but denoising go through the solver of random operators"
+    )
+    start_from: str | None = Field(default=None, description="name of the trained network that it goes on from")
+    network: Network
+    sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
+    crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
+    batch_size: int = Field(default=4, ge=1)
+    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
+    cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
+    learning_rate: float = Field(default=1e-2, gt=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
+    schedule: SolverSchedule = SolverSchedule()
+    validation_sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1)
+    validation_crops: int = Field(default=20, ge=1)
+    validations: int = Field(default=10, ge=1, description="how often it is validated")
+    operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelConfig:
+        if self.task != "denoise" and not isinstance(self.network, RegularizerConfig):
+            raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
+        if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
+            raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
+        return self
+
+
+class TrainConfig(ModelConfig):
+    """What `train` reads."""
+
+    name: str
+    data_tier: DataTier
+    seed: int
 
 
 # --- the study ---

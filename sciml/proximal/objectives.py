@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sciml.proximal.bilevel import through_prox
 from sciml.proximal.config import SolverSchedule
+from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import cosine_filter, fixed_steps
 from sciml.training import RandomCrops
@@ -26,14 +27,6 @@ SIGMA_POWER = 1.3
 REFERENCE = 0.1
 # keeps gradients near 1, where the norm at which they are clipped is easy to read
 GAIN = 1e3
-
-
-class TrainedDirectly(Protocol):
-    """A network whose output has a graph: the explicit form and the peers."""
-
-    def training_forward(self, y: Images, sigma: Float[Tensor, " batch"]) -> Images:
-        """Return f_sigma(y) with the graph of its parameters."""
-        ...
 
 
 class NumberedCrops:
@@ -87,16 +80,18 @@ def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: Sol
 
 
 def denoising_directly(sigma_range: tuple[float, float]) -> Any:
-    """Return the loss step of networks that give f with a graph."""
+    """Return the loss step of networks that give f with a graph: the explicit form and the peers."""
 
     def loss_step(
-        model: TrainedDirectly, batch: Mapping[str, Any], generator: torch.Generator
+        model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
         clean: Images = batch["images"]
         sigma = noise_levels(len(clean), sigma_range, generator, clean)
         noise = torch.randn(clean.shape, generator=generator, device=clean.device)
         noisy = clean + sigma[:, None, None, None] * noise
-        error, _ = weighted_error(model.training_forward(noisy, sigma), clean, sigma)
+        # the explicit form keeps no graph in `forward`; the peers' forward is theirs
+        forward = model.training_forward if isinstance(model, ExplicitNetwork) else model
+        error, _ = weighted_error(forward(noisy, sigma), clean, sigma)
         return GAIN * error, {}
 
     return loss_step

@@ -9,11 +9,13 @@ from typing import Any
 import torch
 from torch import nn
 
-from sciml.proximal.config import RegularizerConfig, TrainConfig
+from sciml.proximal.comparison import Denoiser
+from sciml.proximal.config import PeerConfig, RegularizerConfig, TrainConfig
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
+from sciml.proximal.peers import build_peer
 from sciml.proximal.pools import pool, validation_crops
 from sciml.proximal.random_physics import random_problems
 from sciml.proximal.tuning import tuning_through_the_solver, validate_tuning
@@ -79,7 +81,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
             inputs=inputs,
             source_digest=code,
             cpu_minutes=result.cpu_minutes,
-            extra={"network": model.describe()},
+            extra={"network": describe(model)},
         )
         result.history.replace(history)
     recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
@@ -110,8 +112,17 @@ def _project(model: nn.Module) -> None:
         model.project_()
 
 
-def network_of(config: TrainConfig) -> LearnedProximalNetwork:
-    """Return the untrained network of the settings; its default noise level is 0.1, or the middle of a lower range."""
+def describe(model: Denoiser) -> dict[str, Any]:
+    """Return the JSON values from which `load_denoiser` builds the network."""
+    if isinstance(model, LearnedProximalNetwork):
+        return model.describe()
+    return {"form": "peer", "peer": model.config.model_dump(mode="json")}
+
+
+def network_of(config: TrainConfig) -> Denoiser:
+    """Return the untrained network of the settings; its default noise level is 0.1, or the middle of another range."""
+    if isinstance(config.network, PeerConfig):
+        return build_peer(config.network, config.seed)
     low, high = config.sigma_range
     default_sigma = 0.1 if low <= 0.1 <= high else math.sqrt(low * high)
     if isinstance(config.network, RegularizerConfig):
