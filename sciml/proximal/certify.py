@@ -48,14 +48,25 @@ def prior_certificate(network: LearnedProximalNetwork, levels: PerImage) -> Cert
     )
 
 
+def length_condition(solver: str, length: PerImage, norm_squared: float) -> str:
+    """Return in words what a step or penalty breaks, empty if nothing; nothing is known of a nonlinear A."""
+    if solver == "pgd" and float(length.max()) * norm_squared >= 1:
+        return f"the step {float(length.max()):.4g} is not below 1 / ||A||^2 = {1 / norm_squared:.4g}"
+    if solver == "admm" and float(length.min()) <= norm_squared:
+        return f"the penalty {float(length.min()):.4g} is not above ||A||^2 = {norm_squared:.4g}"
+    return ""
+
+
 def certify(problem: Problem, solver: str, trace: Trace, length: PerImage) -> ConvergenceCertificate:
     """Return the certificate of a run."""
-    from sciml.proximal.scale import length_condition
-
     prior, facts = prior_certificate(problem.network, problem.sigma), problem.facts
     weight = float(problem.weight.max())
     sequence = trace.lagrangian if solver == "admm" else trace.objective
     rise, allowed = _rise(sequence)
+    if solver == "admm" and trace.changes:
+        # what the linear system leaves, times the way that was gone
+        left = problem.inner_tolerance * length * size_of(trace.image) * torch.stack(trace.changes).amax(0)
+        allowed += float(left.max())
     if solver != "variational" and problem.network.form == "implicit":
         allowed += _unfinished(problem, trace, solver, length, prior)
     relative = float((trace.residual / size_of(trace.image).clamp(min=1e-12)).max())
@@ -117,5 +128,5 @@ def _unfinished(problem: Problem, trace: Trace, solver: str, length: PerImage, p
     multiple = problem.weight * length if solver == "pgd" else problem.weight / length
     scale = 1 / length if solver == "pgd" else length
     convexity = (1 - multiple * (prior.weak_convexity or 0.0)).clamp(min=1e-12)
-    left = getattr(problem.network, "tolerance", 0.0) * size_of(trace.image)
+    left = problem.prox_tolerance * size_of(trace.image)
     return float((scale * left.square() / (2 * convexity)).max())

@@ -75,6 +75,9 @@ def adjoint_gap(physics: LinearPhysics, like: Images, probes: int = 4) -> float:
 
     v independent of x, |<A x, v> - <x, A^T v>| in the root mean square over `probes` draws, finds errors anywhere; v = A x,
     |<A x, A x> - <x, A^T A x>|, is sharp for errors of scale.
+
+    Raises:
+        NumericalError: A gives NaN or infinity.
     """
     generator = torch.Generator().manual_seed(0)
     difference, size, gap = 0.0, 0.0, 0.0
@@ -86,7 +89,10 @@ def adjoint_gap(physics: LinearPhysics, like: Images, probes: int = 4) -> float:
         difference, size = difference + (left - right) ** 2, size + left**2
         own = _inner(image, image)
         gap = max(gap, abs(own - _inner(x, physics.A_adjoint(image))) / max(own, 1e-300))
-    return max(gap, math.sqrt(difference / max(size, 1e-300)))
+    found = max(gap, math.sqrt(difference / max(size, 1e-300)))
+    if not math.isfinite(found):
+        raise NumericalError(f"{type(physics).__name__} gives NaN or infinity for a finite image")
+    return found
 
 
 def norm_squared(physics: LinearPhysics, like: Images, steps: int = 40) -> float:

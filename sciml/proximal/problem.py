@@ -13,10 +13,12 @@ from deepinv.physics import LinearPhysics, Physics
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import Images
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.operators import OperatorFacts
 
+PROX_ITERATIONS = 1000
 PerImage = Float[Tensor, " batch"]
 OnIteration = Callable[[int, Images, PerImage], None]
 
@@ -33,6 +35,8 @@ class Problem:
         weight: weight of R in F, one an image.
         facts: norm and column norm of A.
         threshold: the solver stops when ||grad F|| is at most this times ||x||.
+        prox_tolerance: relative residual to which the prox of the implicit form is solved.
+        inner_tolerance: relative residual to which the linear system of ADMM is solved.
     """
 
     y: Tensor
@@ -42,6 +46,8 @@ class Problem:
     weight: PerImage
     facts: OperatorFacts
     threshold: float
+    prox_tolerance: float = 1e-4
+    inner_tolerance: float = 1e-6
 
     def data(self, x: Images) -> tuple[PerImage, Images]:
         """Return h(x) and grad h(x)."""
@@ -51,19 +57,23 @@ class Problem:
             return value, self.physics.A_adjoint(residual)
         return value, self.physics.A_vjp(x, residual)
 
-    def prox(self, v: Images, multiple: PerImage) -> tuple[Images, PerImage]:
-        """Return x = argmin_x 1/2 ||x - v||^2 + multiple R(x) and R(x), without inversion.
+    def prox(self, v: Images, multiple: PerImage, guess: Images | None = None) -> tuple[Images, PerImage, Images]:
+        """Return x = argmin_x 1/2 ||x - v||^2 + multiple R(x), R(x) and grad R(x), without inversion.
 
         At the solution grad R(x) = (v - x) / multiple, so x = f(u) with u = x + (v - x) / multiple, where R is known:
-        R(f(u)) = <u, f(u)> - 1/2 ||f(u)||^2 - psi(u).
+        R(f(u)) = <u, f(u)> - 1/2 ||f(u)||^2 - psi(u). The implicit form is solved from `guess` to `prox_tolerance`.
         """
+        network = self.network
+        if isinstance(network, ImplicitNetwork):
+            x = network.solve(v, self.sigma, multiple, guess, self.prox_tolerance, PROX_ITERATIONS).x
+            return x, *network.at(self.sigma, x).value_and_gradient(x)
         # step and weight are inverses of one another up to rounding where the prox is the network itself
         if bool(((multiple - 1).abs() <= 4 * torch.finfo(v.dtype).eps).all()):
-            return self.network.evaluate(v, self.sigma)
-        x = self.network.prox(v, multiple, self.sigma)
-        if self.network.form == "implicit":
-            return x, self.network.prior(x, self.sigma)
-        return x, self.network.evaluate(x + (v - x) / wide(multiple, v), self.sigma)[1]
+            x, prior = network.evaluate(v, self.sigma)
+            return x, prior, v - x
+        x = network.prox(v, multiple, self.sigma)
+        slope = (v - x) / wide(multiple, v)
+        return x, network.evaluate(x + slope, self.sigma)[1], slope
 
 
 @dataclass

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import copy
 import math
+import warnings
 from dataclasses import dataclass, field
 
 import torch
@@ -33,6 +34,7 @@ from sciml.proximal.variational import variational
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 SOLVERS = ("auto", "variational", "pgd", "admm")
+LARGE = 20.0
 ITERATIONS = {"variational": 300, "pgd": 500, "admm": 300}
 
 
@@ -141,7 +143,20 @@ def reconstruct(
         noise = noise_levels(y, physics, x, noise_std)
         scale = natural_scale(network, facts, chosen, noise, weight, sigma, step, penalty, x)
         scale.check(allow_uncertified)
-        problem = Problem(y, physics, network, scale.sigma, scale.weight, facts, tolerance * scale.column_norm**2)
+        threshold = tolerance * scale.column_norm**2
+        # grad F counts what a prox leaves 1 / step times; the floors are what the inner solvers reach in this floating type
+        share = float(scale.length.min()) if chosen == "pgd" else 1 / float(scale.length.max())
+        problem = Problem(
+            y=y,
+            physics=physics,
+            network=network,
+            sigma=scale.sigma,
+            weight=scale.weight,
+            facts=facts,
+            threshold=threshold,
+            prox_tolerance=max(0.1 * threshold * share, 20 * torch.finfo(x.dtype).eps),
+            inner_tolerance=max(min(0.05 * threshold, 1e-6), 8 * torch.finfo(x.dtype).eps),
+        )
         limit = ITERATIONS[chosen] if iterations is None else iterations
         if chosen == "variational":
             trace = variational(problem, x, limit, on_iteration)
@@ -226,4 +241,11 @@ def _start(y: Tensor, physics: Physics, network: LearnedProximalNetwork, start: 
     if not isinstance(made, Tensor) or made.shape != y.shape:
         got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
         raise ShapeError(f"y has shape {tuple(y.shape)}, but {type(physics).__name__} makes {got} of the start {tuple(x.shape)}")
-    return network.check_images(x, "the start of the reconstruction").contiguous()
+    x = network.check_images(x, "the start of the reconstruction").contiguous()
+    if float(x.abs().max()) > LARGE:
+        warnings.warn(
+            f"the first guess has values up to {float(x.abs().max()):.3g}, but the prior was trained on images on [0, 1]: "
+            "scale the data",
+            stacklevel=3,
+        )
+    return x

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sciml.imaging.physics import noise_of
 from sciml.imaging.priors import per_image
-from sciml.proximal.certify import prior_certificate
+from sciml.proximal.certify import length_condition, prior_certificate
 from sciml.proximal.minimize import Images
 from sciml.proximal.network import LearnedProximalNetwork, Sigma
 from sciml.proximal.operators import OperatorFacts
@@ -56,22 +56,9 @@ class Scale:
         Raises:
             ConfigError: names the number and the bound.
         """
-        broken = self.broken_condition()
+        broken = length_condition(self.solver, self.length, self.norm_squared)
         if broken and not allow_uncertified:
             raise ConfigError(f"{broken}, so convergence is not certain; change it, or allow an uncertified run")
-
-    def broken_condition(self) -> str:
-        """Return in words what the length breaks, empty if nothing."""
-        return length_condition(self.solver, self.length, self.norm_squared)
-
-
-def length_condition(solver: str, length: PerImage, norm_squared: float) -> str:
-    """Return in words what a step or penalty breaks, empty if nothing; nothing is known of a nonlinear A."""
-    if solver == "pgd" and float(length.max()) * norm_squared >= 1:
-        return f"the step {float(length.max()):.4g} is not below 1 / ||A||^2 = {1 / norm_squared:.4g}"
-    if solver == "admm" and float(length.min()) <= norm_squared:
-        return f"the penalty {float(length.min()):.4g} is not above ||A||^2 = {norm_squared:.4g}"
-    return ""
 
 
 def noise_levels(y: Tensor, physics: Physics, like: Images, noise_std: Sigma | None) -> PerImage:

@@ -38,8 +38,7 @@ def proximal_gradients(
     because x+ minimises its prox objective, whether or not R is convex. With `accelerate`, z = x + (t - 1) / t+ (x - x-)
     (Nesterov 1983) is tried first and kept only where this same inequality holds; otherwise the image takes the plain step
     and its momentum starts anew. A (z) and grad h(z) follow from those of x and x- since A is linear: an accepted step takes
-    one A, one A^T and one prox. At x+, grad F = grad h(x+) + (v - x+) / step with v the point that the prox was taken of:
-    also free.
+    one A, one A^T and one prox. grad R(x+) is known from the prox, so grad F(x+) is free too.
 
     Args:
         problem: y, A, R and the weight.
@@ -62,10 +61,10 @@ def proximal_gradients(
 
     def forward_backward(z: Images, g_z: Images) -> tuple[Images, PerImage, Images, Images]:
         v = z - eta * g_z
-        following, prior = problem.prox(v, multiple)
+        following, prior, slope = problem.prox(v, multiple, x)
         h, g_next = problem.data(following)
         trace.gradients += 1
-        return following, h + problem.weight * prior, g_next, g_next + (v - following) / eta
+        return following, h + problem.weight * prior, g_next, g_next + wide(problem.weight, v) * slope
 
     for count in range(1, iterations + 1):
         momentum_next = (1 + (1 + 4 * momentum.square()).sqrt()) / 2
@@ -104,7 +103,6 @@ def alternating_directions(
     start: Images,
     penalty: PerImage,
     iterations: int,
-    inner_tolerance: float = 1e-6,
     on_iteration: OnIteration | None = None,
 ) -> Trace:
     """Return the last prox output of ADMM in the order prox, smooth, dual.
@@ -122,7 +120,6 @@ def alternating_directions(
         start: first x.
         penalty: rho, one an image.
         iterations: at most this many.
-        inner_tolerance: relative residual of the conjugate gradients of the second step, started at the previous x.
         on_iteration: called with the number of iterations, z and F(z).
 
     Raises:
@@ -138,9 +135,9 @@ def alternating_directions(
     u = -problem.data(x)[1] / rho
     trace.gradients = 1
     for count in range(1, iterations + 1):
-        z, prior = problem.prox(x + u, multiple)
+        z, prior, slope = problem.prox(x + u, multiple, trace.image)
         right = back + rho * (z - u)
-        following, products = _conjugate_gradients(physics, rho, right, x, inner_tolerance)
+        following, products = _conjugate_gradients(physics, rho, right, x, problem.inner_tolerance)
         u = u + following - z
         h_x, _ = problem.data(following)
         h_z, g_z = problem.data(z)
@@ -152,11 +149,8 @@ def alternating_directions(
             raise NumericalError(
                 f"the reconstruction diverged at step {count}; is the penalty below ||A||^2, or R unbounded below?"
             )
-        # the prox was taken at v = x + u of before: weight grad R(z) = rho (v - z)
-        moved = size_of(z - trace.image)
-        v = x + (u - following + z)
-        trace.image, trace.residual = z, size_of(g_z + rho * (v - z))
-        trace.changes.append(moved)
+        trace.changes.append(size_of(z - trace.image))
+        trace.image, trace.residual = z, size_of(g_z + wide(problem.weight, z) * slope)
         trace.steps.append(penalty)
         trace.objective.append(value)
         trace.lagrangian.append(lagrangian)
