@@ -27,7 +27,7 @@ from torch import Tensor
 from sciml.proximal.analytic import BLOCK, TAIL, Points, Prior, Values, positive
 from sciml.proximal.analytic_shapes import FinitePoints
 
-ITERATIONS, TOLERANCE = 200, 1e-11
+ITERATIONS, TOLERANCE, ROUNDING = 100, 1e-11, 1e-13
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def _median(values: Tensor, weights: Tensor, discrete: bool) -> Values:
 
 
 def smoothed_mode(prior: Prior, y: Points, sigma: float, gamma: float) -> ExactDenoiser:
-    """Return f_gamma(y), the exact minimiser of proximal matching, by Newton's method safeguarded by mean shift.
+    """Return f_gamma(y), the exact minimiser of proximal matching, by Newton's method; a step that does not rise is shortened.
 
     Args:
         prior: the density of x.
@@ -123,24 +123,23 @@ def smoothed_mode(prior: Prior, y: Points, sigma: float, gamma: float) -> ExactD
 def _climb(prior: Prior, y: Points, z: Points, t: float, s: float, sigma: float) -> tuple[Points, Values]:
     """Return a local maximum of log p_s(c(z)) - t ||y - z||^2 / (2 sigma^2) above the start, and its height."""
 
-    def look(z: Tensor) -> tuple[Values, Points, Points]:
+    def look(z: Tensor) -> tuple[Values, Points]:
         found = prior.moments((1 - t) * y + t * z, s)
         height = found.log_marginal - t * (y - z).square().sum(1) / (2 * sigma**2)
         # The gradient is (E[x | c] - z) / tau^2, and its own derivative (t Cov[x | c] / s^2 - I) / tau^2.
+        uphill = found.mean - z
         matrix = torch.eye(z.shape[1], dtype=z.dtype) - t * found.covariance / s**2
-        newton = torch.linalg.lstsq(matrix, (found.mean - z)[:, :, None]).solution[:, :, 0]
-        return height, found.mean, z + newton
+        newton = torch.linalg.lstsq(matrix, uphill[:, :, None]).solution[:, :, 0]
+        rises = (newton * uphill).sum(1, keepdim=True) > 0
+        return height, torch.where(rises, newton, uphill)
 
-    height, shifted, proposed = look(z)
+    (height, step), length = look(z), z.new_ones(len(z), 1)
     for _ in range(ITERATIONS):
-        trial = look(proposed)
-        worse = ~(trial[0] >= height - 1e-13)
-        following = torch.where(worse[:, None], shifted, proposed)
-        if bool((following - z).abs().max() < TOLERANCE):
+        if float((length * step).abs().max()) < TOLERANCE:
             break
-        z = following
-        if bool(worse.any()):
-            # mean shift never lowers the height
-            trial = look(z)
-        height, shifted, proposed = trial
+        trial = z + length * step
+        trial_height, trial_step = look(trial)
+        higher = (trial_height >= height - ROUNDING)[:, None]
+        z, step = torch.where(higher, trial, z), torch.where(higher, trial_step, step)
+        height, length = torch.where(higher[:, 0], trial_height, height), torch.where(higher, 1.0, length / 4)
     return z, height

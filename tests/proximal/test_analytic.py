@@ -7,7 +7,8 @@ import math
 import pytest
 import torch
 
-from sciml.proximal.analytic import Gaussian, Laplace, StudentT, TwoGaussians
+from sciml.proximal.analytic import Gaussian, Laplace
+from sciml.proximal.analytic_nonconvex import StudentT, TwoGaussians
 from sciml.proximal.analytic_shapes import ExponentialNorm, FinitePoints, UniformBox, UniformDisc, UniformL1Ball
 from sciml.proximal.posterior import map_estimate, posterior_mean, posterior_median, smoothed_mode
 from sciml.runtime.errors import ConfigError, ShapeError

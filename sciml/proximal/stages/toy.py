@@ -11,7 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciml.proximal.analytic import Gaussian, Laplace, Points, Prior, StudentT, TwoGaussians
+from sciml.proximal.analytic import Gaussian, Laplace, Points, Prior
+from sciml.proximal.analytic_nonconvex import StudentT, TwoGaussians
 from sciml.proximal.analytic_shapes import ExponentialNorm, FinitePoints, UniformBox, UniformDisc, UniformL1Ball
 from sciml.proximal.config import DensePotential, MatchingStage, SmallPotential, ToyConfig
 from sciml.proximal.posterior import ExactDenoiser, map_estimate, posterior_mean, posterior_median, smoothed_mode
