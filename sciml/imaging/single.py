@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,25 @@ def measure_file(
     save_tensors(out, tensors, record | origin.record() | {"image": picture.name})
 
 
+@dataclass(frozen=True)
+class FileProblem:
+    """A reconstruction problem that came from a file.
+
+    Attributes:
+        task: what was measured.
+        data: measurement of each channel or slice, on the CPU, ready for the physics of the task.
+        origin: form and units that the result goes back to.
+        clip: whether the truth lies between 0 and 1, so that the result is cut to it.
+        scale: what the values of the file, mapped by its range, were divided by.
+    """
+
+    task: Task
+    data: Tensor
+    origin: Origin
+    clip: bool
+    scale: float = 1.0
+
+
 def solve_file(
     measurement: Path,
     out: Path,
@@ -89,22 +109,55 @@ def solve_file(
 ) -> None:
     """Reconstruct a measurement file, or an image or sinogram that is a measurement itself, and write the result.
 
-    The values of an image are used as they are (integers on the scale from 0 to 1 of their type), or mapped by `value_range`;
-    sigma is on that scale, and the result comes back in the units of the file, but for PNG.
-
     Args:
         measurement: file of `measure_file`, or an image.
         out: result, by its suffix.
         method: a method that applies to the task, or `prior:NAME` for a prior of `sciml.priors`.
         parameter: the method's parameter; a default in the range that validation finds otherwise.
+        name: task, where the measurement is an image; this and what follows as in `read_problem`.
+        options: `key=value` texts of the task.
+        kernel: a blur kernel of the user's.
+        seed: seed of the task's physics.
+        device: `cpu` or `cuda`.
+        mask: which pixels were measured.
+        value_range: the values of an image that become 0 and 1.
+    """
+    problem = read_problem(measurement, out, name, options, kernel, seed, device, mask, value_range)
+    result = reconstruct(problem.data.to(device), problem.task, method, parameter)
+    write_result(out, problem, result)
+
+
+def read_problem(
+    measurement: Path,
+    out: Path,
+    name: str | None,
+    options: Sequence[str],
+    kernel: Path | None,
+    seed: int,
+    device: str = "cpu",
+    mask: Path | None = None,
+    value_range: Sequence[float] | None = None,
+) -> FileProblem:
+    """Return the problem of a measurement file, or of an image or sinogram that is a measurement itself.
+
+    The values of an image are used as they are (integers on the scale from 0 to 1 of their type), or mapped by `value_range`;
+    sigma is on that scale, and the result comes back in the units of the file, but for PNG.
+
+    Args:
+        measurement: file of `measure_file`, or an image.
+        out: file that the result will be written to, checked before any work.
         name: task, where the measurement is an image.
         options: `key=value` texts of the task, likewise.
         kernel: a blur kernel of the user's, likewise.
         seed: seed of the task's physics, likewise.
-        device: `cpu` or `cuda`.
+        device: where the physics lives, `cpu` or `cuda`.
         mask: which pixels were measured, for `inpaint` of an image.
         value_range: the values of an image that become 0 and 1.
+
+    Raises:
+        ConfigError, DataError, FormatError, ShapeError: the file, the options and the output do not fit one another.
     """
+    scale = 1.0
     if measurement.suffix == ".safetensors":
         if name is not None or options or any(given is not None for given in (kernel, mask, value_range)):
             raise ConfigError(
@@ -129,13 +182,18 @@ def solve_file(
             built = with_mask(built, read_mask(mask, built.size), device)
             data = data * built.physics.mask.cpu()  # pyright: ignore[reportOperatorIssue, reportAttributeAccessIssue]
         if isinstance(built.physics, ParallelBeam):
-            data = data / built.physics.scale  # the operator has norm 1
+            scale = float(built.physics.scale)
+            data = data / scale  # the operator has norm 1
     _check_data(data, built, measurement, device)
-    result = reconstruct(data.to(device), built, method, parameter)
     # what was measured here was cut to the range before; what a user measured may ring beyond it
-    shown = built.picture(result, clip=measurement.suffix == ".safetensors").cpu()
+    return FileProblem(built, data, origin, measurement.suffix == ".safetensors", scale)
+
+
+def write_result(out: Path, problem: FileProblem, result: Tensor) -> None:
+    """Write the reconstruction of a problem in the form and units of the file that it came from."""
+    shown = problem.task.picture(result, clip=problem.clip).cpu()
     # a valid blur loses a margin, so the corner that the affine places is gone
-    write_batch(out, shown, origin, placed=built.canvas == built.size)
+    write_batch(out, shown, problem.origin, placed=problem.task.canvas == problem.task.size)
 
 
 def _check_image_task(name: str, mask: Path | None, value_range: Sequence[float] | None) -> None:
