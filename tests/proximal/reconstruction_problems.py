@@ -108,7 +108,7 @@ def matrix(rows: int = 40, columns: int = 64, seed: int = 1) -> torch.Tensor:
     return normal(rows, columns, seed=seed) / 10
 
 
-def implicit(curved: bool = True) -> ImplicitNetwork:
+def implicit() -> ImplicitNetwork:
     """Return a network with filters 3 x 3 whose potentials are not convex, in float64."""
     network = ImplicitNetwork(RegularizerConfig(windows=((3,),))).double()
     generator = torch.Generator().manual_seed(3)

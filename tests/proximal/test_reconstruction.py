@@ -49,7 +49,9 @@ def test_with_the_identity_it_is_the_denoiser():
     # the bound on the distance holds against a more exact solution
     rough = reconstruct(y, physics, network, levels, tolerance=1e-3)
     distance = (rough.image - result.image).flatten(1).norm(dim=1).max()
-    assert float(distance) <= rough.certificate.numbers["distance_bound"] + 1e-8
+    bound = rough.certificate.numbers["distance_bound"]
+    assert bound is not None
+    assert float(distance) <= bound + 1e-8
 
 
 def test_it_finds_what_long_gradient_descent_finds():
