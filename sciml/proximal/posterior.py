@@ -72,28 +72,34 @@ def posterior_median(prior: Prior, y: Points, sigma: float, resolution: float = 
     reach = TAIL * sigma
     prior.check(y)
     points, log_weights = prior.nodes(resolution * sigma, float(y.min()) - reach, float(y.max()) + reach)
+    discrete = isinstance(prior, FinitePoints)
+    ends = None
+    if prior.dimension == 1 and not discrete:
+        # Gauss-Legendre: the mass up to a node belongs to the interval whose length is the weights up to there.
+        lengths = (log_weights - prior.log_density(points)).exp()
+        ends = max(float(y.min()) - reach, prior.limits[0]) + lengths.cumsum(0)
     medians = []
     for block in y.split(max(1, BLOCK // len(points))):
         weights = (log_weights - torch.cdist(block, points).square() / (2 * sigma**2)).softmax(1)
-        columns = [_median(points[:, axis], weights, isinstance(prior, FinitePoints)) for axis in range(prior.dimension)]
+        columns = [_median(points[:, axis], weights, ends, discrete) for axis in range(prior.dimension)]
         medians.append(torch.stack(columns, 1))
     return torch.cat(medians)
 
 
-def _median(values: Tensor, weights: Tensor, discrete: bool) -> Values:
-    order = values.argsort()
-    values, weights = values[order], weights[:, order]
-    below = weights.cumsum(1)
-    above = torch.searchsorted(below, below.new_full((len(below), 1), 0.5)).clamp(max=len(values) - 1)
+def _median(values: Values, weights: Tensor, ends: Values | None, discrete: bool) -> Values:
+    if ends is None:
+        order = values.argsort()
+        values, weights = values[order], weights[:, order]
+    below, half = weights.cumsum(1), weights.new_full((len(weights), 1), 0.5)
     if discrete:
-        return values[above[:, 0]]
-    # Half of a node's mass lies below it; the distribution function is linear between neighbouring nodes.
-    centred = below - weights / 2
-    right = torch.searchsorted(centred, below.new_full((len(below), 1), 0.5)).clamp(1, len(values) - 1)
-    left = right - 1
-    low, high = centred.gather(1, left)[:, 0], centred.gather(1, right)[:, 0]
+        return values[torch.searchsorted(below, half).clamp(max=len(values) - 1)[:, 0]]
+    # The distribution function is linear between neighbours; without intervals half of a node's mass lies below it.
+    positions, mass = (values, below - weights / 2) if ends is None else (ends, below)
+    right = torch.searchsorted(mass, half).clamp(1, len(values) - 1)
+    low, high = mass.gather(1, right - 1)[:, 0], mass.gather(1, right)[:, 0]
     share = ((0.5 - low) / (high - low).clamp(min=1e-300)).clamp(0, 1)
-    return values[left[:, 0]] + share * (values[right[:, 0]] - values[left[:, 0]])
+    left = positions[right[:, 0] - 1]
+    return left + share * (positions[right[:, 0]] - left)
 
 
 def smoothed_mode(prior: Prior, y: Points, sigma: float, gamma: float) -> ExactDenoiser:

@@ -126,6 +126,12 @@ def test_errors_of_the_exact_minimisers_for_the_laplace_prior():
         assert float(error.mean()) == pytest.approx(mean, abs=1.5e-4), name
 
 
+def test_the_median_of_the_laplace_posterior():
+    # bisection on the distribution function in closed form gives 0.42875435 at y = 1
+    found = posterior_median(Laplace(1.0), torch.ones(1, 1, dtype=torch.float64), 1.0)
+    assert float(found) == pytest.approx(0.42875435, abs=1e-5)
+
+
 @pytest.mark.parametrize(("gamma", "largest", "mean"), [(0.1, 0.055, 0.048), (0.2, 0.108, 0.093), (0.5, 0.247, 0.203)])
 def test_the_regulariser_of_the_smoothed_mode_tends_to_the_absolute_value(gamma, largest, mean):
     y = line(-3.5, 3.5, 701)
