@@ -425,3 +425,40 @@ class Config(StageConfig):
         return PageConfig(
             tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)), trained=tuple(sorted(self.models))
         )
+
+
+class DigitsConfig(StageConfig):
+    """What the study of digits reads: the published network at a small size, and the corruptions that its prior is tested on."""
+
+    digits: Literal["digits8", "digits20"] = Field(default="digits8", description="8 x 8 digits, or 20 x 20 at the tier full")
+    data_tier: DataTier = "default"
+    pad: int = Field(default=0, ge=0, le=8, description="zeros on each side of a digit")
+    width: int = Field(default=24, ge=1, description="channels of each convolution")
+    head: int = Field(default=64, ge=1, description="units of the layer that sees the whole digit")
+    beta: float = Field(default=10.0, gt=0, description="sharpness of the softplus")
+    alpha: float = Field(default=0.01, gt=0, description="alpha ||y||^2 is added: strong convexity 2 alpha")
+    signs: Signs = Field(default="project", description="how weights are kept non-negative")
+    sigma: float = Field(default=0.1, gt=0, description="standard deviation of the noise in training")
+    schedule: Schedule = Field(
+        default=matching_schedule((0.64, 0.32, 0.16, 0.08), 1000, 1e-3, 4000, 3e-3), description="losses of the training"
+    )
+    batch_size: int = Field(default=64, ge=1)
+    ema_decay: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights")
+    test_digits: int = Field(default=200, ge=2, description="test digits whose R is computed, at most those of the split")
+    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
+    blur_widths: tuple[float, ...] = Field(
+        default=(0.0, 0.2, 0.4, 0.8, 1.6),
+        min_length=2,
+        description="pixels; the published 0 to 4 by 8/20, the size of a digit here and there",
+    )
+    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
+    detection_sigma: float = Field(default=0.1, gt=0, description="noise that clean digits are told apart from")
+    seed: int = Field(default=0, ge=0)
+
+
+class CertifyConfig(StageConfig):
+    """What the certificates of weights are measured on."""
+
+    size: int = Field(default=12, ge=2, le=16, description="rows and columns of the test images; a network may need more")
+    sigma: float | None = Field(default=None, gt=0, description="noise level; null: each network's default")
+    seed: int = Field(default=0, ge=0, description="of the test images, directions and competitors")

@@ -38,6 +38,7 @@ POTENTIALS: dict[str, tuple[str, str, str]] = {
     "dense": ("sciml.proximal.published", "Dense", "DensePotential"),
     "published": ("sciml.proximal.published", "Published", "PublishedPotential"),
     "convolutional": ("sciml.proximal.convolutional", "Convolutional", "ConvolutionalPotential"),
+    "frame": ("sciml.proximal.frame", "Frame", "FramePotential"),
 }
 
 
