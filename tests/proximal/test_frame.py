@@ -15,10 +15,10 @@ from sciml.runtime.errors import ConfigError, ShapeError
 
 # channels, windows, boost, size: odd, rectangular, colour, several windows a level
 CASES = [
-    (1, ((7,), (7,)), False, (13, 10)),
+    (1, ((7,), (5,)), False, (9, 8)),
     (1, ((5, 3),), False, (8, 9)),
     (3, ((3,), (3,)), False, (7, 6)),
-    (1, ((5,), (5,)), True, (11, 9)),
+    (1, ((5,), (3,)), True, (7, 6)),
     (2, ((3,),), True, (6, 8)),
 ]
 SIGMA = torch.tensor([0.05], dtype=torch.double)
@@ -41,7 +41,7 @@ def noise(*shape: int, seed: int = 1) -> Tensor:
 
 def points(channels: int, size: tuple[int, int]) -> Iterator[Tensor]:
     """Yield images where the gates are open, half open and closed; at the first the bound of the Hessian is met."""
-    for amplitude in (0.0, 0.01, 0.1, 1.0, 30.0):
+    for amplitude in (0.0, 0.05, 0.5):
         yield 0.5 + amplitude * noise(1, channels, *size)
 
 
@@ -63,8 +63,8 @@ def test_jacobian_is_symmetric_and_at_least_the_modulus(channels, windows, boost
 
 def test_bound_of_the_hessian_is_nearly_met() -> None:
     """On a constant image every gate is wide open: the smallest slope must be close to m, or noise would be left over."""
-    psi = frame(1, ((5,),), False, modulus=0.05)
-    smallest = torch.linalg.eigvalsh(jacobian(psi, torch.full((1, 1, 20, 20), 0.3, dtype=torch.double)))[0]
+    psi = frame(1, ((3,),), False, modulus=0.05)
+    smallest = torch.linalg.eigvalsh(jacobian(psi, torch.full((1, 1, 12, 12), 0.3, dtype=torch.double)))[0]
     assert 0.05 <= float(smallest) < 0.07
 
 
@@ -98,11 +98,13 @@ def test_regulariser_is_not_below_its_envelope() -> None:
     """R(f(y)) = <y, f> - ||f||^2 / 2 - psi(y) is >= 0 and grows: the infimum of R is at a constant image of mid grey."""
     psi = frame(1, ((5,), (5,)), False)
     for y in points(1, (12, 9)):
-        value, x = psi.value_and_gradient(y, SIGMA)
+        with torch.no_grad():
+            value, x = psi.value_and_gradient(y, SIGMA)
         prior = (y * x).sum() - 0.5 * x.square().sum() - value
         assert float(prior) >= 0.5 * (1 - psi.config.slope) * float((x - 0.5).square().sum()) - 1e-9
 
 
+@torch.no_grad()
 def test_prox_beats_competitors() -> None:
     psi = frame(1, ((5,), (3,)), False)
     y = 0.5 + 0.1 * noise(1, 1, 10, 9)
