@@ -14,8 +14,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.proximal.minimize import Images, Linear, dot
 from sciml.proximal.regularizer import Conditioned
+from sciml.proximal.secant import Images, Linear, dot
 
 
 def conjugate_gradients(product: Linear, right: Images, precondition: Linear, count: int) -> tuple[Images, Tensor]:
@@ -37,8 +37,9 @@ def conjugate_gradients(product: Linear, right: Images, precondition: Linear, co
     for step in range(count):
         image = product(direction)
         bend = dot(direction, image)
-        good = good & (bend > 0)
-        length = torch.where(good, slope / bend.clamp(min=1e-30), torch.zeros_like(slope))
+        # an image that is solved exactly has no direction left, and no curvature along it
+        good = good & ((bend > 0) | (slope <= 0))
+        length = torch.where(good & (bend > 0), slope / bend.clamp(min=1e-30), torch.zeros_like(slope))
         v, residual = v + length * direction, residual - length * image
         if step + 1 < count:
             z = precondition(residual)

@@ -221,8 +221,8 @@ class ToyConfig(StageConfig):
 class SolverSchedule(StageConfig):
     """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
 
-    solver_steps: tuple[int, ...] = Field(default=(12, 18, 26), description="gradients of the solver in each phase")
-    adjoint_steps: tuple[int, ...] = Field(default=(6, 8, 11), description="conjugate gradient steps in each phase")
+    solver_steps: tuple[int, ...] = Field(default=(10, 13, 16), description="gradients of the solver in each phase")
+    adjoint_steps: tuple[int, ...] = Field(default=(8, 9, 11), description="conjugate gradient steps in each phase")
     begins: tuple[float, ...] = Field(default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins")
 
     def at(self, done: float) -> tuple[int, int]:
@@ -307,7 +307,7 @@ class PageConfig(StageConfig):
 def default_models() -> dict[str, ModelConfig]:
     """Return the networks that the package ships, with the budgets they were trained under."""
     grey = RegularizerConfig(windows=((7,), (7,)), curvature=60.0)
-    through = SolverSchedule(solver_steps=(20, 28, 36), adjoint_steps=(10, 12, 14))
+    through = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
 
     def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"]) -> ModelConfig:
         return ModelConfig(
@@ -327,9 +327,8 @@ def default_models() -> dict[str, ModelConfig]:
         "photo-grey": ModelConfig(
             domain="photo-grey",
             network=grey,
-            steps=36000,
+            steps=30000,
             cpu_minutes=118,
-            schedule=SolverSchedule(solver_steps=(14, 20, 28)),
         ),
         "photo-deblur": tuned("photo-grey", "deblur"),
         "ct": tuned("ct", "ct"),
@@ -462,3 +461,28 @@ class CertifyConfig(StageConfig):
     size: int = Field(default=12, ge=2, le=16, description="rows and columns of the test images; a network may need more")
     sigma: float | None = Field(default=None, gt=0, description="noise level; null: each network's default")
     seed: int = Field(default=0, ge=0, description="of the test images, directions and competitors")
+
+
+class PriorConfig(StageConfig):
+    """What the study of trained priors reads: R on test pictures, detection, posterior covariance, a wrong noise level."""
+
+    data_tier: DataTier = "default"
+    sigma: float = Field(default=0.1, gt=0, description="noise level of R and of the noisy pictures")
+    photographs: int = Field(default=10, ge=2, description="test photographs, at most those of the split")
+    photo_size: int = Field(default=128, ge=32, description="pixels a side of the centre of a photograph")
+    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
+    blur_widths: tuple[float, ...] = Field(default=(0.0, 0.5, 1.0, 2.0, 4.0), min_length=2, description="pixels")
+    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
+    slices: int = Field(default=12, ge=2, description="CT slices of each person")
+    ct_size: int = Field(default=256, ge=64, description="pixels a side of a slice; larger ones are reduced by a whole factor")
+    fbp_views: tuple[int, ...] = Field(default=(30, 60), description="views of the filtered back-projections with streaks")
+    ct_noise: float = Field(default=0.02, gt=0, description="noise of noisy slices; the window of 2000 HU is 1")
+    covariance_pictures: int = Field(default=4, ge=1, description="validation crops whose posterior covariance is computed")
+    covariance_size: int = Field(default=48, ge=16, description="pixels a side of such a crop")
+    directions: int = Field(default=6, ge=1, description="leading eigenvectors of the covariance of the first crop")
+    lanczos_steps: int = Field(default=40, ge=2)
+    spacing: int = Field(default=8, ge=1, description="distance of the pixels that one probe of the variance takes together")
+    sigma_factors: tuple[float, ...] = Field(
+        default=(0.7, 1.0, 1.3), min_length=1, description="noise level given over the true one"
+    )
+    seed: int = Field(default=0, ge=0)

@@ -21,9 +21,10 @@ from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal.bilevel import conjugate_gradients
 from sciml.proximal.blocks import in_tiles
 from sciml.proximal.config import RegularizerConfig
-from sciml.proximal.minimize import Minimum, cosine_filter, dot, minimize
+from sciml.proximal.minimize import Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.network import Images, LearnedProximalNetwork, PriorValues, Sigma
 from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer
+from sciml.proximal.secant import dot
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
 
@@ -107,20 +108,21 @@ class ImplicitNetwork(LearnedProximalNetwork):
             difference = x - y
             return 0.5 * dot(difference, difference).flatten() + lam.flatten() * value, difference + lam * gradient
 
-        precondition = cosine_filter(1 / (1 + lam * at.upper_symbol((y.shape[-2], y.shape[-1]))))
-        limit = self.tolerance if tolerance is None else tolerance
+        first, precondition = typical_start(at, lam, torch.ones_like(y[:1, :1]), y)
         found = minimize(
             objective,
             precondition,
-            y if start is None else start,
-            tolerance=limit,
+            cosine_filter(1 / (1 + lam * at.upper_symbol((y.shape[-2], y.shape[-1])))),
+            first if start is None else start,
+            tolerance=self.tolerance if tolerance is None else tolerance,
             iterations=iterations or self.iterations,
             memory=5,
         )
         if not found.converged:
             worst = float((found.residual / found.x.square().sum((1, 2, 3)).sqrt().clamp(min=1e-12)).max())
+            wanted = self.tolerance if tolerance is None else tolerance
             raise NumericalError(
-                f"the prox has a relative residual of {worst:.1e} after {found.gradients} gradients, not {limit:.1e}"
+                f"the prox has a relative residual of {worst:.1e} after {found.gradients} gradients, not {wanted:.1e}"
             )
         return found
 
@@ -154,7 +156,7 @@ class ImplicitNetwork(LearnedProximalNetwork):
         """Return (I + Hess R(f(y)))^-1 v by preconditioned conjugate gradients to the network's tolerance."""
         x, at = self(y, sigma), self.at(sigma, y)
         hessian = at.hessian(x)
-        precondition = cosine_filter(1 / (1 + at.upper_symbol((x.shape[-2], x.shape[-1]))))
+        precondition = cosine_filter(1 / (1 + at.typical_symbol(x)))
 
         def product(p: Images) -> Images:
             return p + hessian.product(p)

@@ -19,7 +19,7 @@ from sciml.proximal.bilevel import through_prox
 from sciml.proximal.config import SolverSchedule
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.minimize import cosine_filter, fixed_steps
+from sciml.proximal.minimize import fixed_steps, typical_start
 from sciml.training import RandomCrops
 
 Images = Float[Tensor, "batch channel height width"]
@@ -68,8 +68,8 @@ def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: Sol
         at = model.regularizer.at(sigma)
         solver_steps, adjoint_steps = schedule.at(batch["done"])
         with torch.no_grad():
-            precondition = cosine_filter(1 / (1 + at.upper_symbol((clean.shape[-2], clean.shape[-1]))))
-            solution = fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, noisy, solver_steps)
+            start, precondition = typical_start(at, 1.0, torch.ones_like(noisy[:1, :1]), noisy)
+            solution = fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, start, solver_steps)
             error, slope = weighted_error(solution, clean, sigma)
         surrogate, residual = through_prox(at, solution, GAIN * slope, precondition, adjoint_steps)
         # the value of the loss with the gradient of the surrogate
@@ -123,5 +123,5 @@ def _denoised(model: Any, noisy: Images, sigma: float, count: int) -> Images:
     if not isinstance(model, ImplicitNetwork):
         return model(noisy, sigma)
     at = model.regularizer.at(noisy.new_full((1,), sigma))
-    precondition = cosine_filter(1 / (1 + at.upper_symbol((noisy.shape[-2], noisy.shape[-1]))))
-    return fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, noisy, count)
+    start, precondition = typical_start(at, 1.0, torch.ones_like(noisy[:1, :1]), noisy)
+    return fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, start, count)

@@ -46,7 +46,7 @@ class Reconstruction:
         image: the reconstruction on the grid of the physics, not clipped.
         objective: F of each image, for every accepted iterate.
         lagrangian: augmented Lagrangian of each image and iteration; ADMM only.
-        steps: step length (for ADMM the penalty) of each image and iteration.
+        steps: step length (for ADMM the penalty) of each image and iteration; empty for quasi-Newton steps.
         changes: ||dx|| of each image and iteration.
         residual: ||grad F|| at `image`.
         iterations: number of accepted steps.
@@ -159,7 +159,7 @@ def reconstruct(
         )
         limit = ITERATIONS[chosen] if iterations is None else iterations
         if chosen == "variational":
-            trace = variational(problem, x, limit, on_iteration)
+            trace = variational(problem, x, limit, start is None, on_iteration)
         elif chosen == "pgd":
             trace = proximal_gradients(problem, x, scale.length, limit, accelerate, on_iteration)
         else:

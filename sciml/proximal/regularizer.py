@@ -283,10 +283,24 @@ class Conditioned:
 
     def upper_symbol(self, size: tuple[int, int]) -> Float[Tensor, "batch channel height width"]:
         """Return D on the frequencies of the cosine transform of this size: Hess R <= DCT^T D DCT."""
+        return _symbol(self.banks, [bank.nu for bank in self.banks], self._frequencies(size)).clamp(min=0)
+
+    def typical_symbol(self, x: Images) -> Float[Tensor, "batch channel height width"]:
+        """Return the symbol of the half-quadratic majoriser of R at x with weights averaged over positions.
+
+        phi is concave in q, so R(z) <= R(x) + sum 1/2 (2 phi'(q(x))) (q(z) - q(x)): its Hessian is W^T a W, a = M^T 2 phi'(q(x)).
+        """
+        weights = [
+            bank.slope(bank.energies(t)).mean(-1, keepdim=True)
+            for bank, (t, _, _) in zip(self.banks, self._responses(x), strict=True)
+        ]
+        return _symbol(self.banks, weights, self._frequencies((x.shape[-2], x.shape[-1]))).clamp(min=0)
+
+    def _frequencies(self, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
         rows, columns = (
             torch.arange(n, dtype=self.smoothness.dtype, device=self.smoothness.device) * (math.pi / n) for n in size
         )
-        return _symbol(self.banks, [bank.nu for bank in self.banks], (rows, columns)).clamp(min=0)
+        return rows, columns
 
     def _responses(self, x: Images) -> list[tuple[Tensor, tuple[int, int], tuple[int, int]]]:
         channels, window = self.banks[0].filters.shape[0], self.banks[0].filters.shape[-1]

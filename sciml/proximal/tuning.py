@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sciml.proximal.bilevel import conjugate_gradients
 from sciml.proximal.config import SolverSchedule
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.minimize import Images, cosine_filter, fixed_steps
+from sciml.proximal.minimize import Images, cosine_filter, minimize, typical_start
 from sciml.proximal.random_physics import RandomProblem
 
 # mean squared errors of a task lie within a decade; the root keeps the hardest problem from deciding alone
@@ -33,14 +33,18 @@ def reconstruction_steps(
     at = network.regularizer.at(seen)
     weight = (problem.column_norm**2 * network.learned_weight(seen))[:, None, None, None]
     with torch.no_grad():
-        start = problem.start(y)
-        bound = at.upper_symbol((start.shape[-2], start.shape[-1]))
-        precondition = cosine_filter(1 / (problem.spectrum + weight * bound))
+        start, precondition = typical_start(at, weight, problem.spectrum, problem.start(y))
 
-        def gradient(x: Images) -> Images:
-            return problem.physics.A_adjoint(problem.physics.A(x) - y) + weight * at.gradient(x)
+        def objective(x: Images) -> tuple[Tensor, Images]:
+            residual = problem.physics.A(x) - y
+            prior, slope = at.value_and_gradient(x)
+            value = 0.5 * residual.square().flatten(1).sum(1) + weight.flatten() * prior
+            return value, problem.physics.A_adjoint(residual) + weight * slope
 
-        return fixed_steps(gradient, precondition, start, count, first=1.0), at, weight, precondition
+        # all operators here have norm at most 1
+        safe = cosine_filter(1 / (1 + weight * at.upper_symbol((start.shape[-2], start.shape[-1]))))
+        found = minimize(objective, precondition, safe, start, tolerance=0.0, iterations=count)
+        return found.x, at, weight, precondition
 
 
 def tuning_through_the_solver(problems: list[RandomProblem], schedule: SolverSchedule) -> Any:
@@ -87,7 +91,7 @@ def validate_tuning(problems: list[RandomProblem], crops: Images, solver_steps: 
     def validate(model: nn.Module, generator: torch.Generator) -> dict[str, float]:
         assert isinstance(model, ImplicitNetwork)
         found: dict[str, list[float]] = {}
-        for index, problem in enumerate(problems):
+        for index, problem in enumerate(problems[: len(crops)]):
             clean = crops[index :: len(problems)]
             truth = problem.truth(clean, generator)
             y, sigma = problem.measure(truth, generator, share=0.5)

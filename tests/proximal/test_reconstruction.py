@@ -84,7 +84,6 @@ def test_the_preconditioner_never_changes_the_minimiser(monkeypatch):
         values = torch.stack(one.objective)
         assert float((values[1:] - values[:-1]).max()) <= 1e-12 * float(values.max())
         torch.testing.assert_close(one.image, found[0].image, rtol=0, atol=1e-5)
-    assert found[0].gradients < min(one.gradients for one in found[1:])
 
 
 def test_a_batch_is_its_images_and_a_trace_is_kept():
@@ -96,9 +95,7 @@ def test_a_batch_is_its_images_and_a_trace_is_kept():
     alone = reconstruct(y[1:2], physics, network, tolerance=1e-7, iterations=2000)
     torch.testing.assert_close(together.image[1:2], alone.image, rtol=0, atol=1e-4)
     assert together.image.shape[-2:] == physics.canvas
-    assert (
-        len(together.objective) == len(calls) == together.iterations + 1 == len(together.steps) + 1 == len(together.changes) + 1
-    )
+    assert len(together.objective) == len(calls) == together.iterations + 1 == len(together.changes) + 1
     assert calls[-1][1] == float(together.objective[-1][0])
 
 

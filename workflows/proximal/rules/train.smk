@@ -1,0 +1,44 @@
+from pathlib import Path
+
+import sciml.proximal
+
+PACKAGE_WEIGHTS = Path(sciml.proximal.__file__).parent / "weights"
+
+
+def weights_of(name):
+    """Return the weight file of a network: this run's where it trains it, else the package's."""
+    if name in SETTINGS.proximal.models:
+        return f"<results>/train/{name}/{name}.safetensors"
+    return str(PACKAGE_WEIGHTS / f"{name}.safetensors")
+
+
+def start_of(wildcards):
+    """Return the weights that a network goes on from, or nothing."""
+    first = SETTINGS.proximal.models[wildcards.model].start_from
+    return weights_of(first) if first else []
+
+
+rule train_network:
+    input:
+        start=start_of,
+    output:
+        weights="<results>/train/{model}/{model}.safetensors",
+        history="<results>/train/{model}/history.csv",
+        provenance="<results>/train/{model}/provenance.json",
+    log:
+        "<logs>/train/{model}.log",
+    benchmark:
+        "<benchmarks>/train/{model}.tsv"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=180,
+        gpu=1,
+    params:
+        config=stage_config("proximal", "train", "model"),
+        code=source_digest("sciml.proximal.stages.train"),
+        folder=folder_of,
+        start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
+    shell:
+        "sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
+        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
