@@ -28,6 +28,7 @@ from sciml.runtime.seeds import Seeds
 
 Inverse = Literal["deblur", "ct", "mri"]
 Images = Float[Tensor, "batch channel height width"]
+DARKEST = 0.1
 NOISE_RANGE = {"deblur": (0.005, 0.05), "ct": (0.001, 0.004), "mri": (0.005, 0.02)}
 
 
@@ -68,7 +69,8 @@ class RandomProblem:
         clean = self.physics.A(truth)
         relative = {ParallelBeam: "measurement", MRI: "image"}.get(type(self.physics), "absolute")
         unit = Noise(1.0, relative, isinstance(self.physics, MRI))
-        sigma = level * unit.of(truth if relative == "image" else clean)
+        # a crop of background alone still has the noise of its scan
+        sigma = level * unit.of(truth if relative == "image" else clean).clamp(min=DARKEST)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         if isinstance(self.physics, MRI):
             noise = noise * torch.as_tensor(self.physics.mask)
