@@ -274,6 +274,76 @@ class TrainConfig(ModelConfig):
     seed: int
 
 
+class DigitsConfig(StageConfig):
+    """What the study of digits reads: the published network at a small size, and the corruptions that its prior is tested on."""
+
+    digits: Literal["digits8", "digits20"] = Field(default="digits8", description="8 x 8 digits, or 20 x 20 at the tier full")
+    data_tier: DataTier = "default"
+    pad: int = Field(default=0, ge=0, le=8, description="zeros on each side of a digit")
+    width: int = Field(default=24, ge=1, description="channels of each convolution")
+    head: int = Field(default=64, ge=1, description="units of the layer that sees the whole digit")
+    beta: float = Field(default=10.0, gt=0, description="sharpness of the softplus")
+    alpha: float = Field(default=0.01, gt=0, description="alpha ||y||^2 is added: strong convexity 2 alpha")
+    signs: Signs = Field(
+        default="square", description="how weights are kept non-negative; projection, as published, learns more slowly here"
+    )
+    sigma: float = Field(default=0.1, gt=0, description="standard deviation of the noise in training")
+    schedule: Schedule = Field(
+        default=matching_schedule((0.64, 0.32, 0.16, 0.08), 1200, 2e-3, 5000, 1e-2), description="losses of the training"
+    )
+    batch_size: int = Field(default=64, ge=1)
+    ema_decay: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights")
+    test_digits: int = Field(default=200, ge=2, description="test digits whose R is computed, at most those of the split")
+    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
+    blur_widths: tuple[float, ...] = Field(
+        default=(0.0, 0.2, 0.4, 0.8, 1.6),
+        min_length=2,
+        description="pixels; the published 0 to 4 by 8/20, the size of a digit here and there",
+    )
+    visible_blur: float = Field(
+        default=0.4,
+        ge=0,
+        description="pixels; narrower blurs change a digit by far less than the noise of the training: reported, not judged "
+        "(chosen on validation digits)",
+    )
+    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
+    detection_sigma: float = Field(default=0.1, gt=0, description="noise that clean digits are told apart from")
+    seed: int = Field(default=0, ge=0)
+
+
+class CertifyConfig(StageConfig):
+    """What the certificates of weights are measured on."""
+
+    size: int = Field(default=12, ge=2, le=16, description="rows and columns of the test images; a network may need more")
+    sigma: float | None = Field(default=None, gt=0, description="noise level; null: each network's default")
+    seed: int = Field(default=0, ge=0, description="of the test images, directions and competitors")
+
+
+class PriorConfig(StageConfig):
+    """What the study of trained priors reads: R on test pictures, detection, posterior covariance, a wrong noise level."""
+
+    data_tier: DataTier = "default"
+    sigma: float = Field(default=0.1, gt=0, description="noise level of R and of the noisy pictures")
+    photographs: int = Field(default=10, ge=2, description="test photographs, at most those of the split")
+    photo_size: int = Field(default=128, ge=32, description="pixels a side of the centre of a photograph")
+    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
+    blur_widths: tuple[float, ...] = Field(default=(0.0, 0.5, 1.0, 2.0, 4.0), min_length=2, description="pixels")
+    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
+    slices: int = Field(default=12, ge=2, description="CT slices of each person")
+    ct_size: int = Field(default=256, ge=64, description="pixels a side of a slice; larger ones are reduced by a whole factor")
+    fbp_views: tuple[int, ...] = Field(default=(30, 60), description="views of the filtered back-projections with streaks")
+    ct_noise: float = Field(default=0.02, gt=0, description="noise of noisy slices; the window of 2000 HU is 1")
+    covariance_pictures: int = Field(default=4, ge=1, description="validation crops whose posterior covariance is computed")
+    covariance_size: int = Field(default=48, ge=16, description="pixels a side of such a crop")
+    directions: int = Field(default=6, ge=1, description="leading eigenvectors of the covariance of the first crop")
+    lanczos_steps: int = Field(default=40, ge=2)
+    spacing: int = Field(default=8, ge=1, description="distance of the pixels that one probe of the variance takes together")
+    sigma_factors: tuple[float, ...] = Field(
+        default=(0.7, 1.0, 1.3), min_length=1, description="noise level given over the true one"
+    )
+    seed: int = Field(default=0, ge=0)
+
+
 # --- the study ---
 
 TaskName = Literal["denoise", "deblur", "ct-sparse", "mri-cs"]
@@ -402,6 +472,10 @@ class Config(StageConfig):
     iterations: int = Field(default=300, ge=1, description="at most this many gradients a reconstruction")
     tolerance: float = Field(default=3e-4, gt=0, description="relative residual at which a reconstruction is finished")
     drift: bool = Field(default=True, description="show what three times the gradients change")
+    certify: CertifyConfig = CertifyConfig()
+    toy: ToyConfig = ToyConfig()
+    digits: DigitsConfig = DigitsConfig()
+    prior: PriorConfig = PriorConfig()
 
     @model_validator(mode="after")
     def _starts(self) -> Config:
@@ -434,78 +508,24 @@ class Config(StageConfig):
         """Return the slice of one task's scores."""
         return ScoreConfig()
 
+    def certify_config(self, run: RunSettings) -> CertifyConfig:
+        """Return the slice of the certificates."""
+        return self.certify
+
+    def toy_config(self, run: RunSettings) -> ToyConfig:
+        """Return the slice of the low-dimensional study."""
+        return self.toy
+
+    def digits_config(self, run: RunSettings) -> DigitsConfig:
+        """Return the slice of the study of digits."""
+        return self.digits.model_copy(update={"data_tier": run.data_tier})
+
+    def prior_config(self, run: RunSettings) -> PriorConfig:
+        """Return the slice of the study of trained priors."""
+        return self.prior.model_copy(update={"data_tier": run.data_tier})
+
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
         return PageConfig(
             tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)), trained=tuple(sorted(self.models))
         )
-
-
-class DigitsConfig(StageConfig):
-    """What the study of digits reads: the published network at a small size, and the corruptions that its prior is tested on."""
-
-    digits: Literal["digits8", "digits20"] = Field(default="digits8", description="8 x 8 digits, or 20 x 20 at the tier full")
-    data_tier: DataTier = "default"
-    pad: int = Field(default=0, ge=0, le=8, description="zeros on each side of a digit")
-    width: int = Field(default=24, ge=1, description="channels of each convolution")
-    head: int = Field(default=64, ge=1, description="units of the layer that sees the whole digit")
-    beta: float = Field(default=10.0, gt=0, description="sharpness of the softplus")
-    alpha: float = Field(default=0.01, gt=0, description="alpha ||y||^2 is added: strong convexity 2 alpha")
-    signs: Signs = Field(
-        default="square", description="how weights are kept non-negative; projection, as published, learns more slowly here"
-    )
-    sigma: float = Field(default=0.1, gt=0, description="standard deviation of the noise in training")
-    schedule: Schedule = Field(
-        default=matching_schedule((0.64, 0.32, 0.16, 0.08), 1200, 2e-3, 5000, 1e-2), description="losses of the training"
-    )
-    batch_size: int = Field(default=64, ge=1)
-    ema_decay: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights")
-    test_digits: int = Field(default=200, ge=2, description="test digits whose R is computed, at most those of the split")
-    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
-    blur_widths: tuple[float, ...] = Field(
-        default=(0.0, 0.2, 0.4, 0.8, 1.6),
-        min_length=2,
-        description="pixels; the published 0 to 4 by 8/20, the size of a digit here and there",
-    )
-    visible_blur: float = Field(
-        default=0.4,
-        ge=0,
-        description="pixels; narrower blurs change a digit by far less than the noise of the training: reported, not judged "
-        "(chosen on validation digits)",
-    )
-    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
-    detection_sigma: float = Field(default=0.1, gt=0, description="noise that clean digits are told apart from")
-    seed: int = Field(default=0, ge=0)
-
-
-class CertifyConfig(StageConfig):
-    """What the certificates of weights are measured on."""
-
-    size: int = Field(default=12, ge=2, le=16, description="rows and columns of the test images; a network may need more")
-    sigma: float | None = Field(default=None, gt=0, description="noise level; null: each network's default")
-    seed: int = Field(default=0, ge=0, description="of the test images, directions and competitors")
-
-
-class PriorConfig(StageConfig):
-    """What the study of trained priors reads: R on test pictures, detection, posterior covariance, a wrong noise level."""
-
-    data_tier: DataTier = "default"
-    sigma: float = Field(default=0.1, gt=0, description="noise level of R and of the noisy pictures")
-    photographs: int = Field(default=10, ge=2, description="test photographs, at most those of the split")
-    photo_size: int = Field(default=128, ge=32, description="pixels a side of the centre of a photograph")
-    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
-    blur_widths: tuple[float, ...] = Field(default=(0.0, 0.5, 1.0, 2.0, 4.0), min_length=2, description="pixels")
-    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
-    slices: int = Field(default=12, ge=2, description="CT slices of each person")
-    ct_size: int = Field(default=256, ge=64, description="pixels a side of a slice; larger ones are reduced by a whole factor")
-    fbp_views: tuple[int, ...] = Field(default=(30, 60), description="views of the filtered back-projections with streaks")
-    ct_noise: float = Field(default=0.02, gt=0, description="noise of noisy slices; the window of 2000 HU is 1")
-    covariance_pictures: int = Field(default=4, ge=1, description="validation crops whose posterior covariance is computed")
-    covariance_size: int = Field(default=48, ge=16, description="pixels a side of such a crop")
-    directions: int = Field(default=6, ge=1, description="leading eigenvectors of the covariance of the first crop")
-    lanczos_steps: int = Field(default=40, ge=2)
-    spacing: int = Field(default=8, ge=1, description="distance of the pixels that one probe of the variance takes together")
-    sigma_factors: tuple[float, ...] = Field(
-        default=(0.7, 1.0, 1.3), min_length=1, description="noise level given over the true one"
-    )
-    seed: int = Field(default=0, ge=0)
