@@ -1,0 +1,332 @@
+"""`sciml proximal`: learned proximal networks on your own pictures and scans, and the stages of the study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from sciml.proximal.stage_cli import app as stage_app
+
+app = typer.Typer(
+    help="Denoise and reconstruct with a learned prior: the network is a proximal operator, its prior R a number that you can "
+    "ask for, and a reconstruction comes with a certificate of convergence.",
+    no_args_is_help=True,
+)
+app.add_typer(stage_app, name="stage")
+
+Model = Annotated[str, typer.Option(help="Shipped weights (`sciml proximal models`), or a .safetensors file of `train`.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
+Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
+Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
+NoisyRange = Annotated[
+    tuple[float, float] | None,
+    typer.Option(
+        help="LOW HIGH: the values that become 0 and 1, e.g. -1000 1000 or 0 255; nothing is cut. sigma is a fraction of "
+        "HIGH - LOW. Needed for floats that are not on the scale from 0 to 1; all other values are used as they are."
+    ),
+]
+Size = Annotated[int, typer.Option(min=8, help="Rows and columns of the test images.")]
+
+
+@app.command("models")
+def models_command() -> None:
+    """List the weights that come with the package: form, channels, noise levels of the training, size, purpose.
+
+    Example: sciml proximal models
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from sciml.proximal.table import shipped_models
+
+    rows = shipped_models()
+    if not rows:
+        typer.echo("this installation has no weights: train some with `sciml proximal train photo-grey --output weights`")
+        return
+    table = Table("model (--model)", "form", "channels", "sigma", "parameters", "what for")
+    for row in rows:
+        low, high = row.sigma_range
+        table.add_row(row.name, row.form, str(row.channels), f"{low:g} to {high:g}", f"{row.parameters:,}", row.purpose)
+    Console().print(table)
+
+
+@app.command("denoise")
+def denoise_command(
+    image: Annotated[Path, typer.Argument(help="Noisy picture, slice or volume: PNG, TIFF, JPEG, NPY, DICOM, NIfTI.")],
+    out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz.")],
+    model: Model = "photo-grey",
+    sigma: Annotated[
+        float | None,
+        typer.Option(help="Standard deviation of the noise on the scale from 0 to 1 (see --range); estimated when left away."),
+    ] = None,
+    range: NoisyRange = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Remove white noise from a file; the result has the form and the units of the file.
+
+    Colours go one by one through a grey network, and so do the slices of a volume. Large images are computed in tiles, with the
+    same result.
+
+    Examples: sciml proximal denoise photo.jpg --sigma 0.1 --out clean.png;
+    sciml proximal denoise scan.nii.gz --range -1000 1000 --out clean.nii.gz
+    """
+    from sciml.stages import stage
+
+    with stage("proximal.denoise", out, threads, gpu) as device:
+        from sciml.proximal.single import denoise_file
+
+        line = denoise_file(image, out, model, sigma, range, device)
+    typer.echo(line)
+
+
+@app.command("reconstruct")
+def reconstruct_command(
+    measurement: Annotated[
+        Path,
+        typer.Argument(help="File of `sciml imaging measure`, or a noisy or blurred image, or a sinogram (NPY, views x bins)."),
+    ],
+    out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz.")],
+    model: Annotated[
+        str | None, typer.Option(help="Shipped weights (`sciml proximal models`) or a file; the one for the task by default.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Needed when the input is an image: what was measured.")] = None,
+    options: Annotated[
+        list[str] | None, typer.Option("--set", help="Option of the task (`sciml imaging tasks`): key=value. Repeatable.")
+    ] = None,
+    kernel: Annotated[Path | None, typer.Option(help="Your own blur kernel for `deblur`: an image or NPY file.")] = None,
+    seed: Seed = 0,
+    mask: Annotated[
+        Path | None, typer.Option(help="For `inpaint` of an image: image or NPY file, above 0.5 where a pixel was measured.")
+    ] = None,
+    range: NoisyRange = None,
+    weight: Annotated[float, typer.Option(help="Multiple of the natural weight of the prior; larger is smoother.")] = 1.0,
+    noise_std: Annotated[
+        float | None,
+        typer.Option("--noise-std", help="Noise of an entry of the measurement, when it is not that of the task (--set sigma)."),
+    ] = None,
+    solver: Annotated[str, typer.Option(help="auto, variational (implicit form), pgd or admm.")] = "auto",
+    allow_uncertified: Annotated[
+        bool, typer.Option("--allow-uncertified", help="End with exit code 0, not 3, where convergence is not certified.")
+    ] = False,
+    certificate: Annotated[Path | None, typer.Option(help="JSON file: every number behind the certificate.")] = None,
+    curve: Annotated[Path | None, typer.Option(help="CSV file: the objective F of each image and iteration.")] = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Reconstruct a measurement: minimise F(x) = 1/2 ||A x - y||^2 + weight R(x), and say whether convergence is certified.
+
+    Inputs are those of `sciml imaging solve`. The result is written in any case; without a certificate the exit code is 3.
+
+    Examples: sciml proximal reconstruct scan.safetensors --out scan.npy --certificate certificate.json;
+    sciml proximal reconstruct shaken.png --task deblur --kernel kernel.png --set sigma=0.01 --out sharp.png;
+    sciml proximal reconstruct holes.png --task inpaint --mask known.png --out filled.png --curve objective.csv
+    """
+    from sciml.runtime.errors import PartialResult
+    from sciml.stages import stage
+
+    with stage("proximal.reconstruct", out, threads, gpu) as device:
+        from sciml.proximal.single import reconstruct_file
+
+        outcome = reconstruct_file(
+            measurement,
+            out,
+            model,
+            task,
+            options or [],
+            kernel,
+            seed,
+            mask,
+            range,
+            weight=weight,
+            noise_std=noise_std,
+            solver=solver,
+            allow_uncertified=allow_uncertified,
+            certificate=certificate,
+            curve=curve,
+            device=device,
+        )
+    if not outcome.certified and not allow_uncertified:
+        raise PartialResult(f"{out} is written, {outcome.line()}; --allow-uncertified accepts it")
+    typer.echo(f"{out}: {outcome.line()}")
+
+
+@app.command("prior")
+def prior_command(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, slices or volumes.")],
+    model: Model = "photo-grey",
+    sigma: Annotated[float | None, typer.Option(help="Noise level of R; the network's own by default, mostly 0.1.")] = None,
+    picture: Annotated[
+        Path | None, typer.Option(help="PNG, PDF or SVG to draw: R along noise, blur and mixing with the next image.")
+    ] = None,
+    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 where an image is outside the range of f.")] = False,
+    range: NoisyRange = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Print the learned prior R of images: the lower, the more likely the network thinks them.
+
+    R is +inf for images that are no output of the network (outside its range), which happens in the explicit form only.
+
+    Example: sciml proximal prior sharp.png blurred.png --picture prior.png
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    from sciml.runtime.errors import PartialResult
+    from sciml.stages import stage
+
+    with stage("proximal.prior", picture or images[0], threads, gpu) as device:
+        from sciml.proximal.prior_picture import priors_of_files
+
+        rows, level = priors_of_files(images, model, sigma, range, picture, device)
+    table = Table("image", "R", "R per pixel", "status", title=f"{model}, noise level {level:g}")
+    for row in rows:
+        table.add_row(row.name, f"{row.value:.6g}", f"{row.per_pixel:.4g}", row.status)
+    Console().print(table)
+    outside = [row.name for row in rows if row.outside]
+    if outside and strict:
+        raise PartialResult(f"{len(outside)} of {len(rows)} files are outside the range of f, where R is infinite: {outside[0]}")
+
+
+@app.command("certify")
+def certify_command(
+    weights: Annotated[list[str], typer.Argument(help="Weight files or shipped names.")],
+    size: Size = 12,
+    sigma: Annotated[float | None, typer.Option(help="Noise level; the network's own by default.")] = None,
+    seed: Seed = 0,
+) -> None:
+    """Measure in float64 what must hold for any weights: a symmetric Jacobian, exact proxes, descent. Exit code 1 if one fails.
+
+    Example: sciml proximal certify photo-grey my-weights.safetensors
+    """
+    from sciml.proximal.certificates import certify_file
+    from sciml.proximal.loading import safe_file
+
+    good = True
+    for name in weights:
+        good = _print_invariants(name, certify_file(safe_file(name), size=size, sigma=sigma, seed=seed)) and good
+    if not good:
+        raise typer.Exit(1)
+
+
+@app.command("repair")
+def repair_command(
+    weights: Annotated[Path, typer.Argument(help="Weight file of the explicit form with negative weights.")],
+    out: Annotated[Path, typer.Option(help="Repaired weight file, .safetensors.")],
+    size: Size = 12,
+    seed: Seed = 0,
+) -> None:
+    """Set negative weights of the explicit form to 0, certify the network again and write it. Exit code 1 if it still fails.
+
+    It becomes another network, so test it again.
+
+    Example: sciml proximal repair broken.safetensors --out repaired.safetensors
+    """
+    from sciml.proximal.certificates import repair_file
+    from sciml.proximal.loading import safe_file
+
+    good = _print_invariants(str(out), repair_file(safe_file(weights), out, size=size, seed=seed))
+    if not good:
+        raise typer.Exit(1)
+
+
+def _print_invariants(name: str, rows: list[dict[str, object]]) -> bool:
+    """Print one line an invariant; return whether all passed."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("", "invariant", "value", "threshold", "", title=name)
+    for row in rows:
+        value, threshold = ("-" if row[key] is None else f"{row[key]:.3g}" for key in ("value", "threshold"))
+        failed = "" if row["passed"] else str(row["witness"] or row["note"])
+        words = f"{row['name']}" + (f"\n{failed}" if failed else "")
+        table.add_row(str(row["id"]), words, value, f"{row['comparison']} {threshold}", "pass" if row["passed"] else "FAIL")
+    Console().print(table)
+    return all(bool(row["passed"]) for row in rows)
+
+
+@app.command("train")
+def train_command(
+    name: Annotated[str, typer.Argument(help="A network of the settings: photo-grey, photo-deblur, ct, mr-t1, ...")],
+    output: Annotated[Path, typer.Option("--output", help="Folder for NAME.safetensors and history.csv.")],
+    tier: Annotated[str, typer.Option(help="ci, demo, cpu, gpu, or the path of a YAML file.")] = "cpu",
+    overrides: Annotated[
+        list[str] | None, typer.Option("--set", help="Override one setting: key.path=value. Repeatable.")
+    ] = None,
+    start: Annotated[
+        str | None, typer.Option(help="Weights to go on from, where the settings name some; the shipped ones by default.")
+    ] = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Train one network of the settings; the same command goes on with a training that was stopped.
+
+    Data must be there (`sciml data fetch`). Use the result with --model FOLDER/NAME.safetensors.
+
+    Examples: sciml proximal train photo-grey --output weights;
+    sciml proximal train photo-grey --tier cpu --set proximal.models.photo-grey.steps=2000 --output weights
+    """
+    from sciml.runtime.errors import ConfigError
+    from sciml.settings import load
+    from sciml.stages import stage
+
+    settings = load(tier, overrides or [])
+    if name not in settings.proximal.models:
+        known = ", ".join(settings.proximal.models) or "none"
+        raise ConfigError(f"the settings {tier} train no network {name!r}; they train {known}")
+    config = settings.proximal.train_config(settings, name)
+    with stage("proximal.train", output, threads, gpu) as device:
+        from sciml.proximal.loading import safe_file
+        from sciml.proximal.stages.train import run
+
+        begin = start or config.start_from
+        written = run(config, output, None if begin is None else safe_file(begin), device)
+    typer.echo(f"{written[0]}: use it with --model {written[0]}")
+
+
+@app.command("evaluate")
+def evaluate_command(
+    images: Annotated[list[Path], typer.Argument(help="Pictures, slices or volumes without noise.")],
+    model: Model = "photo-grey",
+    sigma: Annotated[float, typer.Option(help="Standard deviation of the noise that is added, on the scale from 0 to 1.")] = 0.1,
+    seed: Seed = 0,
+    range: Annotated[
+        tuple[float, float] | None,
+        typer.Option(help="LOW HIGH: the values that become 0 and 1; values beyond are cut. By default as in `imaging measure`."),
+    ] = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Add noise to clean images of yours, remove it again and print PSNR and SSIM before and after.
+
+    Example: sciml proximal evaluate photo1.png photo2.png --sigma 0.05
+    """
+    from sciml.stages import stage
+
+    with stage("proximal.evaluate", images[0], threads, gpu) as device:
+        from sciml.proximal.single import score_files
+
+        rows = score_files(images, sigma, model, seed, range, device)
+    for name, decibels, similarity in rows:
+        typer.echo(f"{name}\tPSNR {decibels[0]:.2f} -> {decibels[1]:.2f} dB\tSSIM {similarity[0]:.4f} -> {similarity[1]:.4f}")
+
+
+@app.command("report")
+def report_command(
+    results: Annotated[Path | None, typer.Argument(help="Results folder of the study; results/TIER/proximal by default.")] = None,
+    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("reports/proximal.html"),
+    tier: Annotated[str, typer.Option(help="Tier that the results were made at.")] = "demo",
+) -> None:
+    """Write the page of the study from its results (the workflow does this too).
+
+    Example: sciml proximal report results/cpu/proximal --tier cpu
+    """
+    from sciml.proximal.stages.report import run  # pyright: ignore[reportMissingImports]
+    from sciml.settings import load
+
+    settings = load(tier)
+    run(settings.proximal.report_config(settings), results or Path("results", settings.tier, "proximal"), out)
+    typer.echo(str(out))
