@@ -1,0 +1,176 @@
+"""Stage `digits`: learn the prior of handwritten digits, and look at it along noise, blur and mixing."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from sciml.proximal.config import DigitsConfig
+from sciml.proximal.digits import (
+    build_network,
+    denoising_errors,
+    digit_images,
+    joined_history,
+    learn,
+    partners,
+    weights_at,
+)
+from sciml.proximal.explicit import ExplicitNetwork
+from sciml.proximal.landscape import Path as Corruption
+from sciml.proximal.landscape import along, auroc, blurred, humps, mixed, noisy
+from sciml.proximal.network import Images, PriorValues
+from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+from sciml.training import partial_folder, save_weights
+
+log = logging.getLogger(__name__)
+
+STRIPS = 6
+
+
+def run(config: DigitsConfig, folder: Path, device: str = "cpu") -> list[Path]:
+    """Write `digits.safetensors` (weights), `history.csv`, `digits.json` and `strips.safetensors`.
+
+    `digits.json`:
+
+    * `training`: one row a stage: `loss`, `gamma`, `steps`, RMSE and PSNR of noisy and denoised validation digits, and, at the
+      last gamma, `mean_weight` and `effective_share` of the matching loss on them; `zero_share` of the non-negative weights;
+    * `test`: RMSE and PSNR of the test digits; `ended`: how the schedule ended;
+    * `prior`: for `noise` (clipped to [0, 1]), `blur` (zeros beyond the border) and `mixing` the table of
+      `sciml.proximal.landscape.Path.table`, R of whole digits, `lowest` subtracted; `mixing.humps`;
+    * `detection`: AUROC of R for clean against noisy digits, with `levels`, and `detection_sigma` without clipping; for
+      comparison that of total variation, which knows no digits;
+    * `targets`: what a good digit prior should do, each true or false; `visible` blur leaves out widths below `visible_blur`;
+    * `outside`: share of all pictures that are outside the range of f.
+
+    `strips.safetensors`: `<path>.levels`, `<path>.images` (strip, level, rows, columns) of the first digits and `<path>.R`
+    (level, digit) of all.
+
+    Args:
+        config: network, schedule and corruptions.
+        folder: output folder.
+        device: not used: a network this small is trained on the processor.
+    """
+    recorder = Recorder("proximal.digits", config.model_dump(mode="json"))
+    seeds = Seeds(config.seed)
+    train_images, inputs = digit_images(config.digits, "train", config.data_tier, config.pad)
+    held, _ = digit_images(config.digits, "validation", config.data_tier, config.pad)
+    test, _ = digit_images(config.digits, "test", config.data_tier, config.pad)
+    test = test[: config.test_digits]
+    network = build_network(config, train_images.shape[-1])
+    weights, history, tables, strips = (
+        folder / name for name in ("digits.safetensors", "history.csv", "digits.json", "strips.safetensors")
+    )
+    rows: list[dict[str, Any]] = []
+    noise_seed, last_gamma = seeds("digits", "validation noise") % 2**31, config.schedule[-1].gamma
+
+    def after(index: int, model: nn.Module) -> None:
+        assert isinstance(model, ExplicitNetwork)
+        stage = config.schedule[index]
+        row = {"loss": stage.loss, "gamma": stage.gamma, "steps": stage.steps, "zero_share": model.potential.zero_share()}
+        row |= denoising_errors(model, held, config.sigma, noise_seed)
+        if last_gamma is not None:
+            row |= weights_at(model, held, last_gamma, config.sigma, noise_seed)
+        rows.append(row)
+        log.info("stage %d: validation PSNR %.2f dB", index, row["denoised_psnr"])
+
+    code = source_digest(__name__)
+    # what is looked at afterwards does not decide the weights
+    looked_at = {"test_digits", "noise_levels", "blur_widths", "visible_blur", "mixing_shares", "detection_sigma"}
+    identity = {"code": code, "config": config.model_dump(mode="json", exclude=looked_at), "data": inputs}
+    with partial_folder(weights) as partial:
+        network.train()
+        ended = learn(network, train_images, config, partial, after, identity)
+        network.eval()
+        joined_history(config.schedule, ended.histories, history)
+        save_weights(
+            weights, network, config=config, seed=config.seed, inputs=inputs, source_digest=code,
+            cpu_minutes=ended.cpu_minutes, extra={"network": network.describe()},
+        )  # fmt: skip
+    results = {
+        "training": rows,
+        "ended": ended.reason,
+        "test": denoising_errors(network, test, config.sigma, seeds("digits", "test noise") % 2**31),
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "certificate": network.certificate().reason,
+    }
+    found, arrays = study(network, test, config)
+    write_json(tables, results | found)
+    save_tensors(strips, arrays, {"digits": len(test), "sigma": config.sigma})
+    recorder.seeds = seeds.used
+    recorder.notes = {"cpu_minutes_of_training": round(ended.cpu_minutes, 3)}
+    recorder.write(folder / "provenance.json", [weights, history, tables, strips])
+    return [weights, history, tables, strips]
+
+
+def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the tables `prior`, `detection`, `targets` and `outside`, and the arrays of the strips."""
+    generator = torch.Generator().manual_seed(Seeds(config.seed)("digits", "prior noise") % 2**31)
+    field = torch.randn(x.shape, generator=generator)
+    first, second = x[: len(x) // 2], x[partners(len(x))][: len(x) // 2]
+    # every path begins, and mixing ends, with clean digits, whose R is computed once
+    clean = network.prior_values(x)
+    half = _part(clean, torch.arange(len(first))), _part(clean, partners(len(x))[: len(first)])
+    corruptions = {
+        "noise": (config.noise_levels, lambda level: noisy(x, field, level, clip=True), {0.0: clean}),
+        "blur": (config.blur_widths, lambda width: blurred(x, width, "zero"), {0.0: clean}),
+        "mixing": (config.mixing_shares, lambda share: mixed(first, second, share), {0.0: half[0], 1.0: half[1]}),
+    }
+    paths: dict[str, Corruption] = {}
+    arrays: dict[str, np.ndarray] = {}
+    for name, (levels, corrupt, known) in corruptions.items():
+        paths[name] = along(network, levels, corrupt, known=known)
+        arrays[f"{name}.levels"] = np.array(levels)
+        arrays[f"{name}.R"] = paths[name].values.numpy()
+        arrays[f"{name}.images"] = torch.stack([corrupt(level)[:STRIPS, 0] for level in levels], 1).numpy()
+        log.info("R along %s: %s", name, paths[name].table()["median"])
+    clean = clean.value.double()
+    noise = noisy(x, field, config.detection_sigma)
+    detected = along(network, (config.detection_sigma,), lambda level: noise)
+    lowest = float(min(path.values.min() for path in paths.values()))
+    prior: dict[str, Any] = {}
+    for name, path in paths.items():
+        shifted = Corruption(path.levels, path.values - lowest, path.outside)
+        prior[name] = shifted.table() | {"lowest": lowest}
+    prior["mixing"]["humps"] = humps(paths["mixing"])
+    detection = {
+        "sigma": config.detection_sigma,
+        "auroc": auroc(clean, detected.values[0]),
+        "auroc_total_variation": auroc(_variation(x), _variation(noise)),
+        "levels": [
+            {"level": level, "auroc": auroc(clean, values)}
+            for level, values in zip(config.noise_levels, paths["noise"].values, strict=True)
+        ],
+    }
+    everything = torch.cat([path.outside.flatten() for path in (*paths.values(), detected)])
+    targets = {
+        "median_rises_with_noise": prior["noise"]["median_rises_strictly"],
+        "median_rises_with_blur": prior["blur"]["median_rises_strictly"],
+        "median_rises_with_visible_blur": _visible(paths["blur"], config.visible_blur).table()["median_rises_strictly"],
+        "hump_for_more_than_80_percent": prior["mixing"]["humps"]["above_ends"] > 0.8,
+        "auroc_above_095": detection["auroc"] > 0.95,
+    }
+    outside = float(everything.double().mean())
+    return {"prior": prior, "detection": detection, "targets": targets, "outside": outside}, arrays
+
+
+def _part(values: PriorValues, index: torch.Tensor) -> PriorValues:
+    return PriorValues(values.value[index], values.outside[index], values.residual[index], values.point[index])
+
+
+def _visible(path: Corruption, least: float) -> Corruption:
+    """Return the path without its levels between 0 and `least`."""
+    kept = [index for index, level in enumerate(path.levels) if level == 0 or level >= least]
+    return Corruption(tuple(path.levels[index] for index in kept), path.values[kept], path.outside[kept])
+
+
+def _variation(x: Images) -> torch.Tensor:
+    """Return the sum of absolute differences of neighbours."""
+    return sum(x.diff(dim=axis).abs().sum((1, 2, 3)) for axis in (-2, -1)).double()  # pyright: ignore[reportAttributeAccessIssue]
