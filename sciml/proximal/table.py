@@ -35,8 +35,11 @@ class ModelRow:
 
 
 def shipped_models() -> list[ModelRow]:
-    """Return the rows of all weights that come with the package."""
-    return [model_row(name) for name in shipped()]
+    """Return the rows of all learned proximal networks that come with the package.
+
+    The denoisers beside them that the study compares with have no prior and are no proximal operators, so they are left out.
+    """
+    return [model_row(name) for name in shipped() if _form(name) in ("implicit", "explicit")]
 
 
 def model_row(name: str | Path) -> ModelRow:
@@ -52,6 +55,13 @@ def model_row(name: str | Path) -> ModelRow:
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         purpose=_purpose(read_weights_metadata(weight_file(name))["config"]),
     )
+
+
+def _form(name: str) -> object:
+    from sciml.training import read_weights_metadata
+
+    network = read_weights_metadata(weight_file(name))["extra"].get("network")
+    return network.get("form") if isinstance(network, Mapping) else None
 
 
 def _purpose(config: Mapping[str, Any]) -> str:

@@ -281,8 +281,11 @@ def test_certify_and_repair(run, tmp_path):
 def test_models_lists_what_is_shipped(run, tmp_path, monkeypatch):
     assert run("models")[0] == 0
     monkeypatch.setattr("sciml.proximal.network.WEIGHTS", tmp_path)
+    peer = {"network": {"form": "peer"}}
+    layer = torch.nn.Linear(2, 2)
+    save_weights("peer.safetensors", layer, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=peer)
     code, out, _ = run("models")
-    assert code == 0 and "implicit" in out and "explicit" in out and "0.01 to 0.3" in " ".join(out.split())
+    assert code == 0 and "implicit" in out and "explicit" in out and "peer" not in out and "0.01 to 0.3" in " ".join(out.split())
 
 
 @pytest.fixture
