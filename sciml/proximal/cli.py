@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -49,7 +50,7 @@ def models_command() -> None:
     for row in rows:
         low, high = row.sigma_range
         table.add_row(row.name, row.form, str(row.channels), f"{low:g} to {high:g}", f"{row.parameters:,}", row.purpose)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
 @app.command("denoise")
@@ -185,7 +186,7 @@ def prior_command(
     table = Table("image", "R", "R per pixel", "status", title=f"{model}, noise level {level:g}")
     for row in rows:
         table.add_row(row.name, f"{row.value:.6g}", f"{row.per_pixel:.4g}", row.status)
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
     outside = [row.name for row in rows if row.outside]
     if outside and strict:
         raise PartialResult(f"{len(outside)} of {len(rows)} files are outside the range of f, where R is infinite: {outside[0]}")
@@ -244,7 +245,7 @@ def _print_invariants(name: str, rows: list[dict[str, object]]) -> bool:
         failed = "" if row["passed"] else str(row["witness"] or row["note"])
         words = f"{row['name']}" + (f"\n{failed}" if failed else "")
         table.add_row(str(row["id"]), words, value, f"{row['comparison']} {threshold}", "pass" if row["passed"] else "FAIL")
-    Console().print(table)
+    Console(width=None if sys.stdout.isatty() else 110).print(table)
     return all(bool(row["passed"]) for row in rows)
 
 
