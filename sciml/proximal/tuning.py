@@ -18,32 +18,30 @@ from torch import Tensor, nn
 from sciml.proximal.bilevel import conjugate_gradients
 from sciml.proximal.config import SolverSchedule
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.minimize import Images, cosine_filter, minimize, typical_start
+from sciml.proximal.minimize import Images, typical_start
 from sciml.proximal.random_physics import RandomProblem
+from sciml.proximal.variational import Data, approach, descend
 
 # mean squared errors of a task lie within a decade; the root keeps the hardest problem from deciding alone
 FLOOR = 1e-5
+COARSER = (16, 4)
 
 
 def reconstruction_steps(
     network: ImplicitNetwork, problem: RandomProblem, y: Tensor, sigma: Float[Tensor, " batch"], count: int
 ) -> tuple[Images, Any, Float[Tensor, "batch 1 1 1"], Any]:
-    """Return x* after `count` gradients, R, its weight (both with the graph of their parameters) and the preconditioner."""
+    """Return x* after `count` gradients, R, its weight (both with the graph of their parameters) and the preconditioner.
+
+    A quarter as many are spent on each of the coarser problems that lead to the first iterate.
+    """
     seen = sigma / problem.column_norm
     at = network.regularizer.at(seen)
     weight = (problem.column_norm**2 * network.learned_weight(seen))[:, None, None, None]
     with torch.no_grad():
-        start, precondition = typical_start(at, weight, problem.spectrum, problem.start(y))
-
-        def objective(x: Images) -> tuple[Tensor, Images]:
-            residual = problem.physics.A(x) - y
-            prior, slope = at.value_and_gradient(x)
-            value = 0.5 * residual.square().flatten(1).sum(1) + weight.flatten() * prior
-            return value, problem.physics.A_adjoint(residual) + weight * slope
-
-        # all operators here have norm at most 1
-        safe = cosine_filter(1 / (1 + weight * at.upper_symbol((start.shape[-2], start.shape[-1]))))
-        found = minimize(objective, precondition, safe, start, tolerance=0.0, iterations=count)
+        data = Data(problem.physics, y, problem.spectrum, 1.0)  # all operators here have norm at most 1
+        start = approach(network, data, seen, weight.flatten(), problem.start(y), COARSER, count // 4)
+        found = descend(at, weight, data, start, smooth=False, tolerance=0.0, iterations=count)
+        _, precondition = typical_start(at, weight, problem.spectrum, found.x)
         return found.x, at, weight, precondition
 
 

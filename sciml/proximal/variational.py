@@ -1,21 +1,32 @@
-"""Reconstruct with the implicit form: minimise F(x) = 1/2 ||A x - y||^2 + weight R(x) directly, R and its gradient being known.
+"""Reconstruct with the implicit form: minimise F(x) = 1/2 ||A x - y||^2 + weight R_sigma(x), R and its gradient being known.
 
 Steps are the quasi-Newton steps of `sciml.proximal.minimize`, preconditioned in the cosine basis by 1 / (a(w) + weight T(w)), a
 about the spectrum of A^T A and T what R does on average. Neither is a bound, so a step that does not lower F is replaced by
 the step of 1 / (||A||^2 + weight D(w)), which does: Hess F <= ||A||^2 + weight D. Hence F never rises.
+
+Where A loses much of the image, the first iterate comes from coarser problems: R at a larger sigma is nearly quadratic and fills
+in smooth parts within a few steps, while at sigma itself most potentials of a poor start are saturated. Large images obey
+R_{k sigma} ~ k R_sigma, so the weight falls as 1 / k on the way.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from deepinv.physics import LinearPhysics
+from jaxtyping import Float
 from torch import Tensor
 
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.minimize import Images, cosine_filter, minimize, typical_start
+from sciml.proximal.minimize import Images, Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.operators import normal_spectrum
 from sciml.proximal.problem import OnIteration, Problem, Trace, wide
+from sciml.proximal.regularizer import Conditioned
 from sciml.runtime.errors import ConfigError
+
+COARSER = (16, 8, 4, 2)
+STEPS_EACH = 10
 
 
 @torch.no_grad()
@@ -27,8 +38,8 @@ def variational(
     Args:
         problem: y, A, R and the weight; A is linear and the network implicit.
         start: a reconstruction without prior, or the first iterate itself.
-        iterations: at most this many gradients.
-        smooth: whether the first iterate is `start` smoothed as R does on average.
+        iterations: at most this many gradients of F.
+        smooth: whether the first iterate is made from `start` by R itself: coarser problems, or what R does on average.
         on_iteration: called with the number of gradients, the iterate and F.
 
     Raises:
@@ -37,22 +48,19 @@ def variational(
     network, physics = problem.network, problem.physics
     if not isinstance(network, ImplicitNetwork) or not isinstance(physics, LinearPhysics):
         raise ConfigError("direct minimisation needs the implicit form and a linear physics; take the solver pgd")
-    at, lam = network.at(problem.sigma, start), wide(problem.weight, start)
-
-    def objective(x: Images) -> tuple[Tensor, Images]:
-        value, gradient = problem.data(x)
-        prior, slope = at.value_and_gradient(x)
-        return value + problem.weight * prior, gradient + lam * slope
-
-    size = (start.shape[-2], start.shape[-1])
     identity = problem.facts.smallest_squared == 1
     spectrum = torch.ones_like(start[:1, :1]) if identity else normal_spectrum(physics, start)
-    smoothed, precondition = typical_start(at, lam, spectrum, start)
-    found = minimize(
-        objective,
-        precondition,
-        cosine_filter(1 / (problem.facts.norm_squared + lam * at.upper_symbol(size))),
-        smoothed if smooth else start,
+    data = Data(physics, problem.y, spectrum, problem.facts.norm_squared)
+    taken = 0
+    if smooth and not identity:
+        start, smooth = approach(network, data, problem.sigma, problem.weight, start, COARSER, STEPS_EACH), False
+        taken = STEPS_EACH * len(COARSER)
+    found = descend(
+        network.at(problem.sigma, start),
+        wide(problem.weight, start),
+        data,
+        start,
+        smooth=smooth,
         tolerance=problem.threshold,
         iterations=iterations,
         on_iteration=on_iteration,
@@ -62,7 +70,85 @@ def variational(
         objective=found.objective,
         changes=found.changes,
         residual=found.residual,
-        gradients=found.gradients,
+        gradients=found.gradients + taken,
         safe_steps=found.safe_steps,
         converged=found.converged,
     )
+
+
+class Data:
+    """The data term of F, h(x) = 1/2 ||A x - y||^2, with what a solver knows of A.
+
+    Args:
+        physics: A.
+        y: measurement.
+        spectrum: about the diagonal of A^T A in the cosine basis.
+        norm_squared: an upper bound of ||A||^2.
+    """
+
+    def __init__(
+        self, physics: LinearPhysics, y: Tensor, spectrum: Float[Tensor, "1 1 height width"], norm_squared: float
+    ) -> None:
+        self.physics, self.y, self.spectrum, self.norm_squared = physics, y, spectrum, norm_squared
+
+    def value_and_gradient(self, x: Images) -> tuple[Float[Tensor, " batch"], Images]:
+        """Return h(x) of each image and A^T (A x - y)."""
+        residual = self.physics.A(x) - self.y
+        return 0.5 * residual.square().flatten(1).sum(1), self.physics.A_adjoint(residual)
+
+
+def descend(
+    at: Conditioned,
+    weight: Float[Tensor, "batch 1 1 1"],
+    data: Data,
+    start: Images,
+    *,
+    smooth: bool,
+    tolerance: float,
+    iterations: int,
+    on_iteration: OnIteration | None = None,
+) -> Minimum:
+    """Return a critical point of h + weight R; arguments as those of `minimize` and `typical_start`."""
+
+    def objective(x: Images) -> tuple[Tensor, Images]:
+        value, gradient = data.value_and_gradient(x)
+        prior, slope = at.value_and_gradient(x)
+        return value + weight.flatten() * prior, gradient + weight * slope
+
+    smoothed, precondition = typical_start(at, weight, data.spectrum, start)
+    return minimize(
+        objective,
+        precondition,
+        cosine_filter(1 / (data.norm_squared + weight * at.upper_symbol((start.shape[-2], start.shape[-1])))),
+        smoothed if smooth else start,
+        tolerance=tolerance,
+        iterations=iterations,
+        on_iteration=on_iteration,
+    )
+
+
+def approach(
+    network: ImplicitNetwork,
+    data: Data,
+    sigma: Float[Tensor, " batch"],
+    weight: Float[Tensor, " batch"],
+    start: Images,
+    coarser: Sequence[float],
+    steps: int,
+) -> Images:
+    """Return a first iterate for F by `steps` gradients on each of the coarser problems, R_{k sigma} with weight / k.
+
+    Args:
+        network: gives R.
+        data: the data term.
+        sigma: noise level of R in F, one an image.
+        weight: weight of R in F, one an image.
+        start: a reconstruction without prior.
+        coarser: factors k, falling towards 1.
+        steps: gradients of each problem.
+    """
+    for index, factor in enumerate(coarser):
+        at = network.regularizer.at(factor * sigma)
+        found = descend(at, wide(weight / factor, start), data, start, smooth=index == 0, tolerance=0.0, iterations=steps)
+        start = found.x
+    return start
