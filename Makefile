@@ -14,7 +14,7 @@ DATA_demo := default
 DATA_cpu := default
 DATA_gpu := full
 # families with learned parts add their name
-WITH_WEIGHTS :=
+WITH_WEIGHTS := proximal
 WITH_ABLATIONS :=
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=

@@ -25,10 +25,26 @@ module imaging:
 use rule * from imaging as imaging_*
 
 
+module proximal:
+    pathvars:
+        results=f"results/{SETTINGS.tier}/proximal",
+        logs=f"logs/{SETTINGS.tier}/proximal",
+        benchmarks=f"results/{SETTINGS.tier}/benchmarks/proximal",
+        reports=REPORTS,
+    snakefile:
+        "workflows/proximal/Snakefile"
+    config:
+        config
+
+
+use rule * from proximal as proximal_*
+
+
 rule all:
     default_target: True
     input:
         rules.imaging_study.input,
+        rules.proximal_study.input,
         f"{REPORTS}/index.html",
 
 
@@ -38,9 +54,14 @@ rule imaging:
         rules.imaging_study.input,
 
 
+rule proximal:
+    input:
+        rules.proximal_study.input,
+
+
 rule write_index:
     input:
-        records=[f"{REPORTS}/imaging.report.json"],
+        records=[f"{REPORTS}/imaging.report.json", f"{REPORTS}/proximal.report.json"],
     output:
         index=f"{REPORTS}/index.html",
     log:

@@ -88,7 +88,9 @@ rule restore_problems:
         config=stage_config("proximal", "restore", "task"),
         code=source_digest("sciml.proximal.stages.restore"),
         folder=folder_of,
-        weights=lambda wildcards, input: " ".join(f"--weights {path}" for path in input.weights),
+        weights=lambda wildcards, input: " ".join(
+            f"--weights {path}" for path in input.weights
+        ),
     shell:
         "sciml proximal stage restore --config {params.config:q} --measurements {input.measurements:q} {params.weights} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"

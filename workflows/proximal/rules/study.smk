@@ -1,5 +1,12 @@
-# the networks whose certificates the page shows: all that this run compares, each once
-CERTIFIED = sorted({name for names in SETTINGS.proximal.networks.values() for name in names})
+# the networks whose certificates the page shows: all that this run compares, each once; peers have none
+CERTIFIED = sorted(
+    {
+        name
+        for names in SETTINGS.proximal.networks.values()
+        for name in names
+        if not name.startswith("peer-")
+    }
+)
 
 
 rule certify_networks:
@@ -18,7 +25,9 @@ rule certify_networks:
         config=stage_config("proximal", "certify"),
         code=source_digest("sciml.proximal.stages.certify"),
         folder=folder_of,
-        weights=lambda wildcards, input: " ".join(f"--weights {path}" for path in input.weights),
+        weights=lambda wildcards, input: " ".join(
+            f"--weights {path}" for path in input.weights
+        ),
     shell:
         "sciml proximal stage certify --config {params.config:q} {params.weights} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
@@ -126,6 +135,8 @@ rule write_page:
     params:
         config=stage_config("proximal", "report"),
         code=source_digest("sciml.proximal.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.certificates)),
+        results=lambda wildcards, input: os.path.dirname(
+            os.path.dirname(input.certificates)
+        ),
     shell:
         "sciml proximal stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
