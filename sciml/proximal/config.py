@@ -336,7 +336,7 @@ class PriorConfig(StageConfig):
     covariance_pictures: int = Field(default=4, ge=1, description="validation crops whose posterior covariance is computed")
     covariance_size: int = Field(default=48, ge=16, description="pixels a side of such a crop")
     directions: int = Field(default=6, ge=1, description="leading eigenvectors of the covariance of the first crop")
-    lanczos_steps: int = Field(default=40, ge=2)
+    lanczos_steps: int = Field(default=20, ge=2)
     spacing: int = Field(default=8, ge=1, description="distance of the pixels that one probe of the variance takes together")
     sigma_factors: tuple[float, ...] = Field(
         default=(0.7, 1.0, 1.3), min_length=1, description="noise level given over the true one"

@@ -42,7 +42,8 @@ def run(config: PriorConfig, folder: Path, photo: Path, ct: Path | None = None, 
       each group against the heads `auroc`, `auroc_two_sided` (of the distance from the reference's median),
       `auroc_total_variation` and `verdict`, or `absent` with the reason;
     * `covariance`: eigenvalues of the leading directions with residuals, and the calibration of pixel variances;
-    * `wrong_sigma`: PSNR for each factor.
+    * `wrong_sigma`: PSNR for each factor;
+    * `readings`: sentences that say what these numbers do and do not show.
 
     `pictures.safetensors`: `strip.<path>` (picture, level, rows, columns), `<path>.R` (level, picture),
     `detection.<group>.R` and `.image` (middle slice), `covariance.truth`, `.noisy`, `.denoised`, `.deviation` (predicted standard
@@ -69,6 +70,7 @@ def run(config: PriorConfig, folder: Path, photo: Path, ct: Path | None = None, 
     tables["detection"] = None if ct is None else detection(_load(ct, EXPERIMENTS["ct"], device), config, seeds, arrays, device)
     tables["covariance"] = covariance(network, config, seeds, arrays, device)
     tables["wrong_sigma"] = wrong_sigma(network, pictures, config, seeds)
+    tables["readings"] = readings(tables)
     outputs = [folder / "prior.json", folder / "pictures.safetensors"]
     write_json(outputs[0], tables)
     save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigma": config.sigma})
@@ -185,6 +187,30 @@ def verdict(plain: float, texture: float) -> str:
     if told <= max(texture, 1 - texture):
         return f"R is {direction}, but total variation tells them better: no evidence of more than texture"
     return f"R is {direction} and tells them better than total variation"
+
+
+def readings(tables: dict[str, Any]) -> list[str]:
+    """Return what the tables show, in sentences that follow the numbers."""
+    photographs = tables["photographs"]
+    noise, blur = (photographs[name]["median"] for name in ("noise", "blur"))
+    risen = "rises" if photographs["noise"]["median_rises_strictly"] else "does not rise throughout"
+    found = [f"The median of R {risen} with noise, from {noise[0]:.3g} to {noise[-1]:.3g} a pixel."]
+    if blur[-1] < blur[0]:
+        found.append(
+            f"It falls with blur, from {blur[0]:.3g} to {blur[-1]:.3g}: this R is a penalty with its minimum at flat pictures; "
+            "it tells noise and artefacts, not a lack of detail."
+        )
+    else:
+        found.append(f"It goes from {blur[0]:.3g} to {blur[-1]:.3g} with blur.")
+    share = photographs["mixing"]["humps"]["above_chord"]
+    found.append(f"Along mixtures R lies above its chord for {share:.0%} of the pairs; for a convex R this cannot happen.")
+    if tables["detection"] is not None:
+        found.append(
+            "Every group of slices is of one person: an AUROC says how these slices differ, not how well persons are told."
+        )
+    ratio = tables["covariance"]["calibration"]["ratio"]
+    found.append(f"The squared error of the crops is {ratio:.2f} times the predicted posterior variance.")
+    return found
 
 
 def covariance(
