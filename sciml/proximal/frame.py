@@ -35,7 +35,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal import symmetric
 from sciml.proximal.config import FramePotential
 from sciml.proximal.potential import Levels, Points, Potential, Values
 from sciml.proximal.regularizer import (
@@ -43,7 +42,8 @@ from sciml.proximal.regularizer import (
     Bank,
     Conditioned,
     Level,
-    _largest,  # pyright: ignore[reportPrivateUsage]
+    hats,
+    largest_symbol,  # pyright: ignore[reportPrivateUsage]
 )
 from sciml.runtime.errors import ConfigError
 
@@ -168,26 +168,16 @@ class Frame(Potential):
             return self.config.slope
         knots = next(self.parameters()).new_tensor(self.config.sigma_knots)
         banks = self.at(knots).banks
-        return max(1.0, self.config.slope + float(_largest(list(banks), [bank.floor for bank in banks]).max()))  # pyright: ignore[reportAttributeAccessIssue]
-
-    def hats(self, sigma: Levels) -> Float[Tensor, "batch knot"]:
-        """Return the weights of linear interpolation in log sigma between the knots, constant beyond them."""
-        knots = torch.tensor(self.config.sigma_knots, dtype=sigma.dtype, device=sigma.device).log()
-        if len(knots) == 1:
-            return torch.ones(len(sigma), 1, dtype=sigma.dtype, device=sigma.device)
-        place = sigma.log().clamp(knots[0], knots[-1])[:, None]
-        left = (torch.searchsorted(knots, place, right=True) - 1).clamp(0, len(knots) - 2)
-        share = (place - knots[left]) / (knots[left + 1] - knots[left])
-        return torch.zeros(len(sigma), len(knots)).to(sigma).scatter(1, left, 1 - share).scatter(1, left + 1, share)
+        return max(1.0, self.config.slope + float(largest_symbol(list(banks), [bank.floor for bank in banks]).max()))  # pyright: ignore[reportAttributeAccessIssue]
 
     def at(self, sigma: Levels) -> Conditioned:
         """Return e at noise levels, scaled so that Hess e <= 1 - eps - m."""
         if bool((sigma == sigma[0]).all()):
             sigma = sigma[:1]
-        hats, scale = self.hats(sigma), (sigma / REFERENCE_SIGMA)[:, None]
+        at_knots, scale = hats(sigma, self.config.sigma_knots), (sigma / REFERENCE_SIGMA)[:, None]
         levels: list[GateLevel] = list(self.levels)  # pyright: ignore[reportAssignmentType]
-        banks = [level.bank(hats, scale) for level in levels]
-        steepest = _largest(list(banks), [bank.at_zero() for bank in banks])
+        banks = [level.bank(at_knots, scale) for level in levels]
+        steepest = largest_symbol(list(banks), [bank.at_zero() for bank in banks])
         factor = ((self.config.slope - self.config.modulus) / steepest)[:, None, None]
         scaled = tuple(replace(bank, nu=bank.nu * factor, floor=bank.floor * factor) for bank in banks)
         bound = steepest * factor.flatten()
@@ -207,7 +197,7 @@ class Frame(Potential):
 
     def _both(self, y: Points, sigma: Levels, with_value: bool) -> tuple[Values, Points]:
         """Return psi(y) (only where asked for) and f(y)."""
-        turn, eps = symmetric.cosine_transform(self.channels, y.dtype, str(y.device)), 1 - self.config.slope
-        energy, slope = self.at(sigma).value_and_gradient(torch.einsum("cd,bdhw->bchw", turn, y), with_value)
+        eps = 1 - self.config.slope
+        energy, slope = self.at(sigma).value_and_gradient(y, with_value)
         value = 0.5 * (y.square() - eps * (y - 0.5).square()).sum((1, 2, 3)) - energy if with_value else energy
-        return value, y - eps * (y - 0.5) - torch.einsum("cd,bchw->bdhw", turn, slope)
+        return value, y - eps * (y - 0.5) - slope

@@ -23,7 +23,7 @@ from sciml.proximal.blocks import in_tiles
 from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.minimize import Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.network import Images, LearnedProximalNetwork, PriorValues, Sigma
-from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer
+from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer, hats
 from sciml.proximal.secant import dot
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
@@ -72,7 +72,7 @@ class ImplicitNetwork(LearnedProximalNetwork):
 
     def learned_weight(self, sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Return the weight of R_sigma in a reconstruction, learned through the solver (1 where it was not)."""
-        return (self.regularizer.hats(sigma) @ self.log_weight.to(sigma)).exp()
+        return (hats(sigma, self.config.sigma_knots) @ self.log_weight.to(sigma)).exp()
 
     @torch.no_grad()
     def forward(self, y: Images, sigma: Sigma | None = None) -> Images:

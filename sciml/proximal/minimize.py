@@ -55,13 +55,14 @@ def norm(a: Images) -> Float[Tensor, " batch"]:
 
 
 def cosine_filter(symbol: Float[Tensor, "batch channel height width"]) -> Linear:
-    """Return x -> DCT^T symbol DCT x."""
+    """Return x -> DCT^T symbol DCT x, the transform being over rows, columns and the channels that the symbol has."""
     rows, columns = (symmetric.cosine_transform(n, symbol.dtype, str(symbol.device)) for n in symbol.shape[-2:])
+    channels = symbol.shape[1]
 
     def apply(x: Images) -> Images:
-        channels = symbol.shape[1]
-        spectrum = (rows @ x @ columns.T).unflatten(1, (-1, channels)) * symbol[:, None]
-        return rows.T @ spectrum.flatten(1, 2) @ columns
+        spectrum = rows @ symmetric.across_channels(x, channels) @ columns.T
+        spectrum = (spectrum.unflatten(1, (-1, channels)) * symbol[:, None]).flatten(1, 2)
+        return symmetric.across_channels(rows.T @ spectrum @ columns, channels, back=True)
 
     return apply
 

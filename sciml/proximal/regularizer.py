@@ -13,7 +13,8 @@ Bounds, for every image of every size (a Charbonnier function of a vector has a 
     -rho I <= Hess R <= D,    rho = max over frequencies of the symbol with eta in place of the potentials, D the same with nu,
     symbol_l(w) = sum_i (M^T c)_i |w_i(w)|^2  +  symbol_{l+1}(2 w) a(w_1) a(w_2) / 4
 
-where a bounds the share of each alias of the halving. All eta are scaled so that rho <= `weak_convexity` < 1 and all nu so
+where a bounds the share of each alias of the halving. Colours are turned to mean and differences first, by an orthonormal
+transform that changes no bound. All eta are scaled so that rho <= `weak_convexity` < 1 and all nu so
 that D <= `curvature`, at every evaluation: the bounds hold for any weights. The form goes back to weakly convex ridge
 regularisers (Goujon, Neumayer and Unser, SIAM J. Imaging Sci. 2024); groups, levels and the exact bound are ours.
 """
@@ -21,6 +22,7 @@ regularisers (Goujon, Neumayer and Unser, SIAM J. Imaging Sci. 2024); groups, le
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -132,6 +134,18 @@ def _extensions(like: Tensor, period: tuple[int, int], radius: int) -> tuple[Ten
     return rows, columns
 
 
+def hats(sigma: Float[Tensor, " batch"], sigma_knots: Sequence[float]) -> Float[Tensor, "batch knot"]:
+    """Return the weights of linear interpolation in log sigma, constant beyond the outer knots."""
+    knots = torch.tensor(sigma_knots, dtype=sigma.dtype, device=sigma.device).log()
+    if len(knots) == 1:
+        return torch.ones(len(sigma), 1, dtype=sigma.dtype, device=sigma.device)
+    at = sigma.log().clamp(knots[0], knots[-1])
+    left = (torch.searchsorted(knots, at, right=True) - 1).clamp(0, len(knots) - 2)
+    share = ((at - knots[left]) / (knots[left + 1] - knots[left]))[:, None]
+    one_hot = F.one_hot(left, len(knots)).to(sigma)
+    return one_hot * (1 - share) + one_hot.roll(1, 1) * share
+
+
 class WeaklyConvexRegularizer(nn.Module):
     """R, its gradient, its Hessian and its bounds, for images of any size.
 
@@ -154,42 +168,31 @@ class WeaklyConvexRegularizer(nn.Module):
             for index, windows in enumerate(config.windows)
         )
 
-    def hats(self, sigma: Float[Tensor, " batch"]) -> Float[Tensor, "batch knot"]:
-        """Return the weights of linear interpolation in log sigma, constant beyond the outer knots."""
-        knots = torch.tensor(self.config.sigma_knots, dtype=sigma.dtype, device=sigma.device).log()
-        if len(knots) == 1:
-            return torch.ones(len(sigma), 1, dtype=sigma.dtype, device=sigma.device)
-        at = sigma.log().clamp(knots[0], knots[-1])
-        left = (torch.searchsorted(knots, at, right=True) - 1).clamp(0, len(knots) - 2)
-        share = ((at - knots[left]) / (knots[left + 1] - knots[left]))[:, None]
-        one_hot = F.one_hot(left, len(knots)).to(sigma)
-        return one_hot * (1 - share) + one_hot.roll(1, 1) * share
-
     def at(self, sigma: Float[Tensor, " batch"]) -> Conditioned:
         """Return R_sigma for one noise level, or one an image of the batch, with both bounds enforced."""
         levels: list[Level] = list(self.levels)  # pyright: ignore[reportAssignmentType]
-        hats, scale = self.hats(sigma), (sigma / REFERENCE_SIGMA)[:, None]
+        at_knots, scale = hats(sigma, self.config.sigma_knots), (sigma / REFERENCE_SIGMA)[:, None]
         banks, ratios = [], []
         for level in levels:
             filters = level.closed_filters()
             size = 2 * level.window
             power = torch.fft.rfft2(filters, s=(size, size)).abs().square()
             correlations = torch.fft.fftshift(torch.fft.irfft2(power, s=(size, size)), dim=(-2, -1))[..., 1:, 1:]
-            tau = level.of_group(level.log_tau, hats).exp() * scale
+            tau = level.of_group(level.log_tau, at_knots).exp() * scale
             banks.append(
                 Bank(
                     filters=filters,
                     mixing=level.closed_mixing(),
-                    nu=level.of_group(level.log_nu, hats).exp()[..., None],
-                    eta=level.of_group(level.log_eta, hats).exp()[..., None],
+                    nu=level.of_group(level.log_nu, at_knots).exp()[..., None],
+                    eta=level.of_group(level.log_eta, at_knots).exp()[..., None],
                     inverse_tau=tau.pow(-2)[..., None],
                     inverse_tail=torch.empty(0),
                     correlations=correlations,
                 )
             )
-            ratios.append(torch.sigmoid(level.of_group(level.tail, hats))[..., None])
-        weak = _largest(banks, [bank.eta for bank in banks])
-        steep = _largest(banks, [bank.nu for bank in banks])
+            ratios.append(torch.sigmoid(level.of_group(level.tail, at_knots))[..., None])
+        weak = largest_symbol(banks, [bank.eta for bank in banks])
+        steep = largest_symbol(banks, [bank.nu for bank in banks])
         soften = (self.config.weak_convexity / weak).clamp(max=1)[:, None, None]
         lower = (self.config.curvature / steep).clamp(max=1)[:, None, None]
         final = []
@@ -211,7 +214,7 @@ def _symbol(banks: list[Bank] | tuple[Bank, ...], coefficients: list[Tensor], fr
     return total
 
 
-def _largest(banks: list[Bank], coefficients: list[Tensor]) -> Float[Tensor, " batch"]:
+def largest_symbol(banks: list[Bank], coefficients: list[Tensor]) -> Float[Tensor, " batch"]:
     """Return an upper bound of the symbol over ALL frequencies and channels.
 
     The symbol is an even trigonometric polynomial of some degree d in each variable; on N equally spaced points of the circle its
@@ -282,7 +285,7 @@ class Conditioned:
         return Hessian(self, places)
 
     def upper_symbol(self, size: tuple[int, int]) -> Float[Tensor, "batch channel height width"]:
-        """Return D on the frequencies of the cosine transform of this size: Hess R <= DCT^T D DCT."""
+        """Return D on the frequencies of this size: Hess R <= DCT^T D DCT, over rows, columns and (last) channels."""
         return _symbol(self.banks, [bank.nu for bank in self.banks], self._frequencies(size)).clamp(min=0)
 
     def typical_symbol(self, x: Images) -> Float[Tensor, "batch channel height width"]:
@@ -309,7 +312,7 @@ class Conditioned:
                 f"this prior takes images of shape (batch, {channels}, height, width) of at least {window} x {window} pixels, "
                 f"got {tuple(x.shape)}"
             )
-        found, u = [], x
+        found, u = [], symmetric.across_channels(x, channels)
         period = (2 * x.shape[-2], 2 * x.shape[-1])
         for index, bank in enumerate(self.banks):
             if index:
@@ -324,7 +327,7 @@ class Conditioned:
         for index in range(len(parts) - 2, -1, -1):
             rows, columns = self._reductions(like, (2 * like.shape[-2] >> index, 2 * like.shape[-1] >> index))
             total = parts[index] + rows.T @ total @ columns
-        return total
+        return symmetric.across_channels(total, self.banks[0].filters.shape[0], back=True)
 
     @staticmethod
     def _reductions(like: Tensor, period: tuple[int, int]) -> tuple[Tensor, Tensor]:

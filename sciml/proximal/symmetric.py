@@ -91,3 +91,19 @@ def aliased_gain(frequencies: Tensor) -> Tensor:
     """
     squared = torch.sin(frequencies).square()
     return torch.cos(frequencies / 2).pow(6) + (squared + squared.square()) / 16
+
+
+def across_channels(x: Tensor, channels: int, back: bool = False) -> Tensor:
+    """Return images whose groups of channels are turned by their orthonormal cosine transform: mean and differences.
+
+    Noise stays white, and the brightness of a colour picture stands apart from its colours.
+
+    Args:
+        x: (batch, groups x channels, height, width).
+        channels: channels of a group; 1 changes nothing.
+        back: apply the inverse.
+    """
+    if channels == 1:
+        return x
+    turn = cosine_transform(channels, x.dtype, str(x.device))
+    return torch.einsum("dc,bgdhw->bgchw" if back else "cd,bgdhw->bgchw", turn, x.unflatten(1, (-1, channels))).flatten(1, 2)

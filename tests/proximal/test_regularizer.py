@@ -10,7 +10,7 @@ from sciml.proximal import symmetric
 from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.filters import INVERSES, SYMMETRIES, Closure, fourier_bank
 from sciml.proximal.minimize import cosine_filter
-from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer
+from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer, hats
 from sciml.runtime.errors import ShapeError
 
 STRUCTURES = {
@@ -113,9 +113,9 @@ def test_the_noise_level_scales_the_image():
 
 def test_noise_levels_are_interpolated_between_the_knots_and_each_image_has_its_own():
     prior = perturbed(STRUCTURES["one level"])
-    hats = prior.hats(levels(0.001, 0.01, 0.02, 0.3, 1.0))
-    torch.testing.assert_close(hats.sum(1), torch.ones(5, dtype=torch.double))
-    torch.testing.assert_close(hats[[0, 1, 3, 4]], torch.eye(4, dtype=torch.double)[[0, 0, 3, 3]])
+    shares = hats(levels(0.001, 0.01, 0.02, 0.3, 1.0), prior.config.sigma_knots)
+    torch.testing.assert_close(shares.sum(1), torch.ones(5, dtype=torch.double))
+    torch.testing.assert_close(shares[[0, 1, 3, 4]], torch.eye(4, dtype=torch.double)[[0, 0, 3, 3]])
     x = images(1, (8, 9))
     together = prior.at(levels(0.02, 0.2)).value(x)
     torch.testing.assert_close(together, torch.cat([prior.at(levels(s)).value(x[i : i + 1]) for i, s in enumerate((0.02, 0.2))]))
