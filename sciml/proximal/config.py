@@ -411,6 +411,12 @@ def default_models() -> dict[str, ModelConfig]:
 
     return {
         "photo-grey": ModelConfig(domain="photo-grey", network=grey, steps=30000, cpu_minutes=118),
+        "photo-colour": ModelConfig(
+            domain="photo-colour",
+            network=grey.model_copy(update={"channels": 3}),
+            steps=5000,
+            cpu_minutes=40,
+        ),
         "photo-deblur": tuned("photo-grey", "deblur"),
         "ct": tuned("ct", "ct"),
         "mr-t1": tuned("mri", "mri"),

@@ -43,7 +43,7 @@ from sciml.proximal.regularizer import (
     Conditioned,
     Level,
     hats,
-    largest_symbol,  # pyright: ignore[reportPrivateUsage]
+    largest_symbol,
 )
 from sciml.runtime.errors import ConfigError
 
