@@ -150,3 +150,14 @@ def stage_report(
         from sciml.proximal.stages.report import run
 
         run(settings, results, output)
+
+
+@app.command("publish")
+def stage_publish(weights: Weights, output: Output) -> None:
+    """Copy finished networks into the package, each with its model card."""
+    from sciml.stages import stage
+
+    with stage("proximal.publish", output):
+        from sciml.proximal.stages.publish import run
+
+        run(weights, output)

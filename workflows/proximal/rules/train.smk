@@ -42,3 +42,23 @@ rule train_network:
     shell:
         "sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule publish_weights:
+    input:
+        weights=expand(
+            rules.train_network.output.weights, model=sorted(SETTINGS.proximal.models)
+        )
+        + ["<results>/digits/digits.safetensors"],
+    output:
+        done=touch("<results>/publish/published"),
+    log:
+        "<logs>/publish.log",
+    params:
+        code=source_digest("sciml.proximal.stages.publish"),
+        weights=lambda wildcards, input: " ".join(
+            f"--weights {path}" for path in input.weights
+        ),
+        package=str(PACKAGE_WEIGHTS),
+    shell:
+        "sciml proximal stage publish {params.weights} --output {params.package:q} > {log:q} 2>&1"

@@ -1,0 +1,102 @@
+"""Stage `publish`: finished networks into the package, each with its model card."""
+
+from __future__ import annotations
+
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from sciml.datasets import record
+from sciml.datasets.splits import parse_entry
+from sciml.proximal.table import DOMAINS, TASKS
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import atomic_path
+from sciml.training import read_weights_metadata, write_model_card
+
+COMMAND = "make cpu FAMILY=proximal && make weights FAMILY=proximal"
+LIMITS = {
+    "implicit": (
+        "The bounds on R and the uniqueness of its prox hold for all images; how well it denoises was measured on pictures like "
+        "those of its training only.",
+    ),
+    "explicit": ("One evaluation, one shrinkage: textures finer than its windows are smoothed.",),
+    "peer": ("No proximal operator by construction: no regulariser, no certificate; for comparison only.",),
+}
+TASK_LIMITS = {
+    "denoise": "White Gaussian noise of a known level; JPEG artefacts and coloured noise are not what it was trained on.",
+    "deblur": "Known blur of at most 19 pixels; an error of the kernel comes out as ripples.",
+    "ct": "Parallel beam and the window of -1000 to 1000 HU; not for diagnosis.",
+    "mri": "Trained on the averaged T1 anatomy of one group of volunteers, single coil, Cartesian rows; not for diagnosis.",
+}
+
+
+def run(weights: Sequence[Path], folder: Path) -> list[Path]:
+    """Copy each weight file into `folder` and write its card `<name>.md` beside it.
+
+    Args:
+        weights: files of the `train` or `digits` stage; `history.csv` lies beside each.
+        folder: where the package keeps its weights.
+
+    Raises:
+        DataError: a history is missing or empty.
+    """
+    written = []
+    for source in weights:
+        target = folder / source.name
+        folder.mkdir(parents=True, exist_ok=True)
+        with atomic_path(target) as path:
+            shutil.copyfile(source, path)
+        metadata = read_weights_metadata(target)
+        card = target.with_suffix(".md")
+        write_model_card(
+            card,
+            title=_title(source.stem, metadata),
+            weights=target,
+            licences={entry: record(parse_entry(entry)[0]).licence for entry in metadata["inputs"]},
+            command=COMMAND,
+            metrics=validation_rows(source.with_name("history.csv")),
+            limits=_limits(metadata),
+        )
+        written += [target, card]
+    return written
+
+
+def _title(name: str, metadata: Mapping[str, Any]) -> str:
+    config = metadata["config"]
+    if "task" not in config:
+        return f"{name}: handwritten digits, denoising"
+    return f"{name}: {DOMAINS[config['domain']]}, {TASKS[config['task']]}"
+
+
+def _limits(metadata: Mapping[str, Any]) -> list[str]:
+    form = metadata["extra"]["network"]["form"]
+    return [*LIMITS[form], TASK_LIMITS[metadata["config"].get("task", "denoise")]]
+
+
+def validation_rows(history: Path) -> list[dict[str, Any]]:
+    """Return the last validation of a history as rows of a model card.
+
+    Raises:
+        DataError: there is no history, or no validation in it.
+    """
+    try:
+        with history.open(newline="") as file:
+            rows = list(csv.DictReader(file))
+    except OSError as error:
+        raise DataError(f"cannot read {history}: {error.strerror}; publish weights from the folder of their training") from error
+    measured = [row for row in rows if any(value for key, value in row.items() if key.startswith("validation_"))]
+    if not measured:
+        raise DataError(f"{history} holds no validation")
+    return [
+        {
+            "name": key.removeprefix("validation_").replace("_", " "),
+            "value": f"{float(value):.3f}",
+            "unit": "dB" if "psnr" in key else "1",
+            "data": "validation crops",
+            "n": f"step {measured[-1]['step']}",
+        }
+        for key, value in measured[-1].items()
+        if key.startswith("validation_") and value
+    ]
