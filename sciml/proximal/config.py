@@ -414,7 +414,7 @@ def default_models() -> dict[str, ModelConfig]:
         "photo-colour": ModelConfig(
             domain="photo-colour",
             network=grey.model_copy(update={"channels": 3}),
-            steps=5000,
+            steps=2400,
             cpu_minutes=40,
         ),
         "photo-deblur": tuned("photo-grey", "deblur"),
