@@ -387,7 +387,7 @@ def default_models() -> dict[str, ModelConfig]:
             start_from="photo-grey",
             network=grey,
             crop_size=64,
-            steps=1800,
+            steps=1200,
             cpu_minutes=40,
             learning_rate=4e-3,
             ema_decay=0.995,
