@@ -380,14 +380,14 @@ def default_models() -> dict[str, ModelConfig]:
     grey = RegularizerConfig(windows=((7,), (7,)), curvature=60.0)
     through = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
 
-    def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"]) -> ModelConfig:
+    def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"], steps: int = 1200) -> ModelConfig:
         return ModelConfig(
             domain=domain,
             task=task,
             start_from="photo-grey",
             network=grey,
             crop_size=64,
-            steps=1200,
+            steps=steps,
             cpu_minutes=40,
             learning_rate=4e-3,
             ema_decay=0.995,
@@ -419,7 +419,7 @@ def default_models() -> dict[str, ModelConfig]:
         ),
         "photo-deblur": tuned("photo-grey", "deblur"),
         "ct": tuned("ct", "ct"),
-        "mr-t1": tuned("mri", "mri"),
+        "mr-t1": tuned("mri", "mri", 600),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
         "peer-residual": peer("residual", 60000),
