@@ -12,7 +12,7 @@ from sciml.datasets import record
 from sciml.datasets.splits import parse_entry
 from sciml.proximal.table import DOMAINS, TASKS
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import atomic_path
+from sciml.runtime.files import atomic_path, read_json
 from sciml.training import read_weights_metadata, write_model_card
 
 COMMAND = "make cpu FAMILY=proximal && make weights FAMILY=proximal"
@@ -49,14 +49,14 @@ def run(weights: Sequence[Path], folder: Path) -> list[Path]:
         with atomic_path(target) as path:
             shutil.copyfile(source, path)
         metadata = read_weights_metadata(target)
-        card = target.with_suffix(".md")
+        card, history = target.with_suffix(".md"), source.with_name("history.csv")
         write_model_card(
             card,
             title=_title(source.stem, metadata),
             weights=target,
             licences={entry: record(parse_entry(entry)[0]).licence for entry in metadata["inputs"]},
             command=COMMAND,
-            metrics=validation_rows(source.with_name("history.csv")),
+            metrics=digit_rows(source.with_name("digits.json")) if source.stem == "digits" else validation_rows(history),
             limits=_limits(metadata),
         )
         written += [target, card]
@@ -99,4 +99,19 @@ def validation_rows(history: Path) -> list[dict[str, Any]]:
         }
         for key, value in measured[-1].items()
         if key.startswith("validation_") and value
+    ]
+
+
+def digit_rows(numbers: Path) -> list[dict[str, Any]]:
+    """Return the validation of the last stage of the study of digits as rows of a model card."""
+    last = read_json(numbers)["training"][-1]
+    return [
+        {
+            "name": name.replace("_", " "),
+            "value": f"{last[name]:.4g}",
+            "unit": unit,
+            "data": "validation crops",
+            "n": "197 digits",
+        }
+        for name, unit in (("denoised_psnr", "dB"), ("denoised_rmse", "1"))
     ]
