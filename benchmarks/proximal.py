@@ -21,11 +21,11 @@ from rich.table import Table
 from sciml.imaging.physics import ValidBlur
 from sciml.imaging.tasks import task
 from sciml.proximal.comparison import load_denoiser
-from sciml.proximal.config import PublishedPotential, SolverSchedule
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.objectives import denoising_directly, denoising_through_the_solver
 from sciml.proximal.published import photographs
+from sciml.proximal.structures import PublishedPotential, SolverSchedule
 
 PUBLISHED_SIZE = 128
 CROPS = 64

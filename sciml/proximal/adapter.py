@@ -31,7 +31,7 @@ class LearnedPrior(Prior):
     Example:
         >>> from deepinv.optim import PGD
         >>> from deepinv.optim.data_fidelity import L2
-        >>> from sciml.proximal.config import RegularizerConfig
+        >>> from sciml.proximal.structures import RegularizerConfig
         >>> from sciml.proximal.implicit import ImplicitNetwork
         >>> prior = LearnedPrior(ImplicitNetwork(RegularizerConfig()))
         >>> solver = PGD(L2(), prior, lambda_reg=0.5, stepsize=0.9, g_param=0.1)

@@ -58,7 +58,7 @@ def certify_network(
         ShapeError: the network takes far larger images only.
 
     Example:
-        >>> from sciml.proximal.config import DensePotential
+        >>> from sciml.proximal.structures import DensePotential
         >>> found = certify_network(ExplicitNetwork(DensePotential(channels=2, alpha=0.05)))
         >>> all(invariant.passed for invariant in found)
         True

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sciml.proximal.config import PeerConfig
 from sciml.proximal.network import LearnedProximalNetwork, weight_file
 from sciml.proximal.peers import ResidualDenoiser, build_peer
+from sciml.proximal.structures import PeerConfig
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import validated
 from sciml.training import load_weights, read_weights_metadata

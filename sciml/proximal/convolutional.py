@@ -25,8 +25,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal.config import ConvolutionalPotential
 from sciml.proximal.potential import Levels, NonNegative, Points, Potential, Terms, Values
+from sciml.proximal.structures import ConvolutionalPotential
 from sciml.runtime.errors import ConfigError, ShapeError
 
 THRESHOLD, SMOOTHING, CORNER = 1.6, 0.5, 0.2

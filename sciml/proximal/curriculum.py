@@ -14,8 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from sciml.proximal.config import MatchingStage
 from sciml.proximal.matching import Scaling, VanishedWeights, stage_loss
+from sciml.proximal.structures import MatchingStage
 from sciml.runtime.seeds import Seeds
 from sciml.training import TrainingConfig, train
 from sciml.training.loop import Batches

@@ -18,10 +18,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.datasets import load, record, split
-from sciml.proximal.config import DigitsConfig, MatchingStage, PublishedPotential
+from sciml.proximal.config import DigitsConfig
 from sciml.proximal.curriculum import Curriculum, run_schedule
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.network import Images
+from sciml.proximal.structures import MatchingStage, PublishedPotential
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_text
 from sciml.runtime.seeds import Seeds

@@ -35,7 +35,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal.config import FramePotential
 from sciml.proximal.potential import Levels, Points, Potential, Values
 from sciml.proximal.regularizer import (
     REFERENCE_SIGMA,
@@ -45,6 +44,7 @@ from sciml.proximal.regularizer import (
     hats,
     largest_symbol,
 )
+from sciml.proximal.structures import FramePotential
 from sciml.runtime.errors import ConfigError
 
 # a pair of coefficients of noise has a mean energy of 2 variances; the gate starts half closed at 2.5 times that

@@ -20,11 +20,11 @@ from torch import Tensor, nn
 from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal.bilevel import conjugate_gradients
 from sciml.proximal.blocks import in_tiles
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.minimize import Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.network import Images, LearnedProximalNetwork, PriorValues, Sigma
 from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer, hats
 from sciml.proximal.secant import dot
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
 

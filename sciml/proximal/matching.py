@@ -20,7 +20,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.proximal.config import MatchingStage, check_gamma
+from sciml.proximal.structures import MatchingStage, check_gamma
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
 log = logging.getLogger(__name__)

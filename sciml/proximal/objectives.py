@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.bilevel import through_prox
-from sciml.proximal.config import SolverSchedule
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import fixed_steps, typical_start
+from sciml.proximal.structures import SolverSchedule
 from sciml.training import RandomCrops
 
 Images = Float[Tensor, "batch channel height width"]

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal.config import PeerConfig
+from sciml.proximal.structures import PeerConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
 Images = Float[Tensor, "batch channel height width"]

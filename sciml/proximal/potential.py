@@ -193,7 +193,7 @@ def parse_potential(values: Mapping[str, Any], source: str = "the network's desc
     kind = values.get("kind")
     if kind not in POTENTIALS:
         raise ConfigError(f"{source}: no potential is of kind {kind!r}; known: {', '.join(sorted(POTENTIALS))}")
-    return validated(getattr(import_module("sciml.proximal.config"), POTENTIALS[kind][2]), dict(values), source)
+    return validated(getattr(import_module("sciml.proximal.structures"), POTENTIALS[kind][2]), dict(values), source)
 
 
 def build_potential(config: StageConfig, seed: int = 0) -> Potential:

@@ -16,8 +16,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal.config import DensePotential, PublishedPotential
 from sciml.proximal.potential import Levels, NonNegative, Points, Potential, Values
+from sciml.proximal.structures import DensePotential, PublishedPotential
 from sciml.runtime.errors import ConfigError
 
 

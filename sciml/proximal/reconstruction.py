@@ -126,7 +126,7 @@ def reconstruct(
 
     Example:
         >>> from sciml.imaging import task
-        >>> from sciml.proximal.config import RegularizerConfig
+        >>> from sciml.proximal.structures import RegularizerConfig
         >>> from sciml.proximal.implicit import ImplicitNetwork
         >>> blur = task("deblur", size=(32, 32))
         >>> y = blur.measure(torch.rand(1, 1, *blur.canvas), torch.Generator().manual_seed(0))

@@ -31,8 +31,8 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal import symmetric
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.filters import Closure, fourier_bank
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ShapeError
 
 REFERENCE_SIGMA = 0.1

@@ -17,9 +17,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.analytic import Points, Prior, Values
-from sciml.proximal.config import MatchingStage, SmallPotential
 from sciml.proximal.curriculum import Curriculum, run_schedule
 from sciml.proximal.potential import Levels, NonNegative, Potential
+from sciml.proximal.structures import MatchingStage, SmallPotential
 from sciml.runtime.seeds import Seeds
 
 POOL = 1 << 16

@@ -16,10 +16,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.bilevel import conjugate_gradients
-from sciml.proximal.config import SolverSchedule
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import Images, typical_start
 from sciml.proximal.random_physics import RandomProblem
+from sciml.proximal.structures import SolverSchedule
 from sciml.proximal.variational import Data, approach, descend
 
 # mean squared errors of a task lie within a decade; the root keeps the hardest problem from deciding alone

@@ -8,9 +8,9 @@ from deepinv.physics import LinearPhysics
 from sciml.imaging.physics import Noise
 from sciml.imaging.priors import Certificate
 from sciml.proximal import symmetric
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork, PriorValues
+from sciml.proximal.structures import RegularizerConfig
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from sciml.proximal.blocks import in_tiles, spans
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.structures import RegularizerConfig
 
 
 def network(windows: tuple[tuple[int, ...], ...]) -> ImplicitNetwork:

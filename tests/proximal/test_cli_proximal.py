@@ -20,10 +20,10 @@ import torch
 from sciml import cli
 from sciml.imaging import priors
 from sciml.proximal import loading
-from sciml.proximal.config import ConvolutionalPotential, DensePotential, PublishedPotential, RegularizerConfig
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork
+from sciml.proximal.structures import ConvolutionalPotential, DensePotential, PublishedPotential, RegularizerConfig
 from sciml.training import save_weights
 
 ROWS, COLUMNS = np.mgrid[:40, :36] / 36

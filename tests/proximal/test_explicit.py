@@ -8,12 +8,12 @@ import pytest
 import torch
 from explicit_networks import CONVOLUTIONAL, PATCHES, PUBLISHED, SEEDED, SHAPES, dot, images, jacobian, normal, random_network
 
-from sciml.proximal.config import ConvolutionalPotential, DensePotential
 from sciml.proximal.convolutional import extend, extend_adjoint
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.potential import build_potential
 from sciml.proximal.published import digits, photographs
+from sciml.proximal.structures import ConvolutionalPotential, DensePotential
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
 
 every = pytest.mark.parametrize("name", SHAPES)

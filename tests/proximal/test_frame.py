@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from sciml.proximal.config import FramePotential
 from sciml.proximal.frame import Frame
 from sciml.proximal.potential import build_potential, parse_potential
+from sciml.proximal.structures import FramePotential
 from sciml.runtime.errors import ConfigError, ShapeError
 
 # channels, windows, boost, size: odd, rectangular, colour, several windows a level

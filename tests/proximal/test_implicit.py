@@ -8,11 +8,11 @@ import pytest
 import torch
 from implicit_networks import images, perturbed
 
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import minimize, norm
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.secant import Secants
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
 from sciml.training import save_weights
 

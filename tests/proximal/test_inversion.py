@@ -10,8 +10,8 @@ import torch
 from explicit_networks import CONVOLUTIONAL, PUBLISHED, SEEDED, SHAPES, dot, images, normal, random_network
 from scipy.optimize import minimize
 
-from sciml.proximal.config import DensePotential
 from sciml.proximal.inversion import inner, largest_curvature, newton
+from sciml.proximal.structures import DensePotential
 from sciml.runtime.errors import NumericalError
 
 every = pytest.mark.parametrize("name", SHAPES)

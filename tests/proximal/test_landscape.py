@@ -10,9 +10,9 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from sciml.proximal import landscape as land
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork, PriorValues
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
 

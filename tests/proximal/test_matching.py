@@ -9,9 +9,9 @@ import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
 
-from sciml.proximal.config import MatchingStage, Schedule, matching_schedule
 from sciml.proximal.curriculum import run_schedule
 from sciml.proximal.matching import VanishedWeights, gamma_per_pixel, l1_loss, matching_loss, mse_loss, stage_loss
+from sciml.proximal.structures import MatchingStage, Schedule, matching_schedule
 from sciml.runtime.errors import ConfigError, ShapeError
 
 

@@ -13,7 +13,6 @@ from test_certificates import shaken
 
 from sciml.proximal import frame, invariants_solvers, published, regularizer
 from sciml.proximal.certificates import certify_network
-from sciml.proximal.config import ConvolutionalPotential, FramePotential, RegularizerConfig
 from sciml.proximal.convolutional import Convolutional
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.filters import Closure
@@ -21,6 +20,7 @@ from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.inversion import newton
 from sciml.proximal.published import Published
 from sciml.proximal.regularizer import Conditioned
+from sciml.proximal.structures import ConvolutionalPotential, FramePotential, RegularizerConfig
 
 IMPLICIT = RegularizerConfig(windows=((3,),))
 

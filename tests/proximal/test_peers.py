@@ -6,8 +6,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from sciml.proximal.config import PeerConfig
 from sciml.proximal.peers import PEERS, GradientStepDenoiser, ResidualDenoiser, build_peer, count_parameters, matched
+from sciml.proximal.structures import PeerConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
 

@@ -8,10 +8,11 @@ import torch
 from implicit_networks import images, perturbed
 
 from sciml.proximal.bilevel import conjugate_gradients, through_prox
-from sciml.proximal.config import ModelConfig, PeerConfig, RegularizerConfig, SolverSchedule, TrainConfig
+from sciml.proximal.config import ModelConfig, TrainConfig
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.objectives import noise_levels, weighted_error
 from sciml.proximal.random_physics import random_problems
+from sciml.proximal.structures import PeerConfig, RegularizerConfig, SolverSchedule
 from sciml.proximal.tuning import reconstruction_steps, tuning_through_the_solver
 
 CONFIG = RegularizerConfig(windows=((3,), (3,)), curvature=10.0)

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from sciml.datasets import record
-from sciml.proximal.config import ModelConfig, RegularizerConfig, TrainConfig
+from sciml.proximal.config import ModelConfig, TrainConfig
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.stages.publish import run, validation_rows
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_file
 from sciml.training import save_weights

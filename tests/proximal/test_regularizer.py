@@ -7,10 +7,10 @@ import torch
 from implicit_networks import images, perturbed
 
 from sciml.proximal import symmetric
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.filters import INVERSES, SYMMETRIES, Closure, fourier_bank
 from sciml.proximal.minimize import cosine_filter
 from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer, hats
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ShapeError
 
 STRUCTURES = {

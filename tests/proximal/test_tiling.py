@@ -6,7 +6,7 @@ import pytest
 import torch
 from explicit_networks import COLOUR, CONVOLUTIONAL, PUBLISHED, VOLUME, images, normal, random_network
 
-from sciml.proximal.config import ConvolutionalPotential
+from sciml.proximal.structures import ConvolutionalPotential
 from sciml.proximal.tiling import tiles
 from sciml.runtime.errors import ConfigError
 

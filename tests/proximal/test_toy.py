@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from sciml.proximal.analytic import Gaussian, Laplace
-from sciml.proximal.config import SmallPotential, ToyConfig, matching_schedule
+from sciml.proximal.config import ToyConfig
 from sciml.proximal.posterior import ExactDenoiser, smoothed_mode
 from sciml.proximal.stages import toy as stage
+from sciml.proximal.structures import SmallPotential, matching_schedule
 from sciml.proximal.toy import Small, SobolPairs, learned_prior, relative_error, train_small
 from sciml.runtime.files import load_tensors, read_json
 

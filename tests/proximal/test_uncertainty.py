@@ -6,10 +6,10 @@ import pytest
 import torch
 
 from sciml.proximal import uncertainty as u
-from sciml.proximal.config import RegularizerConfig
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.published import digits
+from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
 

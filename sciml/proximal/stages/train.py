@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from sciml.proximal.comparison import Denoiser
-from sciml.proximal.config import PeerConfig, RegularizerConfig, TrainConfig
+from sciml.proximal.config import TrainConfig
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork
@@ -18,6 +18,7 @@ from sciml.proximal.objectives import NumberedCrops, denoising_directly, denoisi
 from sciml.proximal.peers import build_peer
 from sciml.proximal.pools import pool, validation_crops
 from sciml.proximal.random_physics import random_problems
+from sciml.proximal.structures import PeerConfig, RegularizerConfig
 from sciml.proximal.tuning import tuning_through_the_solver, validate_tuning
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
