@@ -73,7 +73,7 @@ def _toy_text(parameters: Mapping[str, Any]) -> str:
         f"Networks of one and two dimensions learned priors with a known answer: {_stages(parameters['schedule'])}, "
         f"{parameters['batch_size']} Sobol samples a step, {len(parameters['seeds'])} networks of different seeds on the "
         "Laplace prior. The exact minimiser of the matching loss at gamma is the mode of the posterior smoothed by a Gaussian "
-        "of standard deviation gamma / sqrt(2), computed by quadrature."
+        "of standard deviation gamma sqrt(n / 2) in n dimensions, computed by quadrature."
     )
 
 
