@@ -61,6 +61,9 @@ class ModelConfig(StageConfig):
         default="denoise", description="what it is trained to do; all but denoising go through the solver of random operators"
     )
     start_from: str | None = Field(default=None, description="name of the trained network that it goes on from")
+    start_scale: float = Field(
+        default=1.0, gt=0, description="factor on the thresholds of the network it goes on from; its weight falls as much"
+    )
     network: Network
     sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
     crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
@@ -196,21 +199,26 @@ class PageConfig(StageConfig):
 def default_models() -> dict[str, ModelConfig]:
     """Return the networks that the package ships, with the budgets they were trained under."""
     grey = RegularizerConfig(windows=((7,), (7,)), curvature=60.0)
-    through = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
 
-    def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"], steps: int = 1200) -> ModelConfig:
-        return ModelConfig(
-            domain=domain,
-            task=task,
-            start_from="photo-grey",
-            network=grey,
-            crop_size=64,
-            steps=steps,
-            cpu_minutes=40,
-            learning_rate=4e-3,
-            ema_decay=0.995,
-            schedule=through,
-        )
+    def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"], **changes: Any) -> ModelConfig:
+        values: dict[str, Any] = {
+            "domain": domain,
+            "task": task,
+            "start_from": "photo-grey",
+            "network": grey,
+            "crop_size": 64,
+            "steps": 300,
+            "cpu_minutes": 40,
+            "learning_rate": 3e-3,
+            "ema_decay": 0.98,
+            # few views and rows leave directions that a solver is slow in: a training must not profit from stopping early
+            "schedule": SolverSchedule(solver_steps=(40, 48, 60), adjoint_steps=(14, 16, 18)),
+            "validations": 5,
+            "validation_crops": 8,
+        }
+        return ModelConfig.model_validate({**values, **changes})
+
+    blurred = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
 
     def explicit(domain: Literal["photo-grey", "ct"], cpu_minutes: float) -> ModelConfig:
         return ModelConfig(
@@ -235,9 +243,18 @@ def default_models() -> dict[str, ModelConfig]:
             steps=2400,
             cpu_minutes=40,
         ),
-        "photo-deblur": tuned("photo-grey", "deblur"),
+        "photo-deblur": tuned(
+            "photo-grey",
+            "deblur",
+            steps=1200,
+            learning_rate=4e-3,
+            ema_decay=0.995,
+            schedule=blurred,
+            validations=10,
+            validation_crops=20,
+        ),
         "ct": tuned("ct", "ct"),
-        "mr-t1": tuned("mri", "mri", 600),
+        "mr-t1": tuned("mri", "mri", steps=250, start_scale=2.0),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
         "peer-residual": peer("residual", 60000),

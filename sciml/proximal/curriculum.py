@@ -76,7 +76,7 @@ def run_schedule(
 
     Args:
         model: the network, on `device`.
-        schedule: stages with falling gamma, see `sciml.proximal.config.check_schedule`.
+        schedule: stages with falling gamma, see `sciml.proximal.structures.check_schedule`.
         batches: `batch(step)` counts steps over all stages.
         denoise: (model, noisy) -> estimate with graph.
         folder: holds a checkpoint and a history a stage; not removed here.

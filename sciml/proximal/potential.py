@@ -33,7 +33,7 @@ Levels = Float[Tensor, " batch"]
 Values = Float[Tensor, " batch"]
 Terms = Float[Tensor, "batch *space"]
 
-# kind -> module, class, settings in sciml.proximal.config; a class is made by Class(settings, generator)
+# kind -> module, class, settings in sciml.proximal.structures; a class is made by Class(settings, generator)
 POTENTIALS: dict[str, tuple[str, str, str]] = {
     "dense": ("sciml.proximal.published", "Dense", "DensePotential"),
     "published": ("sciml.proximal.published", "Published", "PublishedPotential"),

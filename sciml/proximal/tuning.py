@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sciml.proximal.bilevel import conjugate_gradients
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.minimize import Images, typical_start
+from sciml.proximal.minimize import Images, cosine_filter
 from sciml.proximal.random_physics import RandomProblem
 from sciml.proximal.structures import SolverSchedule
 from sciml.proximal.variational import Data, approach, descend
@@ -41,7 +41,7 @@ def reconstruction_steps(
         data = Data(problem.physics, y, problem.spectrum, 1.0)  # all operators here have norm at most 1
         start = approach(network, data, seen, weight.flatten(), problem.start(y), COARSER, count // 4)
         found = descend(at, weight, data, start, smooth=False, tolerance=0.0, iterations=count)
-        _, precondition = typical_start(at, weight, problem.spectrum, found.x)
+        precondition = cosine_filter(1 / (problem.spectrum + weight * at.typical_symbol(found.x)))
         return found.x, at, weight, precondition
 
 

@@ -115,12 +115,15 @@ def descend(
         prior, slope = at.value_and_gradient(x)
         return value + weight.flatten() * prior, gradient + weight * slope
 
-    smoothed, precondition = typical_start(at, weight, data.spectrum, start)
+    if smooth:
+        start, precondition = typical_start(at, weight, data.spectrum, start)
+    else:
+        precondition = cosine_filter(1 / (data.spectrum + weight * at.typical_symbol(start)))
     return minimize(
         objective,
         precondition,
         cosine_filter(1 / (data.norm_squared + weight * at.upper_symbol((start.shape[-2], start.shape[-1])))),
-        smoothed if smooth else start,
+        start,
         tolerance=tolerance,
         iterations=iterations,
         on_iteration=on_iteration,

@@ -50,6 +50,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
     model = network_of(config).to(device)
     if start is not None:
         inputs |= load_weights(start, model)["inputs"]
+        _rescale(model, config.start_scale)
     model.train()
     weights, history = folder / f"{config.name}.safetensors", folder / "history.csv"
     code = source_digest(__name__)
@@ -111,6 +112,16 @@ def _project(model: nn.Module) -> None:
     """Keep the weights of the published networks non-negative, as they are trained."""
     if isinstance(model, ExplicitNetwork):
         model.project_()
+
+
+@torch.no_grad()
+def _rescale(model: nn.Module, factor: float) -> None:
+    """Multiply the thresholds by a factor and divide the weight by it: large images keep their R, small ones a smoother one."""
+    if isinstance(model, ImplicitNetwork) and factor != 1:
+        for name, parameter in model.regularizer.named_parameters():
+            if name.endswith("log_tau"):
+                parameter += math.log(factor)
+        model.log_weight -= math.log(factor)
 
 
 def describe(model: Denoiser) -> dict[str, Any]:
