@@ -120,8 +120,8 @@ def _rescale(model: nn.Module, factor: float) -> None:
     if isinstance(model, ImplicitNetwork) and factor != 1:
         for name, parameter in model.regularizer.named_parameters():
             if name.endswith("log_tau"):
-                parameter += math.log(factor)
-        model.log_weight -= math.log(factor)
+                parameter.add_(math.log(factor))
+        model.log_weight.sub_(math.log(factor))
 
 
 def describe(model: Denoiser) -> dict[str, Any]:
