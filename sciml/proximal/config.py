@@ -230,7 +230,7 @@ def default_models() -> dict[str, ModelConfig]:
             domain="photo-grey",
             network=PeerConfig(kind=kind, width=PEER_WIDTH),
             steps=steps,
-            cpu_minutes=118,
+            cpu_minutes=18,
             learning_rate=3e-3,
             ema_decay=0.99,
         )
@@ -257,8 +257,8 @@ def default_models() -> dict[str, ModelConfig]:
         "mr-t1": tuned("mri", "mri", steps=250, start_scale=2.0),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
-        "peer-residual": peer("residual", 60000),
-        "peer-gradient-step": peer("gradient_step", 30000),
+        "peer-residual": peer("residual", 30000),
+        "peer-gradient-step": peer("gradient_step", 9000),
     }
 
 
