@@ -16,7 +16,9 @@ from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, S
 ERROR_LIMIT = {"denoise": 0.15, "deblur": 0.15, "ct-sparse": 0.05, "mri-cs": 0.1}
 # side of the enlarged crop in pixels, and how often a pixel is repeated
 CROP, SCALE = 64, 4
-SHOWN_BLURS = 4
+# pictures take most of the page's bytes: two variants, and the direct method, total variation and the task's own network
+SHOWN_VARIANTS = 2
+UNSHOWN = ("wavelet-l1",)
 MOST_IN_TABLE = 4
 # more points are drawn as a string of beads
 MOST_POINTS = 60
@@ -37,33 +39,46 @@ def task_reportlets(task: LearnedResults) -> Iterator[Reportlet]:
 
 
 def shown_variants(task: LearnedResults) -> list[int]:
-    """Return the variants whose pictures are shown: one noise level of denoising, every blur at one noise level, else all."""
+    """Return the variants whose pictures are shown: the first two; of photographs those at one noise level, far apart."""
     everything = list(range(len(task.variants)))
     if task.task not in ("denoise", "deblur"):
-        return everything[:MOST_IN_TABLE]
+        return everything[:SHOWN_VARIANTS]
     sigmas = [variant["options"]["sigma"] for variant in task.variants]
     wanted = 0.1 if task.task == "denoise" else 0.02
     nearest = min(sigmas, key=lambda sigma: abs(np.log(max(sigma, 1e-9) / wanted)))
-    return [index for index in everything if sigmas[index] == nearest][:SHOWN_BLURS]
+    found = [index for index in everything if sigmas[index] == nearest]
+    return found if len(found) <= SHOWN_VARIANTS else [found[0], found[-1]]
+
+
+def shown_titles(task: LearnedResults) -> list[str]:
+    """Return the titles whose pictures are shown: all of denoising, elsewhere a few; the tables have all."""
+    names = task.methods()
+    if task.task != "denoise":
+        plain = "fbp" if "fbp-hann" in names else ""
+        others = [name for name in task.networks if name != task.own]
+        names = [name for name in names if name not in (plain, *UNSHOWN, *others)]
+    return [task.title(name) for name in names]
 
 
 def slider(task: LearnedResults, index: int, place: int) -> Slider:
-    """Return any two pictures of one case, another case for every variant."""
+    """Return any two pictures of one case, another case for every variant; the first has error maps."""
     variant = task.variants[index]
     truth, data, found = task.images(index)
     cases = variant["test"]["cases"]
     case = (len(cases) // 2 + place) % len(cases)
     limit = ERROR_LIMIT[task.task]
-    pictures = {title: batch[case, 0] for title, batch in found.items()}
+    pictures = {title: found[title][case, 0] for title in shown_titles(task) if title in found}
     if task.task in ("denoise", "deblur"):  # elsewhere the data are no picture, or a method shows them
         pictures = {"measured": data[case, 0].clip(0, 1), **pictures}
+    errors = {label: error_map(picture, truth[case, 0], limit) for label, picture in pictures.items()} if place == 0 else {}
     return Slider(
         f"{TASKS[task.task].title}: {variant['label']}",
         {**pictures, "truth": truth[case, 0]},
-        f"{cases[case]}, {truth.shape[-2]} x {truth.shape[-1]} pixels; test data, which no training and no tuning has seen.",
+        f"{cases[case]}, {truth.shape[-2]} x {truth.shape[-1]} pixels; test data, which no training and no tuning has seen. "
+        "The tables have all methods.",
         f"{TASKS[task.task].title}, {cases[case]}",
-        {label: error_map(picture, truth[case, 0], limit) for label, picture in pictures.items()},
-        limit,
+        errors or None,
+        limit if errors else None,
         notes=case_notes(task, variant["label"], case),
     )
 
@@ -83,7 +98,7 @@ def crops(task: LearnedResults, index: int) -> Gallery:
     variant = task.variants[index]
     truth, data, found = task.images(index)
     case = len(truth) // 2
-    pictures = {title: batch[case, 0] for title, batch in found.items()}
+    pictures = {title: found[title][case, 0] for title in shown_titles(task) if title in found}
     if task.task in ("denoise", "deblur"):
         pictures = {"measured": data[case, 0].clip(0, 1), **pictures}
     name = variant["test"]["cases"][case]
