@@ -82,6 +82,7 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], folder: 
     return outputs
 
 
+@torch.no_grad()
 def _restored(network: Denoiser, task: Task, part: Measured, config: RestoreConfig) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the pictures of one variant and the record of the run."""
     if not isinstance(network, LearnedProximalNetwork):
