@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
-from sciml.runtime.devices import claim_cards, set_threads
+from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import read_json
 from sciml.runtime.settings import validated
@@ -64,6 +64,7 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
     if threads is not None:
         set_threads(threads)
+    keep_freed_memory()
     reports = os.environ.get(REPORTS_VARIABLE)
     command = shlex.join(["sciml", *sys.argv[1:]])
     if reports:

@@ -170,7 +170,7 @@ def _long_run(subject: Subject) -> Invariant:
     while count < LONG_RUN:
         v, count = x - step * mask * (x - y), count + 1
         if isinstance(network, ImplicitNetwork):
-            following = network.solve(v, subject.sigma, 1.0, x, 1e-4, 500).x
+            following = network.solve(v, subject.sigma, 1.0, x, 1e-3, 2000).x
         else:
             following = network(v, subject.sigma)
         largest = max(largest, float((inner(following, following).sqrt() / scale).max()))

@@ -138,6 +138,23 @@ def thread_count() -> int:
     return os.cpu_count() or 1
 
 
+def keep_freed_memory() -> None:
+    """Let the C library keep freed blocks of up to 32 MiB instead of handing them back to the system (glibc only).
+
+    The arrays of one image of 256 x 256 with 48 channels have 12 MiB: handed back and forth at every operation, they cost as
+    much processor time in page faults as in arithmetic.
+    """
+    import ctypes
+
+    try:
+        mallopt = ctypes.CDLL(None).mallopt
+    except (OSError, AttributeError):  # another C library
+        return
+    trim_threshold, mmap_threshold = -1, -3
+    mallopt(mmap_threshold, 32 << 20)
+    mallopt(trim_threshold, 512 << 20)
+
+
 def set_threads(count: int) -> None:
     """Tell NumPy's, torch's and jax's libraries how many threads to use; they read it when they load.
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from sciml.runtime.devices import claim_cards, set_threads, thread_count
+from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads, thread_count
 from sciml.runtime.errors import ConfigError, ScimlError
 
 HOLD = """
@@ -186,3 +186,9 @@ def test_set_threads(monkeypatch):
     assert {os.environ[name] for name in names} == {"2"} and thread_count() == 2
     with pytest.raises(ConfigError, match="asked for 0 threads"):
         set_threads(0)
+
+
+def test_keeping_freed_memory_never_fails(monkeypatch):
+    keep_freed_memory()
+    monkeypatch.setattr("ctypes.CDLL", lambda name: object())
+    keep_freed_memory()
