@@ -76,7 +76,7 @@ class NamedPrior:
         )
 
 
-def lpn(name: str) -> NamedPrior:
+def lpn(name: str = "photo-grey") -> NamedPrior:
     """Return the prior of a learned proximal network, the entry point `lpn` of `sciml.priors`.
 
     Args:

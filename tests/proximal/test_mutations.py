@@ -246,7 +246,7 @@ def test_concave_parts_beyond_their_bound(monkeypatch, declared):
         for level in network.regularizer.levels:
             level.log_eta += 3.0  # pyright: ignore[reportOperatorIssue]
     assert failures(network, "I1 R1") == {}
-    original, calls = regularizer._largest, []
+    original, calls = regularizer.largest_symbol, []
 
     def understated(banks, coefficients):
         # the first of two calls is for eta
@@ -254,16 +254,16 @@ def test_concave_parts_beyond_their_bound(monkeypatch, declared):
         value = original(banks, coefficients)
         return value * 0.3 if len(calls) % 2 and declared == 0.97 else value
 
-    monkeypatch.setattr(regularizer, "_largest", understated)
+    monkeypatch.setattr(regularizer, "largest_symbol", understated)
     if declared == 2.0:
         network.config = network.regularizer.config = network.config.model_copy(update={"weak_convexity": declared})
     assert ("R2" if declared == 0.97 else "R2b") in failures(network, "R1")
 
 
 def test_convex_parts_beyond_their_bound(monkeypatch):
-    original = regularizer._largest
+    original = regularizer.largest_symbol
     network = implicit()
-    monkeypatch.setattr(regularizer, "_largest", lambda banks, coefficients: original(banks, coefficients) / 4)
+    monkeypatch.setattr(regularizer, "largest_symbol", lambda banks, coefficients: original(banks, coefficients) / 4)
     assert "R3b" in failures(network, "R1")
 
 
@@ -303,7 +303,7 @@ def test_wrong_hessian(monkeypatch):
 
 
 def test_gates_beyond_their_bound(monkeypatch):
-    original = frame._largest
+    original = frame.largest_symbol
     network = shaken(ExplicitNetwork(FramePotential(windows=((3,),))), 0.5).double()
-    monkeypatch.setattr(frame, "_largest", lambda banks, coefficients: original(banks, coefficients) / 1.5)
+    monkeypatch.setattr(frame, "largest_symbol", lambda banks, coefficients: original(banks, coefficients) / 1.5)
     assert "I2" in failures(network, "I1")

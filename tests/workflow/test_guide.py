@@ -9,11 +9,13 @@ import pytest
 import torch
 from trees import ROOT
 
-from sciml.families import families
+from sciml.families import BUILT_IN, families
 from sciml.imaging.priors import Prior, resolve
 
 GUIDE = ROOT / "docs" / "add-a-family.md"
 BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
+
+BUILT_IN_FAMILIES = {name: f"sciml.{name}" for name in BUILT_IN}
 
 
 def test_every_excerpt_is_part_of_its_file():
@@ -43,12 +45,12 @@ def plugin(monkeypatch):
 
 
 def test_a_family_is_there_with_its_package_and_gone_without(plugin):
-    assert families() == {"imaging": "sciml.imaging", "example": "sciml_example"}
+    assert families() == {**BUILT_IN_FAMILIES, "example": "sciml_example"}
 
 
 def test_the_family_is_not_there_where_it_is_not_installed():
     families.cache_clear()
-    assert list(families()) == ["imaging"]
+    assert families() == BUILT_IN_FAMILIES
 
 
 @pytest.mark.parametrize("weight", [0.3, torch.tensor([0.1, 2.0])])
