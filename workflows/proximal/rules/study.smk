@@ -1,14 +1,3 @@
-# the networks whose certificates the page shows: all that this run compares, each once; peers have none
-CERTIFIED = sorted(
-    {
-        name
-        for names in SETTINGS.proximal.networks.values()
-        for name in names
-        if not name.startswith("peer-")
-    }
-)
-
-
 rule certify_networks:
     input:
         weights=[weights_of(name) for name in CERTIFIED],

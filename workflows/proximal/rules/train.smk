@@ -1,23 +1,3 @@
-from pathlib import Path
-
-import sciml.proximal
-
-PACKAGE_WEIGHTS = Path(sciml.proximal.__file__).parent / "weights"
-
-
-def weights_of(name):
-    """Return the weight file of a network: this run's where it trains it, else the package's."""
-    if name in SETTINGS.proximal.models:
-        return f"<results>/train/{name}/{name}.safetensors"
-    return str(PACKAGE_WEIGHTS / f"{name}.safetensors")
-
-
-def start_of(wildcards):
-    """Return the weights that a network goes on from, or nothing."""
-    first = SETTINGS.proximal.models[wildcards.model].start_from
-    return weights_of(first) if first else []
-
-
 rule train_network:
     input:
         start=start_of,

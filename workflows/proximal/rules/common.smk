@@ -1,0 +1,30 @@
+# Where the weights of a network come from, and which networks have certificates.
+from pathlib import Path
+
+import sciml.proximal
+
+PACKAGE_WEIGHTS = Path(sciml.proximal.__file__).parent / "weights"
+
+
+def weights_of(name):
+    """Return the weight file of a network: this run's where it trains it, else the package's."""
+    if name in SETTINGS.proximal.models:
+        return f"<results>/train/{name}/{name}.safetensors"
+    return str(PACKAGE_WEIGHTS / f"{name}.safetensors")
+
+
+def start_of(wildcards):
+    """Return the weights that a network goes on from, or nothing."""
+    first = SETTINGS.proximal.models[wildcards.model].start_from
+    return weights_of(first) if first else []
+
+
+# the networks whose certificates the page shows: all that this run compares, each once; peers have none
+CERTIFIED = sorted(
+    {
+        name
+        for names in SETTINGS.proximal.networks.values()
+        for name in names
+        if not name.startswith("peer-")
+    }
+)
