@@ -9,8 +9,8 @@ from sciml.proximal.comparison import load_denoiser
 from sciml.proximal.network import WEIGHTS
 from sciml.proximal.report_results import LearnedResults
 from sciml.report.reportlets import Column, Table, Value
-from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import digest_file
+from sciml.training import read_weights_metadata
 
 WORDS = {
     "implicit": "prox of a learned R in closed form; any weight and operator",
@@ -23,33 +23,41 @@ def price_table(task: LearnedResults) -> Table:
     """Return guarantee, size and PSNR of every network of the denoising study."""
     rows: list[dict[str, Value]] = []
     for name in task.networks:
-        row: dict[str, Value] = {"network": name, "guarantee": WORDS[task.form(name)], "parameters": count(task, name)}
+        row: dict[str, Value] = {"network": name, "guarantee": WORDS[task.form(name)]}
+        file = weight_file_of(task, name)
+        row["parameters"] = "file not found" if file is None else count(file)
+        row["cpu_minutes"] = "file not found" if file is None else float(read_weights_metadata(file)["cpu_minutes"])
         for index, label in enumerate(task.labels):
             found = next((r for r in task.metrics if (r["variant"], r["method"]) == (label, name)), None)
             row[f"psnr{index}"] = spread(found["psnr"]) if found else "not run"
         rows.append(row)
     columns = [Column("network", "network"), Column("guarantee", "what is certain"), Column("parameters", "numbers stored")]
+    columns += [Column("cpu_minutes", "training", "CPU min", digits=1)]
     columns += [Column(f"psnr{index}", f"PSNR, {label}", "dB", "up", 2) for index, label in enumerate(task.labels)]
     caption = (
         "Networks without constraint are trained on the same pictures. In theory the constraint costs nothing, since the best "
-        "denoiser in the mean square is the gradient of a convex function; what is left is capacity, optimisation and time. "
+        "denoiser in the mean square is the gradient of a convex function; what is left is capacity, "
+        "optimisation and time: compare "
+        "the processor minutes too. "
         "The filters of the two constrained forms are averaged over the eight symmetries of the square, so that fewer of their "
         "numbers are free than stored."
     )
     return Table("The price of provability", columns, rows, caption)
 
 
-def count(task: LearnedResults, network: str) -> Value:
-    """Return the number of weights of the very file that was used, found by its digest; a reason where it is gone."""
+def weight_file_of(task: LearnedResults, network: str) -> Path | None:
+    """Return the very file that was used, found by its digest; None where it is gone."""
     inputs = next(record["inputs"] for record in task.records if record["stage"] == "proximal.restore")
     name = f"{network}.safetensors"
     for recorded, digest in inputs.items():
         if Path(recorded).name != name:
             continue
         for path in (Path(recorded), task.folder.parent / "train" / network / name, WEIGHTS / name):
-            try:
-                if path.is_file() and digest_file(path) == digest:
-                    return sum(parameter.numel() for parameter in load_denoiser(path).parameters())
-            except (ScimlError, OSError):
-                continue
-    return "file not found"
+            if path.is_file() and digest_file(path) == digest:
+                return path
+    return None
+
+
+def count(file: Path) -> int:
+    """Return the number of weights of a file."""
+    return sum(parameter.numel() for parameter in load_denoiser(file).parameters())
