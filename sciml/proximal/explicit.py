@@ -78,10 +78,14 @@ class ExplicitNetwork(LearnedProximalNetwork):
 
     @torch.no_grad()
     def evaluate(self, y: Images, sigma: Sigma | None = None) -> tuple[Images, Float[Tensor, " batch"]]:
-        """Return f(y) and R(f(y)) by Fenchel's equality."""
+        """Return f(y) and R(f(y)) by Fenchel's equality.
+
+        Its terms are larger than R by orders of magnitude, so they are computed in float64.
+        """
         y = self.check_images(y)
-        value, x = self._value_and_gradient(y, sigma)
-        return x, inner(y, x) - inner(x, x) / 2 - value
+        exact = y.double()
+        value, x = self._value_and_gradient(exact, sigma)
+        return x.to(y.dtype), (inner(exact, x) - inner(x, x) / 2 - value).to(y.dtype)
 
     def potential_values(self, y: Images, sigma: Sigma | None = None) -> Float[Tensor, " batch"]:
         """Return psi(y) of each image."""
