@@ -9,13 +9,13 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from sciml.proximal import symmetric
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.filters import SYMMETRIES
 from sciml.proximal.frame import Frame
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.invariants_prox import derivative
 from sciml.proximal.invariants_subject import Invariant, Subject, at_least, at_most, not_applicable, relative
+from sciml.proximal.minimize import cosine_filter
 from sciml.proximal.network import Images
 from sciml.proximal.regularizer import Conditioned
 
@@ -119,16 +119,11 @@ def _curvature(subject: Subject, network: ImplicitNetwork) -> Iterator[Invariant
 
 
 def _majorant(subject: Subject, at: Conditioned, hessians: list[Tensor], highest: float) -> Iterator[Invariant]:
-    """R3: D - Hess R is positive semidefinite, D diagonal in the cosine basis of every channel; D <= L."""
+    """R3: D - Hess R is positive semidefinite, D diagonal in the cosine basis of rows, columns and channels; D <= L."""
     height, width = subject.shape[1:]
     smooth = subject.smoothness or math.inf
-    symbol = at.upper_symbol((height, width))[0]
-    rows, columns = (symmetric.cosine_transform(n, torch.float64, "cpu") for n in (height, width))
-
-    def apply(x: Images) -> Images:
-        return rows.T @ (symbol * (rows @ x @ columns.T)) @ columns
-
-    majorant = _matrix(subject, apply)
+    symbol = at.upper_symbol((height, width))
+    majorant = _matrix(subject, cosine_filter(symbol[:1]))
     convex = replace(at, banks=tuple(replace(b, eta=torch.zeros_like(b.eta)) for b in at.banks))
     steepest = _matrix(subject, convex.hessian(torch.zeros_like(subject.y)).product)
     slack = min(float(torch.linalg.eigvalsh(majorant - (h + h.T) / 2)[0]) for h in (*hessians, steepest))
