@@ -26,6 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.potential import Levels, NonNegative, Points, Potential, Terms, Values
+from sciml.proximal.regularizer import hats
 from sciml.proximal.structures import ConvolutionalPotential
 from sciml.runtime.errors import ConfigError, ShapeError
 
@@ -141,32 +142,21 @@ class Convolutional(Potential):
         """Return m: everything else grows at most linearly (the module's head)."""
         return self.config.modulus
 
-    def hats(self, sigma: Levels) -> Float[Tensor, "batch knot"]:
-        """Return the weights of linear interpolation in log sigma between the knots, constant beyond them."""
-        knots = torch.tensor(self.config.sigma_knots, dtype=sigma.dtype, device=sigma.device).log()
-        if len(knots) == 1:
-            return torch.ones(len(sigma), 1, dtype=sigma.dtype, device=sigma.device)
-        place = sigma.log().clamp(knots[0], knots[-1])[:, None]
-        low = torch.searchsorted(knots[1:-1].contiguous(), place, right=True)
-        share = (place - knots[low]) / (knots[low + 1] - knots[low])
-        hats = torch.zeros(len(sigma), len(knots), dtype=sigma.dtype, device=sigma.device)
-        return hats.scatter(1, low, 1 - share).scatter(1, low + 1, share)
-
     def at(self, sigma: Levels) -> Conditioned:
         """Return everything that depends on the noise level; thresholds, corners and smoothing scale with it."""
         if bool((sigma == sigma[0]).all()):
             sigma = sigma[:1]
-        hats = self.hats(sigma)
+        shares = hats(sigma, self.config.sigma_knots)
         scale = (sigma * self.unit)[:, None]
 
         def shaped(values: Tensor) -> Tensor:
             return values.reshape(*values.shape, *[1] * self.dimensions)
 
         return Conditioned(
-            shaped((scale * (hats @ self.log_smoothing.T).exp()).square()),
-            [shaped(4 * (scale * (hats @ table.T).exp()).square()) for table in self.log_corner],
-            [shaped(scale * (hats @ table.T)) for table in self.threshold],
-            shaped((hats @ self.log_gain.T).exp()),
+            shaped((scale * (shares @ self.log_smoothing.T).exp()).square()),
+            [shaped(4 * (scale * (shares @ table.T).exp()).square()) for table in self.log_corner],
+            [shaped(scale * (shares @ table.T)) for table in self.threshold],
+            shaped((shares @ self.log_gain.T).exp()),
         )
 
     def density(self, y: Points, sigma: Levels) -> Terms:

@@ -13,7 +13,8 @@ import torch
 from torch import Tensor
 
 from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.invariants_subject import Invariant, Subject, at_least, at_most, inner, relative
+from sciml.proximal.invariants_subject import Invariant, Subject, at_least, at_most, relative
+from sciml.proximal.inversion import inner
 from sciml.proximal.network import Images
 
 FAR, RELAXATION, SCALE = 3.0, 0.6, 2.0

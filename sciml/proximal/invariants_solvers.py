@@ -15,7 +15,8 @@ from torch import Tensor
 
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.invariants_subject import Invariant, Subject, at_least, at_most, inner
+from sciml.proximal.invariants_subject import Invariant, Subject, at_least, at_most
+from sciml.proximal.inversion import inner
 from sciml.proximal.network import Images
 
 STEPS, PENALTIES = (0.5, 0.99), (1.05, 2.1)

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.inversion import inner
 from sciml.proximal.network import Images, LearnedProximalNetwork
 from sciml.runtime.errors import ConfigError, ShapeError
 
@@ -69,11 +70,6 @@ def not_applicable(id: str, name: str, reason: str) -> Invariant:
 
 def _found(value: float) -> str:
     return f"measured {value:.3g}"
-
-
-def inner(a: Tensor, b: Tensor) -> Float[Tensor, " batch"]:
-    """Return the inner product of each image."""
-    return (a * b).flatten(1).sum(1)
 
 
 def relative(a: Tensor, b: Tensor) -> float:

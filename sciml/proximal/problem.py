@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.inversion import wide
 from sciml.proximal.minimize import Images
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.operators import OperatorFacts
@@ -103,16 +104,6 @@ class Trace:
     converged: bool = False
 
 
-def wide(values: PerImage, like: Tensor) -> Tensor:
-    """Return one number an image, ready to broadcast."""
-    return values.reshape(-1, *[1] * (like.ndim - 1))
-
-
 def size_of(x: Tensor) -> PerImage:
     """Return the 2-norm of each image."""
     return x.square().flatten(1).sum(1).sqrt()
-
-
-def inner(a: Tensor, b: Tensor) -> PerImage:
-    """Return the inner product of each image."""
-    return (a * b).flatten(1).sum(1)

@@ -37,8 +37,7 @@ def price_table(task: LearnedResults) -> Table:
     caption = (
         "Networks without constraint are trained on the same pictures. In theory the constraint costs nothing, since the best "
         "denoiser in the mean square is the gradient of a convex function; what is left is capacity, "
-        "optimisation and time: compare "
-        "the processor minutes too. "
+        "optimisation and time: compare the processor minutes too. "
         "The filters of the two constrained forms are averaged over the eight symmetries of the square, so that fewer of their "
         "numbers are free than stored."
     )

@@ -13,8 +13,9 @@ import torch
 from deepinv.physics import LinearPhysics
 from torch import Tensor
 
+from sciml.proximal.inversion import inner, wide
 from sciml.proximal.minimize import Images
-from sciml.proximal.problem import OnIteration, PerImage, Problem, Trace, inner, size_of, wide
+from sciml.proximal.problem import OnIteration, PerImage, Problem, Trace, size_of
 from sciml.runtime.errors import ConfigError, NumericalError
 
 INNER_STEPS = 200

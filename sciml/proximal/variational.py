@@ -19,9 +19,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.inversion import wide
 from sciml.proximal.minimize import Images, Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.operators import normal_spectrum
-from sciml.proximal.problem import OnIteration, Problem, Trace, wide
+from sciml.proximal.problem import OnIteration, Problem, Trace
 from sciml.proximal.regularizer import Conditioned
 from sciml.runtime.errors import ConfigError
 
