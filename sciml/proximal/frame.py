@@ -35,10 +35,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sciml.proximal.bank import Bank
 from sciml.proximal.potential import Levels, Points, Potential, Values
 from sciml.proximal.regularizer import (
     REFERENCE_SIGMA,
-    Bank,
     Conditioned,
     Level,
     hats,

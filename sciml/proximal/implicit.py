@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal.bilevel import conjugate_gradients
-from sciml.proximal.blocks import in_tiles
 from sciml.proximal.minimize import Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.network import Images, LearnedProximalNetwork, PriorValues, Sigma
 from sciml.proximal.regularizer import Conditioned, WeaklyConvexRegularizer, hats
@@ -38,9 +37,6 @@ class ImplicitNetwork(LearnedProximalNetwork):
         default_sigma: noise level that is meant when none is given.
         tolerance: relative residual ||x - y + grad R(x)|| / ||x|| at which f counts as solved.
         iterations: at most this many gradients.
-
-    Attributes:
-        tile: rows and columns of the tiles in which R of a large image is computed; None: in one piece. The result is the same.
     """
 
     form = "implicit"
@@ -57,7 +53,6 @@ class ImplicitNetwork(LearnedProximalNetwork):
         self.config, self.channels = config, config.channels
         self.sigma_range, self.default_sigma = sigma_range, default_sigma
         self.tolerance, self.iterations = tolerance, iterations
-        self.tile: int | None = None
         self.regularizer = WeaklyConvexRegularizer(config)
         # reconstruction weighs R by a learned function of the noise level; 1 for denoising
         self.log_weight = nn.Parameter(torch.zeros(len(config.sigma_knots)))
@@ -67,8 +62,7 @@ class ImplicitNetwork(LearnedProximalNetwork):
         levels = self.levels(sigma, like)
         if bool((levels == levels[0]).all()):
             levels = levels[:1]
-        at = self.regularizer.at(levels)
-        return at if self.tile is None else in_tiles(at, self.tile)
+        return self.regularizer.at(levels)
 
     def learned_weight(self, sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Return the weight of R_sigma in a reconstruction, learned through the solver (1 where it was not)."""

@@ -13,7 +13,6 @@ from torch import Tensor
 from sciml.imaging.files import Image
 from sciml.imaging.scale import Batch
 from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.network import Images, LearnedProximalNetwork, weight_file
 from sciml.runtime.errors import ConfigError, FormatError
 
@@ -39,9 +38,7 @@ def load_network(name: str, device: str = "cpu") -> LearnedProximalNetwork:
     """
     path = safe_file(name)
     network = LearnedProximalNetwork.load(path).to(device).requires_grad_(False)
-    if isinstance(network, ImplicitNetwork):
-        network.tile = TILE
-    elif isinstance(network, ExplicitNetwork):
+    if isinstance(network, ExplicitNetwork):
         axes = network.potential.dimensions
         if axes != 2:
             raise ConfigError(f"{name} is a network of {'vectors' if axes == 0 else 'volumes'}; use it from Python")

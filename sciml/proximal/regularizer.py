@@ -31,6 +31,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal import symmetric
+from sciml.proximal.bank import Bank, Images
 from sciml.proximal.filters import Closure, fourier_bank
 from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ShapeError
@@ -38,7 +39,6 @@ from sciml.runtime.errors import ShapeError
 REFERENCE_SIGMA = 0.1
 GRID = 256
 FILTER_SCALE = 0.15
-Images = Float[Tensor, "batch channel height width"]
 
 
 class Level(nn.Module):
@@ -75,63 +75,6 @@ class Level(nn.Module):
         """Return one number a group for each noise level, closed under the symmetries."""
         at = hats @ values.T
         return self.closure.mean_pairs(at.reshape(len(hats), self.channels, self.pairs)).flatten(1)
-
-
-@dataclass(frozen=True)
-class Bank:
-    """One level with everything computed that depends on the noise levels and not on the images."""
-
-    filters: Float[Tensor, "channel filter window window"]
-    mixing: Float[Tensor, "group all_filters"]
-    nu: Float[Tensor, "batch group 1"]
-    eta: Float[Tensor, "batch group 1"]
-    inverse_tau: Float[Tensor, "batch group 1"]
-    inverse_tail: Float[Tensor, "batch group 1"]
-    correlations: Float[Tensor, "channel filter lag lag"]
-
-    def respond(self, u: Images, period: tuple[int, int]) -> Float[Tensor, "batch vector all_filters position"]:
-        """Return t = W P u, P the symmetric extension; `vector` counts the images that share their groups."""
-        channels, count, window = self.filters.shape[:3]
-        height, width = u.shape[-2:]
-        rows, columns = _extensions(u, period, window // 2)
-        extended = (rows @ u @ columns.T).reshape(-1, channels, height + window - 1, width + window - 1)
-        t = F.conv2d(extended, self.filters.reshape(-1, 1, window, window), groups=channels)
-        return t.reshape(len(u), -1, channels * count, height * width)
-
-    def gather(self, t: Tensor, period: tuple[int, int], size: tuple[int, int]) -> Images:
-        """Return the adjoint P^T W^T t; much faster as one product and a fold than as a transposed convolution."""
-        channels, count, window = self.filters.shape[:3]
-        patches = self.filters.reshape(channels, count, -1).transpose(1, 2) @ t.reshape(-1, channels, count, t.shape[-1])
-        full = F.fold(patches.flatten(1, 2), (size[0] + window - 1, size[1] + window - 1), window)
-        rows, columns = _extensions(full, period, window // 2)
-        return (rows.T @ full @ columns).reshape(len(t), -1, *size)
-
-    def energies(self, t: Tensor) -> Float[Tensor, "batch group position"]:
-        """Return q = M (t * t), summed over the images that share their groups."""
-        squared = t.square()
-        return self.mixing @ (squared[:, 0] if t.shape[1] == 1 else squared.sum(1))
-
-    def potential(self, q: Tensor) -> Tensor:
-        """Return phi(q), written so that nothing cancels for small q: tau^2 (sqrt(1 + z) - 1) = q / (1 + sqrt(1 + z))."""
-        convex = self.nu / (1 + (1 + q * self.inverse_tau).sqrt())
-        return q * (convex - self.eta / (1 + (1 + q * self.inverse_tail).sqrt()))
-
-    def slope(self, q: Tensor) -> Tensor:
-        """Return 2 phi'(q) = nu (1 + q / tau^2)^(-1/2) - eta (1 + q / tau'^2)^(-1/2)."""
-        return self.nu * torch.rsqrt(1 + q * self.inverse_tau) - self.eta * torch.rsqrt(1 + q * self.inverse_tail)
-
-    def symbol(self, coefficients: Tensor, frequencies: tuple[Tensor, Tensor]) -> Float[Tensor, "batch channel rows columns"]:
-        """Return sum_i (M^T c)_i |w_i(w)|^2 for each channel, from the filters' autocorrelations."""
-        channels, count = self.filters.shape[:2]
-        weights = (coefficients[..., 0] @ self.mixing).reshape(-1, channels, count)
-        lags = torch.einsum("bci,cixy->bcxy", weights, self.correlations)
-        degree = self.filters.shape[-1] - 1
-        return symmetric.cosines(frequencies[0], degree) @ lags @ symmetric.cosines(frequencies[1], degree).T
-
-
-def _extensions(like: Tensor, period: tuple[int, int], radius: int) -> tuple[Tensor, Tensor]:
-    rows, columns = (symmetric.extension(n, radius, like.dtype, str(like.device)) for n in period)
-    return rows, columns
 
 
 def hats(sigma: Float[Tensor, " batch"], sigma_knots: Sequence[float]) -> Float[Tensor, "batch knot"]:
@@ -256,12 +199,10 @@ class Conditioned:
     def value_and_gradient(self, x: Images, with_value: bool = True) -> tuple[Float[Tensor, " batch"], Images]:
         """Return R(x) for each image (zeros without `with_value`) and the gradient."""
         value, parts = x.new_zeros(len(x)), []
-        for bank, (t, period, size) in zip(self.banks, self._responses(x), strict=True):
-            q = bank.energies(t)
-            if with_value:
-                value = value + self._sum(bank.potential(q), period)
-            slope = self._weighted(bank.slope(q), period)
-            parts.append(bank.gather(t * (bank.mixing.T @ slope).unsqueeze(1), period, size))
+        for bank, (u, period) in zip(self.banks, self._pyramid(x), strict=True):
+            share, part = bank.value_and_gradient(u, period, with_value)
+            value = value + share
+            parts.append(part)
         return value, self._collect(parts, x)
 
     def directional(self, x: Images, v: Images) -> Tensor:
@@ -305,21 +246,27 @@ class Conditioned:
         )
         return rows, columns
 
-    def _responses(self, x: Images) -> list[tuple[Tensor, tuple[int, int], tuple[int, int]]]:
+    def _pyramid(self, x: Images) -> list[tuple[Images, tuple[int, int]]]:
+        """Return the image of each level with its period."""
         channels, window = self.banks[0].filters.shape[0], self.banks[0].filters.shape[-1]
         if x.ndim != 4 or x.shape[1] % channels or min(x.shape[-2:]) < window:
             raise ShapeError(
                 f"this prior takes images of shape (batch, {channels}, height, width) of at least {window} x {window} pixels, "
                 f"got {tuple(x.shape)}"
             )
-        found, u = [], symmetric.across_channels(x, channels)
-        period = (2 * x.shape[-2], 2 * x.shape[-1])
-        for index, bank in enumerate(self.banks):
-            if index:
-                rows, columns = self._reductions(u, period)
-                u, period = rows @ u @ columns.T, (period[0] // 2, period[1] // 2)
-            found.append((bank.respond(u, period), period, (u.shape[-2], u.shape[-1])))
+        u, period = symmetric.across_channels(x, channels), (2 * x.shape[-2], 2 * x.shape[-1])
+        found = [(u, period)]
+        for _ in self.banks[1:]:
+            rows, columns = self._reductions(u, period)
+            u, period = rows @ u @ columns.T, (period[0] // 2, period[1] // 2)
+            found.append((u, period))
         return found
+
+    def _responses(self, x: Images) -> list[tuple[Tensor, tuple[int, int], tuple[int, int]]]:
+        return [
+            (bank.respond(u, period), period, (u.shape[-2], u.shape[-1]))
+            for bank, (u, period) in zip(self.banks, self._pyramid(x), strict=True)
+        ]
 
     def _collect(self, parts: list[Tensor], like: Tensor) -> Images:
         """Return the sum of the levels' gradients brought back to the image: g_l + S^T g_{l+1}."""
@@ -337,10 +284,8 @@ class Conditioned:
     @staticmethod
     def _weighted(values: Tensor, period: tuple[int, int]) -> Tensor:
         """Weight positions on the axis of an odd period by one half."""
-        if period[0] % 2 == 0 and period[1] % 2 == 0:
-            return values
-        rows, columns = (symmetric.multiplicity(n, values.dtype, str(values.device)) for n in period)
-        return values * (rows[:, None] * columns).flatten()
+        counted = symmetric.multiplicities(period, values)
+        return values if counted is None else values * counted.flatten()
 
     def _sum(self, values: Tensor, period: tuple[int, int]) -> Float[Tensor, " batch"]:
         return self._weighted(values, period).sum((1, 2))

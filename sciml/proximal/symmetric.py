@@ -68,6 +68,14 @@ def multiplicity(period: int, dtype: torch.dtype = torch.float32, device: str = 
     return weights.to(device)
 
 
+def multiplicities(period: tuple[int, int], like: Tensor) -> Tensor | None:
+    """Return the weight (rows, columns) of each distinct sample of an image; None where all are 1."""
+    if period[0] % 2 == 0 and period[1] % 2 == 0:
+        return None
+    rows, columns = (multiplicity(n, like.dtype, str(like.device)) for n in period)
+    return rows[:, None] * columns
+
+
 @lru_cache(maxsize=64)
 def cosine_transform(size: int, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Tensor:
     """Return the orthonormal DCT-II as a matrix (frequency, sample); frequency k is pi k / size."""
