@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from sciml.imaging.config import Config as Classical
 from sciml.imaging.config import MeasureConfig, SolveConfig, Study, TuneConfig
@@ -76,6 +76,9 @@ class ModelConfig(StageConfig):
     validation_sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1)
     validation_crops: int = Field(default=20, ge=1)
     validations: int = Field(default=10, ge=1, description="how often it is validated")
+    loss: Literal["mse", "log-mse"] = Field(
+        default="mse", description="log-mse counts easy and hard reconstructions alike; for a task that is not denoising"
+    )
     operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
 
     @model_validator(mode="after")
@@ -165,6 +168,30 @@ class PriorConfig(StageConfig):
     seed: int = Field(default=0, ge=0)
 
 
+class AblateConfig(StageConfig):
+    """What the comparison of design choices reads: the validation crops, and what counts as equal."""
+
+    data_tier: DataTier = "default"
+    reference: str = Field(default="reference", description="ablation that the others from scratch are compared with")
+    sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1, description="noise levels")
+    gradients: int = Field(default=16, ge=1, description="N of a solution; it is measured at N and at 3 N")
+    crops: int = Field(default=30, ge=1, description="crops of validation pictures")
+    crop_size: int = Field(default=96, ge=8, description="pixels a side of such a crop")
+    within_db: float = Field(default=0.1, gt=0, description="a network of one noise level may be better by so much")
+    seed: int = Field(default=0, ge=0, description="of the crops and their noise")
+
+
+class ColourConfig(StageConfig):
+    """What the study of colour photographs reads."""
+
+    data_tier: DataTier = "default"
+    sigmas: tuple[PositiveFloat, ...] = Field(default=(0.05, 0.1, 0.2), min_length=1, description="noise levels")
+    photographs: int = Field(default=10, ge=1, description="colour test photographs, at most those of the split")
+    validation_photographs: int = Field(default=5, ge=0, description="that the rivals' parameters are chosen on")
+    size: int = Field(default=256, ge=32, description="pixels a side of the centre of a photograph")
+    seed: int = Field(default=0, ge=0, description="of the noise")
+
+
 # --- the study ---
 
 TaskName = Literal["denoise", "deblur", "ct-sparse", "mri-cs"]
@@ -230,9 +257,9 @@ def default_models() -> dict[str, ModelConfig]:
             domain="photo-grey",
             network=PeerConfig(kind=kind, width=PEER_WIDTH),
             steps=steps,
-            cpu_minutes=18,
+            cpu_minutes=118,
             learning_rate=3e-3,
-            ema_decay=0.99,
+            ema_decay=0.999,
         )
 
     return {
@@ -257,8 +284,32 @@ def default_models() -> dict[str, ModelConfig]:
         "mr-t1": tuned("mri", "mri", steps=250, start_scale=2.0),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
-        "peer-residual": peer("residual", 30000),
-        "peer-gradient-step": peer("gradient_step", 9000),
+        "peer-residual": peer("residual", 200_000),
+        "peer-gradient-step": peer("gradient_step", 90_000),
+    }
+
+
+def default_ablations() -> dict[str, ModelConfig]:
+    """Return short trainings that ask what a design is worth: photo-grey goes on at one noise level, or R is built otherwise."""
+    grey = default_models()["photo-grey"]
+    short: dict[str, Any] = {"cpu_minutes": 30, "validations": 2, "validation_crops": 8}
+
+    def only(sigma: float) -> ModelConfig:
+        level = {"start_from": "photo-grey", "sigma_range": (sigma, sigma), "validation_sigmas": (sigma,)}
+        return grey.model_copy(update={**short, **level, "steps": 1500, "learning_rate": 3e-3, "ema_decay": 0.995})
+
+    def structure(**changes: Any) -> ModelConfig:
+        return grey.model_copy(update={**short, "network": grey.network.model_copy(update=changes), "steps": 3000})
+
+    return {
+        **{f"only-{sigma:g}": only(sigma) for sigma in (0.025, 0.1, 0.2)},
+        "reference": structure(),
+        "one-level": structure(windows=((7,),)),
+        "three-levels": structure(windows=((7,), (7,), (7,))),
+        "short-and-long": structure(windows=((3, 7), (3, 7))),
+        "curvature-20": structure(curvature=20.0),
+        # 0 itself is no setting: the potentials are differences
+        "convex": structure(weak_convexity=1e-3),
     }
 
 
@@ -300,6 +351,9 @@ class Config(StageConfig):
     models: dict[str, ModelConfig] = Field(
         default_factory=default_models, description="networks that this run trains, by name; all others come with the package"
     )
+    ablations: dict[str, ModelConfig] = Field(
+        default_factory=default_ablations, description="short trainings that compare design choices on validation data"
+    )
     studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1)
     networks: dict[TaskName, tuple[str, ...]] = Field(
         default={
@@ -317,17 +371,22 @@ class Config(StageConfig):
     toy: ToyConfig = ToyConfig()
     digits: DigitsConfig = DigitsConfig()
     prior: PriorConfig = PriorConfig()
+    colour: ColourConfig = ColourConfig()
+    ablate: AblateConfig = AblateConfig()
 
     @model_validator(mode="after")
     def _starts(self) -> Config:
-        for name, model in self.models.items():
+        if both := sorted(set(self.models) & set(self.ablations)):
+            raise ValueError(f"{both[0]} is the name of a network and of an ablation; call the ablation otherwise")
+        for name, model in {**self.models, **self.ablations}.items():
             if model.start_from == name:
                 raise ValueError(f"the network {name} cannot go on from itself")
         return self
 
     def train_config(self, run: RunSettings, model: str) -> TrainConfig:
-        """Return the slice of one network."""
-        return TrainConfig(**self.models[model].model_dump(), name=model, data_tier=run.data_tier, seed=run.master_seed)
+        """Return the slice of one network, or of one ablation."""
+        settings = {**self.models, **self.ablations}[model]
+        return TrainConfig(**settings.model_dump(), name=model, data_tier=run.data_tier, seed=run.master_seed)
 
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
         """Return the slice of one task's measurements: those of the classical study, with the variants of this one."""
@@ -364,6 +423,14 @@ class Config(StageConfig):
     def prior_config(self, run: RunSettings) -> PriorConfig:
         """Return the slice of the study of trained priors."""
         return self.prior.model_copy(update={"data_tier": run.data_tier})
+
+    def colour_config(self, run: RunSettings) -> ColourConfig:
+        """Return the slice of the study of colour photographs."""
+        return self.colour.model_copy(update={"data_tier": run.data_tier})
+
+    def ablate_config(self, run: RunSettings) -> AblateConfig:
+        """Return the slice of the comparison of design choices."""
+        return self.ablate.model_copy(update={"data_tier": run.data_tier})
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

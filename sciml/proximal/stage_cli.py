@@ -135,6 +135,26 @@ def stage_prior(
         run(settings, output, photo, ct, device)
 
 
+@app.command("colour")
+def stage_colour(
+    config: Settings,
+    colour: Annotated[Path, typer.Option(help="Weight file of the network for colour photographs.")],
+    grey: Annotated[Path, typer.Option(help="Weight file of the network for grey ones, which takes each channel alone.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Denoise test photographs in colour, beside a grey network on each channel and tuned classical methods."""
+    from sciml.proximal.config import ColourConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("proximal.colour", output, threads, gpu) as device:
+        settings = parse_config(ColourConfig, config)
+        from sciml.proximal.stages.colour import run
+
+        run(settings, output, colour, grey, device)
+
+
 @app.command("report")
 def stage_report(
     config: Settings,
@@ -150,6 +170,37 @@ def stage_report(
         from sciml.proximal.stages.report import run
 
         run(settings, results, output)
+
+
+@app.command("ablate")
+def stage_ablate(config: Settings, weights: Weights, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+    """Compare networks of other designs on validation data and print the table."""
+    from sciml.proximal.config import AblateConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("proximal.ablate", output, threads, gpu) as device:
+        settings = parse_config(AblateConfig, config)
+        from sciml.proximal.stages.ablate import run
+
+        _, table = run(settings, weights, output, device)
+    typer.echo(table.read_text(), nl=False)
+
+
+@app.command("ablate-report")
+def stage_ablate_report(
+    config: Settings,
+    table: Annotated[Path, typer.Option(help="ablations.json of the ablate stage, with its provenance.json beside it.")],
+    output: Annotated[Path, typer.Option("--output", help="Page to write.")],
+) -> None:
+    """Write the page of the comparison of design choices."""
+    from sciml.proximal.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("proximal.ablate-report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.proximal.stages.ablate_report import run
+
+        run(settings, table, output)
 
 
 @app.command("publish")

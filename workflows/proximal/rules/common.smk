@@ -15,7 +15,8 @@ def weights_of(name):
 
 def start_of(wildcards):
     """Return the weights that a network goes on from, or nothing."""
-    first = SETTINGS.proximal.models[wildcards.model].start_from
+    known = {**SETTINGS.proximal.models, **SETTINGS.proximal.ablations}
+    first = known[wildcards.model].start_from
     return weights_of(first) if first else []
 
 

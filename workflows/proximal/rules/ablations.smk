@@ -1,0 +1,79 @@
+# Design choices, on validation data alone: what `make ablations` asks for, and no part of the study.
+
+
+use rule train_network as train_ablation with:
+    output:
+        weights="<results>/ablations/{model}/{model}.safetensors",
+        history="<results>/ablations/{model}/history.csv",
+        provenance="<results>/ablations/{model}/provenance.json",
+    log:
+        "<logs>/ablations/{model}.log",
+    benchmark:
+        "<benchmarks>/ablations/{model}.tsv"
+
+
+rule compare_ablations:
+    input:
+        weights=expand(
+            rules.train_ablation.output.weights,
+            model=sorted(SETTINGS.proximal.ablations),
+        )
+        + [
+            weights_of(name)
+            for name in sorted(
+                {model.start_from for model in SETTINGS.proximal.ablations.values()}
+                - {None}
+            )
+        ],
+    output:
+        numbers="<results>/ablate/ablations.json",
+        table="<results>/ablate/ablations.csv",
+        provenance="<results>/ablate/provenance.json",
+    log:
+        "<logs>/ablate.log",
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=60,
+        gpu=1,
+    params:
+        config=stage_config("proximal", "ablate"),
+        code=source_digest("sciml.proximal.stages.ablate"),
+        folder=folder_of,
+        weights=lambda wildcards, input: " ".join(
+            f"--weights {path}" for path in input.weights
+        ),
+    shell:
+        "sciml proximal stage ablate --config {params.config:q} {params.weights} --output {params.folder:q} "
+        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+# the index of a run does not ask for this page, so it is written again here
+rule write_ablations_page:
+    input:
+        numbers=rules.compare_ablations.output.numbers,
+        provenance=rules.compare_ablations.output.provenance,
+    output:
+        page=report(
+            "<reports>/proximal-ablations.html",
+            caption="../report/page.rst",
+            category="proximal",
+        ),
+        record="<reports>/proximal-ablations.report.json",
+    log:
+        "<logs>/ablate-report.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        config=stage_config("proximal", "report"),
+        code=source_digest("sciml.proximal.stages.ablate_report"),
+        folder=folder_of,
+    shell:
+        "( sciml proximal stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
+        "&& sciml report index {params.folder:q} ) > {log:q} 2>&1"
+
+
+rule ablations:
+    input:
+        rules.write_ablations_page.output,
