@@ -95,6 +95,18 @@ def _prior_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
+@stage_paragraph("proximal.colour")
+def _colour_text(parameters: Mapping[str, Any]) -> str:
+    levels = _sequence([f"{sigma:g}" for sigma in parameters["sigmas"]])
+    return (
+        f"The centres ({parameters['size']} x {parameters['size']} pixels) of at most {parameters['photographs']} colour test "
+        f"photographs were denoised at sigma {levels}: by the colour network, by the grey network on each channel alone, by "
+        "total variation of each channel [@chambolle2004] and of all channels together [@bresson2008; @beck2009tv], and by "
+        "non-local means [@buades2005] on colour patches. The classical parameters are those with the best mean PSNR on "
+        "validation photographs, sought for each level in steps of sqrt(2) and refined by a parabola."
+    )
+
+
 def _sequence(values: Sequence[object]) -> str:
     words = [str(value) for value in values]
     return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"

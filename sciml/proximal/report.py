@@ -9,6 +9,7 @@ from sciml.imaging.report import data_gallery, stage_parameters, volumes
 from sciml.proximal import paragraphs  # noqa: F401 (registers the methods text)
 from sciml.proximal.config import PageConfig
 from sciml.proximal.report_claims import claims, guarantees
+from sciml.proximal.report_colour import colour_reportlets
 from sciml.proximal.report_price import price_table
 from sciml.proximal.report_prior import digit_reportlets, prior_reportlets
 from sciml.proximal.report_results import StudyResults, read_study
@@ -69,6 +70,8 @@ def parts(study: StudyResults) -> Iterator[Reportlet]:
         yield from digit_reportlets(study.digits)
     if study.prior is not None:
         yield from prior_reportlets(study.prior)
+    if study.colour is not None:
+        yield from colour_reportlets(study.colour)
     yield from training_reportlets(study.trainings)
 
 
@@ -79,6 +82,7 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
         "priors with a known answer": study.toy,
         "the prior of digits": study.digits,
         "the priors of photographs and CT": study.prior,
+        "colour photographs": study.colour,
     }
     trained = {one.name for one in study.trainings}
     return [

@@ -140,6 +140,7 @@ class StudyResults:
     toy: Tables | None
     digits: Tables | None
     prior: Tables | None
+    colour: Tables | None
     trainings: Sequence[Training]
     folder: Path
 
@@ -152,7 +153,9 @@ class StudyResults:
         yield from (training.record for training in self.trainings)
         for task in self.tasks:
             yield from task.records
-        yield from (part.record for part in (self.certificates, self.toy, self.digits, self.prior) if part is not None)
+        yield from (
+            part.record for part in (self.certificates, self.toy, self.digits, self.prior, self.colour) if part is not None
+        )
 
 
 def read_study(folder: Path, config: PageConfig) -> StudyResults:
@@ -170,6 +173,7 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
         toy=_tables(folder / "toy", "toy.json", "toy.safetensors"),
         digits=_tables(folder / "digits", "digits.json", "strips.safetensors"),
         prior=_tables(folder / "prior", "prior.json", "pictures.safetensors"),
+        colour=_tables(folder / "colour", "colour.json", "pictures.safetensors"),
         trainings=[found for name in config.trained if (found := _training(folder / "train" / name)) is not None],
         folder=folder,
     )

@@ -22,7 +22,7 @@ from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
 
 TASKS = ("ct-sparse", "deblur", "denoise", "mri-cs")
-OPTIONAL = ("certify", "toy", "digits", "prior", "train")
+OPTIONAL = ("certify", "toy", "digits", "prior", "colour", "train")
 
 
 def settings(tasks: tuple[str, ...] = TASKS, trained: tuple[str, ...] = ("short",)) -> PageConfig:
@@ -75,7 +75,8 @@ def test_every_part_has_its_reportlets(whole):
         "The price of provability", "Deblurring, known kernel, noise 0.02", "Deblurring, known kernel, noise 0.02: structural "
         "similarity",
         "Sparse-view CT: gain over total variation", "Laplace prior on the line: errors", "Other priors with a known answer",
-        "Prior of digits: R along corruptions", "R as a detector", "A wrong noise level", "Trainings of this run",
+        "Prior of digits: R along corruptions", "R as a detector", "A wrong noise level", "Colour photographs",
+        "Trainings of this run",
         "Training of short: validation", "Compressed-sensing MRI: PSNR along the iterations", "Posterior: predicted deviation "
         "and observed error",
     ):  # fmt: skip

@@ -96,6 +96,32 @@ rule study_prior:
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
+rule study_colour:
+    input:
+        colour=weights_of("photo-colour"),
+        grey=weights_of("photo-grey"),
+    output:
+        numbers="<results>/colour/colour.json",
+        pictures="<results>/colour/pictures.safetensors",
+        provenance="<results>/colour/provenance.json",
+    log:
+        "<logs>/colour.log",
+    benchmark:
+        "<benchmarks>/colour.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+        gpu=1,
+    params:
+        config=stage_config("proximal", "colour"),
+        code=source_digest("sciml.proximal.stages.colour"),
+        folder=folder_of,
+    shell:
+        "sciml proximal stage colour --config {params.config:q} --colour {input.colour:q} --grey {input.grey:q} "
+        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
 rule write_page:
     input:
         metrics=expand(
@@ -106,6 +132,7 @@ rule write_page:
         toy=rules.study_small_priors.output.errors,
         digits=rules.study_digits.output.numbers,
         prior=rules.study_prior.output.numbers,
+        colour=rules.study_colour.output.numbers,
         histories=expand(
             rules.train_network.output.history, model=sorted(SETTINGS.proximal.models)
         ),

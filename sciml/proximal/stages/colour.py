@@ -1,0 +1,168 @@
+"""Stage `colour`: test photographs denoised in colour by a colour network, a grey one channel by channel, and tuned rivals."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sciml.datasets import check_weight_inputs
+from sciml.imaging.physics import Identity
+from sciml.proximal.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
+from sciml.proximal.config import ColourConfig
+from sciml.proximal.network import Images, LearnedProximalNetwork
+from sciml.proximal.reconstruction import reconstruct
+from sciml.runtime.errors import ConfigError, DataError
+from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+
+log = logging.getLogger(__name__)
+
+
+def run(config: ColourConfig, folder: Path, colour: Path, grey: Path, device: str = "cpu") -> list[Path]:
+    """Write `colour.json` and `pictures.safetensors`.
+
+    `colour.json`: `networks` (`colour` and `grey`: names), `titles` (pairs of method and title, in order), `pictures` and
+    `validation` (names), `size`, `shown` (the picture that is kept), `reading` (what the numbers show), and `levels`, one
+    a sigma:
+
+    * `methods`: `noisy`, `tv-channels`, `tv`, `nlm`, `grey`, `colour`, each with `psnr` and `ssim` (mean, std, n, values) and
+      `above_tv`, the number of pictures above joint total variation;
+    * `tuned`: method -> parameter, value, whether lower and higher values were worse, and the curve on validation photographs;
+    * `runs`: `colour` and `grey` -> `certified` (one flag a picture), `reason` and `gradients`.
+
+    `pictures.safetensors`: the shown picture, shape (rows, columns, 3): `truth` and `<level>.<method>`, not clipped.
+
+    Args:
+        config: pictures and noise levels.
+        folder: output folder.
+        colour: weights of a network of colour photographs.
+        grey: weights of a network of grey photographs.
+        device: where the networks are evaluated.
+
+    Raises:
+        DataError: a network was trained on test data, or there is no colour photograph to test.
+        ConfigError: a network has another number of channels.
+    """
+    recorder = Recorder("proximal.colour", config.model_dump(mode="json"), inputs=[colour, grey])
+    networks = {"colour": _load(colour, 3, device), "grey": _load(grey, 1, device)}
+    (x, names), (known, known_names) = (
+        colour_photographs(role, count, config.size, config.data_tier)
+        for role, count in (("test", config.photographs), ("validation", config.validation_photographs))
+    )
+    if not names:
+        raise DataError(f"no test photograph of {EXPERIMENT} is colour at the data tier {config.data_tier}; fetch another tier")
+    truth, reference = torch.from_numpy(x).to(device), torch.from_numpy(known).to(device)
+    shown, seeds, seconds = strongest_colours(truth), Seeds(config.seed), {}
+    arrays: dict[str, np.ndarray] = {"truth": _shown(truth, shown)}
+    levels: list[dict[str, Any]] = []
+    for index, sigma in enumerate(config.sigmas):
+        y = truth + sigma * _noise(truth, seeds("noise", "test", f"{sigma:g}"))
+        level: dict[str, Any] = {"sigma": sigma, "methods": {}, "tuned": {}, "runs": {}}
+        guide = reference + sigma * _noise(reference, seeds("noise", "validation", f"{sigma:g}"))
+        begin = time.perf_counter()
+        for method, estimate in _estimates(networks, y, guide, reference, sigma, level):
+            seconds[f"sigma {sigma:g}, {method}"] = round((time.perf_counter() - begin) / len(names), 3)
+            level["methods"][method] = scores(estimate, truth)
+            arrays[f"{index}.{method}"] = _shown(estimate, shown)
+            log.info("sigma %g, %s: %.2f dB", sigma, method, level["methods"][method]["psnr"]["mean"])
+            begin = time.perf_counter()
+        rival = level["methods"]["tv"]["psnr"]["values"]
+        for row in level["methods"].values():
+            row["above_tv"] = sum(a > b for a, b in zip(row["psnr"]["values"], rival, strict=True))
+        levels.append(level)
+    numbers = {
+        "networks": {"colour": colour.stem, "grey": grey.stem},
+        "titles": [
+            ("noisy", "noisy"),
+            *((name, rival.title) for name, rival in RIVALS.items()),
+            ("grey", f"{grey.stem} on each channel alone"),
+            ("colour", colour.stem),
+        ],
+        "pictures": names,
+        "validation": known_names,
+        "size": config.size,
+        "shown": names[shown],
+        "levels": levels,
+        "reading": reading(levels, colour.stem, grey.stem),
+    }
+    outputs = [folder / "colour.json", folder / "pictures.safetensors"]
+    write_json(outputs[0], numbers)
+    save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigmas": list(config.sigmas)})
+    recorder.seeds, recorder.notes = seeds.used, {"seconds_per_image": seconds}
+    recorder.write(folder / "provenance.json", outputs)
+    return outputs
+
+
+def _load(path: Path, channels: int, device: str) -> LearnedProximalNetwork:
+    network = LearnedProximalNetwork.load(path).to(device)
+    if network.channels != channels:
+        raise ConfigError(f"{path} has {network.channels} channels; the study of colour expects {channels} here")
+    check_weight_inputs(path, EXPERIMENT)
+    return network
+
+
+def _noise(like: Images, seed: int) -> Images:
+    return torch.randn(like.shape, generator=torch.Generator().manual_seed(seed)).to(like)
+
+
+def _estimates(
+    networks: dict[str, LearnedProximalNetwork], y: Images, guide: Images, reference: Images, sigma: float, level: dict[str, Any]
+) -> Iterator[tuple[str, Images]]:
+    """Yield every method with its pictures; what was tuned and how the networks ran goes into `level`.
+
+    Args:
+        networks: `colour` and `grey`.
+        y: noisy test photographs.
+        guide: noisy validation photographs, that parameters are chosen on.
+        reference: the same without noise.
+        sigma: standard deviation of the noise.
+        level: row of `colour.json`.
+    """
+    yield "noisy", y
+    for name, rival in RIVALS.items():
+        found = tuned(rival, guide, reference, sigma)
+        curve = [{"value": value, "psnr_db": quality} for value, quality in found.curve.items()]
+        level["tuned"][name] = {
+            "parameter": rival.parameter, "value": found.value, "bracketed": found.bracketed, "curve": curve
+        }  # fmt: skip
+        yield name, rival.clean(y, sigma, found.value)
+    for name in ("grey", "colour"):
+        estimate, level["runs"][name] = denoised(networks[name], y, sigma)
+        yield name, estimate
+
+
+def denoised(network: LearnedProximalNetwork, y: Images, sigma: float) -> tuple[Images, dict[str, Any]]:
+    """Return colour pictures as a network denoises them, and what is certain of it.
+
+    A network of one channel takes the three channels as three pictures. Each picture is solved alone: none waits for another.
+
+    Args:
+        network: learned proximal network of three channels or of one.
+        y: noisy pictures, shape (batch, 3, rows, columns).
+        sigma: standard deviation of the noise.
+
+    Returns:
+        The pictures and `certified` (one flag a picture), `reason` (of the first that is not certified, else of the first) and
+        `gradients` (one number a picture).
+    """
+    physics = Identity(img_size=(network.channels, *y.shape[-2:]))
+    runs = [reconstruct(one if network.channels == 3 else one.transpose(0, 1), physics, network, sigma) for one in y.split(1)]
+    images = torch.cat([run.image if network.channels == 3 else run.image.transpose(0, 1) for run in runs])
+    certificates = [run.certificate for run in runs]
+    told = next((one for one in certificates if not one.certified), certificates[0])
+    return images, {
+        "certified": [one.certified for one in certificates],
+        "reason": told.reason,
+        "gradients": [run.gradients for run in runs],
+    }
+
+
+def _shown(images: Images, index: int) -> np.ndarray:
+    return images[index].permute(1, 2, 0).cpu().numpy()
