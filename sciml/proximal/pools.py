@@ -1,13 +1,14 @@
 """The pictures that networks are trained and validated on, by domain, with the digests of their files.
 
-* photo-grey, photo-colour: display values of the photographs, reduced by 1, 2 and 3 in linear light with chances .25, .45 and
-  .3: a photograph at full size is far smoother a pixel than the pictures that people restore;
+* photo-grey, photo-colour: display values of the photographs, reduced in linear light, by default by 1, 2 and 3 with chances
+  .25, .45 and .3: a photograph at full size is far smoother a pixel than the pictures that people restore;
 * ct: axial slices, [-1000, 1000] HU as [0, 1], also reduced by whole factors towards 256 pixels;
 * mri: slices of all three orientations, the volume's largest value as 1.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,12 +18,12 @@ from jaxtyping import Float
 from sciml.datasets import load, load_photo, local_path, record, split, window_hu
 from sciml.imaging.cases import CT_WINDOW_HU, reduced
 from sciml.imaging.files import HOUNSFIELD
+from sciml.proximal.structures import REDUCTIONS
 from sciml.runtime.errors import DataError
 from sciml.runtime.seeds import Seeds
 
 Domain = Literal["photo-grey", "photo-colour", "ct", "mri"]
 EXPERIMENTS = {"photo-grey": "proximal-photos", "photo-colour": "proximal-photos", "ct": "proximal-ct", "mri": "proximal-mri"}
-REDUCTION_CHANCES = {1: 0.25, 2: 0.45, 3: 0.3}
 SLICES = 120
 
 
@@ -43,8 +44,8 @@ class Pool:
     inputs: dict[str, str]
 
 
-def pool(domain: Domain, role: str, data_tier: str, least: int) -> Pool:
-    """Return the pictures of a role that have at least `least` pixels a side.
+def pool(domain: Domain, role: str, data_tier: str, least: int, reductions: Mapping[int, float] = REDUCTIONS) -> Pool:
+    """Return the pictures of a role that have at least `least` pixels a side, photographs by each reduction with its chance.
 
     Raises:
         DataError: the role is empty at this tier, no picture is large enough, or the data are not fetched.
@@ -54,7 +55,9 @@ def pool(domain: Domain, role: str, data_tier: str, least: int) -> Pool:
         raise DataError(f"experiment {EXPERIMENTS[domain]} has no {role} data at the data tier {data_tier}")
     images, chances, names = [], [], []
     for entry in entries:
-        found = _photos(entry, domain == "photo-grey") if domain.startswith("photo") else _slices(entry, domain == "ct")
+        found = (
+            _photos(entry, domain == "photo-grey", reductions) if domain.startswith("photo") else _slices(entry, domain == "ct")
+        )
         kept = [item for item in found if min(item[1].shape[:2]) >= least and np.ptp(item[1]) > 0]
         images += [image for _, image, _ in kept]
         names += [name for name, _, _ in kept]
@@ -67,7 +70,7 @@ def pool(domain: Domain, role: str, data_tier: str, least: int) -> Pool:
 
 
 def validation_crops(
-    domain: Domain, data_tier: str, size: int, count: int, seed: int
+    domain: Domain, data_tier: str, size: int, count: int, seed: int, reductions: Mapping[int, float] = REDUCTIONS
 ) -> Float[np.ndarray, "count channel size size"]:
     """Return fixed crops of the validation pictures: every picture in turn, corners at random, constant ones left out.
 
@@ -75,7 +78,7 @@ def validation_crops(
     such a run says how well it fits, not how well it does elsewhere.
     """
     role = "validation" if split(EXPERIMENTS[domain], "validation", data_tier) else "train"
-    source = pool(domain, role, data_tier, size)
+    source = pool(domain, role, data_tier, size, reductions)
     random = np.random.default_rng(Seeds(seed)("validation crops", domain))
     crops: list[np.ndarray] = []
     order = random.permutation(len(source.images)) if not domain.startswith("photo") else np.arange(len(source.images))
@@ -90,11 +93,11 @@ def validation_crops(
     raise DataError(f"the {role} pictures of {domain} are nearly constant: no {count} crops of {size} pixels were found")
 
 
-def _photos(entry: str, grey: bool) -> list[tuple[str, np.ndarray, float]]:
+def _photos(entry: str, grey: bool, reductions: Mapping[int, float]) -> list[tuple[str, np.ndarray, float]]:
     base = 2 if local_path(entry).suffix.lower() in (".jpg", ".jpeg") else 1
     return [
         (f"{entry}/{factor}", _rgb(load_photo(entry, reduction=base * factor, grey=grey).array, grey), chance)
-        for factor, chance in REDUCTION_CHANCES.items()
+        for factor, chance in reductions.items()
     ]
 
 

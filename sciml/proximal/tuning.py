@@ -9,7 +9,7 @@ missing frequencies; a prior that was tuned so has learned what to fill in.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -18,11 +18,12 @@ from torch import Tensor, nn
 from sciml.proximal.bilevel import conjugate_gradients
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import Images, cosine_filter
+from sciml.proximal.objectives import GAIN
 from sciml.proximal.random_physics import RandomProblem
 from sciml.proximal.structures import SolverSchedule
 from sciml.proximal.variational import Data, approach, descend
 
-# mean squared errors of a task lie within a decade; the root keeps the hardest problem from deciding alone
+# a mean squared error that no reconstruction falls below: keeps flat crops from deciding alone
 FLOOR = 1e-5
 COARSER = (16, 4)
 
@@ -45,12 +46,15 @@ def reconstruction_steps(
         return found.x, at, weight, precondition
 
 
-def tuning_through_the_solver(problems: list[RandomProblem], schedule: SolverSchedule) -> Any:
+def tuning_through_the_solver(
+    problems: list[RandomProblem], schedule: SolverSchedule, loss: Literal["mse", "log-mse"] = "mse"
+) -> Any:
     """Return the loss step of the tuning: one random operator a step, one noise level an image.
 
-        loss = mean over images of log( ||x* - x||^2 / pixels + floor )
+        mse:      mean over images of ||x* - x||^2 / pixels
+        log-mse:  mean over images of log( ||x* - x||^2 / pixels + floor )
 
-    Its gradient weighs every image by its own error, so that easy and hard operators count alike.
+    The logarithm counts every image alike, so smooth crops and easy operators as much as edges and hard ones.
     """
 
     def loss_step(
@@ -65,8 +69,8 @@ def tuning_through_the_solver(problems: list[RandomProblem], schedule: SolverSch
         with torch.enable_grad():
             free = solution.clone().requires_grad_()
             errors = (problem.scored(free) - problem.scored(truth)).square().mean((1, 2, 3))
-            loss = (errors + FLOOR).log().mean()
-            (slope,) = torch.autograd.grad(loss, free)
+            error = GAIN * errors.mean() if loss == "mse" else (errors + FLOOR).log().mean()
+            (slope,) = torch.autograd.grad(error, free)
         with torch.no_grad():
             hessian = at.hessian(solution)
 
@@ -76,7 +80,7 @@ def tuning_through_the_solver(problems: list[RandomProblem], schedule: SolverSch
             v, convex = conjugate_gradients(product, slope, precondition, adjoint_steps)
         # d loss = -<v, d(weight grad R)>; directional is linear in its second argument, so the weight may stand there
         surrogate = -at.directional(solution, v * weight)
-        value = loss.detach() + surrogate - surrogate.detach()
+        value = error.detach() + surrogate - surrogate.detach()
         psnr = (-10 * errors.detach().log10()).mean()
         return value, {"psnr": psnr, "negative_curvature": (~convex).float().mean(), "weight": model.log_weight.exp().mean()}
 

@@ -45,7 +45,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
     if (start is None) != (config.start_from is None):
         raise ConfigError(f"{config.name} goes on from {config.start_from or 'nothing'}, but the weights given are {start}")
     recorder = Recorder("proximal.train", config.model_dump(mode="json"))
-    images = pool(config.domain, "train", config.data_tier, config.crop_size)
+    images = pool(config.domain, "train", config.data_tier, config.crop_size, config.reductions)
     inputs = dict(images.inputs)
     model = network_of(config).to(device)
     if start is not None:
@@ -94,7 +94,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
 def _steps(config: TrainConfig, implicit: bool, device: str) -> tuple[Any, Any]:
     """Return the loss step and the validation of the settings."""
     size = max(VALIDATION_SIZE, config.crop_size) if config.task == "denoise" else config.crop_size
-    found = validation_crops(config.domain, config.data_tier, size, config.validation_crops, config.seed)
+    found = validation_crops(config.domain, config.data_tier, size, config.validation_crops, config.seed, config.reductions)
     crops, last = torch.from_numpy(found).to(device), config.schedule.solver_steps[-1]
     if config.task == "denoise":
         step = (
@@ -105,7 +105,7 @@ def _steps(config: TrainConfig, implicit: bool, device: str) -> tuple[Any, Any]:
         return step, validate_denoising(crops, config.validation_sigmas, last)
     problems = random_problems(config.task, config.crop_size, config.operators, Seeds(config.seed)("training"), device)
     held = random_problems(config.task, size, VALIDATION_OPERATORS, Seeds(config.seed)("validation"), device)
-    return tuning_through_the_solver(problems, config.schedule), validate_tuning(held, crops, last)
+    return tuning_through_the_solver(problems, config.schedule, config.loss), validate_tuning(held, crops, last)
 
 
 def _project(model: nn.Module) -> None:
