@@ -23,6 +23,7 @@ from sciml.proximal.structures import RegularizerConfig
 from sciml.report.methods import methods_text
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import load_tensors, read_json
+from sciml.settings import load
 from sciml.training import save_weights
 
 
@@ -233,3 +234,10 @@ def test_parameter_words():
     found = {"parameter": "h / sigma", "value": 0.5, "bracketed": False, "curve": []}
     assert parameter_words(None) == "none" and parameter_words(found) == "h / sigma 0.5"
     assert "end of the search" in parameter_words({**found, "curve": [{}]})
+
+
+@pytest.mark.parametrize("tier", ["ci", "demo", "cpu"])
+def test_slice_takes_tier_and_tolerance_of_the_run(tier):
+    settings = load(tier, ["proximal.tolerance=0.002"])
+    found = settings.proximal.colour_config(settings)
+    assert (found.data_tier, found.tolerance) == (settings.data_tier, 0.002)

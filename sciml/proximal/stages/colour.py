@@ -67,7 +67,7 @@ def run(config: ColourConfig, folder: Path, colour: Path, grey: Path, device: st
         level: dict[str, Any] = {"sigma": sigma, "methods": {}, "tuned": {}, "runs": {}}
         guide = reference + sigma * _noise(reference, seeds("noise", "validation", f"{sigma:g}"))
         begin = time.perf_counter()
-        for method, estimate in _estimates(networks, y, guide, reference, sigma, level):
+        for method, estimate in _estimates(networks, y, guide, reference, sigma, config.tolerance, level):
             seconds[f"sigma {sigma:g}, {method}"] = round((time.perf_counter() - begin) / len(names), 3)
             level["methods"][method] = scores(estimate, truth)
             arrays[f"{index}.{method}"] = _shown(estimate, shown)
@@ -113,7 +113,13 @@ def _noise(like: Images, seed: int) -> Images:
 
 
 def _estimates(
-    networks: dict[str, LearnedProximalNetwork], y: Images, guide: Images, reference: Images, sigma: float, level: dict[str, Any]
+    networks: dict[str, LearnedProximalNetwork],
+    y: Images,
+    guide: Images,
+    reference: Images,
+    sigma: float,
+    tolerance: float,
+    level: dict[str, Any],
 ) -> Iterator[tuple[str, Images]]:
     """Yield every method with its pictures; what was tuned and how the networks ran goes into `level`.
 
@@ -123,6 +129,7 @@ def _estimates(
         guide: noisy validation photographs, that parameters are chosen on.
         reference: the same without noise.
         sigma: standard deviation of the noise.
+        tolerance: relative residual of the networks.
         level: row of `colour.json`.
     """
     yield "noisy", y
@@ -134,11 +141,11 @@ def _estimates(
         }  # fmt: skip
         yield name, rival.clean(y, sigma, found.value)
     for name in ("grey", "colour"):
-        estimate, level["runs"][name] = denoised(networks[name], y, sigma)
+        estimate, level["runs"][name] = denoised(networks[name], y, sigma, tolerance)
         yield name, estimate
 
 
-def denoised(network: LearnedProximalNetwork, y: Images, sigma: float) -> tuple[Images, dict[str, Any]]:
+def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance: float = 3e-4) -> tuple[Images, dict[str, Any]]:
     """Return colour pictures as a network denoises them, and what is certain of it.
 
     A network of one channel takes the three channels as three pictures. Each picture is solved alone: none waits for another.
@@ -147,13 +154,17 @@ def denoised(network: LearnedProximalNetwork, y: Images, sigma: float) -> tuple[
         network: learned proximal network of three channels or of one.
         y: noisy pictures, shape (batch, 3, rows, columns).
         sigma: standard deviation of the noise.
+        tolerance: relative residual at which a picture is finished.
 
     Returns:
         The pictures and `certified` (one flag a picture), `reason` (of the first that is not certified, else of the first) and
         `gradients` (one number a picture).
     """
     physics = Identity(img_size=(network.channels, *y.shape[-2:]))
-    runs = [reconstruct(one if network.channels == 3 else one.transpose(0, 1), physics, network, sigma) for one in y.split(1)]
+    runs = [
+        reconstruct(one if network.channels == 3 else one.transpose(0, 1), physics, network, sigma, tolerance=tolerance)
+        for one in y.split(1)
+    ]
     images = torch.cat([run.image if network.channels == 3 else run.image.transpose(0, 1) for run in runs])
     certificates = [run.certificate for run in runs]
     told = next((one for one in certificates if not one.certified), certificates[0])
