@@ -1,0 +1,93 @@
+"""A kernel turned, scaled and smoothed: three numbers that describe most errors of estimated kernels."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage, special
+
+from sciml.imaging.kernels import Kernel
+from sciml.runtime.errors import ConfigError
+
+FOOTPRINT = 1 / 6
+MARGIN = 4
+
+
+def warped(kernel: Kernel, angle_degrees: float = 0.0, scale: float = 1.0, width: float = 0.0) -> Kernel:
+    """Return the kernel turned and scaled about its middle pixel, then smoothed, at the same size.
+
+        k_w(p) = [g_t * k](R^-1 p / s) / norm,    t = (w^2 + max(0, 1 - s^2) / 6) / s^2
+
+    for angle, scale s and width w. The second part of the variance t is the smoothing before shrinking: it keeps the pixel's
+    footprint (of variance 1/6, that of linear interpolation), so that lines thinner than a pixel are not lost between samples.
+    g_t is the discrete Gaussian T(n, t) = e^-t I_n(t) (Lindeberg, IEEE Trans. Pattern Anal. Mach. Intell. 1990), whose variance
+    is t exactly, also far below a pixel; k is interpolated by cubic B-splines and the few negative values are set to zero.
+
+    The result depends continuously on the numbers, and smoothly but for two causes of small kinks: pixels that cross zero, and
+    s = 1, where the smoothing before shrinking sets in. It is even in the width, whose square is the better unknown of a fit.
+    Central differences of 1 degree and 0.02 are within some percent of the derivative. Light that leaves the square is lost, and the rest divided by its
+    sum: `sciml.deblurring.kernels.embedded` makes room for a kernel that fills its square.
+
+    Args:
+        kernel: K x K, odd, non-negative, sum 1.
+        angle_degrees: counter-clockwise, as in `sciml.imaging.kernels.line`.
+        scale: above 1 enlarges.
+        width: standard deviation of the smoothing in pixels, at least 0. Negative widths, a sharpening, are refused on
+            principle: restored images are a little too smooth, a fit ascribes that to a kernel that is too wide, and with
+            sharpening allowed it makes every kernel too narrow.
+
+    Raises:
+        ConfigError: a number out of range.
+    """
+    if not (math.isfinite(angle_degrees) and 0 < scale < math.inf and 0 <= width < math.inf):
+        raise ConfigError(
+            f"a warp takes an angle, a scale above 0 and a width of at least 0, got {angle_degrees}, {scale}, {width}"
+        )
+    if angle_degrees == 0 and scale == 1 and width == 0:
+        return kernel.copy()
+    angle = math.radians(angle_degrees)
+    # rows run downwards, so a counter-clockwise turn of the picture is R = [[cos, -sin], [sin, cos]] in (row, column)
+    inverse = np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]]) / scale
+    variance = (width**2 + FOOTPRINT * max(0.0, 1 - scale**2)) / scale**2
+    return sampled(kernel, inverse, np.zeros(2), variance)
+
+
+def sampled(kernel: Kernel, inverse: NDArray[np.float64], offset: NDArray[np.float64], variance: float) -> Kernel:
+    """Return the kernel smoothed by a Gaussian and read at inverse p + offset for each pixel p counted from the middle one.
+
+    Args:
+        kernel: K x K, odd.
+        inverse: 2 x 2, from places in the result to places in the kernel, (row, column).
+        offset: (row, column) in pixels.
+        variance: of the smoothing, in square pixels of the kernel.
+    """
+    size = kernel.shape[0]
+    rows = _coefficients(size)
+    if variance > 0:
+        taps = special.ive(np.arange(size + 2 * MARGIN), variance)
+        rows = rows @ taps[_distances(size)]
+    coefficients = rows[:, MARGIN:-MARGIN] @ kernel @ rows[:, MARGIN:-MARGIN].T
+    middle = np.full(2, size // 2)
+    start = middle + MARGIN + offset - inverse @ middle
+    reading = {"output_shape": kernel.shape, "order": 3, "mode": "grid-constant", "prefilter": False}
+    values = np.maximum(ndimage.affine_transform(coefficients, inverse, start, **reading), 0)  # pyright: ignore[reportArgumentType]
+    total = values.sum()
+    if not total > 0:
+        raise ConfigError("the warp moves all light of the kernel out of its square: take a smaller scale or shift")
+    return values / total
+
+
+@lru_cache(maxsize=64)
+def _coefficients(size: int) -> NDArray[np.floating]:
+    """Return the matrix from samples to cubic B-spline coefficients, which are zero outside: the inverse of [1 4 1] / 6."""
+    length = size + 2 * MARGIN
+    return np.linalg.inv((4 * np.eye(length) + np.eye(length, k=1) + np.eye(length, k=-1)) / 6)
+
+
+@lru_cache(maxsize=64)
+def _distances(size: int) -> NDArray[np.intp]:
+    places = np.arange(size + 2 * MARGIN)
+    return np.abs(places[:, None] - places)
