@@ -28,8 +28,8 @@ def warped(kernel: Kernel, angle_degrees: float = 0.0, scale: float = 1.0, width
 
     The result depends continuously on the numbers, and smoothly but for two causes of small kinks: pixels that cross zero, and
     s = 1, where the smoothing before shrinking sets in. It is even in the width, whose square is the better unknown of a fit.
-    Central differences of 1 degree and 0.02 are within some percent of the derivative. Light that leaves the square is lost, and the rest divided by its
-    sum: `sciml.deblurring.kernels.embedded` makes room for a kernel that fills its square.
+    Central differences of 1 degree and 0.02 are within some percent of the derivative. Light that leaves the square is lost, and
+    the rest divided by its sum: `sciml.deblurring.kernels.embedded` makes room for a kernel that fills its square.
 
     Args:
         kernel: K x K, odd, non-negative, sum 1.
