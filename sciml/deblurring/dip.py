@@ -132,7 +132,8 @@ def _fit(
         _set_rates(state, iteration, start is not None)
         x = state.draw_image()
         if iteration <= 0 and start is not None:
-            loss, terms, residual = (x - start).square().mean(), None, None
+            # in the units of the likelihood, so that Adam's second moments fit the objective that follows
+            loss, terms, residual = (x - start).square().mean() / (2 * objective.sigma**2), None, None
         else:
             residual = state.draw_residual()
             terms = objective(x, residual, state.correction, state.artefact)
