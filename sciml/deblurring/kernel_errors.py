@@ -1,4 +1,4 @@
-"""Ways in which an estimated kernel is wrong, as seeded functions from a kernel to a canonical kernel.
+"""Ways in which an estimated kernel is wrong, as seeded functions from a kernel to a kernel.
 
 One text names an error or several in a row: `rotation:10`, `rotation:7+scale:0.9+smoothing:0.4`. A number that begins with `~`
 is drawn: `rotation:~8` turns by a normal angle of standard deviation 8 degrees, `scale:~0.1` scales by exp(0.1 normal), and
@@ -36,14 +36,13 @@ def rotation(kernel: Kernel, generator: Rng, degrees: float) -> Kernel:
 
 def scale(kernel: Kernel, generator: Rng, factor: float) -> Kernel:
     """Scale about the middle, smoothed before it shrinks; in a larger square where it outgrows its own."""
-    _check("a scale", factor, factor > 0)
     return warped(_roomy(kernel, max(factor, 1)), scale=factor)
 
 
 def smoothing(kernel: Kernel, generator: Rng, pixels: float) -> Kernel:
     """Convolve with a Gaussian of this standard deviation; in a larger square where it spreads beyond its own."""
     _check("a smoothing", pixels, pixels >= 0)
-    return warped(embedded(kernel, kernel.shape[0] + 2 * math.ceil(3 * pixels)), width=pixels)
+    return warped(_wider(kernel, 3 * pixels), width=pixels)
 
 
 def truncation(kernel: Kernel, generator: Rng, fraction: float) -> Kernel:
@@ -81,8 +80,7 @@ def shift(kernel: Kernel, generator: Rng, rows: float, columns: float | None = N
     if columns is None:
         direction = generator.uniform(0, 2 * math.pi)
         rows, columns = rows * math.sin(direction), rows * math.cos(direction)
-    room = embedded(kernel, kernel.shape[0] + 2 * math.ceil(max(abs(rows), abs(columns))))
-    return sampled(room, np.eye(2), -np.array([rows, columns]), 0.0)
+    return sampled(_wider(kernel, max(abs(rows), abs(columns))), np.eye(2), -np.array([rows, columns]), 0.0)
 
 
 def crop(kernel: Kernel, generator: Rng, fraction: float) -> Kernel:
@@ -117,18 +115,21 @@ ERRORS = {
 """Degrees, factors, pixels or fractions: see the function of each. `exact` is the kernel itself."""
 
 
-def perturbed(kernel: Kernel, text: str, generator: np.random.Generator) -> Kernel:
-    """Return the kernel with an error, in canonical form.
+def perturbed(kernel: Kernel, text: str, generator: np.random.Generator, recentre: bool = False) -> Kernel:
+    """Return the kernel with an error: odd, square, non-negative, sum 1.
 
     The errors of `text` act from left to right. The size stays, or grows where turning, scaling, smoothing or moving would
-    cut more than 0.1 % of the light: `sciml.deblurring.kernels.embedded` brings the true kernel to it. Whole pixels of
-    displacement are taken out, as from any kernel that a user gives.
+    cut more than 0.1 % of the light: `sciml.deblurring.kernels.embedded` brings the true kernel to it.
+
+    An error that takes light from one side, truncation above all, moves the centre of mass, in camera shakes often by a pixel
+    or more. By default the kernel stays where the true one is, so that the plain PSNR of a result means something.
 
     Args:
         kernel: canonical.
         text: `NAME:NUMBER` with names of `ERRORS`, joined by `+`, or `exact`; `stray` takes the fraction of pixels and their
             height, `shift` a distance, or rows and columns.
         generator: source of randomness; equal states give equal kernels.
+        recentre: move it by whole pixels to its centre of mass, as `canonicalise` does with any kernel that a user gives.
 
     Raises:
         ConfigError: an unknown name, a number out of range, or nothing left of the kernel.
@@ -141,8 +142,8 @@ def perturbed(kernel: Kernel, text: str, generator: np.random.Generator) -> Kern
         kernel = np.maximum(ERRORS[name].apply(kernel, generator, *numbers), 0)
         if not kernel.sum() > 0:
             raise ConfigError(f"the error {part!r} leaves nothing of the kernel: take a smaller one")
-        kernel = _trimmed(_recentred(kernel / kernel.sum()), size)
-    return kernel
+        kernel = _trimmed(kernel / kernel.sum(), size)
+    return _trimmed(_recentred(kernel), size) if recentre else kernel
 
 
 def _parsed(part: str, text: str) -> tuple[str, list[float], bool]:
@@ -160,7 +161,7 @@ def _parsed(part: str, text: str) -> tuple[str, list[float], bool]:
 
 def _check(what: str, value: float, right: bool) -> None:
     if not right:
-        raise ConfigError(f"{what} of {value:g} is out of range")
+        raise ConfigError(f"{what} of {value:g} is out of range for an error of a kernel")
 
 
 def _noisy(kernel: Kernel, generator: Rng, fraction: float) -> Kernel:
@@ -175,7 +176,12 @@ def _support(kernel: Kernel) -> NDArray[np.bool_]:
 
 def _roomy(kernel: Kernel, factor: float) -> Kernel:
     """Return the kernel in a square that holds it enlarged by the factor, one pixel for interpolation besides."""
-    return embedded(kernel, kernel.shape[0] + 2 * math.ceil((factor - 1) * kernel.shape[0] / 2) + 2)
+    return _wider(kernel, (factor - 1) * kernel.shape[0] / 2 + 1)
+
+
+def _wider(kernel: Kernel, margin: float) -> Kernel:
+    _check("a margin of pixels", margin, margin <= LARGEST)
+    return embedded(kernel, kernel.shape[0] + 2 * math.ceil(margin))
 
 
 def _trimmed(kernel: Kernel, least: int) -> Kernel:

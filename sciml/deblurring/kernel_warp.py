@@ -13,6 +13,7 @@ from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import ConfigError
 
 FOOTPRINT = 1 / 6
+SCALES = (0.05, 20.0)
 MARGIN = 4
 
 
@@ -34,7 +35,7 @@ def warped(kernel: Kernel, angle_degrees: float = 0.0, scale: float = 1.0, width
     Args:
         kernel: K x K, odd, non-negative, sum 1.
         angle_degrees: counter-clockwise, as in `sciml.imaging.kernels.line`.
-        scale: above 1 enlarges.
+        scale: above 1 enlarges; from 0.05 to 20.
         width: standard deviation of the smoothing in pixels, at least 0. Negative widths, a sharpening, are refused on
             principle: restored images are a little too smooth, a fit ascribes that to a kernel that is too wide, and with
             sharpening allowed it makes every kernel too narrow.
@@ -42,9 +43,10 @@ def warped(kernel: Kernel, angle_degrees: float = 0.0, scale: float = 1.0, width
     Raises:
         ConfigError: a number out of range.
     """
-    if not (math.isfinite(angle_degrees) and 0 < scale < math.inf and 0 <= width < math.inf):
+    if not (math.isfinite(angle_degrees) and SCALES[0] <= scale <= SCALES[1] and 0 <= width < math.inf):
         raise ConfigError(
-            f"a warp takes an angle, a scale above 0 and a width of at least 0, got {angle_degrees}, {scale}, {width}"
+            f"a warp takes an angle, a scale from {SCALES[0]} to {SCALES[1]:g} and a width of at least 0, "
+            f"got {angle_degrees}, {scale}, {width}"
         )
     if angle_degrees == 0 and scale == 1 and width == 0:
         return kernel.copy()

@@ -131,9 +131,11 @@ def test_the_numbers_of_a_warp_are_found_by_least_squares_on_the_kernel():
     np.testing.assert_allclose(found.x, true, atol=1e-3)
 
 
-@pytest.mark.parametrize("numbers", [(0, 0, 0), (0, -1, 0), (0, 1, -0.1), (np.nan, 1, 0), (0, np.inf, 0), (0, 1, np.nan)])
+@pytest.mark.parametrize(
+    "numbers", [(0, 0, 0), (0, -1, 0), (0, 1, -0.1), (np.nan, 1, 0), (0, np.inf, 0), (0, 1e-300, 0), (0, 1, np.nan)]
+)
 def test_a_warp_out_of_range_is_refused(numbers):
-    with pytest.raises(ConfigError, match="scale above 0 and a width of at least 0"):
+    with pytest.raises(ConfigError, match=r"scale from 0\.05 to 20 and a width of at least 0"):
         warped(shake(), *numbers)
 
 
@@ -151,17 +153,17 @@ NAMES = ("shake:1", "shake:4,27", "motion:15,30", "disk:4", "gaussian:2", "delta
 @pytest.mark.parametrize("name", NAMES)
 def test_every_error_gives_a_canonical_kernel_the_same_for_the_same_seed(name, text):
     kernel = read_kernel(name).kernel
-    wrong = perturbed(kernel, text, rng(5))
+    wrong = perturbed(kernel, text, rng(5), recentre=True)
     size = wrong.shape[0]
     assert wrong.shape == (size, size) and size % 2 == 1 and size >= kernel.shape[0] and wrong.dtype == np.float64
     assert wrong.min() >= 0 and wrong.sum() == pytest.approx(1, abs=1e-12)
     assert np.abs(np.array(center_of_mass(wrong)) - size // 2).max() <= 0.5 + 1e-9
-    assert wrong.tobytes() == perturbed(kernel, text, rng(5)).tobytes()
+    assert wrong.tobytes() == perturbed(kernel, text, rng(5), recentre=True).tobytes()
     np.testing.assert_array_equal(kernel, read_kernel(name).kernel)  # not changed in place
     drawn = any(word in text for word in ("noise", "dropout", "stray", "shift:0.4", "~"))
     if name == "shake:1":
         assert np.array_equal(kernel, wrong) == (text == "exact")
-        assert np.array_equal(*together(wrong, perturbed(kernel, text, rng(6)))) == (not drawn)
+        assert np.array_equal(*together(wrong, perturbed(kernel, text, rng(6), recentre=True))) == (not drawn)
 
 
 def test_each_error_does_what_its_name_says():
@@ -188,13 +190,23 @@ def test_noise_has_its_level_and_stays_on_the_support_unless_everywhere():
     assert all(perturbed(kernel, "noise:0.1", rng(seed))[far].sum() == 0 for seed in range(5))
 
 
-def test_a_shift_moves_the_centre_of_mass_and_whole_pixels_are_taken_out():
+def test_a_shift_moves_the_centre_of_mass_and_recentring_takes_whole_pixels_out():
     kernel = embedded(gaussian(1.5), 15)
-    for text, expected in (("shift:0.3,-0.2", (0.3, -0.2)), ("shift:2.3,-1.2", (0.3, -0.2)), ("shift:3,1", (0, 0))):
-        wrong = perturbed(kernel, text, rng())
-        np.testing.assert_allclose(np.array(center_of_mass(wrong)) - wrong.shape[0] // 2, expected, atol=2e-3)
+    for rows, columns in ((0.3, -0.2), (2.3, -1.2), (3, 1)):
+        for recentre, expected in ((False, (rows, columns)), (True, (rows - round(rows), columns - round(columns)))):
+            wrong = perturbed(kernel, f"shift:{rows},{columns}", rng(), recentre)
+            np.testing.assert_allclose(np.array(center_of_mass(wrong)) - wrong.shape[0] // 2, expected, atol=2e-3)
     random = perturbed(kernel, "shift:0.4", rng(3))
     assert np.hypot(*(np.array(center_of_mass(random)) - random.shape[0] // 2)) == pytest.approx(0.4, abs=2e-3)
+
+
+def test_an_error_leaves_the_kernel_where_it_is_unless_it_is_recentred():
+    # truncation takes the faint end of this shake and with it more than half a pixel of the centre of mass
+    kernel = camera_shake(27, rng(5))
+    wrong, canonical = (perturbed(kernel, "truncation:0.2", rng(), recentre) for recentre in (False, True))
+    assert np.abs(np.array(center_of_mass(wrong)) - 13).max() > 0.5
+    assert ncc(kernel, wrong) == pytest.approx(ncc(kernel, wrong, any_shift=True))
+    assert ncc(kernel, canonical) < 0.7 < 0.95 < ncc(kernel, canonical, any_shift=True)
 
 
 def test_the_square_grows_where_light_would_be_cut_and_only_there():
@@ -218,7 +230,7 @@ def test_drawn_numbers_have_their_spread():
     assert np.std(angles) == pytest.approx(8, rel=0.15)
 
 
-@given(st.sampled_from(sorted(ERRORS)), st.floats(-3, 3), st.integers(0, 100))
+@given(st.sampled_from(sorted(ERRORS)), st.one_of(st.floats(-3, 3), st.floats()), st.integers(0, 100))
 @settings(max_examples=80, deadline=None)
 def test_any_number_gives_a_density_or_an_error_in_one_line(name, number, seed):
     try:
@@ -241,6 +253,10 @@ def test_any_number_gives_a_density_or_an_error_in_one_line(name, number, seed):
         "rotation:nan",
         "stray:1,2,3",
         "noise:-1",
+        "smoothing:1e9",
+        "shift:1e9",
+        "scale:0",
+        "scale:1e9",
         "+",
         "crop:0",
     ],
