@@ -282,6 +282,7 @@ def default_models() -> dict[str, ModelConfig]:
             # sharper crops, and a loss that looks at their edges: chosen on validation photographs
             reductions={1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
             loss="mse",
+            operators=60,
             steps=2400,
             learning_rate=4e-3,
             ema_decay=0.995,
@@ -294,7 +295,7 @@ def default_models() -> dict[str, ModelConfig]:
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
         "peer-residual": peer("residual", 200_000),
-        "peer-gradient-step": peer("gradient_step", 90_000),
+        "peer-gradient-step": peer("gradient_step", 50_000),
     }
 
 
