@@ -130,10 +130,13 @@ def _fit(
     while (reason := state.rule.reason) is None:
         iteration = state.iterations + 1
         _set_rates(state, iteration, start is not None)
+        if iteration == 1:
+            # Adam's moments of the fit to the warm start are of another loss: carried over, they make the steps some times
+            # too long, or for a thousand steps too short. Fresh ones are learned during the ramp.
+            state.optimiser.state.clear()
         x = state.draw_image()
         if iteration <= 0 and start is not None:
-            # in the units of the likelihood, so that Adam's second moments fit the objective that follows
-            loss, terms, residual = (x - start).square().mean() / (2 * objective.sigma**2), None, None
+            loss, terms, residual = (x - start).square().mean(), None, None
         else:
             residual = state.draw_residual()
             terms = objective(x, residual, state.correction, state.artefact)
@@ -207,7 +210,6 @@ def _set_rates(state: FitState, iteration: int, warm: bool) -> None:
         "kernel": config.kernel_rate,
     }
     for group in state.optimiser.param_groups:
-        # the moments of the warm start are carried on: a fresh Adam takes its first steps at full length in every weight
         group["lr"] = config.start_rate if iteration <= 0 else ramp * rates[group["name"]]
 
 

@@ -35,24 +35,25 @@ class DipConfig(StageConfig):
     )
     fit: Literal["l2", "huber", "l1_dct"] = Field(default="l2", description="likelihood of the misfit")
     network: Literal["tiny", "small", "published"] = Field(default="small", description="size of the networks")
-    iterations: int = Field(default=600, ge=1, description="largest number of steps after the warm start")
-    start_iterations: int = Field(default=150, ge=0, description="steps that fit the image network to the warm start")
-    start_rate: float = Field(default=5e-3, gt=0, description="learning rate of that fit")
-    warm_rate: float = Field(default=1e-3, gt=0, description="learning rate of the image network after a warm start")
-    cold_rate: float = Field(default=5e-3, gt=0, description="learning rate of the image network without a warm start")
-    residual_rate: float = Field(default=1e-3, gt=0, description="learning rate of the residual network")
+    iterations: int = Field(default=1000, ge=1, description="largest number of steps after the warm start")
+    start_iterations: int = Field(default=400, ge=0, description="steps that fit the image network to the warm start")
+    start_rate: float = Field(default=1e-2, gt=0, description="learning rate of that fit")
+    warm_rate: float = Field(default=2e-3, gt=0, description="learning rate of the image network after a warm start")
+    cold_rate: float = Field(default=1e-2, gt=0, description="learning rate of the image network without a warm start")
+    residual_rate: float = Field(default=3e-3, gt=0, description="learning rate of the residual network")
     kernel_rate: float = Field(default=2e-4, gt=0, description="learning rate of the kernel's correction")
     ramp_iterations: int = Field(default=50, ge=0, description="steps over which all rates rise from 0")
     average_decay: float = Field(default=0.98, ge=0, lt=1, description="decay of the running mean of outputs, which is returned")
     tv_weight: float = Field(
         default=0.2, ge=0, description="weight of the total variation; 0.2 at sigma 0.01 is 2e-3 for 1/2 |Ax - y|^2"
     )
-    residual_weight: float = Field(default=0.5, ge=0, description="weight of the residual's absolute values")
+    residual_weight: float = Field(default=0.3, ge=0, description="weight of the residual's absolute values")
     residual_threshold: float = Field(default=0.0, ge=0, description="leaky soft shrinkage of the residual, in sigma")
     artefact_weight: float | None = Field(
-        default=3.0,
+        default=6.0,
         gt=0,
-        description="threshold of the artefact term in the cosine domain, in sigma, for fit l2; null: no such term",
+        description="threshold of the artefact term in the cosine domain, in sigma, for fit l2; null: no such term. "
+        "At 3 the term explains a wrong kernel before the residual network can, which then stays at 0",
     )
     kernel_weight: float = Field(
         default=10.0, ge=0, description="ridge on the kernel's correction, relative to the image's edges"

@@ -22,6 +22,7 @@ from sciml.deblurring.dip_objective import (
     unsaturated,
 )
 from sciml.deblurring.structures import DipConfig, StopConfig
+from sciml.imaging.admm import total_variation_admm
 from sciml.imaging.kernels import disk, line
 from sciml.imaging.physics import ValidBlur
 from sciml.imaging.priors import TotalVariation
@@ -414,7 +415,7 @@ def test_a_fit_worse_than_its_start_on_held_out_pixels_returns_the_start():
 
 def test_a_warm_start_is_taken_over_and_kept():
     x, y, kernel = scene(24)
-    config = configured(mode="none", start_iterations=200, start_rate=1e-2, fallback_margin=None, jitter=0.0)
+    config = configured(mode="none", start_iterations=120, start_rate=1e-2, warm_rate=1e-3, fallback_margin=None, jitter=0.0)
     errors = {}
     for name, start in (("warm", x), ("cold", None)):
         seen: list[float] = []
@@ -422,6 +423,28 @@ def test_a_warm_start_is_taken_over_and_kept():
         errors[name] = seen
     assert errors["warm"][0] < 0.3 * errors["cold"][0]
     assert max(errors["warm"]) < 1.2 * errors["warm"][0]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turned", [0.0, 25.0])
+def test_the_residual_is_zero_for_the_exact_kernel_and_follows_the_truth_for_a_wrong_one(turned):
+    x, y, kernel = scene(40, kernel=line(9.0, 20.0, 13))
+    given = line(9.0, 20.0 + turned, 13)
+    blur = ValidBlur(given, (40, 40))
+    mirrored = torch.nn.functional.pad(y, (6,) * 4, mode="reflect")
+    start = total_variation_admm(y, blur, 2e-3, mirrored, 60).clamp(0, 1)
+    stop = StopConfig(discrepancy=None, patience=1000)
+    config = DipConfig(network="tiny", iterations=300, start_iterations=300, fallback_margin=None, stop=stop)
+    result = untrained(y, given, 0.01, config, start, generator=seeded())
+    assert result.residual is not None
+    size = float(result.residual.square().mean().sqrt()) / 0.01
+    if not turned:
+        assert size <= 0.3
+        return
+    true = ValidBlur(kernel, (40, 40)).A(x) - blur.A(x)
+    assert 0.2 <= size / (float(true.square().mean().sqrt()) / 0.01) <= 2
+    assert np.corrcoef(result.residual.flatten(), true.flatten())[0, 1] >= 0.3
+    assert rms(result.image, x) < rms(start[..., 6:-6, 6:-6], x)
 
 
 def test_what_is_refused():
