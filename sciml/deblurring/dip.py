@@ -93,7 +93,7 @@ def untrained(
         "sigma": sigma,
         "inputs": tensors_digest(_arrays({"y": y, "kernel": objective.kernel, "mask": allowed, "apart": apart, "start": start})),
     }
-    state = FitState(objective, config, seed, warm=start is not None)
+    state = FitState(objective, config, seed, start)
     with only_run_in(folder) if folder else nullcontext():
         if folder:
             state.restore(folder, identity)

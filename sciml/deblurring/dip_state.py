@@ -11,7 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from sciml.deblurring.dip_objective import Canvas, Objective, Picture
-from sciml.deblurring.networks import IMAGE_WIDTHS, RESIDUAL_WIDTHS, ImageNetwork, ResidualNetwork, network_input
+from sciml.deblurring.networks import (
+    IMAGE_WIDTHS,
+    RESIDUAL_WIDTHS,
+    ImageNetwork,
+    OffsetNetwork,
+    ResidualNetwork,
+    SkipNetwork,
+    network_input,
+)
 from sciml.deblurring.stopping import CombinedRule
 from sciml.deblurring.structures import DipConfig
 from sciml.runtime.errors import FormatError
@@ -31,7 +39,7 @@ class FitState:
         objective: what is minimised.
         config: settings.
         seed: of the networks, their inputs and the jitter.
-        warm: whether the first steps fit the image network to a warm start.
+        start: the warm start, on the canvas.
 
     Attributes:
         step: steps done, those of the warm start included.
@@ -42,11 +50,17 @@ class FitState:
         losses: iterations and terms at each look.
     """
 
-    def __init__(self, objective: Objective, config: DipConfig, seed: int, warm: bool) -> None:
+    def __init__(self, objective: Objective, config: DipConfig, seed: int, start: Canvas | None) -> None:
         y, seeds = objective.y, Seeds(seed)
         self.config, self.seeds, self.scale = config, seeds, objective.sigma
         channels, size = int(y.shape[1]), (int(y.shape[-2]), int(y.shape[-1]))
-        self.image = ImageNetwork(IMAGE_WIDTHS[config.network], channels, _generator(seeds, "image network")).to(y)
+        widths, generator = IMAGE_WIDTHS[config.network], _generator(seeds, "image network")
+        self._start_steps = 0 if start is None else config.start_iterations
+        if start is not None and config.warm_start == "offset":
+            self.image: SkipNetwork = OffsetNetwork(widths, channels, generator, start).to(y)
+            self._start_steps = 0
+        else:
+            self.image = ImageNetwork(widths, channels, generator).to(y)
         self._image_input = network_input(self.image.inputs, objective.blur.canvas, _generator(seeds, "image input")).to(y)
         groups: dict[str, list[nn.Parameter]] = {"image": list(self.image.parameters())}
         self.residual: ResidualNetwork | None = None
@@ -64,7 +78,7 @@ class FitState:
             groups["kernel"] = [self.correction]
         self.optimiser = torch.optim.Adam([{"params": group, "name": name} for name, group in groups.items()])
         self.rule = CombinedRule(config.stop, config.iterations)
-        self.step, self._start_steps = 0, config.start_iterations if warm else 0
+        self.step = 0
         self.first_loss: float | None = None
         self.artefact: Picture | None = None
         self.average: dict[str, Tensor] = {}

@@ -21,6 +21,7 @@ from sciml.runtime.errors import ConfigError, ShapeError
 
 INPUT_SCALE = 0.1
 SMALL_START = 0.01
+OFFSET_SCALE = 0.1
 SLOPE_INSIDE = 0.1
 NetworkSize = Literal["tiny", "small", "published"]
 
@@ -128,6 +129,36 @@ class ImageNetwork(SkipNetwork):
         return torch.sigmoid(super().forward(z))
 
 
+class OffsetNetwork(SkipNetwork):
+    """The image as a given one plus what a network adds, cut to [0, 1]; what it adds starts at practically zero.
+
+    Nothing of the given image is lost, where a network that is fitted to it takes thousands of steps to take over its texture.
+
+    Args:
+        widths: channels of the levels.
+        outputs: output channels.
+        generator: source of the initial weights.
+        start: the given image, of the size of the input.
+        inputs: channels of the fixed input.
+    """
+
+    def __init__(
+        self,
+        widths: Widths,
+        outputs: int,
+        generator: torch.Generator,
+        start: Float[Tensor, "1 outputs height width"],
+        inputs: int = 8,
+    ) -> None:
+        super().__init__(widths, outputs, generator, inputs)
+        self._start = start.detach()
+        _start_small(self)
+
+    def forward(self, z: Float[Tensor, "1 inputs height width"]) -> Float[Tensor, "1 outputs height width"]:
+        """Return the image, pixels in [0, 1]."""
+        return (self._start + OFFSET_SCALE * super().forward(z)).clamp(0, 1)
+
+
 class ResidualNetwork(SkipNetwork):
     """The residual of a wrong kernel as a network: starts at practically zero, so that it does not wreck the image meanwhile.
 
@@ -144,9 +175,7 @@ class ResidualNetwork(SkipNetwork):
         if not 0 <= threshold < math.inf:
             raise ConfigError(f"a threshold is at least 0, got {threshold}")
         self.threshold = threshold
-        with torch.no_grad():
-            for parameter in self.last.parameters():
-                parameter.mul_(SMALL_START)
+        _start_small(self)
 
     def forward(self, z: Float[Tensor, "1 inputs height width"]) -> Float[Tensor, "1 outputs height width"]:
         """Return the residual, in the units that the caller gives it."""
@@ -211,6 +240,12 @@ def _normalisation(channels: int) -> nn.BatchNorm2d:
     # network is in training mode for ever. Running statistics are another function, and the output would jump with them; without
     # any, `eval()` changes nothing.
     return nn.BatchNorm2d(channels, track_running_stats=False)
+
+
+def _start_small(network: SkipNetwork) -> None:
+    with torch.no_grad():
+        for parameter in network.last.parameters():
+            parameter.mul_(SMALL_START)
 
 
 def _initialise(network: nn.Module, generator: torch.Generator) -> None:

@@ -36,6 +36,10 @@ class DipConfig(StageConfig):
     fit: Literal["l2", "huber", "l1_dct"] = Field(default="l2", description="likelihood of the misfit")
     network: Literal["tiny", "small", "published"] = Field(default="small", description="size of the networks")
     iterations: int = Field(default=1000, ge=1, description="largest number of steps after the warm start")
+    warm_start: Literal["fit", "offset"] = Field(
+        default="fit",
+        description="fit: the image network is fitted to the warm start; offset: it is what is added to the warm start",
+    )
     start_iterations: int = Field(default=400, ge=0, description="steps that fit the image network to the warm start")
     start_rate: float = Field(default=1e-2, gt=0, description="learning rate of that fit")
     warm_rate: float = Field(default=2e-3, gt=0, description="learning rate of the image network after a warm start")

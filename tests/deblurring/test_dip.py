@@ -318,11 +318,10 @@ def test_one_seed_one_result():
     assert same(runs[0], runs[1]) and not runs[0].canvas.equal(runs[2].canvas)
 
 
-@pytest.mark.parametrize("stop_at", [3, 9])
-@pytest.mark.parametrize("warm", [True, False])
+@pytest.mark.parametrize(("stop_at", "warm"), [(3, "fit"), (9, "offset"), (9, None)])
 def test_a_stopped_fit_goes_on_to_the_same_bytes(tmp_path, stop_at, warm):
     x, y, kernel = scene(24)
-    config, start = configured(mode="both", fallback_margin=None), x if warm else None
+    config, start = configured(mode="both", fallback_margin=None, warm_start=warm or "fit"), x if warm else None
     whole = untrained(y, kernel, 0.01, config, start, generator=seeded())
 
     def stop(snapshot):
@@ -423,6 +422,15 @@ def test_a_warm_start_is_taken_over_and_kept():
         errors[name] = seen
     assert errors["warm"][0] < 0.3 * errors["cold"][0]
     assert max(errors["warm"]) < 1.2 * errors["warm"][0]
+
+
+def test_an_offset_begins_at_the_warm_start_itself():
+    x, y, kernel = scene(24)
+    config = configured(mode="residual", warm_start="offset", iterations=6, fallback_margin=None)
+    seen: list[float] = []
+    result = untrained(y, kernel, 0.01, config, x, generator=seeded(), on_iteration=lambda s: seen.append(rms(s.image, x)))
+    assert result.iterations == 6 and seen[0] < 1e-3 < 0.05 < rms(y, x)
+    assert float(result.canvas.min()) >= 0 and float(result.canvas.max()) <= 1
 
 
 @pytest.mark.slow

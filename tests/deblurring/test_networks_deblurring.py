@@ -9,6 +9,7 @@ from sciml.deblurring.networks import (
     IMAGE_WIDTHS,
     RESIDUAL_WIDTHS,
     ImageNetwork,
+    OffsetNetwork,
     ResidualNetwork,
     SkipNetwork,
     Widths,
@@ -96,6 +97,16 @@ def test_residual_starts_near_zero_and_is_alive_at_the_first_step(threshold):
         # biases in front of a normalisation cancel, and have no gradient in any such network
         if name.startswith("last") or weights.ndim == 4:
             assert weights.grad is not None and float(weights.grad.norm()) > 0, name
+
+
+def test_offset_starts_at_the_given_image_and_can_leave_it():
+    generator = seeded()
+    start = torch.rand(1, 1, 20, 24, generator=generator)
+    network = OffsetNetwork(TINY, 1, generator, start)
+    x = network(network_input(network.inputs, (20, 24), generator))
+    assert float((x - start).detach().abs().max()) < 5e-3
+    (x - 0.5).square().mean().backward()
+    assert float(network.get_parameter("levels.0.down.0.0.weight").grad.norm()) > 0
 
 
 def test_shrinkage_has_its_slope_everywhere():
