@@ -56,8 +56,10 @@ def untrained(
         kernel: the given kernel, odd and square.
         sigma: standard deviation of the noise, above 0.
         config: settings.
-        start: an image on the canvas (height + K - 1, width + K - 1), as from total variation. The image network is first
-            fitted to it, and the rates afterwards are low and rise slowly: at a high one it is forgotten within 100 steps.
+        start: an image on the canvas (height + K - 1, width + K - 1), as from total variation. Either the network is what is
+            added to it, or the network is first fitted to it, with low rates that rise slowly afterwards: at a high one it is
+            forgotten within 100 steps. At the same weight of the total variation the start is already the minimum of F
+            without R; it should have been made at a higher one.
         mask: pixels that may be used, (1, 1 or channel, height, width), nonzero where so; see `unsaturated`.
         generator: one number is drawn from it, the seed of the fit.
         on_iteration: called at every look with copies; returning True ends the fit with the best so far.
@@ -204,11 +206,8 @@ def _misfits(objective: Objective, means: Mapping[str, Tensor], apart: Tensor) -
 def _set_rates(state: FitState, iteration: int, warm: bool) -> None:
     config = state.config
     ramp = min(1.0, iteration / config.ramp_iterations) if config.ramp_iterations else 1.0
-    rates = {
-        "image": config.warm_rate if warm else config.cold_rate,
-        "residual": config.residual_rate,
-        "kernel": config.kernel_rate,
-    }
+    after = {"offset": config.offset_rate, "fit": config.warm_rate}[config.warm_start] if warm else config.cold_rate
+    rates = {"image": after, "residual": config.residual_rate, "kernel": config.kernel_rate}
     for group in state.optimiser.param_groups:
         group["lr"] = config.start_rate if iteration <= 0 else ramp * rates[group["name"]]
 

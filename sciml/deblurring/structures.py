@@ -14,7 +14,7 @@ class StopConfig(StageConfig):
 
     look_every: int = Field(default=5, ge=1, description="iterations between two looks at the output")
     held_out: float = Field(default=0.05, ge=0, le=0.5, description="fraction of y's pixels kept out of the fit; 0: no such rule")
-    patience: int = Field(default=100, ge=1, description="iterations without a better held-out misfit before it stops")
+    patience: int = Field(default=200, ge=1, description="iterations without a better held-out misfit before it stops")
     smoothing: float = Field(default=0.8, ge=0, lt=1, description="decay of the average of the held-out misfit over looks")
     discrepancy: float | None = Field(
         default=0.9,
@@ -35,21 +35,28 @@ class DipConfig(StageConfig):
     )
     fit: Literal["l2", "huber", "l1_dct"] = Field(default="l2", description="likelihood of the misfit")
     network: Literal["tiny", "small", "published"] = Field(default="small", description="size of the networks")
-    iterations: int = Field(default=1000, ge=1, description="largest number of steps after the warm start")
-    warm_start: Literal["fit", "offset"] = Field(
-        default="fit",
-        description="fit: the image network is fitted to the warm start; offset: it is what is added to the warm start",
+    iterations: int = Field(default=1000, ge=1, description="largest number of steps, those of a fit to the warm start apart")
+    warm_start: Literal["offset", "fit"] = Field(
+        default="offset",
+        description="offset: the image network is what is added to the warm start; fit: it is fitted to it first, losing texture",
     )
     start_iterations: int = Field(default=400, ge=0, description="steps that fit the image network to the warm start")
     start_rate: float = Field(default=1e-2, gt=0, description="learning rate of that fit")
-    warm_rate: float = Field(default=2e-3, gt=0, description="learning rate of the image network after a warm start")
+    warm_rate: float = Field(
+        default=2e-3, gt=0, description="learning rate of the image network after that fit; higher ones forget it"
+    )
+    offset_rate: float = Field(
+        default=1e-2, gt=0, description="learning rate of the image network that is added to the warm start"
+    )
     cold_rate: float = Field(default=1e-2, gt=0, description="learning rate of the image network without a warm start")
     residual_rate: float = Field(default=3e-3, gt=0, description="learning rate of the residual network")
     kernel_rate: float = Field(default=2e-4, gt=0, description="learning rate of the kernel's correction")
     ramp_iterations: int = Field(default=50, ge=0, description="steps over which all rates rise from 0")
     average_decay: float = Field(default=0.98, ge=0, lt=1, description="decay of the running mean of outputs, which is returned")
     tv_weight: float = Field(
-        default=0.2, ge=0, description="weight of the total variation; 0.2 at sigma 0.01 is 2e-3 for 1/2 |Ax - y|^2"
+        default=0.1,
+        ge=0,
+        description="weight of the total variation; w stands for w sigma beside 1/2 |Ax - y|^2, 1e-3 at sigma 0.01",
     )
     residual_weight: float = Field(default=0.3, ge=0, description="weight of the residual's absolute values")
     residual_threshold: float = Field(default=0.0, ge=0, description="leaky soft shrinkage of the residual, in sigma")

@@ -29,6 +29,8 @@ from sciml.imaging.priors import TotalVariation
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 QUICK = DipConfig(
+    warm_start="fit",
+    tv_weight=0.2,
     network="tiny",
     iterations=12,
     start_iterations=8,
@@ -442,7 +444,8 @@ def test_the_residual_is_zero_for_the_exact_kernel_and_follows_the_truth_for_a_w
     mirrored = torch.nn.functional.pad(y, (6,) * 4, mode="reflect")
     start = total_variation_admm(y, blur, 2e-3, mirrored, 60).clamp(0, 1)
     stop = StopConfig(discrepancy=None, patience=1000)
-    config = DipConfig(network="tiny", iterations=300, start_iterations=300, fallback_margin=None, stop=stop)
+    fit = {"warm_start": "fit", "iterations": 300, "start_iterations": 300, "tv_weight": 0.2}
+    config = DipConfig.model_validate({"network": "tiny", "fallback_margin": None, "stop": stop, **fit})
     result = untrained(y, given, 0.01, config, start, generator=seeded())
     assert result.residual is not None
     size = float(result.residual.square().mean().sqrt()) / 0.01
