@@ -26,12 +26,14 @@ from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 LEAST_NOISE = 0.002
 ROUNDS = 5
-# in units of the picture's contrast; EDGE_SIGMA is the misfit that an image of few edges is granted
-EDGE_SIGMA = 0.0075
+# the misfit that an image of few edges is granted, in units of the contrast and, if more, of the noise; least noise believed
+EDGE_SIGMA, NOISE_SHARE = 0.0075, 0.25
 NOISE_FLOOR = 0.005
 # log-odds of an edge in a pixel: from few edges to more, never below the last
 EDGE_WEIGHTS, EDGE_DECAY = (20.0, 8.0), 0.95
 IMAGE_WEIGHT = 0.3
+# below these an estimate is called poor
+NEARLY_A_POINT, BLOCK, LEAST_EDGES = 3.0, 4, 10.0
 
 
 @dataclass(frozen=True)
@@ -116,8 +118,8 @@ def estimate_kernel(
 
     low, high = (float(np.quantile(light.numpy(), share)) for share in (0.01, 0.99))
     contrast = max(high - low, 1e-3 * float(light.max() - light.min()))
-    kernel, edges = _coarse_to_fine((light - low) / contrast, mask, size, level / contrast, on_level)
-    notes = _notes(kernel, edges, max(level / contrast, NOISE_FLOOR / 5))
+    kernel = _coarse_to_fine((light - low) / contrast, mask, size, level / contrast, on_level)
+    notes = _notes(kernel, light, level)
     physics = ValidBlur(kernel, (y.shape[-2], y.shape[-1]))
     image = masked_total_variation(y, physics, max(channel_level, LEAST_NOISE), IMAGE_WEIGHT, unsaturated(y))
     return Estimate(kernel, physics.crop(image), notes)
@@ -130,13 +132,13 @@ def _wavelet_noise(y: Images) -> float:
 
 def _coarse_to_fine(
     y: Images, mask: Images, size: int, sigma: float, on_level: Callable[[int, int, Kernel], None] | None
-) -> tuple[Kernel, Images]:
-    """Return the kernel and the image of few edges, for a picture of contrast 1."""
+) -> Kernel:
+    """Return the kernel of a picture of contrast 1."""
     sizes = pyramid_sizes(size)
     # two pixels side by side: a blur, however small, leads away from the delta, which explains every picture
     kernel = np.zeros((sizes[-1], sizes[-1]))
     kernel[sizes[-1] // 2, sizes[-1] // 2 - 1 : sizes[-1] // 2 + 1] = 0.5
-    weight, edges = EDGE_WEIGHTS[0], y
+    weight = EDGE_WEIGHTS[0]
     for level in reversed(range(len(sizes))):
         scale = 2 ** (-level / 2)
         small, believed = _reduced(y, scale), (_reduced(mask, scale) > 0.99).to(y)
@@ -146,12 +148,12 @@ def _coarse_to_fine(
             kernel = enlarged(kernel, sizes[level], 2**0.5)
         kernel = cleaned(kernel, cut=0)
         for _ in range(ROUNDS):
-            edges = strong_edges(small, kernel, EDGE_SIGMA, weight, believed)
+            edges = strong_edges(small, kernel, max(EDGE_SIGMA, NOISE_SHARE * noise), weight, believed)
             kernel = cleaned(ridge_kernel(edges, small, kernel, noise, believed))
             weight = max(weight * EDGE_DECAY, EDGE_WEIGHTS[1])
         if on_level is not None:
             on_level(len(sizes) - level, len(sizes), kernel.copy())
-    return kernel, edges
+    return kernel
 
 
 def _reduced(y: Images, scale: float) -> Images:
@@ -161,12 +163,12 @@ def _reduced(y: Images, scale: float) -> Images:
     return torch.nn.functional.interpolate(y, size=size, mode="bicubic", antialias=True)
 
 
-def _notes(kernel: Kernel, edges: Images, sigma: float) -> tuple[str, ...]:
+def _notes(kernel: Kernel, light: Images, sigma: float) -> tuple[str, ...]:
     """Return what speaks against the estimate."""
     notes = []
     # 1 / sum k^2 is the number of pixels of a flat kernel of equal sharpness
     spread = 1 / float((kernel**2).sum())
-    if spread < 3:
+    if spread < NEARLY_A_POINT:
         notes.append(
             f"The estimate is nearly a single pixel (effective size {spread:.1f} pixels): the picture is sharp already, or its "
             "blur was not found."
@@ -174,11 +176,14 @@ def _notes(kernel: Kernel, edges: Images, sigma: float) -> tuple[str, ...]:
     rim = 1 - float(kernel[1:-1, 1:-1].sum())
     if rim > 0.02:
         notes.append(f"The estimate reaches the edge of its support ({100 * rim:.0f} % lies there): try a larger size.")
-    energy = float(slopes(edges).square().sum(0).mean()) / sigma**2
-    if energy < 3:
+    # means over b x b pixels have noise sigma / b, so two slopes of noise alone have the mean square 4 (sigma / b)^2
+    means = torch.nn.functional.avg_pool2d(light, BLOCK)
+    noise = max(sigma, 1e-12) / BLOCK
+    ratio = float(slopes(means).square().sum(0).mean()) / (4 * noise**2) - 1
+    if ratio < LEAST_EDGES:
         notes.append(
-            f"The picture has few edges above its noise (mean squared slope {energy:.1f} times the noise, 3 or more are needed): "
-            "the estimate is hardly more than a guess."
+            f"The picture has few edges above its noise (squared slopes of means over {BLOCK} x {BLOCK} pixels are {ratio:.1f} "
+            f"times those of the noise, at least {LEAST_EDGES:.0f} are needed): the estimate is hardly more than a guess."
         )
     return tuple(notes)
 

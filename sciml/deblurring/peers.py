@@ -92,7 +92,7 @@ def richardson_lucy(y: Images, physics: ValidBlur, sigma: float, weight: float, 
     seen = physics.A_adjoint(believed)
     # pixels that next to nothing saw keep their value: there the quotient of two transforms is rounding
     updated = seen > 1e-5
-    x = extended(y, physics).clamp(min=1e-6)
+    x = extended(y, physics, believed).clamp(min=1e-6)
     for _ in range(round(1 / weight)):
         ratio = light / physics.A(x).clamp(min=1e-8)
         x = torch.where(updated, x * physics.A_adjoint(ratio).clamp(min=0) / seen.clamp(min=1e-5), x)

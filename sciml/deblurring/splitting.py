@@ -63,8 +63,8 @@ def split(
     believed = checked_mask(y, physics, mask)
     length = fast_lengths(physics.canvas)
     frame = _frame(physics, length)
+    guess = extended(y, physics, believed) if start is None else start
     believed, target = (torch.nn.functional.pad(part, frame) for part in (believed, believed * y / sigma))
-    guess = extended(y, physics) if start is None else start
     x = torch.nn.functional.pad(guess / sigma, (0, length[1] - guess.shape[-1], 0, length[0] - guess.shape[-2]))
     transfer = _transfer(physics, length)
     blur_power, slope_power = transfer.abs().square(), _difference_power(length, y)
@@ -150,9 +150,16 @@ def checked_mask(y: Images, physics: ValidBlur, mask: Images | None) -> Images:
         raise ShapeError(f"the mask {tuple(mask.shape)} does not fit the picture {tuple(y.shape)}") from error
 
 
-def extended(y: Images, physics: ValidBlur) -> Images:
-    """Return the picture on the canvas, its frame filled with the nearest pixel."""
-    return torch.nn.functional.pad(y, (physics.margin,) * 4, mode="replicate")
+def extended(y: Images, physics: ValidBlur, believed: Images) -> Images:
+    """Return the picture on the canvas as a first guess: what is not believed, and the frame, filled from what lies near.
+
+    The filling of pixels is A^T M y / A^T M, a mean over believed pixels with the kernel's weights; where it sees none, their
+    mean. The frame repeats the nearest pixel.
+    """
+    seen = physics.crop(physics.A_adjoint(believed))
+    mean = (believed * y).sum((-2, -1), keepdim=True) / believed.sum((-2, -1), keepdim=True).clamp(min=1)
+    near = torch.where(seen > 1e-3, physics.crop(physics.A_adjoint(believed * y)) / seen.clamp(min=1e-3), mean)
+    return torch.nn.functional.pad(torch.where(believed > 0, y, near), (physics.margin,) * 4, mode="replicate")
 
 
 def _frame(physics: ValidBlur, length: tuple[int, int]) -> tuple[int, int, int, int]:
