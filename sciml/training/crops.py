@@ -14,13 +14,17 @@ from torch import Tensor
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 from sciml.runtime.seeds import Seeds
 
+# of one image that are tried before a constant crop is taken after all
+CORNERS = 100
+
 
 class RandomCrops:
     """Batches of random crops, flipped and turned, as a pure function of (seed, step).
 
     For each crop: an image (uniformly or by weight), a corner (uniformly), a flip of each axis (one half
-    each) and a number of quarter turns of the last two axes. A thread computes the next batches while
-    the model works on the present one; the sequence is the same with and without it.
+    each) and a number of quarter turns of the last two axes. A constant crop, such as one of the air around a body,
+    teaches nothing: another corner is drawn, and `skipped` counts it, those of batches ahead included. A thread computes the
+    next batches while the model works on the present one; the sequence is the same with and without it.
 
     Args:
         images: arrays of one channel count: spatial axes as many as `crop_size` has, then channels or nothing.
@@ -68,6 +72,7 @@ class RandomCrops:
                 f"crop_size {self.crop_size} cannot be turned by 90 degrees; make the last two sizes equal or set turn=False"
             )
         self.batch_size, self.seed, self.flip, self.turn, self.prefetch = batch_size, seed, flip, turn, prefetch
+        self.skipped = 0
         self._images = _checked(images, self.crop_size, names)
         self._chances = _chances(weights, len(self._images))
         self._ahead: dict[int, Future[Float[Tensor, "batch channel *space"]]] = {}
@@ -110,8 +115,12 @@ class RandomCrops:
     def _crop(
         self, image: Float[np.ndarray, " channel *space"], random: np.random.Generator
     ) -> Float[np.ndarray, " channel *crop"]:
-        corner = [random.integers(have - want + 1) for have, want in zip(image.shape[1:], self.crop_size, strict=True)]
-        crop = image[(slice(None), *(slice(at, at + want) for at, want in zip(corner, self.crop_size, strict=True)))]
+        for _ in range(CORNERS):
+            corner = [random.integers(have - want + 1) for have, want in zip(image.shape[1:], self.crop_size, strict=True)]
+            crop = image[(slice(None), *(slice(at, at + want) for at, want in zip(corner, self.crop_size, strict=True)))]
+            if crop[0].size == 1 or crop.min() < crop.max():
+                break
+            self.skipped += 1
         if self.flip:
             crop = np.flip(crop, tuple(axis + 1 for axis in range(len(self.crop_size)) if random.integers(2)))
         if self.turn:

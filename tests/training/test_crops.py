@@ -92,6 +92,14 @@ def test_errors_of_the_thread_reach_the_caller(monkeypatch):
     assert not crop_threads()
 
 
+def test_constant_crops_are_skipped_and_counted():
+    image = np.zeros((40, 40), np.float32)
+    image[:10, :10] = picture(10, 10) + 1
+    crops = RandomCrops([image], 8, 64, seed=0, prefetch=0)
+    batch = crops.batch(0).flatten(1)
+    assert bool((batch.amax(1) > batch.amin(1)).all()) and crops.skipped > 64
+
+
 @pytest.mark.parametrize(
     ("images", "changes", "error", "message"),
     [

@@ -87,6 +87,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
         )
         result.history.replace(history)
     recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
+    recorder.notes["constant_crops_skipped"] = batches.skipped
     recorder.write(folder / "provenance.json", [weights, history])
     return [weights, history]
 
