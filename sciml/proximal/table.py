@@ -66,6 +66,8 @@ def _form(name: str) -> object:
 
 def _purpose(config: Mapping[str, Any]) -> str:
     domain, task = str(config.get("domain", "")), str(config.get("task", ""))
+    if "digits" in config:
+        return "denoising of handwritten digits"
     if task not in TASKS:
         return "unknown: not trained by `sciml proximal train`"
     return f"{TASKS[task]} of {DOMAINS.get(domain, domain)}" if task != "ct" else f"{TASKS[task]}, {DOMAINS.get(domain, domain)}"

@@ -8,11 +8,13 @@ import pytest
 
 from sciml.datasets import record
 from sciml.proximal.config import ModelConfig, TrainConfig
+from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.stages.publish import run, validation_rows
-from sciml.proximal.structures import RegularizerConfig
+from sciml.proximal.structures import PublishedPotential, RegularizerConfig
+from sciml.proximal.table import model_row
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import digest_file
+from sciml.runtime.files import digest_file, write_json
 from sciml.training import save_weights
 
 HISTORY = "step,loss,validation_psnr_0.1_16,validation_psnr_0.1_48\n10,2.0,,\n20,1.5,30.25,30.24\n25,1.4,,\n"
@@ -40,6 +42,20 @@ def test_weights_and_card_arrive(tmp_path):
     assert "# net: grey photographs, denoising" in text and digest_file(weights) in text
     assert "| psnr 0.1 48 | 30.240 | dB | validation crops | step 20 |" in text
     assert record("tea-gardens").licence in text and "make weights FAMILY=proximal" in text
+
+
+def test_digits_have_limits_and_numbers_of_their_own(tmp_path):
+    network = ExplicitNetwork(PublishedPotential(size=(8, 8), width=4, head=4, strides=(1, 2)))
+    path = tmp_path / "digits.safetensors"
+    save_weights(
+        path, network, config={"digits": "digits8"}, seed=1, inputs={}, source_digest="x", cpu_minutes=0.1,
+        extra={"network": network.describe()},
+    )  # fmt: skip
+    write_json(tmp_path / "digits.json", {"training": [{}, {"denoised_psnr": 24.5, "denoised_rmse": 0.06}]})
+    text = run([path], tmp_path / "package")[1].read_text()
+    assert "# digits: handwritten digits, denoising" in text and "Images of the size and kind of its training only" in text
+    assert "| denoised psnr | 24.5 | dB | validation crops | after 2 stages |" in text and "windows" not in text
+    assert model_row(path).purpose == "denoising of handwritten digits"
 
 
 def test_weights_without_a_validation_are_not_published(tmp_path):

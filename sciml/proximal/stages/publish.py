@@ -21,7 +21,8 @@ LIMITS = {
         "The bounds on R and the uniqueness of its prox hold for all images; how well it denoises was measured on pictures like "
         "those of its training only.",
     ),
-    "explicit": ("One evaluation, one shrinkage: textures finer than its windows are smoothed.",),
+    "frame": ("One evaluation, one shrinkage: textures finer than its windows are smoothed.",),
+    "published": ("Images of the size and kind of its training only: R of anything else means nothing.",),
     "peer": ("No proximal operator by construction: no regulariser, no certificate; for comparison only.",),
 }
 TASK_LIMITS = {
@@ -71,8 +72,9 @@ def _title(name: str, metadata: Mapping[str, Any]) -> str:
 
 
 def _limits(metadata: Mapping[str, Any]) -> list[str]:
-    form = metadata["extra"]["network"]["form"]
-    return [*LIMITS[form], TASK_LIMITS[metadata["config"].get("task", "denoise")]]
+    network = metadata["extra"]["network"]
+    kind = network["potential"]["kind"] if network["form"] == "explicit" else network["form"]
+    return [*LIMITS.get(kind, ()), TASK_LIMITS[metadata["config"].get("task", "denoise")]]
 
 
 def validation_rows(history: Path) -> list[dict[str, Any]]:
@@ -104,14 +106,14 @@ def validation_rows(history: Path) -> list[dict[str, Any]]:
 
 def digit_rows(numbers: Path) -> list[dict[str, Any]]:
     """Return the validation of the last stage of the study of digits as rows of a model card."""
-    last = read_json(numbers)["training"][-1]
+    stages = read_json(numbers)["training"]
     return [
         {
             "name": name.replace("_", " "),
-            "value": f"{last[name]:.4g}",
+            "value": f"{stages[-1][name]:.4g}",
             "unit": unit,
             "data": "validation crops",
-            "n": "197 digits",
+            "n": f"after {len(stages)} stages",
         }
         for name, unit in (("denoised_psnr", "dB"), ("denoised_rmse", "1"))
     ]
