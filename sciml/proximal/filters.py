@@ -37,8 +37,8 @@ SYMMETRIES = [_symmetry(*form) for form in _FORMS]
 INVERSES = [_symmetry(t, c, r) if t else _symmetry(t, r, c) for t, r, c in _FORMS]
 
 
-def fourier_bank(windows: Sequence[int]) -> tuple[Filters, Float[np.ndarray, "pair two"]]:
-    """Return the cosine and sine filters of each window, centred in the largest, and the frequency of each pair in radians.
+def fourier_bank(windows: Sequence[int]) -> Filters:
+    """Return the cosine and sine filters of each window, centred in the largest.
 
     The filters of a window of k x k are cos and sin of 2 pi <n, p> / k times sqrt(2) / k^2, for one of n and -n. Each has
     norm 1/k, and |w(omega)|^2 summed over a window is at most 1.
@@ -46,7 +46,7 @@ def fourier_bank(windows: Sequence[int]) -> tuple[Filters, Float[np.ndarray, "pa
     Args:
         windows: odd window sizes.
     """
-    largest, filters, frequencies = max(windows), [], []
+    largest, filters = max(windows), []
     for size in windows:
         radius = size // 2
         axis = np.arange(-radius, radius + 1)
@@ -55,10 +55,9 @@ def fourier_bank(windows: Sequence[int]) -> tuple[Filters, Float[np.ndarray, "pa
                 if (row, column) <= (0, 0):
                     continue
                 phase = 2 * math.pi * (row * axis[:, None] + column * axis[None]) / size
-                frequencies.append((2 * math.pi * row / size, 2 * math.pi * column / size))
                 for wave in (np.cos(phase), np.sin(phase)):
                     filters.append(np.pad(wave * math.sqrt(2) / size**2, largest // 2 - radius))
-    return torch.tensor(np.stack(filters), dtype=torch.float32), np.array(frequencies)
+    return torch.tensor(np.stack(filters), dtype=torch.float32)
 
 
 @dataclass(frozen=True)

@@ -26,11 +26,6 @@ Levels = Float[Tensor, " batch"]
 SIGMA_GAIN = 5.0
 
 
-def count_parameters(module: nn.Module) -> int:
-    """Return the number of numbers that training changes."""
-    return sum(p.numel() for p in module.parameters() if p.requires_grad)
-
-
 class ResidualDenoiser(nn.Module):
     """f(y) = y - sigma N(y, sigma) with N of `depth` 3 x 3 convolutions and ELU between them.
 

@@ -46,7 +46,7 @@ class Level(nn.Module):
 
     def __init__(self, windows: tuple[int, ...], gain: float, channels: int, knots: int, curvature: float) -> None:
         super().__init__()
-        bank, _ = fourier_bank(windows)
+        bank = fourier_bank(windows)
         self.window, self.channels = max(windows), channels
         self.count, self.pairs = len(bank), len(bank) // 2
         self.closure = Closure.of(bank)

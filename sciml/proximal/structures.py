@@ -184,9 +184,6 @@ class FramePotential(StageConfig):
     )
 
 
-PotentialConfig = DensePotential | PublishedPotential | ConvolutionalPotential | FramePotential
-
-
 class SolverSchedule(StageConfig):
     """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
 

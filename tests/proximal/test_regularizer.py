@@ -131,7 +131,7 @@ def test_float32_loses_nothing_for_tiny_responses():
 
 @pytest.mark.parametrize("windows", [(3,), (7,), (5, 3)])
 def test_banks_are_closed_and_averaging_is_a_projection(windows: tuple[int, ...]):
-    bank, _ = fourier_bank(windows)
+    bank = fourier_bank(windows)
     closure = Closure.of(bank)
     torch.testing.assert_close(closure.mean_filters(bank), bank - bank.mean((1, 2), keepdim=True), rtol=0, atol=1e-7)
     random = torch.randn(bank.shape, generator=torch.Generator().manual_seed(0))

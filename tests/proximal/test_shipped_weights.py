@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from sciml.datasets.splits import check_weight_inputs
+from sciml.proximal.certificates import certify_network
 from sciml.proximal.comparison import load_denoiser
 from sciml.proximal.network import WEIGHTS, LearnedProximalNetwork, shipped
 from sciml.runtime.files import digest_file
@@ -25,6 +26,7 @@ EXPECTED = {
     "photo-grey",
     "photo-grey-explicit",
 }
+PEERS = {"peer-gradient-step", "peer-residual"}
 TUNED = {"ct", "mr-t1", "photo-deblur"}
 MEGABYTE = 1_000_000
 
@@ -61,11 +63,20 @@ def test_each_takes_noise_out_of_a_smooth_image(name: str):
     assert float(after) < (0.7 if name in TUNED else 0.2) * float(before)
 
 
-@pytest.mark.parametrize("name", sorted(EXPECTED - {"peer-gradient-step", "peer-residual"}))
+@pytest.mark.parametrize("name", sorted(EXPECTED - PEERS))
 def test_each_proximal_network_is_certified_bounded_below(name: str):
     certificate = LearnedProximalNetwork.load(name).certificate()
     assert certificate.bounded_below and certificate.exact_prox
     assert certificate.weak_convexity is not None and certificate.weak_convexity <= 1
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "digits" else pytest.param(name, marks=pytest.mark.slow) for name in sorted(EXPECTED - PEERS)]
+)
+def test_all_invariants_hold_for_each_proximal_network(name: str):
+    found = certify_network(LearnedProximalNetwork.load(name))
+    assert [one for one in found if not one.passed] == []
+    assert {f"I{number}" for number in range(12)} <= {one.id for one in found}
 
 
 def test_the_package_carries_nothing_else():
