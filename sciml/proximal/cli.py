@@ -49,7 +49,8 @@ def models_command() -> None:
     table = Table("model (--model)", "form", "channels", "sigma", "parameters", "what for")
     for row in rows:
         low, high = row.sigma_range
-        table.add_row(row.name, row.form, str(row.channels), f"{low:g} to {high:g}", f"{row.parameters:,}", row.purpose)
+        levels = f"{low:g}" if low == high else f"{low:g} to {high:g}"
+        table.add_row(row.name, row.form, str(row.channels), levels, f"{row.parameters:,}", row.purpose)
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
@@ -68,8 +69,7 @@ def denoise_command(
 ) -> None:
     """Remove white noise from a file; the result has the form and the units of the file.
 
-    Colours go one by one through a grey network, and so do the slices of a volume. Large images are computed in tiles, with the
-    same result.
+    Colours go one by one through a grey network, and so do the slices of a volume.
 
     Examples: sciml proximal denoise photo.jpg --sigma 0.1 --out clean.png;
     sciml proximal denoise scan.nii.gz --range -1000 1000 --out clean.nii.gz
@@ -109,8 +109,18 @@ def reconstruct_command(
         typer.Option("--noise-std", help="Noise of an entry of the measurement, when it is not that of the task (--set sigma)."),
     ] = None,
     solver: Annotated[str, typer.Option(help="auto, variational (implicit form), pgd or admm.")] = "auto",
+    step: Annotated[
+        float | None, typer.Option(help="Step of pgd, below 1 / ||A||^2 for a certificate; 0.98 / ||A||^2 by default.")
+    ] = None,
+    penalty: Annotated[
+        float | None, typer.Option(help="Penalty of admm, above ||A||^2 for a certificate; 1.05 ||A||^2 by default.")
+    ] = None,
     allow_uncertified: Annotated[
-        bool, typer.Option("--allow-uncertified", help="End with exit code 0, not 3, where convergence is not certified.")
+        bool,
+        typer.Option(
+            "--allow-uncertified",
+            help="Run with a step or penalty beyond its bound, and end with exit code 0, not 3, where nothing is certified.",
+        ),
     ] = False,
     certificate: Annotated[Path | None, typer.Option(help="JSON file: every number behind the certificate.")] = None,
     curve: Annotated[Path | None, typer.Option(help="CSV file: the objective F of each image and iteration.")] = None,
@@ -144,6 +154,8 @@ def reconstruct_command(
             weight=weight,
             noise_std=noise_std,
             solver=solver,
+            step=step,
+            penalty=penalty,
             allow_uncertified=allow_uncertified,
             certificate=certificate,
             curve=curve,
@@ -204,11 +216,10 @@ def certify_command(
     Example: sciml proximal certify photo-grey my-weights.safetensors
     """
     from sciml.proximal.certificates import certify_file
-    from sciml.proximal.loading import safe_file
 
     good = True
     for name in weights:
-        good = _print_invariants(name, certify_file(safe_file(name), size=size, sigma=sigma, seed=seed)) and good
+        good = _print_invariants(name, certify_file(name, size=size, sigma=sigma, seed=seed)) and good
     if not good:
         raise typer.Exit(1)
 
@@ -227,9 +238,8 @@ def repair_command(
     Example: sciml proximal repair broken.safetensors --out repaired.safetensors
     """
     from sciml.proximal.certificates import repair_file
-    from sciml.proximal.loading import safe_file
 
-    good = _print_invariants(str(out), repair_file(safe_file(weights), out, size=size, seed=seed))
+    good = _print_invariants(str(out), repair_file(weights, out, size=size, seed=seed))
     if not good:
         raise typer.Exit(1)
 
@@ -241,6 +251,9 @@ def _print_invariants(name: str, rows: list[dict[str, object]]) -> bool:
 
     table = Table("", "invariant", "value", "threshold", "", title=name)
     for row in rows:
+        if row["comparison"] == "n/a":
+            table.add_row(str(row["id"]), f"{row['name']}\n{row['note']}", "", "", "n/a")
+            continue
         value, threshold = ("-" if row[key] is None else f"{row[key]:.3g}" for key in ("value", "threshold"))
         failed = "" if row["passed"] else str(row["witness"] or row["note"])
         words = f"{row['name']}" + (f"\n{failed}" if failed else "")
@@ -278,13 +291,15 @@ def train_command(
     if name not in settings.proximal.models:
         known = ", ".join(settings.proximal.models) or "none"
         raise ConfigError(f"the settings {tier} train no network {name!r}; they train {known}")
+    if settings.tier == "gpu" and not gpu:
+        raise ConfigError("the tier gpu is for a card, which --gpu 1 claims; on the processor train with --tier cpu")
     config = settings.proximal.train_config(settings, name)
     with stage("proximal.train", output, threads, gpu) as device:
-        from sciml.proximal.loading import safe_file
+        from sciml.proximal.network import weight_file
         from sciml.proximal.stages.train import run
 
         begin = start or config.start_from
-        written = run(config, output, None if begin is None else safe_file(begin), device)
+        written = run(config, output, None if begin is None else weight_file(begin), device)
     typer.echo(f"{written[0]}: use it with --model {written[0]}")
 
 
@@ -325,7 +340,7 @@ def report_command(
 
     Example: sciml proximal report results/cpu/proximal --tier cpu
     """
-    from sciml.proximal.stages.report import run  # pyright: ignore[reportMissingImports]
+    from sciml.proximal.stages.report import run
     from sciml.settings import load
 
     settings = load(tier)

@@ -1,4 +1,4 @@
-"""Networks by name for files of the user's own: loaded safely, ready for large images, and matched with what a file holds."""
+"""Networks by name for files of the user's own: ready for large images, and matched with what a file holds."""
 
 from __future__ import annotations
 
@@ -6,26 +6,23 @@ import logging
 import sys
 import warnings
 from collections.abc import Iterator
-from pathlib import Path
 
 from torch import Tensor
 
 from sciml.imaging.files import Image
 from sciml.imaging.scale import Batch
 from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.network import Images, LearnedProximalNetwork, weight_file
-from sciml.runtime.errors import ConfigError, FormatError
+from sciml.proximal.network import Images, LearnedProximalNetwork
+from sciml.runtime.errors import ConfigError
 
 log = logging.getLogger(__name__)
 
 DENOISER = "photo-grey"
 TILE = 256
-"""Rows and columns of the tiles that large images are computed in."""
+"""Rows and columns of the tiles in which a convolutional potential computes large images."""
 AT_ONCE = 2**18
 """Pixels that are computed at the same time: slices of a volume in batches of this size."""
 FAR = 2.0
-# the first bytes of files of torch.save, new and old, and of Python's pickle
-PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 def load_network(name: str, device: str = "cpu") -> LearnedProximalNetwork:
@@ -36,31 +33,13 @@ def load_network(name: str, device: str = "cpu") -> LearnedProximalNetwork:
         FormatError: a pickle file, which could run code, or a damaged one.
         ConfigError: a network of vectors or volumes.
     """
-    path = safe_file(name)
-    network = LearnedProximalNetwork.load(path).to(device).requires_grad_(False)
+    network = LearnedProximalNetwork.load(name).to(device).requires_grad_(False)
     if isinstance(network, ExplicitNetwork):
         axes = network.potential.dimensions
         if axes != 2:
             raise ConfigError(f"{name} is a network of {'vectors' if axes == 0 else 'volumes'}; use it from Python")
         network.tile = TILE if network.potential.radius is not None else None
     return network
-
-
-def safe_file(name: str | Path) -> Path:
-    """Return the path of a shipped name or weight file that is no pickle.
-
-    Raises:
-        DataError: there is no such name or file.
-        FormatError: a pickle file, which could run code.
-    """
-    path = weight_file(name)
-    with path.open("rb") as file:
-        if file.read(4).startswith(PICKLES):
-            raise FormatError(
-                f"{path} is a pickle file (torch.save), which can run code when it is read: only .safetensors are read; "
-                "write it with sciml.training.save_weights, or train it with `sciml proximal train`"
-            )
-    return path
 
 
 def for_network(batch: Batch, picture: Image, network: LearnedProximalNetwork, model: str) -> Images:

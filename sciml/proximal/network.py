@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
 if TYPE_CHECKING:
     from sciml.imaging.priors import Certificate
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 Images = Float[Tensor, "batch channel height width"]
 Sigma = float | Float[Tensor, " batch"]
 WEIGHTS = Path(__file__).parent / "weights"
+# the first bytes of files of torch.save, new and old, and of Python's pickle
+PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
 
 @dataclass(frozen=True)
@@ -141,7 +143,8 @@ class LearnedProximalNetwork(nn.Module):
 
         Raises:
             DataError: there is no such file.
-            FormatError, ShapeError: the file is damaged, no weight file of this workbench, or does not fit its description.
+            FormatError, ShapeError: the file is a pickle, damaged, no weight file of this workbench, or does not fit its
+                description.
             ConfigError: the file is a weight file of something else than a learned proximal network.
         """
         from sciml.training import load_weights, read_weights_metadata
@@ -201,14 +204,23 @@ def shipped() -> list[str]:
 
 
 def weight_file(name: str | Path) -> Path:
-    """Return the path of a shipped name, or of a weight file.
+    """Return the path of a shipped name, or of a weight file that is no pickle.
 
     Raises:
         DataError: there is neither; the message lists the shipped names.
+        FormatError: a pickle file, which could run code.
     """
-    inside = WEIGHTS / f"{name}.safetensors"
+    inside, path = WEIGHTS / f"{name}.safetensors", Path(name)
     if inside.is_file():
         return inside
-    if Path(name).is_file():
-        return Path(name)
+    if path.is_file():
+        with path.open("rb") as file:
+            begin = file.read(9)
+        # a safetensors file begins with eight bytes, the length of the JSON text that follows: they may look like a pickle's
+        if begin.startswith(PICKLES) and not begin.endswith(b"{"):
+            raise FormatError(
+                f"{path} is a pickle file (torch.save), which can run code when it is read: only .safetensors are read; "
+                "write it with sciml.training.save_weights, or train it with `sciml proximal train`"
+            )
+        return path
     raise DataError(f"no learned proximal network is called {name!r}; shipped: {', '.join(shipped()) or 'none'}, or give a file")

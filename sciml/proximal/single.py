@@ -219,6 +219,8 @@ def reconstruct_file(
     weight: float = 1.0,
     noise_std: float | None = None,
     solver: str = "auto",
+    step: float | None = None,
+    penalty: float | None = None,
     allow_uncertified: bool = False,
     certificate: Path | None = None,
     curve: Path | None = None,
@@ -239,6 +241,8 @@ def reconstruct_file(
         weight: multiple of the natural weight of the prior.
         noise_std: noise of an entry of the measurement, in the units of the file mapped by its range; None: that of the task.
         solver: see `sciml.proximal.reconstruct`.
+        step: step of pgd.
+        penalty: penalty of ADMM.
         allow_uncertified: run also where convergence is not certain from the start.
         certificate: JSON file to write.
         curve: CSV file to write.
@@ -262,6 +266,8 @@ def reconstruct_file(
                 noise,
                 weight=weight,
                 solver=solver,
+                step=step,
+                penalty=penalty,
                 allow_uncertified=allow_uncertified,
                 facts=facts,
             )

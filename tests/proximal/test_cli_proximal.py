@@ -108,6 +108,9 @@ MISTAKES = [
     ("certify new.pt", "new.pt is a pickle file"),
     ("repair grey.safetensors --out fixed.safetensors", "implicit form"),
     ("train nope --output out", "train no network 'nope'; they train photo-grey"),
+    ("train photo-grey --tier gpu --output out", "on the processor train with --tier cpu"),
+    (f"{RECONSTRUCT} --task denoise --solver pgd --step 1.5", "the step 1.5 is not below 1 / ||A||^2 = 1"),
+    (f"{RECONSTRUCT} --task denoise --solver admm --penalty 0.5", "the penalty 0.5 is not above ||A||^2 = 1"),
     ('stage train --output out --config {"name":"a"}', "domain"),
 ]
 
@@ -163,9 +166,17 @@ def test_colours_go_one_by_one_or_together(run, tmp_path):
         assert np.allclose(np.load(tmp_path / f"{model}.npy"), expected, atol=2e-4)
 
 
-def test_a_volume_goes_in_batches_and_large_images_in_tiles(run, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(loading, "AT_ONCE", 2 * SCENE.size)
+def test_large_images_of_a_convolutional_potential_go_in_tiles(run, tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "TILE", 8)
+    assert loading.load_network("explicit.safetensors").tile == 8
+    assert run(*f"{DENOISE} explicit.safetensors --sigma 0.1".split())[0] == 0
+    noisy = torch.from_numpy(np.load("noisy.npy"))[None, None].float()
+    expected = LearnedProximalNetwork.load("explicit.safetensors")(noisy, 0.1)[0, 0]
+    assert np.allclose(np.load("y.npy"), expected, atol=1e-5)
+
+
+def test_a_volume_goes_in_batches(run, tmp_path, monkeypatch, caplog):
+    monkeypatch.setattr(loading, "AT_ONCE", 2 * SCENE.size)
     volume = np.stack([np.load(tmp_path / "noisy.npy") * part for part in (1, 0.9, 0.8, 0.7, 0.6)], -1).astype(np.float32)
     nibabel.save(nibabel.Nifti1Image(volume * 100, np.diag([2.0, 1.5, 3.0, 1.0])), tmp_path / "v.nii.gz")
     line = "denoise v.nii.gz --out w.nii.gz --model grey.safetensors --sigma 0.1 --range 0 100"
@@ -234,6 +245,27 @@ def test_what_is_not_certified_is_said_and_ends_with_3(run, tmp_path, monkeypatc
     assert (tmp_path / "y.npy").exists()
     code, out, _ = run(*line, "--allow-uncertified")
     assert code == 0 and "y.npy: uncertified: the relative residual" in out
+
+
+def test_a_step_beyond_its_bound_runs_where_that_is_allowed_and_carries_the_reason(run, tmp_path):
+    line = f"{RECONSTRUCT} --task denoise --solver pgd --step 1.01 --allow-uncertified"
+    code, out, err = run(*line.split(), "--certificate", "c.json")
+    assert code == 0, err
+    assert "uncertified: the step 1.01 is not below 1 / ||A||^2" in out
+    assert not json.loads((tmp_path / "c.json").read_text())["certified"]
+
+
+def test_a_weight_file_whose_first_bytes_look_like_a_pickle_is_read(run, tmp_path):
+    network = ImplicitNetwork(GREY)
+    for size in range(256):
+        extra = {"network": network.describe(), "more": "x" * 8 * size}
+        save_weights(
+            tmp_path / "f.safetensors", network, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=extra
+        )
+        if (tmp_path / "f.safetensors").read_bytes().startswith(b"\x80"):
+            break
+    assert (tmp_path / "f.safetensors").read_bytes()[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x80\x06")
+    assert run(*f"{DENOISE} f.safetensors --sigma 0.1".split())[0] == 0
 
 
 def test_the_prior_of_images_and_its_picture(run, tmp_path):
