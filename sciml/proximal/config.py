@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from sciml.imaging.config import Config as Classical
 from sciml.imaging.config import MeasureConfig, SolveConfig, Study, TuneConfig
@@ -355,6 +356,17 @@ def default_studies() -> dict[TaskName, Study]:
     }
 
 
+def _over(model: ModelConfig, changes: Any) -> Any:
+    """Return the values of a network with changes; a structure of the same kind may be changed in parts."""
+    if not isinstance(changes, Mapping):
+        return changes
+    values = {**model.model_dump(), **changes}
+    network = changes.get("network")
+    if isinstance(network, Mapping) and network.get("kind", model.network.kind) == model.network.kind:
+        values["network"] = {**model.network.model_dump(), **network}
+    return values
+
+
 class Config(StageConfig):
     """Learned proximal networks on real photographs, CT and MR."""
 
@@ -383,6 +395,15 @@ class Config(StageConfig):
     prior: PriorConfig = PriorConfig()
     colour: ColourConfig = ColourConfig()
     ablate: AblateConfig = AblateConfig()
+
+    @field_validator("models", "ablations", mode="before")
+    @classmethod
+    def _completed(cls, given: Any) -> Any:
+        """Complete the networks that are known by name: settings of these need to say only what differs."""
+        if not isinstance(given, Mapping):
+            return given
+        known = {**default_models(), **default_ablations()}
+        return {name: _over(known[name], value) if name in known else value for name, value in given.items()}
 
     @model_validator(mode="after")
     def _starts(self) -> Config:

@@ -54,8 +54,8 @@ def pieces(subject: Subject) -> Iterator[Invariant]:
     network, sigma = subject.network, subject.sigma
     names = ("f is the gradient of the summed potential", "tiles give the whole image's f and J")
     if not isinstance(network, ExplicitNetwork):
-        yield not_applicable("I8", names[0], "the implicit form is computed in one piece; R3 tests its gradient")
-        yield not_applicable("I8b", names[1], "the implicit form is computed in one piece")
+        yield not_applicable("I8", names[0], "the implicit form has no formula for psi; R3c tests the gradient of R")
+        yield not_applicable("I8b", names[1], "f of the implicit form depends on the whole image")
         return
     y = torch.cat([subject.y, 3 * subject.normal(1, "patches")])
     levels = torch.full((2,), sigma, dtype=torch.float64)

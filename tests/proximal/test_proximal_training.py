@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 import torch
 from implicit_networks import images, perturbed
+from pydantic import ValidationError
 
 from sciml.proximal.bilevel import conjugate_gradients, through_prox
-from sciml.proximal.config import ModelConfig, TrainConfig
+from sciml.proximal.config import Config, ModelConfig, TrainConfig, default_models
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.objectives import noise_levels, weighted_error
 from sciml.proximal.random_physics import random_problems
-from sciml.proximal.structures import PeerConfig, RegularizerConfig, SolverSchedule
+from sciml.proximal.structures import FramePotential, PeerConfig, RegularizerConfig, SolverSchedule
 from sciml.proximal.tuning import reconstruction_steps, tuning_through_the_solver
 
 CONFIG = RegularizerConfig(windows=((3,), (3,)), curvature=10.0)
@@ -151,6 +152,18 @@ def small(**changes) -> TrainConfig:
         "schedule": SolverSchedule(solver_steps=(4, 4, 4), adjoint_steps=(2, 2, 2)),
     }
     return TrainConfig.model_validate(values | changes)
+
+
+def test_settings_of_a_known_network_say_only_what_differs():
+    known = default_models()["ct"]
+    changed = Config.model_validate({"models": {"ct": {"steps": 7, "network": {"curvature": 30.0}}}}).models
+    assert changed == {
+        "ct": known.model_copy(update={"steps": 7, "network": known.network.model_copy(update={"curvature": 30.0})})
+    }
+    other = Config.model_validate({"models": {"photo-grey": {"network": {"kind": "frame"}}}}).models["photo-grey"]
+    assert other.network == FramePotential()
+    with pytest.raises(ValidationError, match="domain"):
+        Config.model_validate({"models": {"mine": {"steps": 7}}})
 
 
 @pytest.mark.slow
