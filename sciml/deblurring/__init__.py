@@ -1,1 +1,51 @@
-"""Deblurring with a kernel that is only roughly known: image priors and models of the kernel's error, in one grid."""
+"""Sharpen a photograph whose blur kernel is only roughly known.
+
+Example:
+    from sciml.deblurring import deblur
+
+    result = deblur(blurred, "motion:15,30", noise_std=0.01)      # total variation; turn, scale and width of the kernel corrected
+    result.image, result.kernel                                  # as the picture was given
+    print(*result.sentences, *result.warnings, sep="\\n")          # what was done, and what speaks against it
+    deblur(blurred, kernel, prior="lpn:photo-deblur", spread=16).spread
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.deblurring.deblurred import Deblurred, deblur
+    from sciml.deblurring.estimate import estimate_kernel, noise_std
+    from sciml.deblurring.kernel_errors import perturbed
+    from sciml.deblurring.kernels import Canonical, canonicalise, read_kernel
+    from sciml.deblurring.sensitivity import spread_map
+
+_HOMES = {
+    "Canonical": "kernels",
+    "Deblurred": "deblurred",
+    "canonicalise": "kernels",
+    "deblur": "deblurred",
+    "estimate_kernel": "estimate",
+    "noise_std": "estimate",
+    "perturbed": "kernel_errors",
+    "read_kernel": "kernels",
+    "spread_map": "sensitivity",
+}
+__all__ = [
+    "Canonical",
+    "Deblurred",
+    "canonicalise",
+    "deblur",
+    "estimate_kernel",
+    "noise_std",
+    "perturbed",
+    "read_kernel",
+    "spread_map",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

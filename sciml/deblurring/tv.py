@@ -27,7 +27,7 @@ from sciml.imaging.priors import magnitude
 from sciml.runtime.errors import NumericalError, ShapeError
 
 Kernels = Float[np.ndarray, "candidate size size"]
-# penalties relative to what they penalise: u moves freely against the data, an edge is a fiftieth of the range
+# penalties relative to what they penalise: u moves freely against the data, an edge is a fiftieth of the picture's largest value
 DATA_PENALTY, EDGE, RELAXATION = 0.05, 1 / 50, 1.7
 
 
@@ -145,11 +145,13 @@ def total_variation(
         NumericalError: the iterates are not finite.
     """
     beyond = weight_map(canvas)
-    rho, sigma = DATA_PENALTY, weight / EDGE
-    threshold = EDGE * beyond
-    rows, columns = (
-        2 - 2 * torch.cos(2 * math.pi * f(n, dtype=canvas.y.dtype, device=canvas.y.device)) for f, n in _grid(canvas)
-    )
+    # in the picture's own units, so that (y, weight) -> a (y, weight) scales every iterate
+    edge = EDGE * max(float(canvas.shifted.abs().max()), 1e-30)
+    rho, sigma = DATA_PENALTY, weight / edge
+    threshold = edge * beyond
+    like = {"dtype": canvas.y.dtype, "device": canvas.y.device}
+    rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(canvas.length[0], **like))
+    columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(canvas.length[1], **like))
     inverse = 1 / (rho * canvas.transfers.abs().square() + sigma * (rows[:, None] + columns))
     x = edge_extended(canvas) if start is None else start
     x = x.expand(len(canvas.transfers), -1, -1, -1)
@@ -188,10 +190,12 @@ def weight_map(canvas: Canvas) -> Tensor:
 
 
 def edge_extended(canvas: Canvas) -> Tensor:
-    """Return the picture continued by its edge pixels over the FFT length."""
+    """Return the picture continued by its edge pixels over the FFT length; what is not trusted is the local mean of what is."""
     after = [n - m - s for n, m, s in zip(canvas.length, (canvas.margin,) * 2, canvas.y.shape[-2:], strict=True)]
-    return torch.nn.functional.pad(canvas.y, (canvas.margin, after[1], canvas.margin, after[0]), mode="replicate")
-
-
-def _grid(canvas: Canvas) -> tuple[tuple[object, int], tuple[object, int]]:
-    return (torch.fft.fftfreq, canvas.length[0]), (torch.fft.rfftfreq, canvas.length[1])
+    trusted, known = canvas.picture(canvas.crop(canvas.mask)), canvas.picture(canvas.crop(canvas.shifted))
+    y = canvas.y
+    if not bool(trusted.all()):
+        sums, share = (torch.nn.functional.avg_pool2d(part, 9, 1, 4) for part in (known, trusted))
+        local = torch.where(share > 0, sums / share.clamp(min=1e-6), known.sum() / (trusted.sum() * y.shape[1]).clamp(min=1))
+        y = torch.where(trusted > 0, y, local)
+    return torch.nn.functional.pad(y, (canvas.margin, after[1], canvas.margin, after[0]), mode="replicate")

@@ -1,0 +1,155 @@
+"""Correct a given kernel as far as the picture itself asks for it.
+
+Two steps, each kept only where the restoration with its kernel predicts held-out pixels better (`sciml.deblurring.evidence`):
+a warp of three numbers, which takes up most of a wrong turn, scale or width, and a refinement pixel by pixel.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciml.deblurring.evidence import HeldOut
+from sciml.deblurring.image import FACTORS, natural_weight
+from sciml.deblurring.kernels import embedded
+from sciml.deblurring.refine import refined_kernel
+from sciml.deblurring.warp import Warp, fit_warp
+from sciml.imaging.kernels import LARGEST, Kernel
+from sciml.runtime.errors import DataError
+
+ROOM, CUT = 1.25, 1e-3
+WARP_MARGIN, RIDGE_MARGIN = 0.02, 0.005
+LARGEST_FIT = 288
+# of sigma |k|_2 in restorations that judge kernels. There the held-out misfit itself is about least, and so is the bias between
+# kernels: at twice the weight one that is too small is favoured, since the image is too smooth, at half of it one too smooth
+EVIDENCE_FACTOR = 0.4
+
+
+@dataclass(frozen=True)
+class KernelStep:
+    """A kernel and why it is what it is.
+
+    Attributes:
+        kernel: odd, at most a little larger than the given one.
+        warp: the fit of a turn, scale and width, or None.
+        corrected_by: `warp`, `ridge`, both or neither: what was kept.
+        gain: fall of the held-out misfit by all that was kept, as a share.
+        held_out: by name, the held-out misfit of each kernel relative to the given one's.
+        sentences: what was done and why.
+        warnings: what could not be judged.
+    """
+
+    kernel: Kernel
+    warp: Warp | None = None
+    corrected_by: tuple[str, ...] = ()
+    gain: float = 0.0
+    held_out: dict[str, float] = field(default_factory=dict)
+    sentences: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+def corrected_kernel(
+    y: Float[Tensor, "1 1 height width"],
+    kernel: Kernel,
+    sigma: float,
+    error: str,
+    mask: Float[Tensor, "height width"] | None = None,
+    seed: int = 0,
+) -> KernelStep:
+    """Return the kernel that predicts held-out pixels best, or the given one where none does so clearly.
+
+    A picture of more than 288 pixels a side is judged by its part of that size with the strongest edges: a kernel has far fewer
+    unknowns than that.
+
+    Args:
+        y: luminance, linear light.
+        kernel: canonical.
+        sigma: standard deviation of the noise of y.
+        error: `warp`, `kernel` or `both`.
+        mask: 1 where pixels are trusted.
+        seed: of the held-out pixels.
+    """
+    part = busiest(y, mask, max(LARGEST_FIT, 8 * kernel.shape[0]))
+    y, mask = y[(..., *part)], None if mask is None else mask[part]
+    weight = natural_weight(kernel, sigma)
+    try:
+        evidence = HeldOut(y, EVIDENCE_FACTOR / FACTORS["tv"] * weight, mask, seed=seed)
+    except DataError as reason:
+        return KernelStep(kernel, warnings=(f"The kernel was kept, since it cannot be judged: {reason}.",))
+    room = with_room(kernel)
+    found, warp, kept, sentences = room, None, [], []
+    known = {"given": float(evidence([room])[0])}
+    if error in ("warp", "both"):
+        warp = fit_warp(room, evidence, WARP_MARGIN)
+        sentences.append(_told(warp))
+        if not warp.kept:
+            found = warp.kernel
+            kept.append("warp")
+            known["warp"] = float(evidence([found])[0])
+    if error in ("kernel", "both"):
+        # in no larger a square than its own: empty pixels around it would fill with noise
+        refined = embedded(refined_kernel(y, trimmed(found) if kept else kernel, weight, mask), room.shape[0])
+        known["ridge"] = float(evidence([refined])[0])
+        better = 1 - math.exp(known["ridge"] - known["warp" if kept else "given"])
+        if better > RIDGE_MARGIN:
+            found = refined
+            kept.append("ridge")
+            sentences.append(f"The kernel was refined pixel by pixel: held-out pixels are predicted {better:.1%} better.")
+        else:
+            sentences.append("The kernel refined pixel by pixel was not taken: it does not predict held-out pixels better.")
+    gain = 1 - math.exp(known[kept[-1]] - known["given"]) if kept else 0.0
+    held_out = {name: math.exp(value - known["given"]) for name, value in known.items()}
+    return KernelStep(trimmed(found) if kept else kernel, warp, tuple(kept), gain, held_out, tuple(sentences))
+
+
+def _told(warp: Warp) -> str:
+    if warp.kept:
+        return (
+            f"The given kernel was kept: the best of {warp.tried} corrected ones predicts held-out pixels only "
+            f"{warp.gain:.1%} better, less than the {WARP_MARGIN:.0%} asked for."
+        )
+    changes = [f"turned by {warp.angle_degrees:.1f} degrees", f"scaled by {warp.scale:.2f}"]
+    if warp.variance:
+        changes.append(
+            f"{'smoothed' if warp.variance > 0 else 'sharpened'} by a variance of {abs(warp.variance):.2f} square pixels"
+        )
+    return f"The kernel was {', '.join(changes)}: held-out pixels are predicted {warp.gain:.1%} better."
+
+
+def with_room(kernel: Kernel) -> Kernel:
+    """Return the kernel in a square where a turn by any angle and a scale of 1.25 lose no light."""
+    lit = np.argwhere(kernel > 0) - kernel.shape[0] // 2
+    reach = math.ceil(ROOM * math.sqrt(float(np.square(lit).sum(1).max()))) + 1
+    return embedded(kernel, min(max(kernel.shape[0], 2 * reach + 1), max(kernel.shape[0], LARGEST)))
+
+
+def trimmed(kernel: Kernel) -> Kernel:
+    """Return the middle of the kernel, the least odd square that holds all but a thousandth of its light."""
+    for margin in range(kernel.shape[0] // 2, 0, -1):
+        middle = kernel[margin:-margin, margin:-margin]
+        if middle.sum() >= 1 - CUT:
+            return middle / middle.sum()
+    return kernel
+
+
+def busiest(y: Float[Tensor, "1 1 height width"], mask: Tensor | None, largest: int) -> tuple[slice, slice]:
+    """Return the rows and columns of the part, at most `largest` a side, with the largest sum of trusted differences."""
+    height, width = int(y.shape[-2]), int(y.shape[-1])
+    rows, columns = min(height, largest), min(width, largest)
+    if (rows, columns) == (height, width):
+        return slice(0, height), slice(0, width)
+    energy = torch.zeros_like(y)
+    energy[..., 1:, :] += y.diff(dim=-2).abs()
+    energy[..., :, 1:] += y.diff(dim=-1).abs()
+    if mask is not None:
+        energy = energy * mask
+    sums = torch.nn.functional.pad(energy[0, 0].double(), (1, 0, 1, 0)).cumsum(0).cumsum(1)
+    windows = sums[rows:, columns:] - sums[:-rows, columns:] - sums[rows:, :-columns] + sums[:-rows, :-columns]
+    best = int(windows.argmax())
+    top, left = divmod(best, windows.shape[1])
+    return slice(top, top + rows), slice(left, left + columns)
