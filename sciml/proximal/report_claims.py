@@ -9,6 +9,7 @@ import numpy as np
 
 from sciml.imaging.catalogue import METHODS
 from sciml.imaging.report import spread
+from sciml.proximal.report_price import minutes
 from sciml.proximal.report_results import LearnedResults, StudyResults
 from sciml.report.reportlets import Claim, Spread, Text
 
@@ -117,7 +118,8 @@ def price_claims(task: LearnedResults | None) -> Iterator[Claim]:
             gain = _spread(task.gains(name, peer, [label]))
             if gain is not None:
                 status = met(gain.mean, -SAME_DB, -0.5)
-                yield Claim(text.format(task.title(name), peer), gain, 0.0, source, "dB", status)
+                ours, theirs = (f"{title}{minutes(task, of)}" for title, of in ((task.title(name), name), (peer, peer)))
+                yield Claim(text.format(ours, theirs), gain, 0.0, source, "dB", status)
 
 
 def deblurring_claims(task: LearnedResults | None) -> Iterator[Claim]:

@@ -26,7 +26,7 @@ def price_table(task: LearnedResults) -> Table:
         row: dict[str, Value] = {"network": name, "guarantee": WORDS[task.form(name)]}
         file = weight_file_of(task, name)
         row["parameters"] = "file not found" if file is None else count(file)
-        row["cpu_minutes"] = "file not found" if file is None else float(read_weights_metadata(file)["cpu_minutes"])
+        row["cpu_minutes"] = "file not found" if file is None else trained_for(file)
         for index, label in enumerate(task.labels):
             found = next((r for r in task.metrics if (r["variant"], r["method"]) == (label, name)), None)
             row[f"psnr{index}"] = spread(found["psnr"]) if found else "not run"
@@ -55,6 +55,17 @@ def weight_file_of(task: LearnedResults, network: str) -> Path | None:
             if path.is_file() and digest_file(path) == digest:
                 return path
     return None
+
+
+def trained_for(file: Path) -> float:
+    """Return the processor minutes that a network was trained for."""
+    return float(read_weights_metadata(file)["cpu_minutes"])
+
+
+def minutes(task: LearnedResults, network: str) -> str:
+    """Return the processor minutes of a network's training in words, nothing where its file is gone."""
+    file = weight_file_of(task, network)
+    return "" if file is None else f" (trained for {trained_for(file):.0f} CPU min)"
 
 
 def count(file: Path) -> int:
