@@ -79,7 +79,8 @@ def fit_warp(kernel: Kernel, evidence: HeldOut, margin: float = 0.01) -> Warp:
     order = np.argsort(values)
     second = next(i for i in order[1:] if np.any(np.abs(grid[i] - grid[order[0]]) > (5, 0.1, 1)))
     found = min(
-        (search.refined(grid[i], values[i], np.array([2.0, 0.07, 0.0])) for i in (order[0], second)), key=lambda pair: pair[1]
+        (search.refined(grid[i], float(values[i]), np.array([2.0, 0.07, 0.0])) for i in (order[0], second)),
+        key=lambda pair: pair[1],
     )
     wider = search.refined(found[0], found[1], np.array([1.0, 0.04, 0.2]))
     if found[1] - wider[1] > margin:
@@ -109,7 +110,7 @@ class _Search:
 
     def refined(self, place: Numbers, value: float, step: Numbers, rounds: int = 4) -> tuple[Numbers, float]:
         """Return a better place with its value; numbers whose step is 0 stay."""
-        free = np.flatnonzero(step)
+        free = [i for i in range(3) if step[i]]
         for _ in range(rounds):
             around = [self._moved(place, i, sign * step[i]) for i in free for sign in (-1, 1)]
             values = self.at(around)
