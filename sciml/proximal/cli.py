@@ -108,6 +108,10 @@ def reconstruct_command(
         float | None,
         typer.Option("--noise-std", help="Noise of an entry of the measurement, when it is not that of the task (--set sigma)."),
     ] = None,
+    prior_sigma: Annotated[
+        float | None,
+        typer.Option("--prior-sigma", help="Noise level at which R is taken; by default that which a pixel sees."),
+    ] = None,
     solver: Annotated[str, typer.Option(help="auto, variational (implicit form), pgd or admm.")] = "auto",
     step: Annotated[
         float | None, typer.Option(help="Step of pgd, below 1 / ||A||^2 for a certificate; 0.98 / ||A||^2 by default.")
@@ -153,6 +157,7 @@ def reconstruct_command(
             range,
             weight=weight,
             noise_std=noise_std,
+            sigma=prior_sigma,
             solver=solver,
             step=step,
             penalty=penalty,

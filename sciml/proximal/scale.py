@@ -110,7 +110,7 @@ def natural_scale(
     if silent:
         warnings.warn(
             "noise_std is 0, for which Bayes' rule gives the prior no weight: it is used at the network's lowest noise level "
-            "with the weight of denoising; give sigma and weight to choose",
+            "with the weight of denoising; give sigma (--prior-sigma) and weight to choose",
             stacklevel=3,
         )
     if silent or sigma is not None:
@@ -156,6 +156,6 @@ def _warn(network: LearnedProximalNetwork, levels: PerImage) -> None:
         worst = float(levels.min()) if float(levels.min()) < low / FAR else float(levels.max())
         warnings.warn(
             f"the prior is used at noise level {worst:.3g}, far from its training at {low:g} to {high:g}: it is scaled there, "
-            "which is exact, but nothing was learned; give sigma to choose another level",
+            "which is exact, but nothing was learned; give sigma (--prior-sigma) to choose another level",
             stacklevel=4,
         )

@@ -218,6 +218,7 @@ def reconstruct_file(
     *,
     weight: float = 1.0,
     noise_std: float | None = None,
+    sigma: float | None = None,
     solver: str = "auto",
     step: float | None = None,
     penalty: float | None = None,
@@ -240,6 +241,7 @@ def reconstruct_file(
         value_range: the values of an image that become 0 and 1.
         weight: multiple of the natural weight of the prior.
         noise_std: noise of an entry of the measurement, in the units of the file mapped by its range; None: that of the task.
+        sigma: noise level of R; None: that which a pixel sees.
         solver: see `sciml.proximal.reconstruct`.
         step: step of pgd.
         penalty: penalty of ADMM.
@@ -265,6 +267,7 @@ def reconstruct_file(
                 network,
                 noise,
                 weight=weight,
+                sigma=sigma,
                 solver=solver,
                 step=step,
                 penalty=penalty,

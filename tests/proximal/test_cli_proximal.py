@@ -189,6 +189,17 @@ def test_a_volume_goes_in_batches(run, tmp_path, monkeypatch, caplog):
     assert np.allclose(result.get_fdata() / 100, expected, atol=2e-4) and np.allclose(np.diag(result.affine)[:3], [2, 1.5, 3])
 
 
+def test_the_noise_level_of_r_is_chosen_from_the_shell(run, tmp_path):
+    line = "reconstruct noisy.npy --task denoise --set sigma=0.1 --model grey.safetensors --certificate c.json --out"
+    assert run(*line.split(), "plain.npy")[0] == 0
+    assert run(*line.split(), "same.npy", "--prior-sigma", "0.1")[0] == 0
+    assert run(*line.split(), "other.npy", "--prior-sigma", "0.05")[0] == 0
+    plain, same, other = (np.load(tmp_path / f"{name}.npy") for name in ("plain", "same", "other"))
+    assert np.allclose(plain, same, atol=1e-6) and np.abs(plain - other).max() > 1e-4
+    code, _, err = run(*line.split(), "bad.npy", "--prior-sigma", "-1")
+    assert code == 2 and "above 0" in err
+
+
 @pytest.mark.parametrize(("model", "solver"), [("grey", "variational"), ("explicit", "pgd")])
 def test_reconstruction_with_certificate_and_curve(run, tmp_path, model, solver):
     line = f"reconstruct noisy.npy --task denoise --set sigma=0.1 --model {model}.safetensors --out y.npy"
