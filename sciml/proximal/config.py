@@ -386,7 +386,7 @@ class Config(StageConfig):
         },
         description="networks that are compared on each task",
     )
-    iterations: int = Field(default=600, ge=1, description="at most this many gradients a reconstruction")
+    iterations: int = Field(default=2000, ge=1, description="at most this many gradients a reconstruction")
     tolerance: float = Field(default=3e-4, gt=0, description="relative residual at which a reconstruction is finished")
     drift: bool = Field(default=True, description="show what three times the gradients change")
     certify: CertifyConfig = CertifyConfig()
