@@ -63,11 +63,13 @@ data: env ## fetch the real data of TIER into the cache, verified
 	@sciml data fetch --tier $(DATA_$(TIER))
 
 # what the data tier offers may be less than wanted where apt is absent: the run then says so in its report. The audit is made
-# again only where a page is newer; a failure still names the index, where it stands in red, and is the exit code
+# again only where a page is newer; one family's run writes the index too; a failure still names the index, where it stands in red,
+# and is the exit code
 run: data
 	@offered=$$(sciml data usable --tier $(DATA_$(TIER))) || exit; \
 	go() { snakemake --profile $(PROFILE) --config tier=$(TIER) data_tier=$$offered "$$@" -- $(TARGET); }; \
 	code=0; go || code=$$?; \
+	if [ $$code = 0 ] && [ $(TARGET) != all ]; then sciml report index reports || code=$$?; fi; \
 	if [ $$code = 0 ] && { [ ! -e reports/audit.zip ] || \
 	  [ -n "$$(find reports -maxdepth 1 -name '*.html' -newer reports/audit.zip)" ]; }; then \
 	  go --quiet all --report reports/audit.zip || code=$$?; fi; \
