@@ -36,20 +36,33 @@ class Bank:
 
     def respond(self, u: Images, period: tuple[int, int]) -> Float[Tensor, "batch vector all_filters position"]:
         """Return t = W P u, P the symmetric extension; `vector` counts the images that share their groups."""
-        channels, count, window = self.filters.shape[:3]
-        height, width = u.shape[-2:]
-        rows, columns = _extensions(u, period, window // 2)
-        extended = (rows @ u @ columns.T).reshape(-1, channels, height + window - 1, width + window - 1)
-        t = F.conv2d(extended, self.filters.reshape(-1, 1, window, window), groups=channels)
-        return t.reshape(len(u), -1, channels * count, height * width)
+        rows, columns = self._extensions(u, period)
+        return self._filtered((rows @ u @ columns.T).unflatten(1, (-1, self.filters.shape[0])))
 
     def gather(self, t: Tensor, period: tuple[int, int], size: tuple[int, int]) -> Images:
-        """Return the adjoint P^T W^T t; much faster as one product and a fold than as a transposed convolution."""
+        """Return the adjoint P^T W^T t."""
+        full = self._spread(t, size)
+        rows, columns = self._extensions(full, period)
+        return rows.T @ full.flatten(1, 2) @ columns
+
+    def _filtered(self, extended: Float[Tensor, "batch vector channel rows columns"]) -> Tensor:
+        """Return W of extended images at all positions where the whole window lies on them."""
+        channels, count, window = self.filters.shape[:3]
+        filters = self.filters.reshape(channels * count, 1, window, window)
+        t = F.conv2d(extended.flatten(0, 1), filters, groups=channels)
+        return t.reshape(*extended.shape[:2], channels * count, -1)
+
+    def _spread(self, t: Tensor, size: tuple[int, int]) -> Float[Tensor, "batch vector channel rows columns"]:
+        """Return W^T t; much faster as one product and a fold than as a transposed convolution."""
         channels, count, window = self.filters.shape[:3]
         patches = self.filters.reshape(channels, count, -1).transpose(1, 2) @ t.reshape(-1, channels, count, t.shape[-1])
         full = F.fold(patches.flatten(1, 2), (size[0] + window - 1, size[1] + window - 1), window)
-        rows, columns = _extensions(full, period, window // 2)
-        return (rows.T @ full @ columns).reshape(len(t), -1, *size)
+        return full.unflatten(0, t.shape[:2])
+
+    def _extensions(self, like: Tensor, period: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        radius = self.filters.shape[-1] // 2
+        rows, columns = (symmetric.extension(n, radius, like.dtype, str(like.device)) for n in period)
+        return rows, columns
 
     def energies(self, t: Tensor) -> Float[Tensor, "batch group position"]:
         """Return q = M (t * t), summed over the images that share their groups."""
@@ -62,29 +75,20 @@ class Bank:
         Images and bands of rows are computed one after the other: their responses then fit the processor's cache.
         """
         channels, count, window = self.filters.shape[:3]
-        width = u.shape[-1]
-        rows, columns = _extensions(u, period, window // 2)
+        rows, columns = self._extensions(u, period)
         extended = (rows @ u @ columns.T).unflatten(1, (-1, channels))
         value, full = u.new_zeros(len(u)), torch.zeros_like(extended)
-        filters = self.filters.reshape(channels * count, 1, window, window)
-        back = self.filters.reshape(channels, count, -1).transpose(1, 2)
         counted = symmetric.multiplicities(period, u)
         for images, top, bottom in _bands(u, extended.shape[1] * channels * count):
             here, seen = self.of(images), (images, slice(None), slice(None), slice(top, bottom + window - 1))
-            part = extended[seen]
-            shape = (*part.shape[:2], channels, count, -1)
-            t = F.conv2d(part.flatten(0, 1), filters, groups=channels).reshape(*part.shape[:2], channels * count, -1)
+            weights = 1.0 if counted is None else counted[top:bottom].flatten()
+            t = self._filtered(extended[seen])
             q = here.energies(t)
-            weights = None if counted is None else counted[top:bottom].flatten()
             if with_value:
-                terms = here.potential(q)
-                value[images] += (terms if weights is None else terms * weights).sum((1, 2))
-            slope = here.slope(q)
-            force = t * (here.mixing.T @ (slope if weights is None else slope * weights)).unsqueeze(1)
-            patches = back @ force.reshape(shape).flatten(0, 1)
-            folded = F.fold(patches.flatten(1, 2), (bottom - top + window - 1, width + window - 1), window)
-            full[seen] += folded.reshape(part.shape)
-        return value, (rows.T @ full.flatten(1, 2) @ columns)
+                value[images] += (here.potential(q) * weights).sum((1, 2))
+            force = t * (self.mixing.T @ (here.slope(q) * weights)).unsqueeze(1)
+            full[seen] += self._spread(force, (bottom - top, u.shape[-1]))
+        return value, rows.T @ full.flatten(1, 2) @ columns
 
     def of(self, images: slice) -> Bank:
         """Return the level at the noise levels of some images of the batch."""
@@ -109,11 +113,6 @@ class Bank:
         lags = torch.einsum("bci,cixy->bcxy", weights, self.correlations)
         degree = self.filters.shape[-1] - 1
         return symmetric.cosines(frequencies[0], degree) @ lags @ symmetric.cosines(frequencies[1], degree).T
-
-
-def _extensions(like: Tensor, period: tuple[int, int], radius: int) -> tuple[Tensor, Tensor]:
-    rows, columns = (symmetric.extension(n, radius, like.dtype, str(like.device)) for n in period)
-    return rows, columns
 
 
 def _bands(u: Images, responses: int) -> Iterator[tuple[slice, int, int]]:
