@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sciml.deblurring.picture import SATURATED
 from sciml.deblurring.structures import DipConfig
 from sciml.imaging.kernels import Kernel
 from sciml.imaging.physics import ValidBlur
@@ -27,7 +28,6 @@ from sciml.imaging.priors import Prior, TotalVariation, gradient
 Picture = Float[Tensor, "1 channel height width"]
 Canvas = Float[Tensor, "1 channel rows columns"]
 HUBER = 1.345
-SATURATED = 0.98
 
 
 class LearnableBlur(ValidBlur):

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from sciml.datasets.loaders import LUMA
 from sciml.deblurring.blind_steps import cleaned, enlarged, pyramid_sizes, ridge_kernel, slopes, strong_edges
-from sciml.deblurring.peers import masked_total_variation, unsaturated
+from sciml.deblurring.dip_objective import unsaturated
+from sciml.deblurring.tv import Canvas, total_variation
 from sciml.imaging.kernels import Kernel
-from sciml.imaging.physics import ValidBlur
 from sciml.imaging.priors import Images
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
@@ -109,7 +109,7 @@ def estimate_kernel(
     if noise_std is not None and not 0 <= noise_std < float("inf"):
         raise ConfigError(f"noise_std is a finite number of at least 0, got {noise_std}")
     y = y.detach().float().cpu()
-    mask = unsaturated(y).amin(1, keepdim=True)
+    mask = unsaturated(y).to(y)
     weights = torch.tensor(LUMA if y.shape[1] == 3 else (1.0,))
     light = (y * weights.reshape(1, -1, 1, 1)).sum(1, keepdim=True)
     # a low level needs no warning here: it is floored
@@ -120,9 +120,9 @@ def estimate_kernel(
     contrast = max(high - low, 1e-3 * float(light.max() - light.min()))
     kernel = _coarse_to_fine((light - low) / contrast, mask, size, level / contrast, on_level)
     notes = _notes(kernel, light, level)
-    physics = ValidBlur(kernel, (y.shape[-2], y.shape[-1]))
-    image = masked_total_variation(y, physics, max(channel_level, LEAST_NOISE), IMAGE_WEIGHT, unsaturated(y))
-    return Estimate(kernel, physics.crop(image), notes)
+    canvas = Canvas.of(y, kernel, mask[0, 0])
+    restored = total_variation(canvas, IMAGE_WEIGHT * max(channel_level, LEAST_NOISE), 80)
+    return Estimate(kernel, canvas.picture(restored.x), notes)
 
 
 def _wavelet_noise(y: Images) -> float:

@@ -9,20 +9,10 @@ from __future__ import annotations
 
 import torch
 
-from sciml.deblurring.splitting import checked_mask, extended, shrink_magnitude, shrink_magnitude_two_thirds, split
+from sciml.deblurring.splitting import checked_mask, extended, shrink_magnitude_two_thirds, split
 from sciml.imaging.physics import ValidBlur
 from sciml.imaging.priors import Images
 from sciml.runtime.errors import ConfigError
-
-SATURATED = 0.98
-
-
-def unsaturated(y: Images, level: float = SATURATED) -> Images:
-    """Return the mask of the pixels that are not clipped: 1 where y < level, else 0, each channel for itself.
-
-    A clipped pixel holds less light than fell on it, which no convolution explains: it has to leave the likelihood.
-    """
-    return (y < level).to(y)
 
 
 def hyper_laplacian(
@@ -49,17 +39,6 @@ def hyper_laplacian(
         DataError: the picture is not finite.
     """
     return split(y, physics, sigma, weight, shrink_magnitude_two_thirds, mask, iterations, growth=8.0)
-
-
-def masked_total_variation(
-    y: Images, physics: ValidBlur, sigma: float, weight: float, mask: Images | None = None, iterations: int = 80
-) -> Images:
-    """Return argmin_x 1/2 ||M (A x - y)||^2 / sigma^2 + weight TV(x) / sigma, TV isotropic and joint over channels.
-
-    Without a mask this is `total_variation_admm` with the weight times sigma. Arguments and errors as for `hyper_laplacian`;
-    0.1 to 0.4 is a usual weight.
-    """
-    return split(y, physics, sigma, weight, shrink_magnitude, mask, iterations)
 
 
 def richardson_lucy(y: Images, physics: ValidBlur, sigma: float, weight: float, mask: Images | None = None) -> Images:

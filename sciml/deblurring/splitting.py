@@ -125,11 +125,6 @@ def shrink_two_thirds(v: Tensor, t: float) -> Tensor:
     return torch.where(kept, v.sign() * s.pow(3), 0)
 
 
-def shrink_magnitude(v: Differences, t: float) -> Differences:
-    """Return the prox of t times the Euclidean norm over both axes and all channels of a pixel."""
-    return v * (1 - t / magnitude(v).clamp(min=1e-30)).clamp(min=0)
-
-
 def shrink_magnitude_two_thirds(v: Differences, t: float) -> Differences:
     """Return the prox of t times the power 2/3 of that norm."""
     size = magnitude(v)
