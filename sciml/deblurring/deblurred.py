@@ -83,6 +83,7 @@ def deblur(
     calibration: float = 1.0,
     dip: DipConfig | None = None,
     on_progress: OnProgress | None = None,
+    checkpoint: Path | None = None,
 ) -> Deblurred:
     """Restore a picture blurred by a kernel that may be wrong.
 
@@ -106,6 +107,7 @@ def deblur(
         calibration: factor on that map.
         dip: settings of the untrained networks; their mode follows `error`.
         on_progress: called with what begins and the estimate so far, in the form of the picture.
+        checkpoint: folder from which an interrupted fit of untrained networks goes on; see `sciml.training.partial_folder`.
 
     Raises:
         ConfigError: an unknown name or a number out of range.
@@ -130,7 +132,7 @@ def deblur(
         )
     if prior == "dip" and height * width > LARGEST_DIP:
         raise ConfigError(f"untrained networks take days for {height} x {width} pixels: take prior tv, or a part of the picture")
-    run = Restoration(picture, given, prior, error, weight, seed, dip or DipConfig(), on_progress)
+    run = Restoration(picture, given, prior, error, weight, seed, dip or DipConfig(), on_progress, checkpoint)
     run.find_noise(noise_std)
     with torch.no_grad():
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings as python_warnings
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -53,9 +54,10 @@ class Restoration:
         seed: int,
         dip: DipConfig,
         on_progress: OnProgress | None,
+        checkpoint: Path | None = None,
     ) -> None:
         self.picture, self.given, self.prior, self.error, self.seed, self.dip = picture, given, prior, error, seed, dip
-        self.weight, self.on_progress = weight, on_progress
+        self.weight, self.on_progress, self.checkpoint = weight, on_progress, checkpoint
         self.sentences, self.warnings = [*picture.notes, *given.notes], list(picture.warnings)
         self.delta = np.count_nonzero(given.kernel) == 1
         if self.delta and NOTHING_TO_DEBLUR not in given.notes:
@@ -100,7 +102,7 @@ class Restoration:
         elif self.prior != "tv":
             self._tell(f"restoring with the prior {self.prior}")
             weight = self._weight(self.kernel, self.prior)
-            self.x = restored(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x)
+            self.x = restored(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x, on_image=self._see)
         self._tell("restored")
 
     def find_spread(self, count: int, error: str, factor: float) -> None:
@@ -178,6 +180,11 @@ class Restoration:
         if step.held_out:
             self.curves["held-out misfit of kernels"] = list(enumerate(step.held_out.values()))
 
+    def _see(self, x: Tensor) -> None:
+        # each iterate lowers the objective of the wanted prior, so it is the best so far
+        self.x = x
+        self._tell(f"restoring with the prior {self.prior}")
+
     def _fit_networks(self) -> None:
         y, seeds = self.picture.y, Seeds(self.seed)
         mode = "residual" if self.error == "residual" else "none"
@@ -191,29 +198,49 @@ class Restoration:
         apart = held_out_pixels((y.shape[-2], y.shape[-1]), config.stop.held_out, drawn, allowed).to(y.device)
         # the start must not have seen the pixels by which the fit is judged against it
         start = self._variation(self.kernel, (allowed * ~apart)[0, 0])
-        margin = self.kernel.shape[0] // 2
+        margin, before = self.kernel.shape[0] // 2, self.x
+        inner = slice(margin, -margin or None)
+        best = math.inf if config.fallback_margin is None else (1 + config.fallback_margin) * self._held_out_of(start, apart)
 
         def look(snapshot: Snapshot) -> None:
-            better = self.x.clone()
-            inner = slice(margin, -margin or None)
-            better[..., inner, inner] = snapshot.image
-            self.x = better
-            self._tell(f"step {snapshot.iteration} of the untrained networks")
+            nonlocal best
+            x = before.clone()
+            x[..., inner, inner] = snapshot.image
+            # as at the end of the fit: what explains the pixels kept apart worse than the start does is not taken
+            held_out = snapshot.terms.get("held_out", 0.0)
+            if held_out <= best:
+                best, self.x, self.residual = held_out, x, snapshot.residual
+            self._tell(f"step {snapshot.iteration} of at most {config.iterations} of the untrained networks", x)
 
-        before = self.x
         generator = torch.Generator().manual_seed(seeds("networks"))
         with torch.enable_grad():
             found = untrained(
-                y, self.kernel, self.sigma, config, start, allowed, generator=generator, on_iteration=look, held_out=apart
+                y,
+                self.kernel,
+                self.sigma,
+                config,
+                start,
+                allowed,
+                generator=generator,
+                on_iteration=look,
+                folder=self.checkpoint,
+                held_out=apart,
             )
         self.x, self.residual, self.stop_reason = (before if found.fell_back else found.canvas), found.residual, found.reason
         self.curves |= found.curves
         if found.fell_back:
             self.residual = None
-            self.sentences.append(f"The untrained networks {found.reason}; the result is that of total variation.")
+            self.warnings.append(f"The untrained networks {found.reason}; the result is that of total variation.")
         else:
             self.sentences.append(f"Untrained networks took {found.iterations} steps: {found.reason}.")
 
-    def _tell(self, what: str) -> None:
+    def _held_out_of(self, x: Tensor, apart: Tensor) -> float:
+        """Return the root mean square of what an image leaves of the pixels kept apart, in sigma; infinite without any."""
+        if not bool(apart.any()):
+            return math.inf
+        left = MaskedBlur(self.kernel, self.picture.y, apart[0, 0]).misfit(x, self.picture.y)
+        return math.sqrt(float(left.square().sum() / (apart.sum() * left.shape[1]))) / self.sigma
+
+    def _tell(self, what: str, x: Tensor | None = None) -> None:
         if self.on_progress is not None:
-            self.on_progress(what, self.picture.back(self.placed(self.x)))
+            self.on_progress(what, self.picture.back(self.placed(self.x if x is None else x)))

@@ -148,7 +148,7 @@ def test_weights_are_in_units_of_the_noise():
 def test_another_prior_starts_from_total_variation_and_is_named(monkeypatch):
     seen = []
 
-    def solve(y, kernel, prior, weight, mask=None, start=None):
+    def solve(y, kernel, prior, weight, mask=None, start=None, on_image=None):
         seen.append((prior, weight, start is not None))
         return torch.nn.functional.pad(y, (kernel.shape[0] // 2,) * 4)
 
@@ -218,6 +218,22 @@ def test_an_interruption_keeps_the_best_so_far(monkeypatch, step, kept):
     monkeypatch.undo()
     wanted = GREY if kept == "blurred" else plain(GREY).image
     np.testing.assert_allclose(found.image, wanted, atol=1e-6)
+
+
+def test_an_interrupted_fit_of_networks_keeps_its_best_and_goes_on_from_its_checkpoint(tmp_path):
+    settings = DipConfig(network="tiny", iterations=12, checkpoint_every=2, stop=StopConfig(look_every=2, held_out=0.2))
+    more = {"prior": "dip", "dip": settings, "checkpoint": tmp_path}
+
+    def stop(what, _):
+        if "step 8 " in what:
+            raise KeyboardInterrupt
+
+    broken = plain(GREY, on_progress=stop, **more)
+    assert broken.interrupted and not np.array_equal(broken.image, plain(GREY).image)
+    assert psnr(torch.from_numpy(broken.image)[None, None], TRUTH) > psnr(Y, TRUTH) + 3
+    done = plain(GREY, **more)
+    assert not done.interrupted
+    assert done.image.tobytes() == plain(GREY, **(more | {"checkpoint": None})).image.tobytes()
 
 
 # bad input, row by row
