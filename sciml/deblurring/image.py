@@ -36,13 +36,13 @@ OnImage = Callable[[CanvasImage], None]
 TV_STEPS, GRADIENTS, MEMORY, PROXES = 100, 80, 20, 150
 
 
-def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior = "tv") -> float:
+def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior | None = "tv") -> float:
     """Return factor sigma |k|_2.
 
     Args:
         kernel: sum 1.
         sigma: standard deviation of the noise in a pixel.
-        prior: its name decides about the factor.
+        prior: its name decides about the factor; None for 1.
     """
     factor = FACTORS.get(prior, 1.0) if isinstance(prior, str) else 1.0
     return factor * sigma * math.sqrt(float(np.sum(np.square(kernel))))

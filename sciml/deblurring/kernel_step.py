@@ -60,6 +60,7 @@ def corrected_kernel(
     error: str,
     mask: Float[Tensor, "height width"] | None = None,
     seed: int = 0,
+    evidence: HeldOut | None = None,
 ) -> KernelStep:
     """Return the kernel that predicts held-out pixels best, or the given one where none does so clearly.
 
@@ -73,12 +74,13 @@ def corrected_kernel(
         error: `warp`, `kernel` or `both`.
         mask: 1 where pixels are trusted.
         seed: of the held-out pixels.
+        evidence: that of the picture for this kernel, where several error models are compared; made by default.
     """
     part = busiest(y, mask, max(LARGEST_FIT, 8 * kernel.shape[0]))
     y, mask = y[(..., *part)], None if mask is None else mask[part]
     weight = natural_weight(kernel, sigma)
     try:
-        evidence = HeldOut(y, EVIDENCE_FACTOR / FACTORS["tv"] * weight, mask, seed=seed)
+        evidence = evidence or evidence_of(y, kernel, sigma, mask, seed)
     except DataError as reason:
         return KernelStep(kernel, warnings=(f"The kernel was kept, since it cannot be judged: {reason}.",))
     room = with_room(kernel)
@@ -105,6 +107,11 @@ def corrected_kernel(
     gain = 1 - math.exp(known[kept[-1]] - known["given"]) if kept else 0.0
     held_out = {name: math.exp(value - known["given"]) for name, value in known.items()}
     return KernelStep(trimmed(found) if kept else kernel, warp, tuple(kept), gain, held_out, tuple(sentences))
+
+
+def evidence_of(y: Float[Tensor, "1 1 height width"], kernel: Kernel, sigma: float, mask: Tensor | None, seed: int) -> HeldOut:
+    """Return the held-out misfit at the weight at which kernels are judged; raises DataError where it cannot judge."""
+    return HeldOut(y, EVIDENCE_FACTOR / FACTORS["tv"] * natural_weight(kernel, sigma), mask, seed=seed)
 
 
 def _told(warp: Warp) -> str:

@@ -35,6 +35,7 @@ class Warp:
 
     Attributes:
         kernel: the corrected kernel, or the given one where it was kept.
+        best: the one that predicts best, kept or not.
         angle_degrees: counter-clockwise.
         scale: above 1 enlarges.
         variance: of the smoothing in square pixels; negative where the kernel was sharpened.
@@ -44,6 +45,7 @@ class Warp:
     """
 
     kernel: Kernel
+    best: Kernel
     angle_degrees: float
     scale: float
     variance: float
@@ -88,7 +90,10 @@ def fit_warp(kernel: Kernel, evidence: HeldOut, margin: float = 0.01) -> Warp:
     gain = 1 - math.exp(found[1] - given)
     kept = gain < margin
     numbers = np.zeros(3) if kept else found[0]
-    return Warp(corrected(kernel, numbers), numbers[0], math.exp(numbers[1]), numbers[2], max(0.0, gain), kept, len(search.known))
+    best = corrected(kernel, found[0])
+    return Warp(
+        kernel if kept else best, best, numbers[0], math.exp(numbers[1]), numbers[2], max(0.0, gain), kept, len(search.known)
+    )
 
 
 class _Search:

@@ -1,0 +1,224 @@
+"""Settings of the deblurring study, one model a stage."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from sciml.runtime.settings import DataTier, StageConfig
+
+if TYPE_CHECKING:
+    from sciml.settings import RunSettings
+
+Role = Literal["validation", "test"]
+KernelError = Literal["none", "warp", "kernel", "both"]
+LEARNED = "lpn:photo-deblur"
+EXACT = "exact"
+
+
+class PairSet(StageConfig):
+    """Blurred photographs, each to be restored with kernels that are wrong in stated ways: a grid of pairs."""
+
+    role: Role = Field(default="test", description="whose photographs; those of validation serve for every choice")
+    photographs: tuple[str, ...] = Field(
+        default=(), description="ids, all of the role; by default all that the role has, at most five"
+    )
+    kernels: tuple[str, ...] = Field(min_length=1, description="true kernels by name, such as shake:2 or motion:15,30")
+    errors: tuple[str, ...] = Field(
+        min_length=1, description="of the given kernel: exact, rotation:10, bias:length=-5, or several joined by +"
+    )
+    size: int = Field(default=128, ge=32, description="rows and columns of the blurred picture")
+    reduction: int = Field(default=2, ge=1, description="largest whole factor by which photographs are reduced")
+    crop: Literal["centre", "edges"] = Field(
+        default="centre", description="part of the photograph: its centre, or where its gradients are strongest"
+    )
+    noise: float = Field(default=0.01, ge=0, description="standard deviation in linear light; 0 rounds to 8 bits instead")
+    boundary: Literal["valid", "circular"] = Field(
+        default="valid", description="valid: what lies beyond the picture blurs into it; circular: the literature's shortcut"
+    )
+    cells: tuple[str, ...] | None = Field(default=None, description="prior/error model to run, such as tv/warp; all by default")
+
+
+def default_sets() -> dict[str, PairSet]:
+    """Return the pairs of the study. They were fixed before anything was tuned."""
+    return {
+        "validation": PairSet(
+            role="validation",
+            kernels=("shake:101", "shake:104,15", "motion:11,-50", "disk:3"),
+            errors=(
+                "exact",
+                "rotation:-8",
+                "rotation:12",
+                "scale:0.88",
+                "scale:1.12",
+                "smoothing:0.6",
+                "truncation:0.15",
+                "rotation:-6+scale:1.1+smoothing:0.4",
+            ),
+            reduction=8,
+            crop="edges",
+        ),
+        "test": PairSet(
+            photographs=("camera", "kodim23", "monarch", "coffee"),
+            kernels=("shake:2", "shake:5,15", "motion:15,30", "disk:4"),
+            errors=(
+                "exact",
+                "rotation:5",
+                "rotation:10",
+                "rotation:15",
+                "scale:0.85",
+                "scale:1.15",
+                "smoothing:0.7",
+                "truncation:0.2",
+                "rotation:7+scale:0.9+smoothing:0.5",
+            ),
+        ),
+        "noisy-kernels": PairSet(
+            photographs=("camera", "kodim23", "monarch", "coffee"),
+            kernels=("shake:2", "shake:5,15", "motion:15,30", "disk:4"),
+            errors=("noise:0.05", "dropout:0.5", "stray:0.03"),
+        ),
+        "length": _bias("motion:20,10", "length", (-15, -10, -5, 0, 5, 10, 15)),
+        "angle": _bias("motion:20,10", "angle", (-30, -20, -10, 0, 10, 20, 30)),
+        "width": _bias("gaussian:4", "width", (-3, -2, -1, 0, 1, 2, 3)),
+        "radius": _bias("disk:4", "radius", (-3, -2, -1, 0, 1, 2, 3)),
+        "shakes": PairSet(
+            photographs=("monarch",),
+            kernels=tuple(
+                f"shake:{seed},{size}" for seed, size in zip(range(11, 19), (19, 17, 15, 27, 13, 21, 23, 23), strict=True)
+            ),
+            errors=("rotation:10", "scale:0.85", "smoothing:0.7", "dropout:0.5"),
+        ),
+    }
+
+
+BIASES = ("length", "angle", "width", "radius")
+
+
+def _bias(kernel: str, word: str, values: tuple[int, ...], **options: object) -> PairSet:
+    errors = tuple(f"bias:{word}={value}" if value else EXACT for value in values)
+    return PairSet.model_validate({"photographs": ("camera", "kodim23"), "kernels": (kernel,), "errors": errors, **options})
+
+
+class SimulateConfig(PairSet):
+    """What `simulate` reads."""
+
+    name: str
+    digests: dict[str, str] = Field(default_factory=dict)
+    seed: int
+
+
+class CorrectConfig(StageConfig):
+    """What `correct` reads: the error models whose kernels are made."""
+
+    errors: tuple[KernelError, ...] = ("none", "warp", "kernel", "both")
+    seed: int
+
+
+def default_weights() -> dict[str, tuple[float, ...]]:
+    """Return the weights that are tried: in units of sigma |k|_2 where the prior is of the grid, else in the solver's own."""
+    usual = (0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
+    return {
+        "tv": usual,
+        LEARNED: usual,
+        "hyper-laplacian": (0.05, 0.1, 0.2, 0.4, 0.8),
+        "richardson-lucy": (1 / 10, 1 / 20, 1 / 40, 1 / 80, 1 / 160),
+        "tv-circular": (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
+    }
+
+
+class TuneConfig(StageConfig):
+    """What `tune` reads: one prior and its weights."""
+
+    prior: str
+    weights: tuple[float, ...]
+    pairs: int = Field(description="validation pairs that every weight is tried on")
+
+
+class RestoreConfig(StageConfig):
+    """What `restore` reads."""
+
+    cells: tuple[str, ...] | None
+    priors: tuple[str, ...]
+
+
+class EvaluateConfig(StageConfig):
+    """What `evaluate` reads."""
+
+    seed: int
+
+
+class SpreadConfig(StageConfig):
+    """What `spread` reads: the map of sensitivity to the kernel."""
+
+    count: int = Field(default=16, ge=2, description="kernels a map")
+    error: str = Field(default="rotation:~8+scale:~0.1+smoothing:~0.5", description="stated error that they are drawn from")
+    seed: int = 0
+
+
+class PageConfig(StageConfig):
+    """What `report` reads."""
+
+    tier: str
+    data_tier: DataTier
+    sets: tuple[str, ...]
+
+
+class Config(StageConfig):
+    """Deblurring with a rough kernel: image priors beside models of the kernel's error."""
+
+    sets: dict[str, PairSet] = Field(default_factory=default_sets, description="grids of pairs by name")
+    priors: tuple[str, ...] = Field(
+        default=("tv", LEARNED, "hyper-laplacian", "richardson-lucy", "tv-circular"), description="image priors and solvers"
+    )
+    weights: dict[str, tuple[float, ...]] = Field(default_factory=default_weights, description="weights that are tried, by prior")
+    tune_pairs: int = Field(default=40, ge=1, description="validation pairs that every weight is tried on")
+    spread: SpreadConfig = SpreadConfig()
+
+    @model_validator(mode="after")
+    def _has_sets(self) -> Config:
+        if missing := {"validation", "test"} - set(self.sets):
+            raise ValueError(f"the sets {', '.join(sorted(missing))} are missing: one is tuned on, the other is tested on")
+        wrong = [name for name, one in self.sets.items() if (one.role == "validation") != (name == "validation")]
+        if wrong:
+            raise ValueError(f"the set {wrong[0]} has the role {self.sets[wrong[0]].role}: only the set validation tunes")
+        return self
+
+    def photographs(self, run: RunSettings, name: str) -> tuple[str, ...]:
+        """Return the photographs of a set."""
+        from sciml.datasets.splits import split
+
+        return self.sets[name].photographs or tuple(split("deblurring", self.sets[name].role, run.data_tier)[:5])
+
+    def simulate_config(self, run: RunSettings, name: str) -> SimulateConfig:
+        """Return the slice of one set: its data by hash too, so that an edit of the splits runs it again."""
+        from sciml.datasets.manifest import record
+
+        settings = self.sets[name].model_copy(update={"photographs": self.photographs(run, name)})
+        digests = {photo: record(photo).sha256 for photo in settings.photographs}
+        return SimulateConfig(**settings.model_dump(), name=name, digests=digests, seed=run.master_seed)
+
+    def correct_config(self, run: RunSettings) -> CorrectConfig:
+        """Return the slice of the kernel steps."""
+        return CorrectConfig(seed=run.master_seed)
+
+    def tune_config(self, run: RunSettings, prior: str) -> TuneConfig:
+        """Return the slice of the choice of one prior's weights."""
+        return TuneConfig(prior=prior, weights=self.weights[prior], pairs=self.tune_pairs)
+
+    def restore_config(self, run: RunSettings, name: str) -> RestoreConfig:
+        """Return the slice of one set's restorations."""
+        return RestoreConfig(cells=self.sets[name].cells, priors=self.priors)
+
+    def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
+        """Return the slice of the scores."""
+        return EvaluateConfig(seed=run.master_seed)
+
+    def spread_config(self, run: RunSettings) -> SpreadConfig:
+        """Return the slice of the maps of spreads."""
+        return self.spread.model_copy(update={"seed": run.master_seed})
+
+    def report_config(self, run: RunSettings) -> PageConfig:
+        """Return the slice of the page."""
+        return PageConfig(tier=run.tier, data_tier=run.data_tier, sets=tuple(self.sets))

@@ -1,0 +1,119 @@
+"""Which way a kernel's file lies cannot be known from the file; what each way explains of the photograph can be compared."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciml.deblurring.evidence import HeldOut
+from sciml.deblurring.image import TV_STEPS, natural_weight
+from sciml.deblurring.kernel_step import EVIDENCE_FACTOR, FACTORS, LARGEST_FIT, busiest
+from sciml.deblurring.tv import Canvas, total_variation
+from sciml.imaging.kernels import Kernel
+from sciml.runtime.errors import ConfigError
+
+ORIENTATIONS: dict[str, Callable[[Kernel], Kernel]] = {
+    "given": lambda kernel: kernel,
+    "left-right": lambda kernel: kernel[:, ::-1],
+    "up-down": lambda kernel: kernel[::-1],
+    "turned-180": lambda kernel: kernel[::-1, ::-1],
+    "transposed": lambda kernel: kernel.T,
+    "transposed-180": lambda kernel: kernel[::-1, ::-1].T,
+    "turned-90": lambda kernel: np.rot90(kernel),
+    "turned-270": lambda kernel: np.rot90(kernel, 3),
+}
+"""The eight ways in which a square lies, turns counter-clockwise. Correlation instead of convolution is turned-180."""
+
+ALIKE = 1e-3
+CLEAR = 0.02
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How one orientation of the kernel explains the photograph.
+
+    Attributes:
+        name: of `ORIENTATIONS`.
+        misfit: root mean square of what total variation leaves of the photograph, in units of the noise.
+        held_out: mean square error at pixels left out of the restoration, relative to that of the given kernel.
+        like: an earlier orientation with the same kernel, or an empty text.
+    """
+
+    name: str
+    misfit: float
+    held_out: float
+    like: str = ""
+
+
+def oriented(kernel: Kernel, name: str) -> Kernel:
+    """Return the kernel in one of the eight orientations.
+
+    Raises:
+        ConfigError: an unknown name.
+    """
+    if name not in ORIENTATIONS:
+        raise ConfigError(f"there is no orientation {name!r}: known are {', '.join(ORIENTATIONS)}")
+    return np.ascontiguousarray(ORIENTATIONS[name](kernel))
+
+
+def compare_orientations(
+    y: Float[Tensor, "1 1 height width"],
+    kernel: Kernel,
+    sigma: float,
+    mask: Float[Tensor, "height width"] | None = None,
+    seed: int = 0,
+) -> list[Fit]:
+    """Return how well the kernel explains the photograph in each orientation, in the order of `ORIENTATIONS`.
+
+    Args:
+        y: luminance, linear light; of a large picture the part with the strongest edges is taken.
+        kernel: canonical.
+        sigma: standard deviation of the noise of y.
+        mask: 1 where pixels are trusted.
+        seed: of the held-out pixels.
+
+    Raises:
+        DataError: too few pixels to judge by.
+    """
+    part = busiest(y, mask, max(LARGEST_FIT, 8 * kernel.shape[0]))
+    y, mask = y[(..., *part)], None if mask is None else mask[part]
+    weight = natural_weight(kernel, sigma)
+    evidence = HeldOut(y, EVIDENCE_FACTOR / FACTORS["tv"] * weight, mask, seed=seed)
+    distinct: dict[str, Kernel] = {}
+    like: dict[str, str] = {}
+    for name in ORIENTATIONS:
+        turned = oriented(kernel, name)
+        same = [other for other, known in distinct.items() if np.abs(known - turned).max() <= ALIKE * kernel.max()]
+        if same:
+            like[name] = same[0]
+        else:
+            distinct[name] = turned
+    values = evidence(list(distinct.values()))
+    solution = total_variation(Canvas.of(y, np.stack(list(distinct.values())), mask), weight, TV_STEPS)
+    trusted = float(y.numel() if mask is None else torch.count_nonzero(mask))
+    fits: dict[str, Fit] = {}
+    for index, name in enumerate(distinct):
+        misfit = math.sqrt(float(solution.misfit[index]) / trusted) / sigma
+        fits[name] = Fit(name, misfit, math.exp(float(values[index] - values[0])))
+    return [
+        fits[name] if name in fits else Fit(name, fits[like[name]].misfit, fits[like[name]].held_out, like[name])
+        for name in ORIENTATIONS
+    ]
+
+
+def verdict(fits: list[Fit]) -> str:
+    """Return in one sentence what the comparison says."""
+    best = min(fits, key=lambda fit: (fit.held_out, bool(fit.like)))
+    gain = 1 - best.held_out
+    if gain < CLEAR:
+        return "No other orientation predicts held-out pixels clearly better than the kernel as given."
+    return (
+        f"The kernel {best.name} predicts held-out pixels {gain:.0%} better than as given; nothing was switched: "
+        f"say --orientation {best.name} if your kernel may lie that way."
+    )

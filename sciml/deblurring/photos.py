@@ -1,0 +1,268 @@
+"""Photographs of users in files: what their numbers mean, and results that mean the same.
+
+PNG, JPEG and 8-bit TIFF files hold display values (sRGB); all others hold values proportional to light, unless the user says
+otherwise. A result keeps what the file's numbers mean and their type. One exception: a PNG file always holds display values, so
+what is proportional to light is encoded for it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from sciml.deblurring.picture import FLOAT_RANGE
+from sciml.imaging.files import SRGB, Image, linear_to_srgb, read_image, srgb_to_linear, write_image
+from sciml.imaging.kernels import Kernel
+from sciml.imaging.scale import UNIT, range_of_noisy
+from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.files import atomic_path
+
+PICTURES = (".png", ".tif", ".tiff", ".npy")
+BLOCK, BLOCKS_VISIBLE = 8, 1.1
+Gamma = Literal["auto", "srgb", "none"]
+Values = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Photo:
+    """A photograph on the scale from 0 to 1.
+
+    Attributes:
+        values: (height, width) or (3, height, width), float32.
+        source: the file's content.
+        value_range: stored values that became 0 and 1, for floats.
+        display: whether the values are display values (sRGB); otherwise they are proportional to light.
+        encoded: whether the file's format holds display values whatever the user says.
+        notes: what was done on reading, in sentences.
+    """
+
+    values: Tensor
+    source: Image
+    value_range: tuple[float, float]
+    display: bool
+    encoded: bool
+    notes: tuple[str, ...]
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width."""
+        return int(self.values.shape[-2]), int(self.values.shape[-1])
+
+    @property
+    def channels(self) -> int:
+        """1 or 3."""
+        return 1 if self.values.ndim == 2 else 3
+
+    @property
+    def gamma(self) -> Literal["srgb"] | None:
+        """The argument of `sciml.deblurring.deblur`."""
+        return "srgb" if self.display else None
+
+    def linear(self) -> Tensor:
+        """Return (channel, height, width) in linear light."""
+        values = self.values.reshape(-1, *self.size)
+        return torch.from_numpy(srgb_to_linear(values.numpy())) if self.display else values
+
+    def meaning(self) -> str:
+        """Return in words what the numbers are."""
+        return "display values (sRGB)" if self.display else "values proportional to light"
+
+
+def read_photo(path: Path, gamma: str = "auto", value_range: Sequence[float] | None = None) -> Photo:
+    """Read a photograph.
+
+    Args:
+        path: PNG, JPEG, TIFF or NPY, also one slice of DICOM.
+        gamma: `srgb` or `none` overrules what the file's format says, `auto` does not.
+        value_range: stored values of floats that become 0 and 1.
+
+    Raises:
+        ConfigError: an unknown gamma, a range for integers, or floats beyond 0 and 1 without a range.
+        DataError, FormatError: the file is missing, damaged, constant or holds NaN.
+        ShapeError: a volume.
+    """
+    if gamma not in ("auto", "srgb", "none"):
+        raise ConfigError(f"--gamma is auto, srgb (display values) or none (proportional to light), got {gamma!r}")
+    source = read_image(path)
+    if source.axes == "DHW":
+        raise ShapeError(f"{path} is a volume of shape {source.array.shape}: give one picture")
+    if source.bits is not None and value_range is not None:
+        raise ConfigError(f"{path} holds integers of {source.bits} bits, which have a range of their own: leave --range away")
+    low, high = range_of_noisy(source, value_range)
+    array = source.array if (low, high) == UNIT else (source.array - low) / (high - low)
+    least, most = float(array.min()), float(array.max())
+    if least < FLOAT_RANGE[0] or most > FLOAT_RANGE[1]:
+        raise ConfigError(
+            f"{path} has values from {least:.3g} to {most:.3g} on the scale from 0 to 1: say with --range LOW HIGH which stored "
+            "values are black and white"
+        )
+    notes = [f"{note[0].upper()}{note[1:]}." for note in source.notes if "divided by" not in note]
+    if path.suffix.lower() in (".jpg", ".jpeg") and (ratio := blockiness(array)) > BLOCKS_VISIBLE:
+        notes.append(
+            f"The blocks of the JPEG file are visible (steps between them are {ratio:.2f} times those inside): they are sharpened "
+            "too, and a residual network takes them for its own; a larger --noise-std gives a calmer picture."
+        )
+    moved = np.ascontiguousarray(np.moveaxis(array, -1, 0) if source.axes == "HWC" else array, dtype=np.float32)
+    encoded = source.unit == SRGB
+    return Photo(
+        torch.from_numpy(moved), source, (low, high), encoded if gamma == "auto" else gamma == "srgb", encoded, tuple(notes)
+    )
+
+
+def blockiness(array: Values) -> float:
+    """Return the mean step across the borders of 8 x 8 blocks over that of other neighbours, the larger of rows and columns."""
+    grey = array.mean(-1) if array.ndim == 3 else array
+    ratios = [1.0]
+    for steps in (np.abs(np.diff(grey, axis=0)).mean(1), np.abs(np.diff(grey, axis=1)).mean(0)):
+        across = np.arange(1, len(steps) + 1) % BLOCK == 0
+        if across.any() and steps[~across].mean() > 0:
+            ratios.append(float(steps[across].mean() / steps[~across].mean()))
+    return max(ratios)
+
+
+def write_photo(path: Path, values: Values | Tensor, photo: Photo) -> tuple[str, ...]:
+    """Write a picture in the form of a photograph: its type, units and meaning.
+
+    Args:
+        path: PNG, TIFF or NPY.
+        values: laid out as `photo.values`, with the same meaning.
+        photo: the one that it comes from.
+
+    Returns:
+        What was changed against the photograph's form, in sentences.
+    """
+    array = _rows_first(values)
+    bits, notes = photo.source.bits, []
+    if path.suffix.lower() == ".png":
+        if not (photo.display or photo.encoded):
+            array = linear_to_srgb(array.clip(0, 1))
+            notes.append(f"{path.name} holds display values (sRGB), as PNG files do; a TIFF or NPY file keeps the numbers.")
+        depth = 16 if bits == 16 and array.ndim == 2 else 8
+        if bits == 16 and depth == 8:
+            notes.append(f"{path.name} holds 8 bits a channel; a TIFF file keeps all 16.")
+        write_image(path, array, bits=depth)
+    elif bits is None:
+        low, high = photo.value_range
+        write_image(path, array if (low, high) == UNIT else array * (high - low) + low)
+    else:
+        write_integers(path, array, bits)
+    return tuple(notes)
+
+
+def write_light(path: Path, light: Values | Tensor, bits: int = 8) -> None:
+    """Write linear light: display values of 8 or 16 bits (grey) to PNG, floats proportional to light to all others."""
+    array = _rows_first(light)
+    if path.suffix.lower() == ".png":
+        write_image(path, linear_to_srgb(array.clip(0, 1)), bits=bits)
+    else:
+        write_image(path, array)
+
+
+def write_integers(path: Path, array: Values, bits: int) -> None:
+    """Write values on the scale from 0 to 1 as unsigned integers to TIFF or NPY, cut and rounded."""
+    top = 2**bits - 1
+    levels = np.round(array.astype(np.float64).clip(0, 1) * top).astype(f"u{bits // 8}")
+    with atomic_path(path) as temporary:
+        if path.suffix.lower() == ".npy":
+            np.save(temporary, levels, allow_pickle=False)
+        else:
+            import tifffile
+
+            tifffile.imwrite(temporary, levels, photometric="rgb" if levels.ndim == 3 else "minisblack", compression="zlib")
+
+
+def write_kernel(path: Path, kernel: Kernel) -> None:
+    """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value."""
+    if path.suffix.lower() == ".npy":
+        with atomic_path(path) as temporary:
+            np.save(temporary, kernel, allow_pickle=False)
+    else:
+        write_image(path, kernel / kernel.max(), bits=16)
+
+
+def write_map(path: Path, values: Values | Tensor, signed: bool) -> str:
+    """Write a map of numbers as floats; PNG shows it, scaled to its largest number, zero at mid-grey where it has signs.
+
+    Returns:
+        What the file holds, in words.
+    """
+    array = _rows_first(values)
+    if path.suffix.lower() != ".png":
+        write_image(path, array)
+        return str(path)
+    top = float(np.abs(array).max()) or 1.0
+    write_image(path, 0.5 + array / (2 * top) if signed else array / top)
+    return f"{path} ({'mid-grey is 0, white' if signed else 'black is 0, white'} {top:.3g})"
+
+
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
+    """Refuse files that could not be written, before any work.
+
+    Args:
+        outputs: by option; those for JSON end in `json`.
+        inputs: files that must not be overwritten.
+
+    Raises:
+        ConfigError: an unknown suffix, a folder, an input or another output of the same name, or a place that cannot be written.
+    """
+    taken = {path.resolve(): "the input" for path in inputs}
+    for option, path in outputs.items():
+        if path is None:
+            continue
+        known = (".json",) if option in ("--summary", "--json") else PICTURES
+        if path.suffix.lower() not in known:
+            raise ConfigError(f"{option} writes {', '.join(known)}, got {path}")
+        if path.is_dir():
+            raise ConfigError(f"{option} {path} is a folder: name a file in it")
+        if path.resolve() in taken:
+            raise ConfigError(f"{option} {path} is also {taken[path.resolve()]}: choose another name")
+        taken[path.resolve()] = option
+        check_place(option, path.parent)
+
+
+def check_place(option: str, folder: Path) -> None:
+    """Refuse a folder that can neither be written to nor made (ConfigError)."""
+    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{option}: {folder} cannot be written: {error.strerror or error}; choose another folder") from error
+
+
+def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
+    """Return where a picture or NPY file is above one half: the pixels that are trusted.
+
+    Raises:
+        ShapeError: another size than the photograph's.
+        DataError: it trusts no pixel.
+    """
+    if path.suffix.lower() == ".npy":
+        try:
+            array = np.load(path, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise DataError(f"cannot read the mask {path}: {' '.join(str(error).split())}") from error
+    else:
+        array = read_image(path).array
+    if array.ndim == 3 and array.shape[-1] in (1, 3):
+        array = array.min(-1)
+    if array.shape != size:
+        raise ShapeError(f"the mask {path} has shape {array.shape}, the photograph {size}")
+    trusted = array > 0.5
+    if not trusted.any():
+        raise DataError(f"the mask {path} trusts no pixel: none is above 0.5 (127 in an 8-bit picture)")
+    return trusted
+
+
+def _rows_first(values: Values | Tensor) -> Values:
+    array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
+    array = array[0] if array.ndim == 3 and len(array) == 1 else array
+    return np.moveaxis(array, 0, -1) if array.ndim == 3 else array

@@ -1,0 +1,56 @@
+"""Stage `evaluate`: how good pictures, kernels and residuals of one set are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sciml.deblurring.config import EvaluateConfig
+from sciml.deblurring.pairs import load_problems, load_truths
+from sciml.deblurring.scores import kernel_scores, picture_scores, residual_scores
+from sciml.runtime.files import load_tensors, read_json, write_json
+from sciml.runtime.provenance import Recorder
+
+
+def run(config: EvaluateConfig, pairs: Path, restored: list[Path], kernels: list[Path], folder: Path) -> list[Path]:
+    """Write `scores.json`: a row a pair with the scores of every cell, kernel and residual.
+
+    Args:
+        config: of the stage.
+        pairs: file of the `simulate` stage.
+        restored: pictures of the `restore` stage, one file a photograph.
+        kernels: of the `correct` stage, in the same order; `steps.json` lies beside each.
+        folder: output folder.
+    """
+    recorder = Recorder("deblurring.evaluate", config.model_dump(mode="json"), [pairs, *restored, *kernels])
+    rows = []
+    for pictures, corrected in zip(restored, kernels, strict=True):
+        arrays, notes = load_tensors(pictures)
+        found, _ = load_tensors(corrected)
+        steps = read_json(corrected.with_name("steps.json"))
+        photograph = notes["photograph"]
+        both = zip(load_problems(pairs, photograph), load_truths(pairs, photograph), strict=True)
+        for number, (problem, truth) in enumerate(both):
+            row: dict[str, Any] = {
+                "photograph": photograph,
+                "kernel": problem.kernel,
+                "error": problem.error,
+                "blurred": picture_scores(problem.y[0, 0].numpy(), truth.picture),
+                "step": steps[number],
+                "cells": {name: picture_scores(arrays[f"{number}.{name}"], truth.picture) for name in notes["cells"]},
+                "kernels": {},
+                "residuals": {},
+            }
+            for name, kernel in found.items():
+                index, _, model = name.partition(".")
+                if index == str(number):
+                    row["kernels"][model] = kernel_scores(kernel, truth, problem.sigma)
+            for model in row["kernels"]:
+                estimate = arrays.get(f"{number}.residual.{model}")
+                if estimate is not None:
+                    row["residuals"][model] = residual_scores(estimate, truth, problem.given, problem.sigma)
+            rows.append(row)
+    path = folder / "scores.json"
+    write_json(path, rows)
+    recorder.write(folder / "provenance.json", [path])
+    return [path]

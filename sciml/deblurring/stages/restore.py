@@ -1,0 +1,99 @@
+"""Stage `restore`: every cell of the grid on the pairs of one photograph."""
+
+from __future__ import annotations
+
+import logging
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from sciml.deblurring.cells import TRUE, cells, parted, picture_of, solve, weight_of
+from sciml.deblurring.config import RestoreConfig
+from sciml.deblurring.kernels import together
+from sciml.deblurring.pairs import Problem, load_problems, load_truths
+from sciml.imaging.kernels import Kernel
+from sciml.imaging.physics import ValidBlur
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+
+
+def run(
+    config: RestoreConfig,
+    pairs: Path,
+    photograph: str,
+    kernels: Path,
+    weights: dict[str, Path],
+    folder: Path,
+    device: str = "cpu",
+) -> list[Path]:
+    """Write `restored.safetensors`: pictures `<pair>.<cell>` in linear light, and residuals `<pair>.residual.<error model>`.
+
+    Of the truth only its kernel is read, and only for the oracle cells `<prior>/true`. Finished pairs are kept until all are
+    done, so that an interrupted run goes on where it stopped.
+
+    Args:
+        config: cells and priors.
+        pairs: file of the `simulate` stage.
+        photograph: whose pairs.
+        kernels: of the `correct` stage.
+        weights: of the `tune` stage by prior.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+    """
+    given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in weights.items()}}
+    recorder = Recorder("deblurring.restore", {**config.model_dump(mode="json"), **given}, [pairs, kernels, *weights.values()])
+    identity = [source_digest(__name__), config.model_dump(mode="json"), given, digest_file(pairs), digest_file(kernels)]
+    corrected, _ = load_tensors(kernels)
+    names = cells(config.priors, config.cells)
+    arrays: dict[str, np.ndarray] = {}
+    seconds: dict[str, float] = dict.fromkeys(names, 0.0)
+    true = [truth.kernel for truth in load_truths(pairs, photograph)]
+    problems = load_problems(pairs, photograph, device)
+    with Partial(folder, identity) as partial:
+        for number, problem in enumerate(problems):
+            found = partial.get(str(number))
+            if found is None:
+                known = {name.partition(".")[2]: k for name, k in corrected.items() if name.startswith(f"{number}.")}
+                found = partial.put(str(number), *restorations(problem, {**known, TRUE: true[number]}, names, given["weights"]))
+                log.info("%s: %.1f s", problem.name, sum(found[1]["seconds"].values()))
+            arrays |= {f"{number}.{name}": array for name, array in found[0].items()}
+            seconds = {name: value + found[1]["seconds"][name] / len(problems) for name, value in seconds.items()}
+        path = folder / "restored.safetensors"
+        save_tensors(path, arrays, {"photograph": photograph, "cells": names})
+    recorder.notes = {"seconds_per_image": {name: round(value, 3) for name, value in seconds.items()}}
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
+
+
+def restorations(
+    problem: Problem, kernels: dict[str, Kernel], names: list[str], weights: dict[str, Any]
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """Return the picture of every cell, the residuals by total variation, and the seconds that each cell took."""
+    arrays, seconds = {}, {}
+    for name in names:
+        prior, model = parted(name)
+        begin = time.perf_counter()
+        weight = weight_of(weights, prior, model)
+        x = solve(problem.y, kernels[model], problem.sigma, prior, weight)
+        seconds[name] = time.perf_counter() - begin
+        arrays[name] = picture_of(x, problem.y)[0, 0].cpu().numpy()
+        if prior == "tv" and model not in ("none", TRUE):
+            arrays[f"residual.{model}"] = residual(x, kernels[model], problem.given, problem.y)[0, 0].cpu().numpy()
+    return arrays, {"seconds": seconds}
+
+
+def residual(x: Tensor, kernel: Kernel, given: Kernel, y: Tensor) -> Tensor:
+    """Return (k - k^) * x of an image on the canvas of k: what the given kernel leaves unexplained of it."""
+    pair = together(kernel, given)
+    grown = (len(pair[0]) - len(kernel)) // 2
+    wide = torch.nn.functional.pad(x, (grown,) * 4, mode="replicate")
+    new, old = (ValidBlur(each, (y.shape[-2], y.shape[-1]), y.dtype, y.device).A(wide) for each in pair)
+    return new - old

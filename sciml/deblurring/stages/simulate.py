@@ -1,0 +1,24 @@
+"""Stage `simulate`: blurred photographs with kernels that are wrong in known ways."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sciml.deblurring.config import SimulateConfig
+from sciml.deblurring.pairs import simulate
+from sciml.runtime.provenance import Recorder
+
+
+def run(config: SimulateConfig, folder: Path) -> list[Path]:
+    """Write `pairs.safetensors` and `provenance.json`.
+
+    Args:
+        config: of one set of pairs.
+        folder: output folder.
+    """
+    recorder = Recorder("deblurring.simulate", config.model_dump(mode="json"))
+    path = folder / "pairs.safetensors"
+    recorder.inputs = simulate(config, config.photographs, config.seed, path)
+    recorder.notes = {"data": sorted(config.photographs)}
+    recorder.write(folder / "provenance.json", [path])
+    return [path]

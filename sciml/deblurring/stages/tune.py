@@ -1,0 +1,80 @@
+"""Stage `tune`: the weight of one prior under every error model, on validation photographs and with other kernels."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.deblurring.cells import TRUE, cells, parted, picture_of, solve
+from sciml.deblurring.config import TuneConfig
+from sciml.deblurring.pairs import load_problems, load_truths
+from sciml.deblurring.scores import display_psnr
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import digest_file, load_tensors, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+
+
+def run(config: TuneConfig, pairs: Path, corrected: list[Path], folder: Path, device: str = "cpu") -> list[Path]:
+    """Write `weights.json`: by error model the best weight, the mean PSNR at it, and the whole curve.
+
+    Every weight is tried on the same `config.pairs` pairs, spread evenly over the photographs, kernels and errors.
+
+    Args:
+        config: prior and weights.
+        pairs: validation pairs of the `simulate` stage.
+        corrected: kernels of the `correct` stage, one file a photograph.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        DataError: there is no validation pair.
+    """
+    recorder = Recorder("deblurring.tune", config.model_dump(mode="json"), [pairs, *corrected])
+    cases = _cases(pairs, corrected, device)
+    if not cases:
+        raise DataError(f"{pairs} holds no pair to tune on")
+    cases = [cases[index] for index in np.unique(np.linspace(0, len(cases) - 1, config.pairs).round().astype(int))]
+    found: dict[str, Any] = {}
+    identity = [source_digest(__name__), config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *corrected]]]
+    with Partial(folder, identity) as partial:
+        for model in (parted(name)[1] for name in cells([config.prior])):
+            curve = {}
+            for weight in config.weights:
+                part = partial.get(f"{model} {weight}")
+                if part is None:
+                    scores = [
+                        display_psnr(
+                            picture_of(solve(p.y, kernels[model], p.sigma, config.prior, weight), p.y)[0, 0].cpu().numpy(),
+                            truth,
+                        )
+                        for p, truth, kernels in cases
+                    ]
+                    part = partial.put(f"{model} {weight}", {"psnr": np.array(scores)}, {})
+                curve[weight] = float(part[0]["psnr"].mean())
+            best = max(curve, key=curve.__getitem__)
+            found[model] = {"weight": best, "psnr": curve[best], "curve": [[w, curve[w]] for w in sorted(curve)]}
+            log.info("%s/%s: weight %.3g, %.2f dB", config.prior, model, best, curve[best])
+    path = folder / "weights.json"
+    write_json(path, found)
+    recorder.notes = {"pairs": len(cases)}
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
+
+
+def _cases(pairs: Path, corrected: list[Path], device: str) -> list[tuple[Any, np.ndarray, dict[str, np.ndarray]]]:
+    """Return problem, true picture and kernels by error model of every pair."""
+    found = []
+    for path in corrected:
+        tensors, notes = load_tensors(path)
+        both = zip(load_problems(pairs, notes["photograph"], device), load_truths(pairs, notes["photograph"]), strict=True)
+        for number, (problem, truth) in enumerate(both):
+            known = {name.partition(".")[2]: k for name, k in tensors.items() if name.startswith(f"{number}.")}
+            found.append((problem, truth.picture, {**known, TRUE: truth.kernel}))
+    return found
