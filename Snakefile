@@ -40,11 +40,27 @@ module proximal:
 use rule * from proximal as proximal_*
 
 
+module deblurring:
+    pathvars:
+        results=f"results/{SETTINGS.tier}/deblurring",
+        logs=f"logs/{SETTINGS.tier}/deblurring",
+        benchmarks=f"results/{SETTINGS.tier}/benchmarks/deblurring",
+        reports=REPORTS,
+    snakefile:
+        "workflows/deblurring/Snakefile"
+    config:
+        config
+
+
+use rule * from deblurring as deblurring_*
+
+
 rule all:
     default_target: True
     input:
         rules.imaging_study.input,
         rules.proximal_study.input,
+        rules.deblurring_study.input,
         f"{REPORTS}/index.html",
 
 
@@ -59,9 +75,18 @@ rule proximal:
         rules.proximal_study.input,
 
 
+rule deblurring:
+    input:
+        rules.deblurring_study.input,
+
+
 rule write_index:
     input:
-        records=[f"{REPORTS}/imaging.report.json", f"{REPORTS}/proximal.report.json"],
+        records=[
+            f"{REPORTS}/imaging.report.json",
+            f"{REPORTS}/proximal.report.json",
+            f"{REPORTS}/deblurring.report.json",
+        ],
     output:
         index=f"{REPORTS}/index.html",
     log:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 from sciml.runtime.errors import ConfigError
 
-BUILT_IN = ("imaging", "proximal")
+BUILT_IN = ("imaging", "proximal", "deblurring")
 
 
 @lru_cache

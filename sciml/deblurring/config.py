@@ -78,27 +78,38 @@ def default_sets() -> dict[str, PairSet]:
             photographs=("camera", "kodim23", "monarch", "coffee"),
             kernels=("shake:2", "shake:5,15", "motion:15,30", "disk:4"),
             errors=("noise:0.05", "dropout:0.5", "stray:0.03"),
+            cells=FEW,
         ),
-        "length": _bias("motion:20,10", "length", (-15, -10, -5, 0, 5, 10, 15)),
-        "angle": _bias("motion:20,10", "angle", (-30, -20, -10, 0, 10, 20, 30)),
-        "width": _bias("gaussian:4", "width", (-3, -2, -1, 0, 1, 2, 3)),
-        "radius": _bias("disk:4", "radius", (-3, -2, -1, 0, 1, 2, 3)),
+        **{word: _bias(*bias) for word, bias in BIASES.items()},
+        **{f"{word}-circular": _bias(*bias, noise=0.0, boundary="circular") for word, bias in BIASES.items()},
         "shakes": PairSet(
             photographs=("monarch",),
             kernels=tuple(
                 f"shake:{seed},{size}" for seed, size in zip(range(11, 19), (19, 17, 15, 27, 13, 21, 23, 23), strict=True)
             ),
             errors=("rotation:10", "scale:0.85", "smoothing:0.7", "dropout:0.5"),
+            cells=FEW,
         ),
     }
 
 
-BIASES = ("length", "angle", "width", "radius")
+# the four sweeps of Tang et al. 2023: true kernel, which of its numbers is wrong, by how much
+BIASES = {
+    "length": ("motion:20,10", "length", (-15, -10, -5, 0, 5, 10, 15)),
+    "angle": ("motion:20,10", "angle", (-30, -20, -10, 0, 10, 20, 30)),
+    "width": ("gaussian:4", "width", (-3, -2, -1, 0, 1, 2, 3)),
+    "radius": ("disk:4", "radius", (-3, -2, -1, 0, 1, 2, 3)),
+}
+
+
+# of the sets beside the two that decide: the rivals and what is shipped
+FEW = ("tv/none", "tv/warp", "tv/kernel", "tv/true", f"{LEARNED}/none", f"{LEARNED}/warp", "hyper-laplacian/none")
 
 
 def _bias(kernel: str, word: str, values: tuple[int, ...], **options: object) -> PairSet:
     errors = tuple(f"bias:{word}={value}" if value else EXACT for value in values)
-    return PairSet.model_validate({"photographs": ("camera", "kodim23"), "kernels": (kernel,), "errors": errors, **options})
+    settings = {"photographs": ("camera", "kodim23"), "kernels": (kernel,), "errors": errors, "cells": FEW}
+    return PairSet.model_validate({**settings, **options})
 
 
 class SimulateConfig(PairSet):
@@ -152,9 +163,16 @@ class EvaluateConfig(StageConfig):
 class SpreadConfig(StageConfig):
     """What `spread` reads: the map of sensitivity to the kernel."""
 
+    model: KernelError = Field(default="warp", description="error model whose kernels they are drawn around")
     count: int = Field(default=16, ge=2, description="kernels a map")
     error: str = Field(default="rotation:~8+scale:~0.1+smoothing:~0.5", description="stated error that they are drawn from")
     seed: int = 0
+
+
+class CalibrateConfig(StageConfig):
+    """What `calibrate` reads."""
+
+    level: float = Field(default=0.95, gt=0, lt=1, description="share of the pixels that plus or minus two spreads shall cover")
 
 
 class PageConfig(StageConfig):
@@ -175,6 +193,7 @@ class Config(StageConfig):
     weights: dict[str, tuple[float, ...]] = Field(default_factory=default_weights, description="weights that are tried, by prior")
     tune_pairs: int = Field(default=40, ge=1, description="validation pairs that every weight is tried on")
     spread: SpreadConfig = SpreadConfig()
+    calibrate: CalibrateConfig = CalibrateConfig()
 
     @model_validator(mode="after")
     def _has_sets(self) -> Config:
@@ -218,6 +237,10 @@ class Config(StageConfig):
     def spread_config(self, run: RunSettings) -> SpreadConfig:
         """Return the slice of the maps of spreads."""
         return self.spread.model_copy(update={"seed": run.master_seed})
+
+    def calibrate_config(self, run: RunSettings) -> CalibrateConfig:
+        """Return the slice of the maps' calibration."""
+        return self.calibrate
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -23,7 +23,7 @@ from sciml.imaging.kernels import LARGEST, Kernel
 from sciml.runtime.errors import DataError
 
 ROOM, CUT = 1.25, 1e-3
-WARP_MARGIN, RIDGE_MARGIN = 0.02, 0.005
+WARP_MARGIN, RIDGE_MARGIN = 0.01, 0.005
 LARGEST_FIT = 288
 # of sigma |k|_2 in restorations that judge kernels. There the held-out misfit itself is about least, and so is the bias between
 # kernels: at twice the weight one that is too small is favoured, since the image is too smooth, at half of it one too smooth

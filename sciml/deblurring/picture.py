@@ -47,9 +47,7 @@ class Picture:
 
     def display(self, x: Float[Tensor, "any channel height width"]) -> Tensor:
         """Return an image in linear light in the picture's own values, on the scale 0 to 1."""
-        if self.gamma is None:
-            return x
-        return torch.from_numpy(linear_to_srgb(x.detach().cpu().numpy())).to(x)
+        return x if self.gamma is None else srgb_encoded(x)
 
     def back(self, x: Float[Tensor, "1 channel height width"]) -> Array:
         """Return an image in linear light as the picture was given: layout, scale, type, numpy or torch.
@@ -78,6 +76,11 @@ class Picture:
             return result.to(self.like.device, self.like.dtype if keep_type else result.dtype)
         array = result.cpu().numpy()
         return array.astype(self.like.dtype) if keep_type else array
+
+
+def srgb_encoded(x: Tensor) -> Tensor:
+    """Return display values of linear light."""
+    return torch.from_numpy(linear_to_srgb(x.detach().cpu().numpy())).to(x)
 
 
 def read_picture(image: Array, mask: Array | None = None, gamma: str | None = None) -> Picture:

@@ -103,3 +103,65 @@ def stage_evaluate(
         from sciml.deblurring.stages.evaluate import run
 
         run(settings, pairs, restored, kernels, output)
+
+
+@app.command("spread")
+def stage_spread(
+    config: Settings,
+    pairs: Pairs,
+    photograph: Photograph,
+    kernels: Annotated[Path, typer.Option(help="kernels.safetensors of the correct stage.")],
+    weights: Annotated[Path, typer.Option(help="weights.json of the tune stage for total variation.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Map how far the pictures of one photograph depend on the kernel's stated error."""
+    from sciml.deblurring.config import SpreadConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("deblurring.spread", output, threads, gpu) as device:
+        settings = parse_config(SpreadConfig, config)
+        from sciml.deblurring.stages.spread import run
+
+        run(settings, pairs, photograph, kernels, weights, output, device)
+
+
+@app.command("calibrate")
+def stage_calibrate(
+    config: Settings,
+    validation: Annotated[Path, typer.Option(help="pairs.safetensors of the set that the factor is fitted on.")],
+    validation_restored: Annotated[list[Path], typer.Option(help="Its restored.safetensors, one a photograph.")],
+    validation_spreads: Annotated[list[Path], typer.Option(help="Its spreads.safetensors, in the same order.")],
+    pairs: Pairs,
+    restored: Annotated[list[Path], typer.Option(help="restored.safetensors of the test set, one a photograph.")],
+    spreads: Annotated[list[Path], typer.Option(help="Its spreads.safetensors, in the same order.")],
+    output: Output,
+    threads: Threads = None,
+) -> None:
+    """Fit one factor for maps of spreads on validation pairs and judge it on test pairs."""
+    from sciml.deblurring.config import CalibrateConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("deblurring.calibrate", output, threads):
+        settings = parse_config(CalibrateConfig, config)
+        from sciml.deblurring.stages.calibrate import run
+
+        run(settings, (validation, validation_restored, validation_spreads), (pairs, restored, spreads), output)
+
+
+@app.command("report")
+def stage_report(
+    config: Settings,
+    results: Annotated[Path, typer.Option(help="Results folder of the study.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of the study."""
+    from sciml.deblurring.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("deblurring.report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.deblurring.stages.report import run
+
+        run(settings, results, output)

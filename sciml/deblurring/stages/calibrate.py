@@ -1,0 +1,79 @@
+"""Stage `calibrate`: one factor for maps of spreads, fitted on validation pairs, and what the maps are worth on test pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.deblurring.config import CalibrateConfig
+from sciml.deblurring.metrics import calibration_factor, coverage, rank_correlation
+from sciml.deblurring.pairs import load_problems, load_truths
+from sciml.deblurring.scores import display
+from sciml.runtime.files import load_tensors, write_json
+from sciml.runtime.provenance import Recorder
+
+DECILES = 10
+Map = np.ndarray
+
+
+def run(
+    config: CalibrateConfig,
+    validation: tuple[Path, Sequence[Path], Sequence[Path]],
+    test: tuple[Path, Sequence[Path], Sequence[Path]],
+    folder: Path,
+) -> list[Path]:
+    """Write `calibration.json`: the factor, and coverage and rank correlation of every test pair before and after it.
+
+    Args:
+        config: level of the coverage.
+        validation: pairs, restored pictures and spreads of the set that the factor is fitted on, one file a photograph.
+        test: the same of the set that it is judged on.
+        folder: output folder.
+    """
+    inputs = [path for pairs, restored, spreads in (validation, test) for path in (pairs, *restored, *spreads)]
+    recorder = Recorder("deblurring.calibrate", config.model_dump(mode="json"), inputs)
+    fitted = _maps(*validation)
+    factor = calibration_factor([(spread, error) for _, spread, error in fitted], config.level)
+    result: dict[str, Any] = {"factor": factor, "level": config.level}
+    for role, maps in (("validation", fitted), ("test", _maps(*test))):
+        result[role] = [
+            {
+                **names,
+                "rank_correlation": rank_correlation(spread, error),
+                "coverage_before": coverage(spread, error),
+                "coverage": coverage(factor * spread, error),
+                "rms_spread": float(np.sqrt(np.mean(np.square(factor * spread)))),
+                "rms_error": float(np.sqrt(np.mean(np.square(error)))),
+            }
+            for names, spread, error in maps
+        ]
+        result[f"{role}_deciles"] = _deciles([(factor * spread, error) for _, spread, error in maps])
+    path = folder / "calibration.json"
+    write_json(path, result)
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
+
+
+def _maps(pairs: Path, restored: Sequence[Path], spreads: Sequence[Path]) -> list[tuple[dict[str, str], Map, Map]]:
+    """Return names, spread and error, both in display values, of every pair."""
+    found = []
+    for pictures, maps in zip(restored, spreads, strict=True):
+        arrays, notes = load_tensors(pictures)
+        tensors, settings = load_tensors(maps)
+        both = zip(load_problems(pairs, notes["photograph"]), load_truths(pairs, notes["photograph"]), strict=True)
+        for number, (problem, truth) in enumerate(both):
+            error = display(arrays[f"{number}.{settings['cell']}"]) - display(truth.picture)
+            names = {"photograph": problem.photograph, "kernel": problem.kernel, "error": problem.error}
+            found.append((names, tensors[str(number)], error))
+    return found
+
+
+def _deciles(pairs: Sequence[tuple[Map, Map]]) -> list[list[float]]:
+    """Return rms spread and rms error in tenths of the pixels, from the least spread to the largest."""
+    spread = np.concatenate([one.ravel() for one, _ in pairs])
+    error = np.concatenate([one.ravel() for _, one in pairs])
+    parts = np.array_split(np.argsort(spread), DECILES)
+    return [[float(np.sqrt(np.mean(np.square(values[part])))) for values in (spread, error)] for part in parts]

@@ -1,0 +1,60 @@
+"""Stage `spread`: maps of how far the restored pictures of one photograph depend on the kernel's stated error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from sciml.deblurring.cells import weight_of
+from sciml.deblurring.config import SpreadConfig
+from sciml.deblurring.image import natural_weight
+from sciml.deblurring.pairs import load_problems
+from sciml.deblurring.picture import srgb_encoded
+from sciml.deblurring.sensitivity import spread_map
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+
+
+def run(
+    config: SpreadConfig, pairs: Path, photograph: str, kernels: Path, weights: Path, folder: Path, device: str = "cpu"
+) -> list[Path]:
+    """Write `spreads.safetensors`: a tensor `<pair>` (height, width) a pair, in display values, not calibrated.
+
+    Args:
+        config: number of kernels, stated error, and the error model whose kernels they are drawn around.
+        pairs: file of the `simulate` stage; nothing of its truth is read.
+        photograph: whose pairs.
+        kernels: of the `correct` stage.
+        weights: of the `tune` stage for total variation.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+    """
+    recorder = Recorder(
+        "deblurring.spread", {**config.model_dump(mode="json"), "photograph": photograph}, [pairs, kernels, weights]
+    )
+    identity = [
+        source_digest(__name__),
+        config.model_dump(mode="json"),
+        [digest_file(path) for path in (pairs, kernels, weights)],
+    ]
+    corrected, _ = load_tensors(kernels)
+    factor = weight_of({"tv": read_json(weights)}, "tv", config.model)
+    arrays: dict[str, np.ndarray] = {}
+    with Partial(folder, identity) as partial:
+        for number, problem in enumerate(load_problems(pairs, photograph, device)):
+            found = partial.get(str(number))
+            if found is None:
+                kernel = corrected[f"{number}.{config.model}"]
+                weight = factor * natural_weight(kernel, problem.sigma, None)
+                seed = Seeds(config.seed)("spread", problem.name)
+                spread = spread_map(problem.y, kernel, weight, config.error, config.count, seed, display=srgb_encoded)
+                found = partial.put(str(number), {"spread": spread[0, 0].cpu().numpy()}, {})
+            arrays[str(number)] = found[0]["spread"]
+        path = folder / "spreads.safetensors"
+        save_tensors(path, arrays, {"photograph": photograph, "cell": f"tv/{config.model}"})
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
