@@ -20,6 +20,8 @@ from sciml.imaging.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError
 
 TRUE = "true"
+# what is shipped, chosen on validation pairs
+DEFAULT = "tv/warp"
 GRID = ("none", "warp", "kernel", "both", TRUE)
 # solvers that know nothing of a kernel's error; circular: the boundary as most programs have it, for what that costs
 BESIDE = {
