@@ -30,7 +30,8 @@ class Deblurred:
     """A restored picture and how it came about.
 
     Attributes:
-        image: in the layout, scale, type and size of the given picture, and where the given kernel puts it.
+        image: in the layout, scale, type and size of the given picture, and where the given kernel puts it. Saturated areas that
+            no trusted pixel tells of are as they were given.
         canvas: latent image in linear light, (1, channel, height + K - 1, width + K - 1); with `kernel` it explains the picture.
         kernel: the one restored with; odd, of one size with `given_kernel`.
         given_kernel: the given one in canonical form.
@@ -151,7 +152,7 @@ def _result(run: Restoration) -> Deblurred:
     spread = None if run.spread is None else run.picture.plain(run.placed(run.spread), scale=True)
     mask = run.picture.mask
     return Deblurred(
-        image=run.picture.back(run.placed(run.x)),
+        image=run.shown(),
         canvas=run.x,
         kernel=kernel,
         given_kernel=given,

@@ -18,10 +18,12 @@ from sciml.deblurring.estimate import noise_std as estimated_noise
 from sciml.deblurring.image import FACTORS, MaskedBlur, natural_weight, restored
 from sciml.deblurring.kernel_step import KernelStep, corrected_kernel
 from sciml.deblurring.kernels import NOTHING_TO_DEBLUR, Canonical, together
-from sciml.deblurring.picture import Array, Picture
+from sciml.deblurring.picture import SATURATED, Array, Picture
+from sciml.deblurring.saturation import kept_bright
 from sciml.deblurring.sensitivity import spread_map
 from sciml.deblurring.stopping import held_out_pixels
 from sciml.deblurring.structures import DipConfig
+from sciml.deblurring.tiles import in_tiles
 from sciml.imaging.kernels import Kernel
 from sciml.runtime.seeds import Seeds
 
@@ -72,6 +74,7 @@ class Restoration:
         self.spread: Tensor | None = None
         self.curves: Curves = {}
         self.stop_reason, self.sigma, self.interrupted = "", 0.0, False
+        self._size = (int(picture.y.shape[-2]), int(picture.y.shape[-1]))
 
     def find_noise(self, given: float | None) -> None:
         """Set sigma to the given number or to an estimate."""
@@ -110,7 +113,13 @@ class Restoration:
         self._tell("restoring with kernels of the stated error")
         weight = self._weight(self.kernel, "tv")
         y, mask, seed = self.picture.y, self.picture.mask, Seeds(self.seed)("spread")
-        self.spread = spread_map(y, self.kernel, weight, error, count, seed, factor, mask, self.picture.display)
+
+        def part(rows: slice, columns: slice) -> Tensor:
+            trusted = None if mask is None else mask[rows, columns]
+            draws = (error, count, seed, factor)
+            return spread_map(y[..., rows, columns], self.kernel, weight, *draws, trusted, self.picture.display)
+
+        self.spread = in_tiles(self._size, self.kernel.shape[0], 0, part)
         self.sentences.append(
             f"The map of spreads is the standard deviation over {count} kernels with the error {error}, "
             f"restored by total variation, times {factor:g}."
@@ -146,6 +155,14 @@ class Restoration:
         new, old = (MaskedBlur(each, self.picture.y).A(wide) for each in (kernel, given))
         return misfit, new - old
 
+    def shown(self, x: Tensor | None = None) -> Array:
+        """Return an image on a canvas, by default the best so far, in the form of the picture; large clipped areas stay bright."""
+        x, picture = self.x if x is None else x, self.picture
+        if picture.mask is not None:
+            clipped = (picture.display(picture.y) >= SATURATED).any(1, keepdim=True)
+            x = kept_bright(x, picture.y, self.kernel, picture.mask, clipped)
+        return picture.back(self.placed(x))
+
     def placed(self, x: Tensor) -> Float[Tensor, "1 channel height width"]:
         """Return an image, on the canvas or on the picture, where the given kernel puts it: moved by its shift.
 
@@ -166,7 +183,13 @@ class Restoration:
         return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
 
     def _variation(self, kernel: Kernel, mask: Tensor | None = None) -> Tensor:
-        return restored(self.picture.y, kernel, "tv", self._weight(kernel, "tv"), self.picture.mask if mask is None else mask)
+        y, weight = self.picture.y, self._weight(kernel, "tv")
+        trusted = self.picture.mask if mask is None else mask
+
+        def part(rows: slice, columns: slice) -> Tensor:
+            return restored(y[..., rows, columns], kernel, "tv", weight, None if trusted is None else trusted[rows, columns])
+
+        return in_tiles(self._size, kernel.shape[0], kernel.shape[0] // 2, part)
 
     def _correct(self) -> None:
         luminance, share = self.picture.luminance()
@@ -243,4 +266,4 @@ class Restoration:
 
     def _tell(self, what: str, x: Tensor | None = None) -> None:
         if self.on_progress is not None:
-            self.on_progress(what, self.picture.back(self.placed(self.x if x is None else x)))
+            self.on_progress(what, self.shown(x))

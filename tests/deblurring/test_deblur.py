@@ -11,7 +11,7 @@ import torch
 from blurred_scenes import blurred, psnr, rng
 
 import sciml.deblurring
-from sciml.deblurring import Deblurred, deblur, deblurred, restoration
+from sciml.deblurring import Deblurred, deblur, deblurred, restoration, tiles
 from sciml.deblurring.kernel_errors import perturbed
 from sciml.deblurring.kernels import canonicalise
 from sciml.deblurring.picture import read_picture
@@ -30,6 +30,19 @@ COLOUR = COLOUR_Y[0].permute(1, 2, 0).numpy()
 
 def plain(image, kernel=KERNEL, noise_std: float | None = 0.01, **more) -> Deblurred:
     return deblur(image, kernel, noise_std, **({"error": "none"} | more))
+
+
+# parts
+
+
+def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance(monkeypatch):
+    picture = blurred(KERNEL, 150)[0][0, 0].numpy()
+    whole = deblur(picture, KERNEL, 0.01, error="none", spread=2)
+    monkeypatch.setattr(tiles.in_tiles, "__defaults__", (60,))
+    parts = deblur(picture, KERNEL, 0.01, error="none", spread=2)
+    assert parts.image.shape == (150, 150) and parts.misfit == pytest.approx(whole.misfit, abs=1e-3)
+    assert np.square(parts.image - whole.image).mean() < 1e-6 and not np.array_equal(parts.image, whole.image)
+    assert np.square(parts.spread - whole.spread).mean() < 1e-5
 
 
 # layouts and types
@@ -177,7 +190,10 @@ def test_saturated_areas_are_left_out_and_shown():
     assert found.mask.sum() == 48 * 48 - 100 and any("saturated" in text for text in found.warnings)
     given = np.ones((48, 48), bool)
     given[10:20, 10:20] = False
-    np.testing.assert_array_equal(plain(bright, mask=given).image, found.image)
+    np.testing.assert_array_equal(plain(bright, mask=given).image[given], found.image[given])
+    wide = GREY.copy()
+    wide[8:32, 8:32] = 1.0
+    assert plain(wide.clip(0, 1)).image[15:25, 15:25] == pytest.approx(1.0), "a clipped area stays as bright as it is"
     spoilt = np.where(given, GREY, np.nan)
     assert np.isfinite(plain(spoilt, mask=given).image).all()
 

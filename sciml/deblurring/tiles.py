@@ -1,0 +1,63 @@
+"""Large pictures part by part: an image at one place hardly depends on the picture far away.
+
+Each part is computed with a halo around it, which is cut off again, so that memory stays bounded and the transforms short. The
+halo is what a part's own frame can spoil: twice the kernel, and the reach of the prior.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from itertools import pairwise
+
+import torch
+from torch import Tensor
+
+SIDE = 1024
+PRIOR_REACH = 16
+Solve = Callable[[slice, slice], Tensor]
+
+
+def in_tiles(size: tuple[int, int], kernel_size: int, margin: int, solve: Solve, side: int = SIDE) -> Tensor:
+    """Return an image of the whole picture from images of its parts.
+
+    Args:
+        size: height and width of the picture.
+        kernel_size: of the blur.
+        margin: by which images are larger than the picture or part at each side, half the kernel for those on the canvas.
+        solve: image of the part with these rows and columns of the picture, (1, channel, rows + 2 margin, columns + 2 margin).
+        side: of a part without its halo, about; a picture up to half as large again is solved as a whole.
+    """
+    halo = 2 * kernel_size + PRIOR_REACH
+    rows, columns = (_parts(length, side) for length in size)
+    if len(rows) == len(columns) == 1:
+        return solve(slice(0, size[0]), slice(0, size[1]))
+    whole: Tensor | None = None
+    for top, bottom in rows:
+        for left, right in columns:
+            near = [
+                slice(max(0, first - halo), min(length, last + halo))
+                for first, last, length in ((top, bottom, size[0]), (left, right, size[1]))
+            ]
+            part = solve(near[0], near[1])
+            if whole is None:
+                whole = part.new_empty(*part.shape[:-2], size[0] + 2 * margin, size[1] + 2 * margin)
+            # the outer parts bring the margin along
+            down, across = _kept(top, bottom, size[0], margin), _kept(left, right, size[1], margin)
+            whole[..., down, across] = part[..., _moved(down, near[0].start), _moved(across, near[1].start)]
+    assert whole is not None
+    return whole
+
+
+def _parts(length: int, side: int) -> list[tuple[int, int]]:
+    count = 1 if length <= 1.5 * side else math.ceil(length / side)
+    ends = torch.linspace(0, length, count + 1).round().int().tolist()
+    return list(pairwise(ends))
+
+
+def _kept(first: int, last: int, length: int, margin: int) -> slice:
+    return slice(first + margin if first else 0, last + margin + (margin if last == length else 0))
+
+
+def _moved(part: slice, by: int) -> slice:
+    return slice(part.start - by, part.stop - by)
