@@ -14,21 +14,26 @@ from torch import Tensor
 from sciml.deblurring.evidence import HeldOut
 from sciml.deblurring.image import TV_STEPS, natural_weight
 from sciml.deblurring.kernel_step import EVIDENCE_FACTOR, FACTORS, LARGEST_FIT, busiest
+from sciml.deblurring.kernels import Canonical
 from sciml.deblurring.tv import Canvas, total_variation
 from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import ConfigError
 
-ORIENTATIONS: dict[str, Callable[[Kernel], Kernel]] = {
-    "given": lambda kernel: kernel,
-    "left-right": lambda kernel: kernel[:, ::-1],
-    "up-down": lambda kernel: kernel[::-1],
-    "turned-180": lambda kernel: kernel[::-1, ::-1],
-    "transposed": lambda kernel: kernel.T,
-    "transposed-180": lambda kernel: kernel[::-1, ::-1].T,
-    "turned-90": lambda kernel: np.rot90(kernel),
-    "turned-270": lambda kernel: np.rot90(kernel, 3),
+Place = tuple[float, float]
+ORIENTATIONS: dict[str, tuple[Callable[[Kernel], Kernel], Callable[[float, float], Place]]] = {
+    "given": (lambda kernel: kernel, lambda down, right: (down, right)),
+    "left-right": (lambda kernel: kernel[:, ::-1], lambda down, right: (down, -right)),
+    "up-down": (lambda kernel: kernel[::-1], lambda down, right: (-down, right)),
+    "turned-180": (lambda kernel: kernel[::-1, ::-1], lambda down, right: (-down, -right)),
+    "transposed": (lambda kernel: kernel.T, lambda down, right: (right, down)),
+    "transposed-180": (lambda kernel: kernel[::-1, ::-1].T, lambda down, right: (-right, -down)),
+    "turned-90": (lambda kernel: np.rot90(kernel), lambda down, right: (-right, down)),
+    "turned-270": (lambda kernel: np.rot90(kernel, 3), lambda down, right: (right, -down)),
 }
-"""The eight ways in which a square lies, turns counter-clockwise. Correlation instead of convolution is turned-180."""
+"""The eight ways in which a square lies, and where a displacement goes; turns are counter-clockwise.
+
+A kernel stored for correlation instead of convolution is `turned-180`.
+"""
 
 ALIKE = 1e-3
 CLEAR = 0.02
@@ -59,7 +64,15 @@ def oriented(kernel: Kernel, name: str) -> Kernel:
     """
     if name not in ORIENTATIONS:
         raise ConfigError(f"there is no orientation {name!r}: known are {', '.join(ORIENTATIONS)}")
-    return np.ascontiguousarray(ORIENTATIONS[name](kernel))
+    return np.ascontiguousarray(ORIENTATIONS[name][0](kernel))
+
+
+def turned(given: Canonical, name: str) -> Canonical:
+    """Return what the kernel's array would have given in another orientation."""
+    if name == "given":
+        return given
+    kernel, shift = oriented(given.kernel, name), ORIENTATIONS[name][1](*given.shift)
+    return Canonical(kernel, shift, (*given.notes, f"The kernel was put into another orientation, as asked: {name}."))
 
 
 def compare_orientations(
@@ -105,6 +118,15 @@ def compare_orientations(
         fits[name] if name in fits else Fit(name, fits[like[name]].misfit, fits[like[name]].held_out, like[name])
         for name in ORIENTATIONS
     ]
+
+
+def table(fits: list[Fit]) -> list[str]:
+    """Return the comparison as lines: a head, one line an orientation, and the verdict."""
+    lines = [f"{'orientation':16}{'misfit / noise':>15}{'held-out error':>16}"]
+    for fit in fits:
+        same = f"  (same as {fit.like})" if fit.like else ""
+        lines.append(f"{fit.name:16}{fit.misfit:15.2f}{fit.held_out:16.3f}{same}")
+    return [*lines, verdict(fits)]
 
 
 def verdict(fits: list[Fit]) -> str:

@@ -7,8 +7,7 @@ what is proportional to light is encoded for it.
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +19,8 @@ from torch import Tensor
 
 from sciml.deblurring.picture import FLOAT_RANGE
 from sciml.imaging.files import SRGB, Image, linear_to_srgb, read_image, srgb_to_linear, write_image
-from sciml.imaging.kernels import Kernel
 from sciml.imaging.scale import UNIT, range_of_noisy
-from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.files import atomic_path
 
 PICTURES = (".png", ".tif", ".tiff", ".npy")
@@ -107,8 +105,8 @@ def read_photo(path: Path, gamma: str = "auto", value_range: Sequence[float] | N
     notes = [f"{note[0].upper()}{note[1:]}." for note in source.notes if "divided by" not in note]
     if path.suffix.lower() in (".jpg", ".jpeg") and (ratio := blockiness(array)) > BLOCKS_VISIBLE:
         notes.append(
-            f"The blocks of the JPEG file are visible (steps between them are {ratio:.2f} times those inside): they are sharpened "
-            "too, and a residual network takes them for its own; a larger --noise-std gives a calmer picture."
+            f"The blocks of the JPEG file are visible (steps between them are {ratio:.2f} times those inside): they are "
+            "sharpened too, and a residual network takes them for its own; a larger --noise-std gives a calmer picture."
         )
     moved = np.ascontiguousarray(np.moveaxis(array, -1, 0) if source.axes == "HWC" else array, dtype=np.float32)
     encoded = source.unit == SRGB
@@ -139,7 +137,7 @@ def write_photo(path: Path, values: Values | Tensor, photo: Photo) -> tuple[str,
     Returns:
         What was changed against the photograph's form, in sentences.
     """
-    array = _rows_first(values)
+    array = rows_first(values)
     bits, notes = photo.source.bits, []
     if path.suffix.lower() == ".png":
         if not (photo.display or photo.encoded):
@@ -159,7 +157,7 @@ def write_photo(path: Path, values: Values | Tensor, photo: Photo) -> tuple[str,
 
 def write_light(path: Path, light: Values | Tensor, bits: int = 8) -> None:
     """Write linear light: display values of 8 or 16 bits (grey) to PNG, floats proportional to light to all others."""
-    array = _rows_first(light)
+    array = rows_first(light)
     if path.suffix.lower() == ".png":
         write_image(path, linear_to_srgb(array.clip(0, 1)), bits=bits)
     else:
@@ -179,90 +177,8 @@ def write_integers(path: Path, array: Values, bits: int) -> None:
             tifffile.imwrite(temporary, levels, photometric="rgb" if levels.ndim == 3 else "minisblack", compression="zlib")
 
 
-def write_kernel(path: Path, kernel: Kernel) -> None:
-    """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value."""
-    if path.suffix.lower() == ".npy":
-        with atomic_path(path) as temporary:
-            np.save(temporary, kernel, allow_pickle=False)
-    else:
-        write_image(path, kernel / kernel.max(), bits=16)
-
-
-def write_map(path: Path, values: Values | Tensor, signed: bool) -> str:
-    """Write a map of numbers as floats; PNG shows it, scaled to its largest number, zero at mid-grey where it has signs.
-
-    Returns:
-        What the file holds, in words.
-    """
-    array = _rows_first(values)
-    if path.suffix.lower() != ".png":
-        write_image(path, array)
-        return str(path)
-    top = float(np.abs(array).max()) or 1.0
-    write_image(path, 0.5 + array / (2 * top) if signed else array / top)
-    return f"{path} ({'mid-grey is 0, white' if signed else 'black is 0, white'} {top:.3g})"
-
-
-def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
-    """Refuse files that could not be written, before any work.
-
-    Args:
-        outputs: by option; those for JSON end in `json`.
-        inputs: files that must not be overwritten.
-
-    Raises:
-        ConfigError: an unknown suffix, a folder, an input or another output of the same name, or a place that cannot be written.
-    """
-    taken = {path.resolve(): "the input" for path in inputs}
-    for option, path in outputs.items():
-        if path is None:
-            continue
-        known = (".json",) if option in ("--summary", "--json") else PICTURES
-        if path.suffix.lower() not in known:
-            raise ConfigError(f"{option} writes {', '.join(known)}, got {path}")
-        if path.is_dir():
-            raise ConfigError(f"{option} {path} is a folder: name a file in it")
-        if path.resolve() in taken:
-            raise ConfigError(f"{option} {path} is also {taken[path.resolve()]}: choose another name")
-        taken[path.resolve()] = option
-        check_place(option, path.parent)
-
-
-def check_place(option: str, folder: Path) -> None:
-    """Refuse a folder that can neither be written to nor made (ConfigError)."""
-    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{option}: {folder} cannot be written: {error.strerror or error}; choose another folder") from error
-
-
-def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return where a picture or NPY file is above one half: the pixels that are trusted.
-
-    Raises:
-        ShapeError: another size than the photograph's.
-        DataError: it trusts no pixel.
-    """
-    if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"cannot read the mask {path}: {' '.join(str(error).split())}") from error
-    else:
-        array = read_image(path).array
-    if array.ndim == 3 and array.shape[-1] in (1, 3):
-        array = array.min(-1)
-    if array.shape != size:
-        raise ShapeError(f"the mask {path} has shape {array.shape}, the photograph {size}")
-    trusted = array > 0.5
-    if not trusted.any():
-        raise DataError(f"the mask {path} trusts no pixel: none is above 0.5 (127 in an 8-bit picture)")
-    return trusted
-
-
-def _rows_first(values: Values | Tensor) -> Values:
+def rows_first(values: Values | Tensor) -> Values:
+    """Return (height, width) or (height, width, 3) from channels first."""
     array = values.detach().cpu().numpy() if isinstance(values, Tensor) else np.asarray(values)
     array = array[0] if array.ndim == 3 and len(array) == 1 else array
     return np.moveaxis(array, 0, -1) if array.ndim == 3 else array

@@ -156,7 +156,7 @@ class Restoration:
         return misfit, new - old
 
     def shown(self, x: Tensor | None = None) -> Array:
-        """Return an image on a canvas, by default the best so far, in the form of the picture; large clipped areas stay bright."""
+        """Return an image on a canvas, by default the best so far, in the form of the picture; clipped areas stay bright."""
         x, picture = self.x if x is None else x, self.picture
         if picture.mask is not None:
             clipped = (picture.display(picture.y) >= SATURATED).any(1, keepdim=True)
