@@ -288,6 +288,7 @@ def evaluate_command(
     as_stored: Annotated[
         bool, typer.Option("--as-stored", help="Compare the files' numbers; display values from 0 to 1 otherwise.")
     ] = False,
+    range: Range = None,
     json: Annotated[Path | None, typer.Option(help="JSON file for the numbers.")] = None,
 ) -> None:
     """Compare a restored photograph with the truth: PSNR, SSIM, and PSNR at the best shift (within 5 pixels).
@@ -301,7 +302,7 @@ def evaluate_command(
     from sciml.runtime.files import write_json
 
     check_outputs({"--json": json}, [restored, truth])
-    found = evaluate_files(restored, truth, border, kernel, true_kernel, as_stored)
+    found = evaluate_files(restored, truth, border, kernel, true_kernel, as_stored, range)
     if json is not None:
         write_json(json, found)
     down, right = found["best_shift_rows_columns"]

@@ -122,7 +122,7 @@ def deblur(
         >>> deblur(picture, "gaussian:1", noise_std=0.01, error="none").image.shape
         (64, 64)
     """
-    _check(prior, error, noise_std, weight, spread)
+    check_arguments(prior, error, noise_std, weight, spread)
     picture = read_picture(image, mask, gamma)
     given = _canonical(kernel)
     size, height, width = given.kernel.shape[0], *picture.y.shape[-2:]
@@ -171,7 +171,8 @@ def _result(run: Restoration) -> Deblurred:
     )
 
 
-def _check(prior: str, error: str, noise_std: float | None, weight: float | None, spread: int) -> None:
+def check_arguments(prior: str, error: str, noise_std: float | None, weight: float | None, spread: int) -> None:
+    """Refuse arguments of `deblur` that fit no picture (ConfigError)."""
     if error not in ERROR_MODELS:
         raise ConfigError(f"the error model is one of {', '.join(ERROR_MODELS)}, got {error!r}")
     if error == "residual" and prior != "dip":

@@ -10,7 +10,7 @@ from pathlib import Path
 from sciml.deblurring.orders import Order, Outputs
 from sciml.deblurring.outputs import check_place
 from sciml.deblurring.progress import Say
-from sciml.deblurring.single import Done, restore_file
+from sciml.deblurring.single import Done, partial_of, restore_file
 from sciml.imaging.files import SUFFIXES
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import write_json
@@ -73,7 +73,8 @@ def restore_folder(
     done, skipped, failed, records = [], [], {}, {}
     interrupted = False
     for count, (path, name) in enumerate(names.items(), 1):
-        if (out / name).exists() and not overwrite:
+        partial = partial_of(out / name)
+        if (out / name).exists() and not partial.exists() and not overwrite:
             skipped.append(path.name)
             say(f"{path.name}: {out / name} is there; --overwrite makes it anew")
             continue
@@ -89,6 +90,9 @@ def restore_folder(
             records[path.name] = result.record
             tell(path.name, result)
             interrupted = result.interrupted
+            if interrupted:
+                # so that the next run does not take it for finished
+                partial.mkdir(exist_ok=True)
         if summary is not None:
             write_json(summary, records)
         if interrupted:

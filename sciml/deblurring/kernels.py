@@ -137,7 +137,7 @@ def canonicalise(array: NDArray[Any], strict: bool = False) -> Canonical:
     if (down, right) != (0, 0):
         notes.append(
             f"The kernel was moved by {down:g} rows and {right:g} columns to its centre of mass; "
-            f"the sharp picture is displaced by {-down:g} and {-right:g}."
+            f"the sharp picture is displaced by {0 - down:g} and {0 - right:g}."
         )
     if np.count_nonzero(canonical) == 1:
         notes.append(NOTHING_TO_DEBLUR)

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sciml.deblurring.deblurred import ERROR_MODELS
+from sciml.deblurring.deblurred import check_arguments
 from sciml.deblurring.kernels import read_kernel
 from sciml.deblurring.orientation import ORIENTATIONS
-from sciml.deblurring.sensitivity import KERNEL_ERROR
+from sciml.deblurring.sensitivity import KERNEL_ERROR, drawn_kernels
 from sciml.deblurring.structures import DipConfig
+from sciml.imaging.kernels import gaussian
 from sciml.imaging.priors import resolve
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import merged, validated
@@ -53,8 +54,9 @@ class Order:
         estimate_size(self.kernel)
         if not self.estimates:
             read_kernel(self.kernel, strict=self.strict)
-        if self.error not in ERROR_MODELS:
-            raise ConfigError(f"--error is one of {', '.join(ERROR_MODELS)}, got {self.error!r}")
+        check_arguments(self.prior, self.error, self.noise_std, self.weight, self.spread)
+        if self.spread:
+            drawn_kernels(gaussian(1.5), self.kernel_error, self.spread, self.seed)
         if self.orientation not in ORIENTATIONS:
             raise ConfigError(f"--orientation is one of {', '.join(ORIENTATIONS)}, got {self.orientation!r}")
         if self.prior not in ("tv", "dip"):

@@ -74,13 +74,14 @@ class Photo:
         return "display values (sRGB)" if self.display else "values proportional to light"
 
 
-def read_photo(path: Path, gamma: str = "auto", value_range: Sequence[float] | None = None) -> Photo:
+def read_photo(path: Path, gamma: str = "auto", value_range: Sequence[float] | None = None, measured: bool = True) -> Photo:
     """Read a photograph.
 
     Args:
         path: PNG, JPEG, TIFF or NPY, also one slice of DICOM.
         gamma: `srgb` or `none` overrules what the file's format says, `auto` does not.
         value_range: stored values of floats that become 0 and 1.
+        measured: whether floats far beyond 0 and 1 mean another scale; a result may overshoot.
 
     Raises:
         ConfigError: an unknown gamma, a range for integers, or floats beyond 0 and 1 without a range.
@@ -94,10 +95,10 @@ def read_photo(path: Path, gamma: str = "auto", value_range: Sequence[float] | N
         raise ShapeError(f"{path} is a volume of shape {source.array.shape}: give one picture")
     if source.bits is not None and value_range is not None:
         raise ConfigError(f"{path} holds integers of {source.bits} bits, which have a range of their own: leave --range away")
-    low, high = range_of_noisy(source, value_range)
+    low, high = range_of_noisy(source, value_range) if measured or value_range is not None else UNIT
     array = source.array if (low, high) == UNIT else (source.array - low) / (high - low)
     least, most = float(array.min()), float(array.max())
-    if least < FLOAT_RANGE[0] or most > FLOAT_RANGE[1]:
+    if measured and (least < FLOAT_RANGE[0] or most > FLOAT_RANGE[1]):
         raise ConfigError(
             f"{path} has values from {least:.3g} to {most:.3g} on the scale from 0 to 1: say with --range LOW HIGH which stored "
             "values are black and white"

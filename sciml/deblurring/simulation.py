@@ -103,6 +103,7 @@ def evaluate_files(
     kernel: str | None = None,
     true_kernel: str | None = None,
     as_stored: bool = False,
+    value_range: Sequence[float] | None = None,
 ) -> dict[str, Any]:
     """Return how near a restored photograph comes to its truth, as JSON values.
 
@@ -113,6 +114,7 @@ def evaluate_files(
         kernel: the one in use, and
         true_kernel: the right one, to be compared with it.
         as_stored: compare the numbers of the files; by default display values, cut to 0 and 1, to which light is encoded.
+        value_range: stored values of floats that become 0 and 1.
 
     Raises:
         ConfigError: one kernel without the other, or a border out of range.
@@ -123,7 +125,7 @@ def evaluate_files(
         raise ConfigError("two kernels are compared: give both --kernel and --true-kernel")
     if border < 0:
         raise ConfigError(f"--border is at least 0, got {border}")
-    photos = [read_photo(path) for path in (restored, truth)]
+    photos = [_read(restored, value_range, measured=False), _read(truth, value_range)]
     if photos[0].values.shape != photos[1].values.shape:
         raise ShapeError(
             f"{restored} has {_form(photos[0])}, {truth} has {_form(photos[1])}: a photograph and its truth have one size; "
@@ -153,6 +155,12 @@ def evaluate_files(
         result["kernel_ncc_best_shift"] = ncc(used, right, any_shift=True)
         result["kernel_blur_rms"] = blur_rms(right, used, photos[1].linear().numpy())
     return result
+
+
+def _read(path: Path, value_range: Sequence[float] | None, measured: bool = True) -> Photo:
+    # a PNG file made of floats has a range of its own
+    stored = None if path.suffix.lower() in (".png", ".jpg", ".jpeg") else value_range
+    return read_photo(path, value_range=stored, measured=measured)
 
 
 def _compared(photo: Photo, as_stored: bool) -> np.ndarray:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
 import time
-from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,6 @@ from sciml.deblurring.progress import Progress, Say, check_size, seconds_of, wor
 from sciml.deblurring.restoration import LEAST_NOISE
 from sciml.imaging.files import write_image
 from sciml.runtime.files import write_json
-from sciml.training.checkpoint import partial_folder
 
 ESTIMATED_ON = 640
 
@@ -71,32 +70,38 @@ def restore_file(path: Path, outputs: Outputs, order: Order, device: str, say: S
     seconds = seconds_of(photo, order.prior, order.error, order.dip, order.spread)
     say("computing on the card" if device != "cpu" else f"expected time on one core: {words(seconds)}")
     image = photo.values.to(device)
-    # only networks take long enough to go on from where they were
-    with partial_folder(outputs.out) if order.prior == "dip" else nullcontext() as folder:
-        found = deblur(
-            image,
-            kernel,
-            order.noise_std,
-            prior=order.prior,
-            error=order.error,  # pyright: ignore[reportArgumentType]
-            weight=order.weight,
-            mask=mask,
-            gamma=photo.gamma,
-            seed=order.seed,
-            spread=order.spread,
-            kernel_error=order.kernel_error,
-            dip=order.dip,
-            on_progress=Progress(photo, outputs.progress, say),
-            checkpoint=folder,
-        )
-        seconds = time.monotonic() - begun
-        line = _write(path, outputs, photo, order, found, seconds)
+    partial = partial_of(outputs.out)
+    found = deblur(
+        image,
+        kernel,
+        order.noise_std,
+        prior=order.prior,
+        error=order.error,  # pyright: ignore[reportArgumentType]
+        weight=order.weight,
+        mask=mask,
+        gamma=photo.gamma,
+        seed=order.seed,
+        spread=order.spread,
+        kernel_error=order.kernel_error,
+        dip=order.dip,
+        on_progress=Progress(photo, outputs.progress, say),
+        checkpoint=partial,
+    )
+    seconds = time.monotonic() - begun
+    line = _write(path, outputs, photo, order, found, seconds)
+    if not found.interrupted:
+        shutil.rmtree(partial, ignore_errors=True)
     record = _record(path, photo, order, found, seconds, device)
     if fits:
         record |= {"orientations": [vars(fit) for fit in fits], "sentences": table(fits) + record["sentences"]}
     if outputs.summary is not None:
         write_json(outputs.summary, record)
     return Done(line, found.interrupted, record)
+
+
+def partial_of(out: Path) -> Path:
+    """Return the folder beside a result from which an interrupted restoration goes on."""
+    return Path(f"{out}.partial")
 
 
 def kernel_for(photo: Photo, order: Order, mask: torch.Tensor | None, say: Say) -> Canonical:
