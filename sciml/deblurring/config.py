@@ -22,8 +22,9 @@ class PairSet(StageConfig):
 
     role: Role = Field(default="test", description="whose photographs; those of validation serve for every choice")
     photographs: tuple[str, ...] = Field(
-        default=(), description="ids, all of the role; by default all that the role has, at most five"
+        default=(), description="ids, all of the role; by default the first of those that the role has"
     )
+    most: int = Field(default=5, ge=1, description="at most so many photographs where none are named")
     kernels: tuple[str, ...] = Field(min_length=1, description="true kernels by name, such as shake:2 or motion:15,30")
     errors: tuple[str, ...] = Field(
         min_length=1, description="of the given kernel: exact, rotation:10, bias:length=-5, or several joined by +"
@@ -117,6 +118,7 @@ class SimulateConfig(PairSet):
 
     name: str
     digests: dict[str, str] = Field(default_factory=dict)
+    data_tier: DataTier = "default"
     seed: int
 
 
@@ -175,6 +177,18 @@ class CalibrateConfig(StageConfig):
     level: float = Field(default=0.95, gt=0, lt=1, description="share of the pixels that plus or minus two spreads shall cover")
 
 
+class PhotoConfig(StageConfig):
+    """What `photo` reads: a photograph with an unknown blur, and what is made of it."""
+
+    photograph: str = "clock_motion"
+    reduction: int = Field(default=1, ge=1, description="whole factor by which it is reduced")
+    kernel_size: int = Field(default=27, ge=3, description="odd support of the kernel that is estimated")
+    cells: tuple[str, ...] = Field(
+        default=("tv/none", "tv/warp", f"{LEARNED}/warp"), description="prior/error model, from the estimated kernel on"
+    )
+    seed: int = 0
+
+
 class PageConfig(StageConfig):
     """What `report` reads."""
 
@@ -194,6 +208,7 @@ class Config(StageConfig):
     tune_pairs: int = Field(default=40, ge=1, description="validation pairs that every weight is tried on")
     spread: SpreadConfig = SpreadConfig()
     calibrate: CalibrateConfig = CalibrateConfig()
+    photo: PhotoConfig = PhotoConfig()
 
     @model_validator(mode="after")
     def _has_sets(self) -> Config:
@@ -208,15 +223,18 @@ class Config(StageConfig):
         """Return the photographs of a set."""
         from sciml.datasets.splits import split
 
-        return self.sets[name].photographs or tuple(split("deblurring", self.sets[name].role, run.data_tier)[:5])
+        chosen = self.sets[name]
+        return chosen.photographs or tuple(split("deblurring", chosen.role, run.data_tier)[: chosen.most])
 
-    def simulate_config(self, run: RunSettings, name: str) -> SimulateConfig:
+    def simulate_config(self, run: RunSettings, pair_set: str) -> SimulateConfig:
         """Return the slice of one set: its data by hash too, so that an edit of the splits runs it again."""
         from sciml.datasets.manifest import record
 
-        settings = self.sets[name].model_copy(update={"photographs": self.photographs(run, name)})
+        settings = self.sets[pair_set].model_copy(update={"photographs": self.photographs(run, pair_set)})
         digests = {photo: record(photo).sha256 for photo in settings.photographs}
-        return SimulateConfig(**settings.model_dump(), name=name, digests=digests, seed=run.master_seed)
+        return SimulateConfig(
+            **settings.model_dump(), name=pair_set, digests=digests, data_tier=run.data_tier, seed=run.master_seed
+        )
 
     def correct_config(self, run: RunSettings) -> CorrectConfig:
         """Return the slice of the kernel steps."""
@@ -226,9 +244,9 @@ class Config(StageConfig):
         """Return the slice of the choice of one prior's weights."""
         return TuneConfig(prior=prior, weights=self.weights[prior], pairs=self.tune_pairs)
 
-    def restore_config(self, run: RunSettings, name: str) -> RestoreConfig:
+    def restore_config(self, run: RunSettings, pair_set: str) -> RestoreConfig:
         """Return the slice of one set's restorations."""
-        return RestoreConfig(cells=self.sets[name].cells, priors=self.priors)
+        return RestoreConfig(cells=self.sets[pair_set].cells, priors=self.priors)
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of the scores."""
@@ -241,6 +259,10 @@ class Config(StageConfig):
     def calibrate_config(self, run: RunSettings) -> CalibrateConfig:
         """Return the slice of the maps' calibration."""
         return self.calibrate
+
+    def photo_config(self, run: RunSettings) -> PhotoConfig:
+        """Return the slice of the real photograph."""
+        return self.photo.model_copy(update={"seed": run.master_seed})
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -24,7 +24,7 @@ from sciml.runtime.errors import DataError
 
 ROOM, CUT = 1.25, 1e-3
 WARP_MARGIN, RIDGE_MARGIN = 0.01, 0.005
-LARGEST_FIT = 288
+LARGEST_FIT = 192
 # of sigma |k|_2 in restorations that judge kernels. There the held-out misfit itself is about least, and so is the bias between
 # kernels: at twice the weight one that is too small is favoured, since the image is too smooth, at half of it one too smooth
 EVIDENCE_FACTOR = 0.4
@@ -64,7 +64,7 @@ def corrected_kernel(
 ) -> KernelStep:
     """Return the kernel that predicts held-out pixels best, or the given one where none does so clearly.
 
-    A picture of more than 288 pixels a side is judged by its part of that size with the strongest edges: a kernel has far fewer
+    A picture of more than 192 pixels a side is judged by its part of that size with the strongest edges: a kernel has far fewer
     unknowns than that.
 
     Args:

@@ -90,7 +90,7 @@ class Truth:
         return signal.fftconvolve(inner.astype(np.float64), kernel, mode="valid")
 
 
-def simulate(settings: PairSet, photographs: tuple[str, ...], seed: int, path: Path) -> list[Path]:
+def simulate(settings: PairSet, photographs: tuple[str, ...], seed: int, path: Path, data_tier: str = "default") -> list[Path]:
     """Write the pairs of a set to one safetensors file and return the photographs' files.
 
     Args:
@@ -98,12 +98,13 @@ def simulate(settings: PairSet, photographs: tuple[str, ...], seed: int, path: P
         photographs: their ids, of the role that the settings state.
         seed: of noise and of kernel errors; each scene and each error has its own stream.
         path: to write.
+        data_tier: whose roles count.
 
     Raises:
         ConfigError: a photograph is of another role, or a kernel or an error is not known.
         ShapeError: a photograph is too small for the size and the kernels.
     """
-    known = split("deblurring", settings.role)
+    known = split("deblurring", settings.role, data_tier)
     if strangers := [name for name in photographs if name not in known]:
         raise ConfigError(f"{strangers[0]} is no {settings.role} photograph of deblurring: there are {', '.join(known)}")
     seeds, tensors, scenes, pairs = Seeds(seed), {}, [], []

@@ -150,6 +150,19 @@ def stage_calibrate(
         run(settings, (validation, validation_restored, validation_spreads), (pairs, restored, spreads), output)
 
 
+@app.command("photo")
+def stage_photo(config: Settings, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+    """Sharpen a real photograph whose blur nobody knows."""
+    from sciml.deblurring.config import PhotoConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("deblurring.photo", output, threads, gpu) as device:
+        settings = parse_config(PhotoConfig, config)
+        from sciml.deblurring.stages.photo import run
+
+        run(settings, output, device)
+
+
 @app.command("report")
 def stage_report(
     config: Settings,

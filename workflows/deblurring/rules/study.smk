@@ -62,10 +62,34 @@ rule calibrate_spreads:
         "{params.files} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
+rule sharpen_photograph:
+    output:
+        pictures="<results>/photo/pictures.safetensors",
+        numbers="<results>/photo/photo.json",
+        provenance="<results>/photo/provenance.json",
+    log:
+        "<logs>/photo.log",
+    benchmark:
+        "<benchmarks>/photo.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+        gpu=1,
+    params:
+        config=stage_config("deblurring", "photo"),
+        code=source_digest("sciml.deblurring.stages.photo"),
+        folder=folder_of,
+    shell:
+        "sciml deblurring stage photo --config {params.config:q} --output {params.folder:q} --threads {threads} "
+        "--gpu {resources.gpu} > {log:q} 2>&1"
+
+
 rule write_page:
     input:
         scores=expand(rules.evaluate_pairs.output.scores, set=sorted(SETS)),
         calibration=rules.calibrate_spreads.output.numbers,
+        photo=rules.sharpen_photograph.output.numbers,
     output:
         page=report(
             "<reports>/deblurring.html",
