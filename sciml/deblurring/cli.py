@@ -116,7 +116,7 @@ def restore_command(
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse a kernel that has to be repaired (even size, wrong sum, negative values).")
     ] = False,
-    settings: Annotated[
+    options: Annotated[
         list[str] | None,
         typer.Option(
             "--set", help="Setting of the untrained networks: iterations=500, network=tiny, stop.patience=300. Repeatable."
@@ -163,7 +163,7 @@ def restore_command(
             strict=strict,
             orientation=orientation,
             seed=seed,
-            dip=parse_dip(settings or []),
+            dip=parse_dip(options or []),
         )
         order.check()
         if not photo.is_dir():
@@ -190,7 +190,8 @@ def restore_command(
     if batch.interrupted:
         raise Interrupted(f"interrupted: {out} holds what was finished, and the best so far of the last; run it again to go on")
     if batch.failed:
-        raise ScimlError(f"{len(batch.failed)} photographs failed: {', '.join(batch.failed)}")
+        every = len(batch.done) + len(batch.skipped) + len(batch.failed)
+        raise ScimlError(f"{len(batch.failed)} of {every} photographs failed: {', '.join(batch.failed)}")
 
 
 @app.command("estimate-kernel")
