@@ -134,7 +134,7 @@ def default_weights() -> dict[str, tuple[float, ...]]:
     usual = (0.35, 0.5, 0.75, 1.0, 1.5, 2.5, 4.0)
     return {
         "tv": usual,
-        LEARNED: usual,
+        LEARNED: (0.5, 1.0, 1.5, 2.5),
         "hyper-laplacian": (0.05, 0.1, 0.2, 0.4, 0.8),
         "richardson-lucy": (1 / 10, 1 / 20, 1 / 40, 1 / 80, 1 / 160),
         "tv-circular": (0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0),
@@ -205,7 +205,7 @@ class Config(StageConfig):
         default=("tv", LEARNED, "hyper-laplacian", "richardson-lucy", "tv-circular"), description="image priors and solvers"
     )
     weights: dict[str, tuple[float, ...]] = Field(default_factory=default_weights, description="weights that are tried, by prior")
-    tune_pairs: int = Field(default=40, ge=1, description="validation pairs that every weight is tried on")
+    tune_pairs: int = Field(default=16, ge=1, description="validation pairs that every weight is tried on")
     spread: SpreadConfig = SpreadConfig()
     calibrate: CalibrateConfig = CalibrateConfig()
     photo: PhotoConfig = PhotoConfig()
