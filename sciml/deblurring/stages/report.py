@@ -5,8 +5,36 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.deblurring.config import PageConfig
+from sciml.deblurring.report import reportlets
+from sciml.report.page import Page, write_page
+
+QUESTION = (
+    "A kernel of blur is never known exactly. How much of what its error costs can be won back from the blurred picture alone, "
+    "by correcting the kernel, and by which image prior?"
+)
+SMALL = "Only the data of the tier ci were there: few pictures, so the numbers mean little."
 
 
 def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
-    """Write the page."""
-    raise NotImplementedError
+    """Write the page and its `report.json`.
+
+    Args:
+        config: tier and sets of the study.
+        results: its results folder.
+        output: the page, `.html`.
+
+    Raises:
+        DataError: the test pairs have not been evaluated.
+        ScimlError: the page is over its budget.
+    """
+    page = Page(
+        "deblurring", "Deblurring with a rough kernel", QUESTION, config.tier, reportlets(config, results), banner(config)
+    )
+    return [write_page(page, output)]
+
+
+def banner(config: PageConfig) -> str | None:
+    """Return how little small tiers mean; the tier ci has a warning of its own."""
+    if config.data_tier == "pip":
+        return "Only the data that pip brings were there (no apt)."
+    return SMALL if config.data_tier == "ci" and config.tier != "ci" else None
