@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.deblurring.dip_blend import blended, misfits
 from sciml.deblurring.dip_objective import Canvas, Objective, Picture, simplex_projection
 from sciml.deblurring.dip_result import Snapshot, Untrained, fallen_back, kernel_of, result_of
 from sciml.deblurring.dip_state import FitState, identity_of
@@ -67,11 +68,12 @@ def untrained(
             from one ends in the same bytes, on a CPU with the same number of threads.
         held_out: pixels kept out of the fit, shape and meaning as `mask`; drawn from `generator` by default. A warm start that
             was computed from all pixels has seen them, which flatters it by the share of noise that it fits (some 10 %): draw
-            them with `held_out_pixels`, mask them there as well, and give them here for a fair `fallback_margin`.
+            them with `held_out_pixels`, mask them there as well, and give them here: see `sciml.deblurring.dip_warm`.
 
     Returns:
-        The estimate. A fit that turns into NaN or diverges, or explains held-out pixels worse than its warm start, returns
-        the warm start, marked `fell_back`.
+        The estimate: with a warm start, that plus the share of the networks' change that explains the held-out pixels best
+        (`sciml.deblurring.dip_blend`). A fit that turns into NaN or diverges, or explains them not better by `least_gain`,
+        returns the warm start, marked `fell_back`.
 
     Raises:
         ConfigError: sigma is not above 0, or the checkpoint belongs to another fit.
@@ -105,14 +107,14 @@ def untrained(
             )
         except NumericalError as error:
             return fallen_back(state, objective, start, str(error))
-    if start is not None and config.fallback_margin is not None and bool(apart.any()):
-        before = _misfits(objective, {"image": start}, apart)[1]
-        after = _misfits(objective, state.best, apart)[1]
-        # "not better" in this form also catches a number that is none
-        if before is not None and after is not None and not after <= (1 + config.fallback_margin) * before:
-            text = f"its held-out misfit is {after:.3g} sigma, that of the warm start {before:.3g}"
-            return fallen_back(state, objective, start, text)
-    return result_of(state, objective, state.best, reason)
+    if start is None or config.least_gain is None or not bool(apart.any()):
+        return result_of(state, objective, state.best, reason)
+    blend = blended(objective, start, state.best, apart)
+    # "not enough" in this form also catches a number that is none
+    if not (blend.share > 0 and blend.gain >= config.least_gain):
+        text = f"the held-out misfit falls from {blend.before:.4g} to {blend.after:.4g} sigma, by {blend.gain:.2%}"
+        return fallen_back(state, objective, start, f"{text}, and {config.least_gain:.2%} is asked for")
+    return result_of(state, objective, blend.means, reason, blend.share)
 
 
 def _fit(
@@ -175,32 +177,21 @@ def _look(
     apart: Tensor,
     on_iteration: Callable[[Snapshot], bool | None] | None,
 ) -> bool:
-    misfit, held_out = _misfits(objective, state.average, apart)
+    misfit, held_out = misfits(objective, state.average, apart)
     state.rule.see(Look(iteration, x.detach(), misfit, held_out))
     if state.rule.chosen == iteration or not state.best:
         state.keep_best()
     state.losses.append((iteration, row))
     if on_iteration is None:
         return False
-    image = objective.blur.crop(state.average["image"]).clone()
+    canvas = state.average["image"].clone()
     residual = state.average["residual"].clone() if "residual" in state.average else None
     terms = row | {"misfit": misfit} | ({} if held_out is None else {"held_out": held_out})
-    return bool(on_iteration(Snapshot(iteration, image, residual, kernel_of(objective, state.average), terms)))
-
-
-@torch.no_grad()
-def _misfits(objective: Objective, means: Mapping[str, Tensor], apart: Tensor) -> tuple[float, float | None]:
-    """Return the root mean square of y - A x - R, in sigma, over the fitted and over the held-out pixels."""
-    u = objective.y - objective.blurred(means["image"], means.get("correction"))
-    if "residual" in means:
-        u = u - means["residual"]
-    squares = (u / objective.sigma).square()
-
-    def over(pixels: Tensor) -> float | None:
-        weights = pixels.expand_as(squares).to(squares)
-        return math.sqrt(float((weights * squares).sum() / weights.sum())) if bool(weights.any()) else None
-
-    return over(objective.mask) or 0.0, over(apart)
+    return bool(
+        on_iteration(
+            Snapshot(iteration, objective.blur.crop(canvas), canvas, residual, kernel_of(objective, state.average), terms)
+        )
+    )
 
 
 def _set_rates(state: FitState, iteration: int, warm: bool) -> None:

@@ -19,25 +19,15 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from sciml.deblurring.dip_blur import CircularBlur, LearnableBlur
 from sciml.deblurring.picture import SATURATED
 from sciml.deblurring.structures import DipConfig
 from sciml.imaging.kernels import Kernel
-from sciml.imaging.physics import ValidBlur
 from sciml.imaging.priors import Prior, TotalVariation, gradient
 
 Picture = Float[Tensor, "1 channel height width"]
 Canvas = Float[Tensor, "1 channel rows columns"]
 HUBER = 1.345
-
-
-class LearnableBlur(ValidBlur):
-    """Valid convolution that can be differentiated in the kernel: y = crop(F^-1[F(k) F(x)]) with k a tensor."""
-
-    def with_kernel(self, x: Canvas, kernel: Float[Tensor, "size size"]) -> Picture:
-        """Return the picture blurred by `kernel`, of the size of the operator's own."""
-        padded = torch.nn.functional.pad(kernel, (0, self._length[1] - kernel.shape[1], 0, self._length[0] - kernel.shape[0]))
-        transfer = torch.fft.rfft2(torch.roll(padded, (-self.margin, -self.margin), (0, 1)))
-        return self.crop(torch.fft.irfft2(torch.fft.rfft2(x, s=self._length) * transfer, s=self._length))
 
 
 class CosineTransform:
@@ -149,8 +139,12 @@ class Objective:
     def __init__(self, y: Picture, kernel: Kernel, sigma: float, config: DipConfig, mask: Tensor | None = None) -> None:
         self.y, self.sigma, self.config = y, sigma, config
         size = (int(y.shape[-2]), int(y.shape[-1]))
-        self.blur = LearnableBlur(kernel, size, dtype=y.dtype, device=y.device)
+        self.blur = (CircularBlur if config.boundary == "circular" else LearnableBlur)(
+            kernel, size, dtype=y.dtype, device=y.device
+        )
         self.kernel = self.blur.kernel
+        # lambda_x: against the gradient of the data term, whose noise is sigma |k|_2 in every pixel
+        self.tv_weight = config.tv_weight * float(self.kernel.norm())
         self.mask = torch.ones_like(y) if mask is None else mask.to(y).expand_as(y)
         self.cosine = CosineTransform(size, y)
         self.released = CosineTransform(size, y, released=True) if config.mode == "official" else None
@@ -183,10 +177,10 @@ class Objective:
         h = self._artefact(u.detach(), artefact) if self.has_artefact else None
         n, config = self.y.numel(), self.config
         values = {"likelihood": self._likelihood(u if h is None else u - h)}
-        if config.tv_weight:
+        if self.tv_weight:
             value = _PriorValue.apply(x, self.variation)
             assert isinstance(value, Tensor)
-            values["variation"] = config.tv_weight / (self.sigma * n) * value
+            values["variation"] = self.tv_weight / (self.sigma * n) * value
         if residual is not None and config.residual_weight:
             values["residual"] = config.residual_weight / (self.sigma * n) * residual.abs().sum()
         if h is not None and config.artefact_weight:

@@ -23,6 +23,7 @@ class Snapshot:
     Attributes:
         iteration: steps after the warm start.
         image: running mean, cropped to the picture.
+        canvas: the same with the margin around it.
         residual: running mean of R, or None.
         kernel: k_hat + dk.
         terms: the terms of the objective, with `misfit` and `held_out` in sigma.
@@ -30,6 +31,7 @@ class Snapshot:
 
     iteration: int
     image: Picture
+    canvas: Canvas
     residual: Picture | None
     kernel: Kernel
     terms: dict[str, float]
@@ -48,6 +50,9 @@ class Untrained:
         iterations: steps done after the warm start.
         chosen: the step whose running mean this is.
         reason: why it stopped, in words.
+        share: of the networks' change that was taken; 1 without a warm start to mix them with, 0 where it fell back.
+        network: canvas image of the networks alone at the chosen iteration.
+        network_residual: their R there, or None.
         fell_back: whether this is the warm start (or, without one, the blurred picture) because the fit failed.
         curves: by name, (iteration, value): the terms of the objective, and what each stop rule watched, in sigma.
         would_stop: by rule, the iteration that it alone would have returned; None where it would not have stopped.
@@ -61,14 +66,17 @@ class Untrained:
     iterations: int
     chosen: int
     reason: str
+    share: float
+    network: Canvas
+    network_residual: Picture | None
     fell_back: bool
     curves: Curves = field(repr=False)
     would_stop: dict[str, int | None]
 
 
-def result_of(state: FitState, objective: Objective, means: Mapping[str, Tensor], reason: str) -> Untrained:
-    """Return the result whose arrays are `means`: the running means of the chosen iteration."""
-    return _result(state, objective, means, state.rule.chosen, reason, fell_back=False)
+def result_of(state: FitState, objective: Objective, means: Mapping[str, Tensor], reason: str, share: float = 1.0) -> Untrained:
+    """Return the result whose arrays are `means`: the running means of the chosen iteration, or their mixture with the start."""
+    return _result(state, objective, means, state.rule.chosen, reason, share, fell_back=False)
 
 
 def fallen_back(state: FitState, objective: Objective, start: Canvas | None, why: str) -> Untrained:
@@ -77,7 +85,7 @@ def fallen_back(state: FitState, objective: Objective, start: Canvas | None, why
         canvas, what = start.detach().clone(), "the warm start"
     else:
         canvas, what = reflect_to(objective.y, objective.blur.canvas)[0], "the blurred picture"
-    return _result(state, objective, {"image": canvas}, 0, f"fell back to {what}: {why}", fell_back=True)
+    return _result(state, objective, {"image": canvas}, 0, f"fell back to {what}: {why}", 0.0, fell_back=True)
 
 
 def kernel_of(objective: Objective, means: Mapping[str, Tensor]) -> Kernel:
@@ -87,7 +95,7 @@ def kernel_of(objective: Objective, means: Mapping[str, Tensor]) -> Kernel:
 
 
 def _result(
-    state: FitState, objective: Objective, means: Mapping[str, Tensor], chosen: int, reason: str, fell_back: bool
+    state: FitState, objective: Objective, means: Mapping[str, Tensor], chosen: int, reason: str, share: float, fell_back: bool
 ) -> Untrained:
     curves: Curves = state.rule.curves()
     for iteration, row in state.losses:
@@ -102,6 +110,9 @@ def _result(
         iterations=max(0, state.iterations),
         chosen=chosen,
         reason=reason,
+        share=share,
+        network=state.best.get("image", means["image"]),
+        network_residual=state.best.get("residual"),
         fell_back=fell_back,
         curves=curves,
         would_stop=state.rule.would_stop(),

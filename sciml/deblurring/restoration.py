@@ -12,8 +12,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.deblurring.dip import untrained
 from sciml.deblurring.dip_result import Snapshot
+from sciml.deblurring.dip_warm import warm_fit
 from sciml.deblurring.estimate import noise_std as estimated_noise
 from sciml.deblurring.image import FACTORS, MaskedBlur, natural_weight, restored
 from sciml.deblurring.kernel_step import KernelStep, corrected_kernel
@@ -21,7 +21,6 @@ from sciml.deblurring.kernels import NOTHING_TO_DEBLUR, Canonical, together
 from sciml.deblurring.picture import SATURATED, Array, Picture
 from sciml.deblurring.saturation import kept_bright
 from sciml.deblurring.sensitivity import spread_map
-from sciml.deblurring.stopping import held_out_pixels
 from sciml.deblurring.structures import DipConfig
 from sciml.deblurring.tiles import in_tiles
 from sciml.imaging.kernels import Kernel
@@ -209,60 +208,39 @@ class Restoration:
         self._tell(f"restoring with the prior {self.prior}")
 
     def _fit_networks(self) -> None:
-        y, seeds = self.picture.y, Seeds(self.seed)
+        y = self.picture.y
         mode = "residual" if self.error == "residual" else "none"
         changes: dict[str, object] = {"mode": mode}
         if self.weight is not None:
-            # in units of sigma, times |k|_2
-            changes["tv_weight"] = self._weight(self.kernel, "dip") / self.sigma
+            changes["tv_weight"] = self.weight
         config = self.dip.model_copy(update=changes)
-        allowed = torch.ones_like(y[:, :1]) if self.picture.mask is None else self.picture.mask[None, None]
-        drawn = torch.Generator().manual_seed(seeds("pixels kept from the networks"))
-        apart = held_out_pixels((y.shape[-2], y.shape[-1]), config.stop.held_out, drawn, allowed).to(y.device)
-        # the start must not have seen the pixels by which the fit is judged against it
-        start = self._variation(self.kernel, (allowed * ~apart)[0, 0])
-        margin, before = self.kernel.shape[0] // 2, self.x
-        inner = slice(margin, -margin or None)
-        best = math.inf if config.fallback_margin is None else (1 + config.fallback_margin) * self._held_out_of(start, apart)
 
-        def look(snapshot: Snapshot) -> None:
-            nonlocal best
-            x = before.clone()
-            x[..., inner, inner] = snapshot.image
-            # as at the end of the fit: what explains the pixels kept apart worse than the start does is not taken
-            held_out = snapshot.terms.get("held_out", 0.0)
-            if held_out <= best:
-                best, self.x, self.residual = held_out, x, snapshot.residual
+        def look(x: Tensor, residual: Tensor | None, snapshot: Snapshot) -> None:
+            self.x, self.residual = x, residual
             self._tell(f"step {snapshot.iteration} of at most {config.iterations} of the untrained networks", x)
 
-        generator = torch.Generator().manual_seed(seeds("networks"))
-        with torch.enable_grad():
-            found = untrained(
-                y,
-                self.kernel,
-                self.sigma,
-                config,
-                start,
-                allowed,
-                generator=generator,
-                on_iteration=look,
-                folder=self.checkpoint,
-                held_out=apart,
-            )
-        self.x, self.residual, self.stop_reason = (before if found.fell_back else found.canvas), found.residual, found.reason
-        self.curves |= found.curves
-        if found.fell_back:
-            self.residual = None
-            self.warnings.append(f"The untrained networks {found.reason}; the result is that of total variation.")
+        found = warm_fit(
+            y,
+            self.kernel,
+            self.sigma,
+            self._weight(self.kernel, "tv"),
+            config,
+            Seeds(self.seed)("networks"),
+            None if self.picture.mask is None else self.picture.mask[None, None],
+            start=self.x,
+            on_image=look,
+            folder=self.checkpoint,
+        )
+        fit = found.fit
+        self.x, self.residual, self.stop_reason = found.image, None if fit.fell_back else fit.residual, fit.reason
+        self.curves |= fit.curves
+        if fit.fell_back:
+            self.warnings.append(f"The untrained networks {fit.reason}; the result is that of total variation.")
         else:
-            self.sentences.append(f"Untrained networks took {found.iterations} steps: {found.reason}.")
-
-    def _held_out_of(self, x: Tensor, apart: Tensor) -> float:
-        """Return the root mean square of what an image leaves of the pixels kept apart, in sigma; infinite without any."""
-        if not bool(apart.any()):
-            return math.inf
-        left = MaskedBlur(self.kernel, self.picture.y, apart[0, 0]).misfit(x, self.picture.y)
-        return math.sqrt(float(left.square().sum() / (apart.sum() * left.shape[1]))) / self.sigma
+            self.sentences.append(
+                f"Untrained networks took {fit.iterations} steps: {fit.reason}. "
+                f"{fit.share:.0%} of their change was kept, by pixels that they had not seen."
+            )
 
     def _tell(self, what: str, x: Tensor | None = None) -> None:
         if self.on_progress is not None:

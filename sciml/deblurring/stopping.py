@@ -174,30 +174,34 @@ class HeldOut(_Lowest):
 
 
 def held_out_pixels(
-    size: tuple[int, int], fraction: float, generator: torch.Generator, allowed: Tensor | None = None
+    size: tuple[int, int], fraction: float, generator: torch.Generator, allowed: Tensor | None = None, block: int = 1
 ) -> Bool[Tensor, "1 1 height width"]:
-    """Return a random set of single pixels: each is held out in all channels with probability `fraction`.
+    """Return a random set of pixels, single ones or squares: each is held out in all channels with probability `fraction`.
 
     Args:
         size: height and width of y.
         fraction: of the pixels, in [0, 1).
         generator: source of randomness; the draw does not depend on `allowed`.
         allowed: pixels that may be held out, nonzero where so; the others carry no information (saturated ones).
+        block: side of the squares; what is wrong in one pixel of a blurred picture can be guessed from its neighbours.
 
     Raises:
         ConfigError: the fraction is out of range.
     """
     if not 0 <= fraction < 1:
         raise ConfigError(f"the fraction of held-out pixels lies in [0, 1), got {fraction}")
-    drawn = torch.rand(1, 1, *size, generator=generator) < fraction
+    coarse = [-(-length // block) for length in size]
+    drawn = torch.rand(1, 1, *coarse, generator=generator) < fraction
+    drawn = drawn.repeat_interleave(block, -2).repeat_interleave(block, -1)[..., : size[0], : size[1]]
     return drawn if allowed is None else drawn & (allowed != 0).all(1, keepdim=True).to(drawn.device)
 
 
 class CombinedRule:
     """The rule that decides: a fixed budget, held-out pixels with patience, and the discrepancy as a latest bound.
 
-    The first of the three ends the fit. The output is that of the least held-out misfit up to then; without held-out
-    pixels, the last one. The windowed variance is followed as a curve and decides nothing.
+    The first of the three decides. The output is that of the least held-out misfit up to then; without held-out pixels, the
+    last one. The windowed variance is followed as a curve and decides nothing. Where the settings say that no rule ends the
+    fit, the decision is the same, and the budget is spent for the curves.
 
     Args:
         config: the rules' settings.
@@ -208,7 +212,7 @@ class CombinedRule:
     """
 
     def __init__(self, config: StopConfig, iterations: int) -> None:
-        self.iterations = iterations
+        self.iterations, self.ends = iterations, config.ends
         self.held_out = HeldOut(config.patience, config.smoothing) if config.held_out else None
         self.discrepancy = Discrepancy(config.discrepancy) if config.discrepancy is not None else None
         self.variance = WindowedVariance(max(2, config.window // config.look_every), config.variance_patience)
@@ -217,22 +221,31 @@ class CombinedRule:
             name: rule for name, rule in present.items() if rule is not None
         }
         self.seen = 0
+        self.decided: tuple[int, str] | None = None
 
     def see(self, look: Look) -> None:
         """Take in one look."""
         for rule in self.rules.values():
             rule.see(look)
         self.seen = look.iteration
+        why = self._why()
+        if self.decided is None and why is not None:
+            self.decided = self.chosen, why
 
     @property
     def chosen(self) -> int:
         """The iteration whose output is to be returned, as far as was seen."""
+        if self.decided is not None:
+            return self.decided[0]
         best = self.held_out.chosen if self.held_out else None
         return self.seen if best is None else best
 
     @property
     def reason(self) -> str | None:
         """Why it ends, in words; None: it goes on."""
+        return self.decided[1] if self.decided and (self.ends or self.seen >= self.iterations) else None
+
+    def _why(self) -> str | None:
         if self.held_out and self.held_out.stopped_at is not None:
             return f"held-out pixels: no lower misfit for {self.held_out.patience} iterations after {self.held_out.chosen}"
         if self.discrepancy and self.discrepancy.stopped_at is not None:
@@ -257,6 +270,7 @@ class CombinedRule:
             "seen": self.seen,
             "curves": self.curves(),
             "sums": sums,
+            "decided": None if self.decided is None else list(self.decided),
         }
 
     def restore(self, tensors: Mapping[str, Tensor], values: Mapping[str, Any]) -> None:
@@ -267,3 +281,5 @@ class CombinedRule:
             self.held_out._sum, self.held_out._weight = values["sums"]
         self.variance.outputs.extend(tensors.get("outputs", ()))
         self.seen = int(values["seen"])
+        if values["decided"] is not None and (not values["decided"][1].startswith("budget") or self.seen >= self.iterations):
+            self.decided = int(values["decided"][0]), str(values["decided"][1])

@@ -14,6 +14,7 @@ class StopConfig(StageConfig):
 
     look_every: int = Field(default=5, ge=1, description="iterations between two looks at the output")
     held_out: float = Field(default=0.05, ge=0, le=0.5, description="fraction of y's pixels kept out of the fit; 0: no such rule")
+    block: int = Field(default=1, ge=1, description="side of the squares that these pixels come in")
     patience: int = Field(default=200, ge=1, description="iterations without a better held-out misfit before it stops")
     smoothing: float = Field(default=0.8, ge=0, lt=1, description="decay of the average of the held-out misfit over looks")
     discrepancy: float | None = Field(
@@ -21,6 +22,7 @@ class StopConfig(StageConfig):
         gt=0,
         description="stop at the latest where the misfit of the fitted pixels falls to this many sigma; null: never",
     )
+    ends: bool = Field(default=True, description="false: spend the whole budget, and return what the rule would have returned")
     window: int = Field(default=50, ge=2, description="iterations in the window of the running variance, a curve only")
     variance_patience: int = Field(
         default=150, ge=1, description="iterations without a lower variance before that rule would stop"
@@ -34,8 +36,11 @@ class DipConfig(StageConfig):
         default="residual", description="model of the kernel's error; official: what the released program minimises, to compare"
     )
     fit: Literal["l2", "huber", "l1_dct"] = Field(default="l2", description="likelihood of the misfit")
+    boundary: Literal["valid", "circular"] = Field(
+        default="valid", description="circular: as if the picture went on from its other side, to compare with the literature"
+    )
     network: Literal["tiny", "small", "published"] = Field(default="small", description="size of the networks")
-    iterations: int = Field(default=1000, ge=1, description="largest number of steps, those of a fit to the warm start apart")
+    iterations: int = Field(default=400, ge=1, description="largest number of steps, those of a fit to the warm start apart")
     warm_start: Literal["offset", "fit"] = Field(
         default="offset",
         description="offset: the image network is what is added to the warm start; fit: it is fitted to it first, losing texture",
@@ -46,17 +51,15 @@ class DipConfig(StageConfig):
         default=2e-3, gt=0, description="learning rate of the image network after that fit; higher ones forget it"
     )
     offset_rate: float = Field(
-        default=1e-2, gt=0, description="learning rate of the image network that is added to the warm start"
+        default=3e-2, gt=0, description="learning rate of the image network that is added to the warm start"
     )
     cold_rate: float = Field(default=1e-2, gt=0, description="learning rate of the image network without a warm start")
-    residual_rate: float = Field(default=3e-3, gt=0, description="learning rate of the residual network")
+    residual_rate: float = Field(default=5e-3, gt=0, description="learning rate of the residual network")
     kernel_rate: float = Field(default=2e-4, gt=0, description="learning rate of the kernel's correction")
     ramp_iterations: int = Field(default=50, ge=0, description="steps over which all rates rise from 0")
     average_decay: float = Field(default=0.98, ge=0, lt=1, description="decay of the running mean of outputs, which is returned")
     tv_weight: float = Field(
-        default=0.1,
-        ge=0,
-        description="weight of the total variation; w stands for w sigma beside 1/2 |Ax - y|^2, 1e-3 at sigma 0.01",
+        default=0.75, ge=0, description="weight of the total variation, in units of sigma |k|_2 as everywhere in the grid"
     )
     residual_weight: float = Field(default=0.3, ge=0, description="weight of the residual's absolute values")
     residual_threshold: float = Field(default=0.0, ge=0, description="leaky soft shrinkage of the residual, in sigma")
@@ -70,8 +73,12 @@ class DipConfig(StageConfig):
         default=10.0, ge=0, description="ridge on the kernel's correction, relative to the image's edges"
     )
     jitter: float = Field(default=1e-3, ge=0, le=1e-2, description="standard deviation of the noise on the image network's input")
-    fallback_margin: float | None = Field(
-        default=0.05, ge=0, description="return the warm start when the held-out misfit exceeds its by this fraction; null: never"
+    least_gain: float | None = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="return the warm start unless the best mixture of it and the networks' image lowers the held-out misfit by "
+        "this fraction; null: return the networks' own image whatever it does",
     )
     checkpoint_every: int = Field(default=50, ge=1, description="steps between two checkpoints")
     stop: StopConfig = StopConfig()
@@ -81,3 +88,113 @@ class DipConfig(StageConfig):
         if self.mode == "official" and self.fit != "l2":
             raise ValueError(f"mode official has a likelihood of its own, fit must stay l2, got {self.fit}")
         return self
+
+
+class DipCell(StageConfig):
+    """One way of fitting untrained networks to a pair of the study."""
+
+    start: Literal["none", "given", "corrected"] = Field(
+        default="given",
+        description="total variation that the networks go on from: none, with the given kernel, with the one corrected by warp, "
+        "which then is the networks' kernel too",
+    )
+    fit: DipConfig = DipConfig()
+    pairs: tuple[str, ...] | None = Field(default=None, description="pairs to run on; all of the study's by default")
+    seeds: int | None = Field(default=None, ge=1, description="seeds to run; all of the study's by default")
+
+
+MIX = "rotation:7+scale:0.9+smoothing:0.5"
+DIP_PAIRS = (
+    "camera disk:4 exact",
+    "camera shake:2 rotation:10",
+    f"camera shake:5,15 {MIX}",
+    "kodim23 shake:2 exact",
+    "kodim23 motion:15,30 rotation:10",
+    f"kodim23 disk:4 {MIX}",
+    "monarch motion:15,30 exact",
+    "monarch shake:5,15 rotation:10",
+    f"monarch shake:2 {MIX}",
+    "coffee shake:5,15 exact",
+    "coffee shake:2 rotation:10",
+    f"coffee motion:15,30 {MIX}",
+)
+"""Fixed before anything was fitted to a test picture; a turned disk is the same disk, so that none is turned."""
+
+DIP_FEW = ("camera shake:2 rotation:10", "kodim23 shake:2 exact", f"coffee motion:15,30 {MIX}")
+DIP_SMOOTHED = tuple(
+    f"{photograph} {kernel} smoothing:0.7"
+    for photograph, kernel in (
+        ("camera", "shake:2"),
+        ("kodim23", "motion:15,30"),
+        ("monarch", "disk:4"),
+        ("coffee", "shake:5,15"),
+    )
+)
+
+
+# without a start the residual network is ahead of the image and takes its place: with the image's rate it costs decibels
+COLD: dict[str, object] = {"cold_rate": 3e-2, "residual_rate": 5e-4}
+
+
+def _whole(**changes: object) -> DipConfig:
+    """Return settings of a fit whose whole budget is spent, so that the best of its run can be compared with what is returned."""
+    return DipConfig.model_validate({"stop": {"ends": False}, **changes})
+
+
+def dip_cells() -> dict[str, DipCell]:
+    """Return the cells of the study: the four that answer its question, and a few beside them on fewer pairs."""
+    few: dict[str, object] = {"pairs": DIP_FEW, "seeds": 1}
+    return {
+        "none/cold": DipCell(start="none", fit=_whole(mode="none", **COLD)),
+        "none/warm": DipCell(fit=_whole(mode="none")),
+        "residual/cold": DipCell(start="none", fit=_whole(mode="residual", **COLD)),
+        "residual/warm": DipCell(fit=_whole(mode="residual")),
+        "none/corrected": DipCell(start="corrected", fit=_whole(mode="none"), seeds=1),
+        "residual/corrected": DipCell(start="corrected", fit=_whole(mode="residual"), seeds=1),
+        "residual/smoothing": DipCell(fit=_whole(mode="residual"), pairs=DIP_SMOOTHED, seeds=1),
+        "kernel/warm": DipCell.model_validate({"fit": _whole(mode="kernel"), **few}),
+        "both/warm": DipCell.model_validate({"fit": _whole(mode="both"), **few}),
+        "official/cold": DipCell.model_validate({"start": "none", "fit": _whole(mode="official", **COLD), **few}),
+        "plain/cold": DipCell.model_validate({"start": "none", "fit": _whole(mode="none", tv_weight=0.0, **COLD), **few}),
+    }
+
+
+def dip_ablations() -> dict[str, DipCell]:
+    """Return what is changed one at a time: mode, likelihood, start, each term and the boundary, at one budget."""
+
+    def one(start: str = "given", **changes: object) -> DipCell:
+        begun = COLD if start == "none" else {}
+        return DipCell.model_validate({"start": start, "fit": _whole(**{"mode": "residual", **begun, **changes})})
+
+    return {
+        "reference": one(),
+        "mode none": one(mode="none"),
+        "mode kernel": one(mode="kernel"),
+        "mode both": one(mode="both"),
+        "fit huber": one(fit="huber"),
+        "fit l1_dct": one(fit="l1_dct"),
+        "start none": one("none"),
+        "start corrected": one("corrected"),
+        "start fitted": one(warm_start="fit"),
+        "without total variation": one(tv_weight=0.0),
+        "without artefact term": one(artefact_weight=None),
+        "circular boundary": one("none", boundary="circular"),
+    }
+
+
+class DipStudyConfig(StageConfig):
+    """What `dip` reads: do untrained networks help, and does the residual network?"""
+
+    pairs: tuple[str, ...] = Field(default=DIP_PAIRS, description="photograph, true kernel and error of each pair")
+    seeds: int = Field(default=3, ge=1, description="seeds of the networks; fits of several show what chance does")
+    cells: dict[str, DipCell] = Field(default_factory=dip_cells, description="by name")
+    shown: tuple[str, ...] = Field(default=DIP_FEW, description="pairs whose curves and pictures are kept, of the first seed")
+    seed: int = 0
+
+
+class DipAblationConfig(DipStudyConfig):
+    """The same stage for the ablations: each term changed by itself, on few pairs."""
+
+    pairs: tuple[str, ...] = Field(default=DIP_FEW, description="photograph, true kernel and error of each pair")
+    seeds: int = Field(default=1, ge=1, description="seeds of the networks")
+    cells: dict[str, DipCell] = Field(default_factory=dip_ablations, description="by name")

@@ -237,7 +237,8 @@ def test_an_interruption_keeps_the_best_so_far(monkeypatch, step, kept):
 
 
 def test_an_interrupted_fit_of_networks_keeps_its_best_and_goes_on_from_its_checkpoint(tmp_path):
-    settings = DipConfig(network="tiny", iterations=12, checkpoint_every=2, stop=StopConfig(look_every=2, held_out=0.2))
+    rule = StopConfig(look_every=2, held_out=0.2)
+    settings = DipConfig(network="tiny", iterations=12, checkpoint_every=2, least_gain=None, stop=rule)
     more = {"prior": "dip", "dip": settings, "checkpoint": tmp_path}
 
     def stop(what, _):

@@ -203,7 +203,8 @@ def test_values_of_the_terms_are_those_of_the_formula():
     e = built.y - blurred - point["residual"]
     d = np.stack([np.diff(point["x"], axis=-2, append=point["x"][..., -1:, :]), np.diff(point["x"], append=point["x"][..., -1:])])
     assert float(values["likelihood"]) == pytest.approx(float((built.mask * e / 0.05).square().sum()) / (2 * n))
-    assert float(values["variation"]) == pytest.approx(0.2 / 0.05 / n * float(np.sqrt((d**2).sum((0, 2))).sum()))
+    weight = 0.2 * math.sqrt(np.square(disk(1.5)).sum())
+    assert float(values["variation"]) == pytest.approx(weight / 0.05 / n * float(np.sqrt((d**2).sum((0, 2))).sum()))
     assert float(values["residual"]) == pytest.approx(QUICK.residual_weight / 0.05 / n * float(point["residual"].abs().sum()))
     ridge = 10 * (d**2).sum() / (2 * 0.05**2 * n) * float(point["correction"].square().sum())
     assert float(values["kernel"]) == pytest.approx(ridge)
@@ -269,7 +270,8 @@ def test_total_variation_is_the_shared_one():
     built, point = objective("none")
     x = point["x"].clone().requires_grad_()
     (gradient,) = torch.autograd.grad(built(x).values["variation"], x)
-    assert torch.allclose(gradient, 0.2 / (0.05 * 144) * TotalVariation().gradient(x.detach()), atol=1e-12)
+    weight = 0.2 * float(built.kernel.norm())
+    assert torch.allclose(gradient, weight / (0.05 * 144) * TotalVariation().gradient(x.detach()), atol=1e-12)
 
 
 # --- the loop ---
@@ -284,7 +286,7 @@ def rms(picture: torch.Tensor, canvas: torch.Tensor) -> float:
 def test_every_mode_runs_in_colour_and_at_odd_sizes(mode):
     x, y, kernel = scene(33, channels=3)
     y = y[..., :27]
-    result = untrained(y, kernel, 0.01, configured(mode=mode, fallback_margin=None), x[..., :35], generator=seeded())
+    result = untrained(y, kernel, 0.01, configured(mode=mode, least_gain=None), x[..., :35], generator=seeded())
     assert not result.fell_back and result.iterations == 12 and result.chosen in (3, 6, 9, 12)
     assert result.image.shape == y.shape and result.canvas.shape == (1, 3, 41, 35)
     assert bool(result.image.isfinite().all()) and float(result.image.min()) >= 0 and float(result.image.max()) <= 1
@@ -315,7 +317,7 @@ def same(one, other) -> bool:
 
 def test_one_seed_one_result():
     x, y, kernel = scene(24)
-    config = configured(mode="both", fallback_margin=None)
+    config = configured(mode="both", least_gain=None)
     runs = [untrained(y, kernel, 0.01, config, x, generator=seeded(seed)) for seed in (1, 1, 2)]
     assert same(runs[0], runs[1]) and not runs[0].canvas.equal(runs[2].canvas)
 
@@ -323,7 +325,7 @@ def test_one_seed_one_result():
 @pytest.mark.parametrize(("stop_at", "warm"), [(3, "fit"), (9, "offset"), (9, None)])
 def test_a_stopped_fit_goes_on_to_the_same_bytes(tmp_path, stop_at, warm):
     x, y, kernel = scene(24)
-    config, start = configured(mode="both", fallback_margin=None, warm_start=warm or "fit"), x if warm else None
+    config, start = configured(mode="both", least_gain=None, warm_start=warm or "fit"), x if warm else None
     whole = untrained(y, kernel, 0.01, config, start, generator=seeded())
 
     def stop(snapshot):
@@ -338,7 +340,7 @@ def test_a_stopped_fit_goes_on_to_the_same_bytes(tmp_path, stop_at, warm):
 
 def test_a_killed_fit_goes_on_from_its_last_checkpoint(tmp_path):
     x, y, kernel = scene(24)
-    config = configured(fallback_margin=None)
+    config = configured(least_gain=None)
     whole = untrained(y, kernel, 0.01, config, x, generator=seeded())
 
     def die(snapshot):
@@ -365,7 +367,7 @@ def test_masked_pixels_are_never_read():
     mask[..., 5:9, 10:16] = 0
     spoilt = y.clone()
     spoilt[..., 5:9, 10:16] = 1.0
-    config = configured(fallback_margin=None)
+    config = configured(least_gain=None)
     runs = [untrained(each, kernel, 0.01, config, x, mask, generator=seeded()) for each in (y, spoilt)]
     assert same(*runs) and not runs[0].fell_back
 
@@ -388,7 +390,7 @@ def test_hooks_get_copies():
         snapshot.residual.fill_(math.nan)
         snapshot.kernel.fill(math.nan)
 
-    config = configured(mode="both", fallback_margin=None)
+    config = configured(mode="both", least_gain=None)
     spoilt = untrained(y, kernel, 0.01, config, x, generator=seeded(), on_iteration=spoil)
     assert same(spoilt, untrained(y, kernel, 0.01, config, x, generator=seeded()))
 
@@ -408,15 +410,16 @@ def test_a_fit_that_diverges_returns_the_warm_start(changes):
     assert result.canvas.equal(x) and np.allclose(result.kernel, kernel, atol=1e-7) and result.chosen == 0
 
 
-def test_a_fit_worse_than_its_start_on_held_out_pixels_returns_the_start():
+def test_a_fit_that_gains_too_little_on_held_out_pixels_returns_the_start():
     x, y, kernel = scene(24)
-    result = untrained(y, kernel, 0.01, QUICK, x, generator=seeded())
+    # the start is the truth itself, and few pixels are held out: chance makes a small gain
+    result = untrained(y, kernel, 0.01, configured(mode="none", least_gain=0.3), x, generator=seeded())
     assert result.fell_back and "held-out misfit" in result.reason and result.canvas.equal(x)
 
 
 def test_a_warm_start_is_taken_over_and_kept():
     x, y, kernel = scene(24)
-    config = configured(mode="none", start_iterations=120, start_rate=1e-2, warm_rate=1e-3, fallback_margin=None, jitter=0.0)
+    config = configured(mode="none", start_iterations=120, start_rate=1e-2, warm_rate=1e-3, least_gain=None, jitter=0.0)
     errors = {}
     for name, start in (("warm", x), ("cold", None)):
         seen: list[float] = []
@@ -428,7 +431,7 @@ def test_a_warm_start_is_taken_over_and_kept():
 
 def test_an_offset_begins_at_the_warm_start_itself():
     x, y, kernel = scene(24)
-    config = configured(mode="residual", warm_start="offset", iterations=6, fallback_margin=None)
+    config = configured(mode="residual", warm_start="offset", iterations=6, least_gain=None)
     seen: list[float] = []
     result = untrained(y, kernel, 0.01, config, x, generator=seeded(), on_iteration=lambda s: seen.append(rms(s.image, x)))
     assert result.iterations == 6 and seen[0] < 1e-3 < 0.05 < rms(y, x)
@@ -445,7 +448,7 @@ def test_the_residual_is_zero_for_the_exact_kernel_and_follows_the_truth_for_a_w
     start = total_variation_admm(y, blur, 2e-3, mirrored, 60).clamp(0, 1)
     stop = StopConfig(discrepancy=None, patience=1000)
     fit = {"warm_start": "fit", "iterations": 300, "start_iterations": 300, "tv_weight": 0.2}
-    config = DipConfig.model_validate({"network": "tiny", "fallback_margin": None, "stop": stop, **fit})
+    config = DipConfig.model_validate({"network": "tiny", "least_gain": None, "stop": stop, **fit})
     result = untrained(y, given, 0.01, config, start, generator=seeded())
     assert result.residual is not None
     size = float(result.residual.square().mean().sqrt()) / 0.01
