@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 Role = Literal["validation", "test"]
 KernelError = Literal["none", "warp", "kernel", "both"]
 LEARNED = "lpn:photo-deblur"
+ERROR_MODELS: tuple[KernelError, ...] = ("none", "warp", "kernel", "both")
 EXACT = "exact"
 
 
@@ -76,13 +77,16 @@ def default_sets() -> dict[str, PairSet]:
             ),
         ),
         "noisy-kernels": PairSet(
-            photographs=("camera", "kodim23", "monarch", "coffee"),
+            photographs=("camera", "monarch"),
             kernels=("shake:2", "shake:5,15", "motion:15,30", "disk:4"),
             errors=("noise:0.05", "dropout:0.5", "stray:0.03"),
             cells=FEW,
         ),
         **{word: _bias(*bias) for word, bias in BIASES.items()},
-        **{f"{word}-circular": _bias(*bias, noise=0.0, boundary="circular") for word, bias in BIASES.items()},
+        **{
+            f"{word}-circular": _bias(*bias, noise=0.0, boundary="circular", photographs=("camera",))
+            for word, bias in BIASES.items()
+        },
         "shakes": PairSet(
             photographs=("monarch",),
             kernels=tuple(
@@ -125,7 +129,7 @@ class SimulateConfig(PairSet):
 class CorrectConfig(StageConfig):
     """What `correct` reads: the error models whose kernels are made."""
 
-    errors: tuple[KernelError, ...] = ("none", "warp", "kernel", "both")
+    errors: tuple[KernelError, ...] = ERROR_MODELS
     seed: int
 
 
@@ -236,9 +240,11 @@ class Config(StageConfig):
             **settings.model_dump(), name=pair_set, digests=digests, data_tier=run.data_tier, seed=run.master_seed
         )
 
-    def correct_config(self, run: RunSettings) -> CorrectConfig:
-        """Return the slice of the kernel steps."""
-        return CorrectConfig(seed=run.master_seed)
+    def correct_config(self, run: RunSettings, pair_set: str) -> CorrectConfig:
+        """Return the slice of one set's kernel steps: the error models that its cells need."""
+        wanted = self.sets[pair_set].cells
+        models = ERROR_MODELS if wanted is None else {cell.rpartition("/")[2] for cell in wanted}
+        return CorrectConfig(errors=tuple(model for model in ERROR_MODELS if model in models), seed=run.master_seed)
 
     def tune_config(self, run: RunSettings, prior: str) -> TuneConfig:
         """Return the slice of the choice of one prior's weights."""

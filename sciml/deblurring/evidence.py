@@ -8,6 +8,9 @@ Neither the misfit nor the objective can tell kernels apart: the first falls wit
 second is least for a kernel that is too small, since a smooth image costs less. A prediction pays for both: a kernel that is too
 small leaves blur that no piecewise smooth image explains, one that is too large makes ripples between the pixels that were seen.
 Differences of E between kernels are of the same pixels and the same noise.
+
+Each kernel is restored at its own natural weight, factor sigma |k|_2: with one weight for all, a kernel much wider than the
+one that the weight was made for is judged by a picture that is too smooth, and one much narrower by one that is too rough.
 """
 
 from __future__ import annotations
@@ -31,7 +34,7 @@ class HeldOut:
 
     Args:
         y: luminance (1, 1, height, width), linear light.
-        weight: of total variation in the restorations.
+        weight: of total variation in the restorations, in units of |k|_2.
         mask: 1 where pixels are trusted (height, width).
         folds: number of patterns.
         seed: of the patterns.
@@ -59,7 +62,7 @@ class HeldOut:
                 "fewer than 200 pixels can be left out: the picture is too small or too saturated to judge a kernel by"
             )
         self.trusted = trusted
-        self._starts: list[Tensor | None] = [None] * folds
+        self._starts: dict[tuple[int, int], Tensor] = {}
         self._known: dict[bytes, float] = {}
 
     def __call__(self, kernels: list[Kernel]) -> Float[np.ndarray, " candidate"]:
@@ -70,18 +73,25 @@ class HeldOut:
             self._known |= dict(zip(fresh, self._computed(list(fresh.values())).tolist(), strict=True))
         return np.array([self._known[key] for key in keys])
 
+    @property
+    def count(self) -> int:
+        """Number of kernels that were restored with."""
+        return len(self._known)
+
     def _computed(self, kernels: list[Kernel]) -> Float[np.ndarray, " candidate"]:
         found = np.zeros(len(kernels))
         for first in range(0, len(kernels), TOGETHER):
             part = np.stack(kernels[first : first + TOGETHER])
+            weights = self.weight * torch.from_numpy(np.sqrt(np.square(part).sum((1, 2)))).to(self.y)
             for fold, left_out in enumerate(self.left_out):
-                canvas = Canvas.of(self.y, part, self.trusted * (1 - left_out))
-                start = self._starts[fold]
+                seen = self.trusted * (1 - left_out)
+                canvas = Canvas.of(self.y, part, seen)
+                # one start for all kernels of a size, so that each is judged by what follows the same image
+                start = self._starts.get((fold, part.shape[-1]))
                 if start is None:
-                    # apart, so that the first kernel too is judged by what follows this start, as all others are
-                    first_alone = Canvas.of(self.y, part[:1], self.trusted * (1 - left_out))
-                    start = self._starts[fold] = total_variation(first_alone, self.weight, 2 * self.iterations).x
-                solution = total_variation(canvas, self.weight, self.iterations, start=start)
+                    alone = Canvas.of(self.y, part[:1], seen)
+                    start = self._starts[fold, part.shape[-1]] = total_variation(alone, weights[:1], 2 * self.iterations).x
+                solution = total_variation(canvas, weights, self.iterations, start=start)
                 errors = (canvas.picture(canvas.blurred(solution.x)) - self.y).square() * left_out
                 mean = errors.sum((1, 2, 3)) / left_out.sum()
                 found[first : first + TOGETHER] += mean.log().double().cpu().numpy() / len(self.left_out)

@@ -9,21 +9,22 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sciml.deblurring.evidence import HeldOut
-from sciml.deblurring.image import FACTORS, natural_weight
-from sciml.deblurring.kernels import embedded
+from sciml.deblurring.image import natural_weight
+from sciml.deblurring.kernel_warp import trimmed
+from sciml.deblurring.kernels import together
 from sciml.deblurring.refine import refined_kernel
 from sciml.deblurring.warp import Warp, fit_warp
-from sciml.imaging.kernels import LARGEST, Kernel
+from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import DataError
 
-ROOM, CUT = 1.25, 1e-3
-WARP_MARGIN, RIDGE_MARGIN = 0.01, 0.005
+# least falls of the held-out misfit for which a kernel is given up, for 128 x 128 pixels: chance differences fall with their root
+WARP_MARGIN, RIDGE_MARGIN = 0.02, 0.005
+JUDGED = 128
 LARGEST_FIT = 192
 # of sigma |k|_2 in restorations that judge kernels. There the held-out misfit itself is about least, and so is the bias between
 # kernels: at twice the weight one that is too small is favoured, since the image is too smooth, at half of it one too smooth
@@ -80,45 +81,46 @@ def corrected_kernel(
     y, mask = y[(..., *part)], None if mask is None else mask[part]
     weight = natural_weight(kernel, sigma)
     try:
-        evidence = evidence or evidence_of(y, kernel, sigma, mask, seed)
+        evidence = evidence or evidence_of(y, sigma, mask, seed)
     except DataError as reason:
         return KernelStep(kernel, warnings=(f"The kernel was kept, since it cannot be judged: {reason}.",))
-    room = with_room(kernel)
-    found, warp, kept, sentences = room, None, [], []
-    known = {"given": float(evidence([room])[0])}
+    found, warp, kept, sentences = kernel, None, [], []
+    known: dict[str, float] = {}
     if error in ("warp", "both"):
-        warp = fit_warp(room, evidence, WARP_MARGIN)
-        sentences.append(_told(warp))
+        margin = WARP_MARGIN * JUDGED / math.sqrt(y.shape[-2] * y.shape[-1])
+        warp = fit_warp(kernel, evidence, margin)
+        sentences.append(_told(warp, margin))
         if not warp.kept:
             found = warp.kernel
             kept.append("warp")
-            known["warp"] = float(evidence([found])[0])
+            known["warp"] = 1 - warp.gain
     if error in ("kernel", "both"):
         # in no larger a square than its own: empty pixels around it would fill with noise
-        refined = embedded(refined_kernel(y, trimmed(found) if kept else kernel, weight, mask), room.shape[0])
-        known["ridge"] = float(evidence([refined])[0])
-        better = 1 - math.exp(known["ridge"] - known["warp" if kept else "given"])
+        refined = refined_kernel(y, trimmed(found) if kept else kernel, weight, mask)
+        before, after = evidence([*together(found, refined)])
+        better = 1 - math.exp(after - before)
+        known["ridge"] = known.get("warp", 1.0) * (1 - better)
         if better > RIDGE_MARGIN:
             found = refined
             kept.append("ridge")
             sentences.append(f"The kernel was refined pixel by pixel: held-out pixels are predicted {better:.1%} better.")
         else:
             sentences.append("The kernel refined pixel by pixel was not taken: it does not predict held-out pixels better.")
-    gain = 1 - math.exp(known[kept[-1]] - known["given"]) if kept else 0.0
-    held_out = {name: math.exp(value - known["given"]) for name, value in known.items()}
+    gain = 1 - known[kept[-1]] if kept else 0.0
+    held_out = {"given": 1.0, **known}
     return KernelStep(trimmed(found) if kept else kernel, warp, tuple(kept), gain, held_out, tuple(sentences))
 
 
-def evidence_of(y: Float[Tensor, "1 1 height width"], kernel: Kernel, sigma: float, mask: Tensor | None, seed: int) -> HeldOut:
+def evidence_of(y: Float[Tensor, "1 1 height width"], sigma: float, mask: Tensor | None = None, seed: int = 0) -> HeldOut:
     """Return the held-out misfit at the weight at which kernels are judged; raises DataError where it cannot judge."""
-    return HeldOut(y, EVIDENCE_FACTOR / FACTORS["tv"] * natural_weight(kernel, sigma), mask, seed=seed)
+    return HeldOut(y, EVIDENCE_FACTOR * sigma, mask, seed=seed)
 
 
-def _told(warp: Warp) -> str:
+def _told(warp: Warp, margin: float) -> str:
     if warp.kept:
         return (
             f"The given kernel was kept: the best of {warp.tried} corrected ones predicts held-out pixels only "
-            f"{warp.gain:.1%} better, less than the {WARP_MARGIN:.0%} asked for."
+            f"{warp.gain:.1%} better, less than the {margin:.1%} asked for."
         )
     changes = [f"turned by {warp.angle_degrees:.1f} degrees", f"scaled by {warp.scale:.2f}"]
     if warp.variance:
@@ -126,22 +128,6 @@ def _told(warp: Warp) -> str:
             f"{'smoothed' if warp.variance > 0 else 'sharpened'} by a variance of {abs(warp.variance):.2f} square pixels"
         )
     return f"The kernel was {', '.join(changes)}: held-out pixels are predicted {warp.gain:.1%} better."
-
-
-def with_room(kernel: Kernel) -> Kernel:
-    """Return the kernel in a square where a turn by any angle and a scale of 1.25 lose no light."""
-    lit = np.argwhere(kernel > 0) - kernel.shape[0] // 2
-    reach = math.ceil(ROOM * math.sqrt(float(np.square(lit).sum(1).max()))) + 1
-    return embedded(kernel, min(max(kernel.shape[0], 2 * reach + 1), max(kernel.shape[0], LARGEST)))
-
-
-def trimmed(kernel: Kernel) -> Kernel:
-    """Return the middle of the kernel, the least odd square that holds all but a thousandth of its light."""
-    for margin in range(kernel.shape[0] // 2, 0, -1):
-        middle = kernel[margin:-margin, margin:-margin]
-        if middle.sum() >= 1 - CUT:
-            return middle / middle.sum()
-    return kernel
 
 
 def busiest(y: Float[Tensor, "1 1 height width"], mask: Tensor | None, largest: int) -> tuple[slice, slice]:

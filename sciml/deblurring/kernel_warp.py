@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, special
 
-from sciml.imaging.kernels import Kernel
+from sciml.deblurring.kernels import embedded
+from sciml.imaging.kernels import LARGEST, Kernel
 from sciml.runtime.errors import ConfigError
 
+ROOM, CUT = 1.25, 1e-3
 FOOTPRINT = 1 / 6
 SCALES = (0.05, 20.0)
 MARGIN = 4
@@ -57,6 +59,28 @@ def warped(kernel: Kernel, angle_degrees: float = 0.0, scale: float = 1.0, width
     return sampled(kernel, inverse, np.zeros(2), variance)
 
 
+def stretched(kernel: Kernel, factor: float) -> Kernel:
+    """Return the kernel scaled along its longer axis alone, at the same size: a longer or shorter line of the same thickness.
+
+    The axis is the leading eigenvector of the kernel's covariance. Nothing is smoothed before shrinking, which would thicken the
+    line: it is for kernels that hardly change along their axis.
+
+    Args:
+        kernel: K x K, odd, non-negative, sum 1.
+        factor: above 1 lengthens.
+    """
+    axis = np.linalg.eigh(covariance(kernel))[1][:, 1]
+    along = np.outer(axis, axis)
+    inverse = np.eye(2) + (1 / factor - 1) * along
+    return sampled(kernel, inverse, np.zeros(2), 0.0)
+
+
+def covariance(kernel: Kernel) -> NDArray[np.float64]:
+    """Return the covariance of the kernel's light about the middle pixel, in square pixels, (row, column)."""
+    places = np.indices(kernel.shape).reshape(2, -1) - kernel.shape[0] // 2
+    return (places * kernel.ravel()) @ places.T
+
+
 def sampled(kernel: Kernel, inverse: NDArray[np.float64], offset: NDArray[np.float64], variance: float) -> Kernel:
     """Return the kernel smoothed by a Gaussian and read at inverse p + offset for each pixel p counted from the middle one.
 
@@ -93,3 +117,19 @@ def _coefficients(size: int) -> NDArray[np.floating]:
 def _distances(size: int) -> NDArray[np.intp]:
     places = np.arange(size + 2 * MARGIN)
     return np.abs(places[:, None] - places)
+
+
+def with_room(kernel: Kernel) -> Kernel:
+    """Return the kernel in a square where a turn by any angle and a scale of 1.25 lose no light."""
+    lit = np.argwhere(kernel > 0) - kernel.shape[0] // 2
+    reach = math.ceil(ROOM * math.sqrt(float(np.square(lit).sum(1).max()))) + 1
+    return embedded(kernel, min(max(kernel.shape[0], 2 * reach + 1), max(kernel.shape[0], LARGEST)))
+
+
+def trimmed(kernel: Kernel) -> Kernel:
+    """Return the middle of the kernel, the least odd square that holds all but a thousandth of its light."""
+    for margin in range(kernel.shape[0] // 2, 0, -1):
+        middle = kernel[margin:-margin, margin:-margin]
+        if middle.sum() >= 1 - CUT:
+            return middle / middle.sum()
+    return kernel

@@ -11,9 +11,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.deblurring.evidence import HeldOut
 from sciml.deblurring.image import TV_STEPS, natural_weight
-from sciml.deblurring.kernel_step import EVIDENCE_FACTOR, FACTORS, LARGEST_FIT, busiest
+from sciml.deblurring.kernel_step import LARGEST_FIT, busiest, evidence_of
 from sciml.deblurring.kernels import Canonical
 from sciml.deblurring.tv import Canvas, total_variation
 from sciml.imaging.kernels import Kernel
@@ -97,7 +96,7 @@ def compare_orientations(
     part = busiest(y, mask, max(LARGEST_FIT, 8 * kernel.shape[0]))
     y, mask = y[(..., *part)], None if mask is None else mask[part]
     weight = natural_weight(kernel, sigma)
-    evidence = HeldOut(y, EVIDENCE_FACTOR / FACTORS["tv"] * weight, mask, seed=seed)
+    evidence = evidence_of(y, sigma, mask, seed)
     distinct: dict[str, Kernel] = {}
     like: dict[str, str] = {}
     for name in ORIENTATIONS:

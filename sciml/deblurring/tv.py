@@ -130,13 +130,17 @@ class Solution:
 
 @torch.no_grad()
 def total_variation(
-    canvas: Canvas, weight: float, iterations: int = 60, tolerance: float = 3e-4, start: Tensor | None = None
+    canvas: Canvas,
+    weight: float | Float[Tensor, " candidate"],
+    iterations: int = 60,
+    tolerance: float = 3e-4,
+    start: Tensor | None = None,
 ) -> Solution:
     """Return argmin of F for every candidate kernel.
 
     Args:
         canvas: picture, mask and kernels.
-        weight: of the total variation, the same for all candidates, above 0.
+        weight: of the total variation, one for all candidates or one each, above 0.
         iterations: at most this many steps.
         tolerance: stop when no image changes relatively by more, and D x = v to 2 %.
         start: images over the FFT length; the picture extended by its edges otherwise.
@@ -147,7 +151,8 @@ def total_variation(
     beyond = weight_map(canvas)
     # in the picture's own units, so that (y, weight) -> a (y, weight) scales every iterate
     edge = EDGE * max(float(canvas.shifted.abs().max()), 1e-30)
-    rho, sigma = DATA_PENALTY, weight / edge
+    weights = torch.as_tensor(weight, dtype=canvas.y.dtype, device=canvas.y.device)
+    rho, sigma = DATA_PENALTY, weights.reshape(-1, 1, 1, 1) / edge
     threshold = edge * beyond
     like = {"dtype": canvas.y.dtype, "device": canvas.y.device}
     rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(canvas.length[0], **like))
@@ -179,7 +184,7 @@ def total_variation(
             break
     misfit = (canvas.shifted - canvas.mask * blurred).square().sum((1, 2, 3))
     variation = (magnitude(steps) * beyond).sum((1, 2, 3))
-    return Solution(x, 0.5 * misfit + weight * variation, misfit, variation, step)
+    return Solution(x, 0.5 * misfit + weights * variation, misfit, variation, step)
 
 
 def weight_map(canvas: Canvas) -> Tensor:

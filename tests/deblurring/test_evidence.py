@@ -10,14 +10,13 @@ import torch
 from blurred_scenes import blurred
 
 from sciml.deblurring.evidence import SHARE, HeldOut, blocks
-from sciml.deblurring.image import natural_weight
 from sciml.deblurring.kernel_warp import warped
 from sciml.deblurring.kernels import embedded
-from sciml.imaging.kernels import line
+from sciml.imaging.kernels import disk, line
 from sciml.runtime.errors import DataError
 
 KERNEL = embedded(line(11, 25), 19)
-WEIGHT = 0.4 / 0.75 * natural_weight(KERNEL, 0.01)
+WEIGHT = 0.4 * 0.01
 
 
 def test_it_is_least_at_the_true_angle_and_scale():
@@ -29,6 +28,16 @@ def test_it_is_least_at_the_true_angle_and_scale():
         assert values.argmin() == 2
         assert values[0] > values[1] and values[4] > values[3]
     assert angles[2] == pytest.approx(scales[2], abs=0.02)
+
+
+def test_each_kernel_is_restored_at_its_own_weight_so_that_far_scales_compare():
+    y, _ = blurred(disk(3.0), 80)
+    wide = embedded(disk(6.0), 25)
+    # half of it is the true kernel, whose |k|_2 is twice that of the given one
+    values = HeldOut(y, WEIGHT)([warped(wide, 0, scale) for scale in (0.3, 0.4, 0.5, 0.63, 0.8, 1.0)])
+    assert values.argmin() == 2
+    alone = [HeldOut(y, WEIGHT)([each])[0] for each in (wide, warped(wide, 0, 0.5))]
+    assert alone == pytest.approx([values[5], values[2]], abs=0.02)
 
 
 def test_at_the_true_kernel_it_is_not_far_above_the_noise():

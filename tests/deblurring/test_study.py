@@ -261,7 +261,9 @@ def test_settings_of_every_stage_can_be_sliced():
 
     settings = load("cpu")
     assert '"prior":"tv"' in slice_of(settings, "deblurring", "tune", "tv")
-    for stage in ("correct", "evaluate", "spread", "calibrate", "photo", "report"):
+    assert '"both"' in slice_of(settings, "deblurring", "correct", "test")
+    assert '"both"' not in slice_of(settings, "deblurring", "correct", "radius")
+    for stage in ("evaluate", "spread", "calibrate", "photo", "report"):
         assert slice_of(settings, "deblurring", stage).startswith("{")
     with pytest.raises(ConfigError, match="no pair_set 'nothing'"):
         slice_of(settings, "deblurring", "simulate", "nothing")

@@ -12,11 +12,11 @@ from blurred_scenes import blurred, rng, sharp
 from sciml.deblurring import kernel_step
 from sciml.deblurring.evidence import HeldOut
 from sciml.deblurring.kernel_errors import perturbed
-from sciml.deblurring.kernel_step import busiest, corrected_kernel, trimmed, with_room
-from sciml.deblurring.kernel_warp import warped
+from sciml.deblurring.kernel_step import busiest, corrected_kernel
+from sciml.deblurring.kernel_warp import covariance, stretched, trimmed, warped, with_room
 from sciml.deblurring.kernels import embedded, ncc
 from sciml.deblurring.warp import LEAST, MOST, _least, corrected
-from sciml.imaging.kernels import camera_shake, line
+from sciml.imaging.kernels import camera_shake, disk, gaussian, line
 
 KERNEL = line(13, 25)
 
@@ -38,6 +38,27 @@ def test_a_scale_is_found():
     found = step("scale:1.17647")
     assert found.corrected_by == ("warp",)
     assert found.warp.scale == pytest.approx(0.85, abs=0.03) and abs(found.warp.angle_degrees) < 1.5
+
+
+@pytest.mark.parametrize(
+    ("true", "given", "scale"),
+    [(disk(4.0), disk(7.0), 4 / 7), (gaussian(2.5), gaussian(1.0), 2.5), (line(18, 25), line(7, 25), 18 / 7)],
+)
+def test_a_kernel_far_too_small_or_large_is_scaled_and_a_line_in_its_length_alone(true, given, scale):
+    y, _ = blurred(true, 96)
+    found = corrected_kernel(y, given, 0.01, "warp")
+    assert found.corrected_by == ("warp",)
+    assert found.warp.scale == pytest.approx(scale, rel=0.1)
+    assert ncc(found.kernel, true) > 0.95 > ncc(given, true)
+
+
+def test_a_line_is_stretched_along_itself():
+    short = embedded(line(8, 30), 25)
+    longer = stretched(short, 2.0)
+    assert ncc(longer, line(16, 30)) > 0.97
+    along, across = (np.linalg.eigvalsh(covariance(longer)) / np.linalg.eigvalsh(covariance(short)))[::-1]
+    assert along == pytest.approx(4, rel=0.1) and across == pytest.approx(1, abs=0.5)
+    np.testing.assert_allclose(stretched(short, 1.0), short, atol=1e-9)
 
 
 def test_the_exact_kernel_is_kept_to_the_bit():

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from sciml.deblurring.config import CorrectConfig
-from sciml.deblurring.kernel_step import corrected_kernel, evidence_of, trimmed
+from sciml.deblurring.kernel_step import corrected_kernel, evidence_of
+from sciml.deblurring.kernel_warp import trimmed
 from sciml.deblurring.pairs import Problem, load_problems
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, save_tensors, write_json
@@ -44,7 +45,7 @@ def run(config: CorrectConfig, pairs: Path, photograph: str, folder: Path, devic
             if found is None:
                 kernels, row = corrections(problem, config)
                 found = partial.put(str(number), kernels, row)
-                log.info("%s: %.1f s, %s", problem.name, row["seconds"], row["both"]["sentences"][0])
+                log.info("%s: %.1f s", problem.name, row["seconds"])
             arrays |= {f"{number}.{name}": kernel for name, kernel in found[0].items()}
             rows.append(found[1])
         outputs = [folder / "kernels.safetensors", folder / "steps.json"]
@@ -59,7 +60,7 @@ def corrections(problem: Problem, config: CorrectConfig) -> tuple[dict[str, np.n
     """Return the kernel of every error model, and what each step found."""
     begin = time.perf_counter()
     seed = Seeds(config.seed)("held-out pixels", problem.photograph, problem.kernel)
-    evidence = evidence_of(problem.y, problem.given, problem.sigma, None, seed)
+    evidence = evidence_of(problem.y, problem.sigma, None, seed)
     kernels = {"none": problem.given}
     row: dict[str, Any] = {"pair": problem.name, "kernel": problem.kernel, "error": problem.error}
     for model in config.errors:

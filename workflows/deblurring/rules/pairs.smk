@@ -34,7 +34,7 @@ rule correct_kernels:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("deblurring", "correct"),
+        config=stage_config("deblurring", "correct", "set"),
         code=source_digest("sciml.deblurring.stages.correct"),
         folder=folder_of,
     shell:
