@@ -56,8 +56,9 @@ def test_a_line_is_stretched_along_itself():
     short = embedded(line(8, 30), 25)
     longer = stretched(short, 2.0)
     assert ncc(longer, line(16, 30)) > 0.97
-    along, across = (np.linalg.eigvalsh(covariance(longer)) / np.linalg.eigvalsh(covariance(short)))[::-1]
-    assert along == pytest.approx(4, rel=0.1) and across == pytest.approx(1, abs=0.5)
+    before, after = (np.linalg.eigvalsh(covariance(each)) for each in (short, longer))
+    assert after[1] == pytest.approx(4 * before[1], rel=0.1)
+    assert after[0] < 0.5  # square pixels: still a line
     np.testing.assert_allclose(stretched(short, 1.0), short, atol=1e-9)
 
 
