@@ -107,15 +107,21 @@ def _calibrate_text(parameters: Mapping[str, Any]) -> str:
 
 @stage_paragraph("deblurring.dip")
 def _dip_text(parameters: Mapping[str, Any]) -> str:
+    count, seeds = len(parameters["pairs"]), parameters["seeds"]
     return (
-        "Untrained networks, the published method [@tang2023]: one network makes the picture, a second one the residual that the "
-        "given kernel leaves, on the same canvas and data term as all other cells."
+        f"On {count} test pairs, fixed beforehand, with up to {seeds} seeds: untrained networks, the published method "
+        "[@tang2023]: one network makes the picture, a second one the residual that the given kernel leaves, on the same canvas "
+        "and data term as all other cells."
     )
 
 
 @stage_paragraph("deblurring.photo")
 def _photo_text(parameters: Mapping[str, Any]) -> str:
-    return "A real photograph with unknown blur was restored with a kernel that was estimated from it and then corrected."
+    return (
+        f"The photograph {parameters['photograph']} has a motion blur that nobody knows. A kernel of {parameters['kernel_size']} "
+        "pixels was estimated from it, coarse to fine on strong edges [@cho2009; @xu2013], and then corrected as any given "
+        "kernel. The blur index is that of Crete et al. [@crete2007]."
+    )
 
 
 def _sequence(values: Sequence[object], comma: str = ", ") -> str:

@@ -12,6 +12,8 @@ from sciml.deblurring.config import BIASES, PageConfig
 from sciml.deblurring.report_choice import choice_reportlets
 from sciml.deblurring.report_claims import claims
 from sciml.deblurring.report_default import default_reportlets
+from sciml.deblurring.report_dip import dip_reportlets
+from sciml.deblurring.report_photo import photo_reportlets
 from sciml.deblurring.report_pictures import picture_reportlets
 from sciml.deblurring.report_residual import residual_reportlets
 from sciml.deblurring.report_results import GIVEN, REFINED, StudyResults, read_study
@@ -69,6 +71,10 @@ def parts(study: StudyResults) -> Iterator[Reportlet]:
     yield from choice_reportlets(study)
     if study.calibration is not None:
         yield from spread_reportlets(study.test, study.calibration)
+    if study.dip is not None:
+        yield from dip_reportlets(study.dip)
+    if study.photo is not None:
+        yield from photo_reportlets(study.photo)
 
 
 def missing(study: StudyResults, config: PageConfig) -> list[str]:

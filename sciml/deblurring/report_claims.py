@@ -9,12 +9,12 @@ import numpy as np
 
 from sciml.deblurring.cells import DEFAULT, TRUE, parted
 from sciml.deblurring.config import BIASES, EXACT, LEARNED
+from sciml.deblurring.report_dip_claims import AT_LEAST, AT_MOST, dip_claims
 from sciml.deblurring.report_numbers import Difference, gap_closed, has, pair_words, signed, values
 from sciml.deblurring.report_results import DEFAULT_MODEL, GIVEN, REFINED, Row, SetResults, StudyResults
 from sciml.deblurring.report_sweeps import bias_of
 from sciml.report.reportlets import Claim
 
-AT_LEAST, AT_MOST = "goal of this study: at least so much", "goal of this study: at most so much"
 PRIOR = parted(DEFAULT)[0]
 BOUNDARY_GOAL = 4.0
 REFINED_GOAL, REFINED_LOSS = 0.2, 0.1
@@ -38,6 +38,7 @@ def claims(study: StudyResults) -> Iterator[Claim]:
     yield from sweep_claims(study)
     yield from residual_claims(test)
     yield from spread_claims(study)
+    yield from dip_claims(study.dip)
 
 
 def met(value: float, goal: float, partly: float | None = None) -> Any:

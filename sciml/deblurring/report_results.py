@@ -176,7 +176,7 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
             record["config"]["prior"]: read_json(path / "weights.json") for record, path in zip(tunings, tuned, strict=True)
         },
         calibration=_extra(folder / "calibrate", "calibration.json"),
-        dip=_extra(folder / "dip", "dip.json", "pictures.safetensors"),
+        dip=_dip(folder / "dip"),
         photo=_extra(folder / "photo", "photo.json", "pictures.safetensors"),
         tunings=tunings,
     )
@@ -206,6 +206,22 @@ def _set(folder: Path) -> SetResults | None:
         records=[simulated, *found.values(), evaluated],
         folder=folder,
     )
+
+
+def _dip(folder: Path) -> Extra | None:
+    """Return the fits of untrained networks of all photographs as one, None where there are none."""
+    found = [part for path in sorted(folder.glob("*")) if (part := _extra(path, "runs.json", "pictures.safetensors")) is not None]
+    if not found:
+        return None
+    numbers: dict[str, Any] = {"runs": [], "seeds": [], "curves": {}, "baselines": {}}
+    arrays: dict[str, np.ndarray] = {}
+    for part in found:
+        arrays |= part.arrays
+        for key in ("runs", "seeds"):
+            numbers[key] += part.numbers[key]
+        for key in ("curves", "baselines"):
+            numbers[key] |= part.numbers[key]
+    return Extra(numbers, arrays, [record for part in found for record in part.records])
 
 
 def _extra(folder: Path, numbers: str, arrays: str | None = None) -> Extra | None:

@@ -58,6 +58,52 @@ def write_study(root: Path) -> None:
         recorder.write(folder / "provenance.json", [folder / "weights.json"])
     roles = [(root / name / "simulate" / "pairs.safetensors", *files_of(root, name)) for name in ("validation", "test")]
     calibrate.run(CalibrateConfig(), roles[0], roles[1], root / "calibrate")
+    write_dip(root)
+    write_photo(root)
+
+
+def write_dip(root: Path) -> None:
+    """Write the fits of untrained networks of two photographs: from nothing the residual network is worth 0.5 dB."""
+    generator = np.random.default_rng(1)
+    levels = {"none/cold": 26.0, "residual/cold": 26.5, "none/warm": 27.0, "residual/warm": 27.0}
+    for photo in SETS["test"]["photographs"]:
+        pair, folder = f"{photo} motion:11,30 rotation:10", root / "dip" / photo
+        about = {"pair": pair, "photograph": photo, "kernel": "motion:11,30", "error": "rotation:10"}
+        runs, arrays, curves = [], {}, {}
+        for cell, level in levels.items():
+            for seed in range(2):
+                scores = {"psnr": level, "psnr_start": 26.8, "psnr_network": level, "psnr_last": level - 0.3}
+                stops = {"held-out": {"at": 5, "psnr": level}, "discrepancy": {"at": None, "psnr": None}}
+                more = {"psnr_oracle": level + 0.2, "oracle_at": 10, "gap": 0.2, "chosen": 5, "iterations": 20, "share": 0.5}
+                run = {**about, "cell": cell, "seed": seed, **scores, **more, "stops": stops, "fell_back": False}
+                run |= {"reason": "held-out pixels", "seconds": 60.0, "seconds_per_iteration": 0.1}
+                runs.append(run | ({"residual": {"rms": 1.0, "true_rms": 1.0, "correlation": 0.4}} if "residual" in cell else {}))
+            points = [[5 * step, 1 / (1 + step)] for step in range(5)]
+            curves[cell] = {"psnr": points, "held-out": points, "discrepancy": points, "loss": points}
+            kinds = ("image", "start", "network", "residual", "artefact", "spread")
+            arrays |= {f"{pair}/{cell}/{kind}": generator.random((SIZE, SIZE)).astype(np.float32) for kind in kinds}
+        spread = {"rms_spread": 0.1, "rms_error": 0.2, "rank_correlation": 0.3, "psnr_of_mean": 27.0}
+        seeds = [{**about, "cell": cell, "count": 2, "returned": spread, "networks": spread} for cell in levels]
+        baselines = {pair: {"blurred": 20.0, "tv/none": 26.8, "tv/warp": 29.0, "tv/true": 30.0}}
+        write_json(folder / "runs.json", {"runs": runs, "baselines": baselines, "seeds": seeds, "curves": {pair: curves}})
+        save_tensors(folder / "pictures.safetensors", arrays, {"photograph": photo})
+        Recorder("deblurring.dip", {"pairs": [pair], "seeds": 2, "photograph": photo}).write(folder / "provenance.json", [])
+
+
+def write_photo(root: Path) -> None:
+    """Write what is made of the real photograph."""
+    folder, image = root / "photo", sharp(SIZE, 9)[0, 0].numpy().astype(np.float32)
+    kernel = read_kernel("motion:9,20").kernel
+    cell = {"blur_index": 0.4, "misfit": 1.0, "held_out": 0.98, "noise": 0.004, "seconds": 3.0, "warnings": []}
+    rows = [{"cell": "blurred", "blur_index": 0.5}]
+    rows += [{"cell": name, **cell, "sentences": ["The given kernel was kept."]} for name in ("tv/none", "tv/warp")]
+    arrays = {"blurred": image, "kernel.estimated": kernel}
+    arrays |= {
+        f"{kind}.{name}": array for name in ("tv/none", "tv/warp") for kind, array in (("image", image), ("kernel", kernel))
+    }
+    save_tensors(folder / "pictures.safetensors", arrays, {"photograph": "clock"})
+    write_json(folder / "photo.json", {"photograph": "clock", "notes": [], "rows": rows})
+    Recorder("deblurring.photo", {"photograph": "clock", "kernel_size": 9}).write(folder / "provenance.json", [])
 
 
 def files_of(root: Path, name: str) -> tuple[list[Path], list[Path]]:

@@ -73,14 +73,16 @@ def test_the_page_is_sound_complete_and_hostile_sentences_are_escaped(page):
         "What the default gains by kernel error, test pairs", "What the default made of the kernels, test pairs",
         "PSNR by kernel error, test pairs", "Other measures, test pairs", "Differences pair by pair, test pairs",
         "Robustness: ends and middle of the sweeps", "Eight camera shakes", "Residual: estimated against true, test pairs",
-        "Differences pair by pair, validation pairs", "Tuned weights", "Coverage and rank correlation of the maps",
+        "Untrained networks", "Untrained networks, pair by pair", "Where each stop rule would have stopped",
+        "The real photograph without a truth", "Differences pair by pair, validation pairs", "Tuned weights",
+        "Coverage and rank correlation of the maps",
     ):  # fmt: skip
         assert title in titles, title
     for heading in (
         "Where the correction pays", "The pair with the largest gain", "Kernels of the pair with the least gain",
         "One pair for each kernel error", "Kernel with a wrong length", "inverse crime", "The residual: true and estimated",
         "How much like noise", "How the default was chosen", "Does the evidence tell", "Spread beside error",
-        "read by eye off the figure",
+        "read by eye off the figure", "Untrained networks along the iterations", "A real photograph: clock",
     ):  # fmt: skip
         assert heading in html, heading
     # what has not run is said to be missing
@@ -105,6 +107,10 @@ def test_claims_have_the_right_status(results):
     assert one(found, "tv/kernel is never more than") == "not"
     assert one(found, "valid boundary") == "reproduced" and one(found, "learned prior") == "reproduced"
     assert one(found, "wrong length") == "reproduced" and one(found, "wrong angle") == "not run"
+    assert one(found, "Untrained networks without a start", "residual network") == "reproduced"
+    assert one(found, "started from total variation", "residual network") == "not"
+    assert one(found, "as shipped", "below their start") == "reproduced" and one(found, "return the start") == "reproduced"
+    assert one(found, "Residual of the untrained network") == "reproduced" and one(found, "Stop rule", "mean") == "reproduced"
     # the made-up residuals are noise
     assert one(found, "Residual of tv/warp") == "not"
 
