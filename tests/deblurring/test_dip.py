@@ -431,7 +431,7 @@ def test_a_warm_start_is_taken_over_and_kept():
 
 def test_an_offset_begins_at_the_warm_start_itself():
     x, y, kernel = scene(24)
-    config = configured(mode="residual", warm_start="offset", iterations=6, least_gain=None)
+    config = configured(mode="residual", warm_start="offset", offset_rate=1e-2, iterations=6, least_gain=None)
     seen: list[float] = []
     result = untrained(y, kernel, 0.01, config, x, generator=seeded(), on_iteration=lambda s: seen.append(rms(s.image, x)))
     assert result.iterations == 6 and seen[0] < 1e-3 < 0.05 < rms(y, x)
@@ -447,7 +447,7 @@ def test_the_residual_is_zero_for_the_exact_kernel_and_follows_the_truth_for_a_w
     mirrored = torch.nn.functional.pad(y, (6,) * 4, mode="reflect")
     start = total_variation_admm(y, blur, 2e-3, mirrored, 60).clamp(0, 1)
     stop = StopConfig(discrepancy=None, patience=1000)
-    fit = {"warm_start": "fit", "iterations": 300, "start_iterations": 300, "tv_weight": 0.2}
+    fit = {"warm_start": "fit", "iterations": 300, "start_iterations": 300, "tv_weight": 0.6}
     config = DipConfig.model_validate({"network": "tiny", "least_gain": None, "stop": stop, **fit})
     result = untrained(y, given, 0.01, config, start, generator=seeded())
     assert result.residual is not None
