@@ -32,12 +32,13 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
         else "circular, as in the literature: an inverse crime"
     )
     noise = f"Gaussian noise of standard deviation {parameters['noise']:g}" if parameters["noise"] else "rounding to 8 bits"
+    photographs, kernels, size = parameters["photographs"], parameters["kernels"], parameters["size"]
+    shakes = any(kernel.startswith("shake") for kernel in kernels)
     return (
-        f"Pairs {parameters['name']}: {len(parameters['photographs'])} {role} photographs "
-        f"({', '.join(parameters['photographs'])}), {parameters['size']} x {parameters['size']} pixels, luminance in linear "
-        f"light, were blurred with {_sequence([kernel_words(kernel) for kernel in parameters['kernels']], '; ')} (boundary "
-        f"{boundary}) and got {noise}. Given kernels: {_sequence([error_words(error) for error in parameters['errors']], '; ')}. "
-        "Camera shakes follow a random smooth path [@boracchi2012]."
+        f"Pairs {parameters['name']}: {role} photographs ({', '.join(photographs)}), {size} x {size} pixels, luminance in linear "
+        f"light, were blurred with {_sequence([kernel_words(kernel) for kernel in kernels], '; ')} (boundary {boundary}) and got "
+        f"{noise}. Given kernels: {_sequence([error_words(error) for error in parameters['errors']], '; ')}."
+        f"{' Camera shakes follow a random smooth path [@boracchi2012].' if shakes else ''}"
     )
 
 

@@ -97,7 +97,7 @@ def safe_claim(test: SetResults) -> Claim:
     beyond = int((found.gains < -SAFE_LOSS).sum())
     kept = sum(not row["step"][DEFAULT_MODEL]["by"] for row in rows)
     said = (
-        f"{text} of {len(rows)}: {pair_words(found.worst_row)}; {beyond} beyond that, mean {found.words()} dB, "
+        f"{text} of {len(rows)}: {pair_words(found.worst_row)}; {beyond} below that limit, mean {found.words()} dB, "
         f"the given kernel kept in {kept}"
     )
     return Claim(said, signed(found.worst), -SAFE_LOSS, AT_LEAST, "dB", met(found.worst, -SAFE_LOSS))
@@ -112,7 +112,7 @@ def refined_claims(test: SetResults) -> Iterator[Claim]:
         yield Claim(text, None, -REFINED_LOSS, AT_LEAST, "dB")
         return
     beyond = int((found.gains < -REFINED_LOSS).sum())
-    said = f"{text} of {len(test.rows)}: {pair_words(found.worst_row)}; {beyond} beyond that"
+    said = f"{text} of {len(test.rows)}: {pair_words(found.worst_row)}; {beyond} below that limit"
     yield Claim(said, signed(found.worst), -REFINED_LOSS, AT_LEAST, "dB", met(found.worst, -REFINED_LOSS))
 
 

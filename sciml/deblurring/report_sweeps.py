@@ -9,7 +9,7 @@ from sciml.deblurring import published
 from sciml.deblurring.cells import DEFAULT
 from sciml.deblurring.config import BIASES, EXACT
 from sciml.deblurring.report_drawing import GRID, QUIET, STYLES, drawn, plain, style
-from sciml.deblurring.report_numbers import BIAS_UNITS, cell_title, is_oracle, kernel_words, values
+from sciml.deblurring.report_numbers import BIAS_UNITS, cell_title, kernel_words, values
 from sciml.deblurring.report_results import GIVEN, Row, SetResults, StudyResults
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
@@ -120,10 +120,7 @@ def sweep_table(study: StudyResults) -> Table | None:
                     "setting": "circular, no noise" if sweep.settings["boundary"] == CIRCULAR else "real boundary, 1 % noise",
                     "bias": f"{biases[place]:+g} {BIAS_UNITS[word]}".replace("-", "\u2212") if biases[place] else "0",
                 }
-                for cell, points in found.items():
-                    # a text takes no part in the comparison: an oracle is no rival
-                    row[cell] = f"{points[place][1]:.2f}" if is_oracle(cell) else points[place][1]
-                rows.append(row)
+                rows.append(row | {cell: points[place][1] for cell, points in found.items()})
     if not rows:
         return None
     columns = [Column("sweep", "wrong number"), Column("setting", "setting"), Column("bias", "bias")]

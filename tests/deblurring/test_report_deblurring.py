@@ -70,7 +70,7 @@ def test_the_page_is_sound_complete_and_hostile_sentences_are_escaped(page):
     assert "<script>alert(1)</script>" not in html and "alert(1)" in html
     titles = {table["title"] for table in found["tables"]}
     for title in (
-        "What the default gains by kernel error, test pairs", "What the default made of the kernels, test pairs",
+        "What tv/warp gains by kernel error, test pairs", "What tv/warp made of the kernels, test pairs",
         "PSNR by kernel error, test pairs", "Other measures, test pairs", "Differences pair by pair, test pairs",
         "Robustness: ends and middle of the sweeps", "Eight camera shakes", "Residual: estimated against true, test pairs",
         "Untrained networks", "Untrained networks, pair by pair", "Where each stop rule would have stopped",
