@@ -15,7 +15,7 @@ DATA_cpu := default
 DATA_gpu := full
 # families with learned parts add their name
 WITH_WEIGHTS := proximal
-WITH_ABLATIONS := proximal
+WITH_ABLATIONS := proximal deblurring
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=
 COMMA := ,

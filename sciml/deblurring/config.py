@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from sciml.deblurring.structures import DipAblationConfig, DipStudyConfig
 from sciml.runtime.settings import DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -42,6 +43,30 @@ class PairSet(StageConfig):
     cells: tuple[str, ...] | None = Field(default=None, description="prior/error model to run, such as tv/warp; all by default")
 
 
+# of the sets beside them: the rivals and what is shipped
+FEW = ("tv/none", "tv/warp", "tv/kernel", "tv/true", f"{LEARNED}/none", f"{LEARNED}/warp", "hyper-laplacian/none")
+# of the two sets that decide
+CHOICES = (
+    "tv/none",
+    "tv/warp",
+    "tv/kernel",
+    "tv/both",
+    "tv/true",
+    f"{LEARNED}/none",
+    f"{LEARNED}/warp",
+    f"{LEARNED}/true",
+    "hyper-laplacian/none",
+    "richardson-lucy/none",
+)
+# the four sweeps of Tang et al. 2023: true kernel, which of its numbers is wrong, by how much
+BIASES = {
+    "length": ("motion:20,10", "length", (-15, -10, -5, 0, 5, 10, 15)),
+    "angle": ("motion:20,10", "angle", (-30, -20, -10, 0, 10, 20, 30)),
+    "width": ("gaussian:4", "width", (-3, -2, -1, 0, 1, 2, 3)),
+    "radius": ("disk:4", "radius", (-3, -2, -1, 0, 1, 2, 3)),
+}
+
+
 def default_sets() -> dict[str, PairSet]:
     """Return the pairs of the study. They were fixed before anything was tuned."""
     return {
@@ -60,6 +85,7 @@ def default_sets() -> dict[str, PairSet]:
             ),
             reduction=8,
             crop="edges",
+            cells=CHOICES,
         ),
         "test": PairSet(
             photographs=("camera", "kodim23", "monarch", "coffee"),
@@ -75,6 +101,7 @@ def default_sets() -> dict[str, PairSet]:
                 "truncation:0.2",
                 "rotation:7+scale:0.9+smoothing:0.5",
             ),
+            cells=(*CHOICES, "richardson-lucy/true", "tv-circular/none", "tv-circular/true"),
         ),
         "noisy-kernels": PairSet(
             photographs=("camera", "monarch"),
@@ -96,19 +123,6 @@ def default_sets() -> dict[str, PairSet]:
             cells=FEW,
         ),
     }
-
-
-# the four sweeps of Tang et al. 2023: true kernel, which of its numbers is wrong, by how much
-BIASES = {
-    "length": ("motion:20,10", "length", (-15, -10, -5, 0, 5, 10, 15)),
-    "angle": ("motion:20,10", "angle", (-30, -20, -10, 0, 10, 20, 30)),
-    "width": ("gaussian:4", "width", (-3, -2, -1, 0, 1, 2, 3)),
-    "radius": ("disk:4", "radius", (-3, -2, -1, 0, 1, 2, 3)),
-}
-
-
-# of the sets beside the two that decide: the rivals and what is shipped
-FEW = ("tv/none", "tv/warp", "tv/kernel", "tv/true", f"{LEARNED}/none", f"{LEARNED}/warp", "hyper-laplacian/none")
 
 
 def _bias(kernel: str, word: str, values: tuple[int, ...], **options: object) -> PairSet:
@@ -213,6 +227,8 @@ class Config(StageConfig):
     spread: SpreadConfig = SpreadConfig()
     calibrate: CalibrateConfig = CalibrateConfig()
     photo: PhotoConfig = PhotoConfig()
+    dip: DipStudyConfig = DipStudyConfig()
+    ablate: DipAblationConfig = DipAblationConfig()
 
     @model_validator(mode="after")
     def _has_sets(self) -> Config:
@@ -265,6 +281,14 @@ class Config(StageConfig):
     def calibrate_config(self, run: RunSettings) -> CalibrateConfig:
         """Return the slice of the maps' calibration."""
         return self.calibrate
+
+    def dip_config(self, run: RunSettings) -> DipStudyConfig:
+        """Return the slice of the untrained networks."""
+        return self.dip.model_copy(update={"seed": run.master_seed})
+
+    def ablate_config(self, run: RunSettings) -> DipAblationConfig:
+        """Return the slice of their ablations."""
+        return self.ablate.model_copy(update={"seed": run.master_seed})
 
     def photo_config(self, run: RunSettings) -> PhotoConfig:
         """Return the slice of the real photograph."""

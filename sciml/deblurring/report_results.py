@@ -176,7 +176,7 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
             record["config"]["prior"]: read_json(path / "weights.json") for record, path in zip(tunings, tuned, strict=True)
         },
         calibration=_extra(folder / "calibrate", "calibration.json"),
-        dip=_dip(folder / "dip"),
+        dip=read_dip(folder / "dip"),
         photo=_extra(folder / "photo", "photo.json", "pictures.safetensors"),
         tunings=tunings,
     )
@@ -208,7 +208,7 @@ def _set(folder: Path) -> SetResults | None:
     )
 
 
-def _dip(folder: Path) -> Extra | None:
+def read_dip(folder: Path) -> Extra | None:
     """Return the fits of untrained networks of all photographs as one, None where there are none."""
     found = [part for path in sorted(folder.glob("*")) if (part := _extra(path, "runs.json", "pictures.safetensors")) is not None]
     if not found:

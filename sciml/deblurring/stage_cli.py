@@ -150,6 +150,45 @@ def stage_calibrate(
         run(settings, (validation, validation_restored, validation_spreads), (pairs, restored, spreads), output)
 
 
+@app.command("dip")
+def stage_dip(
+    config: Settings,
+    pairs: Pairs,
+    photograph: Photograph,
+    kernels: Annotated[Path, typer.Option(help="kernels.safetensors of the correct stage.")],
+    weights: Annotated[Path, typer.Option(help="weights.json of the tune stage for total variation.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Fit untrained networks to pairs of one photograph, with several seeds."""
+    from sciml.deblurring.structures import DipStudyConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("deblurring.dip", output, threads, gpu) as device:
+        settings = parse_config(DipStudyConfig, config)
+        from sciml.deblurring.stages.dip import run
+
+        run(settings, pairs, photograph, kernels, weights, output, device)
+
+
+@app.command("ablate-report")
+def stage_ablate_report(
+    config: Settings,
+    results: Annotated[Path, typer.Option(help="Folder of the ablations, one folder a photograph.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of the ablations."""
+    from sciml.deblurring.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("deblurring.ablate-report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.deblurring.stages.ablate_report import run
+
+        run(settings, results, output)
+
+
 @app.command("photo")
 def stage_photo(config: Settings, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
     """Sharpen a real photograph whose blur nobody knows."""

@@ -90,6 +90,9 @@ rule write_page:
         scores=expand(rules.evaluate_pairs.output.scores, set=sorted(SETS)),
         calibration=rules.calibrate_spreads.output.numbers,
         photo=rules.sharpen_photograph.output.numbers,
+        networks=expand(
+            rules.fit_networks.output.runs, photo=fitted(SETTINGS.deblurring.dip)
+        ),
     output:
         page=report(
             "<reports>/deblurring.html",
