@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Drawing
 
-CIRCULAR = "circular"
+CIRCULAR, HONEST, LITERATURE = "circular", "real boundary", "circular blur: inverse crime"
 MARKS = {"tang2023": "o", "nan2020": "^", "ji2012": "D", "krishnan2009": "s"}
 
 
@@ -32,6 +32,13 @@ def curves(sweep: SetResults) -> dict[str, list[tuple[float, float]]]:
     rows = {bias: [row for row in sweep.rows if bias_of(row) == bias] for bias in biases}
     drawn_cells = [cell for cell in sweep.cells if cell in STYLES]
     return {cell: [(bias, float(values(rows[bias], cell).mean())) for bias in biases] for cell in drawn_cells}
+
+
+def setting_words(sweep: SetResults) -> str:
+    """Return boundary and noise of a sweep in words."""
+    noise = sweep.settings["noise"]
+    words = LITERATURE if sweep.settings["boundary"] == CIRCULAR else HONEST
+    return f"{words}, {f'noise {100 * noise:g} %' if noise else 'no noise'}"
 
 
 def sweep_reportlets(study: StudyResults) -> Iterator[Reportlet]:
@@ -52,7 +59,7 @@ def sweep_figure(word: str, honest: SetResults | None, literature: SetResults | 
     return Figure(
         f"Kernel with a wrong {word}",
         _drawing(word, f"bias of the {word} ({unit})", honest, literature),
-        f"True kernel: {truth}. Mean PSNR over {photographs}, as lines. Left: real boundary, noise of 1 % in linear light. "
+        f"True kernel: {truth}. Mean PSNR over {photographs}, as lines. Left: real boundary, with noise in linear light. "
         "Right: the setting of the literature, an inverse crime: circular blur, no noise, rounded to 8 bits. Hollow marks are "
         f"published values, {published.NOTE}.",
         f"Two panels of PSNR over the bias of the {word}, one line a cell. {_in_words(some)}",
@@ -70,15 +77,12 @@ def _in_words(sweep: SetResults) -> str:
 
 
 def _drawing(word: str, x_title: str, honest: SetResults | None, literature: SetResults | None) -> bytes:
-    titles = {
-        "honest": "real boundary, 1 % noise",
-        "literature": "circular blur, no noise: inverse crime",
-    }
 
     def draw(axes: Sequence[Axes], figure: Drawing) -> None:
         labels: dict[str, object] = {}
-        for one, (name, sweep) in zip(axes, (("honest", honest), ("literature", literature)), strict=True):
-            plain(one, x_title, "PSNR (dB)" if name == "honest" else "", titles[name])
+        for one, (name, sweep) in zip(axes, ((HONEST, honest), (LITERATURE, literature)), strict=True):
+            title = name if sweep is None else setting_words(sweep)
+            plain(one, x_title, "PSNR (dB)" if name == HONEST else "", title)
             if sweep is None:
                 one.text(0.5, 0.5, "not run", transform=one.transAxes, ha="center", color=QUIET)
                 continue
@@ -117,7 +121,7 @@ def sweep_table(study: StudyResults) -> Table | None:
             for place in dict.fromkeys((0, len(biases) // 2, len(biases) - 1)):
                 row: dict[str, Value] = {
                     "sweep": word,
-                    "setting": "circular, no noise" if sweep.settings["boundary"] == CIRCULAR else "real boundary, 1 % noise",
+                    "setting": setting_words(sweep),
                     "bias": f"{biases[place]:+g} {BIAS_UNITS[word]}".replace("-", "\u2212") if biases[place] else "0",
                 }
                 rows.append(row | {cell: points[place][1] for cell, points in found.items()})
