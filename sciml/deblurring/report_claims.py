@@ -88,7 +88,7 @@ def share_claim(test: SetResults) -> Claim:
     oracle = [Difference.of(rows, f"{PRIOR}/{TRUE}", rival) for rival in (GIVEN, REFINED)]
     if oracle[0] is not None and oracle[1] is not None:
         possible = np.minimum(oracle[0].gains, oracle[1].gains) >= EACH_GOAL
-        said += f"; the true kernel itself is that far above both in {possible.sum()}, the default in {(clear & possible).sum()} of these"
+        said += f"; the true kernel itself is so in {possible.sum()}, the default in {(clear & possible).sum()} of these"
     return Claim(said, share, SHARE_GOAL, AT_LEAST, "", met(share, SHARE_GOAL, 0.5))
 
 
