@@ -163,6 +163,7 @@ class TuneConfig(StageConfig):
     """What `tune` reads: one prior and its weights."""
 
     prior: str
+    models: tuple[str, ...] = Field(description="error models that it is tuned under, each for itself")
     weights: tuple[float, ...]
     pairs: int = Field(description="validation pairs that every weight is tried on")
 
@@ -257,14 +258,22 @@ class Config(StageConfig):
         )
 
     def correct_config(self, run: RunSettings, pair_set: str) -> CorrectConfig:
-        """Return the slice of one set's kernel steps: the error models that its cells need."""
-        wanted = self.sets[pair_set].cells
-        models = ERROR_MODELS if wanted is None else {cell.rpartition("/")[2] for cell in wanted}
+        """Return the slice of one set's kernel steps: the error models of its cells; where weights are tuned, of all sets."""
+        models = set().union(*(self._models(name) for name in self.sets)) if pair_set == "validation" else self._models(pair_set)
         return CorrectConfig(errors=tuple(model for model in ERROR_MODELS if model in models), seed=run.master_seed)
 
     def tune_config(self, run: RunSettings, prior: str) -> TuneConfig:
-        """Return the slice of the choice of one prior's weights."""
-        return TuneConfig(prior=prior, weights=self.weights[prior], pairs=self.tune_pairs)
+        """Return the slice of the choice of one prior's weights, for the error models that any set runs it with."""
+        models = set().union(*(self._models(name, prior) for name in self.sets))
+        chosen = tuple(model for model in (*ERROR_MODELS, "true") if model in models)
+        return TuneConfig(prior=prior, models=chosen, weights=self.weights[prior], pairs=self.tune_pairs)
+
+    def _models(self, pair_set: str, prior: str | None = None) -> set[str]:
+        """Return the error models of a set's cells, of one prior or of all."""
+        from sciml.deblurring.grid import cells, parted
+
+        found = [parted(cell) for cell in cells(self.priors, self.sets[pair_set].cells)]
+        return {model for name, model in found if prior in (None, name)}
 
     def restore_config(self, run: RunSettings, pair_set: str) -> RestoreConfig:
         """Return the slice of one set's restorations."""

@@ -46,7 +46,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     kernels, steps = correct.run(CorrectConfig(seed=1), pairs, "camera", folder / "correct")
     weights = {}
     for prior, grid in zip(PRIORS, ((0.5, 1.0), (0.05, 0.1), (1.0,)), strict=True):
-        config = TuneConfig(prior=prior, weights=grid, pairs=2)
+        config = TuneConfig(prior=prior, models=models_of(prior), weights=grid, pairs=2)
         (weights[prior],) = tune.run(config, pairs, [kernels], folder / f"tune-{prior}")
     config = RestoreConfig(cells=None, priors=PRIORS)
     (pictures,) = restore.run(config, pairs, "camera", kernels, weights, folder / "restore")
@@ -58,6 +58,10 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         folder=folder, pairs=pairs, kernels=kernels, steps=steps, weights=weights, pictures=pictures, scores=scores,
         spreads=spreads, numbers=numbers,
     )  # fmt: skip
+
+
+def models_of(prior: str) -> tuple[str, ...]:
+    return tuple(cell.rpartition("/")[2] for cell in cells([prior]))
 
 
 def simulated(folder: Path, **changes: object) -> Path:
@@ -243,7 +247,7 @@ def test_what_is_not_there_is_said(study, tmp_path):
     with pytest.raises(FormatError, match="no pairs"):
         load_problems(tmp_path / "other.safetensors")
     with pytest.raises(DataError, match="no pair to tune on"):
-        tune.run(TuneConfig(prior="tv", weights=(1.0,), pairs=1), study.pairs, [], tmp_path / "tune")
+        tune.run(TuneConfig(prior="tv", models=("none",), weights=(1.0,), pairs=1), study.pairs, [], tmp_path / "tune")
 
 
 def test_every_prior_of_the_grid_fills_the_canvas_and_weights_scale_with_the_noise(study):

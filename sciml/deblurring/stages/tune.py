@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import TRUE, cells, parted, picture_of, solve
+from sciml.deblurring.cells import TRUE, picture_of, solve
 from sciml.deblurring.config import TuneConfig
 from sciml.deblurring.pairs import load_problems, load_truths
 from sciml.deblurring.scores import display_psnr
@@ -44,7 +44,7 @@ def run(config: TuneConfig, pairs: Path, corrected: list[Path], folder: Path, de
     found: dict[str, Any] = {}
     identity = [source_digest(__name__), config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *corrected]]]
     with Partial(folder, identity) as partial:
-        for model in (parted(name)[1] for name in cells([config.prior])):
+        for model in config.models:
             curve = {}
             for weight in config.weights:
                 part = partial.get(f"{model} {weight}")
