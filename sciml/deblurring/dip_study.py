@@ -61,7 +61,7 @@ def fit_of(problem: Problem, kernel: Kernel, weight: float, cell: DipCell, seed:
         seed: of the networks and of the held-out pixels.
         watch: called with iterations and copies of the running image of the picture.
     """
-    y, sigma, size = problem.y, problem.sigma, (problem.y.shape[-2], problem.y.shape[-1])
+    y, sigma = problem.y, problem.sigma
     absolute = weight * natural_weight(kernel, sigma, None)
 
     def look(snapshot: Snapshot) -> None:
@@ -78,9 +78,7 @@ def fit_of(problem: Problem, kernel: Kernel, weight: float, cell: DipCell, seed:
     generator = torch.Generator().manual_seed(Seeds(seed)("networks"))
     found = untrained(y, kernel, sigma, cell.fit, generator=generator, on_iteration=look)
     seconds = time.process_time() - begin
-    # without a margin the canvas is the picture itself
-    network = picture_of(found.network, torch.empty(1, 1, *size))
-    return Fit(found.image, start, network, found, seconds)
+    return Fit(found.image, start, picture_of(found.network, y), found, seconds)
 
 
 @dataclass
