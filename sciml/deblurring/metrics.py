@@ -17,6 +17,7 @@ from scipy import stats
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 BOOTSTRAP_DRAWS = 10_000
+FLOORS = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06)
 Map = Float[np.ndarray, "*channels height width"]
 
 
@@ -150,6 +151,52 @@ def coverage(spread: Map, error: Map, spreads: float = 2.0) -> float:
     """Return the share of pixels whose error lies within plus or minus `spreads` times the spread; 95.4 % if all is normal."""
     _check_maps(spread, error)
     return float(np.mean(np.abs(error) <= spreads * spread))
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What turns a map of sensitivity into standard deviations, factor sqrt(spread^2 + floor^2).
+
+    Attributes:
+        factor: above 0.
+        floor: of the error that does not come from what was drawn (noise, the image prior), in the map's units.
+    """
+
+    factor: float
+    floor: float
+
+    def __call__(self, spread: Map) -> Map:
+        """Return the calibrated map."""
+        return self.factor * np.sqrt(np.square(spread) + self.floor**2)
+
+
+def calibrated(pairs: Sequence[tuple[Map, Map]], level: float = 0.95, spreads: float = 2.0) -> Calibration:
+    """Return the calibration of the largest normal likelihood of the errors, scaled so that its coverage is `level`.
+
+    The floor is that of FLOORS with the largest sum over all pixels of -log s - e^2 / (2 s^2), s^2 = c^2 (spread^2 + floor^2), at
+    the c that makes this largest, c^2 = mean e^2 / (spread^2 + floor^2). The factor is then that of `calibration_factor`.
+
+    Args:
+        pairs: (spread, error) of each picture; validation pictures.
+        level: wanted coverage.
+        spreads: half width of the interval in spreads.
+
+    Raises:
+        DataError: as `calibration_factor`.
+    """
+    if not pairs:
+        raise DataError("a calibration needs at least one picture")
+    squares = np.concatenate([np.square(spread).ravel() for spread, _ in pairs])
+    errors = np.concatenate([np.square(error).ravel() for _, error in pairs])
+    # -2 log likelihood a pixel, at the best c
+    cost = {}
+    for floor in FLOORS:
+        width = squares + floor**2
+        if bool((width > 0).all()):
+            cost[floor] = math.log(float(np.mean(errors / width))) + float(np.mean(np.log(width)))
+    floor = min(cost, key=cost.__getitem__)
+    lifted = [(np.sqrt(np.square(spread) + floor**2), error) for spread, error in pairs]
+    return Calibration(calibration_factor(lifted, level, spreads), floor)
 
 
 def calibration_factor(pairs: Sequence[tuple[Map, Map]], level: float = 0.95, spreads: float = 2.0) -> float:

@@ -101,7 +101,8 @@ def _spread_text(parameters: Mapping[str, Any]) -> str:
 @stage_paragraph("deblurring.calibrate")
 def _calibrate_text(parameters: Mapping[str, Any]) -> str:
     return (
-        f"One factor for all maps was fitted on validation pairs, so that {parameters['level']:.0%} of the pixels lie within "
+        "One factor and one floor for all maps were fitted on validation pairs, so that "
+        f"{parameters['level']:.0%} of the pixels lie within "
         "plus or minus two spreads. Rank correlations are Spearman's, of spread and absolute error on blocks of 7 x 7 pixels."
     )
 

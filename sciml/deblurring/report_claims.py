@@ -190,7 +190,7 @@ def spread_claims(study: StudyResults) -> Iterator[Claim]:
     text = "Map of spreads: mean rank correlation with the error on blocks of 7 x 7 pixels"
     low, high = COVERAGE
     wanted = f"{low:g} to {high:g}"
-    covered = "Map of spreads: pixels within \u00b1 2 spreads after one factor was fitted on validation pairs, mean"
+    covered = "Map of spreads: pixels within \u00b1 2 spreads after factor and floor were fitted on validation pairs, mean"
     if not rows:
         yield Claim(text, None, RANK_GOAL, AT_LEAST)
         yield Claim(covered, None, wanted, "goal of this study", "%")

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sciml.deblurring.metrics import Calibration
 from sciml.deblurring.report_drawing import enlarged
 from sciml.deblurring.report_numbers import error_words, pair_words, spread_of
 from sciml.deblurring.report_pictures import ERROR_LIMIT, LEAST_SIDE
@@ -35,17 +36,17 @@ def map_gallery(test: SetResults, numbers: Mapping[str, Any]) -> Gallery | None:
     spread = None if row is None else test.spread(row)
     if row is None or spread is None:
         return None
-    pair, factor = test.pair(row), numbers["factor"]
+    pair, calibration = test.pair(row), Calibration(numbers["factor"], numbers["floor"])
     cell = numbers.get("cell", "tv/warp")
     picture, truth = display(pair.pictures[cell]), display(pair.truth.picture)
-    two = error_map(2 * factor * spread, np.zeros_like(spread), ERROR_LIMIT)
+    two = error_map(2 * calibration(spread), np.zeros_like(spread), ERROR_LIMIT)
     pictures = {f"restored, {cell}": picture, "\u00b1 2 spreads": two, "error": error_map(picture, truth, ERROR_LIMIT)}
     return Gallery(
         "Spread beside error",
         {name: enlarged(image, LEAST_SIDE) for name, image in pictures.items()},
         f"{pair_words(row)}: of all test pairs the one with the middle rank correlation, {chosen['rank_correlation']:.2f}. Both "
-        f"maps on one scale, black 0 to yellow {ERROR_LIMIT:g} in display values; the spread times two, after the factor "
-        f"{factor:.2f}.",
+        f"maps on one scale, black 0 to yellow {ERROR_LIMIT:g} in display values; the spread times two, after "
+        f"calibration.",
         "a restored photograph, how far it depends on the kernel, and how wrong it is",
     )
 
@@ -76,10 +77,10 @@ def coverage_table(numbers: Mapping[str, Any]) -> Table:
         "Coverage and rank correlation of the maps",
         columns,
         rows,
-        f"One factor, {numbers['factor']:.2f}, was fitted on validation pairs so that {numbers['level']:.0%} of all pixels there "
-        "lie within \u00b1 2 spreads. Rank correlation: Spearman's, of spread and absolute error on blocks of 7 x 7 pixels. "
-        "Display values.",
-        "One factor makes the average right, not each pair: where the restoration is biased, the spread does not know.",
+        f"A floor of {numbers['floor']:g}, for what the kernel does not explain, and a factor of {numbers['factor']:.2f} were "
+        f"fitted on validation pairs so that {numbers['level']:.0%} of all pixels there lie within \u00b1 2 spreads. Rank "
+        "correlation: Spearman's, of spread and absolute error on blocks of 7 x 7 pixels. Display values.",
+        "They make the average right, not each pair: where the restoration is biased, the spread does not know.",
     )
 
 
@@ -99,7 +100,7 @@ def decile_curve(numbers: Mapping[str, Any]) -> Curve:
         "spread",
         "error",
         "pairs",
-        "rms spread after the factor (display values)",
+        "rms spread after calibration (display values)",
         "rms error (display values)",
         "Pixels are sorted by their spread and parted into ten equal groups. A map that knew everything would "
         "lie on the line of equality.",

@@ -107,7 +107,7 @@ class Restoration:
             self.x = restored(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x, on_image=self._see)
         self._tell("restored")
 
-    def find_spread(self, count: int, error: str, factor: float) -> None:
+    def find_spread(self, count: int, error: str, calibration: tuple[float, float]) -> None:
         """Find the map of spreads over kernels with an error."""
         self._tell("restoring with kernels of the stated error")
         weight = self._weight(self.kernel, "tv")
@@ -115,13 +115,13 @@ class Restoration:
 
         def part(rows: slice, columns: slice) -> Tensor:
             trusted = None if mask is None else mask[rows, columns]
-            draws = (error, count, seed, factor)
+            draws = (error, count, seed, *calibration)
             return spread_map(y[..., rows, columns], self.kernel, weight, *draws, trusted, self.picture.display)
 
         self.spread = in_tiles(self._size, self.kernel.shape[0], 0, part)
         self.sentences.append(
             f"The map of spreads is the standard deviation over {count} kernels with the error {error}, "
-            f"restored by total variation, times {factor:g}."
+            f"restored by total variation, with a floor of {calibration[1]:g} for all other errors, times {calibration[0]:g}."
         )
 
     def kernels(self) -> tuple[Kernel, Kernel]:

@@ -1,10 +1,11 @@
 """How far the restored image depends on what is not known of the kernel: a map of spreads by bootstrap.
 
-    spread(p) = c std over b of x_b(p),     x_b = argmin_x 1/2 || M (y - k_b * x) ||^2 + weight TV(x),     k_b = error_b(k)
+    spread(p) = c sqrt( f^2 + var over b of x_b(p) )
+    x_b = argmin_x 1/2 || M (y - k_b * x) ||^2 + weight TV(x),     k_b = error_b(k)
 
 The kernels k_b are draws of a stated error (`sciml.deblurring.kernel_errors`), restored side by side with one weight. The noise
-of the picture is not drawn again: beside the kernel's error it matters little. c calibrates the map and is fitted on pictures
-whose truth is known (`sciml.deblurring.metrics.calibration_factor`).
+of the picture is not drawn again; what it and the prior add stands in the floor f. c and f calibrate the map and are fitted on
+pictures whose truth is known (`sciml.deblurring.metrics.calibrated`).
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ from sciml.runtime.errors import ConfigError
 from sciml.runtime.seeds import Seeds
 
 KERNEL_ERROR = "rotation:~8+scale:~0.1+smoothing:~0.5"
+CALIBRATION = (2.0, 0.015)
+"""Factor and floor, in display values, of maps over that error: 95 % coverage of +- 2 spreads on validation photographs."""
 TOGETHER, STEPS = 8, 60
 
 
@@ -58,6 +61,7 @@ def spread_map(
     count: int = 16,
     seed: int = 0,
     factor: float = 1.0,
+    floor: float = 0.0,
     mask: Float[Tensor, "height width"] | None = None,
     display: Callable[[Tensor], Tensor] = lambda x: x,
 ) -> Float[Tensor, "1 channel height width"]:
@@ -71,14 +75,15 @@ def spread_map(
         count: number of kernels, at least 2; 16 make the spread of a pixel accurate to a fifth.
         seed: of the kernels.
         factor: calibration, c.
+        floor: calibration, f, in the units of `display`.
         mask: 1 where pixels are trusted.
         display: into the values in which the spread is wanted, from linear light.
 
     Raises:
         ConfigError: fewer than two kernels, a factor that is not above 0, or an error that is not known.
     """
-    if not 0 < factor < math.inf:
-        raise ConfigError(f"the calibration of a spread is a factor above 0, got {factor}")
+    if not (0 < factor < math.inf and 0 <= floor < math.inf):
+        raise ConfigError(f"the calibration of a spread is a factor above 0 and a floor of at least 0, got {factor}, {floor}")
     kernels = drawn_kernels(kernel, error, count, seed)
     mean, squares, seen, start = torch.zeros_like(y), torch.zeros_like(y), 0, None
     for first in range(0, count, TOGETHER):
@@ -91,4 +96,4 @@ def spread_map(
             step = image - mean
             mean = mean + step / seen
             squares = squares + step * (image - mean)
-    return factor * (squares / (count - 1)).sqrt()
+    return factor * (squares / (count - 1) + floor**2).sqrt()

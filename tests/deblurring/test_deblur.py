@@ -284,7 +284,7 @@ def test_an_interrupted_fit_of_networks_keeps_its_best_and_goes_on_from_its_chec
         (GREY, KERNEL, {"spread": 1}, ConfigError, "at least 2 kernels"),
         (GREY, KERNEL, {"mask": np.ones((47, 48))}, ShapeError, "the picture's height and width"),
         (GREY, KERNEL, {"mask": np.zeros((48, 48))}, DataError, "trusts no pixel"),
-        (GREY, KERNEL, {"spread": 2, "calibration": 0.0}, ConfigError, "factor above 0"),
+        (GREY, KERNEL, {"spread": 2, "calibration": (0.0, 0.02)}, ConfigError, "factor above 0"),
         (np.where(GREY > 0, 1.0, 0.99), KERNEL, {}, DataError, "constant|saturated"),
     ],
 )

@@ -13,7 +13,7 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from sciml.deblurring.kernels import canonicalise, embedded, read_kernel
-from sciml.deblurring.metrics import best_shift_psnr, bootstrap_interval, calibration_factor, coverage, rank_correlation
+from sciml.deblurring.metrics import FLOORS, best_shift_psnr, bootstrap_interval, calibrated, calibration_factor, coverage, rank_correlation
 from sciml.imaging.admm import total_variation_admm
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.physics import ValidBlur
@@ -226,3 +226,16 @@ def test_maps_that_tell_nothing_are_refused():
         calibration_factor([(0 * flat, error)])
     with pytest.raises(DataError, match="at least one"):
         calibration_factor([])
+
+
+def test_a_floor_is_found_where_errors_have_one_and_none_where_not():
+    generator = np.random.default_rng(0)
+    spread = generator.uniform(0.001, 0.1, (2, 200, 200))
+    for floor in (0.0, FLOORS[6]):
+        error = 1.5 * np.sqrt(spread**2 + floor**2) * generator.normal(size=spread.shape)
+        found = calibrated([(one, wrong) for one, wrong in zip(spread, error, strict=True)])
+        assert found.floor == floor
+        assert found.factor == pytest.approx(1.5 * 1.96 / 2, rel=0.02)
+        assert coverage(found(spread), error) == pytest.approx(0.95, abs=1e-3)
+    with pytest.raises(DataError, match="at least one picture"):
+        calibrated([])

@@ -1,4 +1,4 @@
-"""Stage `calibrate`: one factor for maps of spreads, fitted on validation pairs, and what the maps are worth on test pairs."""
+"""Stage `calibrate`: factor and floor of maps of spreads from validation pairs, and what the maps are worth on test pairs."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sciml.deblurring.config import CalibrateConfig
-from sciml.deblurring.metrics import calibration_factor, coverage, rank_correlation
+from sciml.deblurring.metrics import calibrated, coverage, rank_correlation
 from sciml.deblurring.pairs import load_problems, load_truths
 from sciml.deblurring.scores import display
 from sciml.runtime.files import load_tensors, write_json
@@ -25,32 +25,32 @@ def run(
     test: tuple[Path, Sequence[Path], Sequence[Path]],
     folder: Path,
 ) -> list[Path]:
-    """Write `calibration.json`: the factor, and coverage and rank correlation of every test pair before and after it.
+    """Write `calibration.json`: factor, floor, and coverage and rank correlation of every pair before and after.
 
     Args:
         config: level of the coverage.
-        validation: pairs, restored pictures and spreads of the set that the factor is fitted on, one file a photograph.
-        test: the same of the set that it is judged on.
+        validation: pairs, restored pictures and spreads of the set that they are fitted on, one file a photograph.
+        test: the same of the set that they are judged on.
         folder: output folder.
     """
     inputs = [path for pairs, restored, spreads in (validation, test) for path in (pairs, *restored, *spreads)]
     recorder = Recorder("deblurring.calibrate", config.model_dump(mode="json"), inputs)
     fitted = _maps(*validation)
-    factor = calibration_factor([(spread, error) for _, spread, error in fitted], config.level)
-    result: dict[str, Any] = {"factor": factor, "level": config.level}
+    found = calibrated([(spread, error) for _, spread, error in fitted], config.level)
+    result: dict[str, Any] = {"factor": found.factor, "floor": found.floor, "level": config.level}
     for role, maps in (("validation", fitted), ("test", _maps(*test))):
         result[role] = [
             {
                 **names,
                 "rank_correlation": rank_correlation(spread, error),
                 "coverage_before": coverage(spread, error),
-                "coverage": coverage(factor * spread, error),
-                "rms_spread": float(np.sqrt(np.mean(np.square(factor * spread)))),
+                "coverage": coverage(found(spread), error),
+                "rms_spread": float(np.sqrt(np.mean(np.square(found(spread))))),
                 "rms_error": float(np.sqrt(np.mean(np.square(error)))),
             }
             for names, spread, error in maps
         ]
-        result[f"{role}_deciles"] = _deciles([(factor * spread, error) for _, spread, error in maps])
+        result[f"{role}_deciles"] = _deciles([(found(spread), error) for _, spread, error in maps])
     path = folder / "calibration.json"
     write_json(path, result)
     recorder.write(folder / "provenance.json", [path])
