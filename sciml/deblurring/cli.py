@@ -347,6 +347,25 @@ def kernel_command(
     typer.echo(f"{kernel}: {size} x {size} pixels, {lit} of them lit, largest {found.kernel.max():.4f} of a sum of 1")
 
 
+@app.command("report")
+def report_command(
+    results: Annotated[
+        Path, typer.Argument(help="Results folder of the study, such as results/cpu/deblurring; finished sets are shown.")
+    ],
+    out: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of a study again from its results, also of one that is not finished.
+
+    Example: sciml deblurring report results/cpu/deblurring --out page.html
+    """
+    from sciml.deblurring.stages.report import run, settings_of
+    from sciml.stages import stage
+
+    with stage("deblurring.report", out):
+        run(settings_of(results), results, out)
+    typer.echo(str(out))
+
+
 def _say() -> Any:
     """Return what tells a line on standard error with the time that has passed."""
     begun = time.monotonic()

@@ -13,7 +13,15 @@ from scipy.ndimage import gaussian_filter
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from sciml.deblurring.kernels import canonicalise, embedded, read_kernel
-from sciml.deblurring.metrics import FLOORS, best_shift_psnr, bootstrap_interval, calibrated, calibration_factor, coverage, rank_correlation
+from sciml.deblurring.metrics import (
+    FLOORS,
+    best_shift_psnr,
+    bootstrap_interval,
+    calibrated,
+    calibration_factor,
+    coverage,
+    rank_correlation,
+)
 from sciml.imaging.admm import total_variation_admm
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.physics import ValidBlur

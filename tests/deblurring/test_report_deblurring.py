@@ -211,3 +211,11 @@ def test_published_values_are_those_of_the_sweeps():
             assert key in published.METHODS and set(map(float, points)) == ends
             # with the right kernel every method is at its best
             assert max(points.values()) == points[0]
+
+
+def test_the_settings_of_a_page_follow_from_its_folder(results, tmp_path):
+    found = report.settings_of(results)
+    assert found.sets == tuple(sorted(SETS))
+    assert (found.tier, found.data_tier) == ("cpu", "default")
+    with pytest.raises(DataError, match="holds no set of pairs"):
+        report.settings_of(tmp_path)

@@ -7,6 +7,9 @@ from pathlib import Path
 from sciml.deblurring.config import PageConfig
 from sciml.deblurring.report import reportlets
 from sciml.report.page import Page, write_page
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import read_json
+from sciml.runtime.settings import TIERS
 
 QUESTION = (
     "A kernel of blur is never known exactly. How much of what its error costs can be won back from the blurred picture alone, "
@@ -31,6 +34,22 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
         "deblurring", "Deblurring with a rough kernel", QUESTION, config.tier, reportlets(config, results), banner(config)
     )
     return [write_page(page, output)]
+
+
+def settings_of(results: Path) -> PageConfig:
+    """Return the settings of the page of a results folder, by what lies there.
+
+    Raises:
+        DataError: no set has been simulated there.
+    """
+    paths = sorted(results.glob("*/simulate/provenance.json"))
+    if not paths:
+        raise DataError(f"{results} holds no set of pairs: give the results folder of the study, such as results/cpu/deblurring")
+    tier = results.resolve().parent.name
+    data_tier = read_json(paths[0])["config"].get("data_tier", "default")
+    return PageConfig(
+        tier=tier if tier in TIERS else "cpu", data_tier=data_tier, sets=tuple(path.parent.parent.name for path in paths)
+    )
 
 
 def banner(config: PageConfig) -> str | None:
