@@ -28,28 +28,9 @@ SCENE = (0.5 + 0.4 * np.sin(6 * COLUMNS) * np.cos(5 * ROWS)).astype(np.float32)
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
+def run(sciml_command):
     """Run one command in an empty folder; return (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "SCIML_DEBUG"):
-        monkeypatch.setenv(name, "1" if name.endswith("THREADS") else "")
-    monkeypatch.delenv("SCIML_REPORTS", raising=False)
-    registered = (list(cli.app.registered_groups), list(cli.app.registered_commands))
-
-    def call(*words: object) -> tuple[int, str, str]:
-        cli.app.registered_groups[:] = registered[0]
-        monkeypatch.setattr(sys, "argv", ["sciml", *map(str, words)])
-        capfd.readouterr()
-        code: int | str | None = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code
-        captured = capfd.readouterr()
-        return int(code or 0), captured.out, captured.err
-
-    yield call
-    cli.app.registered_groups[:] = registered[0]
+    return sciml_command
 
 
 def commands() -> dict[tuple[str, ...], Any]:

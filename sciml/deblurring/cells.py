@@ -8,15 +8,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from sciml.deblurring.grid import DEFAULT, TRUE, cells, parted
 from sciml.deblurring.image import natural_weight, restored
 from sciml.deblurring.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.tv import Canvas, total_variation
 from sciml.imaging.kernels import Kernel
 from sciml.imaging.physics import ValidBlur
 from sciml.runtime.errors import DataError
-
-__all__ = ["DEFAULT", "TRUE", "cells", "circular", "parted", "picture_of", "solve", "weight_of"]
 
 
 def weight_of(weights: Mapping[str, Any], prior: str, model: str) -> float:

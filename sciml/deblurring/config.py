@@ -176,9 +176,7 @@ class RestoreConfig(StageConfig):
 
 
 class EvaluateConfig(StageConfig):
-    """What `evaluate` reads."""
-
-    seed: int
+    """What `evaluate` reads: nothing but its files."""
 
 
 class SpreadConfig(StageConfig):
@@ -281,7 +279,7 @@ class Config(StageConfig):
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of the scores."""
-        return EvaluateConfig(seed=run.master_seed)
+        return EvaluateConfig()
 
     def spread_config(self, run: RunSettings) -> SpreadConfig:
         """Return the slice of the maps of spreads."""

@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from torch import Tensor
 
 from sciml.deblurring.photos import Values, rows_first
-from sciml.imaging.files import read_image, write_image
+from sciml.imaging.files import write_image
 from sciml.imaging.kernels import Kernel
-from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import atomic_path
 
 PICTURES = (".png", ".tif", ".tiff", ".npy")
@@ -77,27 +76,3 @@ def check_place(option: str, folder: Path) -> None:
             pass
     except OSError as error:
         raise ConfigError(f"{option}: {folder} cannot be written: {error.strerror or error}; choose another folder") from error
-
-
-def read_mask(path: Path, size: tuple[int, int]) -> NDArray[np.bool_]:
-    """Return where a picture or NPY file is above one half: the pixels that are trusted.
-
-    Raises:
-        ShapeError: another size than the photograph's.
-        DataError: it trusts no pixel.
-    """
-    if path.suffix.lower() == ".npy":
-        try:
-            array = np.load(path, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise DataError(f"cannot read the mask {path}: {' '.join(str(error).split())}") from error
-    else:
-        array = read_image(path).array
-    if array.ndim == 3 and array.shape[-1] in (1, 3):
-        array = array.min(-1)
-    if array.shape != size:
-        raise ShapeError(f"the mask {path} has shape {array.shape}, the photograph {size}")
-    trusted = array > 0.5
-    if not trusted.any():
-        raise DataError(f"the mask {path} trusts no pixel: none is above 0.5 (127 in an 8-bit picture)")
-    return trusted

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from sciml.deblurring import paragraphs  # noqa: F401 (registers the methods text)
-from sciml.deblurring.cells import DEFAULT
 from sciml.deblurring.config import BIASES, PageConfig
+from sciml.deblurring.grid import DEFAULT
 from sciml.deblurring.report_choice import choice_reportlets
 from sciml.deblurring.report_claims import claims
 from sciml.deblurring.report_default import default_reportlets

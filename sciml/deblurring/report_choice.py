@@ -8,14 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import stats
 
-from sciml.deblurring.cells import DEFAULT
 from sciml.deblurring.config import LEARNED
+from sciml.deblurring.grid import DEFAULT
 from sciml.deblurring.kernel_step import RIDGE_MARGIN, WARP_MARGIN
 from sciml.deblurring.report_default import gain_table
-from sciml.deblurring.report_drawing import BLUE, ORANGE, QUIET, drawn, plain
+from sciml.deblurring.report_drawing import BLUE, ORANGE, QUIET
 from sciml.deblurring.report_numbers import Difference, cell_title, is_oracle, signed
 from sciml.deblurring.report_results import DEFAULT_MODEL, GIVEN, SetResults, StudyResults
 from sciml.deblurring.report_tables import difference_table
+from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Curve, Figure, Reportlet, Table, Text, Value
 
 if TYPE_CHECKING:
@@ -157,7 +158,7 @@ def evidence_figure(sets: Sequence[SetResults]) -> Figure | None:
         alts.append(f"{name} pairs {gains.mean():.2f} dB on the mean".replace("-", "\u2212"))
     return Figure(
         "Does the evidence tell of a gain?",
-        drawn(1, (7.6, 4.0), draw),
+        panels(1, (7.6, 4.0), draw),
         f"Each mark is a pair whose kernel was changed. {'; '.join(words)}. The misfit is that of pixels that the restoration "
         "has not seen; the truth takes no part in it. Kernels that were kept have no gain and are not drawn.",
         f"Scatter of PSNR gains over the fall of the held-out misfit: {', '.join(alts)}.",

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import DEFAULT, TRUE, parted
 from sciml.deblurring.config import BIASES, EXACT, LEARNED
+from sciml.deblurring.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.report_dip_claims import AT_LEAST, AT_MOST, dip_claims
 from sciml.deblurring.report_numbers import Difference, gap_closed, has, pair_words, signed, values
 from sciml.deblurring.report_results import DEFAULT_MODEL, GIVEN, REFINED, Row, SetResults, StudyResults

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sciml.deblurring.cells import DEFAULT, TRUE, parted
+from sciml.deblurring.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.report_drawing import heat_map
 from sciml.deblurring.report_numbers import Difference, cell_title, error_words, gap_closed, kernel_words, values
 from sciml.deblurring.report_results import DEFAULT_MODEL, GIVEN, REFINED, SetResults

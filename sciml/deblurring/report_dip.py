@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciml.deblurring.report_drawing import BLUE, ORANGE, RED, SKY, drawn, enlarged, plain, signed_picture
+from sciml.deblurring.report_drawing import BLUE, ORANGE, RED, SKY
 from sciml.deblurring.report_numbers import error_words, kernel_words, pair_words, spread_of
 from sciml.deblurring.report_results import Extra, Row
 from sciml.deblurring.scores import display
+from sciml.report.drawing import enlarged, panels, plain, signed_picture
 from sciml.report.reportlets import Column, Figure, Gallery, Reportlet, Table, Value
 
 if TYPE_CHECKING:
@@ -189,7 +190,7 @@ def curve_figure(dip: Extra, pair: str, curves: Mapping[str, Mapping[str, Any]])
     about = next(run for run in dip.numbers["runs"] if run["pair"] == pair)
     return Figure(
         "Untrained networks along the iterations",
-        drawn(2, (10.6, 6.4), draw, rows=2),
+        panels(2, (10.6, 6.4), draw, rows=2),
         f"{pair_words(about)}, the first seed. Circle: the iteration that the rule chose. Star: the best one, known to the truth "
         "alone. PSNR is that of the networks' running mean.",
         "Four panels over the iterations: misfit, held-out misfit, windowed variance and PSNR, one line a cell.",

@@ -1,22 +1,22 @@
-"""Drawings of the page: axes with the look of its curves, PNG bytes on white ground."""
+"""The look of cells on the page, and its heat map."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.deblurring.cells import DEFAULT
 from sciml.deblurring.config import LEARNED
+from sciml.deblurring.grid import DEFAULT
 from sciml.report.charts import COLOURS
+from sciml.report.drawing import panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-GRID, QUIET = "#dddddd", "#777777"
+QUIET = "#777777"
 BLUE, RED, GREEN, PINK, SKY, ORANGE = COLOURS[:6]
 # one colour, dash and marker a cell on the whole page; the default is thick, the oracle black and dotted
 Style = tuple[str, tuple[int, ...], str, float]
@@ -35,44 +35,6 @@ def style(cell: str) -> dict[str, object]:
     """Return the line properties of a cell."""
     colour, dash, marker, width = STYLES.get(cell, (QUIET, (1, 1), ".", 1.2))
     return {"color": colour, "linestyle": (0, dash) if dash else "-", "marker": marker, "markersize": 4.5, "linewidth": width}
-
-
-def drawn(
-    columns: int,
-    size: tuple[float, float],
-    draw: Callable[[Sequence[Axes], Figure], None],
-    rows: int = 1,
-    dpi: int = 110,
-) -> bytes:
-    """Return PNG bytes of rows of axes.
-
-    Args:
-        columns: axes a row.
-        size: width and height in inches.
-        draw: draws on the axes, row after row.
-        rows: rows of axes.
-        dpi: pixels an inch.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(list(figure.subplots(rows, columns, squeeze=False).ravel()), figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def plain(axes: Axes, x_title: str = "", y_title: str = "", title: str = "") -> None:
-    """Give axes the look of the page's curves."""
-    axes.set_xlabel(x_title, fontsize=9)
-    axes.set_ylabel(y_title, fontsize=9)
-    axes.set_title(title, fontsize=10)
-    axes.grid(True, color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
 
 
 def heat_map(numbers: np.ndarray, rows: Sequence[str], columns: Sequence[str], unit: str, limit: float) -> bytes:
@@ -103,17 +65,4 @@ def heat_map(numbers: np.ndarray, rows: Sequence[str], columns: Sequence[str], u
 
     # long labels take their own width
     wide = 0.075 * max(len(label) for label in rows)
-    return drawn(1, (wide + 1.35 * len(columns) + 1.4, 0.38 * len(rows) + 0.7), draw)
-
-
-def signed_picture(image: np.ndarray, limit: float) -> np.ndarray:
-    """Return signed numbers as RGB on [-limit, limit], zero white."""
-    from matplotlib import colormaps
-
-    return np.asarray(colormaps["PuOr"](np.clip(0.5 + 0.5 * image / limit, 0, 1))[..., :3] * 255).round().astype(np.uint8)
-
-
-def enlarged(image: np.ndarray, least: int = 192) -> np.ndarray:
-    """Return an image with every pixel repeated until its shorter side has about `least` pixels."""
-    factor = max(1, round(least / min(image.shape[:2])))
-    return image.repeat(factor, 0).repeat(factor, 1)
+    return panels(1, (wide + 1.35 * len(columns) + 1.4, 0.38 * len(rows) + 0.7), draw)

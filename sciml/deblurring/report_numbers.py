@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from sciml.deblurring.cells import DEFAULT, TRUE, parted
+from sciml.deblurring.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.metrics import bootstrap_interval
 from sciml.deblurring.report_results import Row
 from sciml.report.reportlets import Spread

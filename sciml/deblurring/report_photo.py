@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sciml.deblurring.cells import DEFAULT
-from sciml.deblurring.report_drawing import enlarged
+from sciml.deblurring.grid import DEFAULT
 from sciml.deblurring.report_numbers import cell_title
 from sciml.deblurring.report_results import Extra
+from sciml.report.drawing import enlarged
 from sciml.report.reportlets import Column, Gallery, Reportlet, Slider, Table, Value
 
 NO_TRUTH = "The true picture and the true kernel are unknown: nothing here says which picture is right."

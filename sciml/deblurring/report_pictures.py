@@ -6,13 +6,13 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sciml.deblurring.cells import DEFAULT, TRUE, parted
 from sciml.deblurring.config import LEARNED
+from sciml.deblurring.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.kernels import embedded
-from sciml.deblurring.report_drawing import enlarged
 from sciml.deblurring.report_numbers import Difference, error_words, is_oracle, pair_words, signed
 from sciml.deblurring.report_results import DEFAULT_MODEL, GIVEN, REFINED, Pair, Row, SetResults
 from sciml.deblurring.scores import display
+from sciml.report.drawing import enlarged
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Gallery, Reportlet, Scrubber, Slider
 

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import signal, stats
 
-from sciml.deblurring.cells import DEFAULT, TRUE, parted
-from sciml.deblurring.report_drawing import BLUE, QUIET, drawn, plain, signed_picture, style
+from sciml.deblurring.grid import DEFAULT, TRUE, parted
+from sciml.deblurring.report_drawing import BLUE, QUIET, style
 from sciml.deblurring.report_numbers import cell_title, error_words, pair_words
 from sciml.deblurring.report_results import DEFAULT_MODEL, GIVEN, Pair, Row, SetResults
 from sciml.imaging.kernels import Kernel
+from sciml.report.drawing import panels, plain, signed_picture
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def residual_figure(pair: Pair) -> Figure:
 
     return Figure(
         "The residual: true and estimated",
-        drawn(3, (10.6, 4.0), draw),
+        panels(3, (10.6, 4.0), draw),
         f"{pair_words(pair.row)}: of the turned pairs that were corrected, the one with the middle correlation. In units of the "
         f"noise, from \u2212{LIMIT:g} (orange) over 0 (white) to {LIMIT:g} (purple); the line is equality. True rms "
         f"{scores['true_rms']:.2f} \u03c3, estimated {scores['rms']:.2f} \u03c3.",
@@ -160,7 +161,7 @@ def whiteness_figure(pair: Pair) -> Figure:
     nearest = ", ".join(f"{cell_title(cell)} {autocorrelation(image)[0]:+.2f}" for cell, image in found.items())
     return Figure(
         "How much like noise the misfit is",
-        drawn(2, (10.6, 3.9), draw),
+        panels(2, (10.6, 3.9), draw),
         f"{pair_words(pair.row)}. Pixels whose whole neighbourhood lies inside the picture. Root mean square: {sizes}. The "
         "smaller misfit is not the better picture: only the oracle's tells what is left at best.",
         f"Autocorrelation and histogram of the misfit. Autocorrelation of neighbours: {nearest}.".replace("-", "\u2212"),

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from sciml.deblurring.cells import DEFAULT, cells, parted
 from sciml.deblurring.config import EXACT, PageConfig
+from sciml.deblurring.grid import DEFAULT, cells, parted
 from sciml.deblurring.pairs import Problem, Truth, load_problems, load_truths
 from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import DataError

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from sciml.deblurring.metrics import Calibration
-from sciml.deblurring.report_drawing import enlarged
 from sciml.deblurring.report_numbers import error_words, pair_words, spread_of
 from sciml.deblurring.report_pictures import ERROR_LIMIT, LEAST_SIDE
 from sciml.deblurring.report_results import Extra, SetResults
 from sciml.deblurring.scores import display
+from sciml.report.drawing import enlarged
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Table, Value
 

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sciml.deblurring import published
-from sciml.deblurring.cells import DEFAULT
 from sciml.deblurring.config import BIASES, EXACT
-from sciml.deblurring.report_drawing import GRID, QUIET, STYLES, drawn, plain, style
+from sciml.deblurring.grid import DEFAULT
+from sciml.deblurring.report_drawing import QUIET, STYLES, style
 from sciml.deblurring.report_numbers import BIAS_UNITS, cell_title, kernel_words, values
 from sciml.deblurring.report_results import GIVEN, Row, SetResults, StudyResults
+from sciml.report.drawing import GRID, panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ def _drawing(word: str, x_title: str, honest: SetResults | None, literature: Set
         axes[1].grid(True, color=GRID, linewidth=0.7)
         figure.legend(list(labels.values()), list(labels), loc="outside lower center", ncols=4, frameon=False, fontsize=8)  # pyright: ignore
 
-    return drawn(2, (10.6, 4.6), draw, dpi=115)
+    return panels(2, (10.6, 4.6), draw, dpi=115)
 
 
 def _published(axes: Axes, found: Mapping[str, Mapping[float, float]], labels: dict[str, object]) -> None:

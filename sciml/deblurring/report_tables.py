@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sciml.deblurring.cells import DEFAULT
+from sciml.deblurring.grid import DEFAULT
 from sciml.deblurring.report_numbers import (
     Difference,
     cell_title,

@@ -17,12 +17,13 @@ from sciml.deblurring.kernel_step import busiest
 from sciml.deblurring.kernels import Canonical, read_kernel
 from sciml.deblurring.orders import Order, Outputs, estimate_size
 from sciml.deblurring.orientation import Fit, compare_orientations, table, turned
-from sciml.deblurring.outputs import check_outputs, read_mask, write_kernel, write_map
+from sciml.deblurring.outputs import check_outputs, write_kernel, write_map
 from sciml.deblurring.photos import Photo, read_photo, write_photo
 from sciml.deblurring.picture import read_picture
 from sciml.deblurring.progress import Progress, Say, check_size, seconds_of, words
 from sciml.deblurring.restoration import LEAST_NOISE
 from sciml.imaging.files import write_image
+from sciml.imaging.single import read_mask
 from sciml.runtime.files import write_json
 
 ESTIMATED_ON = 640

@@ -2,52 +2,17 @@
 
 from __future__ import annotations
 
-import io
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sciml.report.charts import COLOURS
+from sciml.report.drawing import panels, plain
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-GRID = "#dddddd"
-
-
-def panels(
-    count: int, size: tuple[float, float], draw: Callable[[Sequence[Axes], Figure], None], rows: int = 1, dpi: int = 110
-) -> bytes:
-    """Return PNG bytes of `count` axes a row, drawn on white ground.
-
-    Args:
-        count: axes in a row.
-        size: width and height in inches.
-        draw: draws on the axes, row after row.
-        rows: rows of axes.
-        dpi: pixels an inch.
-    """
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, dpi=dpi, layout="constrained")
-    FigureCanvasAgg(figure)
-    draw(list(figure.subplots(rows, count, squeeze=False).ravel()), figure)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
-
-
-def plain(axes: Axes, x_title: str = "", y_title: str = "", title: str = "") -> None:
-    """Give axes the look of the page's curves."""
-    axes.set_xlabel(x_title, fontsize=9)
-    axes.set_ylabel(y_title, fontsize=9)
-    axes.set_title(title, fontsize=10)
-    axes.grid(True, color=GRID, linewidth=0.7)
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=8)
 
 
 def function_panels(
@@ -157,22 +122,8 @@ def points_figure(groups: Mapping[str, np.ndarray], x_title: str, centre: float 
     return panels(1, (7.6, 0.6 + 0.95 * len(groups)), draw, len(groups), dpi=110)
 
 
-def signed(image: np.ndarray) -> np.ndarray:
-    """Return a signed image as RGB, zero white, its largest size at the ends of the scale."""
-    from matplotlib import colormaps
-
-    limit = max(float(np.abs(image).max()), 1e-12)
-    return np.asarray(colormaps["PuOr"](0.5 + 0.5 * image / limit)[..., :3] * 255).round().astype(np.uint8)
-
-
 def heat(image: np.ndarray, limit: float) -> np.ndarray:
     """Return sizes on [0, limit] as RGB in the colours of the error maps."""
     from sciml.report.pictures import error_map
 
     return error_map(image, np.zeros_like(image), limit)
-
-
-def enlarged(image: np.ndarray, least: int = 192) -> np.ndarray:
-    """Return an image with every pixel repeated until its shorter side has about `least` pixels."""
-    factor = max(1, round(least / min(image.shape[:2])))
-    return image.repeat(factor, 0).repeat(factor, 1)

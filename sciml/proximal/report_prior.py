@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from sciml.proximal.report_figures import band_figure, enlarged, heat, points_figure, signed, strip_figure
+from sciml.proximal.report_figures import band_figure, heat, points_figure, strip_figure
 from sciml.proximal.report_results import Tables
+from sciml.report.drawing import enlarged, signed_picture
 from sciml.report.reportlets import Column, Curve, Figure, Gallery, Reportlet, Table, Value
 
 PATHS = {"noise": "noise, standard deviation", "blur": "blur, pixels", "mixing": "share of another picture"}
@@ -215,7 +216,7 @@ def covariance_reportlets(
     labels = [f"direction {index + 1}" for index in range(len(axes))]
     yield Gallery(
         "Posterior of one crop: leading directions",
-        {label: enlarged(signed(image)) for label, image in zip(labels, axes, strict=True)},
+        {label: enlarged(signed_picture(image)) for label, image in zip(labels, axes, strict=True)},
         "Eigenvectors of the covariance: what the network takes for the likeliest mistakes. Zero is white, the signs are "
         "orange and violet. "
         f"Largest relative residual of an eigenvector: {max(directions['residual']):.1e}.",

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from blurred_scenes import sharp
 
-from sciml.deblurring.cells import cells
 from sciml.deblurring.config import CalibrateConfig, EvaluateConfig
+from sciml.deblurring.grid import cells
 from sciml.deblurring.kernels import read_kernel
 from sciml.deblurring.pairs import MARGIN, wrong_kernel
 from sciml.deblurring.stages import calibrate, evaluate
@@ -147,7 +147,7 @@ def write_set(root: Path, name: str) -> None:
         write_photograph(folder / photo, photo, canvas[MARGIN:-MARGIN, MARGIN:-MARGIN], mine, given, true, generator)
     photos = options["photographs"]
     kernels = [folder / photo / "correct" / "kernels.safetensors" for photo in photos]
-    evaluate.run(EvaluateConfig(seed=0), path, files_of(root, name)[0], kernels, folder / "evaluate")
+    evaluate.run(EvaluateConfig(), path, files_of(root, name)[0], kernels, folder / "evaluate")
 
 
 def write_photograph(

@@ -10,7 +10,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from sciml.deblurring.cells import cells, circular, picture_of, solve, weight_of
+from sciml.deblurring.cells import circular, picture_of, solve, weight_of
 from sciml.deblurring.config import (
     CalibrateConfig,
     Config,
@@ -24,6 +24,7 @@ from sciml.deblurring.config import (
     default_sets,
 )
 from sciml.deblurring.deblurred import deblur
+from sciml.deblurring.grid import cells
 from sciml.deblurring.image import natural_weight
 from sciml.deblurring.kernels import read_kernel
 from sciml.deblurring.pairs import MARGIN, ROUNDING, load_problems, load_truths, simulate, wrong_kernel
@@ -50,7 +51,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
         (weights[prior],) = tune.run(config, pairs, [kernels], folder / f"tune-{prior}")
     config = RestoreConfig(cells=None, priors=PRIORS)
     (pictures,) = restore.run(config, pairs, "camera", kernels, weights, folder / "restore")
-    (scores,) = evaluate.run(EvaluateConfig(seed=1), pairs, [pictures], [kernels], folder / "evaluate")
+    (scores,) = evaluate.run(EvaluateConfig(), pairs, [pictures], [kernels], folder / "evaluate")
     (spreads,) = spread.run(SpreadConfig(count=4), pairs, "camera", kernels, weights["tv"], folder / "spread")
     part = (pairs, [pictures], [spreads])
     (numbers,) = calibrate.run(CalibrateConfig(), part, part, folder / "calibrate")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
-import sys
 import tomllib
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -17,7 +17,6 @@ import pytest
 import tifffile
 import torch
 
-from sciml import cli
 from sciml.imaging import priors
 from sciml.proximal import loading
 from sciml.proximal.explicit import ExplicitNetwork
@@ -38,13 +37,8 @@ def save(path: Path, network: LearnedProximalNetwork) -> None:
 
 
 @pytest.fixture
-def run(tmp_path, monkeypatch, capfd):
+def run(tmp_path, sciml_command):
     """Run one command in a folder with networks and images; return (exit code, standard output, standard error)."""
-    monkeypatch.chdir(tmp_path)
-    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "SCIML_DEBUG"):
-        monkeypatch.setenv(name, "1" if name.endswith("THREADS") else "")
-    monkeypatch.delenv("SCIML_REPORTS", raising=False)
-    groups = list(cli.app.registered_groups)
     noise = np.random.default_rng(0).normal(size=COLOURS.shape).astype(np.float32)
     save(tmp_path / "grey.safetensors", ImplicitNetwork(GREY))
     save(tmp_path / "colour.safetensors", ImplicitNetwork(RegularizerConfig(windows=((3,),), channels=3)))
@@ -61,20 +55,7 @@ def run(tmp_path, monkeypatch, capfd):
     for name, array in arrays.items():
         np.save(tmp_path / f"{name}.npy", array)
 
-    def call(*words: object) -> tuple[int, str, str]:
-        cli.app.registered_groups[:] = groups
-        monkeypatch.setattr(sys, "argv", ["sciml", "proximal", *map(str, words)])
-        capfd.readouterr()
-        code: int | str | None = 0
-        try:
-            cli.main()
-        except SystemExit as ended:
-            code = ended.code
-        captured = capfd.readouterr()
-        return int(code or 0), captured.out, captured.err
-
-    yield call
-    cli.app.registered_groups[:] = groups
+    return partial(sciml_command, "proximal")
 
 
 DENOISE, RECONSTRUCT = "denoise noisy.npy --out y.npy --model", "reconstruct noisy.npy --out y.npy --model grey.safetensors"

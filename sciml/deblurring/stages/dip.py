@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import TRUE, picture_of, solve, weight_of
+from sciml.deblurring.cells import picture_of, solve, weight_of
 from sciml.deblurring.dip_study import Fit, Scorer, fit_of, scores_of, spread_scores
+from sciml.deblurring.grid import TRUE
 from sciml.deblurring.pairs import Problem, Truth, load_problems, load_truths
 from sciml.deblurring.scores import display_psnr
 from sciml.deblurring.structures import DipCell, DipStudyConfig

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.deblurring.cells import TRUE, cells, parted, picture_of, solve, weight_of
+from sciml.deblurring.cells import picture_of, solve, weight_of
 from sciml.deblurring.config import RestoreConfig
+from sciml.deblurring.grid import TRUE, cells, parted
 from sciml.deblurring.kernels import together
 from sciml.deblurring.pairs import Problem, load_problems, load_truths
 from sciml.imaging.kernels import Kernel

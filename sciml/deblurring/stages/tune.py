@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import TRUE, picture_of, solve
+from sciml.deblurring.cells import picture_of, solve
 from sciml.deblurring.config import TuneConfig
+from sciml.deblurring.grid import TRUE
 from sciml.deblurring.pairs import load_problems, load_truths
 from sciml.deblurring.scores import display_psnr
 from sciml.runtime.checkpoints import Partial

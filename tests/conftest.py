@@ -1,0 +1,37 @@
+"""What tests of every family share."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from sciml import cli
+
+Call = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def sciml_command(tmp_path, monkeypatch, capfd) -> Iterator[Call]:
+    """Run `sciml` with some words in an empty folder; return (exit code, standard output, standard error)."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "SCIML_DEBUG"):
+        monkeypatch.setenv(name, "1" if name.endswith("THREADS") else "")
+    monkeypatch.delenv("SCIML_REPORTS", raising=False)
+    groups = list(cli.app.registered_groups)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        cli.app.registered_groups[:] = groups
+        monkeypatch.setattr(sys, "argv", ["sciml", *map(str, words)])
+        capfd.readouterr()
+        code: int | str | None = 0
+        try:
+            cli.main()
+        except SystemExit as ended:
+            code = ended.code
+        captured = capfd.readouterr()
+        return int(code or 0), captured.out, captured.err
+
+    yield call
+    cli.app.registered_groups[:] = groups
