@@ -28,7 +28,7 @@ def stage_train(
     gpu: Gpu = 0,
 ) -> None:
     """Learn one network; a stopped run goes on."""
-    from sciml.proximal.config import TrainConfig
+    from sciml.proximal.models import TrainConfig
     from sciml.stages import parse_config, stage
 
     with stage("proximal.train", output, threads, gpu) as device:

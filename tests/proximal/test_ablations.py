@@ -16,8 +16,9 @@ import torch
 from typer.testing import CliRunner
 
 from sciml.datasets import split
-from sciml.proximal.config import AblateConfig, Config, ModelConfig, PageConfig, TrainConfig
+from sciml.proximal.config import AblateConfig, Config, PageConfig
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.models import ModelConfig, TrainConfig
 from sciml.proximal.objectives import validate_denoising
 from sciml.proximal.pools import validation_crops
 from sciml.proximal.stages import ablate, ablate_report

@@ -9,8 +9,9 @@ from implicit_networks import images, perturbed
 from pydantic import ValidationError
 
 from sciml.proximal.bilevel import conjugate_gradients, through_prox
-from sciml.proximal.config import Config, ModelConfig, TrainConfig, default_models
+from sciml.proximal.config import Config
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.models import ModelConfig, TrainConfig, default_models
 from sciml.proximal.objectives import noise_levels, weighted_error
 from sciml.proximal.random_physics import random_problems
 from sciml.proximal.structures import FramePotential, PeerConfig, RegularizerConfig, SolverSchedule

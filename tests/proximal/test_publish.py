@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from sciml.datasets import record
-from sciml.proximal.config import ModelConfig, TrainConfig
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.models import ModelConfig, TrainConfig
 from sciml.proximal.stages.publish import run, validation_rows
 from sciml.proximal.structures import PublishedPotential, RegularizerConfig
 from sciml.proximal.table import model_row

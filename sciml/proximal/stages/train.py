@@ -10,9 +10,9 @@ import torch
 from torch import nn
 
 from sciml.proximal.comparison import Denoiser
-from sciml.proximal.config import TrainConfig
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.implicit import ImplicitNetwork
+from sciml.proximal.models import TrainConfig
 from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
 from sciml.proximal.peers import build_peer
