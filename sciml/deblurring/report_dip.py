@@ -56,7 +56,14 @@ def dip_reportlets(dip: Extra) -> Iterator[Reportlet]:
     yield rule_table(dip)
 
 
-def cell_table(dip: Extra) -> Table:
+CELLS = (
+    "Cells run on different pairs: compare within a row, or see the table by pair. none, residual, kernel, both: what "
+    "explains the kernel's error. cold: from nothing; warm: from total variation with the given kernel; corrected: with the "
+    "kernel of the default. official: what the released program minimises. plain: without total variation."
+)
+
+
+def cell_table(dip: Extra, text: str = CELLS) -> Table:
     """Return, for each way of fitting, what it returns, against its start and against the best of its run."""
     rows: list[dict[str, Value]] = []
     for cell in dict.fromkeys(run["cell"] for run in dip.numbers["runs"]):
@@ -98,9 +105,7 @@ def cell_table(dip: Extra) -> Table:
         "Untrained networks",
         columns,
         rows,
-        "Cells run on different pairs: compare within a row, or see the table by pair. none, residual, kernel, both: what "
-        "explains the kernel's error. cold: from nothing; warm: from total variation with the given kernel; corrected: with the "
-        "kernel of the default. official: what the released program minimises. plain: without total variation.",
+        text,
         "Networks alone: the running mean that the rule chose, before it is mixed with the start. The best of a run is known to "
         "the truth alone.",
     )

@@ -36,7 +36,9 @@ def ablations(tmp_path: Path) -> Path:
 def test_a_change_is_compared_with_the_reference_pair_by_pair(ablations):
     found = read_dip(ablations)
     assert found is not None
-    rows = {row["cell"]: row for row in ablate_report.differences(found).rows}
+    table = ablate_report.differences(found).rows
+    rows = {row["cell"]: row for row in table}
+    assert table[0]["cell"] == "reference"
     assert rows["reference"]["gain"] == "reference"
     gain = rows["mode none"]["gain"]
     assert isinstance(gain, Spread)

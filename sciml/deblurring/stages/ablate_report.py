@@ -47,7 +47,10 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
 def reportlets(found: Extra) -> Iterator[Reportlet]:
     """Yield the differences to the reference, the table of all fits, methods, provenance and limits."""
     yield differences(found)
-    yield cell_table(found)
+    yield cell_table(
+        found,
+        "All fits. What is returned is the start with that share of the networks' change that held-out pixels ask for.",
+    )
     yield Methods([{"stage": record["stage"], "parameters": record["config"]} for record in found.records[:1]])
     yield Provenance(found.records)
     yield Limits(LIMITS)
@@ -56,7 +59,8 @@ def reportlets(found: Extra) -> Iterator[Reportlet]:
 def differences(found: Extra) -> Table:
     """Return what each change does to the PSNR of the networks alone, pair by pair against the reference."""
     rows: list[dict[str, Value]] = []
-    for cell in dict.fromkeys(run["cell"] for run in found.numbers["runs"]):
+    names = dict.fromkeys(run["cell"] for run in found.numbers["runs"])
+    for cell in sorted(names, key=lambda name: name != REFERENCE):
         gains = paired(found, cell, REFERENCE)
         own = float(np.mean([run["psnr_network"] for run in runs_of(found, cell)]))
         rows.append(
