@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from sciml.deblurring.dip_blur import centred
 from sciml.deblurring.image import natural_weight, restored
 from sciml.deblurring.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.tv import Canvas, total_variation
@@ -54,10 +55,7 @@ def solve(y: Tensor, kernel: Kernel, sigma: float, prior: str, weight: float) ->
 def circular(y: Tensor, kernel: Kernel, weight: float) -> Tensor:
     """Return the image under total variation as if the picture went on from its other side: what few real pictures do."""
     height, width = (int(length) for length in y.shape[-2:])
-    size, margin = len(kernel), len(kernel) // 2
-    padded = y.new_zeros(1, 1, height, width)
-    padded[..., :size, :size] = torch.from_numpy(kernel).to(y)
-    transfer = torch.fft.rfft2(torch.roll(padded, (-margin, -margin), (-2, -1)))
+    transfer = torch.fft.rfft2(centred(torch.from_numpy(kernel).to(y), (height, width)))[None, None]
     canvas = Canvas(y, transfer, torch.ones_like(y[:, :1]), y, (height, width), (height, width), 0)
     return total_variation(canvas, weight, 100).x
 

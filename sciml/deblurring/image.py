@@ -20,6 +20,7 @@ from jaxtyping import Float
 from scipy import optimize
 from torch import Tensor
 
+from sciml.deblurring.kernels import together
 from sciml.deblurring.tv import Canvas, total_variation
 from sciml.imaging.kernels import Kernel
 from sciml.imaging.physics import ValidBlur
@@ -118,6 +119,15 @@ def restored(
         return quasi_newton(y, blur, found, weight, guess, on_image=on_image)
     report = None if on_image is None else (lambda _, x: on_image(x))
     return proximal_gradient(y, blur, found, weight, PROXES, on_iteration=report)
+
+
+def unexplained(x: CanvasImage, kernel: Kernel, given: Kernel, y: Picture) -> Picture:
+    """Return r = (k - k^) * x of an image on the canvas of k: what a given kernel k^ leaves unexplained of the picture y."""
+    pair = together(kernel, given)
+    grown = (len(pair[0]) - len(kernel)) // 2
+    wide = torch.nn.functional.pad(x, (grown,) * 4, mode="replicate")
+    new, old = (MaskedBlur(each, y).A(wide) for each in pair)
+    return new - old
 
 
 def _by_total_variation(y: Picture, kernel: Kernel, weight: float, mask: Tensor | None, start: CanvasImage | None) -> CanvasImage:

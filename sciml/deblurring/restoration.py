@@ -15,7 +15,7 @@ from torch import Tensor
 from sciml.deblurring.dip_result import Snapshot
 from sciml.deblurring.dip_warm import warm_fit
 from sciml.deblurring.estimate import noise_std as estimated_noise
-from sciml.deblurring.image import FACTORS, MaskedBlur, natural_weight, restored
+from sciml.deblurring.image import FACTORS, MaskedBlur, natural_weight, restored, unexplained
 from sciml.deblurring.kernel_step import KernelStep, corrected_kernel
 from sciml.deblurring.kernels import NOTHING_TO_DEBLUR, Canonical, together
 from sciml.deblurring.picture import SATURATED, Array, Picture
@@ -149,10 +149,7 @@ class Restoration:
         kernel, given = self.kernels()
         if np.array_equal(kernel, given):
             return misfit, torch.zeros_like(self.picture.y)
-        grown = (kernel.shape[0] - self.kernel.shape[0]) // 2
-        wide = torch.nn.functional.pad(self.x, (grown,) * 4, mode="replicate")
-        new, old = (MaskedBlur(each, self.picture.y).A(wide) for each in (kernel, given))
-        return misfit, new - old
+        return misfit, unexplained(self.x, self.kernel, self.given.kernel, self.picture.y)
 
     def shown(self, x: Tensor | None = None) -> Array:
         """Return an image on a canvas, by default the best so far, in the form of the picture; clipped areas stay bright."""

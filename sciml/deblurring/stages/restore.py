@@ -8,16 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-from torch import Tensor
 
 from sciml.deblurring.cells import picture_of, solve, weight_of
 from sciml.deblurring.config import RestoreConfig
 from sciml.deblurring.grid import TRUE, cells, parted
-from sciml.deblurring.kernels import together
+from sciml.deblurring.image import unexplained
 from sciml.deblurring.pairs import Problem, load_problems, load_truths
 from sciml.imaging.kernels import Kernel
-from sciml.imaging.physics import ValidBlur
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
 from sciml.runtime.provenance import Recorder
@@ -87,14 +84,5 @@ def restorations(
         seconds[name] = time.perf_counter() - begin
         arrays[name] = picture_of(x, problem.y)[0, 0].cpu().numpy()
         if prior == "tv" and model not in ("none", TRUE):
-            arrays[f"residual.{model}"] = residual(x, kernels[model], problem.given, problem.y)[0, 0].cpu().numpy()
+            arrays[f"residual.{model}"] = unexplained(x, kernels[model], problem.given, problem.y)[0, 0].cpu().numpy()
     return arrays, {"seconds": seconds}
-
-
-def residual(x: Tensor, kernel: Kernel, given: Kernel, y: Tensor) -> Tensor:
-    """Return (k - k^) * x of an image on the canvas of k: what the given kernel leaves unexplained of it."""
-    pair = together(kernel, given)
-    grown = (len(pair[0]) - len(kernel)) // 2
-    wide = torch.nn.functional.pad(x, (grown,) * 4, mode="replicate")
-    new, old = (ValidBlur(each, (y.shape[-2], y.shape[-1]), y.dtype, y.device).A(wide) for each in pair)
-    return new - old
