@@ -59,7 +59,7 @@ def warped(kernel: Kernel, angle_degrees: float = 0.0, scale: float = 1.0, width
     return sampled(kernel, inverse, np.zeros(2), variance)
 
 
-def stretched(kernel: Kernel, factor: float) -> Kernel:
+def stretched(kernel: Kernel, scale: float) -> Kernel:
     """Return the kernel scaled along its longer axis alone, at the same size: a longer or shorter line of the same thickness.
 
     The axis is the leading eigenvector of the kernel's covariance. Nothing is smoothed before shrinking, which would thicken the
@@ -67,11 +67,11 @@ def stretched(kernel: Kernel, factor: float) -> Kernel:
 
     Args:
         kernel: K x K, odd, non-negative, sum 1.
-        factor: above 1 lengthens.
+        scale: above 1 lengthens.
     """
     axis = np.linalg.eigh(covariance(kernel))[1][:, 1]
     along = np.outer(axis, axis)
-    inverse = np.eye(2) + (1 / factor - 1) * along
+    inverse = np.eye(2) + (1 / scale - 1) * along
     return sampled(kernel, inverse, np.zeros(2), 0.0)
 
 

@@ -4,7 +4,8 @@
 
 G x are the derivatives of the restored image with the weaker half set to zero, so that flat regions, which hold noise alone, have
 no say. The weight of total variation falls from round to round: strong edges come first. A weak ridge is a disaster, since every
-kernel can lower the misfit; 10 times the mean eigenvalue of the normal matrix loses nothing on the mean.
+kernel can lower the misfit. On 160 validation pairs, with the margin of `kernel_step`, 10 and 20 times the mean eigenvalue of the
+normal matrix gain the same (.05 dB), but the worst pair loses .57 dB with 10 and .05 with 20.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from torch import Tensor
 from sciml.deblurring.tv import Canvas, total_variation
 from sciml.imaging.kernels import Kernel
 
-RIDGE = 10.0
+RIDGE = 20.0
 # of total variation, in units of the last weight
 WEIGHTS = (10.0, 7.5, 5.0, 4.0, 3.0, 2.0, 1.5, 1.0)
 QUIET, FAINT = 0.5, 0.01

@@ -3,11 +3,12 @@
     k(angle, s, v) = the kernel turned by the angle, scaled by s and smoothed by the variance v (sharpened where v < 0),
     minimise  E(k(angle, s, v)) + PENALTY (rho(angle / 10 deg) + rho(log s / 0.12) + rho(v / 0.5 px^2)) + BIAS max(0, v)
 
-E is the held-out misfit of `sciml.deblurring.evidence`, and rho(t) is t^2 up to 2, then its tangent. BIAS makes up for what E
-grants to smoother kernels: with the exact one it still falls by about that much a square pixel (validation photographs). Scales
-far from 1 are tried too, of a line its length alone. Around the best kernel a coarse grid of angles and scales is followed by
-parabolas through neighbours along each number, with shrinking steps. The given kernel is kept unless the best one predicts
-clearly better.
+E is the held-out misfit of `sciml.deblurring.evidence`, and rho(t) is t^2 up to 2, then 4 + 8 log(t / 2): far numbers cost little
+more than half as far ones. BIAS makes up for what E grants to smoother kernels: with the exact one it still falls by about that
+much a square pixel (validation photographs). A coarse grid of angles and scales, to which far angles are added, is followed by
+parabolas through neighbours along each number, with shrinking steps. Scales far from 1 are tried too, of elongated kernels also
+along their axis alone; where one of them is better than the whole grid, the search starts again from that kernel. The given
+kernel is kept unless the best one predicts clearly better.
 """
 
 from __future__ import annotations
@@ -27,12 +28,13 @@ from sciml.imaging.kernels import Kernel
 Numbers = Float[np.ndarray, " three"]
 # degrees, log of the scale, variance in square pixels
 TYPICAL = np.array([10.0, 0.12, 0.5])
-LEAST, MOST = np.array([-25.0, math.log(0.7), -0.35]), np.array([25.0, math.log(1.4), 1.5])
+LEAST, MOST = np.array([-42.0, math.log(0.7), -0.35]), np.array([42.0, math.log(1.4), 1.5])
 PENALTY, BIAS = 2e-3, 0.05
 FAR = (0.4, 0.5, 0.63, 0.8, 1.25, 1.6, 2.0, 2.5, 3.2, 4.0)
-# of the standard deviations along both axes of a kernel, from which on it is a line
-ELONGATED = 4.0
+# of the standard deviations along both axes of a kernel, from which on it may be a line
+ELONGATED = 2.0
 ANGLES, SCALES = (-16, -12, -8, -4, 0, 4, 8, 12, 16), (0.87, 1.0, 1.15)
+FAR_ANGLES = (-40, -34, -28, -22, 22, 28, 34, 40)
 SHRINK = 0.6
 
 
@@ -83,6 +85,7 @@ def fit_warp(kernel: Kernel, evidence: HeldOut, margin: float = 0.01) -> Warp:
     """
     search = _Search(with_room(kernel), evidence)
     grid = [np.array([float(angle), math.log(scale), 0.0]) for angle in ANGLES for scale in SCALES]
+    grid += [np.array([float(angle), 0.0, 0.0]) for angle in FAR_ANGLES]
     values = search.at(grid)
     far = _far_scale(kernel, evidence)
     if far is not None and far[1] < values.min():
@@ -111,24 +114,23 @@ def _far_scale(kernel: Kernel, evidence: HeldOut) -> tuple[float, float, Kernel]
     """Return the best scale far from 1, the objective there and the kernel; None where none fits into half of the picture."""
     most = min(evidence.y.shape[-2:]) // 2
     spreads = np.sqrt(np.linalg.eigvalsh(covariance(kernel)))
-    line = spreads[1] > ELONGATED * spreads[0]
-    roomy = {scale: embedded(kernel, len(kernel) + 2 * math.ceil(max(0.0, scale - 1) * len(kernel) / 2)) for scale in FAR}
-    made = {
-        scale: trimmed(stretched(wide, scale) if line else warped(wide, scale=scale))
-        for scale, wide in roomy.items()
-        if scale * len(trimmed(kernel)) <= most
-    }
+    makers = [warped, stretched] if spreads[1] > ELONGATED * spreads[0] else [warped]
+    made = {}
+    for scale in FAR:
+        if scale * len(trimmed(kernel)) <= most:
+            roomy = embedded(kernel, len(kernel) + 2 * math.ceil(max(0.0, scale - 1) * len(kernel) / 2))
+            made |= {(scale, maker.__name__): trimmed(maker(roomy, scale=scale)) for maker in makers}
     if not made:
         return None
     size = max(len(each) for each in made.values())
     values = evidence([embedded(each, size) for each in made.values()])
-    total = {s: float(value) + PENALTY * _rho(math.log(s) / TYPICAL[1]) for s, value in zip(made, values, strict=True)}
+    total = {key: float(value) + PENALTY * _rho(math.log(key[0]) / TYPICAL[1]) for key, value in zip(made, values, strict=True)}
     best = min(total, key=total.__getitem__)
-    return best, total[best], made[best]
+    return best[0], total[best], made[best]
 
 
 def _rho(t: float) -> float:
-    return 4 * abs(t) - 4 if abs(t) > 2 else t * t
+    return 4 + 8 * math.log(abs(t) / 2) if abs(t) > 2 else t * t
 
 
 class _Search:

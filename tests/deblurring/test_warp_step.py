@@ -42,7 +42,12 @@ def test_a_scale_is_found():
 
 @pytest.mark.parametrize(
     ("true", "given", "scale"),
-    [(disk(4.0), disk(7.0), 4 / 7), (gaussian(2.5), gaussian(1.0), 2.5), (line(18, 25), line(7, 25), 18 / 7)],
+    [
+        (disk(4.0), disk(7.0), 4 / 7),
+        (gaussian(2.5), gaussian(1.0), 2.5),
+        (line(18, 25), line(7, 25), 18 / 7),
+        (line(17, 25), line(5, 25), 17 / 5),
+    ],
 )
 def test_a_kernel_far_too_small_or_large_is_scaled_and_a_line_in_its_length_alone(true, given, scale):
     y, _ = blurred(true, 96)
@@ -50,6 +55,13 @@ def test_a_kernel_far_too_small_or_large_is_scaled_and_a_line_in_its_length_alon
     assert found.corrected_by == ("warp",)
     assert found.warp.scale == pytest.approx(scale, rel=0.1)
     assert ncc(found.kernel, true) > 0.95 > ncc(given, true)
+
+
+def test_a_turn_of_more_than_thirty_degrees_is_found():
+    y, _ = blurred(KERNEL, 96)
+    found = corrected_kernel(y, line(13, 59), 0.01, "warp")
+    assert found.warp.angle_degrees == pytest.approx(-34, abs=2) and found.warp.scale == pytest.approx(1, abs=0.06)
+    assert ncc(found.kernel, KERNEL) > 0.95
 
 
 def test_a_line_is_stretched_along_itself():
