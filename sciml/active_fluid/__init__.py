@@ -1,0 +1,46 @@
+"""Active fluids: kinetic truth, coarse models and closures learned through the solver.
+
+Example:
+    from sciml.active_fluid import CoarseSolver, NeuralClosure, Parameters, random_state
+
+    parameters = Parameters(alpha=-1.5, zeta=0.75)
+    solver = CoarseSolver(parameters, closure=NeuralClosure.load("default"), points=64)
+    run = solver.run(random_state(64, seed=0), until=20.0, save_every=0.5)      # an xarray Dataset
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.active_fluid.closures import BinghamClosure, QuadraticClosure
+    from sciml.active_fluid.neural import NeuralClosure
+    from sciml.active_fluid.parameters import Parameters
+    from sciml.active_fluid.solvers import CoarseSolver, KineticSolver
+    from sciml.active_fluid.states import random_state
+
+_HOMES = {
+    "BinghamClosure": "closures",
+    "CoarseSolver": "solvers",
+    "KineticSolver": "solvers",
+    "NeuralClosure": "neural",
+    "Parameters": "parameters",
+    "QuadraticClosure": "closures",
+    "random_state": "states",
+}
+__all__ = [
+    "BinghamClosure",
+    "CoarseSolver",
+    "KineticSolver",
+    "NeuralClosure",
+    "Parameters",
+    "QuadraticClosure",
+    "random_state",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,77 @@
+"""Steps in time: the second-order backward differentiation with extrapolation, SBDF2.
+
+    (3 m^{n+1} - 4 m^n + m^{n-1}) / (2 dt) = 2 N^n - N^{n-1} + L m^{n+1}
+
+N is explicit, L diagonal (Ascher, Ruuth and Wetton, SIAM J. Numer. Anal. 1995). The first step is a predictor of Euler and a corrector
+of Crank and Nicolson, so that the order is 2 from the start. The flow of each step starts from that of the two steps before,
+2 F^n - F^{n-1}, one order beyond what the scheme needs.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+from jax import Array
+
+from sciml.active_fluid.moments import Model, Moments, linear, tendency
+from sciml.active_fluid.stokes import Flow
+
+# of the flow's fixed point where there is no flow to start from
+COLD_SWEEPS = 14
+
+
+class Carry(NamedTuple):
+    """All that the next step depends on: saved and read back, a run goes on to the bit.
+
+    Attributes:
+        state: Fourier coefficients of the moments, now.
+        before: those of the step before.
+        slope_before: explicit tendency of the step before.
+        flow, flow_before: the flow of the step before, and of the one before it.
+    """
+
+    state: Moments
+    before: Moments
+    slope_before: Moments
+    flow: Flow
+    flow_before: Flow
+
+
+def start(model: Model, state: Moments, dt: Array | float) -> Carry:
+    """Return the carry after one step from a state."""
+    rates = linear(model, len(state))
+    slope, flow = tendency(model, state, None, COLD_SWEEPS)
+    guessed = (state + dt * slope) / (1 - dt * rates)
+    again, flow_after = tendency(model, guessed, flow, COLD_SWEEPS)
+    after = (state + dt / 2 * (slope + again) + dt / 2 * rates * state) / (1 - dt / 2 * rates)
+    # the flow of `after` is found by its own step; what stands here is an extrapolation's other end
+    backward = jax.tree.map(lambda now, then: 2 * now - then, flow, flow_after)
+    return Carry(after, state, slope, flow, backward)
+
+
+def step(model: Model, carry: Carry, dt: Array | float) -> Carry:
+    """Return the carry after one more step."""
+    guess = jax.tree.map(lambda now, then: 2 * now - then, carry.flow, carry.flow_before)
+    slope, flow = tendency(model, carry.state, guess)
+    rates = linear(model, len(carry.state))
+    after = (4 * carry.state - carry.before + 2 * dt * (2 * slope - carry.slope_before)) / (3 - 2 * dt * rates)
+    return Carry(after, carry.state, slope, flow, carry.flow)
+
+
+def steps(model: Model, carry: Carry, dt: Array | float, count: int, checkpoint: bool = False) -> Carry:
+    """Return the carry after `count` steps.
+
+    Args:
+        model: grid, parameters, closure.
+        carry: of `start` or of earlier steps.
+        dt: of a step.
+        count: of steps, fixed at compilation.
+        checkpoint: keep for reverse mode only every carry of about the root of all, and compute the others again: memory grows
+            with the root of the count.
+    """
+    one = lambda held, _: (step(model, held, dt), None)  # noqa: E731
+    if not checkpoint:
+        return jax.lax.scan(one, carry, None, length=count)[0]
+    return eqx.internal.scan(lambda held, x: one(held, x), carry, None, length=count, kind="checkpointed")[0]
