@@ -3,13 +3,14 @@
     Psi_B(theta) = exp(lambda cos 2 (theta - theta0)) / (2 pi I0(lambda))
     q = |m1| / c = I1(lambda) / I0(lambda),    |m2| / c = f4(q) = I2(lambda) / I0(lambda) = 1 - 2 q / lambda
 
-Bingham, Ann. Stat. 1974; Chaubal and Leal, J. Rheol. 1998 for its use as a closure. In complex moments m2 = g(q^2) m1^2 / c with
-g = f4 / q^2, which is smooth in z = q^2, so that neither an eigenframe nor a phase is needed and gradients exist where the rods have
-no order. On 0 <= z <= 1 the rational function
+Bingham, Ann. Stat. 1974; Chaubal and Leal, J. Rheol. 1998 for its use as a closure. In complex moments m2 = g(q^2) m1^2 / c
+with g = f4 / q^2, which is smooth in z = q^2, so that neither an eigenframe nor a phase is needed and gradients exist where the
+rods have no order. On 0 <= z <= 1 the rational function
 
     g(z) = offset + sum of real(residue_j / (z - pole_j)),   poles off the interval
 
-is within 4e-13 of the exact one in f4: eight divisions instead of a root search with Bessel functions. `fitted` computes the poles anew.
+is within 4e-13 of the exact one in f4: eight divisions instead of a root search with Bessel functions. `fitted` computes the
+poles anew.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ PAIRS: tuple[tuple[complex, complex], ...] = (
 def ratio(z: Array) -> Array:
     """Return g(z) = f4 / q^2 for z = q^2; z above 1, which rounding may bring, counts as 1."""
     z = jnp.minimum(z, 1.0)
-    total = OFFSET
+    total = jnp.full_like(z, OFFSET)
     for pole, residue in REAL:
         total = total + residue / (z - pole)
     for pole, residue in PAIRS:

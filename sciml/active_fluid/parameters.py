@@ -40,7 +40,7 @@ class Parameters(eqx.Module):
             if isinstance(value, jax.Array) or not isinstance(value, int | float):
                 continue
             positive = name in ("d_t", "d_r", "length")
-            if not math.isfinite(value) or value < 0 and name != "alpha" or positive and value == 0:
+            if not math.isfinite(value) or (value < 0 and name != "alpha") or (positive and value == 0):
                 wanted = "a finite number" if name == "alpha" else f"a finite number {'above' if positive else 'of at least'} 0"
                 raise ConfigError(f"{name} = {value}: it has to be {wanted}")
 

@@ -37,7 +37,10 @@ def random_state(points: int, seed: int, amplitude: float = 0.1, waves: int = 8,
 
 
 def lifted(m1: Complex[np.ndarray, "n n"], modes: int) -> Complex[np.ndarray, "moments n n"]:
-    """Return moments 0 to `modes` of the Bingham distribution with the given first one, density 1: |m_n| = I_n / I_0 of lambda."""
+    """Return moments 0 to `modes` of the Bingham distribution with the given first one, density 1.
+
+    |m_n| = I_n(lambda) / I_0(lambda).
+    """
     order: NDArray[np.float64] = np.abs(m1)
     lam = lambda_of(order)
     phase = m1 / np.maximum(order, 1e-300)
@@ -48,8 +51,8 @@ def lifted(m1: Complex[np.ndarray, "n n"], modes: int) -> Complex[np.ndarray, "m
 def modes_needed(zeta: float, d_r: float, tolerance: float = 1e-3) -> int:
     """Return the even modes that resolve the sharpest angular distribution of the theory to a last mode below the tolerance.
 
-    The order is at most that of lambda = zeta / (2 d_r), whose modes fall as I_n / I_0, about exp(-n^2 / (2 lambda)); flow sharpens it
-    a little, for which a fifth more is asked.
+    The order is at most that of lambda = zeta / (2 d_r), whose modes fall as I_n / I_0, about exp(-n^2 / (2 lambda)); flow sharpens
+    it a little, for which a fifth more is asked.
     """
     lam = zeta / (2 * d_r)
     orders = np.arange(1, 2000)
