@@ -1,8 +1,8 @@
 """Closures: the second complex moment m2 = <exp(4 i theta)> from the first, the density and the flow.
 
 Rotating all rods and the flow by phi turns m1, strain and m2 by exp(2 i phi), exp(2 i phi), exp(4 i phi); a reflection takes all
-three to their conjugates and the vorticity to its negative. A closure has to follow. Moments of a distribution that is nowhere negative
-obey (with density 1)
+three to their conjugates and the vorticity to its negative. A closure has to follow. Moments of a distribution that is nowhere
+negative obey (with density 1)
 
     | m2 - m1^2 | <= 1 - |m1|^2
 

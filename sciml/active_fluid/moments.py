@@ -19,7 +19,6 @@ from functools import partial
 from typing import NamedTuple
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 from jaxtyping import Complex, Float
 
@@ -52,7 +51,7 @@ class Model(NamedTuple):
 def linear(model: Model, count: int) -> Float[Array, "moments points points"]:
     """Return -d_t k^2 - 4 n^2 d_r for each moment of a state."""
     first = 1 if model.uniform else 0
-    orders = np.arange(first, first + count)[:, None, None]
+    orders = jnp.arange(first, first + count)[:, None, None]
     return -model.parameters.d_t * model.grid.k2 - 4 * orders**2 * model.parameters.d_r
 
 
@@ -84,12 +83,12 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
         higher = flow.m2[None]
     # n runs over the state; below stands m_{n-1}, above m_{n+1}
     first = 1 if model.uniform else 0
-    orders = np.arange(first, first + len(fields))[:, None, None]
+    orders = jnp.arange(first, first + len(fields))[:, None, None]
     density = jnp.broadcast_to(jnp.asarray(c, m1.dtype), m1.shape)
     chain = jnp.concatenate([jnp.conj(m1)[None], density[None], m1[None], higher, jnp.zeros_like(m1)[None]])
     below, above = chain[first : first + len(fields)], chain[first + 2 : first + 2 + len(fields)]
     h = flow.strain + model.parameters.zeta * m1
-    turned = orders * (1j * flow.vorticity * fields + h * below - jnp.conj(h) * above)
+    turned: Array = orders * (1j * flow.vorticity * fields + h * below - jnp.conj(h) * above)
     flux_x, flux_y = transform(flow.velocity.real * fields), transform(flow.velocity.imag * fields)
     return grid.keep * (transform(turned) - 1j * grid.kx * flux_x - 1j * grid.ky * flux_y), flow
 

@@ -3,8 +3,8 @@
     (3 m^{n+1} - 4 m^n + m^{n-1}) / (2 dt) = 2 N^n - N^{n-1} + L m^{n+1}
 
 N is explicit, L diagonal (Ascher, Ruuth and Wetton, SIAM J. Numer. Anal. 1995). The first step is a predictor of Euler and a
-corrector of Crank and Nicolson, so that the order is 2 from the start. The flow of each step starts from that of the two steps before,
-2 F^n - F^{n-1}, one order beyond what the scheme needs.
+corrector of Crank and Nicolson, so that the order is 2 from the start. The flow of each step starts from that of the two steps
+before, 2 F^n - F^{n-1}, one order beyond what the scheme needs.
 """
 
 from __future__ import annotations
