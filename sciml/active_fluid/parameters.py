@@ -10,6 +10,9 @@ import jax
 from sciml.runtime.errors import ConfigError
 
 
+Number = float | jax.Array
+
+
 class Parameters(eqx.Module):
     """Coefficients of an active suspension of immotile rods in a periodic square, dimensionless.
 
@@ -27,12 +30,12 @@ class Parameters(eqx.Module):
         ConfigError: a number is out of range.
     """
 
-    alpha: float
-    zeta: float
-    beta: float = 0.8
-    d_t: float = 0.05
-    d_r: float = 0.05
-    length: float = 10.0
+    alpha: Number
+    zeta: Number
+    beta: Number = 0.8
+    d_t: Number = 0.05
+    d_r: Number = 0.05
+    length: Number = 10.0
 
     def __check_init__(self) -> None:
         for name in ("alpha", "zeta", "beta", "d_t", "d_r", "length"):

@@ -18,7 +18,7 @@ from jax import Array
 from sciml.active_fluid.moments import Model, Moments, linear, tendency
 from sciml.active_fluid.stokes import Flow
 
-# of the flow's fixed point where there is no flow to start from
+# of the flow's fixed point where there is no flow to start from, and where its warm sweeps are the usual three
 COLD_SWEEPS = 14
 
 
@@ -39,12 +39,17 @@ class Carry(NamedTuple):
     flow_before: Flow
 
 
-def start(model: Model, state: Moments, dt: Array | float) -> Carry:
-    """Return the carry after one step from a state."""
-    rates = linear(model, len(state))
-    slope, flow = tendency(model, state, None, COLD_SWEEPS)
+def cold_sweeps(model: Model) -> int:
+    """Return the sweeps that find the flow from rest to rounding: more where the model's warm ones are more than three."""
+    return max(COLD_SWEEPS, 4 * model.sweeps)
+
+
+def start(model: Model, state: Moments, dt: Array | float, sweeps: int = COLD_SWEEPS) -> Carry:
+    """Return the carry after one step from a state, the flow of which takes some sweeps from rest."""
+    rates, cold = linear(model, len(state)), cold_sweeps(model)
+    slope, flow = tendency(model, state, None, cold)
     guessed = (state + dt * slope) / (1 - dt * rates)
-    again, flow_after = tendency(model, guessed, flow, COLD_SWEEPS)
+    again, flow_after = tendency(model, guessed, flow, cold)
     after = (state + dt / 2 * (slope + again) + dt / 2 * rates * state) / (1 - dt / 2 * rates)
     # the flow of `after` is found by its own step; what stands here is an extrapolation's other end
     backward = jax.tree.map(lambda now, then: 2 * now - then, flow, flow_after)
