@@ -40,14 +40,16 @@ PAIRS: tuple[tuple[complex, complex], ...] = (
 def ratio(z: Array) -> Array:
     """Return g(z) = f4 / q^2 for z = q^2; z above 1, which rounding may bring, counts as 1."""
     z = jnp.minimum(z, 1.0)
-    total = jnp.full_like(z, OFFSET)
-    for pole, residue in REAL:
-        total = total + residue / (z - pole)
+    fractions = [(jnp.asarray(residue, z.dtype), z - pole) for pole, residue in REAL]
     for pole, residue in PAIRS:
         # r / (z - p) + its conjugate = 2 (Re r (z - Re p) - Im r Im p) / |z - p|^2
         away = z - pole.real
-        total = total + 2 * (residue.real * away - residue.imag * pole.imag) / (away * away + pole.imag**2)
-    return total
+        fractions.append((2 * residue.real * away - 2 * residue.imag * pole.imag, away * away + pole.imag**2))
+    # a division takes as long as a dozen products: a / b + c / d = (a d + c b) / (b d), pair by pair, leaves one
+    while len(fractions) > 1:
+        pairs = zip(fractions[::2], fractions[1::2], strict=False)
+        fractions = [(a * d + c * b, b * d) for (a, b), (c, d) in pairs] + fractions[len(fractions) // 2 * 2 :]
+    return OFFSET + fractions[0][0] / fractions[0][1]
 
 
 def order_of(lam: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
