@@ -35,7 +35,7 @@ def windings(m1: Complex[np.ndarray, "... points points"]) -> Int[np.ndarray, ".
     return np.rint(around / (2 * np.pi)).astype(np.int64)
 
 
-def counts(m1: Complex[np.ndarray, "... points points"]) -> tuple[Int[np.ndarray, "..."], Int[np.ndarray, "..."]]:
+def counts(m1: Complex[np.ndarray, "... points points"]) -> tuple[Int[np.ndarray, "*stack"], Int[np.ndarray, "*stack"]]:
     """Return the numbers of +1/2 and of -1/2 defects, for each time."""
     found = windings(m1)
     return np.sum(np.maximum(found, 0), axis=(-2, -1)), np.sum(np.maximum(-found, 0), axis=(-2, -1))

@@ -22,17 +22,17 @@ def squared(field: Field) -> Float[np.ndarray, "... points points"]:
     return field.real**2 + field.imag**2
 
 
-def mean_order(m1: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "..."]:
+def mean_order(m1: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "*stack"]:
     """Return the mean over the grid of the order q = |m1| / c: 0 without a direction, 1 with all rods parallel."""
     return np.mean(np.abs(m1) / c, axis=PLANE)
 
 
-def mean_speed(velocity: Field) -> Float[np.ndarray, "..."]:
+def mean_speed(velocity: Field) -> Float[np.ndarray, "*stack"]:
     """Return the root of the mean square of the velocity u + i v."""
     return np.sqrt(np.mean(squared(velocity), axis=PLANE))
 
 
-def coherence(m1: Field) -> Float[np.ndarray, "..."]:
+def coherence(m1: Field) -> Float[np.ndarray, "*stack"]:
     """Return |mean of m1|: the order of the whole square, without reference to a direction."""
     return np.abs(np.mean(m1, axis=PLANE))
 
@@ -80,9 +80,9 @@ class Power(NamedTuple):
         imbalance: |difference| / dissipated, rounding alone where the flow is that of its own stress; 0 without a flow.
     """
 
-    dissipated: Float[np.ndarray, "..."]
-    released: Float[np.ndarray, "..."]
-    imbalance: Float[np.ndarray, "..."]
+    dissipated: Float[np.ndarray, "*stack"]
+    released: Float[np.ndarray, "*stack"]
+    imbalance: Float[np.ndarray, "*stack"]
 
 
 def power(strain: Field, sigma: Field) -> Power:
@@ -93,18 +93,18 @@ def power(strain: Field, sigma: Field) -> Power:
     return Power(dissipated, released, np.where(dissipated > 0, np.abs(dissipated - released) / moving, 0.0))
 
 
-def least_slack(m1: Field, m2: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "..."]:
+def least_slack(m1: Field, m2: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "*stack"]:
     """Return the least of (1 - |a|^2) - |m2 / c - a^2|, a = m1 / c, over the grid: below 0 no distribution has these moments."""
     a = m1 / c
     return np.min((1 - squared(a)) - np.abs(m2 / c - a * a), axis=PLANE)
 
 
-def tail(last: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "..."]:
+def tail(last: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "*stack"]:
     """Return the largest |m_M| / c of the highest moment kept: above 1e-3 the angles are not resolved."""
     return np.max(np.abs(last) / c, axis=PLANE)
 
 
-def field_error(found: Field, truth: Field) -> Float[np.ndarray, "..."]:
+def field_error(found: Field, truth: Field) -> Float[np.ndarray, "*stack"]:
     """Return the relative L2 error || found - truth || / || truth || of fields for each time.
 
     Raises:
@@ -141,7 +141,7 @@ def first_above(times: Float[np.ndarray, " times"], errors: Float[np.ndarray, " 
     return float(times[after - 1] + share * (times[after] - times[after - 1]))
 
 
-def closure_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: float) -> Float[np.ndarray, "..."]:
+def closure_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: float) -> Float[np.ndarray, "*stack"]:
     """Return || h* (closed - m2) || / || h* m2 || with h = e + zeta m1: m2 acts through this product alone.
 
     Args:
@@ -155,10 +155,10 @@ def closure_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: floa
     return np.sqrt(np.sum(weight * squared(closed - m2), axis=PLANE) / np.sum(weight * squared(m2), axis=PLANE))
 
 
-def contracted_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: float) -> Float[np.ndarray, "..."]:
+def contracted_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: float) -> Float[np.ndarray, "*stack"]:
     """Return the relative mean square error of S : (E + 2 zeta D), the number that the published training scripts print.
 
-    With T = E + 2 zeta D the traceless part of S : T is ( e + 3 zeta m1 + h* m2 ) / 4 and its trace Re(e* m1) + zeta (1 + |m1|^2).
+    With T = E + 2 zeta D the traceless part of S : T is ( e + 3 zeta m1 + h* m2 ) / 4, its trace Re(e* m1) + zeta (1 + |m1|^2).
     The error is of h* m2 alone and the rest is known, which makes this number small for every closure. The mean is over the
     components 11, 12 and 22, with density 1.
     """
@@ -179,9 +179,9 @@ class Interval(NamedTuple):
         low, high: of the interval.
     """
 
-    mean: Float[np.ndarray, "..."]
-    low: Float[np.ndarray, "..."]
-    high: Float[np.ndarray, "..."]
+    mean: Float[np.ndarray, "*stack"]
+    low: Float[np.ndarray, "*stack"]
+    high: Float[np.ndarray, "*stack"]
 
 
 def bootstrap(values: Float[np.ndarray, "seeds ..."], seed: int, level: float = 0.9, draws: int = 2000) -> Interval:

@@ -1,7 +1,7 @@
 """Spectra and correlations of periodic fields, NumPy only.
 
-A shell is all whole wave vectors n = (n_x, n_y) with j - 1/2 <= |n| < j + 1/2. Every wave vector, those in the corners too, is in one
-shell, so that the sum over shells is the mean square of the field (Parseval).
+A shell is all whole wave vectors n = (n_x, n_y) with j - 1/2 <= |n| < j + 1/2. Every wave vector, those in the corners too, is in
+one shell, so that the sum over shells is the mean square of the field (Parseval).
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Correlation(NamedTuple):
 
     r: Float[np.ndarray, " distances"]
     value: Float[np.ndarray, "... distances"]
-    length: Float[np.ndarray, "..."]
+    length: Float[np.ndarray, "*stack"]
 
 
 def spectrum(field: Field, length: float) -> Spectrum:
@@ -72,7 +72,7 @@ def correlation(field: Field, length: float) -> Correlation:
     product = np.fft.ifft2(np.abs(np.fft.fft2(field)) ** 2).real / points**2
     distance = _distances(points)
     most = points // 2
-    shells, sums = _shells(product, distance)
+    _, sums = _shells(product, distance)
     counts = _shells(np.ones((points, points)), distance)[1]
     mean = np.mean(np.abs(field) ** 2, axis=(-2, -1))[..., None]
     value = (sums / counts)[..., : most + 1] / np.where(mean > 0, mean, 1.0)
