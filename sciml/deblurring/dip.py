@@ -27,7 +27,7 @@ from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
 from sciml.runtime.seeds import Seeds
 from sciml.training.checkpoint import only_run_in
-from sciml.training.weights import tensors_digest
+from sciml.training.weight_files import tensors_digest
 
 DIVERGED = 1e3
 

@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from sciml.training.loop import TrainingResult, train
     from sciml.training.schedule import learning_rate_at
     from sciml.training.signals import TrainingInterrupted
-    from sciml.training.weights import load_weights, read_weights_metadata, save_weights, weights_digest
+    from sciml.training.weight_files import read_weights_metadata, weights_digest
+    from sciml.training.weights import load_weights, save_weights
 
 _HOMES = {
     "RandomCrops": "crops",
@@ -41,10 +42,10 @@ _HOMES = {
     "learning_rate_at": "schedule",
     "load_weights": "weights",
     "partial_folder": "checkpoint",
-    "read_weights_metadata": "weights",
+    "read_weights_metadata": "weight_files",
     "save_weights": "weights",
     "train": "loop",
-    "weights_digest": "weights",
+    "weights_digest": "weight_files",
     "write_model_card": "card",
 }
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, write_text
-from sciml.training.weights import read_weights_metadata
+from sciml.training.weight_files import read_weights_metadata
 
 
 def write_model_card(

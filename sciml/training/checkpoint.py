@@ -15,7 +15,7 @@ import numpy as np
 
 from sciml.runtime.errors import ConfigError, FormatError, ScimlError
 from sciml.runtime.files import canonical_json, digest_bytes, load_tensors, save_tensors
-from sciml.training.weights import tensors_digest
+from sciml.training.weight_files import tensors_digest
 
 KIND = "sciml checkpoint 1"
 NAME = "checkpoint.safetensors"

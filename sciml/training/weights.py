@@ -1,8 +1,7 @@
-"""Weight files: safetensors with settings, seed and data digests, checked key by key when read."""
+"""Weights of torch models to files and back, checked key by key when read."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +11,8 @@ import torch
 from pydantic import BaseModel
 from torch import Tensor, nn
 
-from sciml.runtime.errors import FormatError, ShapeError
-from sciml.runtime.files import load_tensors, save_tensors
-
-KIND = "sciml weights 1"
+from sciml.runtime.errors import ShapeError
+from sciml.training.weight_files import read_weight_file, write_weight_file
 
 
 def save_weights(
@@ -48,20 +45,16 @@ def save_weights(
         ShapeError: a weight has a type that NumPy lacks (bfloat16).
         ScimlError: the file cannot be written.
     """
-    arrays = to_arrays(model.state_dict())
-    digest = tensors_digest(arrays)
-    metadata = {
-        "kind": KIND,
-        "config": config.model_dump(mode="json") if isinstance(config, BaseModel) else dict(config),
-        "seed": seed,
-        "inputs": dict(inputs),
-        "source_digest": source_digest,
-        "cpu_minutes": round(cpu_minutes, 3),
-        "weights_digest": digest,
-        "extra": dict(extra or {}),
-    }
-    save_tensors(path, arrays, metadata)
-    return digest
+    return write_weight_file(
+        path,
+        to_arrays(model.state_dict()),
+        config=config,
+        seed=seed,
+        inputs=inputs,
+        source_digest=source_digest,
+        cpu_minutes=cpu_minutes,
+        extra=extra,
+    )
 
 
 def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
@@ -75,35 +68,11 @@ def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
         FormatError: the file is damaged or no weight file of this workbench.
         ShapeError: a weight is missing, unknown, or has another shape or type than the model's.
     """
-    arrays, metadata = _read(path)
+    arrays, metadata = read_weight_file(path)
     expected = model.state_dict()
     check_arrays(arrays, expected, str(path))
     model.load_state_dict(to_tensors(arrays, expected))
     return metadata
-
-
-def read_weights_metadata(path: Path | str) -> dict[str, Any]:
-    """Return the metadata of a weight file after checking the file against its digest; raises as `load_weights`."""
-    return _read(path)[1]
-
-
-def weights_digest(path: Path | str) -> str:
-    """Return the SHA-256 over names, types, shapes and values of a file's tensors.
-
-    Unlike the file's own digest it does not change with the metadata (processor time, for instance).
-    """
-    return tensors_digest(load_tensors(path)[0])
-
-
-def tensors_digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return the SHA-256 over names, types, shapes and values, names sorted."""
-    digest = hashlib.sha256()
-    for name in sorted(arrays):
-        array = np.asarray(arrays[name], order="C")
-        # A scalar and a vector of one count as one: safetensors files may hold either for a scalar.
-        digest.update(f"{name}\0{array.dtype.str}\0{array.shape or (1,)}\0".encode())
-        digest.update(array.tobytes())
-    return digest.hexdigest()
 
 
 def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
@@ -146,14 +115,3 @@ def check_arrays(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Tensor
             raise ShapeError(f"{where}: weight {name} has type {array.dtype}, the model expects {wanted}; {advice}")
     if unknown := sorted(set(arrays) - set(expected)):
         raise ShapeError(f"{where} has the weight {unknown[0]}, which the model lacks; {advice}")
-
-
-def _read(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    arrays, metadata = load_tensors(path)
-    if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
-        raise FormatError(
-            f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}); write it with save_weights"
-        )
-    if tensors_digest(arrays) != metadata.get("weights_digest"):
-        raise FormatError(f"{path} is damaged: its values do not match the digest inside; fetch or train it again")
-    return arrays, metadata

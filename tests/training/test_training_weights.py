@@ -45,7 +45,8 @@ def test_digest_is_of_the_values_alone(tmp_path):
     ],
 )
 def test_what_does_not_fit_is_named_and_not_loaded(tmp_path, change, message):
-    from sciml.training.weights import KIND, tensors_digest, to_arrays
+    from sciml.training.weight_files import KIND, tensors_digest
+    from sciml.training.weights import to_arrays
 
     path, model = tmp_path / "w.safetensors", network(1)
     arrays = to_arrays(network().state_dict())
