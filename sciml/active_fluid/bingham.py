@@ -39,7 +39,7 @@ PAIRS: tuple[tuple[complex, complex], ...] = (
 
 def ratio(z: Array) -> Array:
     """Return g(z) = f4 / q^2 for z = q^2; z above 1, which rounding may bring, counts as 1."""
-    z = jnp.minimum(z, 1.0)
+    z = jnp.where(z > 1, 1.0, z)
     fractions = [(jnp.asarray(residue, z.dtype), z - pole) for pole, residue in REAL]
     for pole, residue in PAIRS:
         # r / (z - p) + its conjugate = 2 (Re r (z - Re p) - Im r Im p) / |z - p|^2
