@@ -37,11 +37,11 @@ from sciml.active_fluid.closures import squared
 from sciml.active_fluid.grid import Field
 from sciml.active_fluid.parameters import Parameters
 from sciml.runtime.errors import DataError, FormatError
-from sciml.runtime.files import load_tensors, save_tensors
+from sciml.training.weight_files import read_weight_file
 
 WEIGHTS = Path(__file__).parent / "weights"
 INPUTS, OUTPUTS = 6, 3
-KIND = "sciml neural closure 1"
+FORM = "realisable closure 1"
 Box = dict[str, tuple[float, float]]
 
 
@@ -111,12 +111,15 @@ class NeuralClosure(eqx.Module):
             if not low - 1e-9 <= numbers[name] <= high + 1e-9
         ]
 
-    def save(self, path: Path | str, **notes: Any) -> None:
-        """Write the weights to a safetensors file, with the box and notes in its metadata."""
-        arrays = {f"layer.{n}.matrix": np.asarray(m, np.float32) for n, m in enumerate(self.matrices)}
-        arrays |= {f"layer.{n}.offset": np.asarray(b, np.float32) for n, b in enumerate(self.offsets)}
-        box = {name: [low, high] for name, low, high in self.box}
-        save_tensors(path, arrays, {"kind": KIND, "box": box, "inputs": self.inputs, **notes})
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return the weights by name, as files hold them."""
+        named = {f"layer.{n}.matrix": matrix for n, matrix in enumerate(self.matrices)}
+        named |= {f"layer.{n}.offset": offset for n, offset in enumerate(self.offsets)}
+        return {name: np.asarray(array, np.float32) for name, array in named.items()}
+
+    def notes(self) -> dict[str, Any]:
+        """Return what besides the weights makes the closure again."""
+        return {"form": FORM, "inputs": self.inputs, "box": {name: [low, high] for name, low, high in self.box}}
 
     @classmethod
     def load(cls, name: str | Path = "default") -> NeuralClosure:
@@ -132,14 +135,14 @@ class NeuralClosure(eqx.Module):
             if not path.is_file():
                 known = ", ".join(sorted(each.stem for each in WEIGHTS.glob("*.safetensors"))) or "none"
                 raise DataError(f"no closure is called {str(name)!r}: there are {known}, or give a .safetensors file")
-        arrays, notes = load_tensors(path)
-        return cls._checked(arrays, notes, path)
+        arrays, metadata = read_weight_file(path)
+        return cls._checked(arrays, metadata["extra"], path)
 
     @classmethod
     def _checked(cls, arrays: dict[str, np.ndarray], notes: dict[str, Any], path: Path) -> NeuralClosure:
         layers = len(arrays) // 2
         names = {f"layer.{n}.{part}" for n in range(layers) for part in ("matrix", "offset")}
-        if notes.get("kind") != KIND or set(arrays) != names or not layers:
+        if notes.get("form") != FORM or set(arrays) != names or not layers:
             raise FormatError(f"{path} holds no neural closure of this workbench")
         matrices = tuple(arrays[f"layer.{n}.matrix"] for n in range(layers))
         offsets = tuple(arrays[f"layer.{n}.offset"] for n in range(layers))

@@ -9,7 +9,6 @@ import jax
 
 from sciml.runtime.errors import ConfigError
 
-
 Number = float | jax.Array
 
 

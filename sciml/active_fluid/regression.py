@@ -21,6 +21,7 @@ from jaxtyping import Complex, Float
 from sciml.active_fluid.closures import Closure, squared
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.parameters import Parameters
+from sciml.active_fluid.trajectories import Trajectory
 
 
 class Points(NamedTuple):
@@ -39,11 +40,11 @@ class Points(NamedTuple):
     parameters: Parameters
 
 
-def chosen_points(trajectories: Sequence[dict[str, np.ndarray]], count: int, seed: int, precision: str = "float32") -> Points:
+def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, precision: str = "float32") -> Points:
     """Return random places and times of each trajectory.
 
     Args:
-        trajectories: arrays `m1`, `m2`, `strain`, `vorticity` (times, n, n) and the `parameters` as a `Parameters`.
+        trajectories: kinetic ones.
         count: places of each.
         seed: of the choice.
         precision: real type.
@@ -51,12 +52,12 @@ def chosen_points(trajectories: Sequence[dict[str, np.ndarray]], count: int, see
     generator = np.random.default_rng(seed)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("m1", "m2", "strain", "vorticity")}
     for one in trajectories:
-        places = generator.choice(one["m1"].size, count, replace=False)
+        places = generator.choice(one.m1.size, count, replace=False)
         for name, found in rows.items():
-            found.append(one[name].ravel()[places])
+            found.append(getattr(one, name).ravel()[places])
     wide = {"float32": "complex64", "float64": "complex128"}[precision]
     fields = {name: jnp.asarray(np.stack(found), precision if name == "vorticity" else wide) for name, found in rows.items()}
-    columns = [[[getattr(one["parameters"], name)] for one in trajectories] for name in Parameters.__dataclass_fields__]
+    columns = [[[getattr(one.parameters, name)] for one in trajectories] for name in Parameters.__dataclass_fields__]
     return Points(**fields, parameters=Parameters(*(jnp.asarray(column, precision) for column in columns)))
 
 
@@ -67,6 +68,11 @@ def closure_errors(closure: Closure, points: Points) -> Float[Array, " trajector
     weight = squared(points.strain + p.zeta * points.m1)
     error, size = (jnp.sum(weight * squared(field), -1) for field in (found - points.m2, points.m2))
     return jnp.sqrt(error / size)
+
+
+def at_places(points: Points, places: Array) -> Points:
+    """Return the same places of every trajectory."""
+    return jax.tree.map(lambda leaf: leaf if leaf.shape[1] == 1 else leaf[:, places], points)
 
 
 def train_offline(
@@ -95,8 +101,7 @@ def train_offline(
     weights, rest = eqx.partition(closure, eqx.is_array_like)
 
     def loss(weights: NeuralClosure, places: Array) -> Array:
-        part = jax.tree.map(lambda leaf: leaf if leaf.shape[1] == 1 else leaf[:, places], points)
-        return jnp.mean(closure_errors(eqx.combine(weights, rest), part) ** 2)
+        return jnp.mean(closure_errors(eqx.combine(weights, rest), at_places(points, places)) ** 2)
 
     @jax.jit
     def advance(weights: NeuralClosure, state: optax.OptState, key: Array) -> tuple[NeuralClosure, optax.OptState, Array]:

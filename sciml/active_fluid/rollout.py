@@ -1,10 +1,10 @@
-"""Training through the solver: the coarse model is run from kinetic states, and its weights follow the gradient of what comes out.
+"""Training through the solver: the coarse model runs from kinetic states, and its weights follow the gradient of what comes out.
 
-    loss = mean over windows and times of  < |m1 - m1_kinetic|^2 > / < |m1_kinetic|^2 >
+    loss = mean over windows and times of  < |m1 - m1_kinetic|^2 > / < |m1_kinetic|^2 >  +  anchor x the offline loss
 
-Each window starts at a kinetic state somewhere on a trajectory. The horizon grows from stage to stage: long ones alone are chaotic
-at first, short ones alone do not see what errors grow to. Reverse mode runs through every step with checkpoints, so that memory
-grows with the root of the horizon.
+Each window starts at a kinetic state somewhere on a trajectory. The horizon grows from stage to stage: long ones alone are
+chaotic at first, short ones alone do not see what errors grow to. Reverse mode runs through every step with checkpoints, so that
+memory grows with the root of the horizon.
 """
 
 from __future__ import annotations
@@ -25,10 +25,14 @@ from sciml.active_fluid.grid import Grid, inverse, transform
 from sciml.active_fluid.moments import Model
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.parameters import Parameters
+from sciml.active_fluid.regression import Points, at_places, closure_errors
 from sciml.active_fluid.stepping import Carry, start, steps
+from sciml.active_fluid.trajectories import Trajectory, coarsened
 
 # of the flow's fixed point at the start of a window: single precision
 SWEEPS = 6
+# of each trajectory in the offline loss of an update
+PLACES = 512
 
 
 class Windows(NamedTuple):
@@ -41,6 +45,24 @@ class Windows(NamedTuple):
 
     fields: Complex[Array, "windows times points points"]
     parameters: Parameters
+
+
+class Plan(NamedTuple):
+    """How windows are run.
+
+    Attributes:
+        horizons: the stages in order.
+        dt: of a step.
+        between: steps between the saved times of a trajectory.
+        points: a side of the coarse model.
+        batch: windows of an update.
+    """
+
+    horizons: Sequence[Horizon]
+    dt: float
+    between: int
+    points: int
+    batch: int
 
 
 class Horizon(NamedTuple):
@@ -57,18 +79,6 @@ class Horizon(NamedTuple):
     rate: float
 
 
-def coarsened(field: Complex[np.ndarray, "*times n n"], points: int) -> Complex[np.ndarray, "*times m m"]:
-    """Return fields on a grid of fewer points, by leaving out the waves that it cannot hold."""
-    count = field.shape[-1]
-    if count == points:
-        return field
-    half = points // 2
-    kept = np.r_[0:half, count - half : count]
-    coefficients = np.fft.fft2(field)[..., kept[:, None], kept]
-    coefficients[..., half, :] = coefficients[..., :, half] = 0
-    return np.fft.ifft2(coefficients) * (points / count) ** 2
-
-
 def run_window(closure: Closure, first: Array, parameters: Parameters, dt: float, between: int, times: int) -> Array:
     """Return m1 of the coarse model at saved times after the start, (times, points, points).
 
@@ -81,7 +91,6 @@ def run_window(closure: Closure, first: Array, parameters: Parameters, dt: float
         times: number of saved times.
     """
     model = Model(Grid.of(first.shape[-1], parameters.length), parameters, closure, True, 1)
-    model = jax.tree.map(lambda leaf: leaf.astype(first.real.dtype) if leaf.dtype == jnp.float64 else leaf, model)
     carry = start(model, transform(first)[None], dt, SWEEPS)
 
     def save(carry: Carry, count: int) -> tuple[Carry, Array]:
@@ -100,69 +109,92 @@ def window_errors(found: Array, true: Array) -> Array:
     return jnp.sqrt(jnp.mean(squared(found - true), (-2, -1)) / jnp.mean(squared(true), (-2, -1)))
 
 
+class State(NamedTuple):
+    """What the next update depends on, besides the data.
+
+    Attributes:
+        updates: that are done.
+        closure: as it is.
+        optimiser: state of Adam in the stage that the next update belongs to.
+    """
+
+    updates: int
+    closure: NeuralClosure
+    optimiser: optax.OptState
+
+
 def train_rollout(
     closure: NeuralClosure,
-    trajectories: Sequence[dict],
-    horizons: Sequence[Horizon],
+    trajectories: Sequence[Trajectory],
+    anchor: tuple[Points, float],
+    plan: Plan,
     seed: int,
-    dt: float,
-    between: int,
-    batch: int = 4,
-    on_update: Callable[[int, Horizon, NeuralClosure, float], None] | None = None,
+    on_update: Callable[[State, float], None] | None = None,
+    resume: Callable[[State], State] | None = None,
 ) -> NeuralClosure:
     """Return the closure after the stages of a curriculum.
 
     Args:
         closure: to start from, trained offline.
-        trajectories: `m1` (times, n, n) at equal times and `parameters`.
-        horizons: the stages in order.
-        seed: of the windows.
-        dt: of a step.
-        between: steps between the saved times of a trajectory.
-        batch: windows an update.
-        on_update: called after each update with its number, the stage, the closure and the loss.
+        trajectories: kinetic ones.
+        anchor: places of them and the weight of the offline loss there.
+        plan: stages, step, grid and batch.
+        seed: of the windows and places, drawn anew for each update.
+        on_update: called after each update with what the next one depends on and the loss.
+        resume: given a state of the right form, returns the one to go on from.
     """
-    generator = np.random.default_rng(seed)
     weights, rest = eqx.partition(closure, eqx.is_array)
-    number = 0
-    for horizon in horizons:
-        optimiser = optax.chain(
-            optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(horizon.rate, horizon.updates, 0.05))
-        )
-        state = optimiser.init(weights)
+    ends = np.cumsum([horizon.updates for horizon in plan.horizons])
+    state = State(0, closure, _optimiser(plan.horizons[0]).init(weights))
+    state = resume(state) if resume is not None else state
+    for horizon, end in zip(plan.horizons, ends, strict=True):
+        if state.updates >= end:
+            continue
+        optimiser = _optimiser(horizon)
+        if state.updates == end - horizon.updates:
+            state = state._replace(optimiser=optimiser.init(eqx.filter(state.closure, eqx.is_array)))
 
         @jax.jit
-        def update(
-            weights: NeuralClosure, state: optax.OptState, windows: Windows, optimiser=optimiser, horizon=horizon
-        ) -> tuple:
+        def update(weights, held, windows: Windows, places: Array, optimiser=optimiser, horizon=horizon):
             def loss(weights: NeuralClosure) -> Array:
-                one = (
-                    lambda fields, parameters: window_errors(  # noqa: E731
-                        run_window(eqx.combine(weights, rest), fields[0], parameters, dt, between, horizon.times), fields[1:]
-                    )
-                )
-                return jnp.mean(jax.lax.map(lambda pair: one(*pair), (windows.fields, windows.parameters)) ** 2)
+                model = eqx.combine(weights, rest)
+
+                def one(window: Windows) -> Array:
+                    found = run_window(model, window.fields[0], window.parameters, plan.dt, plan.between, horizon.times)
+                    return window_errors(found, window.fields[1:])
+
+                near = closure_errors(model, at_places(anchor[0], places))
+                return jnp.mean(jax.lax.map(one, windows) ** 2) + anchor[1] * jnp.mean(near**2)
 
             value, slope = jax.value_and_grad(loss)(weights)
-            change, state = optimiser.update(slope, state)
-            return optax.apply_updates(weights, change), state, value
+            change, held = optimiser.update(slope, held)
+            return optax.apply_updates(weights, change), held, value
 
-        for _ in range(horizon.updates):
-            windows = chosen_windows(trajectories, batch, horizon.times, generator)
-            weights, state, value = update(weights, state, windows)
-            number += 1
+        while state.updates < end:
+            generator = np.random.default_rng([seed, state.updates])
+            windows = chosen_windows(trajectories, plan.batch, horizon.times, plan.points, generator)
+            places = jnp.asarray(generator.integers(anchor[0].m1.shape[1], size=PLACES))
+            weights, held, value = update(eqx.filter(state.closure, eqx.is_array), state.optimiser, windows, places)
+            state = State(state.updates + 1, eqx.combine(weights, rest), held)
             if on_update is not None:
-                on_update(number, horizon, eqx.combine(weights, rest), float(value))
-    return eqx.combine(weights, rest)
+                on_update(state, float(value))
+    return state.closure
 
 
-def chosen_windows(trajectories: Sequence[dict], batch: int, times: int, generator: np.random.Generator) -> Windows:
-    """Return windows that start at random times of random trajectories, single precision."""
+def _optimiser(horizon: Horizon) -> optax.GradientTransformation:
+    rate = optax.cosine_decay_schedule(horizon.rate, horizon.updates, 0.05)
+    return optax.chain(optax.clip_by_global_norm(1.0), optax.adam(rate))
+
+
+def chosen_windows(
+    trajectories: Sequence[Trajectory], batch: int, times: int, points: int, generator: np.random.Generator
+) -> Windows:
+    """Return windows that start at random times of random trajectories, on a grid of that many points, single precision."""
     fields, numbers = [], []
     for which in generator.choice(len(trajectories), batch, replace=batch > len(trajectories)):
         one = trajectories[which]
-        first = int(generator.integers(len(one["m1"]) - times))
-        fields.append(one["m1"][first : first + times + 1])
-        numbers.append([getattr(one["parameters"], name) for name in Parameters.__dataclass_fields__])
+        first = int(generator.integers(len(one.m1) - times))
+        fields.append(coarsened(one.m1[first : first + times + 1], points))
+        numbers.append(list(one.parameters.as_dict().values()))
     columns = jnp.asarray(np.array(numbers), jnp.float32).T
     return Windows(jnp.asarray(np.stack(fields), jnp.complex64), Parameters(*columns))

@@ -1,0 +1,73 @@
+"""Stage `publish`: a trained closure into the package, with its model card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import atomic_path, read_json
+from sciml.training.card import write_model_card
+from sciml.training.weight_files import read_weights_metadata
+
+COMMAND = "make cpu FAMILY=active_fluid && make weights FAMILY=active_fluid"
+NAME = "default"
+LICENCE = "simulated by this package; MIT"
+
+
+def run(weights: Path, scores: Path, folder: Path) -> list[Path]:
+    """Copy a weight file to `default.safetensors` and write its card `default.md`.
+
+    Args:
+        weights: of the `train` stage, in a folder with the closure's name.
+        scores: of the `evaluate` stage.
+        folder: where the package keeps its weights.
+
+    Raises:
+        DataError: the scores do not hold this closure.
+    """
+    target = folder / f"{NAME}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    metadata = read_weights_metadata(weights)
+    rows = metrics_of(read_json(scores), metadata["config"]["name"], int(weights.stem))
+    with atomic_path(target) as path:
+        shutil.copyfile(weights, path)
+    ranges = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in metadata["extra"]["box"].items())
+    card = target.with_suffix(".md")
+    write_model_card(
+        card,
+        title="default: closure of the fourth angular moment",
+        weights=target,
+        licences=dict.fromkeys(metadata["inputs"], LICENCE),
+        command=COMMAND,
+        metrics=rows,
+        limits=[
+            f"Trained for {ranges}, beta 0.8 and diffusions 0.05, density 1; elsewhere it extrapolates and a run warns.",
+            "It sees the state of one place and time: what depends on the history, or on places around, stays an error.",
+            "Pointwise errors grow as in any chaotic flow; after the first tens of time units only statistics compare.",
+        ],
+    )
+    return [target, card]
+
+
+def metrics_of(scores: dict[str, Any], name: str, seed: int) -> list[dict[str, Any]]:
+    """Return the rows of the card from the scores."""
+    mine = [row for row in scores["rows"] if row["closure"] == name and row["seed"] == seed]
+    if not mine:
+        raise DataError(f"the scores hold no closure {name!r} of seed {seed}: evaluate it first")
+    other = [row for row in scores["rows"] if row["closure"] == "bingham"]
+    keys = (("closure_error", "relative error of h* m2", "1"), ("first_above", "time until the field error passes 10 %", "1"))
+    return [
+        {
+            "name": f"{title}, {who}",
+            "value": f"{np.mean([row[key] for row in rows]):.3f}",
+            "unit": unit,
+            "data": "test runs",
+            "n": len(rows),
+        }
+        for key, title, unit in keys
+        for who, rows in (("this closure", mine), ("Bingham", other))
+    ]

@@ -1,0 +1,54 @@
+"""Stage `recover`: activity and alignment from noisy snapshots, of the model itself and of the kinetic theory."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from sciml.active_fluid.config import TEST, RecoverConfig
+from sciml.active_fluid.neural import NeuralClosure
+from sciml.active_fluid.recovery import recovery
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.files import digest_file, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+
+
+def run(config: RecoverConfig, weights: Path, folder: Path) -> list[Path]:
+    """Write `recovery.json`: a row for each experiment. Finished ones are kept until all are done.
+
+    Args:
+        config: number of experiments, grid and noise.
+        weights: of the closure of the model that is fitted.
+        folder: output folder.
+    """
+    recorder = Recorder("active_fluid.recover", config.model_dump(mode="json"), [weights])
+    closure = NeuralClosure.load(weights)
+    identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(weights)]
+    seeds = Seeds(config.seed)
+    rows: list[dict[str, Any]] = []
+    with Partial(folder, identity) as partial:
+        for kinetic, count in ((False, config.twins), (True, config.truths)):
+            for number in range(count):
+                key = f"{kinetic} {number}"
+                part = partial.get(key)
+                if part is None:
+                    seed = seeds("recovery", str(number)) % 2**31
+                    truths = [TEST[number % len(TEST)]] if kinetic else None
+                    row = recovery(closure, [seed], kinetic, truths, noise=config.noise, points=config.points)[0]
+                    part = partial.put(key, {}, row)
+                    log.info(
+                        "%s %d: alpha %+.2f %%, zeta %+.2f %%",
+                        row["data"],
+                        number,
+                        *(100 * row[f"{k}_error"] for k in ("alpha", "zeta")),
+                    )
+                rows.append(part[1])
+        path = folder / "recovery.json"
+        write_json(path, {"noise": config.noise, "points": config.points, "rows": rows})
+    recorder.write(folder / "provenance.json", [path])
+    return [path]

@@ -1,0 +1,99 @@
+"""Stage `stability`: long runs all over the box, and realisability on random inputs."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from sciml.active_fluid.closures import BinghamClosure, Closure, slack
+from sciml.active_fluid.config import StabilityConfig
+from sciml.active_fluid.neural import NeuralClosure
+from sciml.active_fluid.parameters import Parameters
+from sciml.active_fluid.precision import working
+from sciml.active_fluid.solvers import CoarseSolver
+from sciml.active_fluid.states import random_state
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.errors import NumericalError
+from sciml.runtime.files import digest_file, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+
+SAVES = 40
+CHUNK = 2**17
+
+
+def run(config: StabilityConfig, weights: Path, folder: Path) -> list[Path]:
+    """Write `stability.json`: a row for each long run of the learned closure and of Bingham's, and the least slack.
+
+    Args:
+        config: lattice over the box, last time, grid.
+        weights: of the learned closure; its box is the one that is covered.
+        folder: output folder.
+    """
+    recorder = Recorder("active_fluid.stability", config.model_dump(mode="json"), [weights])
+    learned = NeuralClosure.load(weights)
+    box = {name: (low, high) for name, low, high in learned.box}
+    identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(weights)]
+    rows = []
+    with Partial(folder, identity) as partial:
+        for alpha in np.linspace(*box["alpha"], config.side):
+            for zeta in np.linspace(*box["zeta"], config.side):
+                for name, closure in (("bingham", BinghamClosure()), ("learned", learned)):
+                    key = f"{alpha} {zeta} {name}"
+                    part = partial.get(key)
+                    if part is None:
+                        row = {"alpha": round(float(alpha), 4), "zeta": round(float(zeta), 4), "closure": name}
+                        part = partial.put(key, {}, row | long_run(closure, float(alpha), float(zeta), config))
+                        log.info("alpha %.2f, zeta %.2f, %s: %s", alpha, zeta, name, part[1]["stopped"] or "bounded")
+                    rows.append(part[1])
+        path = folder / "stability.json"
+        least = least_slack(learned, config.samples, config.seed)
+        write_json(path, {"until": config.until, "rows": rows, "samples": config.samples, "least_slack": least})
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
+
+
+def long_run(closure: Closure, alpha: float, zeta: float, config: StabilityConfig) -> dict:
+    """Return whether a long run stayed bounded, with its largest order and its late means."""
+    solver = CoarseSolver(Parameters(alpha=alpha, zeta=zeta), closure, config.points, config.time_step)
+    stopped = ""
+    try:
+        found = solver.run(random_state(config.points, config.seed % 2**31), config.until, config.until / SAVES)
+    except NumericalError as error:
+        stopped, found = str(error), getattr(error, "partial", None)
+    if found is None:
+        return {"stopped": stopped, "reached": 0.0}
+    order = np.abs(found["m1"].to_numpy())
+    speed = np.sqrt(np.mean(found["velocity_x"].to_numpy() ** 2 + found["velocity_y"].to_numpy() ** 2, (1, 2)))
+    late = len(order) // 2
+    return {
+        "stopped": stopped,
+        "reached": float(found["time"][-1]),
+        "largest_order": round(float(order.max()), 5),
+        "late_order": round(float(order[late:].mean()), 5),
+        "late_speed": round(float(speed[late:].mean()), 5),
+    }
+
+
+def least_slack(closure: Closure, samples: int, seed: int) -> float:
+    """Return the least slack of a closure on random inputs: any order below 1, strain and vorticity of any size up to 1e6."""
+    generator = np.random.default_rng(seed)
+    least = np.inf
+    with working("double"):
+        measure = jax.jit(lambda m1, e, w, p: jnp.min(slack(jnp.ones(()), m1, closure(jnp.ones(()), m1, e, w, p))))
+        for first in range(0, samples, CHUNK):
+            count = min(CHUNK, samples - first)
+            # orders fill the disc and crowd at its edge; sizes are log-uniform
+            order = 1 - 10 ** generator.uniform(-9, 0, count)
+            m1 = order * np.exp(2j * np.pi * generator.random(count))
+            strain = 10 ** generator.uniform(-6, 6, count) * np.exp(2j * np.pi * generator.random(count))
+            vorticity = 10 ** generator.uniform(-6, 6, count) * generator.choice([-1, 1], count)
+            zeta = generator.uniform(0, 20, count)
+            least = min(least, float(measure(m1, strain, vorticity, Parameters(jnp.asarray(-1.0), jnp.asarray(zeta)))))
+    return least

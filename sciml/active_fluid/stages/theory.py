@@ -1,0 +1,44 @@
+"""Stage `theory`: growth rates of the programmed right-hand sides and of runs beside the dispersion relation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sciml.active_fluid.closures import BinghamClosure, QuadraticClosure
+from sciml.active_fluid.config import TheoryConfig
+from sciml.active_fluid.dispersion import growth_rates, measured_rates
+from sciml.active_fluid.neural import NeuralClosure
+from sciml.active_fluid.parameters import Parameters
+from sciml.runtime.files import write_json
+from sciml.runtime.provenance import Recorder
+
+
+def run(config: TheoryConfig, weights: Path, folder: Path) -> list[Path]:
+    """Write `rates.json`: a row for each place, wave and model, with the formula, the linearised operator and a run.
+
+    Args:
+        config: places of the box and waves.
+        weights: of the learned closure.
+        folder: output folder.
+    """
+    recorder = Recorder("active_fluid.theory", config.model_dump(mode="json"), [weights])
+    models = {
+        "kinetic": None,
+        "quadratic": QuadraticClosure(),
+        "bingham": BinghamClosure(),
+        "learned": NeuralClosure.load(weights),
+    }
+    waves = [(number, 0) for number in range(config.most + 1)]
+    rows = []
+    for alpha, zeta in config.places:
+        parameters = Parameters(alpha=alpha, zeta=zeta)
+        for name, closure in models.items():
+            found = growth_rates(parameters, waves, closure)
+            in_runs = measured_rates(parameters, waves, closure)
+            for rate, (cross, parallel) in zip(found, in_runs, strict=True):
+                row = {"alpha": alpha, "zeta": zeta, "model": name, **rate._asdict()}
+                rows.append({**row, "cross_in_run": float(cross), "parallel_in_run": float(parallel)})
+    path = folder / "rates.json"
+    write_json(path, rows)
+    recorder.write(folder / "provenance.json", [path])
+    return [path]
