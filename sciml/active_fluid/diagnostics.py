@@ -19,7 +19,7 @@ PLANE = (-2, -1)
 
 def squared(field: Field) -> Float[np.ndarray, "... points points"]:
     """Return |field|^2."""
-    return field.real**2 + field.imag**2
+    return np.real(field) ** 2 + np.imag(field) ** 2
 
 
 def mean_order(m1: Field, c: Float[np.ndarray, "... points points"] | float = 1.0) -> Float[np.ndarray, "*stack"]:
@@ -88,7 +88,7 @@ class Power(NamedTuple):
 def power(strain: Field, sigma: Field) -> Power:
     """Return the balance 2 < |e|^2 > = - < Re(e* sigma) > that holds for every solution of Stokes' equation."""
     dissipated = 2 * np.mean(squared(strain), axis=PLANE)
-    released = -np.mean((np.conj(strain) * sigma).real, axis=PLANE)
+    released = -np.mean(np.real(np.conj(strain) * sigma), axis=PLANE)
     moving = np.where(dissipated > 0, dissipated, 1.0)
     return Power(dissipated, released, np.where(dissipated > 0, np.abs(dissipated - released) / moving, 0.0))
 
@@ -164,7 +164,7 @@ def contracted_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: f
     """
     h = strain + zeta * m1
     part = (strain + 3 * zeta * m1 + np.conj(h) * m2) / 4
-    trace = (np.conj(strain) * m1).real + zeta * (1 + squared(m1))
+    trace = np.real(np.conj(strain) * m1) + zeta * (1 + squared(m1))
     # with a = trace / 2: 11 is a + Re part, 22 is a - Re part, 12 is Im part
     whole = trace**2 / 2 + 2 * part.real**2 + part.imag**2
     wrong = np.conj(h) * (closed - m2) / 4

@@ -10,12 +10,13 @@ where parallel and cross are real and imaginary part of m1 exp(-2 i phi). So the
     sigma_parallel = zeta - 4 d_r - d_t k^2
     sigma_density  = -d_t k^2
 
-and without a wave, k = 0, both are zeta - 4 d_r (Saintillan and Shelley, Phys. Fluids 2008, for the theory without alignment). m2 is
-of second order, so that every closure has the same rates as the kinetic theory: whoever mixes up the sign of alpha or the
-transpose of the velocity gradient gets others.
+and without a wave, k = 0, both are zeta - 4 d_r (Saintillan and Shelley, Phys. Fluids 2008, for the theory without alignment).
+m2 is of second order, so that every closure has the same rates as the kinetic theory; a wrong sign of alpha or a transposed
+velocity gradient gives others.
 
-The same comes from the programmed right-hand side by automatic differentiation, there also on an aligned state. A homogeneous state
-has no odd terms in k, so that waves A_n cos(k . x) of the moments stay such waves: the operator is a real matrix on (Re A, Im A).
+The same comes from the programmed right-hand side by automatic differentiation, there also on an aligned state. A homogeneous
+state has no odd terms in k, so that waves A_n cos(k . x) of the moments stay such waves: the operator is a real matrix on
+(Re A, Im A).
 """
 
 from __future__ import annotations
@@ -73,12 +74,11 @@ class Rate(NamedTuple):
 
 def analytic_rates(parameters: Parameters, k: Float[np.ndarray, " waves"] | float) -> dict[str, np.ndarray]:
     """Return `cross`, `parallel` and `density` of wave numbers k, by the formulas."""
-    p = parameters
-    k = np.asarray(k, np.float64)
-    damping = 4 * p.d_r + p.d_t * k**2
-    parallel = p.zeta - damping
-    flow = (p.beta * p.zeta - 2 * p.alpha) / (8 + p.beta)
-    return {"cross": np.where(k > 0, parallel + flow, parallel), "parallel": parallel, "density": -p.d_t * k**2}
+    p = parameters.as_dict()
+    k2 = np.asarray(k, np.float64) ** 2
+    parallel = p["zeta"] - 4 * p["d_r"] - p["d_t"] * k2
+    flow = (p["beta"] * p["zeta"] - 2 * p["alpha"]) / (8 + p["beta"])
+    return {"cross": np.where(k2 > 0, parallel + flow, parallel), "parallel": parallel, "density": -p["d_t"] * k2}
 
 
 def isotropic(modes: int | None = None) -> Complex[np.ndarray, " moments"]:
@@ -99,22 +99,21 @@ def nematic(parameters: Parameters, modes: int | None = None, direction: float =
     Raises:
         ConfigError: zeta is not above 4 d_r, where no state but the isotropic one exists.
     """
-    if parameters.zeta <= 4 * parameters.d_r:
-        raise ConfigError(f"zeta = {parameters.zeta}: an aligned state needs zeta above 4 d_r = {4 * parameters.d_r:g}")
-    count = modes or max(2, modes_needed(parameters.zeta, parameters.d_r))
-    order = 0.999 if parameters.zeta > 8 * parameters.d_r else 0.5
+    zeta, d_r = float(parameters.zeta), float(parameters.d_r)
+    if zeta <= 4 * d_r:
+        raise ConfigError(f"zeta = {zeta:g}: an aligned state needs zeta above 4 d_r = {4 * d_r:g}")
+    count = modes or max(2, modes_needed(zeta, d_r))
+    order = 0.999 if zeta > 8 * d_r else 0.5
     for _ in range(2000):
-        rate = _alignment(parameters, order)
-        order, before = order + rate, order
+        order, before = order + _towards_rest(zeta / (2 * d_r), order), order
         if abs(order - before) < 1e-15:
             break
     phases = np.exp(2j * direction * np.arange(count + 1))
     return (lifted(np.array([[order + 0j]]), count)[:, 0, 0] * phases)[: 1 + (modes or 1)]
 
 
-def _alignment(parameters: Parameters, order: float) -> float:
-    """Return the Newton step of q - I1 / I0 (zeta q / (2 d_r)) = 0, whose slope is 1 - dq/dlambda zeta / (2 d_r)."""
-    scale = parameters.zeta / (2 * parameters.d_r)
+def _towards_rest(scale: float, order: float) -> float:
+    """Return the Newton step of q - I1 / I0 (scale q) = 0, kept within (0, 1); dq/dlambda = 1 - q / lambda - q^2."""
     lam = scale * order
     value = float(order_of(np.array(lam))[0])
     slope = 1 - (1 - value / lam - value**2) * scale
@@ -143,7 +142,7 @@ def operators(
     Raises:
         ConfigError: the number of moments does not go with the model.
     """
-    if closure is not None and len(base) != 2 or len(base) < 2:
+    if (closure is not None and len(base) != 2) or len(base) < 2:
         raise ConfigError(f"{len(base)} moments of the base: a closure goes with two, m0 and m1, the kinetic model with more")
     most = max(1, max(max(abs(x), abs(y)) for x, y in waves))
     points = max(LEAST_POINTS, 2 * (3 * most // 2 + 1))
@@ -202,7 +201,7 @@ def growth_rates(
     matrices = operators(parameters, waves, base, closure, ISOTROPIC_SWEEPS)
     rows = []
     for (n_x, n_y), matrix in zip(waves, matrices, strict=True):
-        k = 2 * np.pi * float(np.hypot(n_x, n_y)) / parameters.length
+        k = 2 * np.pi * float(np.hypot(n_x, n_y)) / float(parameters.length)
         turn = np.exp(2j * np.arctan2(n_y, n_x))
         found = [_rate_of(matrix, 1, 1j * turn), _rate_of(matrix, 1, turn), _rate_of(matrix, 0, 1.0)]
         exact = [float(analytic_rates(parameters, k)[name]) for name in ("cross", "parallel", "density")]
@@ -219,7 +218,7 @@ def _rate_of(matrix: Float[np.ndarray, "n n"], moment: int, amplitude: complex) 
     rate = float(wave @ after)
     if not np.max(np.abs(after - rate * wave)) < 1e-9 * (1 + abs(rate)):
         raise NumericalError(
-            f"a wave of m_{moment} does not keep its shape (rate {rate:g}): the closure is not of second order at the isotropic state"
+            f"a wave of m_{moment} does not keep its shape (rate {rate:g}): a closure has to be of second order in m1 and flow"
         )
     return rate
 

@@ -4,19 +4,20 @@ An independent check of this package's own steps: jax-cfd (Kochkov et al., PNAS 
 
     dm/dt = explicit_terms(m) + implicit_terms(m)
 
-with any of its schemes. Here the moments' Fourier coefficients are the state, the diffusions are the implicit terms and everything
-else is explicit. Such an equation has no memory, so that each flow is found from rest, with as many sweeps as converge: per unit of
+with any of its schemes. Here the moments' Fourier coefficients are the state, the diffusions are the implicit terms and all else
+is explicit. Such an equation has no memory, so that each flow is found from rest, with as many sweeps as converge: per unit of
 time this costs several times as much as `sciml.active_fluid.stepping`.
 
-jax-cfd's `brick_wall_filter_2d` is not used. It is for half spectra of real fields and keeps -n ... n - 1 along the first axis, n = 21
-of 64 points, so that a real field loses half of a pair; of 48 points it keeps -16, a third, whose products alias. `Grid.keep` keeps
-both of each pair below a third. On the wave numbers both agree.
+jax-cfd's `brick_wall_filter_2d` is not used. It is for half spectra of real fields and keeps -n ... n - 1 along the first axis,
+n = 21 of 64 points, so that a real field loses half of a pair; of 48 points it keeps -16, a third, whose products alias.
+`Grid.keep` keeps both of each pair below a third. On the wave numbers both agree.
 
 jax-cfd is no longer maintained; nothing else imports it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import jax
@@ -31,7 +32,7 @@ from sciml.active_fluid.stepping import COLD_SWEEPS
 from sciml.runtime.errors import ConfigError
 
 Scheme = Literal["crank_nicolson_rk2", "crank_nicolson_rk3", "crank_nicolson_rk4", "imex_rk_sil3"]
-SCHEMES: dict[str, time_stepping.TimeStepFn] = {
+SCHEMES: dict[str, Callable[[time_stepping.ImplicitExplicitODE, float], Callable[[Moments], Moments]]] = {
     "crank_nicolson_rk2": time_stepping.crank_nicolson_rk2,
     "crank_nicolson_rk3": time_stepping.crank_nicolson_rk3,
     "crank_nicolson_rk4": time_stepping.crank_nicolson_rk4,
