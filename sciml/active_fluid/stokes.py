@@ -21,12 +21,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.grid import Field, Grid, inverse, of_real_part, transform
 from sciml.active_fluid.parameters import Parameters
+
+MOST_UNROLLED = 6
 
 Second = Callable[[Field, Float[Array, "points points"]], Field]
 
@@ -85,12 +88,19 @@ def solve_flow(
     implicit = 1 + parameters.beta * mean_c / 8
     strain = jnp.zeros_like(m1) if guess is None else guess.strain
     vorticity = jnp.zeros_like(m1.real) if guess is None else guess.vorticity
-    for sweep in range(sweeps):
+
+    def sweep(strain: Array, vorticity: Array) -> tuple[Array, Array]:
         m2 = second(strain, vorticity)
         explicit = stress(c, m1, m2, strain, parameters) - parameters.beta / 4 * mean_c * strain
-        psi = of_real_part(grid.stream * grid.keep * transform(explicit)) / implicit
-        if sweep < sweeps - 1:
-            strain, vorticity = inverse(grid.strain * psi), inverse(grid.k2 * psi).real
+        return of_real_part(grid.stream * grid.keep * transform(explicit)) / implicit, m2
+
+    def again(held: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        psi, _m2 = sweep(*held)
+        return (inverse(grid.strain * psi), inverse(grid.k2 * psi).real), None
+
+    # a loop is compiled once, and a few sweeps run faster without one
+    (strain, vorticity), _ = jax.lax.scan(again, (strain, vorticity), None, sweeps - 1, unroll=sweeps <= MOST_UNROLLED)
+    psi, m2 = sweep(strain, vorticity)
     return _flow(grid, psi, m2)
 
 

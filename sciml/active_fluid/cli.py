@@ -1,0 +1,108 @@
+"""`sciml active-fluid`: suspensions of active rods, the kinetic theory and its coarse model."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+app = typer.Typer(
+    help="Active fluids: swimming rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
+    "a closure and is many times faster. Everything is dimensionless, on a periodic square.",
+    no_args_is_help=True,
+)
+
+Alpha = Annotated[
+    float,
+    typer.Option(help="Active stress: negative for pushers (extensile, unstable), positive for pullers."),
+]
+Zeta = Annotated[float, typer.Option(help="Steric alignment; above 4 d_r the rods order by themselves.")]
+Beta = Annotated[float, typer.Option(help="Shape factor times concentration.")]
+Dt = Annotated[float, typer.Option("--d-t", help="Translational diffusion.")]
+Dr = Annotated[float, typer.Option("--d-r", help="Rotational diffusion.")]
+Length = Annotated[float, typer.Option(help="Side of the square.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random: equal seeds give equal results.")]
+Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
+Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
+
+
+@app.command("simulate")
+def simulate_command(
+    out: Annotated[Path, typer.Option(help="The run, a Zarr store, e.g. run.zarr. One that was stopped goes on.")],
+    alpha: Alpha = -1.0,
+    zeta: Zeta = 0.5,
+    beta: Beta = 0.8,
+    d_t: Dt = 0.05,
+    d_r: Dr = 0.05,
+    length: Length = 10.0,
+    model: Annotated[str, typer.Option(help="kinetic (the truth) or coarse (with a closure).")] = "coarse",
+    closure: Annotated[
+        str | None, typer.Option(help="Of the coarse model: bingham (default), quadratic, neural or neural:NAME.")
+    ] = None,
+    points: Annotated[int, typer.Option(help="Points a side: even, at least 16.")] = 64,
+    modes: Annotated[str, typer.Option(help="Angular modes of the kinetic model, or auto: what zeta / d_r asks.")] = "auto",
+    until: Annotated[float, typer.Option(help="Last time; a later one goes on from a finished run.")] = 20.0,
+    save_every: Annotated[float, typer.Option("--save-every", help="Time between saved states.")] = 0.5,
+    time_step: Annotated[float, typer.Option("--time-step", help="The longest step.")] = 0.0125,
+    precision: Annotated[str, typer.Option(help="double or single.")] = "double",
+    initial: Annotated[
+        Path | None,
+        typer.Option(help="Initial state: .npy of complex m1 or real D, or a run, whose last time counts. Else random waves."),
+    ] = None,
+    seed: Seed = 0,
+    picture: Annotated[Path | None, typer.Option(help="PNG file: a few times, order of the rods above, vorticity below.")] = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Simulate a suspension from random weak order, or from a given state.
+
+    Ctrl-C keeps what is saved; the same command goes on, and ends with the same bytes as a run that was not stopped. A run that
+    diverges, or whose angular modes do not suffice, stops and keeps the last good state.
+
+    Examples: sciml active-fluid simulate --alpha -1 --zeta 0.5 --out run.zarr --picture run.png;
+    sciml active-fluid simulate --model kinetic --alpha -2 --zeta 0.5 --until 10 --out truth.zarr;
+    sciml active-fluid simulate --initial truth.zarr --alpha -2 --zeta 0.5 --closure quadratic --out on.zarr;
+    python -c "import xarray; print(xarray.open_zarr('run.zarr', consolidated=False))"
+    """
+    from sciml.stages import stage
+
+    with stage("active-fluid.simulate", out, threads, gpu):
+        from sciml.active_fluid.parameters import Parameters
+        from sciml.active_fluid.simulation import simulate
+
+        parameters = Parameters(alpha=alpha, zeta=zeta, beta=beta, d_t=d_t, d_r=d_r, length=length)
+        line = simulate(
+            parameters,
+            out,
+            model=model,
+            closure=closure,
+            points=points,
+            modes=modes,
+            until=until,
+            save_every=save_every,
+            time_step=time_step,
+            precision=precision,
+            initial=initial,
+            seed=seed,
+            picture=picture,
+            tell=_teller(),
+        )
+    typer.echo(line)
+
+
+def _teller() -> Any:
+    """Return what tells of a saved time on standard error."""
+    begun = time.monotonic()
+
+    def tell(progress: Any) -> None:
+        print(
+            f"{time.monotonic() - begun:7.1f} s  time {progress.time:8.4g}, {progress.index} of {progress.last} saved, "
+            f"order {progress.order:.3f}, speed {progress.speed:.3f}",
+            file=sys.stderr,
+            flush=True,
+        )
+
+    return tell
