@@ -91,7 +91,7 @@ def synthetic(
     return fields[:, 0]
 
 
-def with_noise(fields: NDArray[np.complex128], level: float, seed: int) -> tuple[Complex[np.ndarray, "s p p"], float]:
+def with_noise(fields: NDArray[np.complex128], level: float, seed: int | tuple[int, int]) -> tuple[Complex[np.ndarray, "s p p"], float]:
     """Return fields with complex Gaussian noise, and its root mean square: `level` times that of all fields."""
     generator = np.random.default_rng(seed)
     size = level * float(np.sqrt(np.mean(np.abs(fields) ** 2)))
@@ -150,7 +150,7 @@ def recovery(
         truth = truths[number % len(truths)] if truths else drawn
         parameters = Parameters(*truth, known.beta, known.d_t, known.d_r, known.length)
         clean = synthetic(parameters, times, None if kinetic else closure, points, seed, modes=modes)
-        shown, size = with_noise(clean[:, ::every, ::every], noise, seed)
+        shown, size = with_noise(clean[:, ::every, ::every], noise, (seed, 2))
         found = infer(shown, times, closure, begin, known, mask=mask, box=box, points=points)
         row: dict[str, Any] = {"seed": seed, "data": "kinetic" if kinetic else "closed model"}
         for i, name in enumerate(("alpha", "zeta")):

@@ -19,7 +19,7 @@ Box = tuple[tuple[float, float], tuple[float, float]]
 Record = Callable[[dict[str, Any]], None]
 STEPS_APART, STEPS_JOINT = 25, 8
 # steps of more standard deviations than this call for new tangents: they change by the step's part of theta, which is small
-FAR = 5.0
+FAR = 10.0
 SMALL = 0.1
 # along each side of the box
 NINE = (0.15, 0.5, 0.85)

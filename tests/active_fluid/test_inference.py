@@ -187,10 +187,16 @@ def test_coarse_sampling_and_two_snapshots():
 
 
 @pytest.mark.slow
-def test_kinetic_data_give_a_small_bias():
-    (row,) = recovery(CLOSURE, [0], kinetic=True, truths=[(-1.5, 0.5)])
-    assert abs(row["alpha_error"]) < 0.1
-    assert abs(row["zeta_error"]) < 0.1
+def test_kinetic_data_bias_the_estimates_little_while_order_is_weak():
+    early = (0.5, 1.0, 1.5, 2.0, 2.5)
+    (row,) = recovery(CLOSURE, [0], kinetic=True, truths=[(-1.0, 0.5)], times=early)
+    assert abs(row["alpha_error"]) < 0.05
+    assert abs(row["zeta_error"]) < 0.05
+    assert row["noise_ratio"] < 1.1
+    # the Bingham closure has too small a second moment while order grows fast: the misfit tells, and zeta comes out too small
+    (later,) = recovery(CLOSURE, [0], kinetic=True, truths=[(-1.0, 0.5)])
+    assert later["noise_ratio"] > 1.25
+    assert -0.15 < later["zeta_error"] < row["zeta_error"]
 
 
 # bad input
