@@ -8,8 +8,8 @@ D = c I / 2 + dev with dev_11 + i dev_12 = m1 / 2, so that m1 = 2 (D_11 - c / 2)
 3. alpha, zeta and the waves of the first snapshot that stand out of its noise, in one trajectory through all snapshots
    (`sciml.active_fluid.assimilation`): the most likely values, and their covariance with the initial state integrated out.
 
-The interval is that of a normal distribution with this covariance (Laplace). It covers noise, not errors of the model. A closure's
-error enters at second order in the order parameter, and biases estimates from the growth of a weak order least.
+The interval is that of a normal distribution with this covariance (Laplace). It covers noise, not errors of the model. The error
+of a closure enters at second order in the order parameter, and biases estimates from the growth of a weak order least.
 """
 
 from __future__ import annotations

@@ -91,7 +91,9 @@ def synthetic(
     return fields[:, 0]
 
 
-def with_noise(fields: NDArray[np.complex128], level: float, seed: int | tuple[int, int]) -> tuple[Complex[np.ndarray, "s p p"], float]:
+def with_noise(
+    fields: NDArray[np.complex128], level: float, seed: int | tuple[int, int]
+) -> tuple[Complex[np.ndarray, "s p p"], float]:
     """Return fields with complex Gaussian noise, and its root mean square: `level` times that of all fields."""
     generator = np.random.default_rng(seed)
     size = level * float(np.sqrt(np.mean(np.abs(fields) ** 2)))
