@@ -62,6 +62,8 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
         gpu: number of cards; 0 for the CPU.
     """
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    # jax tells of every kind of card that it does not find
+    logging.getLogger("jax").setLevel(logging.WARNING)
     if threads is not None:
         set_threads(threads)
     keep_freed_memory()

@@ -9,11 +9,22 @@ from typing import Annotated, Any
 
 import typer
 
+from sciml.active_fluid.stage_cli import app as stage_app
+from sciml.active_fluid.study_cli import evaluate_command, report_command, train_command
+from sciml.active_fluid.uses_cli import growth_rates_command, infer_command
+
 app = typer.Typer(
     help="Active fluids: swimming rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
     "a closure and is many times faster. Everything is dimensionless, on a periodic square.",
     no_args_is_help=True,
 )
+
+app.add_typer(stage_app, name="stage")
+app.command("growth-rates")(growth_rates_command)
+app.command("infer")(infer_command)
+app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
+app.command("report")(report_command)
 
 Alpha = Annotated[
     float,

@@ -22,6 +22,7 @@ from sciml.runtime.errors import ConfigError, ScimlError
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 ORDER = "CUDA_DEVICE_ORDER"
+ONE_XLA_THREAD = "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1"
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 POLL_SECONDS = 0.05
 ON_CPU = "run on the CPU with gpu 0, which profiles/default does"
@@ -164,6 +165,9 @@ def set_threads(count: int) -> None:
     if count < 1:
         raise ConfigError(f"asked for {count} threads, expected at least 1")
     os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(count)))
+    # jax takes all cores or one
+    if count == 1:
+        os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {ONE_XLA_THREAD}".strip()
 
 
 def _listed(value: str) -> list[str]:
