@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sciml.active_fluid import report_methods  # noqa: F401 (registers the methods text)
 from sciml.active_fluid.config import SETS, PageConfig
 from sciml.active_fluid.report_checks import check_reportlets
 from sciml.active_fluid.report_claims import claims, enough
@@ -15,6 +14,7 @@ from sciml.active_fluid.report_cost import cost_reportlets
 from sciml.active_fluid.report_fields import field_reportlets
 from sciml.active_fluid.report_goals import HELD_OUT_POINTS, HELD_OUT_SEEDS
 from sciml.active_fluid.report_long import long_reportlets
+from sciml.active_fluid.report_methods import EQUATIONS
 from sciml.active_fluid.report_recovery import recovery_reportlets
 from sciml.active_fluid.report_results import StudyResults, read_study
 from sciml.active_fluid.report_style import title_of
@@ -54,7 +54,8 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
     study = read_study(results, config)
     items: list[Reportlet] = [Verdict(list(claims(study))), Text("How to read this page", READING)]
     items += parts(study)
-    items.append(Methods([{"stage": record["stage"], "parameters": dict(record["config"])} for record in study.records]))
+    stages = [{"stage": record["stage"], "parameters": dict(record["config"])} for record in study.records]
+    items.append(Methods([{"stage": EQUATIONS, "parameters": {}}, *stages]))
     items.append(Provenance(list(study.records)))
     items.append(Limits(list(limits(study, config))))
     return items
@@ -110,7 +111,7 @@ def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
         "compared are closures on the same runs, with the same solver, steps and precision."
     )
     yield (
-        "The paper's closure predicts tensors by an integrity basis, from invariants without the vorticity, and is trained "
+        "The paper's released code predicts the coefficients of tensors from invariants without the vorticity, trained "
         "offline; ours is one complex number, realisable by its form, and sees vorticity and alignment. Its kinetic solver "
         "takes the whole circle of angles; ours the even modes alone, which is the same for rods that do not swim."
     )

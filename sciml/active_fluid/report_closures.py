@@ -102,7 +102,7 @@ def closure_table(scores: Scores) -> Table:
         "Closures on runs that none was trained on",
         columns,
         rows,
-        f"Means over {size_words(scores)} and all trainings; most of the spread is between points.",
+        f"Means over {size_words(scores)} and all trainings.",
         "No published number stands here: the tables of the paper could not be read, so the measure is Bingham's closure in "
         "this run.",
     )

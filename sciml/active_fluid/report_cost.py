@@ -59,11 +59,12 @@ def speed_figure(study: StudyResults) -> Figure | None:
                 axis.plot([1], [0], label=f"kinetic theory, {KINETIC[16]}", markersize=12, **marker_of("kinetic"))
             axis.set_xscale("log")
             axis.set_xlim(0.8, 1.6 * max(shown.values()))
-            axis.set_ylim(bottom=-0.01 if key == "closure_error" else 0)
+            top = max(float(row[key]) for model in shown for row in scores.of(accuracy_of(study, model) or model))
+            axis.set_ylim(-0.03 * top, 1.45 * top)
             axis.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
             axis.minorticks_off()
             plain(axis, f"times faster than the kinetic theory ({KINETIC[16]})", words)
-        axes[0].legend(fontsize=8, frameon=False)
+        axes[0].legend(fontsize=8, frameon=False, loc="upper left", ncols=2)
 
     words = ", ".join(f"{title_of(model)} {factor:.1f} times" for model, factor in shown.items())
     return Figure(

@@ -5,23 +5,37 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from sciml.active_fluid.report_style import MINUS
 from sciml.report.methods import stage_paragraph
+
+EQUATIONS = "active_fluid.equations"
+
+
+@stage_paragraph(EQUATIONS)
+def _equations_text(parameters: Mapping[str, Any]) -> str:
+    return (
+        "The truth is the kinetic theory of immotile rods in a Stokes flow [@saintillan2008; @maddu2024], written for the "
+        "angular moments m_n = <exp(2 i n \u03b8)>, so that half of the modes of the circle hold all that is even. Fourier "
+        "modes in space with a filter at two thirds, both diffusions implicit, steps by the second-order backward "
+        "differentiation with extrapolation [@ascher1995]; the flow solves the Stokes equation with active, steric and "
+        "constraint stress by a fixed point. The coarse model keeps the density and m1, with the same numerics, and takes m2 "
+        "from a closure: m1\u00b2, Bingham's [@bingham1974; @chaubal1998], computed as a sum of poles that the AAA algorithm "
+        "found [@nakatsukasa2018], or a learned one. A learned one is Bingham's and the output of a perceptron, added on a "
+        "disc, so that whatever the weights m2 is the moment of a distribution, and turns and reflects with the rods."
+    )
 
 
 @stage_paragraph("active_fluid.generate")
 def _generate_text(parameters: Mapping[str, Any]) -> str:
-    places = parameters["places"]
-    where = "; ".join(f"({place['alpha']:g}, {place['zeta']:g}), seed {place['seed']}" for place in places)
-    grid = (
-        "as many points as the cores of defects need" if parameters["points"] is None else f"{parameters['points']}\u00b2 points"
-    )
+    seeds: dict[tuple[float, float], list[str]] = {}
+    for place in parameters["places"]:
+        seeds.setdefault((place["alpha"], place["zeta"]), []).append(str(place["seed"]))
+    where = "; ".join(f"({alpha:g}, {zeta:g}) {', '.join(mine)}" for (alpha, zeta), mine in seeds.items()).replace("-", MINUS)
+    side = parameters["points"]
+    grid = "as many points as the cores of defects need" if side is None else f"{side}\u00b2 points"
     return (
-        "The truth is the kinetic theory of immotile rods in a Stokes flow [@saintillan2008; @maddu2024], written for the "
-        "angular moments m_n = <exp(2 i n \u03b8)>, n \u2265 0, in which every even function of the angle is held by half the "
-        "modes. Fourier modes in space with a filter at two thirds, both diffusions implicit, steps by the second-order "
-        "backward differentiation with extrapolation [@ascher1995]; the flow solves the Stokes equation with active, steric "
-        f"and constraint stress by a fixed point. {len(places)} runs to t = {parameters['until']:g}, saved every "
-        f"{parameters['save_every']:g}, on {grid}, angular modes and step by the sharpest distribution, at (\u03b1, \u03b6) = "
+        f"Kinetic runs, {len(parameters['places'])} to t = {parameters['until']:g}, saved every {parameters['save_every']:g}, "
+        f"on {grid}, modes and step by the sharpest distribution, at (\u03b1, \u03b6) with the seeds of the initial states: "
         f"{where}. A run whose last mode passes 1e-3, or whose moments no distribution has, is refused."
     )
 
@@ -29,12 +43,11 @@ def _generate_text(parameters: Mapping[str, Any]) -> str:
 @stage_paragraph("active_fluid.train")
 def _train_text(parameters: Mapping[str, Any]) -> str:
     inputs, horizons = parameters["inputs"], parameters["horizons"]
-    kind = "a function of the order alone" if inputs == 1 else f"a function of {inputs} invariants of order, flow and alignment"
+    kind = "of the order alone" if inputs == 1 else f"of {inputs} invariants of order, flow and alignment"
     text = (
-        f"Closure {parameters['name']}: {kind}, a perceptron of {parameters['depth']} layers of {parameters['width']}, added "
-        "to Bingham's closure [@bingham1974; @chaubal1998] on a disc, so that every output is the moment of a distribution "
-        f"and turns and reflects with the rods. Offline: {parameters['steps']} steps of Adam at a rate of "
-        f"{parameters['rate']:g} on the relative error of h* m2 at {parameters['places']} places of each run."
+        f"Closure {parameters['name']}: a function {kind}, {parameters['depth']} layers of {parameters['width']}. Offline: "
+        f"{parameters['steps']} steps of Adam at a rate of {parameters['rate']:g} on the relative error of h* m2 at "
+        f"{parameters['places']} places of each run."
     )
     if horizons:
         stages = ", ".join(
@@ -51,7 +64,7 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
 
 @stage_paragraph("active_fluid.theory")
 def _theory_text(parameters: Mapping[str, Any]) -> str:
-    places = "; ".join(f"({alpha:g}, {zeta:g})" for alpha, zeta in parameters["places"])
+    places = "; ".join(f"({alpha:g}, {zeta:g})" for alpha, zeta in parameters["places"]).replace("-", MINUS)
     return (
         f"Growth rates of the isotropic state at (\u03b1, \u03b6) = {places}, waves 0 to {parameters['most']} of the box, were "
         "computed from the dispersion relation, which for this theory follows [@saintillan2008], from the programmed "

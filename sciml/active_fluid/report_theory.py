@@ -55,9 +55,10 @@ def rate_figure(rows: Sequence[Row]) -> Figure:
     return Figure(
         "Growth rates of weak waves",
         panels(len(points), (4.6 * len(points), 3.6), draw),
-        "Lines: the dispersion relation. Dots: measured in runs from waves so weak that only linear terms count; the "
-        f"models lie on one another. Full line: {WAYS['cross']}, which the flow makes grow; dashed: {WAYS['parallel']}. m2 is of "
-        f"second order there, so that every closure has to have the rates of the kinetic theory. Largest difference {worst:.1e}.",
+        "Lines: the dispersion relation. Dots: measured in runs from waves so weak that only linear terms count; each "
+        f"model's dots are smaller than the last's, to be seen where they lie on one another. Full line: {WAYS['cross']}, on "
+        f"which the flow acts; dashed: {WAYS['parallel']}. m2 is of second order there, so that every closure has to have the "
+        f"rates of the kinetic theory. Largest difference {worst:.1e}.",
         f"dots of {len(models)} models on the analytic lines of the growth rate over the wave number",
     )
 

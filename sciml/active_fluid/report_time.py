@@ -113,8 +113,8 @@ def statistics_figure(scores: Scores) -> Figure:
     return Figure(
         "Order, speed and defects over time",
         panels(3, (10.8, 3.3), draw),
-        f"Means over {size_words(scores)}. Defects of both charges are counted; the many of the first times lie where there "
-        "is hardly any order. These statistics stay close to the truth when the fields themselves no longer do.",
+        f"Means over {size_words(scores)}. Defects of both charges are counted; where there is hardly any order, as at first, "
+        "their number means little. Once the fields have nothing in common, such statistics are what is left to compare.",
         "mean order, speed and number of defects of every closure beside the kinetic theory",
     )
 

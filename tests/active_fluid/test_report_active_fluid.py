@@ -186,6 +186,19 @@ def test_a_run_without_twins_says_so(results, tmp_path):
     assert isinstance(said, Text) and "no experiments with data of the closed model" in said.body and len(others) == 2
 
 
+def test_the_shipped_closure_comes_before_trained_ones(results, tmp_path):
+    def ship(scores):
+        for row in scores["rows"]:
+            if row["closure"] == "rollout":
+                row["closure"] = "shipped"
+
+    found = changed(results, tmp_path, "evaluate/scores.json", ship)
+    assert found.learned == "shipped" and "learned, shipped" in one(found, "below that of Bingham's").text
+    assert one(found, "through the solver against", "time to the threshold").status == "not run"
+    settings = report.settings_of(tmp_path / "results")
+    assert "shipped" in settings.closures and "shipped" in str(report.banner(settings)) and report.banner(SETTINGS) is None
+
+
 def test_ratios_are_those_of_means(study):
     scores = study.scores
     ours, theirs = (np.mean([row["first_above"] for row in scores.of(name)]) for name in ("offline", "bingham"))
