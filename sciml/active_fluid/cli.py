@@ -14,7 +14,7 @@ from sciml.active_fluid.study_cli import evaluate_command, report_command, train
 from sciml.active_fluid.uses_cli import growth_rates_command, infer_command
 
 app = typer.Typer(
-    help="Active fluids: swimming rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
+    help="Active fluids: rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
     "a closure and is many times faster. Everything is dimensionless, on a periodic square.",
     no_args_is_help=True,
 )

@@ -134,9 +134,9 @@ class PageConfig(StageConfig):
 def default_closures() -> dict[str, ClosureConfig]:
     """Return the closures of the study."""
     stages = (
-        HorizonConfig(times=1, updates=100, rate=1e-3),
-        HorizonConfig(times=4, updates=150, rate=1e-3),
-        HorizonConfig(times=8, updates=150, rate=5e-4),
+        HorizonConfig(times=1, updates=60, rate=1e-3),
+        HorizonConfig(times=4, updates=100, rate=1e-3),
+        HorizonConfig(times=8, updates=60, rate=5e-4),
     )
     return {
         "order": ClosureConfig(inputs=1),

@@ -76,7 +76,8 @@ class NeuralClosure(eqx.Module):
     def __call__(self, c: Array, m1: Field, strain: Field, vorticity: Array, parameters: Parameters) -> Field:
         """Return m2."""
         a = m1 / c
-        z = jnp.minimum(squared(a), 1.0)
+        z = squared(a)
+        z = jnp.where(z > 1, 1.0, z)
         rate = 1 / (4 * parameters.d_r)
         e, w = _bounded(strain * rate), _bounded(vorticity * rate)
         turned = e * jnp.conj(a)

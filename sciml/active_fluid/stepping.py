@@ -9,9 +9,9 @@ before, 2 F^n - F^{n-1}, one order beyond what the scheme needs.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
-import equinox as eqx
 import jax
 from jax import Array
 
@@ -20,6 +20,8 @@ from sciml.active_fluid.stokes import Flow
 
 # of the flow's fixed point where there is no flow to start from, and where its warm sweeps are the usual three
 COLD_SWEEPS = 14
+# steps whose carries are all kept in reverse mode: some tens of megabytes for 64 x 64 points
+FEW = 100
 
 
 class Carry(NamedTuple):
@@ -44,9 +46,9 @@ def cold_sweeps(model: Model) -> int:
     return max(COLD_SWEEPS, 4 * model.sweeps)
 
 
-def start(model: Model, state: Moments, dt: Array | float, sweeps: int = COLD_SWEEPS) -> Carry:
+def start(model: Model, state: Moments, dt: Array | float, sweeps: int | None = None) -> Carry:
     """Return the carry after one step from a state, the flow of which takes some sweeps from rest."""
-    rates, cold = linear(model, len(state)), cold_sweeps(model)
+    rates, cold = linear(model, len(state)), sweeps or cold_sweeps(model)
     slope, flow = tendency(model, state, None, cold)
     guessed = (state + dt * slope) / (1 - dt * rates)
     again, flow_after = tendency(model, guessed, flow, cold)
@@ -73,10 +75,23 @@ def steps(model: Model, carry: Carry, dt: Array | float, count: int, checkpoint:
         carry: of `start` or of earlier steps.
         dt: of a step.
         count: of steps, fixed at compilation.
-        checkpoint: keep for reverse mode only every carry of about the root of all, and compute the others again: memory grows
-            with the root of the count.
+        checkpoint: keep for reverse mode no more than the carries, of blocks of steps and then of the steps of one block, and
+            compute what lies between again: memory grows with the root of the count, time by one forward step for each step.
     """
-    one = lambda held, _: (step(model, held, dt), None)  # noqa: E731
+
+    def one(held: Carry, _: None) -> tuple[Carry, None]:
+        return step(model, held, dt), None
+
     if not checkpoint:
         return jax.lax.scan(one, carry, None, length=count)[0]
-    return eqx.internal.scan(lambda held, x: one(held, x), carry, None, length=count, kind="checkpointed")[0]
+    kept = jax.checkpoint(one, prevent_cse=False)  # pyright: ignore[reportPrivateImportUsage]
+
+    def block(held: Carry, length: int) -> Carry:
+        return jax.lax.scan(kept, held, None, length=length)[0]
+
+    if count <= FEW:
+        return block(carry, count)
+    length = math.isqrt(count)
+    blocks, rest = divmod(count, length)
+    outer = jax.checkpoint(lambda held, _: (block(held, length), None), prevent_cse=False)
+    return block(jax.lax.scan(outer, carry, None, length=blocks)[0], rest)

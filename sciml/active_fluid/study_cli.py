@@ -91,16 +91,9 @@ def report_command(
     from sciml.stages import stage
 
     with stage("active-fluid.report", out):
-        from sciml.active_fluid.config import PageConfig
-        from sciml.active_fluid.stages.report import run
-        from sciml.runtime.errors import DataError
-        from sciml.runtime.settings import TIERS
+        from sciml.active_fluid.stages.report import run, settings_of
 
-        if not (results / "evaluate" / "scores.json").is_file():
-            raise DataError(f"{results} holds no evaluate/scores.json: give the results folder of the study")
-        tier = results.resolve().parent.name
-        closures = tuple(sorted(path.parent.name for path in results.glob("train/*/history.csv")))
-        run(PageConfig(tier=tier if tier in TIERS else "cpu", closures=closures), results, out)
+        run(settings_of(results), results, out)
     typer.echo(out)
 
 
