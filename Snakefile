@@ -55,12 +55,28 @@ module deblurring:
 use rule * from deblurring as deblurring_*
 
 
+module active_fluid:
+    pathvars:
+        results=f"results/{SETTINGS.tier}/active_fluid",
+        logs=f"logs/{SETTINGS.tier}/active_fluid",
+        benchmarks=f"results/{SETTINGS.tier}/benchmarks/active_fluid",
+        reports=REPORTS,
+    snakefile:
+        "workflows/active_fluid/Snakefile"
+    config:
+        config
+
+
+use rule * from active_fluid as active_fluid_*
+
+
 rule all:
     default_target: True
     input:
         rules.imaging_study.input,
         rules.proximal_study.input,
         rules.deblurring_study.input,
+        rules.active_fluid_study.input,
         f"{REPORTS}/index.html",
 
 
@@ -80,12 +96,18 @@ rule deblurring:
         rules.deblurring_study.input,
 
 
+rule active_fluid:
+    input:
+        rules.active_fluid_study.input,
+
+
 rule write_index:
     input:
         records=[
             f"{REPORTS}/imaging.report.json",
             f"{REPORTS}/proximal.report.json",
             f"{REPORTS}/deblurring.report.json",
+            f"{REPORTS}/active_fluid.report.json",
         ],
     output:
         index=f"{REPORTS}/index.html",

@@ -173,7 +173,7 @@ def test_the_stage_goes_on_from_its_checkpoint_and_writes_weights_with_a_box(tru
     assert not (tmp_path / "again" / "0.safetensors.partial").exists()
     closure = NeuralClosure.load(whole[0])
     assert closure.box == (("alpha", -2.0, -1.5), ("zeta", 0.3, 0.4))
-    rows = list(csv.DictReader(Path(whole[1]).open()))
+    rows = list(csv.DictReader(Path(whole[1]).read_text().splitlines()))
     assert rows[-1]["phase"] == "rollout" and rows[-1]["step"] == "20"
     with pytest.raises(ConfigError, match="no whole number of steps"):
         stage.run(settings(time_step=0.06), path, path, tmp_path / "bad")
