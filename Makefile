@@ -94,9 +94,11 @@ ablations: env ## studies of design choices, on validation data: make ablations 
 	$(if $(filter $(FAMILY),$(WITH_ABLATIONS)),@snakemake --profile profiles/default --config tier=cpu -- $(FAMILY)_ablations,\
 	@echo 'ablations: choose FAMILY among those that have them: $(or $(WITH_ABLATIONS),none yet)' >&2; exit 2)
 
+# torch and jax in processes of their own
 test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
 	@sciml data fetch --tier ci
-	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') tests
+	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') --ignore=tests/active_fluid tests
+	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') tests/active_fluid
 
 lint: dev ## format, lint, types, workflow lint, schema drift
 	@ruff format --check . && ruff check .

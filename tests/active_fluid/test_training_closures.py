@@ -146,7 +146,7 @@ def settings(**changes) -> TrainConfig:
     numbers = {"name": "tiny", "seeds": 1, "seed": 0, "points": 16, "time_step": 0.05, "save_every": 0.25}
     horizons = (HorizonConfig(times=1, updates=20, rate=1e-3),)
     values = {"width": 4, "depth": 1, "places": 500, "steps": 250, "batch": 1, "horizons": horizons}
-    return TrainConfig(**numbers, **{**values, **changes})
+    return TrainConfig(**{**numbers, **values, **changes})
 
 
 def test_the_stage_goes_on_from_its_checkpoint_and_writes_weights_with_a_box(truths, tmp_path, monkeypatch):
