@@ -65,7 +65,7 @@ class ClosureConfig(StageConfig):
     rate: float = Field(default=3e-3, gt=0)
     horizons: tuple[HorizonConfig, ...] = Field(default=(), description="stages of the training through the solver")
     batch: int = Field(default=4, ge=1, description="windows of an update")
-    anchor: float = Field(default=0.1, ge=0, description="weight of the offline loss in the training through the solver")
+    anchor: float = Field(default=1.0, ge=0, description="weight of the offline loss in the training through the solver")
 
 
 class TrainConfig(ClosureConfig):
@@ -133,11 +133,8 @@ class PageConfig(StageConfig):
 
 def default_closures() -> dict[str, ClosureConfig]:
     """Return the closures of the study."""
-    stages = (
-        HorizonConfig(times=1, updates=60, rate=1e-3),
-        HorizonConfig(times=4, updates=100, rate=1e-3),
-        HorizonConfig(times=8, updates=60, rate=5e-4),
-    )
+    # longer windows, and higher rates, raise the error of h* m2 on validation runs without a later departure
+    stages = (HorizonConfig(times=1, updates=60, rate=3e-4), HorizonConfig(times=4, updates=120, rate=3e-4))
     return {
         "order": ClosureConfig(inputs=1),
         "offline": ClosureConfig(),
