@@ -1,4 +1,4 @@
-"""Active fluids: kinetic truth, coarse models and closures learned through the solver.
+"""Active fluids: kinetic truth, coarse models, and closures learned from the one for the other.
 
 Example:
     from sciml.active_fluid import CoarseSolver, NeuralClosure, Parameters, random_state

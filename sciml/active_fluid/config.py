@@ -129,6 +129,7 @@ class PageConfig(StageConfig):
 
     tier: str
     closures: tuple[str, ...]
+    chosen: str = Field(default="", description="closure that the claims are about, unless a shipped one was evaluated")
 
 
 def default_closures() -> dict[str, ClosureConfig]:
@@ -159,7 +160,7 @@ class Config(StageConfig):
     weights: Literal["shipped", "trained"] = Field(
         default="trained", description="closure of the long runs, the inference and the timings; a shipped one is evaluated too"
     )
-    chosen: str = Field(default="rollout", description="closure that goes into the package, and is used where weights is trained")
+    chosen: str = Field(default="offline", description="closure that goes into the package, and is used where weights is trained")
     stability: StabilityConfig = StabilityConfig()
     recover: RecoverConfig = RecoverConfig()
     theory: TheoryConfig = TheoryConfig()
@@ -208,4 +209,4 @@ class Config(StageConfig):
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
         shipped = ("shipped",) if self.weights == "shipped" else ()
-        return PageConfig(tier=run.tier, closures=(*self.closures, *shipped))
+        return PageConfig(tier=run.tier, closures=(*self.closures, *shipped), chosen=self.chosen)

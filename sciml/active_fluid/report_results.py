@@ -138,6 +138,7 @@ class StudyResults:
         histories: by closure, rows of its training.
         runs: by set, parameters, seed and slack of its kinetic runs.
         records: provenance of every stage, in the order of the study.
+        chosen: closure that is to be published, by the settings.
     """
 
     scores: Scores
@@ -149,13 +150,14 @@ class StudyResults:
     histories: Mapping[str, Sequence[Row]]
     runs: Mapping[str, Sequence[Row]]
     records: Sequence[Row]
+    chosen: str
 
     @property
     def learned(self) -> str | None:
-        """The learned closure that the claims are about: the shipped one, else that of the training through the solver."""
+        """The learned closure that the claims are about: the shipped one, else the chosen one, else one that is there."""
         names = self.scores.closures
         trained = [name for name in names if name not in (*FIXED, ORDER)]
-        return next((name for name in (SHIPPED, ROLLOUT, *trained) if name in names), None)
+        return next((name for name in (SHIPPED, self.chosen, ROLLOUT, *trained) if name in names), None)
 
     def settings(self, stage: str) -> Mapping[str, Any]:
         """Return the settings that a stage ran with; empty where it has not run."""
@@ -186,6 +188,7 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
         histories={name: rows for name, rows in histories.items() if rows},
         runs={name: rows for name, rows in runs.items() if rows},
         records=records,
+        chosen=config.chosen,
     )
 
 

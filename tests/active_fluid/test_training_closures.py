@@ -119,6 +119,7 @@ def test_the_gradient_through_the_solver_is_that_of_differences(truths):
             assert slope[place_] == pytest.approx((float(loss(step)) - float(loss(-step))) / 2e-4, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_training_through_the_solver_goes_on_to_the_bit(truths):
     class Stopped(Exception):
         pass

@@ -12,7 +12,7 @@ from sciml.runtime.files import read_json
 from sciml.runtime.settings import TIERS
 
 QUESTION = (
-    "Can a closure that is learned through the solver take the place of the kinetic theory of an active fluid: closer to it "
+    "Can a learned closure take the place of the kinetic theory of an active fluid: closer to it "
     "than the best closure by hand, never outside of what rods can do, and many times faster?"
 )
 
@@ -29,7 +29,7 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
         DataError: no closure has been evaluated.
         ScimlError: the page is over its budget.
     """
-    title = "Active fluids: a closure learned through the solver"
+    title = "Active fluids: a learned closure"
     page = Page("active_fluid", title, QUESTION, config.tier, reportlets(config, results), banner(config))
     return [write_page(page, output)]
 
@@ -48,7 +48,7 @@ def settings_of(results: Path) -> PageConfig:
     found = dict.fromkeys(row["closure"] for row in read_json(scores)["rows"])
     tier = results.resolve().parent.name
     closures = tuple(name for name in found if name not in ("quadratic", "bingham"))
-    return PageConfig(tier=tier if tier in TIERS else "cpu", closures=closures)
+    return PageConfig(tier=tier if tier in TIERS else "cpu", closures=closures, chosen="offline" if "offline" in closures else "")
 
 
 def banner(config: PageConfig) -> str | None:
