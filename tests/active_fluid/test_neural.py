@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from sciml.active_fluid.closures import BinghamClosure, slack
-from sciml.active_fluid.neural import FORM, NeuralClosure, count
+from sciml.active_fluid.config import Config
+from sciml.active_fluid.neural import FORM, WEIGHTS, NeuralClosure, count
 from sciml.active_fluid.parameters import Parameters
 from sciml.active_fluid.precision import working
 from sciml.active_fluid.stages.stability import least_slack
 from sciml.runtime.errors import DataError, FormatError
-from sciml.runtime.files import save_tensors
-from sciml.training.weight_files import write_weight_file
+from sciml.runtime.files import digest_file, save_tensors
+from sciml.training.weight_files import weights_digest, write_weight_file
 
 PLACE = Parameters(alpha=-2.0, zeta=0.6)
 
@@ -136,3 +137,14 @@ def test_other_files_are_refused_in_one_line(tmp_path):
     save_tensors(tmp_path / "e.safetensors", closure.arrays(), {"kind": "x", "form": FORM})
     with pytest.raises(FormatError, match="not a weight file"):
         NeuralClosure.load(tmp_path / "e.safetensors")
+
+
+def test_the_shipped_closure_is_what_its_card_says():
+    path = WEIGHTS / "default.safetensors"
+    card = path.with_suffix(".md").read_text()
+    assert digest_file(path) in card and weights_digest(path) in card and path.stat().st_size < 100_000
+    closure = NeuralClosure.load()
+    assert dict((name, (low, high)) for name, low, high in closure.box) == {"alpha": (-3.0, -1.0), "zeta": (0.25, 1.0)}
+    # it was trained on points of the box that the test does not have
+    assert not {(p.alpha, p.zeta) for p in Config().test} & {(p.alpha, p.zeta) for p in Config().train}
+    assert least_slack(closure, 50_000, 0) >= -1e-12
