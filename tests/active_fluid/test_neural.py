@@ -144,7 +144,7 @@ def test_the_shipped_closure_is_what_its_card_says():
     card = path.with_suffix(".md").read_text()
     assert digest_file(path) in card and weights_digest(path) in card and path.stat().st_size < 100_000
     closure = NeuralClosure.load()
-    assert dict((name, (low, high)) for name, low, high in closure.box) == {"alpha": (-3.0, -1.0), "zeta": (0.25, 1.0)}
+    assert {name: (low, high) for name, low, high in closure.box} == {"alpha": (-3.0, -1.0), "zeta": (0.25, 1.0)}
     # it was trained on points of the box that the test does not have
     assert not {(p.alpha, p.zeta) for p in Config().test} & {(p.alpha, p.zeta) for p in Config().train}
     assert least_slack(closure, 50_000, 0) >= -1e-12
