@@ -11,13 +11,13 @@ import numpy as np
 
 from sciml.active_fluid.closures import BinghamClosure, Closure, slack
 from sciml.active_fluid.config import StabilityConfig
+from sciml.active_fluid.guards import StoppedRun
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.parameters import Parameters
 from sciml.active_fluid.precision import working
 from sciml.active_fluid.solvers import CoarseSolver
 from sciml.active_fluid.states import random_state
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.errors import NumericalError
 from sciml.runtime.files import digest_file, write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
@@ -60,20 +60,29 @@ def run(config: StabilityConfig, weights: Path, folder: Path) -> list[Path]:
 
 
 def long_run(closure: Closure, alpha: float, zeta: float, config: StabilityConfig) -> dict:
-    """Return whether a long run stayed bounded, with its largest order and its late means."""
-    solver = CoarseSolver(Parameters(alpha=alpha, zeta=zeta), closure, config.points, config.time_step)
-    stopped = ""
-    try:
-        found = solver.run(random_state(config.points, config.seed % 2**31), config.until, config.until / SAVES)
-    except NumericalError as error:
-        stopped, found = str(error), getattr(error, "partial", None)
+    """Return whether a long run stayed bounded, with its largest order and its late means.
+
+    A run that a guard stops since the flow is too fast for the time step is made again with half of it, up to twice.
+    """
+    stopped, found, time_step = "", None, config.time_step
+    for time_step in (config.time_step, config.time_step / 2, config.time_step / 4):
+        solver = CoarseSolver(Parameters(alpha=alpha, zeta=zeta), closure, config.points, time_step)
+        try:
+            found = solver.run(random_state(config.points, config.seed % 2**31), config.until, config.until / SAVES)
+            stopped = ""
+            break
+        except StoppedRun as error:
+            stopped, found = str(error), error.partial
+            if not error.quantity.startswith("a speed"):
+                break
     if found is None:
-        return {"stopped": stopped, "reached": 0.0}
+        return {"stopped": stopped, "reached": 0.0, "time_step": time_step}
     order = np.abs(found["m1"].to_numpy())
     speed = np.sqrt(np.mean(found["velocity_x"].to_numpy() ** 2 + found["velocity_y"].to_numpy() ** 2, (1, 2)))
     late = len(order) // 2
     return {
         "stopped": stopped,
+        "time_step": time_step,
         "reached": float(found["time"][-1]),
         "largest_order": round(float(order.max()), 5),
         "late_order": round(float(order[late:].mean()), 5),
