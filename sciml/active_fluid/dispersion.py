@@ -267,7 +267,12 @@ def measured_rates(
         dt: step.
         counts: steps up to t_1 and from there to t_2.
         points: of the grid a side.
+
+    Raises:
+        ConfigError: a wave is too short for the grid, which keeps those below a third of its points.
     """
+    if (most := max(max(abs(x), abs(y)) for x, y in waves)) >= points / 3:
+        raise ConfigError(f"{most} waves on {points} points: the grid keeps those below a third of its points; give more points")
     x = 2 * np.pi * np.arange(points) / points
     with working("double"):
         numbers = jax.tree.map(jnp.asarray, parameters)

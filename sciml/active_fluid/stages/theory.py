@@ -29,12 +29,14 @@ def run(config: TheoryConfig, weights: Path, folder: Path) -> list[Path]:
         "learned": NeuralClosure.load(weights),
     }
     waves = [(number, 0) for number in range(config.most + 1)]
+    # the grid of a run keeps waves below a third of its points
+    points = max(16, 4 * config.most)
     rows = []
     for alpha, zeta in config.places:
         parameters = Parameters(alpha=alpha, zeta=zeta)
         for name, closure in models.items():
             found = growth_rates(parameters, waves, closure)
-            in_runs = measured_rates(parameters, waves, closure)
+            in_runs = measured_rates(parameters, waves, closure, points=points)
             for rate, (cross, parallel) in zip(found, in_runs, strict=True):
                 row = {"alpha": alpha, "zeta": zeta, "model": name, **rate._asdict()}
                 rows.append({**row, "cross_in_run": float(cross), "parallel_in_run": float(parallel)})
