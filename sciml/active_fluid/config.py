@@ -107,6 +107,10 @@ class RecoverConfig(StageConfig):
     truths: int = Field(default=6, ge=0, description="seeds of the experiment with kinetic data")
     points: int = 32
     noise: float = Field(default=0.02, ge=0, description="standard deviation of the noise over the fields' root mean square")
+    times: tuple[float, ...] = Field(default=(4.0, 5.0, 6.0, 7.0, 8.0), description="of the snapshots of the twins")
+    kinetic_times: tuple[float, ...] = Field(
+        default=(0.5, 1.0, 1.5, 2.0, 2.5), description="of kinetic snapshots: while the order is weak, closures err least"
+    )
     seed: int = 0
 
 

@@ -39,7 +39,8 @@ def run(config: RecoverConfig, weights: Path, folder: Path) -> list[Path]:
                 if part is None:
                     seed = seeds("recovery", str(number)) % 2**31
                     truths = [TEST[number % len(TEST)]] if kinetic else None
-                    row = recovery(closure, [seed], kinetic, truths, noise=config.noise, points=config.points)[0]
+                    times = config.kinetic_times if kinetic else config.times
+                    row = recovery(closure, [seed], kinetic, truths, times=times, noise=config.noise, points=config.points)[0]
                     part = partial.put(key, {}, row)
                     log.info(
                         "%s %d: alpha %+.2f %%, zeta %+.2f %%",
