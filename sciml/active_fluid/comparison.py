@@ -18,8 +18,9 @@ from sciml.active_fluid.moments import Model, flow_of
 from sciml.active_fluid.parameters import Parameters
 from sciml.active_fluid.precision import working
 from sciml.active_fluid.rollout import run_window
+from sciml.active_fluid.states import resampled
 from sciml.active_fluid.stepping import COLD_SWEEPS
-from sciml.active_fluid.trajectories import Trajectory, coarsened
+from sciml.active_fluid.trajectories import Trajectory
 
 
 class Run(NamedTuple):
@@ -56,7 +57,7 @@ def run_beside(closure: Closure, truth: Trajectory, points: int, dt: float) -> R
     gap = float(truth.times[1] - truth.times[0])
     between = int(np.ceil(gap / dt - 1e-9))
     with working("double"):
-        first = jnp.asarray(coarsened(truth.m1[0], points), jnp.complex128)
+        first = jnp.asarray(resampled(truth.m1[0], points), jnp.complex128)
         parameters = jax.tree.map(jnp.asarray, truth.parameters)
         found = _run(closure, first, parameters, gap / between, between, len(truth.times) - 1)
         return Run(*(np.asarray(field) for field in found))
@@ -69,9 +70,9 @@ def compared(run: Run, truth: Trajectory, threshold: float) -> dict[str, Any]:
     does not) and `passes`, and of run and truth the mean order, the root mean square speed and the number of defects over time.
     """
     points = run.m1.shape[-1]
-    true = coarsened(truth.m1, points)
+    true = resampled(truth.m1, points)
     errors = field_error(run.m1, true)
-    flow = coarsened(truth.velocity, points)
+    flow = resampled(truth.velocity, points)
     return {
         "errors": [round(float(value), 6) for value in errors],
         "first_above": round(first_above(truth.times, errors, threshold), 4),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sciml.active_fluid.report_style import MINUS
@@ -88,18 +88,19 @@ def _stability_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Long runs: {parameters['side']} x {parameters['side']} points over the box of the learned closure, to t = "
         f"{parameters['until']:g}, {parameters['points']}\u00b2 points. Realisability: {parameters['samples']} random inputs, "
-        "orders that crowd at 1, strain and vorticity log-uniform from 1e-6 to 1e6."
+        "orders that crowd at 1, strain and vorticity log-uniform from 1e-6 to 1e6. Where the flow grew too fast for the time "
+        "step, the run was made again with half of it."
     )
 
 
 @stage_paragraph("active_fluid.recover")
 def _recover_text(parameters: Mapping[str, Any]) -> str:
     return (
-        f"Inference: {parameters['twins']} twin experiments and {parameters['truths']} with data of the kinetic theory, five "
-        f"snapshots with noise of {100 * parameters['noise']:g} % of their root mean square on {parameters['points']}\u00b2 "
-        "points. Activity, alignment and the initial state were fitted together through the solver by Gauss and Newton; "
-        "intervals are those of a normal distribution with the covariance of both parameters, the initial state integrated "
-        "out."
+        f"Inference: {parameters['twins']} twin experiments, snapshots at t = {_listed(parameters['times'])}, and "
+        f"{parameters['truths']} with data of the kinetic theory, at t = {_listed(parameters['kinetic_times'])}; noise of "
+        f"{100 * parameters['noise']:g} % of the snapshots' root mean square, {parameters['points']}\u00b2 points. "
+        "Activity, alignment and the initial state were fitted together through the solver by Gauss and Newton; intervals are "
+        "those of a normal distribution with the covariance of both parameters, the initial state integrated out."
     )
 
 
@@ -110,3 +111,7 @@ def _cost_text(parameters: Mapping[str, Any]) -> str:
         f"Times: CPU seconds of forty compiled steps, the least of {parameters['repeats']} repeats, for every model in one "
         f"process, on {sides} points; compilation was measured apart."
     )
+
+
+def _listed(times: Sequence[float]) -> str:
+    return ", ".join(f"{time:g}" for time in times)

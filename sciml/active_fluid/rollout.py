@@ -26,8 +26,9 @@ from sciml.active_fluid.moments import Model
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.parameters import Parameters
 from sciml.active_fluid.regression import Points, at_places, closure_errors
+from sciml.active_fluid.states import resampled
 from sciml.active_fluid.stepping import Carry, start, steps
-from sciml.active_fluid.trajectories import Trajectory, coarsened
+from sciml.active_fluid.trajectories import Trajectory
 
 # of the flow's fixed point at the start of a window: single precision
 SWEEPS = 6
@@ -194,7 +195,7 @@ def chosen_windows(
     for which in generator.choice(len(trajectories), batch, replace=batch > len(trajectories)):
         one = trajectories[which]
         first = int(generator.integers(len(one.m1) - times))
-        fields.append(coarsened(one.m1[first : first + times + 1], points))
+        fields.append(resampled(one.m1[first : first + times + 1], points))
         numbers.append(list(one.parameters.as_dict().values()))
     columns = jnp.asarray(np.array(numbers), jnp.float32).T
     return Windows(jnp.asarray(np.stack(fields), jnp.complex64), Parameters(*columns))

@@ -105,18 +105,6 @@ def kinetic_trajectory(
     return Trajectory(parameters, seed, run["time"].to_numpy(), **fields, slack=least)
 
 
-def coarsened(field: Complex[np.ndarray, "*times n n"], points: int) -> Complex[np.ndarray, "*times m m"]:
-    """Return fields on a grid of fewer points, by leaving out the waves that it cannot hold."""
-    count = field.shape[-1]
-    if count == points:
-        return field
-    half = points // 2
-    kept = np.r_[0:half, count - half : count]
-    coefficients = np.fft.fft2(field)[..., kept[:, None], kept]
-    coefficients[..., half, :] = coefficients[..., :, half] = 0
-    return np.fft.ifft2(coefficients) * (points / count) ** 2
-
-
 def packed(one: Trajectory) -> dict[str, np.ndarray]:
     """Return the arrays of a trajectory as files hold them: complex fields get a last axis of real and imaginary part."""
     fields = {name: getattr(one, name) for name in FIELDS}

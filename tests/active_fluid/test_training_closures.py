@@ -23,7 +23,6 @@ from sciml.active_fluid.states import random_state
 from sciml.active_fluid.trajectories import (
     Resolution,
     Trajectory,
-    coarsened,
     kinetic_trajectory,
     load_trajectories,
     resolution,
@@ -51,14 +50,6 @@ def test_kinetic_runs_go_through_a_file(truths, tmp_path):
     save_tensors(path, {"0.m1": np.zeros(1)}, {"kind": "sciml kinetic trajectories 1", "trajectories": [{}]})
     with pytest.raises(FormatError, match="no kinetic trajectories"):
         load_trajectories(path)
-
-
-def test_a_coarser_grid_keeps_long_waves():
-    x = 2 * np.pi * np.arange(32) / 32
-    field = np.exp(3j * x)[:, None] * np.exp(-2j * x)[None, :] + 0.3 * np.exp(13j * x)[:, None]
-    y = 2 * np.pi * np.arange(16) / 16
-    np.testing.assert_allclose(coarsened(field, 16), np.exp(3j * y)[:, None] * np.exp(-2j * y)[None, :], atol=1e-13)
-    assert coarsened(field, 32) is field
 
 
 def test_stronger_places_get_more_points_modes_and_steps():

@@ -13,7 +13,8 @@ from sciml.active_fluid.comparison import a_priori, compared, run_beside
 from sciml.active_fluid.config import EvaluateConfig
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.spectra import energy_spectrum
-from sciml.active_fluid.trajectories import coarsened, load_trajectories
+from sciml.active_fluid.states import resampled
+from sciml.active_fluid.trajectories import load_trajectories
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, save_tensors, write_json
 from sciml.runtime.provenance import Recorder
@@ -79,7 +80,7 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
 
 
 def _flow(truth, config: EvaluateConfig) -> np.ndarray:
-    return coarsened(truth.velocity[-1].astype(np.complex128), config.points)
+    return resampled(truth.velocity[-1].astype(np.complex128), config.points)
 
 
 def _frames(count: int) -> np.ndarray:
@@ -92,5 +93,5 @@ def _shown(m1: np.ndarray, vorticity: np.ndarray, points: int | None = None) -> 
     chosen: np.ndarray = m1[frames]
     turning: np.ndarray = vorticity[frames]
     if points is not None:
-        chosen, turning = coarsened(chosen, points), np.real(coarsened(turning.astype(np.complex128), points))
+        chosen, turning = resampled(chosen, points), np.real(resampled(turning.astype(np.complex128), points))
     return {"m1": np.stack([np.real(chosen), np.imag(chosen)], -1).astype(np.float32), "vorticity": turning.astype(np.float32)}
