@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from sciml.active_fluid.config import RecoverConfig
 from sciml.runtime.files import save_tensors, write_json, write_text
 from sciml.runtime.provenance import Recorder
 
@@ -163,8 +164,8 @@ def write_recovery(root: Path) -> None:
     twins = [experiment("closed model", n, 0.015 if n < 2 else 0.001 * (-1) ** n, 0.005) for n in range(20)]
     rows = [*twins, *(experiment("kinetic", n, 0.03, 0.005) for n in range(6))]
     write_json(root / "recover" / "recovery.json", {"noise": 0.02, "points": 32, "rows": rows})
-    config = {"twins": 20, "truths": 6, "points": 32, "noise": 0.02, "seed": 7}
-    record(root / "recover", "recover", config, "recovery.json")
+    config = RecoverConfig(twins=20, truths=6, points=32, noise=0.02)
+    record(root / "recover", "recover", config.model_dump(mode="json"), "recovery.json")
 
 
 def write_cost(root: Path) -> None:
