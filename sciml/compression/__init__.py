@@ -1,0 +1,28 @@
+"""Image compression with learned priors: small files that decode to the same codes on every machine.
+
+Example:
+    from sciml.compression import Codec
+
+    codec = Codec.load("photo")
+    data = codec.encode(image, bpp=0.2)      # uint8, uint16 or float32; (rows, columns[, channels])
+    picture = codec.decode(data)
+    tokens = codec.codes(data)               # integer planes, tile by tile
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from sciml.compression.codec import Codec
+    from sciml.compression.container import Channel, Limits
+
+_HOMES = {"Channel": "container", "Codec": "codec", "Limits": "container"}
+__all__ = ["Channel", "Codec", "Limits"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

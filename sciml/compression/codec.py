@@ -1,0 +1,313 @@
+"""The codec: pictures to `.nic` bytes and back.
+
+Example:
+    from sciml.compression import Codec
+
+    codec = Codec.load("photo")
+    data = codec.encode(image, bpp=0.2)      # uint8, uint16 or float32; (rows, columns[, channels])
+    picture = codec.decode(data)
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from sciml.compression.alpha import decode_alpha, encode_alpha
+from sciml.compression.container import Channel, Container, Limits, Tile, read_container, tile_layout, write_container
+from sciml.compression.container_header import Header
+from sciml.compression.encoder import LAMBDA
+from sciml.compression.model import CodecModel, step_of
+from sciml.compression.rate_control import quality_code, search
+from sciml.compression.samples import LARGEST, SAMPLE_DTYPES, Samples, samples_of, to_numbers, to_samples
+from sciml.compression.tile_coding import (
+    CodedTile,
+    codes_checksum,
+    decode_planes,
+    encode_planes,
+    finish,
+    tile_blocks,
+    tile_planes,
+)
+from sciml.compression.transform import BLOCK
+from sciml.runtime.errors import ConfigError, FormatError, ShapeError
+
+# pictures above are cut into tiles of this side, so that memory does not grow with them
+WHOLE_PIXELS = 2**22
+TILE_LOG2 = 10
+QUALITY = 50.0
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A coded picture and what the encoder knows of it.
+
+    Attributes:
+        header: of the file.
+        tiles: what was chosen for each tile.
+        layers: bytes of each tile's layers.
+        alpha: coded alpha plane.
+        data: the file.
+    """
+
+    data: bytes
+    header: Header
+    tiles: tuple[CodedTile, ...]
+
+    @property
+    def ideal_bits(self) -> float:
+        """Ideal code length of the payloads by the tables."""
+        return float(sum(tile.bits.sum() for tile in self.tiles))
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the file for every pixel."""
+        return 8 * len(self.data) / self.header.pixels
+
+
+class Codec:
+    """Encodes and decodes with one model.
+
+    Args:
+        model: see `Codec.load`.
+        limits: what is accepted when reading.
+        refine: False leaves out the network behind the decoder.
+    """
+
+    def __init__(self, model: CodecModel, limits: Limits | None = None, refine: bool = True):
+        self.model = model
+        self.limits = limits or Limits()
+        self.refine = refine and model.network is not None
+
+    @staticmethod
+    def load(name: str | Path, limits: Limits | None = None, refine: bool = True) -> Codec:
+        """Return the codec of a shipped model, such as `photo`, or of a model file.
+
+        Raises:
+            ConfigError: neither a shipped model nor a file.
+            FormatError: the file is damaged or no model.
+        """
+        from sciml.compression.model_files import load_model
+
+        return Codec(load_model(name), limits, refine)
+
+    def encode(
+        self,
+        image: Shaped[np.ndarray, "*shape"],
+        *,
+        quality: float | None = None,
+        bpp: float | None = None,
+        max_bytes: int | None = None,
+        psnr: float | None = None,
+        care: Float[np.ndarray, "rows columns"] | None = None,
+        scale: tuple[Channel, ...] | None = None,
+        profile: bytes | None = None,
+        strong: bool = False,
+        tile_log2: int | None = None,
+    ) -> bytes:
+        """Return the `.nic` file of a picture; give at most one of quality, bpp, max_bytes and psnr.
+
+        Args:
+            image: (rows, columns) or (rows, columns, channels); uint8, uint16 or float. Colour models take alpha as last channel.
+            quality: 1 (small) to 100 (near the original); 50 by default.
+            bpp: bits of the file for every pixel, met from below within 0.5 %.
+            max_bytes: largest file, met from below within 0.5 %.
+            psnr: least peak signal-to-noise ratio of the decoded picture in dB, met from above.
+            care: of every pixel, 1 where it is as usual; where it is 2, an error may cost twice the bits.
+            scale: offset, scale and unit of every channel.
+            profile: ICC profile to keep.
+            strong: 32-bit checksums on every layer.
+            tile_log2: logarithm of the tiles' side, 0 for one tile; by default 10 above 4 megapixels, else 0.
+
+        Raises:
+            ConfigError: several targets, or one out of reach for this picture (the message names what is within).
+            ShapeError, DataError: see `sciml.compression.samples.samples_of`.
+        """
+        targets = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr}
+        given = {name: value for name, value in targets.items() if value is not None}
+        if len(given) > 1:
+            raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes and psnr")
+        samples = samples_of(image, self.model, scale)
+        rows, columns = samples.array.shape[:2]
+        if care is not None and care.shape != (rows, columns):
+            raise ShapeError(f"the map of care has shape {care.shape}: expected that of the picture, {(rows, columns)}")
+
+        def encode(code: int) -> Encoded:
+            return self.encode_samples(samples, code, care, profile, strong, tile_log2)
+
+        if psnr is not None:
+            peak = self._peak(samples)
+
+            def inverse_error(trial: Encoded) -> float:
+                decoded = self._assemble(trial.header, [tile.values for tile in trial.tiles])
+                error = np.mean((decoded.astype(np.float64) - samples.array) ** 2)
+                return peak / max(math.sqrt(error), 1e-12 * peak)
+
+            try:
+                return search(encode, inverse_error, 10 ** (psnr / 20), "peak over root mean square error", at_most=False).data
+            except ConfigError as error:
+                raise ConfigError(f"psnr {psnr:g} dB: {error}") from error
+        target = max_bytes if bpp is None else bpp * rows * columns / 8
+        if target is not None:
+            return search(encode, lambda trial: len(trial.data), target, "bytes", at_most=True).data
+        return encode(quality_code(QUALITY if quality is None else quality)).data
+
+    def encode_samples(
+        self,
+        samples: Samples,
+        code: int,
+        care: Float[np.ndarray, "rows columns"] | None = None,
+        profile: bytes | None = None,
+        strong: bool = False,
+        tile_log2: int | None = None,
+    ) -> Encoded:
+        """Return a picture coded at one step, with what the encoder knows of it; arguments as `encode`.
+
+        Args:
+            samples: the picture.
+            code: of the step, see `sciml.compression.model.step_of`.
+            care: see `encode`.
+            profile: see `encode`.
+            strong: see `encode`.
+            tile_log2: see `encode`.
+        """
+        height, width = samples.array.shape[:2]
+        step = step_of(code)
+        quality = self.model.set_for(step)
+        if tile_log2 is None:
+            tile_log2 = TILE_LOG2 if height * width > WHOLE_PIXELS else 0
+        header = Header(
+            self.model.id,
+            width,
+            height,
+            samples.channels,
+            samples.sample_type,
+            quality,
+            code,
+            tile_log2,
+            strong,
+            care is not None,
+        )
+        tiles, checksum = [], 0
+        for tile in tile_layout(header).tiles:
+            coded = self._encode_tile(samples, tile, quality, step, care)
+            checksum = codes_checksum(coded.symbols, checksum)
+            tiles.append(coded)
+        header = replace(header, codes_crc=checksum)
+        alpha = None if samples.alpha is None else encode_alpha(samples.alpha)
+        data = write_container(header, [tile.layers for tile in tiles], alpha, profile, self.limits)
+        return Encoded(data, header, tuple(tiles))
+
+    def _encode_tile(
+        self, samples: Samples, tile: Tile, quality: int, step: float, care: Float[np.ndarray, "rows columns"] | None
+    ) -> CodedTile:
+        # the tile with one block around it
+        top, left = max(tile.top - BLOCK, 0), max(tile.left - BLOCK, 0)
+        part = samples.array[top : tile.top + tile.height + BLOCK, left : tile.left + tile.width + BLOCK]
+        numbers = to_numbers(part, samples.channels, self.model.channels)
+        planes = tile_planes(self.model, numbers, tile.top - top, tile.left - left, tile.height, tile.width)
+        weight = LAMBDA
+        if care is not None:
+            weight = LAMBDA / block_means(care[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width])
+        return encode_planes(self.model, quality, step, planes, weight)
+
+    def decode(self, data: bytes, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
+        """Return the picture of a `.nic` file, with its shape and type.
+
+        Args:
+            data: the file.
+            layers: decode the first so many layers only: a coarser picture from fewer bytes.
+
+        Raises:
+            FormatError: the file is damaged, beyond the limits, or of another model.
+        """
+        return self.decode_container(read_container(data, self.limits), layers)
+
+    def decode_container(self, container: Container, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
+        """Return the picture of what was read, intact or salvaged; arguments as `decode`."""
+        header = container.header
+        values = (item for item, _ in self._decode_tiles(container, layers))
+        decoded = self._assemble(header, values)
+        if container.alpha is not None:
+            alpha = decode_alpha(container.alpha, header.height, header.width)
+            decoded = np.concatenate([decoded, alpha.astype(decoded.dtype)[..., None]], 2)
+        return decoded[..., 0] if decoded.shape[2] == 1 else decoded
+
+    def codes(self, data: bytes) -> list[Int[np.ndarray, "planes rows columns"]]:
+        """Return the integer codes of each tile of a `.nic` file; the same on every machine.
+
+        Raises:
+            FormatError: as `decode`, and when the codes' checksum does not agree.
+        """
+        container = read_container(data, self.limits)
+        found = [codes for _, codes in self._decode_tiles(container, None)]
+        checksum = 0
+        for codes in found:
+            checksum = codes_checksum(codes, checksum)
+        wanted = container.header.codes_crc
+        if wanted is not None and wanted != checksum:
+            raise FormatError(f"the decoded codes have checksum {checksum:08x}, the file says {wanted:08x}: please report this")
+        return found
+
+    def _decode_tiles(self, container: Container, layers: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        header = container.header
+        self.check(header)
+        for tile, payloads in zip(tile_layout(header).tiles, container.tiles, strict=True):
+            rows, columns = -(-tile.height // BLOCK), -(-tile.width // BLOCK)
+            try:
+                yield decode_planes(self.model, header.quality, payloads[:layers], rows, columns)
+            except FormatError as error:
+                raise FormatError(f"tile at row {tile.top}, column {tile.left}: {error}") from error
+
+    def check(self, header: Header) -> None:
+        """Raise FormatError where this codec cannot decode a file with this header."""
+        if header.model_id != self.model.id:
+            raise FormatError(
+                f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model.id.hex()}): "
+                "give the model file that it was coded with"
+            )
+        if header.quality >= len(self.model.sets):
+            raise FormatError(f"the file uses table set {header.quality}: the model has {len(self.model.sets)}")
+        count = len(header.channels)
+        if count != self.model.channels and count != 1:
+            raise FormatError(f"the file has {count} channels: the model {self.model.name} codes {self.model.channels}")
+
+    def _assemble(self, header: Header, values: Iterable[np.ndarray]) -> Shaped[np.ndarray, "rows columns channels"]:
+        """Return samples from the decoded values of all tiles, strip by strip."""
+        step = step_of(header.step)
+        source = iter(values)
+
+        def strips() -> Iterator[tuple[np.ndarray, bool]]:
+            for row in range(header.tile_rows):
+                parts = [tile_blocks(self.model, step, next(source)) for _ in range(header.tile_columns)]
+                yield np.concatenate(parts, 2), row == header.tile_rows - 1
+
+        refine = partial(self.model.network.apply_to, step=step) if self.refine and self.model.network is not None else None
+        kind = header.sample_type
+        result = np.empty((header.height, header.width, len(header.channels)), SAMPLE_DTYPES[kind])
+        done = 0
+        for rows in finish(self.model, strips(), refine):
+            part = rows[: header.height - done, : header.width]
+            result[done : done + len(part)] = to_samples(part, header.channels, kind)
+            done += len(part)
+        return result
+
+    @staticmethod
+    def _peak(samples: Samples) -> float:
+        """Return the range of the samples: of the type for integers, of the values for floats."""
+        if samples.sample_type in LARGEST:
+            return float(LARGEST[samples.sample_type])
+        return float(samples.array.max() - samples.array.min()) or 1.0
+
+
+def block_means(pixels: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows16 columns16"]:
+    """Return the mean over each block; the last row and column go on to full blocks."""
+    rows, columns = pixels.shape
+    padded = np.pad(pixels, ((0, -rows % BLOCK), (0, -columns % BLOCK)), mode="edge")
+    return padded.reshape(len(padded) // BLOCK, BLOCK, -1, BLOCK).mean((1, 3))

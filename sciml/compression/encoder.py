@@ -1,0 +1,78 @@
+"""The encoder's choice of symbols: least distortion plus rate, with the tables that the decoder will use.
+
+For each block the candidates are 0 and the two whole numbers around u = y - mu; chosen is
+
+    argmin_q (u - r(q))^2 + lambda w bits(q | class)
+
+in units of the step, r(q) the value that q stands for and w a weight of the block (a region of interest, or masking).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sciml.compression.coder import Writer
+from sciml.compression.field import VALUE_UNITS
+from sciml.compression.rules import Rules
+from sciml.compression.tables import LARGEST_SYMBOL, Tables, band_of
+
+# squared steps a bit is worth
+LAMBDA = 0.15
+
+
+class Chooser:
+    """Chooses symbols of a picture's planes.
+
+    Args:
+        planes: of one picture, in steps.
+        rules: of the step.
+        tables: of the step.
+        weight: of each block's rate: lambda times this.
+        writer: takes the symbols; without one only the ideal code length is counted.
+    """
+
+    def __init__(
+        self,
+        planes: Float[np.ndarray, "planes blocks"],
+        rules: Rules,
+        tables: Tables,
+        weight: float | Float[np.ndarray, " blocks"] = LAMBDA,
+        writer: Writer | None = None,
+    ):
+        self.planes, self.rules, self.tables, self.writer = planes, rules, tables, writer
+        self.weight = np.broadcast_to(np.asarray(weight, np.float64), planes.shape[1:])
+        self.bits = np.zeros(rules.planes)
+        self.symbols = np.zeros((rules.planes, planes.shape[1]), np.int32)
+
+    def __call__(
+        self,
+        plane: int,
+        blocks: Int[np.ndarray, " blocks"],
+        mean: Float[np.ndarray, " blocks"],
+        classes: Int[np.ndarray, " blocks"],
+    ) -> Float[np.ndarray, " blocks"]:
+        """Return the symbols of a pass."""
+        residual = self.planes[plane, blocks] - mean / VALUE_UNITS
+        size, below = np.abs(residual), np.floor(np.abs(residual))
+        candidates = np.stack([np.zeros_like(below), below, below + 1])
+        bits = self._bits(band_of(plane), classes, candidates)
+        distance = size - self.rules.reconstruct(plane, candidates) / VALUE_UNITS
+        best = np.argmin(distance**2 + self.weight[blocks] * bits, axis=0)[None]
+        self.bits[plane] += np.take_along_axis(bits, best, 0).sum()
+        symbols = np.sign(residual) * np.take_along_axis(candidates, best, 0)[0]
+        self.symbols[plane, blocks] = symbols
+        if self.writer is not None:
+            self.writer.put(plane, classes, symbols)
+        return symbols
+
+    def _bits(
+        self, band: int, classes: Int[np.ndarray, " blocks"], sizes: Float[np.ndarray, "candidates blocks"]
+    ) -> Float[np.ndarray, "candidates blocks"]:
+        """Return ideal code lengths of symbols of these sizes, remainders included."""
+        clipped = np.minimum(sizes, LARGEST_SYMBOL).astype(np.intp)
+        bits = self.tables.bits[band][classes, clipped + LARGEST_SYMBOL]
+        large = sizes >= LARGEST_SYMBOL
+        if large.any():
+            bits[large] += 2 * np.floor(np.log2(sizes[large] - LARGEST_SYMBOL + 1)) + 1
+        return bits

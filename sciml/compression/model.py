@@ -1,0 +1,141 @@
+"""A codec's model: transform, steps, rules and tables, as one file that a stream names by its digest.
+
+The file is safetensors. What decides codes is whole numbers; the model id is the first 8 bytes of a BLAKE2b over all
+arrays that decide codes, so a stream can never be decoded with other rules than it was coded with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciml.compression.rules import Rules
+from sciml.compression.tables import Tables
+from sciml.compression.transform import Transform
+from sciml.runtime.errors import FormatError
+
+if TYPE_CHECKING:
+    from sciml.compression.network import Restorer
+
+# a step is 2^(-code / 256): .27 % apart, from 1 down to 2^-256
+STEP_CODES = 256
+RULE_FIELDS = ("mean", "spread_first", "spread_rest", "floor_first", "floor_rest", "sources", "centroids")
+# planes after which a layer ends; the last layer holds the rest
+LAYER_BOUNDS = (8, 24, 88)
+
+
+@dataclass(frozen=True)
+class StepSet:
+    """Rules and tables that were fitted at one step.
+
+    Attributes:
+        step: of the planes, whose unit is the model's span.
+        rules: means and classes.
+        tables: probabilities.
+    """
+
+    step: float
+    rules: Rules
+    tables: Tables
+
+
+@dataclass(frozen=True)
+class CodecModel:
+    """Everything that encoder and decoder share.
+
+    Attributes:
+        name: of the model, for people.
+        transform: pictures to planes.
+        centre: of the numbers of a channel, subtracted before the transform.
+        span: of the numbers of a channel; planes are in units of it.
+        sets: rules and tables, from the coarsest step to the finest.
+        network: refines decoded pictures; decides no code.
+        about: further facts (training data, settings) for `info` and the card.
+    """
+
+    name: str
+    transform: Transform
+    centre: float
+    span: float
+    sets: tuple[StepSet, ...]
+    network: Restorer | None = None
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def channels(self) -> int:
+        """Channels that the transform mixes."""
+        return self.transform.channels
+
+    def set_for(self, step: float) -> int:
+        """Return which set was fitted at the step nearest to `step`."""
+        return int(np.argmin([abs(math.log(item.step / step)) for item in self.sets]))
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return what decides codes, by name."""
+        found = {
+            "colour": self.transform.colour.astype(np.float32),
+            "order": self.transform.order.astype(np.int32),
+            "numbers": np.array([self.centre, self.span]),
+            "steps": np.array([item.step for item in self.sets]),
+        }
+        for number, item in enumerate(self.sets):
+            found |= {f"{number}.{name}": getattr(item.rules, name) for name in RULE_FIELDS}
+            found[f"{number}.sizes"] = item.tables.sizes.astype(np.uint16)
+        return found
+
+    @cached_property
+    def id(self) -> bytes:
+        """The 8 bytes that name the model in a stream."""
+        digest = hashlib.blake2b(digest_size=8)
+        for name, array in sorted(self.arrays().items()):
+            plain = np.ascontiguousarray(array)
+            digest.update(f"{name}\0{plain.dtype.newbyteorder('<').str}\0{plain.shape}\0".encode())
+            digest.update(plain.astype(plain.dtype.newbyteorder("<")).tobytes())
+        return digest.digest()
+
+
+def model_from(
+    arrays: Mapping[str, np.ndarray], name: str, network: Restorer | None = None, about: Mapping[str, Any] | None = None
+) -> CodecModel:
+    """Return the model with these arrays.
+
+    Raises:
+        FormatError: arrays are missing, of other shapes, or hold rules whose sums might not be exact.
+    """
+    try:
+        transform = Transform(arrays["colour"], arrays["order"].astype(np.intp))
+        centre, span = map(float, arrays["numbers"])
+        sets = []
+        for number, step in enumerate(arrays["steps"].tolist()):
+            rules = Rules(**{key: arrays[f"{number}.{key}"] for key in RULE_FIELDS})
+            sets.append(StepSet(step, rules, Tables(arrays[f"{number}.sizes"].astype(np.int64))))
+    except (KeyError, ValueError, TypeError) as error:
+        raise FormatError(f"the model {name} is damaged or of another version: {error}") from error
+    if not np.array_equal(np.sort(transform.order), np.arange(256 * transform.channels)) or not sets:
+        raise FormatError(f"the model {name} is damaged: its plane order is no permutation, or it has no steps")
+    if not (math.isfinite(centre) and math.isfinite(span) and span > 0 and all(item.step > 0 for item in sets)):
+        raise FormatError(f"the model {name} is damaged: a span or a step is not positive")
+    return CodecModel(name, transform, centre, span, tuple(sets), network, dict(about or {}))
+
+
+def step_code(step: float) -> int:
+    """Return the code of the nearest step that a stream can name."""
+    return min(max(round(-STEP_CODES * math.log2(step)), 0), 65535)
+
+
+def step_of(code: int) -> float:
+    """Return the step of a code."""
+    return 2.0 ** (-code / STEP_CODES)
+
+
+def layer_planes(planes: int) -> list[range]:
+    """Return the planes of each layer, coarse to fine."""
+    bounds = [0, *(bound for bound in LAYER_BOUNDS if bound < planes), planes]
+    return [range(start, stop) for start, stop in pairwise(bounds)]

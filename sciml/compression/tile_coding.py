@@ -1,0 +1,172 @@
+"""Planes of one tile to layers of bytes and back; whole pictures tile by tile, with lapping across the tiles' borders.
+
+Lapping reaches 8 samples over a border. The encoder cuts every tile out of the lapped picture, the decoder undoes the lapping
+when both sides are there: tiles leave no seam, though each is coded by itself.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sciml.compression.coder import Reader, Writer
+from sciml.compression.encoder import LAMBDA, Chooser
+from sciml.compression.field import VALUE_UNITS, Field, Grid
+from sciml.compression.model import CodecModel, layer_planes
+from sciml.compression.rules import LARGEST_VALUE, walk
+from sciml.compression.transform import BLOCK, block_dct, lap
+from sciml.runtime.errors import FormatError
+
+# rows beside a strip on which the last decoding steps depend: 8 of lapping, the rest of the network
+MARGIN = 48
+Refine = Callable[[Float[np.ndarray, "rows columns channels"]], Float[np.ndarray, "rows columns channels"]]
+
+
+@dataclass(frozen=True)
+class CodedTile:
+    """What the encoder made of a tile.
+
+    Attributes:
+        layers: bytes, coarse to fine.
+        values: decoded planes in 1/64 of the step.
+        symbols: the codes, 0 beyond the planes that the rules have.
+        bits: ideal code length of each plane.
+    """
+
+    layers: tuple[bytes, ...]
+    values: Float[np.ndarray, "planes rows columns"]
+    symbols: Int[np.ndarray, "planes rows columns"]
+    bits: Float[np.ndarray, " planes"]
+
+
+def encode_planes(
+    model: CodecModel,
+    quality: int,
+    step: float,
+    planes: Float[np.ndarray, "planes rows columns"],
+    weight: float | Float[np.ndarray, "rows columns"] = LAMBDA,
+    bytes_too: bool = True,
+) -> CodedTile:
+    """Return the layers of a tile.
+
+    Args:
+        model: whose rules and tables are used.
+        quality: which of its sets.
+        step: of the quantiser, in the planes' unit.
+        planes: of the tile.
+        weight: squared steps a bit is worth; one number or one a block.
+        bytes_too: False counts ideal code lengths only, for rate control.
+    """
+    chosen = model.sets[quality]
+    rows, columns = planes.shape[1:]
+    bound = LARGEST_VALUE / VALUE_UNITS / 2
+    scaled = np.clip(planes.reshape(len(planes), -1) / step, -bound, bound)
+    grid = Grid(rows, columns)
+    field = Field(grid, chosen.rules.planes)
+    chooser = Chooser(scaled, chosen.rules, chosen.tables, np.ravel(np.broadcast_to(weight, (rows, columns))))
+    layers = []
+    for part in layer_planes(chosen.rules.planes):
+        chooser.writer = Writer(chosen.tables) if bytes_too else None
+        walk(chosen.rules, grid, chooser, part, field)
+        if chooser.writer is not None:
+            layers.append(chooser.writer.bytes())
+    shape = (chosen.rules.planes, rows, columns)
+    return CodedTile(tuple(layers), field.values.reshape(shape), chooser.symbols.reshape(shape), chooser.bits)
+
+
+def decode_planes(
+    model: CodecModel, quality: int, layers: Iterable[bytes], rows: int, columns: int
+) -> tuple[Float[np.ndarray, "planes rows columns"], Int[np.ndarray, "planes rows columns"]]:
+    """Return the values, in 1/64 of the step, and the codes of a tile; planes of missing layers are 0.
+
+    Raises:
+        FormatError: the layers do not come from this model.
+    """
+    chosen = model.sets[quality]
+    grid = Grid(rows, columns)
+    field = Field(grid, chosen.rules.planes)
+    codes = np.zeros((chosen.rules.planes, grid.blocks), np.int32)
+    for number, (part, layer) in enumerate(zip(layer_planes(chosen.rules.planes), layers, strict=False)):
+        reader = Reader(chosen.tables, layer)
+
+        def choose(
+            plane: int, blocks: np.ndarray, mean: np.ndarray, classes: np.ndarray, reader: Reader = reader
+        ) -> Float[np.ndarray, " blocks"]:
+            symbols = reader.get(plane, classes)
+            codes[plane, blocks] = symbols
+            return symbols
+
+        try:
+            walk(chosen.rules, grid, choose, part, field)
+        except FormatError as error:
+            raise FormatError(f"layer {number}: {error}") from error
+    shape = (chosen.rules.planes, rows, columns)
+    return field.values.reshape(shape), codes.reshape(shape)
+
+
+def tile_planes(
+    model: CodecModel, numbers: Float[np.ndarray, "rows columns channels"], top: int, left: int, height: int, width: int
+) -> Float[np.ndarray, "planes rows16 columns16"]:
+    """Return the planes of a tile of the lapped picture; the picture's last row and column go on to full blocks.
+
+    Args:
+        model: whose transform is used.
+        numbers: the picture, or the part of it that the tile and one block around it lie in.
+        top: first row of the tile, a multiple of 16.
+        left: first column of the tile, a multiple of 16.
+        height: of the tile within the picture.
+        width: of the tile within the picture.
+    """
+    rows, columns = numbers.shape[:2]
+    above, before = min(top, BLOCK), min(left, BLOCK)
+    below, after = min(rows - top - height, BLOCK), min(columns - left - width, BLOCK)
+    window = numbers[top - above : top + height + below, left - before : left + width + after]
+    centred = ((window.astype(np.float32) - np.float32(model.centre)) / np.float32(model.span)).astype(np.float32)
+    padded = np.pad(centred, ((0, -window.shape[0] % BLOCK), (0, -window.shape[1] % BLOCK), (0, 0)), mode="edge")
+    lapped = lap(model.transform.rotate(padded))
+    full_height, full_width = (-(-side // BLOCK) * BLOCK for side in (height, width))
+    tile = lapped[:, above : above + full_height, before : before + full_width]
+    return block_dct(np.ascontiguousarray(tile))[model.transform.order]
+
+
+def tile_blocks(
+    model: CodecModel, step: float, values: Float[np.ndarray, "coded rows16 columns16"]
+) -> Float[np.ndarray, "channels rows columns"]:
+    """Return the rotated channels of a decoded tile, still lapped."""
+    planes = np.zeros((len(model.transform.order), *values.shape[1:]), np.float32)
+    planes[: len(values)] = values * np.float32(step / VALUE_UNITS)
+    return model.transform.blocks(planes)
+
+
+def finish(
+    model: CodecModel, strips: Iterable[tuple[Float[np.ndarray, "channels rows columns"], bool]], refine: Refine | None
+) -> Iterator[Float[np.ndarray, "rows columns channels"]]:
+    """Yield finished rows of the picture, in the model's numbers, from strips of lapped channels from top to bottom.
+
+    Args:
+        model: whose transform is undone.
+        strips: each with whether it is the last; heights are multiples of 16.
+        refine: applied to the rows, for instance the network; it may look `MARGIN` - 8 rows far.
+    """
+    pending: np.ndarray | None = None
+    begun = 0
+    for strip, is_last in strips:
+        pending = strip if pending is None else np.concatenate([pending, strip], 1)
+        height = pending.shape[1]
+        stop = height if is_last else max(begun, height - MARGIN)
+        if stop > begun:
+            picture = model.transform.unrotate(lap(pending, inverse=True))
+            if refine is not None:
+                picture = refine(picture)
+            yield picture[begun:stop] * np.float32(model.span) + np.float32(model.centre)
+        start = max(0, stop - MARGIN) // BLOCK * BLOCK
+        pending, begun = pending[:, start:], stop - start
+
+
+def codes_checksum(codes: Int[np.ndarray, "planes rows columns"], before: int = 0) -> int:
+    """Return the CRC32 of codes as little-endian int32, going on from the tile before."""
+    return zlib.crc32(np.ascontiguousarray(codes, "<i4").tobytes(), before)
