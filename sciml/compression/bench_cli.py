@@ -157,8 +157,8 @@ def _bd_table(bench: Bench, anchor: str, seed: int) -> Table:
             )
         table.add_section()
     table.caption = (
-        "Negative: fewer bits. PCHIP; MS-SSIM as -10 log10(1 - v) dB. Interval: bootstrap over pictures. Overlap and its share of the "
-        "shorter curve: of the mean curves." + "".join(f"\nNo number: {reason}." for reason in reasons)
+        "Negative: fewer bits. PCHIP; MS-SSIM as -10 log10(1 - v) dB. Interval: bootstrap over pictures. Overlap and its share "
+        "of the shorter curve: of the mean curves." + "".join(f"\nNo number: {reason}." for reason in reasons)
     )
     return table
 

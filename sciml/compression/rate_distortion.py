@@ -154,7 +154,8 @@ def bd_rate(anchor: Curve, tested: Curve) -> BdRate:
     """
     for title, given in (("anchor", anchor), ("codec", tested)):
         if len(given.rates_bpp) < LEAST_POINTS:
-            return BdRate(None, reason=f"the curve of the {title} has {len(given.rates_bpp)} points, {LEAST_POINTS} are needed")
+            count = len(given.rates_bpp)
+            return BdRate(None, reason=f"the curve of the {title} has too few points: {count}, {LEAST_POINTS} are needed")
     low = max(anchor.decibels[0], tested.decibels[0])
     high = min(anchor.decibels[-1], tested.decibels[-1])
     if low >= high:
