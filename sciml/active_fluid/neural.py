@@ -100,7 +100,7 @@ class NeuralClosure(eqx.Module):
         for number, (matrix, offset) in enumerate(zip(self.matrices, self.offsets, strict=True)):
             values = jnp.asarray(matrix, values.dtype).T @ values + jnp.asarray(offset, values.dtype)[:, None]
             if number < len(self.matrices) - 1:
-                values = values / jnp.sqrt(1 + values * values)
+                values = _squashed(values)
         return values.reshape(-1, *shape)
 
     def outside(self, parameters: Parameters) -> list[str]:
@@ -163,6 +163,18 @@ class NeuralClosure(eqx.Module):
 
 def _single(arrays: Iterable[np.ndarray]) -> tuple[Array, ...]:
     return tuple(jnp.asarray(array, jnp.float32) for array in arrays)
+
+
+@jax.custom_jvp
+def _squashed(x: Array) -> Array:
+    return x / jnp.sqrt(1 + x * x)
+
+
+@_squashed.defjvp
+def _squashed_slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Array, Array]:
+    (x,), (dx,) = primals, tangents
+    inverse = 1 / jnp.sqrt(1 + x * x)
+    return x * inverse, inverse * inverse * inverse * dx
 
 
 def _bounded(x: Array) -> Array:

@@ -11,7 +11,7 @@ import importlib.metadata
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import PIL.features
@@ -27,6 +27,7 @@ OWN = "nic:"
 OWN_MODULE = "sciml.compression.codec"
 
 
+@runtime_checkable
 class Codec(Protocol):
     """What the bench asks of a codec, of ours and of others."""
 

@@ -2,9 +2,9 @@
 
     x^ = x + g s PixelShuffle4( f( PixelUnshuffle4(x), log2 s ) )
 
-x is the decoded picture in units of the model's span, s the quantiser's step, f two 3x3 convolutions around residual blocks whose last
-convolution starts at 0, g = 1/4 a fixed gain. Nothing of it feeds back into the codes: floats are safe here, and two machines differ by
-at most one grey level.
+x is the decoded picture in units of the model's span, s the quantiser's step, f two 3x3 convolutions around residual
+blocks whose last convolution starts at 0, g = 1/4 a fixed gain. Nothing of it feeds back into the codes: floats are safe
+here, and two machines differ by at most one grey level.
 """
 
 from __future__ import annotations
