@@ -11,6 +11,7 @@ import importlib.metadata
 import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -115,6 +116,31 @@ class Anchor:
             raise ConfigError(f"{self.name} is {reason}")
 
 
+@dataclass(frozen=True)
+class Own:
+    """One of our own models, at some of its qualities; other processes load it by its name.
+
+    Attributes:
+        name: `nic:MODEL`.
+        settings: the model and its id.
+        model: name of a shipped model, or the path of a model file.
+        qualities: of 1 to 100.
+    """
+
+    name: str
+    settings: str
+    model: str
+    qualities: tuple[float, ...] = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+
+    def encode(self, picture: Pixels, quality: float) -> bytes:
+        """Return the `.nic` file of a picture."""
+        return _load_own(self.model).encode(picture, quality=quality)
+
+    def decode(self, content: bytes) -> Pixels:
+        """Return the picture of a `.nic` file."""
+        return _load_own(self.model).decode(content)
+
+
 def missing_reason(codec: Codec) -> str | None:
     """Return why a codec cannot run here, `not installed: ...`, or None."""
     return codec.missing() if isinstance(codec, Anchor) else None
@@ -198,8 +224,8 @@ ANCHORS = {
 def codecs_by_name(names: Sequence[str]) -> list[Codec]:
     """Return codecs by name: the anchors here, and our own models as `nic:NAME`.
 
-    Our own come from `sciml.compression.codec.bench_codec(NAME)`, which is imported only when one is asked for. An anchor whose
-    library is absent is returned too, and `missing_reason` says so: a table must not lose a row without a word.
+    `sciml.compression.codec` is imported only when one of our own is asked for. An anchor whose library is absent is returned
+    too, and `missing_reason` says so: a table must not lose a row without a word.
 
     Raises:
         ConfigError: a name is unknown or given twice, or there is no such model.
@@ -220,13 +246,19 @@ def _anchor(name: str) -> Codec:
 
 
 def _own(name: str) -> Codec:
+    model = name.removeprefix(OWN)
+    return Own(name, f"learned codec, model {model} {_load_own(model).model.id.hex()}", model)
+
+
+@lru_cache
+def _load_own(model: str) -> Any:
     try:
         module = importlib.import_module(OWN_MODULE)
     except ModuleNotFoundError as error:
         if error.name != OWN_MODULE:
             raise
-        raise ConfigError(f"{name} is not there: this installation has no learned codec") from error
-    return module.bench_codec(name.removeprefix(OWN))
+        raise ConfigError(f"{OWN}{model} is not there: this installation has no learned codec") from error
+    return module.Codec.load(model)
 
 
 def versions() -> dict[str, str]:

@@ -1,4 +1,5 @@
 import io
+import pickle
 import subprocess
 import sys
 import types
@@ -96,15 +97,51 @@ def test_unknown_names_are_answered_with_the_known_ones():
         codecs_by_name(["webp", "jpeg", "webp"])
 
 
-def test_our_own_models_come_through_their_module(monkeypatch):
+@pytest.fixture
+def own_module(monkeypatch):
+    """A stand-in for the module of the learned codec."""
+
+    class Codec:
+        model = types.SimpleNamespace(id=b"\x01\xff")
+
+        @staticmethod
+        def load(name):
+            if name != "photo":
+                raise ConfigError(f"there is no model {name}")
+            return Codec()
+
+        def encode(self, picture, *, quality):
+            return ANCHORS["jpeg"].encode(picture, quality)
+
+        def decode(self, content):
+            return ANCHORS["jpeg"].decode(content)
+
+    module = types.ModuleType("sciml.compression.stand_in")
+    module.Codec = Codec
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    monkeypatch.setattr(anchors, "OWN_MODULE", module.__name__)
+    anchors._load_own.cache_clear()
+    yield
+    anchors._load_own.cache_clear()
+
+
+def test_our_own_models_come_by_name(own_module):
+    jpeg, own = codecs_by_name(["jpeg", "nic:photo"])
+    assert (jpeg.name, own.name, own.settings) == ("jpeg", "nic:photo", "learned codec, model photo 01ff")
+    assert isinstance(own, anchors.Codec)
+    assert missing_reason(own) is None
+    assert pickle.loads(pickle.dumps(own)) == own
+    content = own.encode(scene(), own.qualities[5])
+    assert content == jpeg.encode(scene(), own.qualities[5])
+    assert np.array_equal(own.decode(content), jpeg.decode(content))
+    with pytest.raises(ConfigError, match="there is no model other"):
+        codecs_by_name(["nic:other"])
+
+
+def test_our_own_models_may_be_absent(own_module, monkeypatch):
     monkeypatch.setattr(anchors, "OWN_MODULE", "sciml.compression.not_there")
     with pytest.raises(ConfigError, match="nic:photo is not there: this installation has no learned codec"):
         codecs_by_name(["nic:photo"])
-    module = types.ModuleType("sciml.compression.stand_in")
-    module.bench_codec = lambda name: replace(ANCHORS["jpeg"], name=f"nic:{name}")
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setattr(anchors, "OWN_MODULE", module.__name__)
-    assert [codec.name for codec in codecs_by_name(["jpeg", "nic:photo"])] == ["jpeg", "nic:photo"]
 
 
 def test_versions_are_told():
