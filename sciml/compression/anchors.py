@@ -125,20 +125,22 @@ class Own:
         settings: the model and its id.
         model: name of a shipped model, or the path of a model file.
         qualities: of 1 to 100.
+        refine: False leaves out the network behind the decoder.
     """
 
     name: str
     settings: str
     model: str
     qualities: tuple[float, ...] = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
+    refine: bool = True
 
     def encode(self, picture: Pixels, quality: float) -> bytes:
         """Return the `.nic` file of a picture."""
-        return _load_own(self.model).encode(picture, quality=quality)
+        return _load_own(self.model, self.refine).encode(picture, quality=quality)
 
     def decode(self, content: bytes) -> Pixels:
         """Return the picture of a `.nic` file."""
-        return _load_own(self.model).decode(content)
+        return _load_own(self.model, self.refine).decode(content)
 
 
 def missing_reason(codec: Codec) -> str | None:
@@ -247,18 +249,18 @@ def _anchor(name: str) -> Codec:
 
 def _own(name: str) -> Codec:
     model = name.removeprefix(OWN)
-    return Own(name, f"learned codec, model {model} {_load_own(model).model.id.hex()}", model)
+    return Own(name, f"learned codec, model {model} {_load_own(model, True).model.id.hex()}", model)
 
 
 @lru_cache
-def _load_own(model: str) -> Any:
+def _load_own(model: str, refine: bool) -> Any:
     try:
         module = importlib.import_module(OWN_MODULE)
     except ModuleNotFoundError as error:
         if error.name != OWN_MODULE:
             raise
         raise ConfigError(f"{OWN}{model} is not there: this installation has no learned codec") from error
-    return module.Codec.load(model)
+    return module.Codec.load(model, refine=refine)
 
 
 def versions() -> dict[str, str]:

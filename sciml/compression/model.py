@@ -86,8 +86,7 @@ class CodecModel:
             "steps": np.array([item.step for item in self.sets]),
         }
         for number, item in enumerate(self.sets):
-            found |= {f"{number}.{name}": getattr(item.rules, name) for name in RULE_FIELDS}
-            found[f"{number}.sizes"] = item.tables.sizes.astype(np.uint16)
+            found |= {f"{number}.{name}": array for name, array in step_set_arrays(item).items()}
         return found
 
     @cached_property
@@ -114,8 +113,9 @@ def model_from(
         centre, span = map(float, arrays["numbers"])
         sets = []
         for number, step in enumerate(arrays["steps"].tolist()):
-            rules = Rules(**{key: arrays[f"{number}.{key}"] for key in RULE_FIELDS})
-            sets.append(StepSet(step, rules, Tables(arrays[f"{number}.sizes"].astype(np.int64))))
+            start = f"{number}."
+            own = {key.removeprefix(start): value for key, value in arrays.items() if key.startswith(start)}
+            sets.append(step_set_from(own, step))
     except (KeyError, ValueError, TypeError) as error:
         raise FormatError(f"the model {name} is damaged or of another version: {error}") from error
     if not np.array_equal(np.sort(transform.order), np.arange(256 * transform.channels)) or not sets:
@@ -123,6 +123,22 @@ def model_from(
     if not (math.isfinite(centre) and math.isfinite(span) and span > 0 and all(item.step > 0 for item in sets)):
         raise FormatError(f"the model {name} is damaged: a span or a step is not positive")
     return CodecModel(name, transform, centre, span, tuple(sets), network, dict(about or {}))
+
+
+def step_set_arrays(item: StepSet) -> dict[str, np.ndarray]:
+    """Return the arrays of a set by name."""
+    return {name: getattr(item.rules, name) for name in RULE_FIELDS} | {"sizes": item.tables.sizes.astype(np.uint16)}
+
+
+def step_set_from(arrays: Mapping[str, np.ndarray], step: float) -> StepSet:
+    """Return the set with these arrays, fitted at `step`.
+
+    Raises:
+        KeyError: an array is missing.
+        FormatError: rules or tables are damaged.
+    """
+    rules = Rules(**{name: arrays[name] for name in RULE_FIELDS})
+    return StepSet(step, rules, Tables(arrays["sizes"].astype(np.int64)))
 
 
 def step_code(step: float) -> int:

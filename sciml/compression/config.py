@@ -1,0 +1,127 @@
+"""Settings of the family and of its stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from sciml.runtime.settings import DataTier, StageConfig
+
+if TYPE_CHECKING:
+    from sciml.settings import RunSettings
+
+# about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
+STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
+
+
+class DomainConfig(StageConfig):
+    """Pictures of one kind, and what is learned from them."""
+
+    experiment: str = Field(default="compression", description="name in the data splits")
+    channels: int = Field(default=3, ge=1, le=16)
+    steps: tuple[float, ...] = Field(default=STEPS, min_length=1, description="of the quantiser; rules and tables for each")
+    crop_size: int = Field(default=384, ge=32, multiple_of=16)
+    crops: dict[float, int] = Field(
+        default={1.0: 4, 1.5: 2, 2.0: 1}, description="crops of each picture for the rules, by reduction of its size"
+    )
+
+    @model_validator(mode="after")
+    def _falling(self) -> DomainConfig:
+        if any(finer >= coarser for coarser, finer in zip(self.steps, self.steps[1:], strict=False)) or self.steps[-1] <= 0:
+            raise ValueError(f"steps are {self.steps}: expected falling ones above 0")
+        return self
+
+
+class NetworkConfig(StageConfig):
+    """The network behind the decoder, and its training."""
+
+    width: int = Field(default=64, ge=4)
+    depth: int = Field(default=2, ge=1, le=3)
+    coded_at: tuple[float, ...] = Field(
+        default=(0.7, 0.48, 0.34, 0.24, 0.16, 0.1), description="steps of the pictures that it learns from"
+    )
+    crop_size: int = Field(default=112, ge=32, multiple_of=16)
+    batch: int = Field(default=8, ge=1)
+    rate: float = Field(default=1.5e-3, gt=0, description="of the optimiser, until half of the training")
+    steps: int = Field(default=20_000, ge=1)
+    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time after which the training ends")
+
+
+class FitConfig(DomainConfig):
+    """What `fit` reads: rules and tables of one domain."""
+
+    domain: str
+    data_tier: DataTier
+    seed: int
+
+
+class TrainConfig(NetworkConfig):
+    """What `train` reads: the network of one domain."""
+
+    domain: str
+    data: FitConfig
+
+
+class EvaluateConfig(StageConfig):
+    """What `evaluate` reads: our models beside the classical codecs on the test pictures of one domain."""
+
+    domain: str
+    experiment: str
+    role: Literal["validation", "test"]
+    channels: int
+    data_tier: DataTier
+    qualities: tuple[float, ...]
+    seed: int
+
+
+class PageConfig(StageConfig):
+    """What `report` reads."""
+
+    tier: str
+    domains: tuple[str, ...]
+    weights: Literal["shipped", "trained"]
+
+
+def default_domains() -> dict[str, DomainConfig]:
+    """Return the domains of the study."""
+    return {
+        "photo": DomainConfig(),
+    }
+
+
+class Config(StageConfig):
+    """Learned image compression: rules and tables by domain, a network behind the decoder, the bench."""
+
+    domains: dict[str, DomainConfig] = Field(default_factory=default_domains)
+    networks: dict[str, NetworkConfig] = Field(default_factory=lambda: {"photo": NetworkConfig()}, description="by domain")
+    qualities: tuple[float, ...] = Field(
+        default=(6, 15, 24, 33, 42, 52, 62, 72, 82), min_length=4, description="of our models on the bench"
+    )
+    weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
+
+    @model_validator(mode="after")
+    def _known(self) -> Config:
+        if strange := set(self.networks) - set(self.domains):
+            raise ValueError(f"there are networks for {', '.join(sorted(strange))}, but no such domain")
+        return self
+
+    def fit_config(self, run: RunSettings, domain: str) -> FitConfig:
+        """Return the slice of one domain's rules and tables."""
+        return FitConfig(**self.domains[domain].model_dump(), domain=domain, data_tier=run.data_tier, seed=run.master_seed)
+
+    def train_config(self, run: RunSettings, domain: str) -> TrainConfig:
+        """Return the slice of one domain's network."""
+        return TrainConfig(**self.networks[domain].model_dump(), domain=domain, data=self.fit_config(run, domain))
+
+    def evaluate_config(self, run: RunSettings, domain: str) -> EvaluateConfig:
+        """Return the slice of one domain's bench."""
+        settings = self.domains[domain]
+        return EvaluateConfig(
+            domain=domain, experiment=settings.experiment, role="test", channels=settings.channels,
+            data_tier=run.data_tier, qualities=self.qualities, seed=run.master_seed,
+        )  # fmt: skip
+
+    def report_config(self, run: RunSettings) -> PageConfig:
+        """Return the slice of the page."""
+        return PageConfig(tier=run.tier, domains=tuple(self.domains), weights=self.weights)

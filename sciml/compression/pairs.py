@@ -1,0 +1,123 @@
+"""What the network learns from: crops as the codec decodes them, beside the crops themselves."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, UInt8
+from torch import Tensor, nn
+
+from sciml.compression.field import VALUE_UNITS
+from sciml.compression.model import CodecModel
+from sciml.compression.tile_coding import encode_planes
+from sciml.compression.transform import BLOCK
+from sciml.runtime.seeds import Seeds
+from sciml.training import LossStep, Scalars
+
+log = logging.getLogger(__name__)
+
+# steps at which each crop is coded
+TIMES = 2
+# keeps crops without structure from having all the weight: in squared steps
+FLOOR = 0.02
+SYMMETRIES = 8
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Decoded crops and originals.
+
+    Attributes:
+        decoded: in units of the span, around 0.
+        original: grey levels.
+        which: number of the original of each decoded crop.
+        steps: of the quantiser.
+    """
+
+    decoded: Float[np.ndarray, "pairs channels size size"]
+    original: UInt8[np.ndarray, "crops channels size size"]
+    which: np.ndarray
+    steps: np.ndarray
+
+
+def code_crops(
+    model: CodecModel, crops: UInt8[np.ndarray, "crops size size channels"], steps: tuple[float, ...], seed: int
+) -> Pairs:
+    """Return crops coded at `TIMES` steps each, spread evenly over `steps` and a little beside them."""
+    generator = np.random.default_rng(Seeds(seed)("pairs"))
+    count, size = crops.shape[:2]
+    channels = crops.shape[3]
+    decoded = np.empty((TIMES * count, channels, size, size), np.float16)
+    which = np.repeat(np.arange(count), TIMES)
+    logs = np.log(steps)
+    chosen = np.exp(logs[(np.arange(TIMES * count) * 5 + which) % len(steps)] + generator.uniform(-0.15, 0.15, TIMES * count))
+    for number, (crop, step) in enumerate(zip(which, chosen, strict=True)):
+        picture = (crops[crop].astype(np.float32) - np.float32(model.centre)) / np.float32(model.span)
+        coded = encode_planes(model, model.set_for(step), step, model.transform.forward(picture), bytes_too=False)
+        planes = np.zeros((len(model.transform.order), size // BLOCK, size // BLOCK), np.float32)
+        planes[: len(coded.values)] = coded.values * np.float32(step / VALUE_UNITS)
+        decoded[number] = model.transform.inverse(planes).transpose(2, 0, 1)
+        if number % 100 == 99:
+            log.info("%d of %d crops coded", number + 1, len(which))
+    return Pairs(decoded, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), which, chosen)
+
+
+class PairBatches:
+    """Random parts of pairs, mirrored and turned; a function of (seed, step).
+
+    Args:
+        pairs: coded crops.
+        model: gives centre and span.
+        size: side of a part, a multiple of 16.
+        batch: parts in a batch.
+        seed: master seed.
+    """
+
+    def __init__(self, pairs: Pairs, model: CodecModel, size: int, batch: int, seed: int):
+        self.pairs, self.model, self.size, self.count, self.seeds = pairs, model, size, batch, Seeds(seed)
+
+    def batch(self, step: int) -> dict[str, Tensor]:
+        """Return decoded parts, originals and steps."""
+        generator = np.random.default_rng(self.seeds("parts", step))
+        numbers = generator.integers(len(self.pairs.which), size=self.count)
+        room = (self.pairs.decoded.shape[2] - self.size) // BLOCK + 1
+        decoded, original = [], []
+        for number in numbers:
+            top, left = BLOCK * generator.integers(room, size=2)
+            window = np.s_[:, top : top + self.size, left : left + self.size]
+            turn = int(generator.integers(SYMMETRIES))
+            decoded.append(symmetry(self.pairs.decoded[number][window], turn))
+            original.append(symmetry(self.pairs.original[self.pairs.which[number]][window], turn))
+        levels = torch.from_numpy(np.stack(original)).float()
+        return {
+            "decoded": torch.from_numpy(np.stack(decoded)).float(),
+            "original": (levels - self.model.centre) / self.model.span,
+            "step": torch.from_numpy(self.pairs.steps[numbers].astype(np.float32)),
+        }
+
+
+def symmetry(picture: np.ndarray, number: int) -> np.ndarray:
+    """Return one of the eight symmetries of the square, on the last two axes."""
+    turned = np.rot90(picture, number % 4, axes=(-2, -1))
+    return np.ascontiguousarray(turned[..., ::-1] if number >= 4 else turned)
+
+
+def relative_error(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Scalars]:
+    """Return the mean squared error over that of the linear path, and the gain in dB, both means over pairs.
+
+    Every rate and every degree of structure then counts alike: a plain mean would hear of the coarsest steps only.
+    """
+    refined = model(batch["decoded"], batch["step"])
+    before = (batch["decoded"] - batch["original"]).square().mean((1, 2, 3))
+    after = (refined - batch["original"]).square().mean((1, 2, 3))
+    loss = (after / (before + FLOOR * batch["step"].square())).mean()
+    gain = 10 * torch.log10(before.clamp_min(1e-9) / after.clamp_min(1e-9)).mean()
+    return loss, {"gain_db": gain.detach()}
+
+
+def relative_error_step() -> LossStep:
+    """Return the loss step of the training."""
+    return lambda model, batch, _generator: relative_error(model, batch)

@@ -1,0 +1,76 @@
+"""`sciml compression stage`: the stages of the study, as the workflow calls them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(help="The stages of the study, as the workflow calls them.", no_args_is_help=True)
+
+Settings = Annotated[str, typer.Option("--config", help="Settings of the stage: JSON text or the path of a JSON file.")]
+Output = Annotated[Path, typer.Option("--output", help="Output folder.")]
+Weights = Annotated[Path, typer.Option(help="Model file.")]
+Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
+Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
+
+
+@app.command("fit")
+def stage_fit(config: Settings, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+    """Fit transform, rules and tables of one domain; finished steps are kept when it is stopped."""
+    from sciml.compression.config import FitConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.fit", output, threads, gpu):
+        settings = parse_config(FitConfig, config)
+        from sciml.compression.stages.fit import run
+
+        run(settings, output)
+
+
+@app.command("train")
+def stage_train(
+    config: Settings,
+    base: Annotated[Path, typer.Option(help="Model file of the fit.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Train the network behind the decoder; a stopped training goes on."""
+    from sciml.compression.config import TrainConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.train", output, threads, gpu) as device:
+        settings = parse_config(TrainConfig, config)
+        from sciml.compression.stages.train import run
+
+        run(settings, base, output, device)
+
+
+@app.command("evaluate")
+def stage_evaluate(config: Settings, weights: Weights, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+    """Compare a model with the classical codecs on test pictures."""
+    from sciml.compression.config import EvaluateConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.evaluate", output, 1, gpu):
+        settings = parse_config(EvaluateConfig, config)
+        from sciml.compression.stages.evaluate import run
+
+        run(settings, weights, output, threads or 1)
+
+
+@app.command("publish")
+def stage_publish(
+    weights: Weights,
+    bench: Annotated[Path, typer.Option(help="bench.json of the evaluation.")],
+    output: Output,
+) -> None:
+    """Copy a model into the package, with its card."""
+    from sciml.stages import stage
+
+    with stage("compression.publish", output, 1, 0):
+        from sciml.compression.stages.publish import run
+
+        run(weights, bench, output)

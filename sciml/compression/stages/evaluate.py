@@ -1,0 +1,47 @@
+"""Stage `evaluate`: our model beside the classical codecs, on the test pictures of one domain, from the sizes of files."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from sciml.compression.anchors import ANCHORS, Codec, Own
+from sciml.compression.bench import Picture, run_bench
+from sciml.compression.config import EvaluateConfig
+from sciml.compression.model_files import load_model
+from sciml.compression.pools import pictures
+from sciml.datasets.splits import check_weight_inputs
+from sciml.runtime.provenance import Recorder
+
+log = logging.getLogger(__name__)
+
+ANCHOR = "jpeg"
+
+
+def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1) -> list[Path]:
+    """Write `bench.json` and `bench.csv`: every picture through every codec at every quality.
+
+    Args:
+        config: pictures and qualities.
+        weights: model file, with or without a network.
+        folder: output folder.
+        jobs: processes.
+
+    Raises:
+        DataError: a test picture was trained on, or there is none.
+    """
+    recorder = Recorder("compression.evaluate", config.model_dump(mode="json"), [weights])
+    check_weight_inputs(weights, config.experiment)
+    model = load_model(weights)
+    found = [Picture(name, pixels if config.channels == 3 else pixels[..., 0]) for name, pixels in
+             pictures(config.experiment, config.role, config.data_tier, config.channels)]  # fmt: skip
+    codecs: list[Codec] = [*ANCHORS.values()]
+    identity = model.id.hex()
+    codecs.append(Own("nic-linear", f"model {identity}, without its network", str(weights), config.qualities, refine=False))
+    if model.network is not None:
+        codecs.append(Own("nic", f"model {identity}", str(weights), config.qualities))
+    bench = run_bench(found, codecs, jobs=jobs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
+    bench.write(folder, ANCHOR, config.seed)
+    paths = [folder / "bench.json", folder / "bench.csv"]
+    recorder.write(folder / "provenance.json", paths)
+    return paths

@@ -1,0 +1,74 @@
+"""Stage `publish`: a model into the package, with its card and the reference of the self-test."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sciml.compression.model_files import load_model
+from sciml.compression.selftest import selftest_reference
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import atomic_path, read_json, write_json
+from sciml.training.card import write_model_card
+
+COMMAND = "make cpu FAMILY=compression && make weights FAMILY=compression"
+LICENCES = {"photo": "see data/manifest.csv; CC0 and CC BY-SA photographs"}
+LIMITS = [
+    "Learned from some tens of photographs: unusual pictures (text, drawings, noise) cost more bytes than they should.",
+    "Chosen for the mean squared error; AVIF keeps more structure by the measure of MS-SSIM at the same bytes.",
+    "Codes are the same on every machine; pixels may differ by one grey level, since the network computes in floats.",
+]
+
+
+def run(weights: Path, bench: Path, folder: Path) -> list[Path]:
+    """Copy a model file to `<name>.safetensors` and write `<name>.md` and `<name>.selftest.json`.
+
+    Args:
+        weights: of the `train` or `fit` stage.
+        bench: `bench.json` of the `evaluate` stage for the same model.
+        folder: where the package keeps its models.
+
+    Raises:
+        DataError: the bench is of another model.
+    """
+    model = load_model(weights)
+    rows = metrics_of(read_json(bench), model.id.hex())
+    target = folder / f"{model.name}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as path:
+        shutil.copyfile(weights, path)
+    card, reference = target.with_suffix(".md"), target.with_suffix(".selftest.json")
+    write_model_card(
+        card,
+        title=f"{model.name}: codec model {model.id.hex()}",
+        weights=target,
+        licences=LICENCES,
+        command=COMMAND,
+        metrics=rows,
+        limits=LIMITS,
+    )
+    write_json(reference, selftest_reference(model))
+    return [target, card, reference]
+
+
+def metrics_of(bench: dict[str, Any], model_id: str) -> list[dict[str, Any]]:
+    """Return the rows of the card: quality at some rates, and BD-rates."""
+    names = [name for name, words in bench["codecs"].items() if model_id in words]
+    if not names:
+        raise DataError(f"the bench is not of the model {model_id}: evaluate it first")
+    rows = []
+    for name in names:
+        for key, unit in (("psnr_db", "dB"), ("ms_ssim", "1")):
+            for rate, value in zip(bench["rates_bpp"], bench["at_rates"][key][name], strict=True):
+                if value is not None and rate in (0.15, 0.25, 0.5, 1.0):
+                    rows.append(
+                        {
+                            "name": f"{name}: {key} at {rate:g} bits per pixel",
+                            "value": f"{value:.2f}" if key == "psnr_db" else f"{value:.4f}",
+                            "unit": unit,
+                            "data": "test photographs",
+                            "n": len(bench["pictures"]),
+                        }
+                    )
+    return rows

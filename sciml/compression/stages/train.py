@@ -1,0 +1,97 @@
+"""Stage `train`: the network behind the decoder of one domain."""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from sciml.compression.config import TrainConfig
+from sciml.compression.model_files import load_model, save_model
+from sciml.compression.network import Restorer
+from sciml.compression.pairs import PairBatches, code_crops, relative_error, relative_error_step
+from sciml.compression.pools import training_crops
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+from sciml.training import Scalars, TrainingConfig, partial_folder, train
+from sciml.training.weight_files import read_weights_metadata
+
+log = logging.getLogger(__name__)
+
+# crops of the validation pictures, each coded twice
+VALIDATION_CROPS = {1.0: 3, 2.0: 1}
+# the network sees other crops than the rules, and more
+MORE = 2
+
+
+def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> list[Path]:
+    """Write `model.safetensors`, the model with its network, and `history.csv`.
+
+    Args:
+        config: pictures, network and training.
+        base: model of the `fit` stage.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+    """
+    recorder = Recorder("compression.train", config.model_dump(mode="json"), [base])
+    begun = time.process_time()
+    model, data = load_model(base), config.data
+    seed = Seeds(config.data.seed)("compression", config.domain)
+    counts = {reduction: MORE * count for reduction, count in data.crops.items()}
+    crops = training_crops(data.experiment, "train", data.data_tier, data.channels, data.crop_size, counts, seed)
+    pairs = code_crops(model, crops.array, config.coded_at, seed)
+    torch.manual_seed(seed)
+    network = Restorer(model.channels, config.width, config.depth).to(device)
+    settings = TrainingConfig(
+        steps=config.steps, learning_rate=config.rate, warmup_steps=min(50, config.steps // 2), clip_norm=0.5, ema_decay=0.998,
+        validate_every_steps=500, cpu_minutes=config.cpu_minutes,
+    )  # fmt: skip
+    held = training_crops(
+        data.experiment, "validation", data.data_tier, data.channels, data.crop_size, VALIDATION_CROPS, data.seed
+    )
+    held_pairs = code_crops(model, held.array, config.coded_at, data.seed)
+    held_batches = PairBatches(held_pairs, model, data.crop_size, 1, data.seed)
+
+    def validate(network: torch.nn.Module, _generator: torch.Generator) -> Scalars:
+        gains = [relative_error(network, held_batches.batch(number))[1]["gain_db"] for number in range(len(held_pairs.which))]
+        return {"validation_gain_db": torch.stack([torch.as_tensor(gain) for gain in gains]).mean()}
+
+    weights, history = folder / "model.safetensors", folder / "history.csv"
+    code = source_digest(__name__)
+    identity = {
+        "settings": config.model_dump(mode="json", exclude={"cpu_minutes"}),
+        "data": crops.inputs,
+        "model": model.id.hex(),
+        "code": code,
+    }
+    with partial_folder(weights) as partial:
+        result = train(
+            network,
+            relative_error_step(),
+            PairBatches(pairs, model, config.crop_size, config.batch, seed),
+            settings,
+            folder=partial,
+            seed=seed,
+            device=device,
+            validate=validate,
+            identity=identity,
+        )
+        about = dict(model.about) | {"network_steps": result.steps}
+        minutes = (time.process_time() - begun) / 60 + float(read_weights_metadata(base)["cpu_minutes"])
+        save_model(
+            weights,
+            replace(model, network=network.cpu().eval(), about=about),
+            config=config,
+            seed=data.seed,
+            inputs=crops.inputs,
+            source_digest=code,
+            cpu_minutes=minutes,
+        )
+        result.history.replace(history)
+    recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
+    recorder.write(folder / "provenance.json", [weights, history])
+    return [weights, history]

@@ -1,0 +1,27 @@
+# Our models beside the classical codecs, on test pictures, from the sizes of files.
+rule compare_codecs:
+    input:
+        weights=model_of,
+    output:
+        bench=report(
+            "<results>/{domain}/evaluate/bench.json",
+            caption="../report/bench.rst",
+            category="compression",
+        ),
+        rows="<results>/{domain}/evaluate/bench.csv",
+        provenance="<results>/{domain}/evaluate/provenance.json",
+    log:
+        "<logs>/{domain}/evaluate.log",
+    benchmark:
+        "<benchmarks>/{domain}/evaluate.tsv"
+    threads: 2
+    resources:
+        mem_mb=3000,
+        runtime=60,
+    params:
+        config=stage_config("compression", "evaluate", "domain"),
+        code=source_digest("sciml.compression.stages.evaluate"),
+        folder=folder_of,
+    shell:
+        "sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "--threads {threads} > {log:q} 2>&1"

@@ -1,0 +1,77 @@
+# Models: rules and tables by least squares and counting, then a network by gradient steps.
+from pathlib import Path
+
+import sciml.compression
+
+DOMAINS = sorted(SETTINGS.compression.domains)
+NETWORKS = sorted(SETTINGS.compression.networks)
+PACKAGE_MODELS = Path(sciml.compression.__file__).parent / "weights"
+
+
+def model_of(wildcards):
+    """Return the model file of a domain that is compared: the package's, or this run's own."""
+    if SETTINGS.compression.weights == "shipped":
+        return str(PACKAGE_MODELS / f"{wildcards.domain}.safetensors")
+    stage = "train" if wildcards.domain in NETWORKS else "fit"
+    return f"<results>/{wildcards.domain}/{stage}/model.safetensors"
+
+
+rule fit_model:
+    output:
+        weights="<results>/{domain}/fit/model.safetensors",
+        provenance="<results>/{domain}/fit/provenance.json",
+    log:
+        "<logs>/{domain}/fit.log",
+    benchmark:
+        "<benchmarks>/{domain}/fit.tsv"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=90,
+    params:
+        config=stage_config("compression", "fit", "domain"),
+        code=source_digest("sciml.compression.stages.fit"),
+        folder=folder_of,
+    shell:
+        "sciml compression stage fit --config {params.config:q} --output {params.folder:q} "
+        "--threads {threads} > {log:q} 2>&1"
+
+
+rule train_network:
+    input:
+        base=rules.fit_model.output.weights,
+    output:
+        weights="<results>/{domain}/train/model.safetensors",
+        history="<results>/{domain}/train/history.csv",
+        provenance="<results>/{domain}/train/provenance.json",
+    log:
+        "<logs>/{domain}/train.log",
+    benchmark:
+        "<benchmarks>/{domain}/train.tsv"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=180,
+        gpu=1,
+    params:
+        config=stage_config("compression", "train", "domain"),
+        code=source_digest("sciml.compression.stages.train"),
+        folder=folder_of,
+    shell:
+        "sciml compression stage train --config {params.config:q} --base {input.base:q} --output {params.folder:q} "
+        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule publish_model:
+    input:
+        weights="<results>/photo/train/model.safetensors",
+        bench="<results>/photo/evaluate/bench.json",
+    output:
+        done=touch("<results>/publish/published"),
+    log:
+        "<logs>/publish.log",
+    params:
+        code=source_digest("sciml.compression.stages.publish"),
+        package=str(PACKAGE_MODELS),
+    shell:
+        "sciml compression stage publish --weights {input.weights:q} --bench {input.bench:q} --output {params.package:q} > {log:q} 2>&1"
