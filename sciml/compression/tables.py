@@ -50,21 +50,6 @@ class Tables:
         return stream.model.Categorical(self.counts[band, of_class] / TOTAL, perfect=False)
 
 
-def whole_counts(weights: Float[np.ndarray, "... symbols"]) -> Int[np.ndarray, "... symbols"]:
-    """Return whole counts near `weights` that sum to 2^16, none below 1.
-
-    Largest remainders: every symbol gets the floor of its share, at least 1, and the rest goes to the largest remainders.
-    """
-    flat = weights.reshape(-1, weights.shape[-1])
-    symbols = flat.shape[1]
-    share = flat / flat.sum(1, keepdims=True) * (TOTAL - symbols)
-    counts = np.floor(share).astype(np.int64) + 1
-    missing = TOTAL - counts.sum(1)
-    rank = np.argsort(np.argsort(-(share - np.floor(share)), axis=1, kind="stable"), axis=1)
-    counts += rank < missing[:, None]
-    return counts.reshape(weights.shape)
-
-
 def symmetric_sizes(counts: Float[np.ndarray, "bands classes symbols"]) -> Int[np.ndarray, "bands classes 40"]:
     """Return `sizes` of tables from counted symbols -40..40, smoothed towards the band's mean."""
     both = counts + counts[..., ::-1]
@@ -73,4 +58,8 @@ def symmetric_sizes(counts: Float[np.ndarray, "bands classes symbols"]) -> Int[n
     half = np.concatenate([smooth[..., LARGEST_SYMBOL : LARGEST_SYMBOL + 1] / 2, smooth[..., LARGEST_SYMBOL + 1 :]], -1)
     # pairs of signs share a count, so halves are rounded to 2^15
     share = half / half.sum(-1, keepdims=True) * (TOTAL // 2)
-    return np.maximum(np.round(share[..., 1:]), 1).astype(np.int64)
+    sizes = np.maximum(np.round(share[..., 1:]), 1).astype(np.int64)
+    # where 0 is rare, rounding up may leave nothing for it: the most frequent symbol makes room
+    excess = np.maximum(sizes.sum(-1) - (TOTAL // 2 - 1), 0)
+    np.put_along_axis(sizes, sizes.argmax(-1)[..., None], (sizes.max(-1) - excess)[..., None], -1)
+    return sizes
