@@ -1,0 +1,53 @@
+"""Small pictures and models of the codec, made in a second: smooth textures, few planes."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from sciml.compression.field import Grid
+from sciml.compression.fitting import Fit
+from sciml.compression.model import CodecModel, StepSet
+from sciml.compression.tile_coding import tile_planes
+from sciml.compression.transform import Transform, fit_transform
+
+CENTRE, SPAN = 127.5, 255.0
+STEPS = (0.5, 0.15)
+
+
+def texture(rows: int, columns: int, channels: int = 3, seed: int = 0) -> np.ndarray:
+    """Return a picture in 0 to 255: smooth noise of several sizes, a few straight edges, channels that go together."""
+    generator = np.random.default_rng(seed)
+    size = (max(rows, 64), max(columns, 64))
+    layers = []
+    for sigma in (2.0, 4.0, 12.0):
+        noise = gaussian_filter(generator.standard_normal(size), sigma, mode="wrap")
+        layers.append(noise / noise.std() * sigma**0.5)
+    row, column = np.mgrid[: size[0], : size[1]]
+    for _ in range(3):
+        angle = generator.uniform(0, 2 * np.pi)
+        distance = np.cos(angle) * (row - size[0] / 2) + np.sin(angle) * (column - size[1] / 2)
+        layers.append(3 * np.tanh(distance - generator.normal(0, 20)))
+    mixing = generator.normal(0.2, 0.1, (len(layers), channels)) + generator.normal(1, 0.3, (len(layers), 1))
+    picture = 127.5 + 10 * np.tensordot(np.stack(layers, -1), mixing, 1)
+    return np.clip(picture, 0, 255)[:rows, :columns].astype(np.float32)
+
+
+def planes_of(transform: Transform, pictures: list[np.ndarray], step: float) -> np.ndarray:
+    """Return the planes of pictures of one size, in steps, all blocks in a row."""
+    plain = CodecModel("plain", transform, CENTRE, SPAN, ())
+    every = [tile_planes(plain, picture, 0, 0, *picture.shape[:2]) for picture in pictures]
+    return np.concatenate([planes.reshape(len(planes), -1) for planes in every], 1) / np.float32(step)
+
+
+def make_model(
+    channels: int, steps: tuple[float, ...] = STEPS, count: int = 4, side: int = 128, name: str = "tiny"
+) -> CodecModel:
+    """Return a model fitted to `count` textures of `side` pixels."""
+    pictures = [texture(side, side, channels, seed) for seed in range(100, 100 + count)]
+    transform = fit_transform([(picture - CENTRE) / SPAN for picture in pictures])
+    sets = []
+    for step in steps:
+        fit = Fit(planes_of(transform, pictures, step), Grid(side // 16, side // 16, count))
+        sets.append(StepSet(step, *fit.run()))
+    return CodecModel(name, transform, CENTRE, SPAN, tuple(sets))
