@@ -25,9 +25,9 @@ class Writer:
         """Code the symbols of a pass."""
         band = band_of(plane)
         clipped = np.clip(symbols, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int32) + LARGEST_SYMBOL
-        order, starts, present = by_class(classes)
+        order, groups = by_class(classes)
         clipped = clipped[order]
-        for of_class, start, stop in zip(present, starts, [*starts[1:], len(order)], strict=True):
+        for of_class, start, stop in groups:
             self._encoder.encode(clipped[start:stop], self.tables.model(band, of_class))
         size = np.abs(symbols)
         if size.max(initial=0) >= LARGEST_SYMBOL:
@@ -65,10 +65,10 @@ class Reader:
             FormatError: the words do not come from these tables.
         """
         band = band_of(plane)
-        order, starts, present = by_class(classes)
+        order, groups = by_class(classes)
         sorted_symbols = np.empty(len(order))
         try:
-            for of_class, start, stop in zip(present, starts, [*starts[1:], len(order)], strict=True):
+            for of_class, start, stop in groups:
                 sorted_symbols[start:stop] = self._decoder.decode(self.tables.model(band, of_class), stop - start)
             symbols = np.empty(len(order))
             symbols[order] = sorted_symbols - LARGEST_SYMBOL
@@ -91,9 +91,10 @@ class Reader:
         return value - 1
 
 
-def by_class(classes: Int[np.ndarray, " blocks"]) -> tuple[Int[np.ndarray, " blocks"], list[int], list[int]]:
-    """Return the blocks sorted by class (equal classes in order), where each class begins, and which they are."""
+def by_class(classes: Int[np.ndarray, " blocks"]) -> tuple[Int[np.ndarray, " blocks"], list[tuple[int, int, int]]]:
+    """Return the blocks sorted by class (equal classes in order), and class, start and stop of each group of equals."""
     order = np.argsort(classes, kind="stable")
     sorted_classes = classes[order]
     starts = np.flatnonzero(np.diff(sorted_classes, prepend=-1))
-    return order, starts.tolist(), sorted_classes[starts].tolist()
+    stops = np.append(starts, len(order))[1:]
+    return order, list(zip(sorted_classes[starts].tolist(), starts.tolist(), stops.tolist(), strict=True))
