@@ -127,7 +127,7 @@ class Planes:
         self.rows, self.columns = rows, columns
         self.blocks = [(row, column) for row in range(rows) for column in range(columns)]
         self.count = len(self.rules["sources"])
-        empty = {block: 0 for block in self.blocks}
+        empty = dict.fromkeys(self.blocks, 0)
         self.codes = [dict(empty) for _ in range(self.count)]
         self.values = [dict(empty) for _ in range(self.count)]
         self.magnitudes = [dict(empty) for _ in range(self.count)]
