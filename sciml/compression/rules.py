@@ -2,7 +2,7 @@
 
 For a block of plane k, with w whole-number weights and f what is known (`sciml.compression.field`),
 
-    mean   mu = round(w_mean . f_mean / 2^12)             in 1/64 of the step, for the first 24 planes
+    mean   mu = round(w_mean . f_mean / 2^12)             in 1/64 of the step, for the first 24 planes; |mu| <= 2^23
     spread s  = max(w_spread . f_spread, floor)           E|q| in 2^-16
     class  t  = number of thresholds that s reaches
 
@@ -39,6 +39,7 @@ PASSES = (3, 7)
 THRESHOLDS = np.round(2.0 ** (SPREAD_BITS - 9 + 0.3 * np.arange(CLASSES - 1)))
 # the largest numbers that a field may hold, so that the rules' sums stay exact
 LARGEST_VALUE = 2**24
+LARGEST_MEAN = LARGEST_VALUE // 2
 LARGEST_MAGNITUDE = 2**12
 MOST_PLANES = 2**12
 EXACT = 2**53
@@ -73,10 +74,34 @@ class Rules:
     centroids: Int[np.ndarray, "planes 4"]
 
     def __post_init__(self) -> None:
+        self._check_shapes()
         bounds = {"mean": MEAN_BOUNDS, "spread_first": SPREAD_BOUNDS, "spread_rest": SPREAD_BOUNDS}
         for name, bound in bounds.items():
             if (np.abs(getattr(self, name).astype(np.float64)) @ bound).max(initial=0) >= EXACT:
                 raise FormatError(f"the codec's {name} weights are too large: their sums might pass 2^53 and not be exact")
+
+    def _check_shapes(self) -> None:
+        planes = len(self.sources)
+        rest = planes - HIERARCHICAL
+        shapes = {
+            "mean": (PREDICTED, PASSES[1], MEAN_BASIS + OWN),
+            "spread_first": (HIERARCHICAL, PASSES[1], SPREAD_BASIS + OWN),
+            "spread_rest": (rest, PASSES[0], SPREAD_BASIS + OWN),
+            "floor_first": (HIERARCHICAL, PASSES[1]),
+            "floor_rest": (rest, PASSES[0]),
+            "sources": (planes, SPREAD_SOURCES),
+            "centroids": (planes, 4),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
+                raise FormatError(
+                    f"the codec's {name} are {array.dtype} of shape {array.shape}: expected whole numbers of shape {shape}"
+                )
+        if not PREDICTED <= planes <= MOST_PLANES:
+            raise FormatError(f"the codec's rules have {planes} planes: expected {PREDICTED} to {MOST_PLANES}")
+        if planes and not (self.sources < np.maximum(np.arange(planes), 0)[:, None]).all():
+            raise FormatError("the codec's sources name planes that are not decoded yet")
 
     @property
     def planes(self) -> int:
@@ -131,7 +156,8 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
                 spread = spread + spread_weights[number, SPREAD_BASIS:] @ field.magnitudes[plane][near].astype(np.float64)
                 if mean_weights is not None:
                     mean = mean + mean_weights[number, MEAN_BASIS:] @ field.values[plane][near].astype(np.float64)
-            mean = np.floor(mean / 2**MEAN_BITS + 0.5)
+            # bounded, so that a symbol's size stays below what the coder can write
+            mean = np.clip(np.floor(mean / 2**MEAN_BITS + 0.5), -LARGEST_MEAN, LARGEST_MEAN)
             classes = np.searchsorted(THRESHOLDS, np.maximum(spread, floors[number]), side="right")
             symbols = choose(plane, blocks, mean, classes)
             values = np.clip(mean + rules.reconstruct(plane, symbols), -LARGEST_VALUE, LARGEST_VALUE)

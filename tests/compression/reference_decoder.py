@@ -14,7 +14,7 @@ LARGEST_SYMBOL = 40
 BAND_BOUNDS = (1, 3, 8, 16, 32, 64, 128)
 LAYER_BOUNDS = (8, 24, 88)
 HIERARCHICAL, PREDICTED = 8, 24
-LARGEST_VALUE, LARGEST_MAGNITUDE = 2**24, 2**12
+LARGEST_VALUE, LARGEST_MEAN, LARGEST_MAGNITUDE = 2**24, 2**23, 2**12
 THRESHOLDS = [round(2 ** (7 + 0.3 * number)) for number in range(39)]
 WORD, STATE = 2**32, 2**64
 COIN = [0, 2**23, 2**24]
@@ -156,7 +156,7 @@ class Planes:
             features += [known[block], *(known[other] for other in around(block, self.rows, self.columns))]
         features += [self.values[plane][other] for other in near] or [0] * 4
         total = sum(w * f for w, f in zip(self.rules["mean"][plane][number], features, strict=True))
-        return (total + 2**11) >> 12
+        return min(max((total + 2**11) >> 12, -LARGEST_MEAN), LARGEST_MEAN)
 
     def _class(self, plane: int, number: int, block: Block, near: list[Block]) -> int:
         others = around(block, self.rows, self.columns)
