@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from sciml.compression.container import Channel
-from sciml.compression.container_header import MOST_CHANNELS, SampleType
+from sciml.compression.container_header import MOST_CHANNELS, SampleType, check_channel
 from sciml.compression.model import CodecModel
 from sciml.runtime.errors import DataError, ShapeError
 
@@ -50,6 +50,7 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: CodecModel, scale: tu
     Raises:
         ShapeError: a number of axes or channels that the model cannot code.
         DataError: no samples, another type, or values that are not finite.
+        FormatError: a scale that no file can hold.
     """
     array = np.asarray(image)
     if array.dtype.name not in TYPES:
@@ -60,8 +61,13 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: CodecModel, scale: tu
     if not array.size:
         raise DataError(f"the picture has shape {np.shape(image)}: expected at least one pixel")
     kind = TYPES[array.dtype.name]
+    if kind == "f32":
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float32)
     if kind == "f32" and not np.isfinite(array).all():
-        raise DataError(f"{int((~np.isfinite(array)).sum())} of {array.size} samples are not finite: fill or cut them first")
+        raise DataError(
+            f"{int((~np.isfinite(array)).sum())} of {array.size} samples are not finite in float32: fill or cut them first"
+        )
     alpha = None
     count = array.shape[2]
     if model.channels == COLOURS and count in (2, 4) and kind != "f32":
@@ -73,6 +79,8 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: CodecModel, scale: tu
     channels = scale or tuple(_default(array[..., index], kind, model) for index in range(array.shape[2]))
     if len(channels) != array.shape[2]:
         raise ShapeError(f"{len(channels)} scales for {array.shape[2]} channels: expected one for each")
+    for index, channel in enumerate(channels):
+        check_channel(index, channel)
     return Samples(array, kind, channels, alpha)
 
 
@@ -86,7 +94,11 @@ def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model:
         deviation = float(plane.std(dtype=np.float64)) or 1.0
         return Channel(float(plane.mean(dtype=np.float64)), deviation)
     least, most = float(plane.min()), float(plane.max())
-    size = ((most - least) or 1.0) / (high - low)
+    if least == most:
+        # the centre is what the codec keeps exactly
+        size = (abs(least) or 1.0) / model.span
+        return Channel(least - model.centre * size, size)
+    size = (most - least) / (high - low)
     return Channel(least - low * size, size)
 
 
@@ -108,5 +120,8 @@ def to_samples(
         numbers = numbers.mean(2, keepdims=True)
     offsets = np.array([channel.offset for channel in channels], np.float32)
     scales = np.array([channel.scale for channel in channels], np.float32)
-    values = numbers * scales + offsets
-    return (values if kind == "f32" else np.clip(np.rint(values), 0, LARGEST[kind])).astype(SAMPLE_DTYPES[kind])
+    most = float(np.finfo(np.float32).max)
+    low, high = (0, LARGEST[kind]) if kind in LARGEST else (-most, most)
+    with np.errstate(over="ignore"):
+        values = numbers * scales + offsets
+    return np.clip(np.rint(values) if kind in LARGEST else values, low, high).astype(SAMPLE_DTYPES[kind])
