@@ -23,7 +23,7 @@ from sciml.compression.alpha import decode_alpha, encode_alpha
 from sciml.compression.container import Channel, Container, Limits, Tile, read_container, tile_layout, write_container
 from sciml.compression.container_header import Header
 from sciml.compression.encoder import LAMBDA
-from sciml.compression.model import CodecModel, step_of
+from sciml.compression.model import CodecModel, layer_planes, step_of
 from sciml.compression.rate_control import quality_code, search
 from sciml.compression.samples import LARGEST, SAMPLE_DTYPES, Samples, samples_of, to_numbers, to_samples
 from sciml.compression.tile_coding import (
@@ -36,12 +36,15 @@ from sciml.compression.tile_coding import (
     tile_planes,
 )
 from sciml.compression.transform import BLOCK
-from sciml.runtime.errors import ConfigError, FormatError, ShapeError
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
 # pictures above are cut into tiles of this side, so that memory does not grow with them
 WHOLE_PIXELS = 2**22
 TILE_LOG2 = 10
+# a larger tile would take more than a gigabyte
+MOST_TILE_PIXELS = 2**23
 QUALITY = 50.0
+MOST_PSNR = 240.0
 
 
 @dataclass(frozen=True)
@@ -49,11 +52,9 @@ class Encoded:
     """A coded picture and what the encoder knows of it.
 
     Attributes:
-        header: of the file.
-        tiles: what was chosen for each tile.
-        layers: bytes of each tile's layers.
-        alpha: coded alpha plane.
         data: the file.
+        header: of the file, its lengths not filled in.
+        tiles: what was chosen for each tile.
     """
 
     data: bytes
@@ -137,6 +138,8 @@ class Codec:
         rows, columns = samples.array.shape[:2]
         if care is not None and care.shape != (rows, columns):
             raise ShapeError(f"the map of care has shape {care.shape}: expected that of the picture, {(rows, columns)}")
+        if care is not None and not (np.isfinite(care).all() and care.min() > 0):
+            raise DataError("the map of care has values that are not finite or not above 0: expected 1 where it is as usual")
 
         def encode(code: int) -> Encoded:
             return self.encode_samples(samples, code, care, profile, strong, tile_log2)
@@ -145,17 +148,20 @@ class Codec:
             peak = self._peak(samples)
 
             def inverse_error(trial: Encoded) -> float:
-                decoded = self._assemble(trial.header, [tile.values for tile in trial.tiles])
+                container = read_container(trial.data, self.limits)
+                decoded = self._assemble(container.header, (values for values, _ in self._decode_tiles(container, None)))
                 error = np.mean((decoded.astype(np.float64) - samples.array) ** 2)
                 return peak / max(math.sqrt(error), 1e-12 * peak)
 
-            try:
-                return search(encode, inverse_error, 10 ** (psnr / 20), "peak over root mean square error", at_most=False).data
-            except ConfigError as error:
-                raise ConfigError(f"psnr {psnr:g} dB: {error}") from error
+            if not 0 < psnr <= MOST_PSNR:
+                raise ConfigError(f"a psnr of {psnr:g} dB was asked for: expected a number above 0, up to {MOST_PSNR:g}")
+            wanted = 10 ** (psnr / 20)
+            return search(encode, inverse_error, wanted, "dB", at_most=False, unit=lambda ratio: 20 * math.log10(ratio)).data
         target = max_bytes if bpp is None else bpp * rows * columns / 8
         if target is not None:
-            return search(encode, lambda trial: len(trial.data), target, "bytes", at_most=True).data
+            per_byte = 1.0 if bpp is None else 8 / (rows * columns)
+            what = "bytes" if bpp is None else "bits per pixel"
+            return search(encode, lambda trial: len(trial.data), target, what, True, lambda size: size * per_byte).data
         return encode(quality_code(QUALITY if quality is None else quality)).data
 
     def encode_samples(
@@ -194,11 +200,13 @@ class Codec:
             strong,
             care is not None,
         )
+        self.check(header)
         tiles, checksum = [], 0
         for tile in tile_layout(header).tiles:
             coded = self._encode_tile(samples, tile, quality, step, care)
             checksum = codes_checksum(coded.symbols, checksum)
-            tiles.append(coded)
+            # memory must not grow with the picture: of several tiles only bytes and code lengths are kept
+            tiles.append(coded if tile_log2 == 0 else coded.without_planes())
         header = replace(header, codes_crc=checksum)
         alpha = None if samples.alpha is None else encode_alpha(samples.alpha)
         data = write_container(header, [tile.layers for tile in tiles], alpha, profile, self.limits)
@@ -218,13 +226,14 @@ class Codec:
         return encode_planes(self.model, quality, step, planes, weight)
 
     def decode(self, data: bytes, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
-        """Return the picture of a `.nic` file, with its shape and type.
+        """Return the picture of a `.nic` file: uint8, uint16 or float32, (rows, columns) for one channel, else channel last.
 
         Args:
             data: the file.
-            layers: decode the first so many layers only: a coarser picture from fewer bytes.
+            layers: decode the first so many layers only, from 1: a coarser picture from fewer bytes.
 
         Raises:
+            ConfigError: fewer than one layer.
             FormatError: the file is damaged, beyond the limits, or of another model.
         """
         return self.decode_container(read_container(data, self.limits), layers)
@@ -258,6 +267,8 @@ class Codec:
     def _decode_tiles(self, container: Container, layers: int | None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         header = container.header
         self.check(header)
+        if layers is not None and layers < 1:
+            raise ConfigError(f"{layers} layers were asked for: expected at least 1")
         for tile, payloads in zip(tile_layout(header).tiles, container.tiles, strict=True):
             rows, columns = -(-tile.height // BLOCK), -(-tile.width // BLOCK)
             try:
@@ -274,6 +285,14 @@ class Codec:
             )
         if header.quality >= len(self.model.sets):
             raise FormatError(f"the file uses table set {header.quality}: the model has {len(self.model.sets)}")
+        first = tile_layout(header).tiles[0]
+        if first.height * first.width > MOST_TILE_PIXELS:
+            raise FormatError(
+                f"a tile of the file has {first.height} x {first.width} pixels: at most {MOST_TILE_PIXELS} are decoded in one piece"
+            )
+        most = len(layer_planes(self.model.sets[header.quality].rules.planes))
+        if header.layers > most:
+            raise FormatError(f"the file has {header.layers} layers: table set {header.quality} has {most}")
         count = len(header.channels)
         if count != self.model.channels and count != 1:
             raise FormatError(f"the file has {count} channels: the model {self.model.name} codes {self.model.channels}")

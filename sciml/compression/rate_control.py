@@ -38,6 +38,7 @@ def search(
     target: float,
     what: str,
     at_most: bool,
+    unit: Callable[[float], float] = float,
 ) -> Trial:
     """Return the trial whose measure is nearest to a target from the allowed side.
 
@@ -50,10 +51,13 @@ def search(
         target: wanted.
         what: the measure in words, for messages: `"bytes"`.
         at_most: True: the largest measure up to the target; False: the smallest from the target on.
+        unit: turns a measure into what `what` names, for messages.
 
     Raises:
-        ConfigError: the target is out of reach for this picture; the message names what is within.
+        ConfigError: the target is no positive number, or it is out of reach for this picture; the message names what is within.
     """
+    if not (math.isfinite(target) and target > 0):
+        raise ConfigError(f"{unit(target):g} {what} were asked for: expected a finite number above 0")
     low, high = step_code(COARSEST), step_code(FINEST)
     least, most = low - 1, high + 1
     best: Trial | None = None
@@ -80,8 +84,9 @@ def search(
         aim = distance + (-TOLERANCE / 2 if at_most else TOLERANCE / 2)
         code = min(max(round(code + aim / slope), least + 1, low), most - 1, high)
     if best is None:
-        ends = [measure(encode(end)) for end in (low, high)]
+        ends = sorted(measure(encode(end)) for end in (low, high))
         raise ConfigError(
-            f"{target:g} {what} cannot be reached for this picture: this model gives {ends[0]:.6g} to {ends[1]:.6g}"
+            f"{unit(target):.6g} {what} cannot be reached for this picture: "
+            f"this model gives {unit(ends[0]):.6g} to {unit(ends[1]):.6g}"
         )
     return best
