@@ -95,8 +95,8 @@ def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model:
         return Channel(float(plane.mean(dtype=np.float64)), deviation)
     least, most = float(plane.min()), float(plane.max())
     if least == most:
-        # the centre is what the codec keeps exactly
-        size = (abs(least) or 1.0) / model.span
+        # a range below the resolution of float32, so that the value stays
+        size = (abs(least) or 1.0) * 2.0**-24 / model.span
         return Channel(least - model.centre * size, size)
     size = (most - least) / (high - low)
     return Channel(least - low * size, size)
