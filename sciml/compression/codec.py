@@ -288,7 +288,7 @@ class Codec:
         first = tile_layout(header).tiles[0]
         if first.height * first.width > MOST_TILE_PIXELS:
             raise FormatError(
-                f"a tile of the file has {first.height} x {first.width} pixels: at most {MOST_TILE_PIXELS} are decoded in one piece"
+                f"a tile has {first.height} x {first.width} pixels: at most {MOST_TILE_PIXELS} are coded in one piece"
             )
         most = len(layer_planes(self.model.sets[header.quality].rules.planes))
         if header.layers > most:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -41,6 +41,10 @@ class CodedTile:
     values: Float[np.ndarray, "planes rows columns"]
     symbols: Int[np.ndarray, "planes rows columns"]
     bits: Float[np.ndarray, " planes"]
+
+    def without_planes(self) -> CodedTile:
+        """Return bytes and code lengths alone."""
+        return replace(self, values=self.values[:, :0, :0].copy(), symbols=self.symbols[:, :0, :0].copy())
 
 
 def encode_planes(
