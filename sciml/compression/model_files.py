@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
@@ -42,12 +43,21 @@ def find_model(model_id: bytes) -> CodecModel:
     Raises:
         FormatError: none of them; the message says how to give another.
     """
-    known = {name: load_model(name) for name in shipped()}
-    for model in known.values():
+    known = shipped_ids()
+    if model_id in known:
+        model = load_model(known[model_id])
         if model.id == model_id:
             return model
-    listed = ", ".join(f"{name} ({model.id.hex()})" for name, model in known.items()) or "none"
+        raise FormatError(
+            f"the shipped model {model.name} is damaged: its id is {model.id.hex()}, its file says {model_id.hex()}"
+        )
+    listed = ", ".join(f"{name} ({found.hex()})" for found, name in known.items()) or "none"
     raise FormatError(f"the file was coded with model {model_id.hex()}: shipped are {listed}; give its file with --model")
+
+
+def shipped_ids() -> dict[bytes, str]:
+    """Return the names of the shipped models by id, from the heads of their files."""
+    return {_id_in_head(path, path.stat().st_mtime_ns): name for name, path in shipped().items()}
 
 
 def save_model(path: Path, model: CodecModel, **facts: Any) -> None:
@@ -56,6 +66,18 @@ def save_model(path: Path, model: CodecModel, **facts: Any) -> None:
     if model.network is not None:
         arrays |= {NETWORK + name: value for name, value in model.network.arrays().items()}
     write_weight_file(path, arrays, extra={"name": model.name, "model_id": model.id.hex(), "about": dict(model.about)}, **facts)
+
+
+@lru_cache
+def _id_in_head(path: Path, changed: int) -> bytes:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
+        return bytes.fromhex(metadata["extra"]["model_id"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path} is damaged or no model of this codec: {error}") from error
 
 
 @lru_cache(maxsize=8)
