@@ -5,6 +5,7 @@ What a file is shows in its first bytes, not in its name. The size that it claim
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -102,12 +103,14 @@ def check_pixels(width: int, height: int, most: int, path: Path) -> None:
 def _quiet() -> Iterator[None]:
     """Leave the limit of pixels to `check_pixels`, and warnings of decoders unsaid."""
     before, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+    log = logging.getLogger("tifffile")
+    was_disabled, log.disabled = log.disabled, True
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        PIL.Image.MAX_IMAGE_PIXELS = before
+        PIL.Image.MAX_IMAGE_PIXELS, log.disabled = before, was_disabled
 
 
 def _read(path: Path, most: int, keep_profile: bool) -> PictureFile:
@@ -117,12 +120,13 @@ def _read(path: Path, most: int, keep_profile: bool) -> PictureFile:
         raise FormatError(f"{path} is empty (0 bytes)")
     if start.startswith(NIC_START):
         raise FormatError(f"{path} is coded already: a .nic file is for `decode`")
+    # before TIFF: some DICOM files begin as TIFF files do
+    if path.suffix.lower() == ".dcm" or start[128:] == b"DICM":
+        return _read_dicom(path, most)
     if start.startswith(b"\x93NUMPY"):
         return _read_npy(path, most)
     if start.startswith(TIFF_STARTS):
         return _read_tiff(path, most, keep_profile)
-    if path.suffix.lower() == ".dcm" or start[128:] == b"DICM":
-        return _read_dicom(path, most)
     if start.startswith(JPEG_XL_STARTS):
         with suppress(ImportError):
             import pillow_jxl  # noqa: F401 (registers the format)

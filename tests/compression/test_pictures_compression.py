@@ -196,6 +196,14 @@ def test_numbers_of_other_types():
     np.testing.assert_array_equal(read_picture(Path("planar.tif"), MOST).array, DEEP[3])
 
 
+def test_dicom_slices_are_in_hounsfield_units():
+    from pydicom.data import get_testdata_file
+
+    # this one begins as a TIFF file does
+    found = read_picture(Path(str(get_testdata_file("CT_small.dcm"))), MOST)
+    assert found.array.shape == (128, 128) and found.array.dtype == np.float32 and found.unit == "HU" and found.array.min() < -500
+
+
 def test_what_is_no_picture_is_named():
     Path("text.png").write_text("not a picture")
     Path("empty.png").touch()
@@ -222,7 +230,7 @@ def test_what_is_no_picture_is_named():
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.webp", "a.tif", "deep.png", "deep.tif", "a.npy", "a.bmp"])
-def test_cut_files_are_named_with_the_reason(name):
+def test_cut_files_are_named_with_the_reason(name, capfd):
     big = RNG.integers(0, 65536, (40, 50, 3)).astype(np.uint16)
     if name.startswith("deep") or name == "a.npy":
         write_picture(Path(name), big, None, Path(name).suffix)
@@ -234,6 +242,7 @@ def test_cut_files_are_named_with_the_reason(name):
         with pytest.raises(DataError, match=name) as caught:
             read_picture(Path(name), MOST)
         assert caught.value.exit_code == 2 and "\n" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_claims_of_size_are_refused_before_decoding_and_without_warnings():
