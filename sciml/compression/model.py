@@ -120,6 +120,9 @@ def model_from(
         raise FormatError(f"the model {name} is damaged or of another version: {error}") from error
     if not np.array_equal(np.sort(transform.order), np.arange(256 * transform.channels)) or not sets:
         raise FormatError(f"the model {name} is damaged: its plane order is no permutation, or it has no steps")
+    colour = transform.colour.astype(np.float64)
+    if colour.shape != (len(colour),) * 2 or not np.abs(colour @ colour.T - np.eye(len(colour))).max() < 1e-3:
+        raise FormatError(f"the model {name} is damaged: its colours are no rotation")
     if not (math.isfinite(centre) and math.isfinite(span) and span > 0 and all(item.step > 0 for item in sets)):
         raise FormatError(f"the model {name} is damaged: a span or a step is not positive")
     return CodecModel(name, transform, centre, span, tuple(sets), network, dict(about or {}))

@@ -22,6 +22,8 @@ from sciml.runtime.errors import FormatError
 
 FACTOR = 4
 GAIN = 0.25
+# a strip's margin lets no deeper network look far enough
+MOST_BLOCKS = 3
 
 
 class Block(nn.Module):
@@ -101,6 +103,8 @@ class Restorer(nn.Module):
             network.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()})
         except (KeyError, ValueError, RuntimeError) as error:
             raise FormatError(f"the model's network is damaged: {str(error).splitlines()[0]}") from error
-        if not all(math.isfinite(float(value.abs().sum())) for value in network.parameters()):
+        if depth > MOST_BLOCKS:
+            raise FormatError(f"the model's network is damaged: it has {depth} blocks, expected at most {MOST_BLOCKS}")
+        if not all(math.isfinite(float(value.detach().abs().sum())) for value in network.parameters()):
             raise FormatError("the model's network is damaged: a weight is not finite")
         return network.eval().requires_grad_(requires_grad=False)
