@@ -12,7 +12,7 @@ from sciml.compression.tile_coding import tile_planes
 from sciml.compression.transform import Transform, fit_transform
 
 CENTRE, SPAN = 127.5, 255.0
-STEPS = (0.5, 0.15)
+STEPS = (0.5, 0.2)
 
 
 def texture(rows: int, columns: int, channels: int = 3, seed: int = 0) -> np.ndarray:
