@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from sciml.compression.commands_selftest import reference_path, selftest_reference
 from sciml.compression.model_files import load_model
-from sciml.compression.selftest import selftest_reference
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import atomic_path, read_json, write_json
 from sciml.training.card import write_model_card
@@ -38,7 +38,7 @@ def run(weights: Path, bench: Path, folder: Path) -> list[Path]:
     folder.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as path:
         shutil.copyfile(weights, path)
-    card, reference = target.with_suffix(".md"), target.with_suffix(".selftest.json")
+    card, reference = target.with_suffix(".md"), reference_path(target)
     write_model_card(
         card,
         title=f"{model.name}: codec model {model.id.hex()}",
