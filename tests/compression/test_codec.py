@@ -213,9 +213,11 @@ def test_files_that_this_model_cannot_decode_are_refused(colour_codec: Codec, gr
         with pytest.raises(FormatError, match=words):
             colour_codec.decode(bad)
     wrong = write_container(header.__class__(**{**vars(header), "codes_crc": 1}), tiles)
-    assert colour_codec.decode(wrong).shape == (20, 20, 3)
-    with pytest.raises(FormatError, match="checksum"):
-        colour_codec.codes(wrong)
+    for read in (colour_codec.decode, colour_codec.codes):
+        with pytest.raises(FormatError, match="checksum"):
+            read(wrong)
+    # with fewer layers there is nothing to compare
+    assert colour_codec.decode(wrong, layers=1).shape == (20, 20, 3)
 
 
 def test_fewer_than_one_layer_is_refused(colour_codec: Codec) -> None:
