@@ -127,7 +127,7 @@ class Planes:
         self.rows, self.columns = rows, columns
         self.blocks = [(row, column) for row in range(rows) for column in range(columns)]
         self.count = len(self.rules["sources"])
-        empty = dict.fromkeys(self.blocks, 0)
+        self.unknown = empty = dict.fromkeys(self.blocks, 0)
         self.codes = [dict(empty) for _ in range(self.count)]
         self.values = [dict(empty) for _ in range(self.count)]
         self.magnitudes = [dict(empty) for _ in range(self.count)]
@@ -152,7 +152,7 @@ class Planes:
             return 0
         features = [1]
         for source in range(16):
-            known = self.values[source] if source < plane else dict.fromkeys(self.blocks, 0)
+            known = self.values[source] if source < plane else self.unknown
             features += [known[block], *(known[other] for other in around(block, self.rows, self.columns))]
         features += [self.values[plane][other] for other in near] or [0] * 4
         total = sum(w * f for w, f in zip(self.rules["mean"][plane][number], features, strict=True))

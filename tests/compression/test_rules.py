@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +156,9 @@ def test_symbols_stand_for_shifted_multiples_of_the_step(colour_model: CodecMode
     rules = replace(colour_model.sets[0].rules, centroids=np.tile([5, 3, 2, 1], (colour_model.sets[0].rules.planes, 1)))
     symbols = np.array([0.0, 1, -1, 2, -3, 4, 5, -100])
     assert rules.reconstruct(0, symbols).tolist() == [0, 59, -59, 125, -190, 255, 319, -6399]
+
+
+def test_the_page_of_the_format_lists_the_thresholds() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "compression_format.md").read_text()
+    listed = page.split("The thresholds are", 1)[1].split("```text", 1)[1].split("```", 1)[0]
+    assert list(map(int, listed.split())) == THRESHOLDS.tolist()
