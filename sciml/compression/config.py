@@ -75,18 +75,53 @@ class EvaluateConfig(StageConfig):
     seed: int
 
 
+class ViewConfig(StageConfig):
+    """What the page shows of one picture; rows and columns count from its top left corner."""
+
+    window: tuple[int, int, int, int] = Field(description="top, left, height and width of the part that is shown")
+    zoom: tuple[int, int] = Field(description="top and left of the part of the window that is enlarged")
+    shows: str = Field(description="what the enlarged part is, in words")
+
+
+class InspectConfig(StageConfig):
+    """What `inspect` reads: where the bits of one domain's model go, and what its pictures look like."""
+
+    domain: str
+    experiment: str
+    role: Literal["validation", "test"]
+    channels: int
+    data_tier: DataTier
+    qualities: tuple[float, ...] = Field(min_length=1, description="at which bits are counted; the middle one is shown")
+    rate_bpp: float = Field(gt=0, description="near which codecs are shown at equal bytes")
+    views: dict[str, ViewConfig] = Field(description="by picture")
+    seed: int
+
+
 class PageConfig(StageConfig):
     """What `report` reads."""
 
     tier: str
     domains: tuple[str, ...]
+    networks: tuple[str, ...] = Field(default=(), description="domains with a network")
     weights: Literal["shipped", "trained"]
+    data_tier: DataTier = "default"
 
 
 def default_domains() -> dict[str, DomainConfig]:
     """Return the domains of the study."""
     return {
         "photo": DomainConfig(),
+    }
+
+
+def default_views() -> dict[str, dict[str, ViewConfig]]:
+    """Return what is shown of the photographs: fine stripes, hard edges, letters and digits."""
+    return {
+        "photo": {
+            "barbara": ViewConfig(window=(150, 254, 384, 448), zoom=(395, 350), shows="texture"),
+            "monarch": ViewConfig(window=(110, 230, 384, 448), zoom=(145, 575), shows="edges"),
+            "sail": ViewConfig(window=(128, 200, 384, 448), zoom=(428, 280), shows="letters and digits"),
+        }
     }
 
 
@@ -99,6 +134,11 @@ class Config(StageConfig):
         default=(6, 15, 24, 33, 42, 52, 62, 72, 82), min_length=4, description="of our models on the bench"
     )
     weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
+    inspected: tuple[float, ...] = Field(
+        default=(15, 35, 60), min_length=1, description="qualities at which the page counts bits; the middle one is shown"
+    )
+    shown_bpp: float = Field(default=0.22, gt=0, description="rate near which codecs are shown at equal bytes")
+    views: dict[str, dict[str, ViewConfig]] = Field(default_factory=default_views, description="by domain and picture")
 
     @model_validator(mode="after")
     def _known(self) -> Config:
@@ -122,6 +162,17 @@ class Config(StageConfig):
             data_tier=run.data_tier, qualities=self.qualities, seed=run.master_seed,
         )  # fmt: skip
 
+    def inspect_config(self, run: RunSettings, domain: str) -> InspectConfig:
+        """Return the slice of the look inside one domain's model."""
+        settings = self.domains[domain]
+        return InspectConfig(
+            domain=domain, experiment=settings.experiment, role="test", channels=settings.channels, data_tier=run.data_tier,
+            qualities=self.inspected, rate_bpp=self.shown_bpp, views=self.views.get(domain, {}), seed=run.master_seed,
+        )  # fmt: skip
+
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
-        return PageConfig(tier=run.tier, domains=tuple(self.domains), weights=self.weights)
+        return PageConfig(
+            tier=run.tier, domains=tuple(self.domains), networks=tuple(self.networks), weights=self.weights,
+            data_tier=run.data_tier,
+        )  # fmt: skip

@@ -61,6 +61,36 @@ def stage_evaluate(config: Settings, weights: Weights, output: Output, threads: 
         run(settings, weights, output, threads or 1)
 
 
+@app.command("inspect")
+def stage_inspect(config: Settings, weights: Weights, output: Output, threads: Threads = None) -> None:
+    """Count where the bits of a model go, show its pictures at equal bytes, check its files."""
+    from sciml.compression.config import InspectConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.inspect", output, threads):
+        settings = parse_config(InspectConfig, config)
+        from sciml.compression.stages.inspect import run
+
+        run(settings, weights, output)
+
+
+@app.command("report")
+def stage_report(
+    config: Settings,
+    results: Annotated[Path, typer.Option(help="Folder of the study's results.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of the study."""
+    from sciml.compression.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.compression.stages.report import run
+
+        run(settings, results, output)
+
+
 @app.command("publish")
 def stage_publish(
     weights: Weights,

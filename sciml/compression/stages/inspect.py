@@ -1,0 +1,138 @@
+"""Stage `inspect`: where the bits of a model go, what its pictures look like at equal bytes, and what must hold for its files."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image as PillowImage
+
+from sciml.compression.codec import Codec
+from sciml.compression.config import InspectConfig, ViewConfig
+from sciml.compression.inspection import SymbolCounts, inspect_picture, largest_sums, maps_of, model_facts
+from sciml.compression.inspection_checks import damage, fresh_processes, seam_steps
+from sciml.compression.inspection_pictures import equal_bytes
+from sciml.compression.model_files import load_model
+from sciml.compression.pools import pictures
+from sciml.compression.quality import measure
+from sciml.datasets.splits import check_weight_inputs
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import atomic_path, save_tensors, write_json
+from sciml.runtime.provenance import Recorder
+
+log = logging.getLogger(__name__)
+
+# planes whose classes are shown: a slow wave, a middle one, a fine one
+MAP_PLANES = (1, 12, 60)
+
+
+def run(config: InspectConfig, weights: Path, folder: Path) -> list[Path]:
+    """Write `inspect.json` (numbers), `maps.safetensors` (classes, tables) and `pictures/*.png`.
+
+    Args:
+        config: pictures, qualities and what is shown.
+        weights: model file, with or without a network.
+        folder: output folder.
+
+    Raises:
+        DataError: a test picture was trained on.
+        ConfigError: a window leaves its picture.
+    """
+    recorder = Recorder("compression.inspect", config.model_dump(mode="json"), [weights])
+    check_weight_inputs(weights, config.experiment)
+    codec = Codec(load_model(weights))
+    middle = config.qualities[len(config.qualities) // 2]
+    numbers: dict[str, Any] = {
+        "model": model_facts(codec.model) | {"file_bytes": weights.stat().st_size},
+        "rows": [],
+        "equal": [],
+        "seams": [],
+        "sums": largest_sums(codec.model),
+    }
+    counts: dict[float, SymbolCounts] = {}
+    arrays: dict[str, np.ndarray] = {}
+    shown: dict[str, bytes] = {}
+    paths: list[Path] = []
+    for name, given in pictures(config.experiment, config.role, config.data_tier, config.channels):
+        pixels = given if config.channels == 3 else given[..., 0]
+        view = config.views.get(name)
+        for quality in config.qualities:
+            found = inspect_picture(codec, name, pixels, quality)
+            numbers["rows"].append(found.row)
+            chosen = found.encoded.header.quality
+            tables = counts.setdefault(quality, SymbolCounts(codec.model.sets[chosen].rules.planes))
+            for tile in found.encoded.tiles:
+                tables.add(tile.symbols)
+            if quality == middle and view is not None:
+                for number, picture in enumerate(found.decoded, 1):
+                    paths.append(_save(folder, f"{name}-layer{number}", picture, view))
+                if not arrays:
+                    arrays = _maps(codec, chosen, found.encoded.tiles[0].symbols, name, numbers)
+                    paths.append(_save(folder, f"{name}-whole", pixels))
+        if view is not None:
+            if (steps := seam_steps(codec, pixels, middle)) is not None:
+                numbers["seams"].append({"picture": name, **steps})
+            paths.append(_save(folder, f"{name}-original", pixels, view))
+            for row, path, data in _equal(config, codec, name, pixels, view, folder):
+                numbers["equal"].append(row)
+                paths.append(path)
+                if row["codec"] == "nic":
+                    shown[name] = data
+        log.info("%s", name)
+    numbers["static"] = [
+        {"quality": quality, "band_bits": found.one_table_a_band(), "plane_bits": found.one_table_a_plane()}
+        for quality, found in counts.items()
+    ]
+    numbers["processes"] = list(fresh_processes(codec, weights, shown)) if shown else []
+    numbers["damage"] = damage(next(iter(shown.values())), config.seed) if shown else None
+    numbers_path, maps_path = folder / "inspect.json", folder / "maps.safetensors"
+    write_json(numbers_path, numbers)
+    save_tensors(maps_path, arrays)
+    recorder.write(folder / "provenance.json", [numbers_path, maps_path, *paths])
+    return [numbers_path, maps_path, *paths]
+
+
+def _equal(
+    config: InspectConfig, codec: Codec, name: str, pixels: np.ndarray, view: ViewConfig, folder: Path
+) -> Iterator[tuple[dict[str, Any], Path, bytes]]:
+    """Yield row, picture and file of every codec at equal bytes."""
+    for coded in equal_bytes(codec, pixels, config.rate_bpp):
+        reached = measure(coded.decoded, pixels)
+        row = {
+            "picture": name,
+            "codec": coded.codec,
+            "quality": coded.quality,
+            "bytes": len(coded.data),
+            "pixels": pixels.shape[0] * pixels.shape[1],
+            "psnr_db": reached.psnr_db,
+            "ms_ssim": reached.ms_ssim,
+        }
+        yield row, _save(folder, f"{name}-{coded.codec}", coded.decoded, view), coded.data
+
+
+def _maps(codec: Codec, quality: int, codes: np.ndarray, name: str, numbers: dict[str, Any]) -> dict[str, np.ndarray]:
+    """Return classes of some planes, bits of the blocks and the tables of the set, and note of what."""
+    maps = maps_of(codec.model, quality, codes)
+    planes = [plane for plane in MAP_PLANES if plane < len(maps.classes)]
+    numbers["maps"] = {"picture": name, "planes": planes, "step": codec.model.sets[quality].step}
+    return {
+        "classes": maps.classes[planes],
+        "bits": maps.bits.astype(np.float32),
+        "usage": maps.usage.astype(np.int32),
+        "counts": codec.model.sets[quality].tables.counts.astype(np.int32),
+    }
+
+
+def _save(folder: Path, name: str, pixels: np.ndarray, view: ViewConfig | None = None) -> Path:
+    """Write the window of a picture, or all of it."""
+    top, left, height, width = view.window if view else (0, 0, *pixels.shape[:2])
+    part = pixels[top : top + height, left : left + width]
+    if part.shape[:2] != (height, width):
+        raise ConfigError(f"the window {view and view.window} of {name} leaves the picture, which has {pixels.shape[:2]} pixels")
+    target = folder / "pictures" / f"{name}.png"
+    with atomic_path(target) as path:
+        PillowImage.fromarray(np.ascontiguousarray(part)).save(path, optimize=True)
+    return target
