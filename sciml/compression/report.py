@@ -1,0 +1,63 @@
+"""The page of the study of learned image compression, from its artefacts alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from sciml.compression.config import PageConfig
+from sciml.compression.report_accounting import accounting_reportlets
+from sciml.compression.report_checks import check_reportlets
+from sciml.compression.report_claims import claims
+from sciml.compression.report_limits import limits
+from sciml.compression.report_methods import CODEC
+from sciml.compression.report_pictures import picture_reportlets
+from sciml.compression.report_rates import other_domain, rate_reportlets
+from sciml.compression.report_results import StudyResults, read_study
+from sciml.compression.report_training import training_reportlets
+from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
+
+READING = """A picture becomes planes of waves; the decoder predicts from what it has decoded how large each number will be, and
+the better it predicts, the fewer bits are sent.
+
+- **ours**: the whole codec, with a small network behind the decoder that adds what the rest misses.
+- **ours, no network**: the same files, decoded without it.
+- **JPEG, WebP, JPEG 2000, AVIF, JPEG XL**: measured in this run, on the same pictures.
+
+Rates are bits of the whole file over the number of pixels, header and checksums included. Values at equal rate are read from the
+curve of the means over the test pictures; none of them was trained on. One model serves all rates.
+
+**The reference column holds goals of this project or peers measured in the same run.** Published numbers of learned codecs are
+on other pictures and were not run; they are marked so, and none is quoted from memory."""
+
+
+def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
+    """Return everything that the page shows; a part whose stage has not run is a sentence, and is named under the limits.
+
+    Args:
+        config: tier and domains of the run.
+        results: results folder of the study.
+
+    Raises:
+        DataError: no codec has been compared.
+    """
+    study = read_study(results, config)
+    items: list[Reportlet] = [Verdict(list(claims(study.main))), Text("How to read this page", READING)]
+    items += parts(study)
+    stages = [{"stage": record["stage"], "parameters": dict(record["config"])} for record in study.records]
+    items.append(Methods([{"stage": CODEC, "parameters": {}}, *stages]))
+    items.append(Provenance(study.records))
+    items.append(Limits(list(limits(study, config))))
+    return items
+
+
+def parts(study: StudyResults) -> Iterator[Reportlet]:
+    """Yield what the stages have made, in the order of the questions."""
+    main, *others = study.domains.values()
+    yield from picture_reportlets(main)
+    yield from rate_reportlets(main)
+    yield from accounting_reportlets(main)
+    yield from training_reportlets(main)
+    yield from check_reportlets(main)
+    for domain in others:
+        yield from other_domain(domain)

@@ -1,0 +1,204 @@
+"""The artefacts of the study, read from its results folder: what is there, and None for what is not."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.compression.bench import Bench, Failure, Row
+from sciml.compression.config import PageConfig
+from sciml.compression.quality import Metric
+from sciml.compression.rate_distortion import BdRateOverPictures, Curve, mean_curve, quality_at
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import load_tensors, read_json
+
+# the domain that the claims are about; the others have curves and tables
+MAIN = "photo"
+STAGES = ("fit", "train", "evaluate", "inspect")
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What `inspect` wrote.
+
+    Attributes:
+        numbers: of `inspect.json`.
+        arrays: of `maps.safetensors`.
+        folder: with the pictures.
+    """
+
+    numbers: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+    folder: Path
+
+    @property
+    def rows(self) -> list[Mapping[str, Any]]:
+        """Pictures at qualities."""
+        return self.numbers["rows"]
+
+    @property
+    def qualities(self) -> list[float]:
+        """Qualities at which bits were counted, rising."""
+        return sorted({row["quality"] for row in self.rows})
+
+    @property
+    def middle(self) -> float:
+        """The quality that is shown."""
+        return self.qualities[len(self.qualities) // 2]
+
+    @property
+    def views(self) -> list[str]:
+        """Pictures that are shown."""
+        return list(dict.fromkeys(row["picture"] for row in self.numbers["equal"]))
+
+    def at(self, quality: float) -> list[Mapping[str, Any]]:
+        """Return the rows of a quality."""
+        return [row for row in self.rows if row["quality"] == quality]
+
+    def picture(self, name: str) -> np.ndarray:
+        """Return a picture of the stage, uint8."""
+        from PIL import Image
+
+        path = self.folder / "pictures" / f"{name}.png"
+        try:
+            with Image.open(path, formats=("PNG",)) as image:
+                return np.array(image)
+        except OSError as error:
+            raise DataError(f"cannot read the picture {path}: {error}") from error
+
+
+@dataclass(frozen=True)
+class DomainResults:
+    """Everything of one domain; None or empty where a stage has not run.
+
+    Attributes:
+        bench: of `evaluate`.
+        inspection: of `inspect`.
+        history: rows of the network's training.
+        records: provenance by stage.
+    """
+
+    name: str
+    bench: Bench
+    seed: int
+    inspection: Inspection | None = None
+    history: Sequence[Mapping[str, str]] = ()
+    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    # asked for again and again
+    _curves: dict[tuple[str, str], Curve] = field(default_factory=dict, repr=False, compare=False)
+    _bd_rates: dict[tuple[str, str], dict[str, BdRateOverPictures]] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def codecs(self) -> list[str]:
+        """Codecs that ran, ours first."""
+        own = [name for name in ("nic", "nic-linear") if name in self.bench.codecs]
+        return [*own, *(name for name in self.bench.codecs if name not in own)]
+
+    @property
+    def best(self) -> str | None:
+        """Our codec that claims are about: with its network where there is one."""
+        return next((name for name in ("nic", "nic-linear") if name in self.bench.codecs), None)
+
+    @property
+    def pictures(self) -> int:
+        """Number of test pictures."""
+        return len(self.bench.pictures)
+
+    def curve(self, codec: str, metric: Metric) -> Curve:
+        """Return the curve of a codec's means over pictures; empty where it did not run."""
+        key = (codec, metric.key)
+        if key not in self._curves:
+            self._curves[key] = mean_curve(self.bench.points(codec, metric), metric)
+        return self._curves[key]
+
+    def lead(self, codec: str, other: str, rate_bpp: float, metric: Metric) -> float | None:
+        """Return how many dB a codec's mean curve lies above another's at a rate, None outside of either."""
+        ours, theirs = (quality_at(self.curve(name, metric), rate_bpp) for name in (codec, other))
+        return None if ours is None or theirs is None else ours - theirs
+
+    def difference(self, codec: str, other: str, rate_bpp: float, metric: Metric) -> float | None:
+        """Return the same in the metric's own unit."""
+        ours, theirs = (quality_at(self.curve(name, metric), rate_bpp) for name in (codec, other))
+        return None if ours is None or theirs is None else metric.value(ours) - metric.value(theirs)
+
+    def bd_rates(self, anchor: str, metric: Metric) -> dict[str, BdRateOverPictures]:
+        """Return the BD-rates against an anchor, empty where it did not run."""
+        key = (anchor, metric.key)
+        if key not in self._bd_rates:
+            self._bd_rates[key] = self.bench.bd_rates(anchor, metric, self.seed) if anchor in self.bench.codecs else {}
+        return self._bd_rates[key]
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """All domains by name; the main one first."""
+
+    domains: Mapping[str, DomainResults]
+
+    @property
+    def main(self) -> DomainResults:
+        """The domain that the claims are about."""
+        return next(iter(self.domains.values()))
+
+    @property
+    def records(self) -> list[Mapping[str, Any]]:
+        """Provenance of all stages, in the order of the study."""
+        return [record for domain in self.domains.values() for record in domain.records.values()]
+
+
+def read_study(folder: Path, config: PageConfig) -> StudyResults:
+    """Read what a run has written.
+
+    Raises:
+        DataError: no codec has been compared.
+    """
+    names = sorted(config.domains, key=lambda name: name != MAIN)
+    found = {name: _domain(folder / name, name) for name in names if (folder / name / "evaluate" / "bench.json").is_file()}
+    if not found:
+        raise DataError(f"{folder} holds no comparison of codecs; run the study first: make demo FAMILY=compression")
+    return StudyResults(found)
+
+
+def _domain(folder: Path, name: str) -> DomainResults:
+    stored = read_json(folder / "evaluate" / "bench.json")
+    bench = Bench(
+        tuple(Row(**_numbers(row)) for row in stored["rows"]),
+        tuple(Failure(**failure) for failure in stored["failures"]),
+        stored["codecs"],
+        stored["absent"],
+        {picture: tuple(notes) for picture, notes in stored["pictures"].items()},
+        stored["repeats"],
+        stored["versions"],
+    )
+    paths = {stage: folder / stage / "provenance.json" for stage in STAGES}
+    return DomainResults(
+        name,
+        bench,
+        stored["seed"],
+        _inspection(folder / "inspect"),
+        _history(folder / "train" / "history.csv"),
+        {stage: read_json(path) for stage, path in paths.items() if path.is_file()},
+    )
+
+
+def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
+    # JSON has no word for the PSNR of an exact copy
+    return {**row, "psnr_db": np.inf if row["psnr_db"] is None else row["psnr_db"]}
+
+
+def _inspection(folder: Path) -> Inspection | None:
+    if not (folder / "inspect.json").is_file():
+        return None
+    return Inspection(read_json(folder / "inspect.json"), load_tensors(folder / "maps.safetensors")[0], folder)
+
+
+def _history(path: Path) -> list[Mapping[str, str]]:
+    if not path.is_file():
+        return []
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))

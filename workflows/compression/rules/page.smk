@@ -1,0 +1,33 @@
+# The page, from files alone.
+def trainings(wildcards):
+    """Return the histories of the networks that the page shows: none where the package's models are compared."""
+    if SETTINGS.compression.weights == "shipped":
+        return []
+    return expand(rules.train_network.output.history, domain=NETWORKS)
+
+
+rule write_page:
+    input:
+        benches=expand(rules.compare_codecs.output.bench, domain=DOMAINS),
+        inspections=expand(rules.inspect_model.output.numbers, domain=DOMAINS),
+        histories=trainings,
+    output:
+        page=report(
+            "<reports>/compression.html",
+            caption="../report/page.rst",
+            category="compression",
+        ),
+        record="<reports>/compression.report.json",
+    log:
+        "<logs>/report.log",
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        config=stage_config("compression", "report"),
+        code=source_digest("sciml.compression.stages.report"),
+        results=lambda wildcards, input: os.path.dirname(
+            os.path.dirname(os.path.dirname(input.benches[0]))
+        ),
+    shell:
+        "sciml compression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
