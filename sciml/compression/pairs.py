@@ -15,7 +15,7 @@ from sciml.compression.model import CodecModel
 from sciml.compression.tile_coding import encode_planes
 from sciml.compression.transform import BLOCK
 from sciml.runtime.seeds import Seeds
-from sciml.training import LossStep, Scalars
+from sciml.training.step import LossStep, Scalars
 
 log = logging.getLogger(__name__)
 

@@ -17,7 +17,8 @@ from sciml.compression.pools import training_crops
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
-from sciml.training import Scalars, TrainingConfig, partial_folder, train
+from sciml.training import TrainingConfig, partial_folder, train
+from sciml.training.step import Scalars
 from sciml.training.weight_files import read_weights_metadata
 
 log = logging.getLogger(__name__)
