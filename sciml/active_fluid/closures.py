@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from sciml.active_fluid.bingham import ratio
-from sciml.active_fluid.grid import Field
+from sciml.active_fluid.grid import Field, scaled
 from sciml.active_fluid.parameters import Parameters
 
 
@@ -56,7 +56,7 @@ class BinghamClosure(eqx.Module):
 
     def __call__(self, c: Array, m1: Field, strain: Field, vorticity: Array, parameters: Parameters) -> Field:
         """Return m2."""
-        return m1 * m1 / c * ratio(squared(m1 / c))
+        return scaled(m1 * m1, ratio(squared(scaled(m1, 1 / c))) / c)
 
 
 def slack(c: Array, m1: Field, m2: Field) -> Array:

@@ -6,6 +6,7 @@ Fields are indexed [x, y] with x = i L / N; transforms run over the last two axe
 from __future__ import annotations
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -70,6 +71,11 @@ def transform(field: Field) -> Field:
 def inverse(coefficients: Field) -> Field:
     """Return fields of Fourier coefficients."""
     return jnp.fft.ifft2(coefficients)
+
+
+def scaled(field: Field, factor: Array | float) -> Field:
+    """Return a complex field times a real factor, without the products, or the quotient, of two complex numbers."""
+    return jax.lax.complex(field.real * factor, field.imag * factor)
 
 
 def of_real_part(coefficients: Field) -> Field:

@@ -23,7 +23,7 @@ from jax import Array
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures import Closure
-from sciml.active_fluid.grid import Grid, inverse, transform
+from sciml.active_fluid.grid import Grid, inverse, scaled, transform
 from sciml.active_fluid.parameters import Parameters
 from sciml.active_fluid.stokes import Flow, solve_flow
 
@@ -78,19 +78,18 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
     grid = model.grid
     fields = inverse(state)
     flow = flow_of(model, fields, guess, sweeps)
-    c, m1, higher = _parted(model, fields)
-    if model.closure is not None:
-        higher = flow.m2[None]
+    c, m1, _ = _parted(model, fields)
     # n runs over the state; below stands m_{n-1}, above m_{n+1}
     first = 1 if model.uniform else 0
     orders = jnp.arange(first, first + len(fields))[:, None, None]
-    density = jnp.broadcast_to(jnp.asarray(c, m1.dtype), m1.shape)
-    chain = jnp.concatenate([jnp.conj(m1)[None], density[None], m1[None], higher, jnp.zeros_like(m1)[None]])
-    below, above = chain[first : first + len(fields)], chain[first + 2 : first + 2 + len(fields)]
+    lowest = jnp.broadcast_to(jnp.asarray(c, m1.dtype), m1.shape) if model.uniform else jnp.conj(m1)
+    highest = jnp.zeros_like(m1) if model.closure is None else flow.m2
+    below, above = jnp.concatenate([lowest[None], fields[:-1]]), jnp.concatenate([fields[1:], highest[None]])
     h = flow.strain + model.parameters.zeta * m1
-    turned: Array = orders * (1j * flow.vorticity * fields + h * below - jnp.conj(h) * above)
-    flux_x, flux_y = transform(flow.velocity.real * fields), transform(flow.velocity.imag * fields)
-    return grid.keep * (transform(turned) - 1j * grid.kx * flux_x - 1j * grid.ky * flux_y), flow
+    turned = scaled(scaled(1j * fields, flow.vorticity) + h * below - jnp.conj(h) * above, orders)
+    flux_x, flux_y = transform(scaled(fields, flow.velocity.real)), transform(scaled(fields, flow.velocity.imag))
+    flux = scaled(flux_x, grid.kx) + scaled(flux_y, grid.ky)
+    return scaled(transform(turned) - 1j * flux, grid.keep), flow
 
 
 def _closed(model: Model, c: Array, m1: Array, strain: Array, vorticity: Array) -> Array:

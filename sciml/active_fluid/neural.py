@@ -34,7 +34,7 @@ from jax import Array
 
 from sciml.active_fluid.bingham import ratio
 from sciml.active_fluid.closures import squared
-from sciml.active_fluid.grid import Field
+from sciml.active_fluid.grid import Field, scaled
 from sciml.active_fluid.parameters import Parameters
 from sciml.runtime.errors import DataError, FormatError
 from sciml.training.weight_files import read_weight_file
@@ -75,23 +75,24 @@ class NeuralClosure(eqx.Module):
 
     def __call__(self, c: Array, m1: Field, strain: Field, vorticity: Array, parameters: Parameters) -> Field:
         """Return m2."""
-        a = m1 / c
+        a = scaled(m1, 1 / c)
         z = squared(a)
         z = jnp.where(z > 1, 1.0, z)
         rate = 1 / (4 * parameters.d_r)
-        e, w = _bounded(strain * rate), _bounded(vorticity * rate)
+        e, w = _bounded(scaled(strain, rate)), _bounded(vorticity * rate)
         turned = e * jnp.conj(a)
         zeta = parameters.zeta * c * rate
         features = [z, turned.real, squared(e), w * w, w * turned.imag, jnp.broadcast_to(zeta / (1 + zeta), z.shape)]
-        outputs = self._perceptron(jnp.stack(features[: self.inputs]))
-        delta = outputs[0] * a * a
+        outputs = jnp.unstack(self._perceptron(jnp.stack(features[: self.inputs])))
+        twice = a * a
+        delta = scaled(twice, outputs[0])
         if self.inputs > 1:
-            delta = delta + a * (outputs[1] * e + 1j * outputs[2] * w * a)
+            delta = delta + a * scaled(e, outputs[1]) + scaled(1j * twice, outputs[2] * w)
         # with y = rho_B and r = 1 - |y|^2: S(S^-1(y) + delta) = x / sqrt(r + |x|^2), x = y + sqrt(r) delta
-        y = -a * a * (1 - ratio(z)) / jnp.maximum(1 - z, 1e-12)
+        y = scaled(twice, (ratio(z) - 1) / jnp.maximum(1 - z, 1e-12))
         rest = jnp.maximum(1 - squared(y), 0.0)
-        x = y + jnp.sqrt(rest + 1e-24) * delta
-        return c * (a * a + (1 - z) * x / jnp.sqrt(rest + squared(x) + 1e-24))
+        x = y + scaled(delta, jnp.sqrt(rest + 1e-24))
+        return scaled(twice + scaled(x, (1 - z) / jnp.sqrt(rest + squared(x) + 1e-24)), c)
 
     def _perceptron(self, values: Array) -> Array:
         """Return the outputs (3, ...) of the inputs (6, ...)."""
@@ -167,6 +168,7 @@ def _single(arrays: Iterable[np.ndarray]) -> tuple[Array, ...]:
 
 @jax.custom_jvp
 def _squashed(x: Array) -> Array:
+    """Return x / sqrt(1 + x^2); its slope (1 + x^2)^(-3/2) shares root and division with the value."""
     return x / jnp.sqrt(1 + x * x)
 
 
@@ -178,7 +180,7 @@ def _squashed_slope(primals: tuple[Array], tangents: tuple[Array]) -> tuple[Arra
 
 
 def _bounded(x: Array) -> Array:
-    return x / jnp.sqrt(1 + (squared(x) if jnp.iscomplexobj(x) else x * x))
+    return scaled(x, 1 / jnp.sqrt(1 + squared(x))) if jnp.iscomplexobj(x) else x / jnp.sqrt(1 + x * x)
 
 
 def count(closure: NeuralClosure) -> int:

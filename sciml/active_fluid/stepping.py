@@ -15,6 +15,7 @@ from typing import NamedTuple
 import jax
 from jax import Array
 
+from sciml.active_fluid.grid import scaled
 from sciml.active_fluid.moments import Model, Moments, linear, tendency
 from sciml.active_fluid.stokes import Flow
 
@@ -63,7 +64,8 @@ def step(model: Model, carry: Carry, dt: Array | float) -> Carry:
     guess = jax.tree.map(lambda now, then: 2 * now - then, carry.flow, carry.flow_before)
     slope, flow = tendency(model, carry.state, guess)
     rates = linear(model, len(carry.state))
-    after = (4 * carry.state - carry.before + 2 * dt * (2 * slope - carry.slope_before)) / (3 - 2 * dt * rates)
+    explicit = 4 * carry.state - carry.before + 2 * dt * (2 * slope - carry.slope_before)
+    after = scaled(explicit, 1 / (3 - 2 * dt * rates))
     return Carry(after, carry.state, slope, flow, carry.flow)
 
 

@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Complex, Float
 
-from sciml.active_fluid.grid import Field, Grid, inverse, of_real_part, transform
+from sciml.active_fluid.grid import Field, Grid, inverse, of_real_part, scaled, transform
 from sciml.active_fluid.parameters import Parameters
 
 MOST_UNROLLED = 6
@@ -92,11 +92,11 @@ def solve_flow(
     def sweep(strain: Array, vorticity: Array) -> tuple[Array, Array]:
         m2 = second(strain, vorticity)
         explicit = stress(c, m1, m2, strain, parameters) - parameters.beta / 4 * mean_c * strain
-        return of_real_part(grid.stream * grid.keep * transform(explicit)) / implicit, m2
+        return of_real_part(scaled(grid.stream, grid.keep / implicit) * transform(explicit)), m2
 
     def again(held: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
         psi, _m2 = sweep(*held)
-        return (inverse(grid.strain * psi), inverse(grid.k2 * psi).real), None
+        return (inverse(grid.strain * psi), inverse(scaled(psi, grid.k2)).real), None
 
     # a loop is compiled once, and a few sweeps run faster without one
     (strain, vorticity), _ = jax.lax.scan(again, (strain, vorticity), None, sweeps - 1, unroll=sweeps <= MOST_UNROLLED)
@@ -108,4 +108,4 @@ def _flow(grid: Grid, psi: Field, m2: Field) -> Flow:
     """Return all of a flow from the coefficients of its stream function."""
     # u + i v has the coefficients i k_y psi + i (-i k_x psi) = (k_x + i k_y) psi
     velocity, strain = inverse((grid.kx + 1j * grid.ky) * psi), inverse(grid.strain * psi)
-    return Flow(velocity, strain, inverse(grid.k2 * psi).real, m2)
+    return Flow(velocity, strain, inverse(scaled(psi, grid.k2)).real, m2)
