@@ -14,7 +14,7 @@ DATA_demo := default
 DATA_cpu := default
 DATA_gpu := full
 # families with learned parts add their name
-WITH_WEIGHTS := proximal active_fluid
+WITH_WEIGHTS := proximal active_fluid compression
 WITH_ABLATIONS := proximal deblurring
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=

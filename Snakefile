@@ -70,6 +70,21 @@ module active_fluid:
 use rule * from active_fluid as active_fluid_*
 
 
+module compression:
+    pathvars:
+        results=f"results/{SETTINGS.tier}/compression",
+        logs=f"logs/{SETTINGS.tier}/compression",
+        benchmarks=f"results/{SETTINGS.tier}/benchmarks/compression",
+        reports=REPORTS,
+    snakefile:
+        "workflows/compression/Snakefile"
+    config:
+        config
+
+
+use rule * from compression as compression_*
+
+
 rule all:
     default_target: True
     input:
@@ -77,6 +92,7 @@ rule all:
         rules.proximal_study.input,
         rules.deblurring_study.input,
         rules.active_fluid_study.input,
+        rules.compression_study.input,
         f"{REPORTS}/index.html",
 
 
@@ -101,6 +117,11 @@ rule active_fluid:
         rules.active_fluid_study.input,
 
 
+rule compression:
+    input:
+        rules.compression_study.input,
+
+
 rule write_index:
     input:
         records=[
@@ -108,6 +129,7 @@ rule write_index:
             f"{REPORTS}/proximal.report.json",
             f"{REPORTS}/deblurring.report.json",
             f"{REPORTS}/active_fluid.report.json",
+            f"{REPORTS}/compression.report.json",
         ],
     output:
         index=f"{REPORTS}/index.html",

@@ -72,6 +72,7 @@ class EvaluateConfig(StageConfig):
     channels: int
     data_tier: DataTier
     qualities: tuple[float, ...]
+    pictures: int | None
     seed: int
 
 
@@ -131,8 +132,9 @@ class Config(StageConfig):
     domains: dict[str, DomainConfig] = Field(default_factory=default_domains)
     networks: dict[str, NetworkConfig] = Field(default_factory=lambda: {"photo": NetworkConfig()}, description="by domain")
     qualities: tuple[float, ...] = Field(
-        default=(6, 15, 24, 33, 42, 52, 62, 72, 82), min_length=4, description="of our models on the bench"
+        default=(10, 20, 30, 40, 50, 60, 70, 80, 92), min_length=4, description="of our models on the bench"
     )
+    test_pictures: int | None = Field(default=None, ge=1, description="first test pictures that are compared; all by default")
     weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
     inspected: tuple[float, ...] = Field(
         default=(15, 35, 60), min_length=1, description="qualities at which the page counts bits; the middle one is shown"
@@ -159,7 +161,7 @@ class Config(StageConfig):
         settings = self.domains[domain]
         return EvaluateConfig(
             domain=domain, experiment=settings.experiment, role="test", channels=settings.channels,
-            data_tier=run.data_tier, qualities=self.qualities, seed=run.master_seed,
+            data_tier=run.data_tier, qualities=self.qualities, pictures=self.test_pictures, seed=run.master_seed,
         )  # fmt: skip
 
     def inspect_config(self, run: RunSettings, domain: str) -> InspectConfig:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from itertools import islice
 from pathlib import Path
 
 from sciml.compression.anchors import ANCHORS, Codec, Own
@@ -33,8 +34,9 @@ def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1) -> l
     recorder = Recorder("compression.evaluate", config.model_dump(mode="json"), [weights])
     check_weight_inputs(weights, config.experiment)
     model = load_model(weights)
-    found = [Picture(name, pixels if config.channels == 3 else pixels[..., 0]) for name, pixels in
-             pictures(config.experiment, config.role, config.data_tier, config.channels)]  # fmt: skip
+    source = pictures(config.experiment, config.role, config.data_tier, config.channels)
+    some = islice(source, config.pictures)
+    found = [Picture(name, pixels if config.channels == 3 else pixels[..., 0]) for name, pixels in some]
     codecs: list[Codec] = [*ANCHORS.values()]
     identity = model.id.hex()
     codecs.append(Own("nic-linear", f"model {identity}, without its network", str(weights), config.qualities, refine=False))
