@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from sciml.compression.bench_cli import bench_command
+from sciml.compression.stage_cli import app as stage_app
 
 app = typer.Typer(
     help="Code pictures into small `.nic` files with a learned model, and decode them to the same codes on every machine. "
@@ -16,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("bench")(bench_command)
+app.add_typer(stage_app, name="stage")
 
 WIDTH = 110
 MOST_PIXELS = 2**27

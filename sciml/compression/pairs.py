@@ -21,8 +21,8 @@ log = logging.getLogger(__name__)
 
 # steps at which each crop is coded
 TIMES = 2
-# keeps crops without structure from having all the weight: in squared steps
-FLOOR = 0.02
+# keeps crops without structure from having all the weight: in squared steps, a tenth of what pictures have
+FLOOR = 0.001
 SYMMETRIES = 8
 
 
