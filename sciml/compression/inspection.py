@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 
 from sciml.compression.codec import Codec, Encoded
 from sciml.compression.container import file_bytes, read_header
@@ -94,9 +94,7 @@ class SymbolCounts:
 
     def add(self, codes: Int[np.ndarray, "planes rows columns"]) -> None:
         """Take in the codes of a tile."""
-        size = np.abs(codes)
-        large = size[size >= LARGEST_SYMBOL] - LARGEST_SYMBOL
-        self.remainder_bits += float((2 * np.floor(np.log2(large + 1)) + 1).sum())
+        self.remainder_bits += float(_remainder_bits(codes).sum())
         clipped = np.clip(codes, -LARGEST_SYMBOL, LARGEST_SYMBOL).reshape(len(codes), -1) + LARGEST_SYMBOL
         for plane, symbols in enumerate(clipped):
             self.counts[plane] += np.bincount(symbols, minlength=SYMBOLS)
@@ -112,6 +110,12 @@ class SymbolCounts:
         return _ideal_bits(bands) + self.remainder_bits
 
 
+def _remainder_bits(symbols: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """Return the length of the Exp-Golomb codes behind symbols of the largest size that has a probability, 0 for others."""
+    beyond = np.maximum(np.abs(symbols) - (LARGEST_SYMBOL - 1), 0)
+    return np.where(beyond, 2 * np.floor(np.log2(np.maximum(beyond, 1))) + 1, 0)
+
+
 def _ideal_bits(counts: Float[np.ndarray, "tables symbols"]) -> float:
     total = counts.sum(1, keepdims=True)
     present = counts > 0
@@ -125,7 +129,7 @@ class Maps:
 
     Attributes:
         classes: of every plane and block.
-        bits: ideal code length of all planes of a block, without remainders of large symbols.
+        bits: ideal code length of all planes of a block.
         usage: how often each band met each class.
     """
 
@@ -147,7 +151,7 @@ def maps_of(model: CodecModel, quality: int, codes: Int[np.ndarray, "planes rows
         symbols = flat[plane, blocks].astype(np.float64)
         classes[plane, blocks] = met
         clipped = np.clip(symbols, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.intp) + LARGEST_SYMBOL
-        bits[blocks] += chosen.tables.bits[band_of(plane)][met, clipped]
+        bits[blocks] += chosen.tables.bits[band_of(plane)][met, clipped] + _remainder_bits(symbols)
         usage[band_of(plane)] += np.bincount(met, minlength=CLASSES)
         return symbols
 

@@ -77,7 +77,8 @@ def layer_table(inspection: Inspection) -> Table:
             ideal += sum(one["layers"][number]["ideal_bits"] for one in mine)
             row[f"layer{number + 1}"] = 100 * size / total
         rows.append(row | {"overhead": 100 * (8 * payload / ideal - 1)})
-    layers = inspection.rows[0]["layers"]
+    # coarse steps code fewer planes, and may have fewer layers
+    layers = max((row["layers"] for row in inspection.rows), key=len)
     columns = [
         Column("quality", "quality", digits=0), Column("rate", "rate", "bits a pixel", None, 3),
         Column("header", "header and checksums", "%", None, 2),
@@ -191,16 +192,16 @@ def class_maps(inspection: Inspection) -> Figure:
         shown = axes[1].imshow(bits / 256, cmap="magma", vmin=0)
         axes[1].set_title("bits a pixel of each block", fontsize=10)
         figure.colorbar(shown, ax=axes[1], shrink=0.7)
-        for panel, plane, image in zip(axes[2:], notes["planes"], classes, strict=False):
+        for panel, plane, image in zip(axes[3:], notes["planes"], classes, strict=False):
             shown = panel.imshow(image, cmap="viridis", vmin=0, vmax=39)
             panel.set_title(f"classes of plane {plane + 1}", fontsize=10)
-        figure.colorbar(shown, ax=axes[2 : 2 + len(classes)], shrink=0.7)
+        figure.colorbar(shown, ax=axes[3 : 3 + len(classes)], shrink=0.7)
         for panel in axes:
             panel.axis("off")
 
     return Figure(
         "Bits and classes over one picture",
-        panels(2 + len(classes), (3.0 * (2 + len(classes)), 2.9), draw, dpi=100),
+        panels(3, (11.0, 5.6), draw, 2, 100),
         f"A pixel of the maps is a block of 16 x 16 pixels; quality {inspection.middle:g}. A class is the decoder's own guess "
         "of how large a symbol will be, 0 for surely 0 and 39 for very large, made from what it has decoded before: nothing of "
         "it is sent. Classes follow edges and texture, and so do the bits.",
@@ -228,7 +229,7 @@ def tables_figure(inspection: Inspection) -> Figure:
         for number, band in enumerate(bands):
             last.plot(usage[band] / max(usage[band].sum(), 1), range(40), color=COLOURS[number], label=f"planes {titles[band]}")
         last.set_ylim(39.5, -0.5)
-        last.legend(frameon=False, fontsize=8)
+        last.legend(frameon=False, fontsize=8, loc="lower right")
         plain(last, "share of symbols", "", "how often a class occurs")
 
     return Figure(

@@ -23,6 +23,7 @@ AXES = {PSNR.key: "PSNR of RGB (dB)", MS_SSIM.key: "MS-SSIM of RGB as \u221210 l
 # points of the curves of differences
 POINTS = 28
 SMALL_RATES = (0.07, 1.6)
+MOST_PANELS = 12
 
 
 def rate_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
@@ -53,11 +54,14 @@ def bd_table(domain: DomainResults, anchor: str, where: str = "") -> Table:
     """Return the BD-rates of all codecs against one, in both metrics."""
     found = {metric.key: domain.bd_rates(anchor, metric) for metric in METRICS}
     rows: list[dict[str, Value]] = []
+    reasons: list[str] = []
     for codec in domain.codecs:
         if codec == anchor:
             continue
         row: dict[str, Value] = {"codec": title_of(codec)}
         for metric in METRICS:
+            if without := found[metric.key][codec].without:
+                reasons.append(f"{title_of(codec)}, {metric.title}: {len(without)} ({next(iter(without.values()))})")
             row |= {f"{metric.key}.{key}": value for key, value in _bd_cells(found[metric.key][codec]).items()}
         rows.append(row)
     columns = [Column("codec", "codec")]
@@ -74,15 +78,15 @@ def bd_table(domain: DomainResults, anchor: str, where: str = "") -> Table:
         rows,
         "Mean over pictures of the difference in rate, negative where fewer bits do. Interval: bootstrap over pictures. "
         "Overlap: range of quality that the mean curves of both codecs cover; a number says nothing outside of it.",
-        "PCHIP through log rate over quality; MS-SSIM as \u221210 log10(1 \u2212 v) dB. Codecs are tuned for different things: "
-        "AVIF, WebP and JPEG XL at their usual speeds, JPEG with 4:2:0 colour.",
+        "PCHIP through log rate over quality; MS-SSIM as \u221210 log10(1 \u2212 v) dB."
+        + (f" Pictures without a number: {'; '.join(reasons)}." if reasons else ""),
     )
 
 
 def _bd_cells(found: BdRateOverPictures) -> dict[str, Value]:
     overlap = found.of_mean_curves.overlap_db
     return {
-        "mean": found.mean if found.mean is not None else next(iter(found.without.values()), "not measured"),
+        "mean": found.mean if found.mean is not None else "no overlap",
         "interval": "" if found.interval is None else f"{signed(found.interval[0], 1)} to {signed(found.interval[1], 1)}",
         "overlap": "" if overlap is None else f"{overlap[0]:.1f} to {overlap[1]:.1f}",
         "pictures": f"{found.pictures} of {found.pictures + len(found.without)}",
@@ -112,7 +116,9 @@ def fixed_rates(domain: DomainResults, metric: Metric) -> Table:
 def times(domain: DomainResults) -> Table:
     """Return the speeds of all codecs."""
     rows: list[dict[str, Value]] = []
-    for codec, (encoding, decoding) in domain.bench.speeds().items():
+    speeds = domain.bench.speeds()
+    for codec in domain.codecs:
+        encoding, decoding = speeds[codec]
         rows.append(
             {
                 "codec": title_of(codec),
@@ -197,7 +203,7 @@ def lead_curve(domain: DomainResults, other: str) -> Curve:
 
 def small_multiples(domain: DomainResults) -> Figure:
     """Return the curves of every picture, one panel each."""
-    names = list(domain.bench.pictures)[:12]
+    names = domain.names[:MOST_PANELS]
     across = min(3, len(names))
     down = -(-len(names) // across)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from sciml.compression.anchors import ANCHORS
 from sciml.compression.bench import Bench, Failure, Row
 from sciml.compression.config import PageConfig
 from sciml.compression.quality import Metric
@@ -20,6 +21,8 @@ from sciml.runtime.files import load_tensors, read_json
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
 STAGES = ("fit", "train", "evaluate", "inspect")
+OWN = ("nic", "nic-linear")
+ORDER = (*OWN, *ANCHORS)
 
 
 @dataclass(frozen=True)
@@ -96,18 +99,22 @@ class DomainResults:
     @property
     def codecs(self) -> list[str]:
         """Codecs that ran, ours first."""
-        own = [name for name in ("nic", "nic-linear") if name in self.bench.codecs]
-        return [*own, *(name for name in self.bench.codecs if name not in own)]
+        return sorted(self.bench.codecs, key=lambda name: ORDER.index(name) if name in ORDER else len(ORDER))
 
     @property
     def best(self) -> str | None:
         """Our codec that claims are about: with its network where there is one."""
-        return next((name for name in ("nic", "nic-linear") if name in self.bench.codecs), None)
+        return next((name for name in OWN if name in self.bench.codecs), None)
+
+    @property
+    def names(self) -> list[str]:
+        """Test pictures, in their order."""
+        return list(dict.fromkeys(row.picture for row in self.bench.rows))
 
     @property
     def pictures(self) -> int:
         """Number of test pictures."""
-        return len(self.bench.pictures)
+        return len(self.names)
 
     def curve(self, codec: str, metric: Metric) -> Curve:
         """Return the curve of a codec's means over pictures; empty where it did not run."""

@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sciml.compression.report_results import DomainResults
+from sciml.compression.report_style import signed
 from sciml.report.reportlets import Curve, Reportlet, Text
-
-SERIES = {"gain_db": "training parts", "validation_gain_db": "validation crops"}
 
 
 def training_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     """Yield the gain over the steps, or a sentence."""
     rows = [
-        {"step": int(row["step"]), "gain_db": round(float(value), 4), "of": words}
-        for key, words in SERIES.items()
+        {"step": int(row["step"]), "gain_db": round(float(value), 4), "of": _series(key)}
         for row in domain.history
-        if (value := row.get(key))
+        for key, value in row.items()
+        if key.endswith("gain_db") and value
     ]
+    rows.sort(key=lambda row: row["of"])
     if len({row["step"] for row in rows}) < 2:
         yield Text("Training", "No training of a network was long enough to note a history.", "curves")
         return
-    ends = ", ".join(f"{words} {[row for row in rows if row['of'] == words][-1]['gain_db']:.2f} dB" for words in dict.fromkeys(
-        row["of"] for row in rows))  # fmt: skip
+    last = {row["of"]: row["gain_db"] for row in rows}
+    ends = ", ".join(f"{words} {signed(gain)} dB" for words, gain in last.items())
     yield Curve(
         "Training of the network: gain in PSNR",
         rows,
@@ -35,3 +35,7 @@ def training_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
         "Training parts are crops with much structure, so the two lines need not meet.",
         f"gain in dB over training steps; at the end {ends}",
     )
+
+
+def _series(column: str) -> str:
+    return "validation crops" if column.startswith("validation") else "training parts"
