@@ -241,6 +241,8 @@ class Codec:
     def decode_container(self, container: Container, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
         """Return the picture of what was read, intact or salvaged; arguments as `decode`."""
         header = container.header
+        # before anything is allocated
+        self.check(header)
         values = (item for item, _ in self._decode_tiles(container, layers))
         decoded = self._assemble(header, values)
         if container.alpha is not None:
