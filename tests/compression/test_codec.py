@@ -32,7 +32,7 @@ def psnr(found: np.ndarray, wanted: np.ndarray, peak: float = 255.0) -> float:
     return float(-10 * np.log10(np.mean((found.astype(float) - wanted) ** 2) / peak**2))
 
 
-@pytest.mark.parametrize("part", range(10))
+@pytest.mark.parametrize("part", [*range(4), *(pytest.param(part, marks=pytest.mark.slow) for part in range(4, 10))])
 def test_two_hundred_pictures_come_back_with_the_codes_of_the_encoder(
     colour_codec: Codec, grey_codec: Codec, part: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,7 +65,7 @@ def some_passes(draw) -> Passes:
     return found
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(passes=some_passes())
 def test_symbols_come_back_at_the_price_of_the_tables(tables: Tables, passes: Passes) -> None:
     check(tables, passes)
