@@ -19,7 +19,6 @@ from sciml.compression.container import read_container
 from sciml.compression.rate_control import quality_code
 from sciml.compression.samples import samples_of
 from sciml.compression.tile_coding import codes_checksum
-from sciml.compression.transform import BLOCK
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import write_bytes, write_json
 from sciml.runtime.seeds import Seeds
@@ -112,25 +111,23 @@ def damage(data: bytes, seed: int) -> dict[str, int]:
 
 
 def seam_steps(codec: Codec, pixels: Pixels, quality: float) -> dict[str, float] | None:
-    """Return the mean steps of the error over borders of tiles and over other borders of blocks, and the bytes of tiling.
+    """Return the mean steps of the error over borders of tiles, with tiles and at the same places without, and the bytes.
 
     A step is the size of the difference between the errors of two neighbours on either side of a border. None for pictures
-    without borders of both kinds.
+    without such borders.
     """
     side = 2**TILE_LOG2
     samples = samples_of(pixels, codec.model)
-    tiled, whole = (codec.encode_samples(samples, quality_code(quality), tile_log2=log2).data for log2 in (TILE_LOG2, 0))
-    error = codec.decode(tiled).astype(np.float64) - pixels
-    steps: dict[bool, list[np.ndarray]] = {True: [], False: []}
-    for turned in (error, error.swapaxes(0, 1)):
-        for border in range(BLOCK, len(turned), BLOCK):
-            steps[border % side == 0].append(np.abs(turned[border] - turned[border - 1]).ravel())
-    if not steps[True] or not steps[False]:
-        return None
-    means = {at_seam: float(np.concatenate(parts).mean()) for at_seam, parts in steps.items()}
-    return {
-        "at_seams": means[True],
-        "at_other_blocks": means[False],
-        "bytes_tiled": float(len(tiled)),
-        "bytes_whole": float(len(whole)),
-    }
+    found = {}
+    for words, log2 in (("tiled", TILE_LOG2), ("whole", 0)):
+        data = codec.encode_samples(samples, quality_code(quality), tile_log2=log2).data
+        error = codec.decode(data).astype(np.float64) - pixels
+        steps = [
+            np.abs(turned[border] - turned[border - 1]).ravel()
+            for turned in (error, error.swapaxes(0, 1))
+            for border in range(side, len(turned), side)
+        ]
+        if not steps:
+            return None
+        found |= {f"step_{words}": float(np.concatenate(steps).mean()), f"bytes_{words}": float(len(data))}
+    return found

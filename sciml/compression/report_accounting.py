@@ -10,6 +10,7 @@ import numpy as np
 from sciml.compression.inspection import band_titles
 from sciml.compression.report_results import DomainResults, Inspection
 from sciml.compression.report_style import counted, grouped, sequence
+from sciml.compression.rules import CLASSES
 from sciml.compression.tables import BANDS, LARGEST_SYMBOL
 from sciml.report.charts import COLOURS
 from sciml.report.drawing import panels, plain
@@ -189,13 +190,12 @@ def class_maps(inspection: Inspection) -> Figure:
     def draw(axes: Any, figure: Any) -> None:
         axes[0].imshow(picture, cmap="gray")
         axes[0].set_title(notes["picture"], fontsize=10)
-        shown = axes[1].imshow(bits / 256, cmap="magma", vmin=0)
-        axes[1].set_title("bits a pixel of each block", fontsize=10)
-        figure.colorbar(shown, ax=axes[1], shrink=0.7)
-        for panel, plane, image in zip(axes[3:], notes["planes"], classes, strict=False):
-            shown = panel.imshow(image, cmap="viridis", vmin=0, vmax=39)
+        axes[1].imshow(bits / 256, cmap="magma", vmin=0)
+        axes[1].set_title(f"bits a pixel of each block, up to {bits.max() / 256:.2f}", fontsize=10)
+        for panel, plane, image in zip(axes[2:], notes["planes"], classes, strict=False):
+            shown = panel.imshow(image, cmap="viridis", vmin=0, vmax=CLASSES - 1)
             panel.set_title(f"classes of plane {plane + 1}", fontsize=10)
-        figure.colorbar(shown, ax=axes[3 : 3 + len(classes)], shrink=0.7)
+        figure.colorbar(shown, ax=axes, shrink=0.6, label="class")
         for panel in axes:
             panel.axis("off")
 
@@ -220,15 +220,22 @@ def tables_figure(inspection: Inspection) -> Figure:
         for panel, band in zip(axes, bands, strict=False):
             shares = np.log10(counts[band][:, near] / counts[band].sum(1, keepdims=True))
             shown = panel.imshow(
-                shares, cmap="viridis", aspect="auto", vmin=-4, vmax=0, extent=(-SYMBOLS - 0.5, SYMBOLS + 0.5, 39.5, -0.5)
+                shares,
+                cmap="viridis",
+                aspect="auto",
+                vmin=-4,
+                vmax=0,
+                extent=(-SYMBOLS - 0.5, SYMBOLS + 0.5, CLASSES - 0.5, -0.5),
             )
             plain(panel, "symbol", "class" if panel is axes[0] else "", f"planes {titles[band]}")
             panel.grid(visible=False)
         figure.colorbar(shown, ax=axes[: len(bands)], label="log10 P")
         last = axes[len(bands)]
         for number, band in enumerate(bands):
-            last.plot(usage[band] / max(usage[band].sum(), 1), range(40), color=COLOURS[number], label=f"planes {titles[band]}")
-        last.set_ylim(39.5, -0.5)
+            last.plot(
+                usage[band] / max(usage[band].sum(), 1), range(CLASSES), color=COLOURS[number], label=f"planes {titles[band]}"
+            )
+        last.set_ylim(CLASSES - 0.5, -0.5)
         last.legend(frameon=False, fontsize=8, loc="lower right")
         plain(last, "share of symbols", "", "how often a class occurs")
 

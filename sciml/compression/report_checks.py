@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from sciml.compression.report_claims_files import overhead, progressive_steps
 from sciml.compression.report_goals import EQUAL_BYTES, EXACT_BITS, GREY_LEVELS, SEAM
 from sciml.compression.report_pictures import rows_of, spread_of_bytes
 from sciml.compression.report_results import DomainResults, Inspection
+from sciml.compression.report_style import counted
 from sciml.report.reportlets import Check, Checks, Reportlet, Text
 
 KINDS = {
@@ -72,11 +71,11 @@ def file_checks(inspection: Inspection) -> Iterator[Check]:
     growing, every = progressive_steps(inspection)
     yield Check("layers that raise the PSNR", growing, every, growing == every, "layers")
     if seams := numbers["seams"]:
-        ratio = float(np.mean([row["at_seams"] for row in seams]) / np.mean([row["at_other_blocks"] for row in seams]))
+        ratio = float(sum(row["step_tiled"] for row in seams) / sum(row["step_whole"] for row in seams))
         more = sum(row["bytes_tiled"] for row in seams) / sum(row["bytes_whole"] for row in seams) - 1
         text = (
-            f"step of the error over borders of tiles of 256 pixels, over that at other borders of blocks, {len(seams)} "
-            f"pictures; tiles took {100 * more:.1f} % more bytes"
+            "step of the error over borders of tiles of 256 pixels, over that at the same places of a file without tiles, "
+            f"{counted(len(seams), 'picture')}; tiles took {100 * more:.1f} % more bytes"
         )
         yield Check("seams of tiles", round(ratio, 3), SEAM, ratio <= SEAM, "", text)
     for name in inspection.views:

@@ -68,7 +68,7 @@ def _rows() -> Iterator[dict[str, Value]]:
         number = None if name == JPEG else against_jpeg(name)
         yield {
             "codec": name,
-            "points": "; ".join(f"{rate:g}: {quality:.2f}" for rate, quality in points),
+            "points": "; ".join(f"{rate:.3f}: {quality:.2f}" for rate, quality in points),
             "jpeg": "is the anchor" if name == JPEG else "too little overlap" if number is None else number,
             "vtm": AGAINST_VTM[name],
         }

@@ -148,7 +148,7 @@ def write_inspection(folder: Path, window: int) -> None:
         "rows": rows,
         "equal": equal,
         "seams": [
-            {"picture": name, "at_seams": 3.1, "at_other_blocks": 3.0, "bytes_tiled": 21e3, "bytes_whole": 20e3} for name in SHOWN
+            {"picture": name, "step_tiled": 3.1, "step_whole": 3.0, "bytes_tiled": 21e3, "bytes_whole": 20e3} for name in SHOWN
         ],
         "sums": {"mean": 44.0, "spread_first": 41.0, "spread_rest": 40.0},
         "static": [
@@ -162,13 +162,13 @@ def write_inspection(folder: Path, window: int) -> None:
             for name in SHOWN
         ],
         "damage": {"tried": 500, "found": 500},
-        "maps": {"picture": SHOWN[0], "planes": [1, 12, 60], "step": 0.2},
+        "maps": {"picture": SHOWN[0], "planes": [1, 5, 20, 100], "step": 0.2},
     }  # fmt: skip
     write_json(folder / "inspect.json", numbers)
     symbols = np.abs(np.arange(-40, 41))
     counts = 65536 * np.exp(-symbols / np.linspace(0.1, 8, 40)[:, None])
     arrays = {
-        "classes": generator.integers(0, 40, (3, HEIGHT // 16, WIDTH // 16)).astype(np.uint8),
+        "classes": generator.integers(0, 40, (4, HEIGHT // 16, WIDTH // 16)).astype(np.uint8),
         "bits": generator.gamma(2, 30, (HEIGHT // 16, WIDTH // 16)).astype(np.float32),
         "usage": generator.integers(0, 1000, (8, 40)).astype(np.int32),
         "counts": np.maximum(np.stack([counts] * 8), 1).astype(np.int32),

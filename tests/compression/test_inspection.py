@@ -106,7 +106,7 @@ def test_damage_is_found_and_tiles_have_no_seams(colour_codec, pixels, monkeypat
     assert found["tried"] == found["found"] == 500 and damage(data, 3) == found
     monkeypatch.setattr(inspection_checks, "TILE_LOG2", 5)
     steps = seam_steps(colour_codec, pixels, 40)
-    assert steps is not None and steps["at_seams"] / steps["at_other_blocks"] < 1.3
+    assert steps is not None and steps["step_tiled"] / steps["step_whole"] < 1.3
     assert seam_steps(colour_codec, pixels[:32, :32], 40) is None
 
 

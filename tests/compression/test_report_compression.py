@@ -143,7 +143,7 @@ def test_failing_files_are_told(results, tmp_path):
         numbers["rows"][0]["layers"][2]["psnr_db"] = 0.0
         numbers["processes"][0]["codes_equal"] = False
         numbers["damage"]["found"] = 499
-        numbers["seams"][0]["at_seams"] = 9.0
+        numbers["seams"][0]["step_tiled"] = 9.0
         numbers["equal"][3]["bytes"] = 11_000
         numbers["sums"]["mean"] = 53.5
 

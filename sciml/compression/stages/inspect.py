@@ -25,8 +25,8 @@ from sciml.runtime.provenance import Recorder
 
 log = logging.getLogger(__name__)
 
-# planes whose classes are shown: a slow wave, a middle one, a fine one
-MAP_PLANES = (1, 12, 60)
+# planes whose classes are shown, from slow waves to fine ones
+MAP_PLANES = (1, 5, 20, 100)
 
 
 def run(config: InspectConfig, weights: Path, folder: Path) -> list[Path]:
