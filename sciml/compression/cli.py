@@ -10,6 +10,7 @@ import typer
 
 from sciml.compression.bench_cli import bench_command
 from sciml.compression.stage_cli import app as stage_app
+from sciml.compression.study_cli import evaluate_command, report_command, train_command
 
 app = typer.Typer(
     help="Code pictures into small `.nic` files with a learned model, and decode them to the same codes on every machine. "
@@ -17,6 +18,9 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 app.command("bench")(bench_command)
+app.command("train")(train_command)
+app.command("evaluate")(evaluate_command)
+app.command("report")(report_command)
 app.add_typer(stage_app, name="stage")
 
 WIDTH = 110

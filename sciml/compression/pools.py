@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -11,13 +12,17 @@ from PIL import Image as PillowImage
 
 from sciml.datasets.loaders import load
 from sciml.datasets.manifest import record
-from sciml.datasets.splits import parse_entry, split
+from sciml.datasets.splits import parse_entry, split, test_entries
 from sciml.runtime.errors import DataError
+from sciml.runtime.files import digest_file
 from sciml.runtime.seeds import Seeds
 
 # corners that are tried for every crop that is kept
 TRIED = 1.5
 COLOURS = 3
+FOLDER = "folder:"
+LEAST_PICTURES = 5
+HELD_OUT = 6
 
 
 @dataclass(frozen=True)
@@ -39,11 +44,15 @@ def pictures(
     """Yield the id and the grey levels of every picture of a role; every third inner slice of a volume.
 
     Args:
-        experiment: name in the splits, for instance `compression`.
+        experiment: name in the splits, for instance `compression`, or `folder:PATH`: a user's own pictures, of which every
+            sixth validates and none tests.
         role: `train`, `validation` or `test`.
         data_tier: of the data.
         channels: 3 for colour pictures, 1 for grey ones and slices; others are left out.
     """
+    if experiment.startswith(FOLDER):
+        yield from _folder_pictures(Path(experiment.removeprefix(FOLDER)), role, channels)
+        return
     for entry in split(experiment, role, data_tier):
         array = np.asarray(load(entry).array)
         name = parse_entry(entry)[0]
@@ -56,6 +65,32 @@ def pictures(
         for number, plane in enumerate(inner):
             if plane.any():
                 yield f"{name}-{number}", levels(plane)[..., None]
+
+
+def _folder_pictures(folder: Path, role: str, channels: int) -> Iterator[tuple[str, UInt8[np.ndarray, "rows columns channels"]]]:
+    """Yield the pictures of a folder by the paths of their files.
+
+    Raises:
+        DataError: fewer than 5 pictures, one that cannot be read, or one that the test pictures hold too.
+    """
+    from sciml.compression.bench import read_pixels
+    from sciml.compression.bench_cli import SUFFIXES
+
+    paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    if len(paths) < LEAST_PICTURES:
+        raise DataError(
+            f"{folder} holds {len(paths)} pictures ({', '.join(SUFFIXES)}): at least {LEAST_PICTURES} are learned from"
+        )
+    tested = {record(parse_entry(entry)[0]).sha256: entry for entry in test_entries("compression")}
+    for number, path in enumerate(paths):
+        if (number % HELD_OUT == HELD_OUT - 1) != (role == "validation"):
+            continue
+        if (digest := digest_file(path)) in tested:
+            raise DataError(f"{path} is the test picture {tested[digest]}: take it out of the training pictures")
+        pixels = read_pixels(path)[0]
+        pixels = pixels[..., None] if pixels.ndim == 2 else pixels
+        if pixels.shape[2] == channels:
+            yield str(path), pixels
 
 
 def levels(array: Float[np.ndarray, "*shape"]) -> UInt8[np.ndarray, "*shape"]:
@@ -89,6 +124,9 @@ def training_crops(
         for reduction, count in counts.items():
             kept += _best_crops(_reduced(picture, reduction), size, count, generator)
         if len(kept) > before:
+            if experiment.startswith(FOLDER):
+                inputs[Path(name).name] = digest_file(name)
+                continue
             source = name if channels == COLOURS else name.rpartition("-")[0]
             inputs[source] = record(source).sha256
     if not kept:
