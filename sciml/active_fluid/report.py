@@ -13,8 +13,10 @@ from sciml.active_fluid.report_closures import closure_reportlets
 from sciml.active_fluid.report_cost import cost_reportlets
 from sciml.active_fluid.report_fields import field_reportlets
 from sciml.active_fluid.report_goals import HELD_OUT_POINTS, HELD_OUT_SEEDS
+from sciml.active_fluid.report_gradients import gradient_reportlets, gradients
 from sciml.active_fluid.report_long import long_reportlets
 from sciml.active_fluid.report_methods import EQUATIONS
+from sciml.active_fluid.report_moments import moment_reportlets
 from sciml.active_fluid.report_recovery import recovery_reportlets
 from sciml.active_fluid.report_results import StudyResults, read_study
 from sciml.active_fluid.report_style import title_of
@@ -65,6 +67,8 @@ def parts(study: StudyResults) -> Iterator[Reportlet]:
     """Yield what the stages have made, in the order of the questions."""
     yield from field_reportlets(study)
     yield from theory_reportlets(study)
+    yield from gradient_reportlets(study)
+    yield from moment_reportlets(study)
     yield from closure_reportlets(study)
     yield from time_reportlets(study)
     yield from long_reportlets(study)
@@ -82,6 +86,8 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
         "parameters from snapshots": study.recovery and study.recovery["rows"],
         "times of a step": study.cost,
         "pictures of the fields": study.fields,
+        "gradients by three ways": gradients(study),
+        "the fourth moment over the order": study.scores.moments,
     }
     return [
         *(f"the closure {title_of(name)}" for name in config.closures if not study.scores.of(name)),

@@ -9,6 +9,7 @@ import numpy as np
 from sciml.active_fluid.report_claims_physics import is_bounded, worst_rates
 from sciml.active_fluid.report_claims_uses import NAMES, experiments
 from sciml.active_fluid.report_goals import COVERAGE, RATE_ERROR, SLACK
+from sciml.active_fluid.report_gradients import gradient_checks
 from sciml.active_fluid.report_results import StudyResults
 from sciml.active_fluid.report_style import counted, thousands, title_of
 from sciml.report.reportlets import Check, Checks, Reportlet, Text
@@ -22,7 +23,13 @@ LEAST_TWINS = 10
 
 def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the checks, or a sentence where there are none."""
-    found = [*rate_checks(study), *realisable_checks(study), *bounded_checks(study), *coverage_checks(study)]
+    found = [
+        *rate_checks(study),
+        *realisable_checks(study),
+        *bounded_checks(study),
+        *coverage_checks(study),
+        *gradient_checks(study),
+    ]
     if found:
         yield Checks(found)
     else:

@@ -14,6 +14,8 @@ NEARLY_OVER_BINGHAM = 0.25
 LONGER, NEARLY_LONGER = 1.5, 1.3
 HELD_OUT_POINTS, HELD_OUT_SEEDS = 6, 3
 SAMPLES, SLACK = 1_000_000, -1e-12
+# relative difference of automatic derivatives from finite differences
+GRADIENT_ERROR = 1e-6
 SIDE, UNTIL = 5, 200.0
 # kinetic seconds a step over those of the coarse model
 SPEED_UP = {("learned", 16): 2.0, ("learned", 42): 10.0, ("bingham", 16): 3.5, ("bingham", 42): 25.0}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +32,13 @@ class Scores:
         times: of the saved states.
         threshold: field error whose first time is compared.
         rows: one a kinetic run, closure and training seed, as `evaluate` wrote them.
+        moments: the fourth moment over the order (`sciml.active_fluid.fourth_moment`), empty where it was not computed.
     """
 
     times: Float[np.ndarray, " times"]
     threshold: float
     rows: Sequence[Row]
+    moments: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def closures(self) -> list[str]:
@@ -179,7 +181,7 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
     histories = {name: _history(folder / "train" / name / "history.csv") for name in trained}
     runs = {name: _runs(folder / name / "generate" / "trajectories.safetensors") for name in SETS}
     return StudyResults(
-        scores=Scores(np.array(scores["times"]), scores["threshold"], scores["rows"]),
+        scores=Scores(np.array(scores["times"]), scores["threshold"], scores["rows"], scores.get("fourth_moment", {})),
         fields=_fields(folder / "evaluate" / "fields.safetensors"),
         rates=_json(folder / "theory" / "rates.json") or [],
         stability=_json(folder / "stability" / "stability.json"),

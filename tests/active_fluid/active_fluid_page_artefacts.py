@@ -103,7 +103,8 @@ def write_scores(root: Path, seeds: int, initials: int, side: int, frames: int) 
         for seed in range(seeds if closure in TRAINED else 1)
     ]
     folder = root / "evaluate"
-    write_json(folder / "scores.json", {"times": TIMES.tolist(), "threshold": 0.1, "rows": rows})
+    scores = {"times": TIMES.tolist(), "threshold": 0.1, "rows": rows, "fourth_moment": fourth_moments()}
+    write_json(folder / "scores.json", scores)
     x = 2 * np.pi * np.arange(side) / side
     arrays: dict[str, np.ndarray] = {}
     for number, name in enumerate(("kinetic", *ERRORS)):
@@ -115,6 +116,20 @@ def write_scores(root: Path, seeds: int, initials: int, side: int, frames: int) 
     save_tensors(folder / "fields.safetensors", arrays, notes)
     config = {"points": side, "shown": 0, "threshold": 0.1, "time_step": 0.0125, "until": 14.0}
     record(folder, "evaluate", config, "scores.json", "fields.safetensors")
+
+
+def fourth_moments() -> dict[str, Any]:
+    """Return curves f4 = q^2 times a constant, with bands about them and bins that hold nothing."""
+    q, edges = np.linspace(0.02, 0.98, 25), np.linspace(0, 1, 11)
+    middles = (edges[1:] + edges[:-1]) / 2
+    factors = {"exact": 1.0, "quadratic": 1.1, "bingham": 1.0, "order": 1.15, "offline": 1.2, "rollout": 1.2}
+    bands = {}
+    for name, factor in {"kinetic": 1.3, **factors}.items():
+        rows = [[(factor - 1) * m**2 + shift if m < 0.9 else None for m in middles.tolist()] for shift in (-0.05, 0.0, 0.05)]
+        bands[name] = rows
+    del bands["exact"]
+    at_rest = {name: (factor * q**2).tolist() for name, factor in factors.items()}
+    return {"q": q.tolist(), "zeta": 0.5, "at_rest": at_rest, "edges": edges.tolist(), "bands": bands}
 
 
 def write_rates(root: Path) -> None:
@@ -132,7 +147,7 @@ def write_rates(root: Path) -> None:
 
 
 def write_stability(root: Path) -> None:
-    """Write 25 bounded runs of each closure."""
+    """Write 25 bounded runs of each closure, and gradients that agree to 1e-9."""
     rows = [
         {
             "alpha": alpha, "zeta": zeta, "closure": closure, "stopped": "", "reached": 200.0, "largest_order": 0.97,
@@ -142,7 +157,11 @@ def write_stability(root: Path) -> None:
         for zeta in (0.25, 0.4375, 0.625, 0.8125, 1.0)
         for closure in ("bingham", "learned")
     ]  # fmt: skip
-    numbers = {"until": 200.0, "rows": rows, "samples": 1_000_000, "least_slack": -1e-16}
+    gradients = [
+        {"closure": "learned", "number": number, "finite": 0.25, "forward": 0.25, "reverse": 0.25, "error": 1e-9}
+        for number in ("activity", "alignment", "first state", "weights")
+    ]
+    numbers = {"until": 200.0, "rows": rows, "samples": 1_000_000, "least_slack": -1e-16, "gradients": gradients}
     write_json(root / "stability" / "stability.json", numbers)
     config = {"side": 5, "until": 200.0, "points": 64, "time_step": 0.0125, "samples": 1_000_000, "seed": 7}
     record(root / "stability", "stability", config, "stability.json")

@@ -15,6 +15,7 @@ from sciml.active_fluid.report_claims import claims, lengthening, reduction
 from sciml.active_fluid.report_claims_physics import is_bounded
 from sciml.active_fluid.report_fields import director_ends, frame_picture, upright
 from sciml.active_fluid.report_goals import kept, met
+from sciml.active_fluid.report_moments import velocity_of
 from sciml.active_fluid.report_recovery import recovery_reportlets
 from sciml.active_fluid.report_results import StudyResults, read_study
 from sciml.active_fluid.stages import report
@@ -63,7 +64,8 @@ def test_the_page_is_sound_whole_and_the_same_again(results, tmp_path):
     assert check_page(paths[0]) == [] and paths[0].read_bytes() == paths[1].read_bytes()
     for heading in (
         "Order, defects and vorticity over time", "Growth rates of weak waves", "Field error over time", "Speed-up against",
-        "Long runs over the box", "Parameters from snapshots", "Spectra of the velocity", "Training through the solver: closure",
+        "Long runs over the box", "Gradients of the solver", "The fourth moment over", "Order and speed late",
+        "Parameters from snapshots", "Spectra of the velocity", "Training through the solver: closure",
         "not numbers of the paper",
     ):  # fmt: skip
         assert heading in html, heading
@@ -165,7 +167,15 @@ def test_parts_that_did_not_run_are_said_to_be_missing_and_scores_are_needed(res
     rows[0]["errors"][-1] = None
     write_json(tmp_path / "evaluate" / "scores.json", {**scores, "rows": rows})
     bare = read_study(tmp_path, SETTINGS)
-    for part in ("growth rates", "long runs", "parameters from snapshots", "times of a step", "pictures", "through the solver"):
+    for part in (
+        "growth rates",
+        "long runs",
+        "parameters from snapshots",
+        "times of a step",
+        "pictures",
+        "gradients",
+        "through the solver",
+    ):
         assert any(part in name for name in missing(bare, SETTINGS)), part
     assert {claim.status for claim in claims(bare)} == {"not run"}
     titles = [item.title for item in reportlets(SETTINGS, tmp_path)]
@@ -213,6 +223,26 @@ def test_every_picture_is_described_and_every_table_names_its_columns(results):
     assert list(scrubber.series) == ["kinetic theory", "Bingham", "learned, through the solver", "learned, of the order alone"]
     tables = [item for item in items if isinstance(item, Table)]
     assert all({column.key for column in table.columns} == set(row) for table in tables for row in table.rows)
+
+
+def test_a_run_from_before_gradients_and_curves_gives_a_page_without_them(results, tmp_path):
+    root = tmp_path / "results"
+    shutil.copytree(results, root)
+    for name, key in (("evaluate/scores.json", "fourth_moment"), ("stability/stability.json", "gradients")):
+        content = read_json(root / name)
+        del content[key]
+        write_json(root / name, content)
+    titles = {item.title: item for item in reportlets(SETTINGS, root)}
+    assert isinstance(titles["Gradients of the solver"], Text) and isinstance(titles["The fourth moment over the order"], Text)
+    assert {"gradients by three ways", "the fourth moment over the order"} <= set(missing(read_study(root, SETTINGS), SETTINGS))
+
+
+def test_the_speed_comes_from_the_vorticity():
+    x = 2 * np.pi * np.arange(16) / 16
+    # on a square of side 4 pi: psi = sin(x/2) cos(y), w = (1/4 + 1) psi
+    psi = np.sin(x[:, None]) * np.cos(2 * x[None, :])
+    u, v = -np.sin(x[:, None]) * 2 * np.sin(2 * x[None, :]) / 2, -np.cos(x[:, None]) * np.cos(2 * x[None, :]) / 2
+    np.testing.assert_allclose(velocity_of(1.25 * psi[None], 4 * np.pi)[0], u + 1j * v, atol=1e-14)
 
 
 def test_pictures_have_x_to_the_right_and_y_upwards():

@@ -11,6 +11,7 @@ import numpy as np
 from sciml.active_fluid.closures import BinghamClosure, Closure, QuadraticClosure
 from sciml.active_fluid.comparison import a_priori, compared, run_beside
 from sciml.active_fluid.config import EvaluateConfig
+from sciml.active_fluid.fourth_moment import curves
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.spectra import energy_spectrum
 from sciml.active_fluid.states import resampled
@@ -27,6 +28,8 @@ SHOWN_TIMES = 15
 
 def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]], folder: Path) -> list[Path]:
     """Write `scores.json`, a row for each run, closure and seed, and `fields.safetensors` with one run of each closure.
+
+    The scores also hold the fourth moment over the order, of the first training of each closure.
 
     Args:
         config: grid, times and threshold.
@@ -72,7 +75,9 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
         fields |= {f"kinetic.{key}": array for key, array in _shown(one.m1, one.vorticity, config.points).items()}
         times = one.times[_frames(len(one.times))]
         outputs = [folder / "scores.json", folder / "fields.safetensors"]
-        write_json(outputs[0], {"times": truths[0].times.tolist(), "threshold": config.threshold, "rows": rows})
+        moments = curves({name: closure for name, seed, closure in closures if not seed}, truths)
+        scores = {"times": truths[0].times.tolist(), "threshold": config.threshold, "rows": rows, "fourth_moment": moments}
+        write_json(outputs[0], scores)
         shown_place = {"place": one.name, "times": times.tolist(), "length": float(one.parameters.length)}
         save_tensors(outputs[1], fields, shown_place)
     recorder.write(folder / "provenance.json", outputs)

@@ -1,4 +1,4 @@
-"""Stage `stability`: long runs all over the box, and realisability on random inputs."""
+"""Stage `stability`: long runs all over the box, realisability on random inputs, and gradients by three ways."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import numpy as np
 
 from sciml.active_fluid.closures import BinghamClosure, Closure, slack
 from sciml.active_fluid.config import StabilityConfig
+from sciml.active_fluid.gradient_check import gradient_rows
 from sciml.active_fluid.guards import StoppedRun
 from sciml.active_fluid.neural import NeuralClosure
 from sciml.active_fluid.parameters import Parameters
@@ -26,10 +27,12 @@ log = logging.getLogger(__name__)
 
 SAVES = 40
 CHUNK = 2**17
+# where gradients are checked
+CHECKED = Parameters(alpha=-1.5, zeta=0.5)
 
 
 def run(config: StabilityConfig, weights: Path, folder: Path) -> list[Path]:
-    """Write `stability.json`: a row for each long run of the learned closure and of Bingham's, and the least slack.
+    """Write `stability.json`: a row for each long run of the learned closure and of Bingham's, least slack and gradients.
 
     Args:
         config: lattice over the box, last time, grid.
@@ -54,7 +57,9 @@ def run(config: StabilityConfig, weights: Path, folder: Path) -> list[Path]:
                     rows.append(part[1])
         path = folder / "stability.json"
         least = least_slack(learned, config.samples, config.seed)
-        write_json(path, {"until": config.until, "rows": rows, "samples": config.samples, "least_slack": least})
+        gradients = [{"closure": "learned", **row} for row in gradient_rows(learned, CHECKED, config.seed % 2**31)]
+        numbers = {"until": config.until, "rows": rows, "samples": config.samples, "least_slack": least}
+        write_json(path, {**numbers, "gradients": gradients})
     recorder.write(folder / "provenance.json", [path])
     return [path]
 
