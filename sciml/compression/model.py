@@ -130,7 +130,7 @@ def model_from(
 
 def step_set_arrays(item: StepSet) -> dict[str, np.ndarray]:
     """Return the arrays of a set by name."""
-    return {name: getattr(item.rules, name) for name in RULE_FIELDS} | {"sizes": item.tables.sizes.astype(np.uint16)}
+    return {name: getattr(item.rules, name) for name in RULE_FIELDS} | {"sizes": item.tables.sizes.astype(np.uint32)}
 
 
 def step_set_from(arrays: Mapping[str, np.ndarray], step: float) -> StepSet:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 from sciml.compression.rules import CLASSES
 from sciml.runtime.errors import FormatError
 
-TOTAL_BITS = 16
+TOTAL_BITS = 20
 TOTAL = 2**TOTAL_BITS
 # symbols up to this size have probabilities of their own; the largest also announces a remainder
 LARGEST_SYMBOL = 40
@@ -29,7 +29,7 @@ class Tables:
     """Tables of scalar symbols, symmetric in sign.
 
     Args:
-        sizes: counts of 2^16 of +1, ..., +40 (and as many for -1, ..., -40); what is left belongs to 0.
+        sizes: counts of 2^20 of +1, ..., +40 (and as many for -1, ..., -40); what is left belongs to 0.
 
     Raises:
         FormatError: a symbol without probability.
@@ -56,7 +56,7 @@ def symmetric_sizes(counts: Float[np.ndarray, "bands classes symbols"]) -> Int[n
     band = both.sum(1, keepdims=True) + 1e-9
     smooth = both + 0.02 + 0.5 * band / band.sum(-1, keepdims=True)
     half = np.concatenate([smooth[..., LARGEST_SYMBOL : LARGEST_SYMBOL + 1] / 2, smooth[..., LARGEST_SYMBOL + 1 :]], -1)
-    # pairs of signs share a count, so halves are rounded to 2^15
+    # pairs of signs share a count, so halves are rounded to 2^19
     share = half / half.sum(-1, keepdims=True) * (TOTAL // 2)
     sizes = np.maximum(np.round(share[..., 1:]), 1).astype(np.int64)
     # where 0 is rare, rounding up may leave nothing for it: the most frequent symbol makes room

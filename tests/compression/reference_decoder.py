@@ -21,13 +21,13 @@ COIN = [0, 2**23, 2**24]
 
 
 def left_ends(counts: Sequence[int]) -> list[int]:
-    """Return where the parts of [0, 2^24) begin that symbols with these counts of 2^16 have, and 2^24.
+    """Return where the parts of [0, 2^24) begin that symbols with these counts of 2^20 have, and 2^24.
 
     Every symbol gets 1, and its share of what is left.
     """
     ends, below = [], 0
     for number, count in enumerate(counts):
-        ends.append(((below * (2**24 - len(counts))) >> 16) + number)
+        ends.append(((below * (2**24 - len(counts))) >> 20) + number)
         below += count
     return [*ends, 2**24]
 
@@ -205,4 +205,4 @@ def decode_tile(arrays: Mapping[str, Any], quality: int, layers: Sequence[bytes]
 
 
 def _ends(sizes: list[int]) -> list[int]:
-    return left_ends([*sizes[::-1], 2**16 - 2 * sum(sizes), *sizes])
+    return left_ends([*sizes[::-1], 2**20 - 2 * sum(sizes), *sizes])

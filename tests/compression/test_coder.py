@@ -86,7 +86,7 @@ def test_much_of_what_the_tables_expect_costs_its_ideal_length(tables: Tables) -
     passes: Passes = []
     for plane in (0, 2, 20, 70):
         classes = generator.integers(0, CLASSES, 5000)
-        shares = tables.counts[band_of(plane)][classes].cumsum(-1) / 2**16
+        shares = tables.counts[band_of(plane)][classes].cumsum(-1) / 2**20
         symbols = (generator.uniform(size=(5000, 1)) > shares).sum(-1) - LARGEST_SYMBOL
         passes.append((plane, classes, symbols.astype(float)))
     check(tables, passes)
@@ -146,10 +146,10 @@ def test_a_remainder_without_end_is_refused(tables: Tables) -> None:
 
 
 def random_counts(generator: np.random.Generator) -> np.ndarray:
-    """Return counts of 2^16 of 2 to 90 symbols, from even to as uneven as can be."""
+    """Return counts of 2^20 of 2 to 90 symbols, from even to as uneven as can be."""
     size = int(generator.integers(2, 90))
-    counts = 1 + np.floor(generator.dirichlet(np.full(size, generator.choice([0.02, 0.3, 5.0]))) * (2**16 - size)).astype(int)
-    counts[generator.integers(size)] += 2**16 - counts.sum()
+    counts = 1 + np.floor(generator.dirichlet(np.full(size, generator.choice([0.02, 0.3, 5.0]))) * (2**20 - size)).astype(int)
+    counts[generator.integers(size)] += 2**20 - counts.sum()
     return counts
 
 
@@ -158,11 +158,11 @@ def test_the_decoder_in_python_reads_a_thousand_streams_alike() -> None:
     for number in range(1000):
         counts = random_counts(generator)
         size = int(generator.integers(0, 40))
-        shares = counts / 2**16 if number % 2 else None
+        shares = counts / 2**20 if number % 2 else None
         symbols = generator.choice(len(counts), size, p=shares).astype(np.int32)
         coins = generator.integers(0, 2, size, dtype=np.int32)
         encoder = stream.queue.RangeEncoder()
-        model = stream.model.Categorical(counts / 2**16, perfect=False)
+        model = stream.model.Categorical(counts / 2**20, perfect=False)
         for start in range(0, size, 7):
             encoder.encode(symbols[start : start + 7], model)
             encoder.encode(coins[start : start + 7], stream.model.Uniform(2))
@@ -183,7 +183,7 @@ def test_the_decoder_in_python_reads_hostile_words_alike() -> None:
         words = generator.integers(0, 2**32, 12, dtype=np.uint32)
         words[: number % 4] = 2**32 - 1
         words = words[: generator.integers(0, 13)]
-        model, ends = stream.model.Categorical(counts / 2**16, perfect=False), reference.left_ends(counts.tolist())
+        model, ends = stream.model.Categorical(counts / 2**20, perfect=False), reference.left_ends(counts.tolist())
         fast, slow = stream.queue.RangeDecoder(words), reference.RangeDecoder(words.tolist())
         for _ in range(60):
             try:

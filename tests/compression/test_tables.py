@@ -1,4 +1,4 @@
-"""Tables of probabilities: whole counts that sum to 2^16, near to what was counted."""
+"""Tables of probabilities: whole counts that sum to 2^20, near to what was counted."""
 
 from __future__ import annotations
 
