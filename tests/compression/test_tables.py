@@ -75,7 +75,7 @@ def test_bands_of_planes() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [0, -1, 2**15])
+@pytest.mark.parametrize("value", [0, -1, 2**19])
 def test_tables_without_a_probability_are_refused(value: int) -> None:
     sizes = np.ones((BANDS, CLASSES, LARGEST_SYMBOL), np.int64)
     Tables(sizes)
