@@ -126,9 +126,9 @@ def classes_table(inspection: Inspection) -> Table:
             }
         )
     columns = [
-        Column("quality", "quality", digits=0), Column("classes", "tables by class (ours)", "bits a pixel", "down", 3),
-        Column("plane", "one table a plane", "bits a pixel", "down", 3),
-        Column("band", "one table a band", "bits a pixel", "down", 3),
+        Column("quality", "quality", digits=0), Column("classes", "tables by class (ours)", "bits a pixel", None, 3),
+        Column("plane", "one table a plane", "bits a pixel", None, 3),
+        Column("band", "one table a band", "bits a pixel", None, 3),
         Column("saved", "classes against one table a plane", "%", None, 1),
     ]  # fmt: skip
     return Table(
@@ -202,9 +202,10 @@ def class_maps(inspection: Inspection) -> Figure:
     return Figure(
         "Bits and classes over one picture",
         panels(3, (11.0, 5.6), draw, 2, 100),
-        f"A pixel of the maps is a block of 16 x 16 pixels; quality {inspection.middle:g}. A class is the decoder's own guess "
-        "of how large a symbol will be, 0 for surely 0 and 39 for very large, made from what it has decoded before: nothing of "
-        "it is sent. Classes follow edges and texture, and so do the bits.",
+        f"A pixel of the maps is a block of 16 x 16 pixels; quality {inspection.middle:g}. A class is the decoder's own guess of "
+        "how large a symbol will be, 0 for surely 0 and 39 for very large, made from what it has decoded before: nothing of it "
+        "is sent. Classes follow edges and texture, and so do the bits. The finer pattern is that of the passes: later ones know "
+        "more of what is around.",
         f"the photograph {notes['picture']}, a map of its bits and maps of the classes of {counted(len(classes), 'plane')}",
     )
 
@@ -243,7 +244,7 @@ def tables_figure(inspection: Inspection) -> Figure:
         "Probability tables: symbols by class",
         panels(len(bands) + 1, (11.0, 3.2), draw, dpi=100),
         f"Tables of the set at step {inspection.numbers['maps']['step']:g}. A row is a class: narrow at the top, where a symbol "
-        f"is nearly always 0, wide at the bottom. On the right the classes of {inspection.numbers['maps']['picture']} at "
-        f"quality {inspection.middle:g}.",
+        "is nearly always 0, wide at the bottom. Rows that were hardly met in fitting hold the mean of their band. On the right "
+        f"the classes of {inspection.numbers['maps']['picture']} at quality {inspection.middle:g}.",
         "heat maps of the probability of the symbols from -8 to 8 by class for three bands, and how often the classes occur",
     )

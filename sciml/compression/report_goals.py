@@ -21,6 +21,8 @@ BD_JPEG, BD_WEBP = -50.0, -20.0
 RANGE_BPP = (0.08, 1.0)
 # of the ideal code length of a layer, and bits beside
 OVERHEAD, OVERHEAD_BITS = 0.004, 64.0
+# of the layers: nearly every one
+NEARLY_ALL = 0.95
 SEAM = 1.1
 # logarithm to base 2 of where float64 stops to hold every whole number
 EXACT_BITS = 53

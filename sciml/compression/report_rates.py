@@ -20,8 +20,8 @@ ANCHORS = ("jpeg", "avif")
 # a picture of the usual size of test sets, for times
 MEGAPIXELS = 768 * 512 / 1e6
 AXES = {PSNR.key: "PSNR of RGB (dB)", MS_SSIM.key: "MS-SSIM of RGB as \u221210 log10(1 \u2212 v) (dB)"}
-# points of the curves of differences
-POINTS = 28
+# points of the curves of differences, and where they end
+POINTS, MOST_BPP = 28, 1.0
 SMALL_RATES = (0.07, 1.6)
 MOST_PANELS = 12
 
@@ -182,7 +182,7 @@ def lead_curve(domain: DomainResults, other: str) -> Curve:
         curve = domain.curve(codec, PSNR)
         if codec == other or not curve.rates_bpp:
             continue
-        low, high = max(base.rates_bpp[0], curve.rates_bpp[0]), min(base.rates_bpp[-1], curve.rates_bpp[-1])
+        low, high = max(base.rates_bpp[0], curve.rates_bpp[0]), min(base.rates_bpp[-1], curve.rates_bpp[-1], MOST_BPP)
         for rate in np.geomspace(low, high, POINTS) if low < high else ():
             ours, theirs = quality_at(curve, float(rate)), quality_at(base, float(rate))
             if ours is not None and theirs is not None:
@@ -197,7 +197,6 @@ def lead_curve(domain: DomainResults, other: str) -> Curve:
         f"PSNR above {title_of(other)} (dB)",
         f"Difference of the mean curves, where both reach; {title_of(other)} is 0.",
         f"PSNR of the codecs minus that of {title_of(other)} over the rate",
-        log_x=True,
     )
 
 

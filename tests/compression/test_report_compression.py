@@ -148,7 +148,9 @@ def test_failing_files_are_told(results, tmp_path):
         numbers["sums"]["mean"] = 53.5
 
     found = changed(results, tmp_path, "inspect/inspect.json", spoil)
-    assert {one(found, words).status for words in ("Payload within", "progressive layer", "Decoded codes")} == {"not"}
+    # one layer of many meets a goal nearly, one wrong decoding does not
+    assert [one(found, words).status for words in ("Payload within", "progressive layer")] == ["partly", "partly"]
+    assert one(found, "Decoded codes").status == "not"
     (checks,) = [item for item in check_reportlets(found.main) if isinstance(item, Checks)]
     failed = [check.name for check in checks.checks if not check.passed]
     for words in ("whole sums", "equal codes", "damage", "payload", "raise the PSNR", "seams", "equal bytes, barbara"):
