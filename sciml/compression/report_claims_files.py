@@ -75,8 +75,9 @@ def progressive_claim(inspection: Inspection | None) -> Claim:
     growing, every = progressive_steps(inspection)
     qualities = sequence([f"{quality:g}" for quality in inspection.qualities])
     count = len({row["picture"] for row in inspection.rows})
-    same = "; a layer in which every symbol is 0 changes nothing" if growing < every else ""
-    said = f"{text} ({counted(count, 'picture')} at the qualities {qualities}{same})"
+    same = sum(a["psnr_db"] == b["psnr_db"] for row in inspection.rows for a, b in pairwise(row["layers"]))
+    others = f"; {same} change nothing, {every - growing - same} lower it" if growing < every else ""
+    said = f"{text} ({counted(count, 'picture')} at the qualities {qualities}{others})"
     return Claim(said, growing, every, AT_LEAST, "layers", met(growing, every, NEARLY_ALL * every))
 
 

@@ -11,7 +11,7 @@ from tiny_models import texture
 
 from sciml.compression import inspection_checks
 from sciml.compression.codec import Codec
-from sciml.compression.config import InspectConfig
+from sciml.compression.config import InspectConfig, ViewConfig
 from sciml.compression.inspection import SymbolCounts, band_titles, inspect_picture, largest_sums, maps_of, model_facts
 from sciml.compression.inspection_checks import damage, environments, fresh_processes, seam_steps
 from sciml.compression.inspection_pictures import TOLERANCE, equal_bytes
@@ -128,7 +128,7 @@ def test_the_stage_writes_what_the_page_reads(channels, request, tmp_path, monke
     given = [(name, texture(96, 96, channels, seed).astype(np.uint8)) for seed, name in enumerate(("one", "two"))]
     monkeypatch.setattr(inspect, "pictures", lambda *_: iter(given))
     monkeypatch.setattr(inspect, "fresh_processes", lambda *_: iter([]))
-    view = {"window": (0, 8, 88, 88), "zoom": (2, 10), "shows": "noise"}
+    view = ViewConfig(window=(0, 8, 88, 88), zoom=(2, 10), shows="noise")
     config = InspectConfig(
         domain="tiny", experiment="compression", role="test", channels=channels, data_tier="pip", qualities=(20, 40),
         rate_bpp=1.5, views={"one": view}, seed=1,
