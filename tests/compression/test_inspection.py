@@ -19,7 +19,7 @@ from sciml.compression.model_files import save_model
 from sciml.compression.network import Restorer
 from sciml.compression.rules import LARGEST_VALUE, MEAN_BITS
 from sciml.compression.stages import inspect
-from sciml.compression.tables import BANDS, LARGEST_SYMBOL, band_of
+from sciml.compression.tables import BANDS, LARGEST_SYMBOL, TOTAL, band_of
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors, read_json
 
@@ -144,7 +144,7 @@ def test_the_stage_writes_what_the_page_reads(channels, request, tmp_path, monke
     assert [(row["picture"], row["quality"]) for row in numbers["rows"]] == [("one", 20), ("one", 40), ("two", 20), ("two", 40)]
     assert len(numbers["static"]) == 2 and numbers["damage"]["found"] == numbers["damage"]["tried"]
     arrays, _ = load_tensors(tmp_path / "out" / "maps.safetensors")
-    assert arrays["classes"].shape[1:] == (6, 6) and arrays["counts"].sum(-1).tolist() == [[65536] * 40] * BANDS
+    assert arrays["classes"].shape[1:] == (6, 6) and arrays["counts"].sum(-1).tolist() == [[TOTAL] * 40] * BANDS
     wide = config.model_copy(update={"views": {"one": config.views["one"].model_copy(update={"window": (0, 90, 88, 88)})}})
     with pytest.raises(ConfigError, match="leaves the picture"):
         inspect.run(wide, weights, tmp_path / "out")
