@@ -8,10 +8,16 @@ python benchmarks/active_fluid.py [--points 64 128 256] [--repeat 7] [--modes 16
   compared with this package's moments before it is timed. Real transforms make it thriftier than complex ones would.
 * coarse: this package's coarse solver with each closure, one sweep of the flow a step; the NumPy form is the same step line by
   line, with a spline for Bingham's map.
-* Milliseconds are per step, the least of the repetitions; processor time counts, wall time is beside it. Compilation is apart.
-  Memory is what the compiled program asks for beside its input and output.
+* Milliseconds are per step, but for whole runs, and the least of the repetitions; processor time counts, wall time is beside it.
+  Compilation is apart. Memory is what the compiled program asks for beside its input and output.
 * Gradients are of a loss of the last state with respect to the first state, alpha, zeta and the weights of a network, with all
   steps kept and with steps recomputed, from a given carry of the time stepper.
+* Equal accuracy: whole runs from one weak random state on 64 points, at a mild point of the network's box (to t = 8) and a strong
+  one (to t = 4, since fields there have nothing in common soon after), each judged by the relative L2 error of m1 at the end
+  against a kinetic run of 32 even modes with half the study's step. The coarse model with the network takes the largest step on
+  a ladder of doublings that keeps its error within a tenth of the smallest step's; the kinetic solver the first pair of modes and
+  step, by modes over step, whose error is at most the coarse model's. No guard is asked: the package stops kinetic runs whose
+  last mode is above 1e-3. Both are then timed in turn.
 
 `--large` adds 512 and 1024 points, and the 256 angles on 128 points.
 """
@@ -53,6 +59,10 @@ from sciml.runtime.errors import ScimlError
 PARAMETERS = Parameters(alpha=-1.0, zeta=0.5)
 # one sweep of the flow a step is what the solvers take at beta 0.8
 ANGLES, SWEEPS, DT = 256, 1, 0.0125
+# of the whole runs: points and last times, modes of the truth, and what is tried
+MILD_AND_STRONG = ((PARAMETERS, 8.0), (Parameters(alpha=-2.75, zeta=0.9), 4.0))
+TRUE_MODES = 32
+FEW_MODES, LADDER = (2, 3, 4, 5, 6, 8, 12, 16), (0.0125, 0.025, 0.05, 0.1, 0.2)
 
 
 @dataclass(frozen=True)
@@ -289,6 +299,51 @@ def published(points: int, repeat: int) -> list[Row]:
     return rows
 
 
+def final(
+    closure: Closure | None, modes: int, dt: float, parameters: Parameters, until: float
+) -> tuple[np.ndarray, Callable[[], Any]]:
+    """Return m1 at the end of a whole run, and the compiled run."""
+    model = Model(Grid.of(64, parameters.length), parameters, closure, uniform=True, sweeps=SWEEPS)
+    m1 = random_state(64, seed=0)
+    state = model.grid.keep * jnp.fft.fft2(m1[None] if closure is not None else lifted(m1, modes)[1:])
+    run, _, _ = compiled(lambda now: steps(model, start(model, now, dt), dt, round(until / dt) - 1).state[0], state)
+    return np.asarray(jnp.fft.ifft2(run())), run
+
+
+def equal_accuracy(closure: Closure, repeat: int, parameters: Parameters, until: float) -> list[Row]:
+    """Return the rows of the coarse run and of the cheapest kinetic run that is at least as accurate."""
+    truth, _ = final(None, TRUE_MODES, DT / 2, parameters, until)
+    error = lambda found: float(np.linalg.norm(found - truth) / np.linalg.norm(truth))  # noqa: E731
+    coarse = {dt: final(closure, 1, dt, parameters, until) for dt in LADDER}
+    allowed = 1.1 * error(coarse[LADDER[0]][0])
+    longest = max(dt for dt in LADDER if error(coarse[dt][0]) <= allowed)
+    goal = error(coarse[longest][0])
+    kinetic, pairs = None, sorted(((modes, dt) for modes in FEW_MODES for dt in LADDER), key=lambda pair: pair[0] / pair[1])
+    for modes, dt in pairs:
+        found, run = final(None, modes, dt, parameters, until)
+        # an error that is no number, of a run that diverged, is not below
+        if error(found) <= goal:
+            kinetic = (modes, dt, error(found), run)
+            break
+    cpu = {"coarse": [], "kinetic": []}
+    wall = {"coarse": [], "kinetic": []}
+    programs = {"coarse": coarse[longest][1], **({"kinetic": kinetic[3]} if kinetic else {})}
+    for _ in range(repeat):
+        for name, run in programs.items():
+            one_cpu, one_wall = timed(run, 1, 1)
+            cpu[name].append(one_cpu)
+            wall[name].append(one_wall)
+    title = f"alpha {parameters.alpha:g}, zeta {parameters.zeta:g}, to t = {until:g}: "
+    rows = [
+        Row(f"{title}coarse, neural, step {longest:g}", 64, min(cpu["coarse"]), min(wall["coarse"]), note=f"error {goal:.3f}")
+    ]
+    if kinetic is not None:
+        modes, dt, wrong, _ = kinetic
+        note = f"error {wrong:.3f}; {min(cpu['kinetic']) / min(cpu['coarse']):.1f} times the coarse run"
+        rows.append(Row(f"{title}kinetic, M = {modes}, step {dt:g}", 64, min(cpu["kinetic"]), min(wall["kinetic"]), note=note))
+    return rows
+
+
 def goals(rows: list[Row]) -> list[tuple[str, float, float]]:
     """Return (goal, measured ratio, most allowed) at 64 points, of processor time."""
     at = {row.program: row.cpu_ms for row in rows if row.points == 64}
@@ -330,6 +385,9 @@ def measured(options: argparse.Namespace) -> list[Row]:
                 continue
             for length, checkpoint in ((20, False), (20, True), (80, True)):
                 rows.append(gradient(name, closure, length, checkpoint, options.repeat, forward[name]))
+        if network := next((closure for name, closure in closures().items() if name == "neural"), None):
+            for parameters, until in MILD_AND_STRONG:
+                rows.extend(equal_accuracy(network, options.repeat, parameters, until))
     for points in (64, 128) if options.large else (64,):
         rows.extend(published(points, options.repeat))
     return rows
