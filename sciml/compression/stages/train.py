@@ -48,7 +48,7 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
     torch.manual_seed(seed)
     network = Restorer(model.channels, config.width, config.depth).to(device)
     settings = TrainingConfig(
-        steps=config.steps, learning_rate=config.rate, warmup_steps=min(50, config.steps // 2), clip_norm=0.5, ema_decay=0.998,
+        steps=config.steps, learning_rate=config.rate, warmup_steps=min(50, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
         validate_every_steps=500, cpu_minutes=config.cpu_minutes,
     )  # fmt: skip
     held = training_crops(
@@ -58,8 +58,10 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
     held_batches = PairBatches(held_pairs, model, data.crop_size, 1, data.seed)
 
     def validate(network: torch.nn.Module, _generator: torch.Generator) -> Scalars:
-        gains = [relative_error(network, held_batches.batch(number))[1]["gain_db"] for number in range(len(held_pairs.which))]
-        return {"validation_gain_db": torch.stack([torch.as_tensor(gain) for gain in gains]).mean()}
+        results = [relative_error(network, held_batches.batch(number)) for number in range(len(held_pairs.which))]
+        after = torch.stack([loss for loss, _ in results])
+        before = after * 10 ** (torch.stack([torch.as_tensor(more["gain_db"]) for _, more in results]) / 10)
+        return {"gain_db": 10 * torch.log10(before.mean() / after.mean())}
 
     weights, history = folder / "model.safetensors", folder / "history.csv"
     code = source_digest(__name__)
