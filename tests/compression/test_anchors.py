@@ -105,7 +105,7 @@ def own_module(monkeypatch):
         model = types.SimpleNamespace(id=b"\x01\xff")
 
         @staticmethod
-        def load(name):
+        def load(name, refine):
             if name != "photo":
                 raise ConfigError(f"there is no model {name}")
             return Codec()

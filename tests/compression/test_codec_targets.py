@@ -28,7 +28,7 @@ def psnr(codec: Codec, data: bytes, image: np.ndarray) -> float:
 def test_bits_per_pixel_are_met_from_below(colour_codec: Codec, image: np.ndarray, bpp: float) -> None:
     found = 8 * len(colour_codec.encode(image, bpp=bpp)) / (144 * 160)
     # a kilobyte goes up and down by some per cent from step to step
-    assert (0.95 if bpp < 1 else 1 - TOLERANCE) * bpp <= found <= bpp
+    assert (0.95 if bpp < 1 else 0.98) * bpp <= found <= bpp
 
 
 def test_bytes_are_met_from_below(colour_codec: Codec, image: np.ndarray) -> None:
@@ -47,7 +47,7 @@ def test_psnr_of_floats_counts_their_range(grey_codec: Codec) -> None:
     image = texture(64, 64, 1)[..., 0] * 1e4 - 5e5
     found = grey_codec.decode(grey_codec.encode(image, psnr=33))
     error = math.sqrt(np.mean((found.astype(float) - image) ** 2)) / (image.max() - image.min())
-    assert 33 <= -20 * math.log10(error) <= 33.2
+    assert 33 <= -20 * math.log10(error) <= 33.5
 
 
 def test_more_than_enough_gives_the_finest_step_and_less_than_ever_the_coarsest(colour_codec: Codec) -> None:
