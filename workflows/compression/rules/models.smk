@@ -1,21 +1,4 @@
 # Models: rules and tables by least squares and counting, then a network by gradient steps.
-from pathlib import Path
-
-import sciml.compression
-
-DOMAINS = sorted(SETTINGS.compression.domains)
-NETWORKS = sorted(SETTINGS.compression.networks)
-PACKAGE_MODELS = Path(sciml.compression.__file__).parent / "weights"
-
-
-def model_of(wildcards):
-    """Return the model file of a domain that is compared: the package's, or this run's own."""
-    if SETTINGS.compression.weights == "shipped":
-        return str(PACKAGE_MODELS / f"{wildcards.domain}.safetensors")
-    stage = "train" if wildcards.domain in NETWORKS else "fit"
-    return f"<results>/{wildcards.domain}/{stage}/model.safetensors"
-
-
 rule fit_model:
     output:
         weights="<results>/{domain}/fit/model.safetensors",

@@ -1,11 +1,4 @@
 # The page, from files alone.
-def trainings(wildcards):
-    """Return the histories of the networks that the page shows: none where the package's models are compared."""
-    if SETTINGS.compression.weights == "shipped":
-        return []
-    return expand(rules.train_network.output.history, domain=NETWORKS)
-
-
 rule write_page:
     input:
         benches=expand(rules.compare_codecs.output.bench, domain=DOMAINS),

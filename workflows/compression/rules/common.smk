@@ -1,0 +1,23 @@
+# Names in paths, and which model is compared.
+from pathlib import Path
+
+import sciml.compression
+
+DOMAINS = sorted(SETTINGS.compression.domains)
+NETWORKS = sorted(SETTINGS.compression.networks)
+PACKAGE_MODELS = Path(sciml.compression.__file__).parent / "weights"
+
+
+def model_of(wildcards):
+    """Return the model file of a domain that is compared: the package's, or this run's own."""
+    if SETTINGS.compression.weights == "shipped":
+        return str(PACKAGE_MODELS / f"{wildcards.domain}.safetensors")
+    stage = "train" if wildcards.domain in NETWORKS else "fit"
+    return f"<results>/{wildcards.domain}/{stage}/model.safetensors"
+
+
+def trainings(wildcards):
+    """Return the histories of the networks that the page shows: none where the package's models are compared."""
+    if SETTINGS.compression.weights == "shipped":
+        return []
+    return expand(rules.train_network.output.history, domain=NETWORKS)
