@@ -43,8 +43,8 @@ class NetworkConfig(StageConfig):
     )
     crop_size: int = Field(default=112, ge=32, multiple_of=16)
     batch: int = Field(default=8, ge=1)
-    rate: float = Field(default=1.5e-3, gt=0, description="of the optimiser, until half of the training")
-    steps: int = Field(default=7_000, ge=1)
+    rate: float = Field(default=5e-4, gt=0, description="of the optimiser at first; three times this makes the network go dead")
+    steps: int = Field(default=5_000, ge=1)
     cpu_minutes: float | None = Field(default=60, gt=0, description="processor time after which the training ends")
 
 

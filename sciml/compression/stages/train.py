@@ -48,7 +48,7 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
     torch.manual_seed(seed)
     network = Restorer(model.channels, config.width, config.depth).to(device)
     settings = TrainingConfig(
-        steps=config.steps, learning_rate=config.rate, warmup_steps=min(50, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
+        steps=config.steps, learning_rate=config.rate, warmup_steps=min(200, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
         validate_every_steps=500, cpu_minutes=config.cpu_minutes,
     )  # fmt: skip
     held = training_crops(
