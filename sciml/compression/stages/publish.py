@@ -8,12 +8,13 @@ from typing import Any
 
 from sciml.compression.commands_selftest import reference_path, selftest_reference
 from sciml.compression.model_files import load_model
+from sciml.datasets.manifest import record
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import atomic_path, read_json, write_json
 from sciml.training.card import write_model_card
+from sciml.training.weight_files import read_weights_metadata
 
 COMMAND = "make cpu FAMILY=compression && make weights FAMILY=compression"
-LICENCES = {"photo": "see data/manifest.csv; CC0 and CC BY-SA photographs"}
 LIMITS = [
     "Learned from some tens of photographs: unusual pictures (text, drawings, noise) cost more bytes than they should.",
     "Chosen for the mean squared error; AVIF keeps more structure by the measure of MS-SSIM at the same bytes.",
@@ -43,7 +44,7 @@ def run(weights: Path, bench: Path, folder: Path) -> list[Path]:
         card,
         title=f"{model.name}: codec model {model.id.hex()}",
         weights=target,
-        licences=LICENCES,
+        licences={name: record(name).licence for name in read_weights_metadata(target)["inputs"]},
         command=COMMAND,
         metrics=rows,
         limits=LIMITS,
