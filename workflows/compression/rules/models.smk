@@ -45,7 +45,7 @@ rule train_network:
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
-rule publish_model:
+rule publish_weights:
     input:
         weights="<results>/photo/train/model.safetensors",
         bench="<results>/photo/evaluate/bench.json",
