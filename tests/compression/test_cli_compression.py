@@ -32,7 +32,7 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 def save(path: Path, model: CodecModel) -> None:
-    save_model(path, model, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0)
+    save_model(path, model, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0.0)
 
 
 @pytest.fixture
