@@ -1,0 +1,1 @@
+"""Stages of the study: read files, write files."""
