@@ -15,7 +15,7 @@ DATA_cpu := default
 DATA_gpu := full
 # families with learned parts add their name
 WITH_WEIGHTS := proximal active_fluid compression
-WITH_ABLATIONS := proximal deblurring
+WITH_ABLATIONS := proximal deblurring compression
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=
 COMMA := ,

@@ -68,6 +68,19 @@ def encode_command(
         str,
         typer.Option(help="auto: tiles of 1024 pixels above 4 megapixels; off; or their side, 16 to 2048. Tiles leave no seam."),
     ] = "auto",
+    effort: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=20,
+            help="How often symbols are chosen anew for what the decoder's network makes of them; each time takes as long as "
+            "coding and decoding. 1 saves about 1 % of the bits, 5 about 2 %.",
+        ),
+    ] = 1,
+    tune: Annotated[
+        str,
+        typer.Option(help="psnr: least squared error; ms-ssim: more error where the picture is busy, less where it is smooth."),
+    ] = "psnr",
     strong: Annotated[bool, typer.Option("--strong", help="Checksums of 32 bits on every layer, instead of 16.")] = False,
     keep_icc: Annotated[
         bool,
@@ -117,6 +130,8 @@ def encode_command(
         psnr=psnr,
         roi=roi,
         tiles=tiles,
+        effort=effort,
+        tune=tune,
         strong=strong,
         keep_icc=keep_icc,
         window=window,

@@ -76,6 +76,27 @@ class EvaluateConfig(StageConfig):
     seed: int
 
 
+class AblateSettings(StageConfig):
+    """On what the parts of the codec are measured."""
+
+    domain: str = Field(default="photo", description="whose pictures are used")
+    crops: dict[float, int] = Field(default={1.0: 2}, description="crops of each training picture, by reduction of its size")
+    steps: tuple[float, ...] = Field(default=(0.58, 0.4, 0.28, 0.19), min_length=4, description="at which variants are fitted")
+    between: tuple[float, ...] = Field(
+        default=(0.48, 0.335, 0.23, 0.156), min_length=4, description="at which shared tables are compared with own ones"
+    )
+
+
+class AblateConfig(AblateSettings):
+    """What `ablate` reads."""
+
+    experiment: str
+    channels: int
+    crop_size: int
+    data_tier: DataTier
+    seed: int
+
+
 class ViewConfig(StageConfig):
     """What the page shows of one picture; rows and columns count from its top left corner."""
 
@@ -141,11 +162,14 @@ class Config(StageConfig):
     )
     shown_bpp: float = Field(default=0.22, gt=0, description="rate near which codecs are shown at equal bytes")
     views: dict[str, dict[str, ViewConfig]] = Field(default_factory=default_views, description="by domain and picture")
+    ablate: AblateSettings = AblateSettings()
 
     @model_validator(mode="after")
     def _known(self) -> Config:
         if strange := set(self.networks) - set(self.domains):
             raise ValueError(f"there are networks for {', '.join(sorted(strange))}, but no such domain")
+        if self.ablate.domain not in self.domains:
+            raise ValueError(f"the parts are measured on {self.ablate.domain}, but there is no such domain")
         return self
 
     def fit_config(self, run: RunSettings, domain: str) -> FitConfig:
@@ -170,6 +194,14 @@ class Config(StageConfig):
         return InspectConfig(
             domain=domain, experiment=settings.experiment, role="test", channels=settings.channels, data_tier=run.data_tier,
             qualities=self.inspected, rate_bpp=self.shown_bpp, views=self.views.get(domain, {}), seed=run.master_seed,
+        )  # fmt: skip
+
+    def ablate_config(self, run: RunSettings) -> AblateConfig:
+        """Return the slice of the study of the codec's parts."""
+        settings = self.domains[self.ablate.domain]
+        return AblateConfig(
+            **self.ablate.model_dump(), experiment=settings.experiment, channels=settings.channels,
+            crop_size=settings.crop_size, data_tier=run.data_tier, seed=run.master_seed,
         )  # fmt: skip
 
     def report_config(self, run: RunSettings) -> PageConfig:

@@ -14,11 +14,16 @@ from jaxtyping import Float, Int
 
 from sciml.compression.coder import Writer
 from sciml.compression.field import VALUE_UNITS
+from sciml.compression.model import CodecModel
 from sciml.compression.rules import Rules
 from sciml.compression.tables import LARGEST_SYMBOL, Tables, band_of
+from sciml.compression.transform import BLOCK
 
 # squared steps a bit is worth
 LAMBDA = 0.15
+# tuning for MS-SSIM: power, and energies of a block in squares of the span
+MASKING = 0.3
+LEAST_ENERGY, USUAL_ENERGY = 1e-4, 0.5
 
 
 class Chooser:
@@ -76,3 +81,16 @@ class Chooser:
         if large.any():
             bits[large] += 2 * np.floor(np.log2(sizes[large] - LARGEST_SYMBOL + 1)) + 1
         return bits
+
+
+def masking(model: CodecModel, planes: Float[np.ndarray, "planes rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """Return how many times the usual bits an error may cost less in each block, for MS-SSIM.
+
+        w = ((e + e0) / e1)^p,   e the energy of the block's planes without those of its means
+
+    The measure forgives errors where the picture varies much. e1 is the usual energy, so that rates stay about the same; e0 keeps
+    flat blocks from costing everything.
+    """
+    waves = model.transform.order % BLOCK**2 != 0
+    energy = np.square(planes[waves], dtype=np.float64).sum(0)
+    return ((energy + LEAST_ENERGY) / USUAL_ENERGY) ** MASKING

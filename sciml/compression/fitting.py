@@ -32,7 +32,7 @@ from sciml.compression.tables import BANDS, LARGEST_SYMBOL, Tables, band_of, sym
 
 log = logging.getLogger(__name__)
 
-# symbols |u| < 1/2 + this are 0 while fitting; the encoder's choice moves more of them
+# of the symbols that are fitted to; the encoder's choice moves more of them to 0
 DEAD_ZONE = 0.17
 # a plane is coded when more than this share of its blocks would not be 0
 LEAST_SHARE = 3e-6
@@ -48,11 +48,22 @@ class Fit:
     Args:
         planes: of the training pictures, all of one size, in steps.
         grid: their blocks.
+        dead_zone: symbols |u| < 1/2 + this are 0.
+        means: False predicts no mean, to know what that is worth.
+        classes: False predicts the mean magnitude of the plane everywhere, to know what classes are worth.
     """
 
-    def __init__(self, planes: Float[np.ndarray, "planes blocks"], grid: Grid):
+    def __init__(
+        self,
+        planes: Float[np.ndarray, "planes blocks"],
+        grid: Grid,
+        dead_zone: float = DEAD_ZONE,
+        means: bool = True,
+        classes: bool = True,
+    ):
         self.planes, self.grid = planes, grid
-        coded = np.flatnonzero((np.abs(planes) > 0.5 + DEAD_ZONE).mean(1) > LEAST_SHARE)
+        self.dead_zone, self.means, self.classes = dead_zone, means, classes
+        coded = np.flatnonzero((np.abs(planes) > 0.5 + dead_zone).mean(1) > LEAST_SHARE)
         self.count = max(int(coded.max(initial=0)) + 1, PREDICTED)
         first, rest = HIERARCHICAL, self.count - HIERARCHICAL
         width = SPREAD_BASIS + OWN
@@ -89,18 +100,20 @@ class Fit:
                 continue
             wanted = target[blocks]
             mean = np.zeros(len(blocks))
-            if plane < PREDICTED:
+            if self.means and plane < PREDICTED:
                 features = _with_own(mean_basis[:, blocks], field.values[plane], near)
                 weights = least_squares(features / MEAN_SCALE[:, None], wanted, 1e-3)
                 self.mean[plane, number] = np.round(weights * (VALUE_UNITS * 2**MEAN_BITS) / MEAN_SCALE)
                 mean = np.floor(self.mean[plane, number].astype(np.float64) @ features / 2**MEAN_BITS + 0.5)
             residual = wanted - mean / VALUE_UNITS
-            quantised = np.sign(residual) * np.floor(np.abs(residual) + 0.5 - DEAD_ZONE)
+            quantised = np.sign(residual) * np.floor(np.abs(residual) + 0.5 - self.dead_zone)
             features = _with_own(spread_basis[:, blocks], field.magnitudes[plane], near)
             size = np.abs(quantised)
-            weights = spread_rule(features, size)
-            spread[number] = np.round(weights * 2**SPREAD_BITS)
-            floor[number] = max(1, round((0.1 * size.mean() + 1e-4) * 2**SPREAD_BITS))
+            least = size.mean()
+            if self.classes:
+                spread[number] = np.round(spread_rule(features, size) * 2**SPREAD_BITS)
+                least = 0.1 * least + 1e-4
+            floor[number] = max(1, round(least * 2**SPREAD_BITS))
             predicted = np.maximum(spread[number].astype(np.float64) @ features, floor[number])
             classes = np.searchsorted(THRESHOLDS, predicted, side="right")
             clipped = np.clip(quantised, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.intp) + LARGEST_SYMBOL

@@ -85,6 +85,23 @@ class Restorer(nn.Module):
             refined = self(batch, torch.tensor([step]))[0]
         return np.ascontiguousarray(refined.numpy().transpose(1, 2, 0))
 
+    def error_gradient(
+        self,
+        picture: Float[np.ndarray, "rows columns channels"],
+        wanted: Float[np.ndarray, "rows2 columns2 channels"],
+        step: float,
+    ) -> Float[np.ndarray, "rows columns channels"]:
+        """Return the gradient of 1/2 |refined picture - wanted|^2 by the picture, which may go on below and right of `wanted`."""
+        with torch.enable_grad():
+            batch, goal = (
+                torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1), np.float32))[None] for array in (picture, wanted)
+            )
+            batch.requires_grad_()
+            refined = self(batch, torch.tensor([step]))[..., : goal.shape[2], : goal.shape[3]]
+            error = (refined - goal).square().sum() / 2
+            (gradient,) = torch.autograd.grad(error, batch)
+        return np.ascontiguousarray(gradient[0].numpy().transpose(1, 2, 0))
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights by name, in half precision: decoding stays within a grey level and files stay small."""
         return {name: value.detach().cpu().numpy().astype(np.float16) for name, value in self.state_dict().items()}

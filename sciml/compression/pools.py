@@ -122,7 +122,7 @@ def training_crops(
         generator = np.random.default_rng(Seeds(seed)("crops", name))
         before = len(kept)
         for reduction, count in counts.items():
-            kept += _best_crops(_reduced(picture, reduction), size, count, generator)
+            kept += _best_crops(reduced(picture, reduction), size, count, generator)
         if len(kept) > before:
             if experiment.startswith(FOLDER):
                 inputs[Path(name).name] = digest_file(name)
@@ -134,7 +134,8 @@ def training_crops(
     return Crops(np.stack(kept), inputs)
 
 
-def _reduced(picture: UInt8[np.ndarray, "rows columns channels"], factor: float) -> UInt8[np.ndarray, "rows2 columns2 channels"]:
+def reduced(picture: UInt8[np.ndarray, "rows columns channels"], factor: float) -> UInt8[np.ndarray, "rows2 columns2 channels"]:
+    """Return the picture with its sides divided by a factor."""
     if factor == 1:
         return picture
     image = PillowImage.fromarray(picture if picture.shape[2] == COLOURS else picture[..., 0])

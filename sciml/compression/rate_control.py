@@ -39,6 +39,7 @@ def search(
     what: str,
     at_most: bool,
     unit: Callable[[float], float] = float,
+    start: int | None = None,
 ) -> Trial:
     """Return the trial whose measure is nearest to a target from the allowed side.
 
@@ -52,6 +53,7 @@ def search(
         what: the measure in words, for messages: `"bytes"`.
         at_most: True: the largest measure up to the target; False: the smallest from the target on.
         unit: turns a measure into what `what` names, for messages.
+        start: step code that is tried first, the middle one by default.
 
     Raises:
         ConfigError: the target is no positive number, or it is out of reach for this picture; the message names what is within.
@@ -61,7 +63,7 @@ def search(
     low, high = step_code(COARSEST), step_code(FINEST)
     least, most = low - 1, high + 1
     best: Trial | None = None
-    slope, code = FIRST_SLOPE, (low + high) // 2
+    slope, code = FIRST_SLOPE, (low + high) // 2 if start is None else start
     last: tuple[int, float] | None = None
     for _ in range(MOST_TRIALS):
         trial = encode(code)

@@ -83,3 +83,14 @@ def _inspect_text(parameters: Mapping[str, Any]) -> str:
         f"and with the vector extensions of NumPy, PyTorch and the matrix library turned off. {DAMAGES} single bytes of a file "
         "were changed, one at a time."
     )
+
+
+@stage_paragraph("compression.ablate")
+def _ablate_text(parameters: Mapping[str, Any]) -> str:
+    steps, between = (", ".join(f"{step:g}" for step in parameters[key]) for key in ("steps", "between"))
+    crops = sequence([f"{count} at {_reduction(reduction)}" for reduction, count in parameters["crops"].items()])
+    return (
+        f"Every variant was fitted at the steps {steps} to the same crops of {parameters['crop_size']} pixels of the training "
+        f"pictures ({crops} of each), and coded the validation pictures at its own steps. Tables of other steps were compared "
+        f"with own ones at the steps {between}, which lie between those. BD-rates are means over pictures, by monotone cubics."
+    )

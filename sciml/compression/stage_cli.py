@@ -74,6 +74,36 @@ def stage_inspect(config: Settings, weights: Weights, output: Output, threads: T
         run(settings, weights, output)
 
 
+@app.command("ablate")
+def stage_ablate(config: Settings, weights: Weights, output: Output, threads: Threads = None) -> None:
+    """Measure what each part of the codec is worth, on validation pictures; fitted variants are kept when it is stopped."""
+    from sciml.compression.config import AblateConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.ablate", output, threads):
+        settings = parse_config(AblateConfig, config)
+        from sciml.compression.stages.ablate import run
+
+        run(settings, weights, output)
+
+
+@app.command("ablate-report")
+def stage_ablate_report(
+    config: Settings,
+    table: Annotated[Path, typer.Option(help="ablations.json of the ablate stage, with its provenance.json beside it.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of the codec's parts."""
+    from sciml.compression.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.ablate-report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.compression.stages.ablate_report import run
+
+        run(settings, table, output)
+
+
 @app.command("report")
 def stage_report(
     config: Settings,

@@ -112,10 +112,31 @@ def decode_planes(
     return field.values.reshape(shape), codes.reshape(shape)
 
 
-def tile_planes(
+@dataclass(frozen=True)
+class TileWindow:
+    """A tile of the lapped picture with up to one block around it; the picture's last row and column go on to full blocks.
+
+    Attributes:
+        centred: numbers of the picture in units of the span, around 0.
+        lapped: rotated channels after the lapping.
+        inner: rows and columns of the tile.
+        inside: how many rows and columns belong to the picture.
+    """
+
+    centred: Float[np.ndarray, "rows columns channels"]
+    lapped: Float[np.ndarray, "channels rows columns"]
+    inner: tuple[slice, slice]
+    inside: tuple[int, int]
+
+    def planes(self, model: CodecModel) -> Float[np.ndarray, "planes rows16 columns16"]:
+        """Return the planes of the tile."""
+        return block_dct(np.ascontiguousarray(self.lapped[:, *self.inner]))[model.transform.order]
+
+
+def tile_window(
     model: CodecModel, numbers: Float[np.ndarray, "rows columns channels"], top: int, left: int, height: int, width: int
-) -> Float[np.ndarray, "planes rows16 columns16"]:
-    """Return the planes of a tile of the lapped picture; the picture's last row and column go on to full blocks.
+) -> TileWindow:
+    """Return a tile and what is around it.
 
     Args:
         model: whose transform is used.
@@ -131,10 +152,16 @@ def tile_planes(
     window = numbers[top - above : top + height + below, left - before : left + width + after]
     centred = ((window.astype(np.float32) - np.float32(model.centre)) / np.float32(model.span)).astype(np.float32)
     padded = np.pad(centred, ((0, -window.shape[0] % BLOCK), (0, -window.shape[1] % BLOCK), (0, 0)), mode="edge")
-    lapped = lap(model.transform.rotate(padded))
     full_height, full_width = (-(-side // BLOCK) * BLOCK for side in (height, width))
-    tile = lapped[:, above : above + full_height, before : before + full_width]
-    return block_dct(np.ascontiguousarray(tile))[model.transform.order]
+    inner = slice(above, above + full_height), slice(before, before + full_width)
+    return TileWindow(padded, lap(model.transform.rotate(padded)), inner, window.shape[:2])
+
+
+def tile_planes(
+    model: CodecModel, numbers: Float[np.ndarray, "rows columns channels"], top: int, left: int, height: int, width: int
+) -> Float[np.ndarray, "planes rows16 columns16"]:
+    """Return the planes of a tile of the lapped picture; arguments as `tile_window`."""
+    return tile_window(model, numbers, top, left, height, width).planes(model)
 
 
 def tile_blocks(
