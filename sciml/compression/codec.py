@@ -139,8 +139,8 @@ class Codec:
             tune: `psnr`: least squared error; `ms-ssim`: more error where the picture is busy, less where it is smooth.
 
         Raises:
-            ConfigError: unknown effort or tuning, several targets, or one out of reach for this picture (the message names what is
-                within).
+            ConfigError: unknown effort or tuning, several targets, or one out of reach for this picture (the message names
+                what is within).
             ShapeError, DataError: see `sciml.compression.samples.samples_of`.
         """
         targets = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr}
