@@ -20,6 +20,7 @@ from sciml.runtime.files import digest_file, digest_tree, write_json
 PACKAGES = (
     "deepinv",
     "jax",
+    "monai",
     "nibabel",
     "numpy",
     "pillow",
