@@ -1,0 +1,187 @@
+"""Settings of the learned parts: autoencoder, diffusion, ControlNet, course models, and how a forecast is made."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sciml.runtime.settings import StageConfig
+
+CourseKind = Literal["no_change", "linear_population", "huber", "huber_published", "logistic_mixed"]
+Decoding = Literal["residual", "direct"]
+
+
+class TrainingBudget(StageConfig):
+    """How long and how to train one network."""
+
+    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls over them")
+    batch_size: int = Field(ge=1)
+    learning_rate: float = Field(gt=0, description="largest, after the warm-up")
+    warmup_steps: int = Field(default=20, ge=0)
+    weight_decay: float = Field(default=0.0, ge=0)
+    ema_decay: float | None = Field(default=0.99, ge=0, lt=1, description="of the averaged weights; null keeps the last ones")
+    clip_norm: float | None = Field(default=1.0, gt=0)
+    bfloat16_on_gpu: bool = False
+    cpu_minutes: float | None = Field(default=None, gt=0, description="processor time after which the training ends")
+
+
+class AutoencoderConfig(StageConfig):
+    """The autoencoder's network and its loss.
+
+    The published network is `unshuffle` 1, channels (64, 128, 128, 128), two blocks, 32 groups.
+    """
+
+    unshuffle: int = Field(
+        default=2, ge=1, le=4, description="voxels along each axis that become channels before the first layer"
+    )
+    channels: tuple[int, ...] = Field(
+        default=(32, 64), min_length=1, description="of each level; each but the first halves the grid"
+    )
+    residual_blocks: int = Field(default=1, ge=1, description="a level")
+    groups: int = Field(default=8, ge=1, description="of the normalisation")
+    latent_channels: int = Field(default=3, ge=1)
+    mirrored: bool = Field(
+        default=False, description="the network counts the first axis from right to left, as the published one"
+    )
+    initial_sd: float | None = Field(default=0.05, gt=0, description="of the posterior before training; null as the layer falls")
+    l1_weight: float = Field(default=1.0, ge=0)
+    squared_weight: float = Field(default=2.0, ge=0)
+    gradient_weight: float = Field(default=0.0, ge=0, description="of the L1 difference of the images' gradients")
+    kl_weight: float = Field(default=1e-7, ge=0, description="of the divergence, summed over the latent")
+    adversarial_weight: float = Field(default=0.0, ge=0, description="0 trains without a discriminator; published 0.025")
+    discriminator_channels: int = Field(default=32, ge=1)
+    discriminator_layers: int = Field(default=3, ge=1)
+
+    @model_validator(mode="after")
+    def _divisible(self) -> AutoencoderConfig:
+        if wrong := [width for width in self.channels if width % self.groups]:
+            raise ValueError(f"channels {wrong[0]} is no multiple of groups ({self.groups})")
+        return self
+
+    @property
+    def factor(self) -> int:
+        """Return how many voxels along an axis make one of the latent."""
+        return self.unshuffle * 2 ** (len(self.channels) - 1)
+
+
+class UNetConfig(StageConfig):
+    """The network that removes noise from latents; the ControlNet has the same body.
+
+    Published: channels (256, 512, 768), two blocks, attention on the last two levels with one head each, 32 groups.
+    """
+
+    channels: tuple[int, ...] = Field(default=(32, 64), min_length=1)
+    residual_blocks: int = Field(default=1, ge=1, description="a level")
+    attention: tuple[bool, ...] = Field(default=(False, True), description="levels with attention and cross-attention")
+    head_channels: tuple[int, ...] = Field(default=(0, 64), description="channels of a head at each level; 0 without attention")
+    groups: int = Field(default=16, ge=1)
+
+    @model_validator(mode="after")
+    def _consistent(self) -> UNetConfig:
+        if not len(self.channels) == len(self.attention) == len(self.head_channels):
+            raise ValueError(f"channels, attention and head_channels have {len(self.channels)}, {len(self.attention)} and "
+                             f"{len(self.head_channels)} levels, expected the same number")  # fmt: skip
+        if wrong := [width for width in self.channels if width % self.groups]:
+            raise ValueError(f"channels {wrong[0]} is no multiple of groups ({self.groups})")
+        return self
+
+    @property
+    def multiple(self) -> int:
+        """Return what the latent's sides must be a multiple of."""
+        return 2 ** (len(self.channels) - 1)
+
+
+class FormConfig(StageConfig):
+    """What the diffusion model predicts, from what: one switch for each difference between the official and the residual form."""
+
+    target: Literal["change", "followup"] = Field(
+        default="change", description="(z_B - z_A) / sd of it, or z_B itself as published"
+    )
+    prediction: Literal["v_prediction", "epsilon"] = Field(default="v_prediction", description="published: epsilon")
+    anatomy: Literal["concatenation", "controlnet"] = Field(
+        default="concatenation", description="how z_A enters: beside the noisy latent, or by a ControlNet as published"
+    )
+    context: Literal["change", "followup"] = Field(
+        default="change", description="covariates at B and 10 times their change, or those at B alone as published"
+    )
+
+
+PUBLISHED_AUTOENCODER = AutoencoderConfig(
+    unshuffle=1, channels=(64, 128, 128, 128), residual_blocks=2, groups=32, mirrored=True, initial_sd=None,
+    l1_weight=1.0, squared_weight=0.0, adversarial_weight=0.025,
+)  # fmt: skip
+PUBLISHED_UNET = UNetConfig(
+    channels=(256, 512, 768), residual_blocks=2, attention=(False, True, True), head_channels=(0, 512, 768), groups=32
+)
+FORMS = {
+    "residual": FormConfig(),
+    "official": FormConfig(target="followup", prediction="epsilon", anatomy="controlnet", context="followup"),
+}
+
+
+class TrainAutoencoderConfig(StageConfig):
+    """What `train-autoencoder` reads."""
+
+    network: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
+    budget: TrainingBudget = Field(
+        default_factory=lambda: TrainingBudget(steps=6000, batch_size=2, learning_rate=2e-3, cpu_minutes=50)
+    )
+    flip: bool = Field(default=True, description="show every second image with left and right exchanged")
+    validation_images: int = Field(default=12, ge=1)
+    seed: int = 0
+
+
+class TrainDiffusionConfig(StageConfig):
+    """What `train-diffusion` reads: one form of the model."""
+
+    name: str = "residual"
+    form: FormConfig = Field(default_factory=FormConfig)
+    network: UNetConfig = Field(default_factory=UNetConfig)
+    budget: TrainingBudget = Field(
+        default_factory=lambda: TrainingBudget(steps=6000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=40)
+    )
+    flip: bool = Field(default=True, description="train on mirrored people too")
+    zero_gap_share: float = Field(
+        default=0.05,
+        ge=0,
+        lt=1,
+        description="share of pairs of a visit with itself, so that nothing changes where no time passes",
+    )
+    seed: int = 0
+
+
+class TrainControlConfig(StageConfig):
+    """What `train-controlnet` reads; network and form are those of the diffusion model that it steers."""
+
+    name: str = "official"
+    budget: TrainingBudget = Field(
+        default_factory=lambda: TrainingBudget(steps=6000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=25)
+    )
+    flip: bool = True
+    seed: int = 0
+
+
+class FitCourseConfig(StageConfig):
+    """What `fit-course` reads."""
+
+    kinds: tuple[CourseKind, ...] = ("no_change", "linear_population", "huber", "huber_published", "logistic_mixed")
+    rounds: int = Field(default=300, ge=1, description="largest number of L-BFGS iterations of the logistic model")
+
+
+class ForecastConfig(StageConfig):
+    """How a forecast is made from trained parts."""
+
+    samples: int = Field(default=8, ge=1, description="m, the chains whose latents are averaged")
+    steps: int = Field(default=20, ge=1, le=1000, description="of DDIM; a divisor of 1000")
+    decoding: Decoding = Field(default="residual", description="x_A + D(z_B) - D(z_A), or D(z_B) as published")
+    course: CourseKind = Field(default="logistic_mixed", description="where the volumes at later ages come from")
+    clamp_sd: float | None = Field(
+        default=None, gt=0, description="largest |z_0| in a step, in standard deviations of the training latents"
+    )
+
+    @model_validator(mode="after")
+    def _divides(self) -> ForecastConfig:
+        if 1000 % self.steps:
+            raise ValueError(f"steps is {self.steps}, expected a divisor of 1000: 5, 10, 20, 25, 50 ...")
+        return self

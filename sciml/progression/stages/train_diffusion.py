@@ -1,0 +1,187 @@
+"""Stages `train-diffusion` and `train-controlnet`: the two phases behind the autoencoder.
+
+A form with concatenation needs the first alone. A form with a ControlNet learns people in general first, from every visit alone
+when it predicts the follow-up itself, then how a start steers that, with the UNet frozen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from sciml.progression.autoencoder import Autoencoder
+from sciml.progression.cohort import Cohort
+from sciml.progression.covariates import CovariateScale
+from sciml.progression.denoiser import Denoiser
+from sciml.progression.diffusion import noise_levels
+from sciml.progression.model_files import describe_denoiser, read_autoencoder, read_denoiser
+from sciml.progression.models import ForecastConfig, TrainControlConfig, TrainDiffusionConfig
+from sciml.progression.prediction import Question, followup_latents
+from sciml.progression.stages.train_autoencoder import training_settings
+from sciml.progression.training_pairs import DenoisingStep, LatentTable, PairBatches, encode_split, pair_tensors
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+from sciml.training import partial_folder, save_weights, train
+from sciml.training.step import Scalars
+
+VALIDATED = ForecastConfig(samples=1, steps=10)
+VALIDATION_PAIRS = 12
+
+
+def run(
+    config: TrainDiffusionConfig, cohort_folder: Path, autoencoder_file: Path, folder: Path, device: str = "cpu"
+) -> list[Path]:
+    """Write `<name>.safetensors` and `history.csv`: the denoiser, without a ControlNet.
+
+    Args:
+        config: form, network and training.
+        cohort_folder: cohort whose training people are learned from.
+        autoencoder_file: weights of `train-autoencoder`.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+    """
+    autoencoder, about = read_autoencoder(autoencoder_file)
+    cohort = Cohort(cohort_folder)
+    scale = CovariateScale.measured(cohort.volumes(cohort.select("train")))
+    seed = Seeds(config.seed)("progression", "diffusion", config.name)
+    torch.manual_seed(seed)
+    denoiser = Denoiser(config.form, config.network, autoencoder.config.latent_channels, with_control=False)
+    # without the start's latent, follow-ups are people like any others, so every visit serves
+    alone = config.form.anatomy == "controlnet" and config.form.target == "followup"
+    job = Job("progression.train_diffusion", config, cohort, autoencoder, about["weights_digest"], scale, seed, device)
+    return job.run(denoiser, folder, config.zero_gap_share, alone, autoencoder_file)
+
+
+def run_control(
+    config: TrainControlConfig,
+    cohort_folder: Path,
+    autoencoder_file: Path,
+    diffusion_file: Path,
+    folder: Path,
+    device: str = "cpu",
+) -> list[Path]:
+    """Write `<name>.safetensors` and `history.csv`: the denoiser with its ControlNet; the UNet stays as it was, bit for bit.
+
+    Args:
+        config: of the training.
+        cohort_folder: cohort whose training people are learned from.
+        autoencoder_file: weights of `train-autoencoder`.
+        diffusion_file: weights of `train-diffusion`.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ConfigError: the diffusion model was trained on latents of another autoencoder, or its form has no ControlNet.
+    """
+    autoencoder, about = read_autoencoder(autoencoder_file)
+    trained, scale, trained_about = read_denoiser(diffusion_file)
+    if trained_about["extra"]["autoencoder"] != about["weights_digest"]:
+        raise ConfigError(
+            f"{diffusion_file} was trained on latents of another autoencoder than {autoencoder_file}; train it anew"
+        )
+    cohort = Cohort(cohort_folder)
+    seed = Seeds(config.seed)("progression", "controlnet", config.name)
+    torch.manual_seed(seed)
+    denoiser = Denoiser(trained.form, trained.config, trained.latent_channels)
+    denoiser.unet.load_state_dict(trained.unet.state_dict())
+    denoiser.start_control()
+    job = Job("progression.train_controlnet", config, cohort, autoencoder, about["weights_digest"], scale, seed, device)
+    return job.run(denoiser, folder, 0.0, False, autoencoder_file, diffusion_file)
+
+
+@dataclass(frozen=True)
+class Job:
+    """One training of a denoiser on a cohort."""
+
+    stage: str
+    config: TrainDiffusionConfig | TrainControlConfig
+    cohort: Cohort
+    autoencoder: Autoencoder
+    autoencoder_digest: str
+    scale: CovariateScale
+    seed: int
+    device: str
+
+    def run(self, denoiser: Denoiser, folder: Path, zero_gap_share: float, alone: bool, *parents: Path) -> list[Path]:
+        """Train what may be trained of the denoiser, and write the artefacts."""
+        config, device = self.config, self.device
+        table_file = self.cohort.folder / "visits.csv"
+        recorder = Recorder(self.stage, config.model_dump(mode="json"), [table_file, *parents])
+        encoder = self.autoencoder.to(device)
+        table = encode_split(encoder, self.cohort, "train", self.scale, device, config.flip)
+        held = encode_split(encoder, self.cohort, "validation", self.scale, device, False)
+        change_sd, code = float(encoder.change_sd), source_digest(__name__)
+        weights, history = folder / f"{config.name}.safetensors", folder / "history.csv"
+        inputs = self.cohort.digests(table.visits)
+        identity = {
+            "settings": config.model_dump(mode="json", exclude={"budget": {"cpu_minutes"}}),
+            "data": inputs,
+            "autoencoder": self.autoencoder_digest,
+            "code": code,
+        }
+        denoiser.to(device)
+        with partial_folder(weights) as partial:
+            result = train(
+                denoiser,
+                DenoisingStep(noise_levels(denoiser.form.prediction), change_sd),
+                PairBatches(table, denoiser.form, config.budget.batch_size, self.seed, zero_gap_share, alone),
+                training_settings(config.budget),
+                folder=partial,
+                seed=self.seed,
+                device=device,
+                validate=SampledFollowups(held, change_sd, device),
+                identity=identity,
+            )
+            save_weights(
+                weights,
+                denoiser,
+                config=config,
+                seed=config.seed,
+                inputs=inputs,
+                source_digest=code,
+                cpu_minutes=result.cpu_minutes,
+                extra={
+                    "part": "denoiser",
+                    "autoencoder": self.autoencoder_digest,
+                    **describe_denoiser(denoiser, self.scale),
+                },
+            )
+            result.history.replace(history)
+        recorder.seeds = {"training": self.seed}
+        recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
+        recorder.write(folder / "provenance.json", [weights, history])
+        return [weights, history]
+
+
+class SampledFollowups:
+    """Error of sampled latents on validation pairs, first visit to last: a small loss alone says nothing about samples.
+
+    Args:
+        table: of the validation people.
+        change_sd: s.
+        device: of the network.
+    """
+
+    def __init__(self, table: LatentTable, change_sd: float, device: str) -> None:
+        longest: dict[str, tuple[int, int]] = {}
+        for start, followup in table.pairs:
+            longest[table.visits[start].subject] = (longest.get(table.visits[start].subject, (start, 0))[0], followup)
+        self.table, self.pairs = table, np.array(list(longest.values()))[:VALIDATION_PAIRS]
+        self.change_sd, self.device = change_sd, device
+
+    def __call__(self, model: Any, generator: torch.Generator) -> Scalars:
+        """Return the mean squared errors of latents of one chain, and of no change."""
+        batch = pair_tensors(self.table, model.form, self.pairs)
+        start, followup = batch["start"].to(self.device), batch["followup"].to(self.device)
+        question = Question(start, batch["start_age"], batch["context"], list(range(len(start))))
+        sampled = followup_latents(model, question, self.change_sd, VALIDATED).mean
+        return {
+            "latent_mse": (sampled - followup).square().mean(),
+            "no_change_mse": (start - followup).square().mean(),
+        }
