@@ -190,7 +190,9 @@ def _open(path: Path) -> Any:
         raise FormatError(f"{path} is not a safetensors file: {error}") from error
 
 
-def write_subject(folder: Path, subject: str, arrays: Mapping[str, np.ndarray], grid: Grid) -> Path:
+def write_subject(
+    folder: Path, subject: str, arrays: Mapping[str, np.ndarray], grid: Grid, notes: Mapping[str, Any] | None = None
+) -> Path:
     """Write the arrays of one subject.
 
     Args:
@@ -199,6 +201,7 @@ def write_subject(folder: Path, subject: str, arrays: Mapping[str, np.ndarray], 
         arrays: `image` (visits, *grid) and `mask`, and `clean` and `labels` (visits, regions, *grid) where known, as floats
             (`labels` are fractions in [0, 1]).
         grid: of the cohort.
+        notes: JSON values kept in the file.
 
     Raises:
         ShapeError: an array is not on the grid.
@@ -212,7 +215,7 @@ def write_subject(folder: Path, subject: str, arrays: Mapping[str, np.ndarray], 
         else:
             stored[name] = np.rint(array * 255).astype(np.uint8) if name == "labels" else array.astype(np.uint8)
     path = folder / "subjects" / f"{subject}.safetensors"
-    save_tensors(path, stored)
+    save_tensors(path, stored, notes)
     return path
 
 

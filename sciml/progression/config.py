@@ -1,0 +1,142 @@
+"""Settings of the family and of its stages."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import Field, model_validator
+
+from sciml.runtime.settings import DataTier, StageConfig
+
+if TYPE_CHECKING:
+    from sciml.settings import RunSettings
+
+GridName = Literal["4.5mm", "3mm", "1.5mm"]
+
+
+class RateConfig(StageConfig):
+    """Change of one region's volume, in parts a year (of ln V), by diagnosis."""
+
+    CN: float
+    MCI: float
+    AD: float
+    source: str = Field(description="where the numbers come from")
+
+
+def default_rates() -> dict[str, RateConfig]:
+    """Return rates of six regions; the outer fluid takes the balance."""
+    return {
+        "ventricle": RateConfig(
+            CN=0.030, MCI=0.055, AD=0.090,
+            source="order AD > MCI > CN: Nestor 2008; sizes: about 1.3, 2.7 and 5 ml a year, from memory",
+        ),
+        "hippocampus": RateConfig(
+            CN=-0.0141, MCI=-0.0257, AD=-0.0466,
+            source="AD 4.66 (3.92-5.40) and controls 1.41 (0.52-2.30) % a year: Barnes 2009; MCI 2.55 (stable): Jack 2000",
+        ),
+        "amygdala": RateConfig(CN=-0.011, MCI=-0.020, AD=-0.040, source="order of magnitude: Fjell 2009, from memory"),
+        "thalamus": RateConfig(CN=-0.006, MCI=-0.009, AD=-0.014, source="from memory, no single study"),
+        "grey_matter": RateConfig(
+            CN=-0.005, MCI=-0.009, AD=-0.016, source="healthy about 0.5 % a year: Fjell 2009; AD between 1.5 and 2, from memory"
+        ),
+        "white_matter": RateConfig(CN=-0.004, MCI=-0.007, AD=-0.012, source="from memory, no single study"),
+    }  # fmt: skip
+
+
+class AtrophyConfig(StageConfig):
+    """How people age, and how finely time is cut."""
+
+    rates: dict[str, RateConfig] = Field(default_factory=default_rates)
+    pace_spread: float = Field(default=0.25, ge=0, description="standard deviation of ln(pace) over people; all rates follow it")
+    region_spread: float = Field(default=0.1, ge=0, description="the same of each region's own factor")
+    from_age_years: float = Field(default=58.0, description="age of the template; before the first visit people age from here")
+    early_share: float = Field(default=0.8, ge=0, description="rate before the first visit, in parts of the rate of CN")
+    disease_years: float = Field(default=3.0, ge=0, description="years of the disease before the first visit, beyond that")
+    ventricle_spread: float = Field(default=0.13, ge=0, description="standard deviation of ln(ventricles) at the first visit")
+    step_log_change: float = Field(default=0.2, gt=0, le=0.5, description="largest |change of ln V| in one step")
+    volume_tolerance: float = Field(default=5e-4, gt=0, le=3e-3, description="of every volume, in parts of it")
+
+    @model_validator(mode="after")
+    def _all_regions(self) -> AtrophyConfig:
+        if set(self.rates) != set(default_rates()):
+            raise ValueError(f"rates are given for {', '.join(sorted(self.rates))}: expected {', '.join(default_rates())}")
+        return self
+
+
+class PeopleConfig(StageConfig):
+    """How people differ from the template."""
+
+    size_spread: float = Field(default=0.03, ge=0, le=0.1, description="standard deviation of ln(size)")
+    axis_spread: float = Field(default=0.015, ge=0, le=0.1, description="the same of each axis alone")
+    sex_shift: float = Field(default=0.02, ge=0, le=0.1, description="ln(size) of men above and of women below the mean")
+    warps_mm: tuple[tuple[float, float], ...] = Field(
+        default=((5.2, 20.0), (1.4, 10.0)), description="smooth shifts: standard deviation and width of the smoothing"
+    )
+    ages_years: tuple[float, float] = Field(default=(60.0, 82.0), description="at the first visit, uniform")
+    visits: int = Field(default=4, ge=1, le=12)
+    gaps_years: tuple[float, float] = Field(default=(1.0, 2.2), description="between visits, uniform")
+
+
+class ScannerConfig(StageConfig):
+    """What the scanner does to the image; new bias and noise at every visit."""
+
+    contrast_spread: float = Field(
+        default=0.08, ge=0, description="standard deviation of ln(exponent) of the intensities, a person"
+    )
+    bias: float = Field(default=0.01, ge=0, description="standard deviation of ln(bias field)")
+    bias_width_mm: float = Field(default=40.0, gt=0)
+    noise: float = Field(default=0.012, ge=0, description="of both channels of the Rician noise; white matter has 0.8")
+
+
+class SimulationConfig(StageConfig):
+    """One simulated cohort."""
+
+    grid: GridName = "4.5mm"
+    subjects: dict[Literal["train", "validation", "test", "calibration"], int] = Field(
+        default={"train": 54, "validation": 6, "test": 12}, description="people by split; diagnoses take turns"
+    )
+    independent_rates: bool = Field(
+        default=False, description="every visit after the first has rates of its own, drawn region by region: for calibration"
+    )
+    people: PeopleConfig = PeopleConfig()
+    atrophy: AtrophyConfig = AtrophyConfig()
+    scanner: ScannerConfig = ScannerConfig()
+
+
+class SimulateConfig(SimulationConfig):
+    """What `simulate` reads: one cohort."""
+
+    atlas: Literal["lab_aal", "lab_aal_2mm"] = Field(default="lab_aal", description="data set of the AAL labels")
+    seed: int
+
+
+class PageConfig(StageConfig):
+    """What `report` reads."""
+
+    tier: str
+    data_tier: DataTier = "default"
+
+
+def default_cohorts() -> dict[str, SimulationConfig]:
+    """Return the cohort of the study and the one that calibrates its measurements."""
+    return {
+        "cohort": SimulationConfig(),
+        "calibration": SimulationConfig(
+            subjects={"calibration": 36}, independent_rates=True, people=PeopleConfig(visits=6, gaps_years=(0.0, 0.0))
+        ),
+    }
+
+
+class Config(StageConfig):
+    """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
+
+    cohorts: dict[Literal["cohort", "calibration"], SimulationConfig] = Field(default_factory=default_cohorts)
+
+    def simulate_config(self, run: RunSettings, cohort: Literal["cohort", "calibration"]) -> SimulateConfig:
+        """Return the slice of one cohort."""
+        atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
+        return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed)
+
+    def report_config(self, run: RunSettings) -> PageConfig:
+        """Return the slice of the page."""
+        return PageConfig(tier=run.tier, data_tier=run.data_tier)
