@@ -4,7 +4,7 @@ Example:
     from sciml.progression import Cohort
 
     cohort = Cohort("results/demo/progression/cohort")
-    first, *later = cohort.subjects("test")["s0060"]
+    first, *later = cohort.subjects("test")["test-000"]
     x = cohort.image(first)      # float32 (1, 40, 48, 40)
 """
 

@@ -121,8 +121,7 @@ def build_anatomy(template: Template, grid: Grid) -> Anatomy:
         grid: whose voxels give the box.
     """
     inside = template.codes >= 0
-    nearest = ndimage.distance_transform_edt(~inside, return_distances=False, return_indices=True)
-    extended = template.codes[tuple(nearest)]
+    extended = template.codes[tuple(nearest_inside(inside))]
     boxes = [
         _box_matrix(template.codes.shape[axis], template.affine[axis, 3], template.affine[axis, axis], axis, grid.spacing_mm)
         for axis in range(3)
@@ -131,6 +130,18 @@ def build_anatomy(template: Template, grid: Grid) -> Anatomy:
     return Anatomy(
         labels / labels.sum(axis=0), _mean_in_boxes(inside, boxes), _mean_in_boxes(template.t1, boxes), grid.spacing_mm
     )
+
+
+def nearest_inside(mask: np.ndarray) -> np.ndarray:
+    """Return for every voxel the indices of the nearest one in the mask, (3, D, H, W)."""
+    return np.asarray(ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True))
+
+
+def connected_parts(mask: np.ndarray) -> np.ndarray:
+    """Return the number of the connected part of each voxel, 0 outside the mask."""
+    parts = np.zeros(mask.shape, np.int32)
+    ndimage.label(mask, output=parts)
+    return parts
 
 
 def _box_matrix(size: int, first_mm: float, step_mm: float, axis: int, box_mm: float) -> np.ndarray:
@@ -154,8 +165,8 @@ def _mean_in_boxes(field: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
 
 
 def _ventricles(fluid: np.ndarray, inside: np.ndarray, affine: np.ndarray) -> np.ndarray:
-    deep = (fluid > FLUID_THRESHOLD) & (ndimage.distance_transform_edt(inside) > DEPTH_MM)
-    parts, _ = ndimage.label(deep & _in_box(inside.shape, affine, VENTRICLE_BOX_MM))
+    deep = (fluid > FLUID_THRESHOLD) & (np.asarray(ndimage.distance_transform_edt(inside)) > DEPTH_MM)
+    parts = connected_parts(deep & _in_box(inside.shape, affine, VENTRICLE_BOX_MM))
     seeds = [parts[_in_box(inside.shape, affine, box)] for box in VENTRICLE_SEEDS_MM]
     chosen = np.setdiff1d(np.concatenate(seeds), [0])
     if not len(chosen):

@@ -28,6 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import ndimage
 
+from sciml.progression.anatomy import nearest_inside
 from sciml.progression.neumann import ClosedDomain, Faces
 from sciml.runtime.errors import NumericalError
 
@@ -71,7 +72,7 @@ class Atrophy:
         self._lookup = lookup
         self._domain = ClosedDomain(mask)
         self._points = np.argwhere(mask).T.astype(np.float64)
-        self._nearest = ndimage.distance_transform_edt(~mask, return_distances=False, return_indices=True)
+        self._nearest = nearest_inside(mask)
         self.back = np.indices(mask.shape, dtype=np.float64)
         self.labels = lookup(self._points)
 

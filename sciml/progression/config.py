@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sciml.settings import RunSettings
 
 GridName = Literal["4.5mm", "3mm", "1.5mm"]
+CohortName = Literal["cohort", "calibration"]
 
 
 class RateConfig(StageConfig):
@@ -117,7 +118,7 @@ class PageConfig(StageConfig):
     data_tier: DataTier = "default"
 
 
-def default_cohorts() -> dict[str, SimulationConfig]:
+def default_cohorts() -> dict[CohortName, SimulationConfig]:
     """Return the cohort of the study and the one that calibrates its measurements."""
     return {
         "cohort": SimulationConfig(),
@@ -130,9 +131,9 @@ def default_cohorts() -> dict[str, SimulationConfig]:
 class Config(StageConfig):
     """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
 
-    cohorts: dict[Literal["cohort", "calibration"], SimulationConfig] = Field(default_factory=default_cohorts)
+    cohorts: dict[CohortName, SimulationConfig] = Field(default_factory=default_cohorts)
 
-    def simulate_config(self, run: RunSettings, cohort: Literal["cohort", "calibration"]) -> SimulateConfig:
+    def simulate_config(self, run: RunSettings, cohort: CohortName) -> SimulateConfig:
         """Return the slice of one cohort."""
         atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
         return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed)

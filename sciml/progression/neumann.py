@@ -96,8 +96,8 @@ class ClosedDomain:
         return sum((np.diff(face, axis=axis) for axis, face in enumerate(faces)), np.zeros(self.mask.shape))
 
     def _precondition(self, residual: np.ndarray) -> np.ndarray:
-        spectrum = dctn(residual, type=2, norm="ortho", overwrite_x=False) * self._inverse
-        return np.where(self.mask, idctn(spectrum, type=2, norm="ortho", overwrite_x=True), 0.0)
+        spectrum = np.asarray(dctn(residual, type=2, norm="ortho")) * self._inverse
+        return np.where(self.mask, np.asarray(idctn(spectrum, type=2, norm="ortho", overwrite_x=True)), 0.0)
 
 
 def _ahead(array: np.ndarray, axis: int) -> np.ndarray:

@@ -67,10 +67,12 @@ class Person:
 
 
 def roster(config: SimulationConfig) -> list[tuple[int, str, str]]:
-    """Return (number, name, split) of everybody in a cohort."""
-    splits = [split for split, count in config.subjects.items() for _ in range(count)]
-    prefix = "c" if config.independent_rates else "s"
-    return [(number, f"{prefix}{number:04d}", split) for number, split in enumerate(splits)]
+    """Return (number within the split, name, split) of everybody in a cohort.
+
+    The names, from which the seeds come, count within a split: a smaller cohort tests on the same people, never on people that
+    a larger one trains on.
+    """
+    return [(number, f"{split}-{number:03d}", split) for split, count in config.subjects.items() for number in range(count)]
 
 
 def draw_person(config: SimulationConfig, number: int, name: str, split: str, seeds: Seeds) -> Person:
@@ -78,7 +80,7 @@ def draw_person(config: SimulationConfig, number: int, name: str, split: str, se
 
     Args:
         config: of the cohort.
-        number: within the cohort; diagnoses take turns.
+        number: within the split; diagnoses take turns.
         name: of the subject.
         split: what the person is used for.
         seeds: of the run.

@@ -145,7 +145,8 @@ def _life_notes(life: Life) -> dict[str, Any]:
 
 
 def _visit(values: list[Any]) -> Visit:
-    return Visit(*values[:-1], tuple(values[-1]))
+    subject, number, split, age, sex, diagnosis, volumes = values
+    return Visit(subject, number, split, age, sex, diagnosis, tuple(volumes))
 
 
 def _notes(store: Path, name: str) -> dict[str, Any] | None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import ndimage
 
-from sciml.progression.anatomy import Anatomy
+from sciml.progression.anatomy import Anatomy, connected_parts
 from sciml.progression.atrophy import Atrophy, StepSettings, determinants
 from sciml.progression.cohort import Visit
 from sciml.progression.config import SimulationConfig
@@ -113,7 +112,7 @@ class _World:
         """Return the voxels of which the skull fills half or more, the largest connected part."""
         every = np.indices(self.grid.shape, dtype=np.float64).reshape(3, -1)
         inside = self.look_up(self.anatomy.inside[None], every)[0].reshape(self.grid.shape) >= 0.5
-        parts, _ = ndimage.label(inside)
+        parts = connected_parts(inside)
         return parts == np.bincount(parts[inside]).argmax()
 
     def warp_in_voxels(self) -> np.ndarray:

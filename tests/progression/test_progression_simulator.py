@@ -22,7 +22,7 @@ STILL = {name: {"CN": 0.0, "MCI": 0.0, "AD": 0.0, "source": "none"} for name in 
 
 
 def life_of(anatomy, config, number=2, seed=0):
-    person = draw_person(config, number, f"s{number:04d}", "train", Seeds(seed))
+    person = draw_person(config, number, f"train-{number:03d}", "train", Seeds(seed))
     return person, simulate(person, anatomy, config, Seeds(seed))
 
 
@@ -94,6 +94,15 @@ def test_calibration_people_change_region_by_region():
     assert np.corrcoef(changes.T)[TISSUES.index("ventricle"), TISSUES.index("hippocampus")] < -0.8
 
 
+def test_a_smaller_cohort_tests_on_the_same_people_and_on_nobody_it_could_have_trained_on():
+    large, small = (
+        {split: {name for _, name, where in roster(SimulationConfig(subjects=count)) if where == split} for split in count}
+        for count in ({"train": 54, "validation": 6, "test": 12}, {"train": 3, "validation": 3, "test": 12})
+    )
+    assert small["test"] == large["test"]
+    assert not small["test"] & large["train"]
+
+
 def test_people_of_one_cohort_differ_and_equal_seeds_are_equal():
     config = SimulationConfig()
     one, same, other = (draw_person(config, 0, name, "train", Seeds(seed)) for name, seed in (("a", 0), ("a", 0), ("a", 1)))
@@ -151,7 +160,7 @@ def test_a_cohort_is_simulated_once(phantom_in_place_of_the_template, tmp_path, 
 
     monkeypatch.setattr(simulation, "_work", refuse)
     simulation.simulate_cohort(TINY, tmp_path / "two")
-    for name in ("visits.csv", "accuracy.csv", "subjects/s0000.safetensors"):
+    for name in ("visits.csv", "accuracy.csv", "subjects/train-000.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
     # another seed is another cohort
     with pytest.raises(AssertionError, match="simulated again"):
@@ -173,15 +182,15 @@ def test_a_stopped_simulation_goes_on_with_who_is_missing(phantom_in_place_of_th
     assert not (tmp_path / "out" / "cohort.json").exists()
     monkeypatch.setattr(simulation, "_work", lambda person: done.append(person) or work(person))
     simulation.simulate_cohort(TINY, tmp_path / "out")
-    assert [name for _, name, _ in done] == ["s0000", "s0001"]
+    assert [name for _, name, _ in done] == ["train-000", "test-000"]
 
 
 def test_a_damaged_part_of_the_cache_is_named(phantom_in_place_of_the_template, tmp_path):
     simulation.simulate_cohort(TINY, tmp_path / "out")
     store = next((tmp_path / "cache" / "progression").iterdir())
     (store / "cohort.json").unlink()
-    (store / "subjects" / "s0000.safetensors").write_bytes(b"?")
-    with pytest.raises(FormatError, match=r"s0000\.safetensors is damaged"):
+    (store / "subjects" / "train-000.safetensors").write_bytes(b"?")
+    with pytest.raises(FormatError, match=r"train-000\.safetensors is damaged"):
         simulation.simulate_cohort(TINY, tmp_path / "out")
 
 
@@ -190,7 +199,7 @@ def test_processes_do_not_change_the_bytes(phantom_in_place_of_the_template, tmp
     simulation.simulate_cohort(TINY, tmp_path / "one", 1)
     monkeypatch.setenv("SCIML_CACHE", str(tmp_path / "other"))
     simulation.simulate_cohort(TINY, tmp_path / "two", 2)
-    for name in ("visits.csv", "accuracy.csv", "subjects/s0000.safetensors", "subjects/s0001.safetensors"):
+    for name in ("visits.csv", "accuracy.csv", "subjects/train-000.safetensors", "subjects/test-000.safetensors"):
         assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
