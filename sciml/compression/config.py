@@ -44,7 +44,7 @@ class NetworkConfig(StageConfig):
     crop_size: int = Field(default=112, ge=32, multiple_of=16)
     batch: int = Field(default=8, ge=1)
     rate: float = Field(default=5e-4, gt=0, description="of the optimiser at first; three times this makes the network go dead")
-    steps: int = Field(default=5_000, ge=1)
+    steps: int = Field(default=8_000, ge=1)
     cpu_minutes: float | None = Field(default=60, gt=0, description="processor time after which the training ends")
 
 
@@ -153,7 +153,7 @@ class Config(StageConfig):
     domains: dict[str, DomainConfig] = Field(default_factory=default_domains)
     networks: dict[str, NetworkConfig] = Field(default_factory=lambda: {"photo": NetworkConfig()}, description="by domain")
     qualities: tuple[float, ...] = Field(
-        default=(10, 20, 30, 40, 50, 60, 70, 80, 92), min_length=4, description="of our models on the bench"
+        default=(6, 14, 22, 30, 40, 50, 60, 70, 80, 92), min_length=4, description="of our models on the bench"
     )
     test_pictures: int | None = Field(default=None, ge=1, description="first test pictures that are compared; all by default")
     weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")

@@ -15,12 +15,10 @@ from sciml.compression.model import CodecModel
 from sciml.compression.tile_coding import encode_planes
 from sciml.compression.transform import BLOCK
 from sciml.runtime.seeds import Seeds
-from sciml.training.step import LossStep, Scalars
+from sciml.training.step import Scalars
 
 log = logging.getLogger(__name__)
 
-# steps at which each crop is coded
-TIMES = 2
 # squared error of the linear path on photographs, in units of the span: this times step^1.4
 USUAL_ERROR, USUAL_POWER = 0.012, 1.4
 SYMMETRIES = 8
@@ -33,36 +31,31 @@ class Pairs:
     Attributes:
         decoded: in units of the span, around 0.
         original: grey levels.
-        which: number of the original of each decoded crop.
         steps: of the quantiser.
     """
 
-    decoded: Float[np.ndarray, "pairs channels size size"]
+    decoded: Float[np.ndarray, "crops channels size size"]
     original: UInt8[np.ndarray, "crops channels size size"]
-    which: np.ndarray
-    steps: np.ndarray
+    steps: Float[np.ndarray, " crops"]
 
 
 def code_crops(
     model: CodecModel, crops: UInt8[np.ndarray, "crops size size channels"], steps: tuple[float, ...], seed: int
 ) -> Pairs:
-    """Return crops coded at `TIMES` steps each, spread evenly over `steps` and a little beside them."""
+    """Return crops coded at one step each, spread evenly over `steps` and a little beside them."""
     generator = np.random.default_rng(Seeds(seed)("pairs"))
     count, size = crops.shape[:2]
-    channels = crops.shape[3]
-    decoded = np.empty((TIMES * count, channels, size, size), np.float16)
-    which = np.repeat(np.arange(count), TIMES)
-    logs = np.log(steps)
-    chosen = np.exp(logs[(np.arange(TIMES * count) * 5 + which) % len(steps)] + generator.uniform(-0.15, 0.15, TIMES * count))
-    for number, (crop, step) in enumerate(zip(which, chosen, strict=True)):
-        picture = (crops[crop].astype(np.float32) - np.float32(model.centre)) / np.float32(model.span)
+    decoded = np.empty((count, crops.shape[3], size, size), np.float16)
+    chosen = np.exp(np.log(steps)[np.arange(count) % len(steps)] + generator.uniform(-0.15, 0.15, count))
+    for number, (crop, step) in enumerate(zip(crops, chosen, strict=True)):
+        picture = (crop.astype(np.float32) - np.float32(model.centre)) / np.float32(model.span)
         coded = encode_planes(model, model.set_for(step), step, model.transform.forward(picture), bytes_too=False)
         planes = np.zeros((len(model.transform.order), size // BLOCK, size // BLOCK), np.float32)
         planes[: len(coded.values)] = coded.values * np.float32(step / VALUE_UNITS)
         decoded[number] = model.transform.inverse(planes).transpose(2, 0, 1)
         if number % 100 == 99:
-            log.info("%d of %d crops coded", number + 1, len(which))
-    return Pairs(decoded, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), which, chosen)
+            log.info("%d of %d crops coded", number + 1, count)
+    return Pairs(decoded, np.ascontiguousarray(crops.transpose(0, 3, 1, 2)), chosen)
 
 
 class PairBatches:
@@ -82,7 +75,7 @@ class PairBatches:
     def batch(self, step: int) -> dict[str, Tensor]:
         """Return decoded parts, originals and steps."""
         generator = np.random.default_rng(self.seeds("parts", step))
-        numbers = generator.integers(len(self.pairs.which), size=self.count)
+        numbers = generator.integers(len(self.pairs.steps), size=self.count)
         room = (self.pairs.decoded.shape[2] - self.size) // BLOCK + 1
         decoded, original = [], []
         for number in numbers:
@@ -90,7 +83,7 @@ class PairBatches:
             window = np.s_[:, top : top + self.size, left : left + self.size]
             turn = int(generator.integers(SYMMETRIES))
             decoded.append(symmetry(self.pairs.decoded[number][window], turn))
-            original.append(symmetry(self.pairs.original[self.pairs.which[number]][window], turn))
+            original.append(symmetry(self.pairs.original[number][window], turn))
         levels = torch.from_numpy(np.stack(original)).float()
         return {
             "decoded": torch.from_numpy(np.stack(decoded)).float(),
@@ -105,7 +98,9 @@ def symmetry(picture: np.ndarray, number: int) -> np.ndarray:
     return np.ascontiguousarray(turned[..., ::-1] if number >= 4 else turned)
 
 
-def relative_error(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, Scalars]:
+def relative_error(
+    model: nn.Module, batch: dict[str, Tensor], _generator: torch.Generator | None = None
+) -> tuple[Tensor, Scalars]:
     """Return the mean squared error over what is usual at each step, and the gain over the linear path in dB.
 
     Every rate then counts alike, and within a rate every pixel. Errors over those of each crop would not do: crops that hold
@@ -116,8 +111,3 @@ def relative_error(model: nn.Module, batch: dict[str, Tensor]) -> tuple[Tensor, 
     before = ((batch["decoded"] - batch["original"]).square().mean((1, 2, 3)) / usual).mean()
     loss = ((refined - batch["original"]).square().mean((1, 2, 3)) / usual).mean()
     return loss, {"gain_db": 10 * torch.log10(before / loss.detach())}
-
-
-def relative_error_step() -> LossStep:
-    """Return the loss step of the training."""
-    return lambda model, batch, _generator: relative_error(model, batch)

@@ -12,7 +12,7 @@ import torch
 from sciml.compression.config import TrainConfig
 from sciml.compression.model_files import load_model, save_model
 from sciml.compression.network import Restorer
-from sciml.compression.pairs import PairBatches, code_crops, relative_error, relative_error_step
+from sciml.compression.pairs import PairBatches, code_crops, relative_error
 from sciml.compression.pools import training_crops
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
@@ -23,10 +23,10 @@ from sciml.training.weight_files import read_weights_metadata
 
 log = logging.getLogger(__name__)
 
-# crops of the validation pictures, each coded twice
-VALIDATION_CROPS = {1.0: 3, 2.0: 1}
-# the network sees other crops than the rules, and more
-MORE = 2
+# crops of each validation picture
+VALIDATION_CROPS = {1.0: 6, 2.0: 2}
+# the network sees other crops than the rules, and so many times more
+MORE = 4
 
 
 def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> list[Path]:
@@ -58,7 +58,7 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
     held_batches = PairBatches(held_pairs, model, data.crop_size, 1, data.seed)
 
     def validate(network: torch.nn.Module, _generator: torch.Generator) -> Scalars:
-        results = [relative_error(network, held_batches.batch(number)) for number in range(len(held_pairs.which))]
+        results = [relative_error(network, held_batches.batch(number)) for number in range(len(held_pairs.steps))]
         after = torch.stack([loss for loss, _ in results])
         before = after * 10 ** (torch.stack([torch.as_tensor(more["gain_db"]) for _, more in results]) / 10)
         return {"gain_db": 10 * torch.log10(before.mean() / after.mean())}
@@ -74,7 +74,7 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
     with partial_folder(weights) as partial:
         result = train(
             network,
-            relative_error_step(),
+            relative_error,
             PairBatches(pairs, model, config.crop_size, config.batch, seed),
             settings,
             folder=partial,
