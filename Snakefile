@@ -85,6 +85,21 @@ module compression:
 use rule * from compression as compression_*
 
 
+module progression:
+    pathvars:
+        results=f"results/{SETTINGS.tier}/progression",
+        logs=f"logs/{SETTINGS.tier}/progression",
+        benchmarks=f"results/{SETTINGS.tier}/benchmarks/progression",
+        reports=REPORTS,
+    snakefile:
+        "workflows/progression/Snakefile"
+    config:
+        config
+
+
+use rule * from progression as progression_*
+
+
 rule all:
     default_target: True
     input:
@@ -93,6 +108,7 @@ rule all:
         rules.deblurring_study.input,
         rules.active_fluid_study.input,
         rules.compression_study.input,
+        rules.progression_study.input,
         f"{REPORTS}/index.html",
 
 
@@ -122,6 +138,11 @@ rule compression:
         rules.compression_study.input,
 
 
+rule progression:
+    input:
+        rules.progression_study.input,
+
+
 rule write_index:
     input:
         records=[
@@ -130,6 +151,7 @@ rule write_index:
             f"{REPORTS}/deblurring.report.json",
             f"{REPORTS}/active_fluid.report.json",
             f"{REPORTS}/compression.report.json",
+            f"{REPORTS}/progression.report.json",
         ],
     output:
         index=f"{REPORTS}/index.html",

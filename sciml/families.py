@@ -13,7 +13,7 @@ from types import ModuleType
 
 from sciml.runtime.errors import ConfigError
 
-BUILT_IN = ("imaging", "proximal", "deblurring", "active_fluid", "compression")
+BUILT_IN = ("imaging", "proximal", "deblurring", "active_fluid", "compression", "progression")
 
 
 @lru_cache

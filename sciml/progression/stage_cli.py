@@ -26,3 +26,20 @@ def stage_simulate(config: Settings, output: Output, threads: Threads = None) ->
         from sciml.progression.stages.simulate import run
 
         run(settings, output, threads or 1)
+
+
+@app.command("report")
+def stage_report(
+    config: Settings,
+    results: Annotated[Path, typer.Option(help="Folder of the study's results.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of the study."""
+    from sciml.progression.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.progression.stages.report import run
+
+        run(settings, results, output)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from sciml.progression import simulation
 from sciml.progression.anatomy import Anatomy, Template, build_anatomy
+from sciml.progression.cohort import Cohort
+from sciml.progression.config import PeopleConfig, SimulateConfig
 from sciml.progression.grids import GRIDS
 from sciml.progression.regions import REGIONS
 
@@ -46,3 +52,38 @@ def phantom_template() -> Template:
 def phantom_anatomy(phantom_template) -> Anatomy:
     """Return the phantom for simulations on the 4.5 mm grid."""
     return build_anatomy(phantom_template, GRIDS["4.5mm"])
+
+
+@pytest.fixture
+def phantom_in_place_of_the_template(phantom_template, tmp_path, monkeypatch):
+    """Let simulations use the phantom, and a cache of the test's own."""
+    _use_phantom(monkeypatch, phantom_template, tmp_path)
+
+
+def _use_phantom(monkeypatch: pytest.MonkeyPatch, template: Template, folder: Path) -> None:
+    source = folder / "source"
+    source.write_bytes(b"phantom")
+    monkeypatch.setenv("SCIML_CACHE", str(folder / "cache"))
+    monkeypatch.setattr(simulation, "local_path", lambda name: source)
+    monkeypatch.setattr(simulation, "mni_template", lambda atlas: template)
+
+
+@pytest.fixture(scope="session")
+def phantom_results(phantom_template, tmp_path_factory) -> Iterator[Path]:
+    """Return a results folder with a small cohort and a small calibration cohort."""
+    from sciml.progression.stages.simulate import run
+
+    folder = tmp_path_factory.mktemp("progression")
+    people = PeopleConfig(visits=3, ages_years=(60.0, 64.0))
+    with pytest.MonkeyPatch.context() as patch:
+        _use_phantom(patch, phantom_template, folder)
+        run(SimulateConfig(subjects={"train": 3, "validation": 1, "test": 3}, people=people, seed=1), folder / "cohort")
+        independent = {"subjects": {"calibration": 3}, "independent_rates": True, "people": people}
+        run(SimulateConfig(**independent, seed=1), folder / "calibration")
+    yield folder
+
+
+@pytest.fixture(scope="session")
+def phantom_cohort(phantom_results) -> Cohort:
+    """Return the small cohort: three people to train on, one to choose by, three to test on."""
+    return Cohort(phantom_results / "cohort")

@@ -133,15 +133,6 @@ def test_white_matter_has_one_level_whatever_the_scale(patient):
         normalise(image * 0, mask)
 
 
-@pytest.fixture
-def phantom_in_place_of_the_template(phantom_template, tmp_path, monkeypatch):
-    source = tmp_path / "source"
-    source.write_bytes(b"phantom")
-    monkeypatch.setenv("SCIML_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr(simulation, "local_path", lambda name: source)
-    monkeypatch.setattr(simulation, "mni_template", lambda atlas: phantom_template)
-
-
 TINY = SimulateConfig(subjects={"train": 1, "test": 1}, people=PeopleConfig(visits=2, ages_years=(60.0, 61.0)), seed=1)
 
 

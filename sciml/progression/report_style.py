@@ -1,0 +1,41 @@
+"""Slices and colours of the page: brains as they are looked at, diagnoses and labels in one look."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sciml.progression.regions import REGIONS
+
+DIAGNOSIS_COLOURS = {"CN": "#0072b2", "MCI": "#e69f00", "AD": "#d55e00"}
+DIAGNOSIS_TITLES = {"CN": "cognitively normal", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
+LABEL_COLOURS = dict(
+    zip(
+        REGIONS,
+        ((86, 180, 233), (213, 94, 0), (204, 121, 167), (0, 158, 115), (120, 120, 120), (225, 225, 225), (0, 70, 130)),
+        strict=True,
+    )
+)
+SIDE = 320
+
+
+def coronal(volume: np.ndarray, index: int) -> np.ndarray:
+    """Return a coronal slice of (D, H, W[, 3]), seen from the front: head up, the person's right on the left."""
+    return upright(volume[:, index])
+
+
+def axial(volume: np.ndarray, index: int) -> np.ndarray:
+    """Return an axial slice of (D, H, W[, 3]), seen from below: the front up, the person's right on the left."""
+    return upright(volume[:, :, index])
+
+
+def upright(plane: np.ndarray) -> np.ndarray:
+    """Return a plane of (right, up) axes as a picture of about 320 pixels, right on the left; pixels are repeated."""
+    picture = np.swapaxes(plane, 0, 1)[::-1, ::-1]
+    factor = max(1, round(SIDE / max(picture.shape[:2])))
+    return picture.repeat(factor, 0).repeat(factor, 1)
+
+
+def label_picture(labels: np.ndarray) -> np.ndarray:
+    """Return the mixture of the labels' colours, uint8 (D, H, W, 3), of fractions (regions, D, H, W)."""
+    colours = np.array([LABEL_COLOURS[region] for region in REGIONS], float)
+    return np.tensordot(labels, colours, axes=(0, 0)).round().clip(0, 255).astype(np.uint8)

@@ -1,0 +1,2 @@
+# Names in paths.
+COHORTS = sorted(SETTINGS.progression.cohorts)

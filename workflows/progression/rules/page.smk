@@ -1,0 +1,24 @@
+# The page, from files alone.
+rule write_page:
+    input:
+        cohort="<results>/cohort/cohort.json",
+        accuracy="<results>/cohort/accuracy.json",
+        subjects="<results>/cohort/subjects",
+    output:
+        page=report(
+            "<reports>/progression.html",
+            caption="../report/page.rst",
+            category="progression",
+        ),
+        record="<reports>/progression.report.json",
+    log:
+        "<logs>/report.log",
+    resources:
+        mem_mb=3000,
+        runtime=10,
+    params:
+        config=stage_config("progression", "report"),
+        code=source_digest("sciml.progression.stages.report"),
+        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.cohort)),
+    shell:
+        "sciml progression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
