@@ -1,11 +1,12 @@
 """Brain latent progression: forecast a brain MRI years ahead. Not for clinical use.
 
 Example:
-    from sciml.progression import Cohort
+    from sciml.progression import Cohort, Forecaster, Scan
 
     cohort = Cohort("results/demo/progression/cohort")
-    first, *later = cohort.subjects("test")["test-000"]
-    x = cohort.image(first)      # float32 (1, 40, 48, 40)
+    visits = next(iter(cohort.subjects("test").values()))[:2]
+    scans = [Scan(visit, cohort.image(visit)[0]) for visit in visits]      # float32 (40, 48, 40)
+    forecast = Forecaster.load("mni-4p5mm").forecast(scans, ages=[80, 85], diagnosis="MCI", samples=16)
 """
 
 from __future__ import annotations
@@ -15,11 +16,21 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.progression.cohort import Cohort, Visit
+    from sciml.progression.forecast import Forecast, Forecaster, Scan
     from sciml.progression.grids import GRIDS, Grid
     from sciml.progression.regions import REGIONS
 
-_HOMES = {"GRIDS": "grids", "REGIONS": "regions", "Cohort": "cohort", "Grid": "grids", "Visit": "cohort"}
-__all__ = ["GRIDS", "REGIONS", "Cohort", "Grid", "Visit"]
+_HOMES = {
+    "GRIDS": "grids",
+    "REGIONS": "regions",
+    "Cohort": "cohort",
+    "Forecast": "forecast",
+    "Forecaster": "forecast",
+    "Grid": "grids",
+    "Scan": "forecast",
+    "Visit": "cohort",
+}
+__all__ = ["GRIDS", "REGIONS", "Cohort", "Forecast", "Forecaster", "Grid", "Scan", "Visit"]
 
 
 def __getattr__(name: str) -> Any:

@@ -8,6 +8,14 @@ from typing import Annotated
 import typer
 
 from sciml.progression.stage_cli import app as stage_app
+from sciml.progression.study_cli import (
+    assemble_command,
+    fit_course_command,
+    train_autoencoder_command,
+    train_controlnet_command,
+    train_diffusion_command,
+)
+from sciml.progression.uses_cli import convert_weights_command, forecast_command
 
 app = typer.Typer(
     help="Brain latent progression: forecast a brain MRI years ahead, on a cohort whose truth is known. Not for clinical use.",
@@ -15,6 +23,13 @@ app = typer.Typer(
 )
 
 app.add_typer(stage_app, name="stage")
+app.command("train-autoencoder")(train_autoencoder_command)
+app.command("train-diffusion")(train_diffusion_command)
+app.command("train-controlnet")(train_controlnet_command)
+app.command("fit-course")(fit_course_command)
+app.command("assemble")(assemble_command)
+app.command("forecast")(forecast_command)
+app.command("convert-weights")(convert_weights_command)
 
 Grid = Annotated[str, typer.Option(help="4.5mm, 3mm or 1.5mm: voxels of one field of view.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random: equal seeds give equal results.")]

@@ -6,6 +6,14 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
+from sciml.progression.models import (
+    FitCourseConfig,
+    LearningConfig,
+    TrainAutoencoderConfig,
+    TrainControlConfig,
+    TrainDiffusionConfig,
+)
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -132,11 +140,34 @@ class Config(StageConfig):
     """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
 
     cohorts: dict[CohortName, SimulationConfig] = Field(default_factory=default_cohorts)
+    learning: LearningConfig = LearningConfig()
 
     def simulate_config(self, run: RunSettings, cohort: CohortName) -> SimulateConfig:
         """Return the slice of one cohort."""
         atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
         return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed)
+
+    def train_autoencoder_config(self, run: RunSettings) -> TrainAutoencoderConfig:
+        """Return the slice of the autoencoder's training."""
+        return TrainAutoencoderConfig(**self.learning.autoencoder.model_dump(), seed=run.master_seed)
+
+    def train_diffusion_config(self, run: RunSettings, form: str) -> TrainDiffusionConfig:
+        """Return the slice of the training of one form.
+
+        Raises:
+            ConfigError: there is no such form.
+        """
+        if form not in self.learning.forms:
+            raise ConfigError(f"no form is called {form!r}; the settings have {', '.join(self.learning.forms)}")
+        return TrainDiffusionConfig(**self.learning.forms[form].model_dump(), name=form, seed=run.master_seed)
+
+    def train_control_config(self, run: RunSettings, form: str) -> TrainControlConfig:
+        """Return the slice of the training of one form's ControlNet."""
+        return TrainControlConfig(**self.learning.control.model_dump(), name=form, seed=run.master_seed)
+
+    def fit_course_config(self, _run: RunSettings) -> FitCourseConfig:
+        """Return the slice of the course models."""
+        return self.learning.course
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -77,11 +77,11 @@ class CourseModel(ABC):
     regions: tuple[str, ...]
 
     @abstractmethod
-    def predict(self, history: Course, ages: Sequence[float]) -> CourseForecast:
+    def predict(self, history: Course, ages: Sequence[float] | np.ndarray) -> CourseForecast:
         """Return mean and standard deviation at ages after the last visit."""
 
     @abstractmethod
-    def sample(self, history: Course, ages: Sequence[float], count: int, random: np.random.Generator) -> np.ndarray:
+    def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws of the volumes in ml, shape (count, ages, regions), without noise of the measurement."""
 
     @abstractmethod
@@ -94,7 +94,7 @@ class CourseModel(ABC):
         """Return the model that `arrays` described."""
 
 
-def later(history: Course, ages: Sequence[float]) -> np.ndarray:
+def later(history: Course, ages: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return the asked ages as an array.
 
     Raises:

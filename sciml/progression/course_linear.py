@@ -74,13 +74,13 @@ class LogChangeModel(CourseModel):
         gaps = asked - history.ages[-1]
         return np.sqrt(self.variance[0] + np.outer(gaps**2, self.variance[1]))
 
-    def predict(self, history: Course, ages: Sequence[float]) -> CourseForecast:
+    def predict(self, history: Course, ages: Sequence[float] | np.ndarray) -> CourseForecast:
         """Return mean and standard deviation at ages after the last visit."""
         asked = later(history, ages)
         mean = history.volumes[-1] * np.exp(self.log_change(history, asked))
         return CourseForecast(asked, mean, mean * self._spread(history, asked))
 
-    def sample(self, history: Course, ages: Sequence[float], count: int, random: np.random.Generator) -> np.ndarray:
+    def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws; one person's errors are the same number of standard deviations at all ages."""
         asked = later(history, ages)
         mean = history.volumes[-1] * np.exp(self.log_change(history, asked))

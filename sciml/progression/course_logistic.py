@@ -27,7 +27,7 @@ from sciml.progression.course_curves import CurveParameters, curves, energy_of, 
 from sciml.runtime.errors import ConfigError, DataError
 
 MARGIN = 0.1
-FEWEST = 3
+FEWEST = 2
 NAMES = ("log_g", "log_v", "tau", "log_s_tau", "log_s_xi", "mixing", "log_sigma")
 
 
@@ -60,7 +60,7 @@ class LogisticMixed(CourseModel):
             rounds: largest number of L-BFGS iterations a population.
 
         Raises:
-            DataError: a diagnosis has fewer than three people of two visits.
+            DataError: a diagnosis has fewer than two people of two visits.
         """
         known = [person for person in people if len(person.ages) > 1]
         groups = {name: [p for p in known if p.diagnosis == name] for name in sorted({p.diagnosis for p in people})}
@@ -76,7 +76,7 @@ class LogisticMixed(CourseModel):
             model.populations[name] = fit_population(*model._tensors(group), rounds)
         return model
 
-    def predict(self, history: Course, ages: Sequence[float]) -> CourseForecast:
+    def predict(self, history: Course, ages: Sequence[float] | np.ndarray) -> CourseForecast:
         """Return mean and standard deviation at ages after the last visit; the mean is the most probable curve's value."""
         asked = later(history, ages)
         parameters, effects, precision = self._personalise(history)
@@ -87,7 +87,7 @@ class LogisticMixed(CourseModel):
         sd = (spread + (2 * parameters.log_sigma).exp()).sqrt().numpy() * width
         return CourseForecast(asked, self._volumes(values[0].numpy()), sd)
 
-    def sample(self, history: Course, ages: Sequence[float], count: int, random: np.random.Generator) -> np.ndarray:
+    def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws from the Gaussian approximation of the person's effects."""
         asked = later(history, ages)
         parameters, effects, precision = self._personalise(history)

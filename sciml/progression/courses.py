@@ -79,7 +79,7 @@ def courses_from(arrays: Mapping[str, np.ndarray]) -> dict[str, CourseModel]:
     }
 
 
-def anchored(model: CourseModel, history: Course, ages: Sequence[float]) -> np.ndarray:
+def anchored(model: CourseModel, history: Course, ages: Sequence[float] | np.ndarray) -> np.ndarray:
     """Return the forecast volumes in ml that start at the measured ones, shape (ages, regions).
 
     V(t) = V_A f(t) / f(t_A): the model says how much a volume changes, the last visit says how large it is. Where a volume was
@@ -96,7 +96,7 @@ def anchored(model: CourseModel, history: Course, ages: Sequence[float]) -> np.n
 
 
 def anchored_samples(
-    model: CourseModel, history: Course, ages: Sequence[float], count: int, random: np.random.Generator
+    model: CourseModel, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator
 ) -> np.ndarray:
     """Return joint draws of the volumes in ml that start at the measured ones, shape (count, ages, regions)."""
     asked = later(history, ages)

@@ -120,8 +120,8 @@ FORMS = {
 }
 
 
-class TrainAutoencoderConfig(StageConfig):
-    """What `train-autoencoder` reads."""
+class AutoencoderTraining(StageConfig):
+    """The autoencoder and its training."""
 
     network: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
     budget: TrainingBudget = Field(
@@ -129,13 +129,11 @@ class TrainAutoencoderConfig(StageConfig):
     )
     flip: bool = Field(default=True, description="show every second image with left and right exchanged")
     validation_images: int = Field(default=12, ge=1)
-    seed: int = 0
 
 
-class TrainDiffusionConfig(StageConfig):
-    """What `train-diffusion` reads: one form of the model."""
+class DiffusionTraining(StageConfig):
+    """One form of the diffusion model and its training."""
 
-    name: str = "residual"
     form: FormConfig = Field(default_factory=FormConfig)
     network: UNetConfig = Field(default_factory=UNetConfig)
     budget: TrainingBudget = Field(
@@ -148,18 +146,15 @@ class TrainDiffusionConfig(StageConfig):
         lt=1,
         description="share of pairs of a visit with itself, so that nothing changes where no time passes",
     )
-    seed: int = 0
 
 
-class TrainControlConfig(StageConfig):
-    """What `train-controlnet` reads; network and form are those of the diffusion model that it steers."""
+class ControlTraining(StageConfig):
+    """Training of the ControlNet of a form that has one; network and form are those of the diffusion model that it steers."""
 
-    name: str = "official"
     budget: TrainingBudget = Field(
         default_factory=lambda: TrainingBudget(steps=6000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=25)
     )
     flip: bool = True
-    seed: int = 0
 
 
 class FitCourseConfig(StageConfig):
@@ -185,3 +180,61 @@ class ForecastConfig(StageConfig):
         if 1000 % self.steps:
             raise ValueError(f"steps is {self.steps}, expected a divisor of 1000: 5, 10, 20, 25, 50 ...")
         return self
+
+
+class VariantConfig(StageConfig):
+    """One way to forecast that the study compares."""
+
+    form: str = Field(default="residual", description="name of the diffusion model")
+    how: ForecastConfig = Field(default_factory=ForecastConfig)
+    volumes: Literal["course", "truth", "start"] = Field(
+        default="course", description="at B: of the course model, true ones (an upper bound), or A's (no auxiliary model)"
+    )
+    unscaled: bool = Field(default=False, description="forget the scale of the latents, as the authors' program does")
+
+
+class AskConfig(StageConfig):
+    """What `forecast` reads: who, when and how."""
+
+    subjects: tuple[str, ...] = Field(default=(), description="people of the cohort; all by default")
+    ages: tuple[float, ...] = Field(default=(), description="in years; years_ahead counts where none is given")
+    years_ahead: tuple[float, ...] = Field(default=(2.0, 4.0), description="after the last visit")
+    diagnosis: Literal["CN", "MCI", "AD"] | None = Field(default=None, description="assumed from the last visit on")
+    how: ForecastConfig = Field(default_factory=ForecastConfig)
+    seed: int = 0
+
+
+class LearningConfig(StageConfig):
+    """Everything that is learned, and how forecasts are made from it."""
+
+    autoencoder: AutoencoderTraining = Field(default_factory=AutoencoderTraining)
+    forms: dict[str, DiffusionTraining] = Field(
+        default_factory=lambda: {
+            "residual": DiffusionTraining(),
+            "official": DiffusionTraining(form=FORMS["official"]),
+        },
+        description="diffusion models by name",
+    )
+    control: ControlTraining = Field(default_factory=ControlTraining)
+    course: FitCourseConfig = Field(default_factory=FitCourseConfig)
+    forecast: ForecastConfig = Field(default_factory=ForecastConfig)
+
+
+class TrainAutoencoderConfig(AutoencoderTraining):
+    """What `train-autoencoder` reads."""
+
+    seed: int = 0
+
+
+class TrainDiffusionConfig(DiffusionTraining):
+    """What `train-diffusion` reads."""
+
+    name: str = "residual"
+    seed: int = 0
+
+
+class TrainControlConfig(ControlTraining):
+    """What `train-controlnet` reads."""
+
+    name: str = "official"
+    seed: int = 0

@@ -11,6 +11,8 @@ app = typer.Typer(help="The stages of the study, as the workflow calls them.", n
 
 Settings = Annotated[str, typer.Option("--config", help="Settings of the stage: JSON text or the path of a JSON file.")]
 Output = Annotated[Path, typer.Option("--output", help="Output folder.")]
+CohortFolder = Annotated[Path, typer.Option("--cohort", help="Folder of the cohort.")]
+AutoencoderFile = Annotated[Path, typer.Option("--autoencoder", help="Weights of train-autoencoder.")]
 Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
 Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
 
@@ -43,3 +45,84 @@ def stage_report(
         from sciml.progression.stages.report import run
 
         run(settings, results, output)
+
+
+@app.command("train-autoencoder")
+def stage_train_autoencoder(
+    config: Settings, cohort: CohortFolder, output: Output, threads: Threads = None, gpu: Gpu = 0
+) -> None:
+    """Learn the latent space, and measure its scale; a stopped training goes on."""
+    from sciml.progression.models import TrainAutoencoderConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.train_autoencoder", output, threads, gpu) as device:
+        settings = parse_config(TrainAutoencoderConfig, config)
+        from sciml.progression.stages.train_autoencoder import run
+
+        run(settings, cohort, output, device)
+
+
+@app.command("train-diffusion")
+def stage_train_diffusion(
+    config: Settings, cohort: CohortFolder, autoencoder: AutoencoderFile, output: Output, threads: Threads = None, gpu: Gpu = 0
+) -> None:
+    """Learn the diffusion model of one form; a stopped training goes on."""
+    from sciml.progression.models import TrainDiffusionConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.train_diffusion", output, threads, gpu) as device:
+        settings = parse_config(TrainDiffusionConfig, config)
+        from sciml.progression.stages.train_diffusion import run
+
+        run(settings, cohort, autoencoder, output, device)
+
+
+@app.command("train-controlnet")
+def stage_train_controlnet(
+    config: Settings,
+    cohort: CohortFolder,
+    autoencoder: AutoencoderFile,
+    diffusion: Annotated[Path, typer.Option(help="Weights of train-diffusion.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Learn how a start steers a diffusion model that stays as it is; a stopped training goes on."""
+    from sciml.progression.models import TrainControlConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.train_controlnet", output, threads, gpu) as device:
+        settings = parse_config(TrainControlConfig, config)
+        from sciml.progression.stages.train_diffusion import run_control
+
+        run_control(settings, cohort, autoencoder, diffusion, output, device)
+
+
+@app.command("fit-course")
+def stage_fit_course(config: Settings, cohort: CohortFolder, output: Output) -> None:
+    """Fit the models of how regional volumes change."""
+    from sciml.progression.models import FitCourseConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.fit_course", output, 1):
+        settings = parse_config(FitCourseConfig, config)
+        from sciml.progression.stages.fit_course import run
+
+        run(settings, cohort, output)
+
+
+@app.command("assemble")
+def stage_assemble(
+    name: Annotated[str, typer.Option(help="Name of the model.")],
+    autoencoder: AutoencoderFile,
+    denoiser: Annotated[Path, typer.Option(help="Weights of train-diffusion or train-controlnet.")],
+    course: Annotated[Path, typer.Option(help="Models of fit-course.")],
+    output: Annotated[Path, typer.Option("--output", help="Model file.")],
+) -> None:
+    """Join the parts of a model to one file."""
+    from sciml.stages import stage
+
+    with stage("progression.assemble", output, 1):
+        from sciml.progression.model_files import assemble
+
+        assemble(output, name, autoencoder, denoiser, course)

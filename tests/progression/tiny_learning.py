@@ -26,6 +26,8 @@ GRID = GRIDS["4.5mm"]
 # latents of 5 x 6 x 5 voxels, which the UNet's halving pads to 6 x 6 x 6
 AUTOENCODER = AutoencoderConfig(unshuffle=4, channels=(8, 8), groups=4)
 UNET = UNetConfig(channels=(8, 16), attention=(False, True), head_channels=(0, 8), groups=4)
+# of ln V a visit, for CN; half as much again for MCI, twice for AD
+RATES = (0.1, -0.05, -0.04, -0.02, -0.01, -0.01, 0.02)
 SPLITS = ("train",) * 3 + ("validation", "test")
 
 
@@ -72,7 +74,7 @@ def write_tiny_cohort(folder: Path, change_of_test: float = 0.0) -> Cohort:
             if split == "test":
                 image = image + change_of_test * mask
             images.append(image)
-            volumes = 100 * (1 + 0.1 * number) * np.exp(np.array([0.1, -0.05, -0.04, -0.02, -0.01, -0.01, 0.02]) * visit)
+            volumes = 100 * (1 + 0.1 * number) * np.exp(np.array(RATES) * visit * (1 + 0.5 * (number % 3) + 0.05 * number))
             assert len(volumes) == len(REGIONS)
             age, diagnosis = 65 + 3 * number + 1.5 * visit, ("CN", "MCI", "AD")[number % 3]
             extra = change_of_test if split == "test" else 0.0

@@ -1,0 +1,115 @@
+"""Stage `forecast`: people of a cohort at later ages, one folder a person; finished people are kept when it is stopped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+
+from sciml.progression.cohort import Cohort, Visit
+from sciml.progression.forecast import Forecast, Forecaster, Scan
+from sciml.progression.models import AskConfig
+from sciml.progression.native import trajectory
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.errors import DataError, PartialResult, ScimlError
+from sciml.runtime.files import atomic_path, digest_file, write_json, write_text
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+ARRAYS = ("ages", "images", "uncertainty", "volumes_ml", "low_ml", "high_ml", "latent_spread")
+
+
+def run(config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path, device: str = "cpu") -> list[Path]:
+    """Write for each person `trajectory.nii.gz`, `uncertainty.nii.gz`, `volumes.csv` and `forecast.json`.
+
+    Args:
+        config: who, when, how.
+        cohort_folder: prepared or simulated people.
+        model: shipped model or model file.
+        folder: output folder, with a folder for each person.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        PartialResult: some people could not be forecast; the others are written.
+    """
+    recorder = Recorder("progression.forecast", config.model_dump(mode="json"), [cohort_folder / "visits.csv"])
+    cohort = Cohort(cohort_folder)
+    forecaster = Forecaster.load(model, device, **config.how.model_dump())
+    people = cohort.subjects()
+    if unknown := sorted(set(config.subjects) - set(people)):
+        raise DataError(f"{cohort_folder} has nobody called {unknown[0]}; it has {', '.join(sorted(people)[:8])} ...")
+    wanted = config.subjects or tuple(people)
+    identity = {"config": config.model_dump(mode="json"), "model": forecaster.model.about, "code": source_digest(__name__)}
+    written: list[Path] = []
+    failed: dict[str, str] = {}
+    for subject in wanted:
+        try:
+            forecast = _forecast(config, cohort, people[subject], forecaster, Partial(folder, identity))
+            written += _write(forecast, cohort, people[subject], folder / subject)
+            log.info("%s: %s", subject, ", ".join(f"{age:.1f}" for age in forecast.ages))
+        except ScimlError as error:
+            failed[subject] = str(error)
+    with Partial(folder, identity):
+        recorder.write(folder / "provenance.json", written)
+    if failed:
+        told = "; ".join(f"{subject}: {message}" for subject, message in failed.items())
+        raise PartialResult(f"{len(failed)} of {len(wanted)} people were not forecast: {told}")
+    return [*written, folder / "provenance.json"]
+
+
+def _forecast(config: AskConfig, cohort: Cohort, visits: Sequence[Visit], forecaster: Forecaster, partial: Partial) -> Forecast:
+    subject = visits[0].subject
+    scans = [Scan(visit, cohort.image(visit)[0]) for visit in visits]
+    last = visits[-1].age_years
+    ages = config.ages or tuple(last + years for years in config.years_ahead)
+    diagnosis = config.diagnosis or visits[-1].diagnosis
+    key = f"{subject}/{digest_file(cohort.folder / 'subjects' / f'{subject}.safetensors')}"
+    if found := partial.get(key):
+        arrays, notes = found
+        return Forecast(
+            diagnosis=diagnosis, grid=forecaster.model.grid, start=scans[-1].image, notes=tuple(notes["notes"]), **arrays
+        )
+    forecast = forecaster.forecast(scans, ages, diagnosis=config.diagnosis, seed=config.seed)
+    partial.put(key, {name: getattr(forecast, name) for name in ARRAYS}, {"notes": list(forecast.notes)})
+    return forecast
+
+
+def _write(forecast: Forecast, cohort: Cohort, visits: Sequence[Visit], folder: Path) -> list[Path]:
+    paths = [folder / name for name in ("trajectory.nii.gz", "uncertainty.nii.gz", "volumes.csv", "forecast.json")]
+    start = nibabel.Nifti1Image(forecast.start, cohort.affine)
+    save(trajectory(forecast, start, gain=1.0), paths[0])
+    save(nibabel.Nifti1Image(np.moveaxis(forecast.uncertainty, 0, -1), cohort.affine), paths[1])
+    rows = io.StringIO()
+    table = csv.DictWriter(rows, list(forecast.table()[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(forecast.table())
+    write_text(paths[2], rows.getvalue())
+    write_json(paths[3], _summary(forecast, visits))
+    return paths
+
+
+def _summary(forecast: Forecast, visits: Sequence[Visit]) -> dict[str, Any]:
+    return {
+        "subject": visits[0].subject,
+        "history_ages_years": [visit.age_years for visit in visits],
+        "ages_years": forecast.ages.tolist(),
+        "diagnosis": forecast.diagnosis,
+        "latent_spread": forecast.latent_spread.tolist(),
+        "notes": list(forecast.notes),
+    }
+
+
+def save(image: Any, path: Path) -> None:
+    """Write a NIfTI image, whole or not at all."""
+    with atomic_path(path) as temporary:
+        # the temporary of `x.nii.gz` ends in `.gz` alone, by which nibabel would not know the format
+        inner = temporary.with_name(temporary.stem + ".nii.gz")
+        nibabel.save(image, inner)
+        inner.replace(temporary)
