@@ -12,7 +12,7 @@ import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import PIL.features
@@ -20,6 +20,9 @@ import PIL.Image
 from jaxtyping import UInt8
 
 from sciml.runtime.errors import ConfigError, FormatError, ShapeError
+
+if TYPE_CHECKING:
+    from sciml.compression.codec import Tune
 
 Pixels = UInt8[np.ndarray, "height width *channels"]
 """A picture of 8 bits: (rows, columns, 3) in colour, (rows, columns) in grey."""
@@ -126,6 +129,7 @@ class Own:
         model: name of a shipped model, or the path of a model file.
         qualities: of 1 to 100.
         refine: False leaves out the network behind the decoder.
+        tune: what the encoder aims at.
     """
 
     name: str
@@ -133,10 +137,11 @@ class Own:
     model: str
     qualities: tuple[float, ...] = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
     refine: bool = True
+    tune: Tune = "psnr"
 
     def encode(self, picture: Pixels, quality: float) -> bytes:
         """Return the `.nic` file of a picture."""
-        return _load_own(self.model, self.refine).encode(picture, quality=quality)
+        return _load_own(self.model, self.refine).encode(picture, quality=quality, tune=self.tune)
 
     def decode(self, content: bytes) -> Pixels:
         """Return the picture of a `.nic` file."""

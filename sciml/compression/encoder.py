@@ -22,8 +22,8 @@ from sciml.compression.transform import BLOCK
 # squared steps a bit is worth
 LAMBDA = 0.15
 # tuning for MS-SSIM: power, and energies of a block in squares of the span
-MASKING = 0.3
-LEAST_ENERGY, USUAL_ENERGY = 1e-4, 0.5
+MASKING = 0.5
+LEAST_ENERGY, USUAL_ENERGY = 0.01, 8.0
 
 
 class Chooser:
@@ -88,8 +88,8 @@ def masking(model: CodecModel, planes: Float[np.ndarray, "planes rows columns"])
 
         w = ((e + e0) / e1)^p,   e the energy of the block's planes without those of its means
 
-    The measure forgives errors where the picture varies much. e1 is the usual energy, so that rates stay about the same; e0 keeps
-    flat blocks from costing everything.
+    The measure forgives errors where the picture varies much. e1 is a large energy: most blocks get finer, and the step of a rate
+    becomes coarser instead; e0 keeps flat blocks from costing everything.
     """
     waves = model.transform.order % BLOCK**2 != 0
     energy = np.square(planes[waves], dtype=np.float64).sum(0)

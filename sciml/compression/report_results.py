@@ -21,7 +21,7 @@ from sciml.runtime.files import load_tensors, read_json
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
 STAGES = ("fit", "train", "evaluate", "inspect")
-OWN = ("nic", "nic-linear")
+OWN = ("nic", "nic-linear", "nic-ms-ssim")
 ORDER = (*OWN, *ANCHORS)
 
 

@@ -9,6 +9,7 @@ from sciml.report.charts import COLOURS, DASHES
 TITLES = {
     "nic": "ours",
     "nic-linear": "ours, no network",
+    "nic-ms-ssim": "ours, tuned for MS-SSIM",
     "jpeg": "JPEG",
     "webp": "WebP",
     "jpeg2000": "JPEG 2000",

@@ -42,6 +42,7 @@ def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1) -> l
     codecs.append(Own("nic-linear", f"model {identity}, without its network", str(weights), config.qualities, refine=False))
     if model.network is not None:
         codecs.append(Own("nic", f"model {identity}", str(weights), config.qualities))
+        codecs.append(Own("nic-ms-ssim", f"model {identity}, tuned for MS-SSIM", str(weights), config.qualities, tune="ms-ssim"))
     bench = run_bench(found, codecs, jobs=jobs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
     bench.write(folder, ANCHOR, config.seed)
     paths = [folder / "bench.json", folder / "bench.csv"]
