@@ -1,12 +1,12 @@
 """Brain latent progression: forecast a brain MRI years ahead. Not for clinical use.
 
 Example:
-    from sciml.progression import Cohort, Forecaster, Scan
+    from sciml.progression import Cohort, Forecaster, ImagedVisit
 
     cohort = Cohort("results/demo/progression/cohort")
-    visits = next(iter(cohort.subjects("test").values()))[:2]
-    scans = [Scan(visit, cohort.image(visit)[0]) for visit in visits]      # float32 (40, 48, 40)
-    forecast = Forecaster.load("mni-4p5mm").forecast(scans, ages=[80, 85], diagnosis="MCI", samples=16)
+    person = next(iter(cohort.subjects("test").values()))
+    visits = [ImagedVisit(visit, cohort.image(visit)[0]) for visit in person[:2]]      # float32 (40, 48, 40)
+    forecast = Forecaster.load("mni-4p5mm").forecast(visits, ages=[80, 85], diagnosis="MCI", samples=16)
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.progression.cohort import Cohort, Visit
-    from sciml.progression.forecast import Forecast, Forecaster, Scan
+    from sciml.progression.forecast import Forecast, Forecaster, ImagedVisit
     from sciml.progression.grids import GRIDS, Grid
     from sciml.progression.regions import REGIONS
 
@@ -27,10 +27,10 @@ _HOMES = {
     "Forecast": "forecast",
     "Forecaster": "forecast",
     "Grid": "grids",
-    "Scan": "forecast",
+    "ImagedVisit": "forecast",
     "Visit": "cohort",
 }
-__all__ = ["GRIDS", "REGIONS", "Cohort", "Forecast", "Forecaster", "Grid", "Scan", "Visit"]
+__all__ = ["GRIDS", "REGIONS", "Cohort", "Forecast", "Forecaster", "Grid", "ImagedVisit", "Visit"]
 
 
 def __getattr__(name: str) -> Any:

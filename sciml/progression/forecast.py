@@ -38,7 +38,7 @@ ChangeOfVolumes = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Scan:
+class ImagedVisit:
     """A visit with its image.
 
     Attributes:
@@ -109,7 +109,7 @@ class Forecaster:
 
     Example:
         forecaster = Forecaster.load("mni-4p5mm")
-        forecast = forecaster.forecast(scans, ages=[75, 80], diagnosis="MCI", samples=16)
+        forecast = forecaster.forecast(visits, ages=[75, 80], diagnosis="MCI", samples=16)
         forecast.images.shape, forecast.volumes_ml[0]
     """
 
@@ -131,7 +131,7 @@ class Forecaster:
 
     def forecast(
         self,
-        scans: Sequence[Scan],
+        visits: Sequence[ImagedVisit],
         ages: Sequence[float],
         *,
         diagnosis: str | None = None,
@@ -141,7 +141,7 @@ class Forecaster:
         """Forecast a person.
 
         Args:
-            scans: one visit or more, in order of age; the last one's image is the start, all volumes feed the course.
+            visits: one or more, in order of age; the last one's image is the start, all volumes feed the course.
             ages: in years, at or after the last visit.
             diagnosis: assumed from the last visit on; another than the last one known asks "what if".
             samples: m, the number of chains; the settings' by default.
@@ -152,12 +152,12 @@ class Forecaster:
             ShapeError: an image is not on the model's grid.
             ConfigError: the diagnosis is unknown, or the model has no such course.
         """
-        asked = self._check(scans, ages, diagnosis)
+        asked = self._check(visits, ages, diagnosis)
         config = self.config if samples is None else self.config.model_copy(update={"samples": samples})
-        assumed = diagnosis or scans[-1].visit.diagnosis
-        last = scans[-1].visit
+        assumed = diagnosis or visits[-1].visit.diagnosis
+        last = visits[-1].visit
         course = self.model.course(config.course)
-        history = course_of([scan.visit for scan in scans], assumed)
+        history = course_of([scan.visit for scan in visits], assumed)
         volumes = anchored(course, history, asked)
         random = np.random.default_rng(Seeds(seed)("forecast", "course"))
         many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, config.samples), random)
@@ -169,7 +169,7 @@ class Forecaster:
                 for draw in draws
             ]
         )
-        start = torch.from_numpy(np.ascontiguousarray(scans[-1].image, dtype=np.float32))[None, None].to(self.device)
+        start = torch.from_numpy(np.ascontiguousarray(visits[-1].image, dtype=np.float32))[None, None].to(self.device)
         latent = self.model.autoencoder.latent(start)
         count = len(asked)
         question = Question(
@@ -181,12 +181,12 @@ class Forecaster:
         )
         found = followup_latents(self.model.denoiser, question, float(self.model.autoencoder.change_sd), config)
         images, chain_images = self._images(found.mean, found.chains, start, latent, config)
-        measured, low, high = self._volumes(scans[-1], latent, volumes, many, chain_images)
+        measured, low, high = self._volumes(visits[-1], latent, volumes, many, chain_images)
         return Forecast(
             ages=asked,
             diagnosis=assumed,
             grid=self.model.grid,
-            start=np.asarray(scans[-1].image, dtype=np.float32),
+            start=np.asarray(visits[-1].image, dtype=np.float32),
             images=images,
             uncertainty=chain_images.std(axis=0),
             volumes_ml=measured,
@@ -196,12 +196,12 @@ class Forecaster:
             notes=self._notes(asked, last, after),
         )
 
-    def _check(self, scans: Sequence[Scan], ages: Sequence[float], diagnosis: str | None) -> np.ndarray:
-        if not scans:
+    def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None) -> np.ndarray:
+        if not visits:
             raise DataError("a forecast needs at least one visit")
-        if len(people := {scan.visit.subject for scan in scans}) > 1:
+        if len(people := {scan.visit.subject for scan in visits}) > 1:
             raise DataError(f"visits of {len(people)} people ({', '.join(sorted(people))}); forecast one person at a time")
-        for scan in scans:
+        for scan in visits:
             if scan.image.shape != self.model.grid.shape:
                 raise ShapeError(
                     f"an image of {scan.image.shape} voxels; model {self.model.name} works on {self.model.grid.shape} "
@@ -210,9 +210,9 @@ class Forecaster:
         if diagnosis is not None and diagnosis not in DIAGNOSES:
             raise ConfigError(f"diagnosis is {diagnosis!r}, expected {', '.join(DIAGNOSES)}")
         asked = np.asarray(ages, dtype=float).reshape(-1)
-        if len(asked) == 0 or asked.min() < scans[-1].visit.age_years:
+        if len(asked) == 0 or asked.min() < visits[-1].visit.age_years:
             raise DataError(
-                f"asked for ages {asked.tolist()}, the last visit was at {scans[-1].visit.age_years:g}; ask for later ones"
+                f"asked for ages {asked.tolist()}, the last visit was at {visits[-1].visit.age_years:g}; ask for later ones"
             )
         return asked
 
@@ -231,7 +231,7 @@ class Forecaster:
 
     def _volumes(
         self,
-        scan: Scan,
+        scan: ImagedVisit,
         latent: torch.Tensor,
         volumes: np.ndarray,
         draws: np.ndarray,

@@ -125,7 +125,7 @@ class AutoencoderTraining(StageConfig):
 
     network: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
     budget: TrainingBudget = Field(
-        default_factory=lambda: TrainingBudget(steps=6000, batch_size=2, learning_rate=2e-3, cpu_minutes=50)
+        default_factory=lambda: TrainingBudget(steps=10_000, batch_size=2, learning_rate=2e-3, cpu_minutes=60)
     )
     flip: bool = Field(default=True, description="show every second image with left and right exchanged")
     validation_images: int = Field(default=12, ge=1)
@@ -137,7 +137,7 @@ class DiffusionTraining(StageConfig):
     form: FormConfig = Field(default_factory=FormConfig)
     network: UNetConfig = Field(default_factory=UNetConfig)
     budget: TrainingBudget = Field(
-        default_factory=lambda: TrainingBudget(steps=6000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=40)
+        default_factory=lambda: TrainingBudget(steps=8_000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=55)
     )
     flip: bool = Field(default=True, description="train on mirrored people too")
     zero_gap_share: float = Field(
@@ -152,7 +152,7 @@ class ControlTraining(StageConfig):
     """Training of the ControlNet of a form that has one; network and form are those of the diffusion model that it steers."""
 
     budget: TrainingBudget = Field(
-        default_factory=lambda: TrainingBudget(steps=6000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=25)
+        default_factory=lambda: TrainingBudget(steps=2_500, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=20)
     )
     flip: bool = True
 

@@ -14,7 +14,7 @@ from sciml.progression.courses import course_of, fit_courses
 from sciml.progression.covariates import CovariateScale
 from sciml.progression.denoiser import Denoiser
 from sciml.progression.enrichment import arm_size, enrich
-from sciml.progression.forecast import Forecaster, Scan, spread_around
+from sciml.progression.forecast import Forecaster, ImagedVisit, spread_around
 from sciml.progression.model_files import ForecastModel, load_model, write_model
 from sciml.progression.models import FORMS, ForecastConfig
 from sciml.progression.native import at_voxels_of, trajectory
@@ -45,7 +45,7 @@ def forecaster(cohort):
 
 @pytest.fixture(scope="module")
 def scans(cohort):
-    return [Scan(visit, cohort.image(visit)[0]) for visit in cohort.subjects("test")["s4"][:2]]
+    return [ImagedVisit(visit, cohort.image(visit)[0]) for visit in cohort.subjects("test")["s4"][:2]]
 
 
 def test_a_forecast_has_images_volumes_intervals_and_a_warning(forecaster, scans):
@@ -124,14 +124,14 @@ def test_a_model_file_gives_the_same_forecast(forecaster, scans, tmp_path):
 
 def test_bad_questions_are_refused(forecaster, scans, cohort):
     last = scans[-1].visit.age_years
-    other = Scan(cohort.subjects("validation")["s3"][0], scans[0].image)
+    other = ImagedVisit(cohort.subjects("validation")["s3"][0], scans[0].image)
     for given, ages, more, error, message in (
         ([], [80], {}, DataError, "at least one visit"),
         ([other, scans[0]], [90], {}, DataError, "visits of 2 people"),
         (scans, [last - 1], {}, DataError, "ask for later"),
         (scans, [], {}, DataError, "ask for later"),
         (scans, [last + 1], {"diagnosis": "sick"}, ConfigError, "expected CN, MCI, AD"),
-        ([Scan(scans[0].visit, np.zeros((4, 4, 4)))], [90], {}, ShapeError, "sciml progression prepare"),
+        ([ImagedVisit(scans[0].visit, np.zeros((4, 4, 4)))], [90], {}, ShapeError, "sciml progression prepare"),
     ):
         with pytest.raises(error, match=message):
             forecaster.forecast(given, ages, **more)

@@ -13,7 +13,7 @@ import nibabel
 import numpy as np
 
 from sciml.progression.cohort import Cohort, Visit
-from sciml.progression.forecast import Forecast, Forecaster, Scan
+from sciml.progression.forecast import Forecast, Forecaster, ImagedVisit
 from sciml.progression.models import AskConfig
 from sciml.progression.native import trajectory
 from sciml.runtime.checkpoints import Partial
@@ -66,7 +66,7 @@ def run(config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path,
 
 def _forecast(config: AskConfig, cohort: Cohort, visits: Sequence[Visit], forecaster: Forecaster, partial: Partial) -> Forecast:
     subject = visits[0].subject
-    scans = [Scan(visit, cohort.image(visit)[0]) for visit in visits]
+    scans = [ImagedVisit(visit, cohort.image(visit)[0]) for visit in visits]
     last = visits[-1].age_years
     ages = config.ages or tuple(last + years for years in config.years_ahead)
     diagnosis = config.diagnosis or visits[-1].diagnosis

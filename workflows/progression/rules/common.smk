@@ -1,2 +1,10 @@
 # Names in paths.
 COHORTS = sorted(SETTINGS.progression.cohorts)
+FORMS = sorted(SETTINGS.progression.learning.forms)
+
+
+def denoiser_of(wildcards):
+    """Return the complete denoiser of a form: of its ControlNet's training where it has one."""
+    form = SETTINGS.progression.learning.forms[wildcards.form].form
+    part = "controlnet" if form.anatomy == "controlnet" else "diffusion"
+    return f"<results>/{part}/{wildcards.form}/{wildcards.form}.safetensors"

@@ -1,0 +1,134 @@
+# What is learned: the latent space, the diffusion models by form, the courses of volumes; and the model files they make.
+
+
+rule train_autoencoder:
+    input:
+        header="<results>/cohort/cohort.json",
+        table="<results>/cohort/visits.csv",
+        subjects="<results>/cohort/subjects",
+    output:
+        weights="<results>/autoencoder/autoencoder.safetensors",
+        history="<results>/autoencoder/history.csv",
+        provenance="<results>/autoencoder/provenance.json",
+    log:
+        "<logs>/autoencoder.log",
+    benchmark:
+        "<benchmarks>/autoencoder.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1,
+    params:
+        config=stage_config("progression", "train_autoencoder"),
+        code=source_digest("sciml.progression.stages.train_autoencoder"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        folder=folder_of,
+    shell:
+        "sciml progression stage train-autoencoder --config {params.config:q} --cohort {params.cohort:q} "
+        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule train_diffusion:
+    input:
+        header="<results>/cohort/cohort.json",
+        table="<results>/cohort/visits.csv",
+        subjects="<results>/cohort/subjects",
+        autoencoder=rules.train_autoencoder.output.weights,
+    output:
+        weights="<results>/diffusion/{form}/{form}.safetensors",
+        history="<results>/diffusion/{form}/history.csv",
+        provenance="<results>/diffusion/{form}/provenance.json",
+    log:
+        "<logs>/diffusion/{form}.log",
+    benchmark:
+        "<benchmarks>/diffusion/{form}.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1,
+    params:
+        config=stage_config("progression", "train_diffusion", "form"),
+        code=source_digest("sciml.progression.stages.train_diffusion"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        folder=folder_of,
+    shell:
+        "sciml progression stage train-diffusion --config {params.config:q} --cohort {params.cohort:q} "
+        "--autoencoder {input.autoencoder:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule train_controlnet:
+    input:
+        header="<results>/cohort/cohort.json",
+        table="<results>/cohort/visits.csv",
+        subjects="<results>/cohort/subjects",
+        autoencoder=rules.train_autoencoder.output.weights,
+        diffusion=rules.train_diffusion.output.weights,
+    output:
+        weights="<results>/controlnet/{form}/{form}.safetensors",
+        history="<results>/controlnet/{form}/history.csv",
+        provenance="<results>/controlnet/{form}/provenance.json",
+    log:
+        "<logs>/controlnet/{form}.log",
+    benchmark:
+        "<benchmarks>/controlnet/{form}.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=240,
+        gpu=1,
+    params:
+        config=stage_config("progression", "train_control", "form"),
+        code=source_digest("sciml.progression.stages.train_diffusion"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        folder=folder_of,
+    shell:
+        "sciml progression stage train-controlnet --config {params.config:q} --cohort {params.cohort:q} "
+        "--autoencoder {input.autoencoder:q} --diffusion {input.diffusion:q} --output {params.folder:q} "
+        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule fit_courses:
+    input:
+        header="<results>/cohort/cohort.json",
+        table="<results>/cohort/visits.csv",
+        subjects="<results>/cohort/subjects",
+    output:
+        weights="<results>/course/course.safetensors",
+        provenance="<results>/course/provenance.json",
+    log:
+        "<logs>/course.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=20,
+    params:
+        config=stage_config("progression", "fit_course"),
+        code=source_digest("sciml.progression.stages.fit_course"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        folder=folder_of,
+    shell:
+        "sciml progression stage fit-course --config {params.config:q} --cohort {params.cohort:q} --output {params.folder:q} "
+        "> {log:q} 2>&1"
+
+
+rule assemble_model:
+    input:
+        autoencoder=rules.train_autoencoder.output.weights,
+        denoiser=denoiser_of,
+        course=rules.fit_courses.output.weights,
+    output:
+        weights="<results>/models/{form}.safetensors",
+    log:
+        "<logs>/models/{form}.log",
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        code=source_digest("sciml.progression.model_files"),
+        name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
+    shell:
+        "sciml progression stage assemble --name {params.name:q} --autoencoder {input.autoencoder:q} "
+        "--denoiser {input.denoiser:q} --course {input.course:q} --output {output.weights:q} > {log:q} 2>&1"
