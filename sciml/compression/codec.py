@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped
@@ -39,6 +39,9 @@ from sciml.compression.tile_coding import (
 )
 from sciml.compression.transform import BLOCK
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
+
+if TYPE_CHECKING:
+    from sciml.compression.model_files import Model
 
 # pictures above are cut into tiles of this side, so that memory does not grow with them
 WHOLE_PIXELS = 2**22
@@ -95,15 +98,15 @@ class Codec:
 
     @staticmethod
     def load(name: str | Path, limits: Limits | None = None, refine: bool = True) -> Codec:
-        """Return the codec of a shipped model, such as `photo`, or of a model file.
+        """Return the codec of a shipped model, such as `photo` or `neural`, or of a model file.
 
         Raises:
             ConfigError: neither a shipped model nor a file.
             FormatError: the file is damaged or no model.
         """
-        from sciml.compression.model_files import load_model
+        from sciml.compression.model_files import load_any
 
-        return Codec(load_model(name), limits, refine)
+        return codec_of(load_any(name), limits, refine)
 
     def encode(
         self,
@@ -316,23 +319,31 @@ class Codec:
                 )
             yield values, codes
 
+    def checksum(self, codes: Int[np.ndarray, "planes rows columns"], before: int = 0) -> int:
+        """Return the CRC32 of a tile's codes, going on from the tile before."""
+        return codes_checksum(codes, before)
+
     def check(self, header: Header) -> None:
         """Raise FormatError where this codec cannot decode a file with this header."""
+        self.check_model(header)
+        if header.quality >= len(self.model.sets):
+            raise FormatError(f"the file uses table set {header.quality}: the model has {len(self.model.sets)}")
+        most = len(layer_planes(self.model.sets[header.quality].rules.planes))
+        if header.layers > most:
+            raise FormatError(f"the file has {header.layers} layers: table set {header.quality} has {most}")
+
+    def check_model(self, header: Header) -> None:
+        """Raise FormatError for a file of another model, with other channels, or with a tile that is too large."""
         if header.model_id != self.model.id:
             raise FormatError(
                 f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model.id.hex()}): "
                 "give the model file that it was coded with"
             )
-        if header.quality >= len(self.model.sets):
-            raise FormatError(f"the file uses table set {header.quality}: the model has {len(self.model.sets)}")
         first = tile_layout(header).tiles[0]
         if first.height * first.width > MOST_TILE_PIXELS:
             raise FormatError(
                 f"a tile has {first.height} x {first.width} pixels: at most {MOST_TILE_PIXELS} are coded in one piece"
             )
-        most = len(layer_planes(self.model.sets[header.quality].rules.planes))
-        if header.layers > most:
-            raise FormatError(f"the file has {header.layers} layers: table set {header.quality} has {most}")
         count = len(header.channels)
         if count != self.model.channels and count != 1:
             raise FormatError(f"the file has {count} channels: the model {self.model.name} codes {self.model.channels}")
@@ -370,3 +381,12 @@ def block_means(pixels: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, 
     rows, columns = pixels.shape
     padded = np.pad(pixels, ((0, -rows % BLOCK), (0, -columns % BLOCK)), mode="edge")
     return padded.reshape(len(padded) // BLOCK, BLOCK, -1, BLOCK).mean((1, 3))
+
+
+def codec_of(model: Model, limits: Limits | None = None, refine: bool = True) -> Codec:
+    """Return the codec of a model of either kind; arguments as `Codec`."""
+    if isinstance(model, CodecModel):
+        return Codec(model, limits, refine)
+    from sciml.compression.neural.codec import NeuralCodec
+
+    return NeuralCodec(model, limits)

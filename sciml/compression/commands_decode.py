@@ -7,12 +7,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from sciml.compression.codec import Codec
+from sciml.compression.codec import codec_of
 from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, find, new_file, plan, refuse_existing
 from sciml.compression.container import Container, Header, Limits, read_container, read_header
-from sciml.compression.model import CodecModel
-from sciml.compression.model_files import find_model, load_model
+from sciml.compression.model_files import Model, find_model, load_any
 from sciml.compression.pictures import check_pixels
 from sciml.compression.pictures_colour import samples_text
 from sciml.compression.pictures_output import SUFFIXES, check_form, suffix_for, write_picture
@@ -37,9 +36,9 @@ class DecodeOrder:
         """What is accepted."""
         return Limits(pixels=self.max_pixels)
 
-    def model_for(self, header: Header) -> CodecModel:
+    def model_for(self, header: Header) -> Model:
         """Return the model that was named, else the shipped one with the file's id; never one that the file names a path of."""
-        return find_model(header.model_id) if self.model is None else load_model(self.model)
+        return find_model(header.model_id) if self.model is None else load_any(self.model)
 
 
 def decode_files(
@@ -51,7 +50,7 @@ def decode_files(
         ScimlError: see `sciml.compression.commands_files.plan` and `sciml.compression.commands.run`.
     """
     if order.model is not None:
-        load_model(order.model)
+        load_any(order.model)
     return run(partial(decode_file, order), plan(words, out, (NIC,), SUFFIXES, ".png"), say, processes)
 
 
@@ -68,7 +67,7 @@ def decode_file(order: DecodeOrder, job: Job) -> Outcome:
         target = target.with_suffix(suffix_for(header.sample_type, count))
     check_form(target, header.sample_type, count)
     refuse_existing(target, order.force)
-    codec = Codec(order.model_for(header), order.limits, order.refine)
+    codec = codec_of(order.model_for(header), order.limits, order.refine)
     codec.check(header)
     container = _container(data, order)
     array = codec.decode_container(container, order.layers)
@@ -109,7 +108,7 @@ def verify_files(
     """
     order = DecodeOrder(model, max_pixels=max_pixels)
     if model is not None:
-        load_model(model)
+        load_any(model)
     jobs = [Job(item.path) for item in find(words, (NIC,))]
     return run(partial(verify_file, order), jobs, say, processes, one_bad=True)
 
@@ -122,7 +121,7 @@ def verify_file(order: DecodeOrder, job: Job) -> Outcome:
         checked = "the header"
         read_container(data, order.limits)
         checked = "header and payloads"
-        Codec(order.model_for(header), order.limits).codes(data)
+        codec_of(order.model_for(header), order.limits).codes(data)
     except ScimlError as error:
         text = f"{error} ({checked} passed)" if checked != "nothing" else str(error)
         return Outcome(job.source, f"{job.source}: BAD", error=f"{job.source}: {text}", exit_code=DataError.exit_code)

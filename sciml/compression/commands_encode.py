@@ -16,7 +16,7 @@ from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, new_file, plan, refuse_existing
 from sciml.compression.container import Channel, Limits
 from sciml.compression.model import CodecModel
-from sciml.compression.model_files import load_model
+from sciml.compression.model_files import load_any
 from sciml.compression.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.compression.samples import COLOURS
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
@@ -79,7 +79,7 @@ class EncodeOrder:
         if self.tune not in TUNES:
             raise ConfigError(f"--tune {self.tune}: expected {' or '.join(TUNES)}")
         _ = self.tile_log2
-        load_model(self.model)
+        load_any(self.model)
 
 
 def encode_files(

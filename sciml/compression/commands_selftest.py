@@ -19,12 +19,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Shaped
 
-from sciml.compression.codec import Codec
+from sciml.compression.codec import Codec, codec_of
 from sciml.compression.commands_encode import psnr_of
-from sciml.compression.model import CodecModel, step_code
-from sciml.compression.model_files import load_model, shipped
+from sciml.compression.model_files import Model, load_any, shipped
 from sciml.compression.samples import samples_of
-from sciml.compression.tile_coding import codes_checksum
 from sciml.runtime.devices import thread_count
 from sciml.runtime.errors import ConfigError, FormatError, ScimlError
 from sciml.runtime.files import read_json
@@ -62,13 +60,13 @@ def selftest(models: Sequence[str] = ()) -> list[Check]:
     return [check for name, path in paths.items() for check in _checks(name, path)]
 
 
-def selftest_reference(model: CodecModel) -> dict[str, Any]:
+def selftest_reference(model: Model) -> dict[str, Any]:
     """Return what `selftest` compares a model with on other machines, as JSON values; see `reference_path`.
 
     The built-in picture coded at the coarsest, the middle and the finest step: each file in base 64, the CRC32 of its codes and
     the error of its picture.
     """
-    codec, picture = Codec(model), built_in_picture(model)
+    codec, picture = codec_of(model), built_in_picture(model)
     streams = []
     for code, data in _coded(codec, picture).items():
         error = psnr_of(codec.decode(data), picture)
@@ -98,7 +96,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def built_in_picture(model: CodecModel) -> Shaped[np.ndarray, "rows columns *channels"]:
+def built_in_picture(model: Model) -> Shaped[np.ndarray, "rows columns *channels"]:
     """Return the built-in picture: ramps, a disc, stripes, a chequered corner and speckles, from whole numbers alone."""
     row, column = np.mgrid[:ROWS, :COLUMNS]
     planes = []
@@ -118,13 +116,13 @@ def built_in_picture(model: CodecModel) -> Shaped[np.ndarray, "rows columns *cha
 
 def _checks(name: str, path: Path) -> Iterator[Check]:
     try:
-        model = load_model(path)
+        model = load_any(path)
     except ScimlError as error:
         yield Check(name, "model file", "FAIL", str(error))
         return
-    yield Check(name, "model file", "pass", f"id {model.id.hex()}, {len(model.sets)} steps, {model.channels} channels")
-    yield _round_trip(name, Codec(model))
-    yield from _against_reference(name, Codec(model), reference_path(path))
+    yield Check(name, "model file", "pass", f"id {model.id.hex()}, {model.channels} channels")
+    yield _round_trip(name, codec_of(model))
+    yield from _against_reference(name, codec_of(model), reference_path(path))
 
 
 def _round_trip(name: str, codec: Codec) -> Check:
@@ -180,14 +178,12 @@ def _stream(name: str, codec: Codec, stream: Mapping[str, Any]) -> Check:
 
 def _coded(codec: Codec, picture: Shaped[np.ndarray, "*shape"]) -> dict[int, bytes]:
     """Return the picture's files at the coarsest, the middle and the finest step, by step code; in several tiles."""
-    steps = [item.step for item in codec.model.sets]
-    codes = [step_code(steps[number]) for number in (0, len(steps) // 2, -1)]
     samples = samples_of(picture, codec.model)
-    return {code: codec.encode_samples(samples, code, tile_log2=TILE_LOG2).data for code in codes}
+    return {code: codec.encode_samples(samples, code, tile_log2=TILE_LOG2).data for code in codec.model.test_codes}
 
 
 def _codes_crc(codec: Codec, data: bytes) -> str:
     checksum = 0
     for codes in codec.codes(data):
-        checksum = codes_checksum(codes, checksum)
+        checksum = codec.checksum(codes, checksum)
     return f"{checksum:08x}"

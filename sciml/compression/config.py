@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from sciml.settings import RunSettings
 
 # about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
+Words = Annotated[int, Field(ge=2, le=2**15)]
 STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
 
 
@@ -48,6 +49,43 @@ class NetworkConfig(StageConfig):
     cpu_minutes: float | None = Field(default=60, gt=0, description="processor time after which the training ends")
 
 
+class CascadeConfig(StageConfig):
+    """What builds the networks of a neural model."""
+
+    preset: Literal["small", "published"] = Field(default="small", description="published: the paper's networks")
+    width: int = Field(default=64, ge=4, description="channels within")
+    groups: int = Field(default=2, ge=1, description="codebooks of each level; the small networks have their own groups")
+    words: tuple[Words, Words, Words] = Field(default=(64, 64, 128), description="of each codebook at strides 64, 32 and 16")
+
+
+class NeuralConfig(StageConfig):
+    """The neural preset, and its training."""
+
+    cascade: CascadeConfig = Field(default_factory=CascadeConfig)
+    crops: dict[float, int] = Field(
+        default={1.0: 4, 1.5: 4, 2.0: 3, 3.0: 2, 4.0: 1}, description="crops of each picture, by reduction of its size"
+    )
+    crop_size: int = Field(default=384, ge=64, multiple_of=64)
+    step: float = Field(default=0.3, ge=0, lt=2, description="a bit is worth 0.15 squared steps; 0: trained on distortion alone")
+    estimator: Literal["straight-through", "gumbel"] = Field(
+        default="straight-through", description="gradients through the choice of words"
+    )
+    part: int = Field(default=128, ge=64, multiple_of=64, description="side of what a step learns from, in pixels")
+    batch: int = Field(default=8, ge=1)
+    rate: float = Field(default=1e-3, gt=0, description="of the optimiser at first")
+    steps: int = Field(default=4_000, ge=1)
+    revive_every: int = Field(default=200, ge=1, description="steps after which dead words are used anew, in the first half")
+    cpu_minutes: float | None = Field(default=30, gt=0, description="processor time after which the training ends")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> NeuralConfig:
+        if self.part > self.crop_size:
+            raise ValueError(f"part is {self.part}: expected at most crop_size, {self.crop_size}")
+        if self.cascade.preset == "small" and self.step == 0:
+            raise ValueError("step is 0: the small networks weigh a rate, give a step above 0")
+        return self
+
+
 class FitConfig(DomainConfig):
     """What `fit` reads: rules and tables of one domain."""
 
@@ -63,6 +101,15 @@ class TrainConfig(NetworkConfig):
     data: FitConfig
 
 
+class TrainNeuralConfig(NeuralConfig):
+    """What `train-neural` reads: the neural model of one domain."""
+
+    domain: str
+    experiment: str
+    data_tier: DataTier
+    seed: int
+
+
 class EvaluateConfig(StageConfig):
     """What `evaluate` reads: our models beside the classical codecs on the test pictures of one domain."""
 
@@ -72,6 +119,7 @@ class EvaluateConfig(StageConfig):
     channels: int
     data_tier: DataTier
     qualities: tuple[float, ...]
+    neural_qualities: tuple[float, ...]
     pictures: int | None
     seed: int
 
@@ -125,6 +173,7 @@ class PageConfig(StageConfig):
     tier: str
     domains: tuple[str, ...]
     networks: tuple[str, ...] = Field(default=(), description="domains with a network")
+    neural: tuple[str, ...] = Field(default=(), description="domains with a neural model")
     weights: Literal["shipped", "trained"]
     data_tier: DataTier = "default"
 
@@ -152,8 +201,16 @@ class Config(StageConfig):
 
     domains: dict[str, DomainConfig] = Field(default_factory=default_domains)
     networks: dict[str, NetworkConfig] = Field(default_factory=lambda: {"photo": NetworkConfig()}, description="by domain")
+    neural: dict[str, NeuralConfig] = Field(
+        default_factory=lambda: {"photo": NeuralConfig()}, description="neural models, by domain"
+    )
     qualities: tuple[float, ...] = Field(
         default=(6, 14, 22, 30, 40, 50, 60, 70, 80, 92), min_length=4, description="of our models on the bench"
+    )
+    neural_qualities: tuple[float, ...] = Field(
+        default=(5, 15, 25, 35, 50),
+        min_length=1,
+        description="of the neural models: above the step of their training nothing is gained",
     )
     test_pictures: int | None = Field(default=None, ge=1, description="first test pictures that are compared; all by default")
     weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
@@ -166,10 +223,12 @@ class Config(StageConfig):
 
     @model_validator(mode="after")
     def _known(self) -> Config:
-        if strange := set(self.networks) - set(self.domains):
+        if strange := (set(self.networks) | set(self.neural)) - set(self.domains):
             raise ValueError(f"there are networks for {', '.join(sorted(strange))}, but no such domain")
         if self.ablate.domain not in self.domains:
             raise ValueError(f"the parts are measured on {self.ablate.domain}, but there is no such domain")
+        if grey := [name for name in self.neural if self.domains[name].channels != 3]:
+            raise ValueError(f"there is a neural model for {', '.join(grey)}, which has no colours")
         return self
 
     def fit_config(self, run: RunSettings, domain: str) -> FitConfig:
@@ -180,12 +239,21 @@ class Config(StageConfig):
         """Return the slice of one domain's network."""
         return TrainConfig(**self.networks[domain].model_dump(), domain=domain, data=self.fit_config(run, domain))
 
+    def train_neural_config(self, run: RunSettings, domain: str) -> TrainNeuralConfig:
+        """Return the slice of one domain's neural model."""
+        own = self.neural[domain].model_dump()
+        experiment = self.domains[domain].experiment
+        return TrainNeuralConfig(
+            **own, domain=domain, experiment=experiment, data_tier=run.data_tier, seed=run.master_seed
+        )  # fmt: skip
+
     def evaluate_config(self, run: RunSettings, domain: str) -> EvaluateConfig:
         """Return the slice of one domain's bench."""
         settings = self.domains[domain]
         return EvaluateConfig(
             domain=domain, experiment=settings.experiment, role="test", channels=settings.channels,
-            data_tier=run.data_tier, qualities=self.qualities, pictures=self.test_pictures, seed=run.master_seed,
+            data_tier=run.data_tier, qualities=self.qualities, neural_qualities=self.neural_qualities,
+            pictures=self.test_pictures, seed=run.master_seed,
         )  # fmt: skip
 
     def inspect_config(self, run: RunSettings, domain: str) -> InspectConfig:
@@ -207,6 +275,7 @@ class Config(StageConfig):
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
         return PageConfig(
-            tier=run.tier, domains=tuple(self.domains), networks=tuple(self.networks), weights=self.weights,
+            tier=run.tier, domains=tuple(self.domains), networks=tuple(self.networks), neural=tuple(self.neural),
+            weights=self.weights,
             data_tier=run.data_tier,
         )  # fmt: skip

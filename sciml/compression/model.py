@@ -92,12 +92,23 @@ class CodecModel:
     @cached_property
     def id(self) -> bytes:
         """The 8 bytes that name the model in a stream."""
-        digest = hashlib.blake2b(digest_size=8)
-        for name, array in sorted(self.arrays().items()):
-            plain = np.ascontiguousarray(array)
-            digest.update(f"{name}\0{plain.dtype.newbyteorder('<').str}\0{plain.shape}\0".encode())
-            digest.update(plain.astype(plain.dtype.newbyteorder("<")).tobytes())
-        return digest.digest()
+        return digest_arrays(self.arrays())
+
+    @property
+    def test_codes(self) -> tuple[int, ...]:
+        """Step codes at which the self-test codes: the coarsest, a middle one and the finest."""
+        steps = [item.step for item in self.sets]
+        return tuple(step_code(steps[number]) for number in (0, len(steps) // 2, -1))
+
+
+def digest_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return the id of the model with these arrays: 8 bytes of BLAKE2b over names, types, shapes and values."""
+    digest = hashlib.blake2b(digest_size=8)
+    for name, array in sorted(arrays.items()):
+        plain = np.ascontiguousarray(array)
+        digest.update(f"{name}\0{plain.dtype.newbyteorder('<').str}\0{plain.shape}\0".encode())
+        digest.update(plain.astype(plain.dtype.newbyteorder("<")).tobytes())
+    return digest.digest()
 
 
 def model_from(

@@ -7,14 +7,18 @@ from collections.abc import Mapping
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sciml.compression.model import CodecModel, model_from
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.training.weight_files import read_weight_file, write_weight_file
 
+if TYPE_CHECKING:
+    from sciml.compression.neural.model import NeuralModel
+
 SUFFIX = ".safetensors"
 NETWORK = "network."
+Model: TypeAlias = "CodecModel | NeuralModel"
 
 
 def shipped() -> dict[str, Path]:
@@ -24,7 +28,20 @@ def shipped() -> dict[str, Path]:
 
 
 def load_model(name: str | Path) -> CodecModel:
-    """Return a shipped model by its name, or the model of a file.
+    """Return a shipped model by its name, or the model of a file; one with planes, rules and tables, no neural one.
+
+    Raises:
+        ConfigError: neither a shipped model nor a file, or a neural model.
+        FormatError: the file is damaged or no model of this codec.
+    """
+    model = load_any(name)
+    if not isinstance(model, CodecModel):
+        raise ConfigError(f"{name} is a neural model: expected one of the stages fit and train")
+    return model
+
+
+def load_any(name: str | Path) -> Model:
+    """Return a shipped model by its name, or the model of a file, of either kind.
 
     Raises:
         ConfigError: neither a shipped model nor a file.
@@ -37,7 +54,7 @@ def load_model(name: str | Path) -> CodecModel:
     return _read(path, path.stat().st_mtime_ns)
 
 
-def find_model(model_id: bytes) -> CodecModel:
+def find_model(model_id: bytes) -> Model:
     """Return the shipped model that a stream names.
 
     Raises:
@@ -45,7 +62,7 @@ def find_model(model_id: bytes) -> CodecModel:
     """
     known = shipped_ids()
     if model_id in known:
-        model = load_model(known[model_id])
+        model = load_any(known[model_id])
         if model.id == model_id:
             return model
         raise FormatError(
@@ -60,12 +77,14 @@ def shipped_ids() -> dict[bytes, str]:
     return {_id_in_head(path, path.stat().st_mtime_ns): name for name, path in shipped().items()}
 
 
-def save_model(path: Path, model: CodecModel, **facts: Any) -> None:
+def save_model(path: Path, model: Model, **facts: Any) -> None:
     """Write a model; `facts` are those of `sciml.training.weight_files.write_weight_file`."""
-    arrays = model.arrays()
-    if model.network is not None:
+    arrays, extra = model.arrays(), {"name": model.name, "model_id": model.id.hex(), "about": dict(model.about)}
+    if not isinstance(model, CodecModel):
+        extra["neural"] = model.settings.model_dump(mode="json")
+    elif model.network is not None:
         arrays |= {NETWORK + name: value for name, value in model.network.arrays().items()}
-    write_weight_file(path, arrays, extra={"name": model.name, "model_id": model.id.hex(), "about": dict(model.about)}, **facts)
+    write_weight_file(path, arrays, extra=extra, **facts)
 
 
 @lru_cache
@@ -81,11 +100,16 @@ def _id_in_head(path: Path, changed: int) -> bytes:
 
 
 @lru_cache(maxsize=8)
-def _read(path: Path, changed: int) -> CodecModel:
+def _read(path: Path, changed: int) -> Model:
     arrays, metadata = read_weight_file(path)
     extra = metadata.get("extra") or {}
     if "model_id" not in extra:
         raise FormatError(f"{path} holds weights of something else than this codec")
+    name = str(extra.get("name", path.stem))
+    if "neural" in extra:
+        from sciml.compression.neural.model import neural_model_from
+
+        return neural_model_from(arrays, name, extra["neural"], extra.get("about"))
     plain: Mapping[str, Any] = {name: value for name, value in arrays.items() if not name.startswith(NETWORK)}
     network = None
     weights = {name.removeprefix(NETWORK): value for name, value in arrays.items() if name.startswith(NETWORK)}
@@ -93,4 +117,4 @@ def _read(path: Path, changed: int) -> CodecModel:
         from sciml.compression.network import Restorer
 
         network = Restorer.from_arrays(weights)
-    return model_from(plain, str(extra.get("name", path.stem)), network, extra.get("about"))
+    return model_from(plain, name, network, extra.get("about"))
