@@ -14,7 +14,7 @@ from sciml.compression.report_methods import CODEC
 from sciml.compression.report_pictures import picture_reportlets
 from sciml.compression.report_rates import other_domain, rate_reportlets
 from sciml.compression.report_results import StudyResults, read_study
-from sciml.compression.report_training import training_reportlets
+from sciml.compression.report_training import neural_reportlets, training_reportlets
 from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
 
 READING = """A picture becomes planes of waves; the decoder predicts from what it has decoded how large each number will be, and
@@ -23,6 +23,7 @@ the better it predicts, the fewer bits are sent.
 - **ours**: the whole codec, with a small network behind the decoder that adds what the rest misses.
 - **ours, no network**: the same model without it, in encoder and decoder.
 - **ours, tuned for MS-SSIM**: the encoder spends more bits where the picture is smooth and fewer where it is busy.
+- **neural preset**: networks on both sides of vector codebooks, as in the published method, small enough to train here.
 - **JPEG, WebP, JPEG 2000, AVIF, JPEG XL**: measured in this run, on the same pictures.
 
 Rates are bits of the whole file over the number of pixels, header and checksums included. Values at equal rate are read from the
@@ -59,6 +60,7 @@ def parts(study: StudyResults) -> Iterator[Reportlet]:
     yield from rate_reportlets(main)
     yield from accounting_reportlets(main)
     yield from training_reportlets(main)
+    yield from neural_reportlets(main)
     yield from check_reportlets(main)
     for domain in others:
         yield from other_domain(domain)

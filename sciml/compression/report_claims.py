@@ -9,6 +9,7 @@ import numpy as np
 from sciml.compression.bench import RATES_BPP as TABLE_RATES
 from sciml.compression.quality import MS_SSIM, PSNR
 from sciml.compression.report_claims_files import file_claims
+from sciml.compression.report_claims_neural import neural_claims
 from sciml.compression.report_goals import (
     AT_LEAST,
     AT_MOST,
@@ -42,6 +43,7 @@ def claims(domain: DomainResults) -> Iterator[Claim]:
     yield from structure_claims(domain)
     yield from bd_claims(domain)
     yield from losing_claims(domain)
+    yield from neural_claims(domain)
     yield from file_claims(domain)
 
 

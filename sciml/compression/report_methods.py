@@ -26,7 +26,8 @@ def _codec_text(parameters: Mapping[str, Any]) -> str:
         f"zero and the two nearest whole numbers the encoder chooses the symbol of least squared error plus {LAMBDA:g} squared "
         "steps a bit. One factor of the step covers all rates. The idea to quantise what remains of a prediction, with "
         "probabilities by component, is that of a Gaussian mixture [@zhu2022]; its codebooks of vectors and its networks "
-        f"before the coder are not used here. Published numbers of other learned codecs are from {CITED}."
+        "before the coder are those of the neural preset alone. "
+        f"Published numbers of other learned codecs are from {CITED}."
     )
 
 
@@ -58,6 +59,29 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
         f"of {parameters['batch']} parts of {parameters['crop_size']} pixels, by Adam [@kingma2015] at a rate of "
         f"{parameters['rate']:g} for up to {parameters['steps']} steps{'' if limit is None else f' or {limit:g} CPU minutes'}; "
         "the loss is the squared error over that of the linear path, so that every rate counts alike."
+    )
+
+
+@stage_paragraph("compression.train_neural")
+def _neural_text(parameters: Mapping[str, Any]) -> str:
+    cascade = parameters["cascade"]
+    words = ", ".join(map(str, cascade["words"]))
+    if cascade["preset"] == "published":
+        networks = f"the published networks with {cascade['width']} channels and {cascade['groups']} codebooks a level"
+    else:
+        networks = (
+            "a linear path over the principal axes of blocks of 16 x 16, with branches of convolutions of "
+            f"{cascade['width']} channels that start at 0, and groups of channels by variance"
+        )
+    rate = f" plus {LAMBDA:g} times {parameters['step']:g} squared a bit" if parameters["step"] else ""
+    limit = parameters["cpu_minutes"]
+    return (
+        f"Neural preset, after [@zhu2022]: {networks}; codebooks of {words} words at strides 64, 32 and 16, each with one static "
+        f"table of probabilities. It learned end to end on the squared error{rate}, with gradients through the choice of words "
+        f"by {'Gumbel noise' if parameters['estimator'] == 'gumbel' else 'straight-through'}, by Adam [@kingma2015] at a rate of "
+        f"{parameters['rate']:g} in batches of {parameters['batch']} parts of {parameters['part']} pixels for up to "
+        f"{parameters['steps']} steps{'' if limit is None else f' or {limit:g} CPU minutes'}; tables were counted on the "
+        "training crops at the end."
     )
 
 

@@ -20,9 +20,10 @@ from sciml.runtime.files import load_tensors, read_json
 
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
-STAGES = ("fit", "train", "evaluate", "inspect")
+STAGES = ("fit", "train", "neural", "evaluate", "inspect")
 OWN = ("nic", "nic-linear", "nic-ms-ssim")
-ORDER = (*OWN, *ANCHORS)
+NEURAL = "nic-neural"
+ORDER = (*OWN, NEURAL, *ANCHORS)
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ class DomainResults:
         bench: of `evaluate`.
         inspection: of `inspect`.
         history: rows of the network's training.
+        neural_history: rows of the neural model's training.
         records: provenance by stage.
     """
 
@@ -91,6 +93,7 @@ class DomainResults:
     seed: int
     inspection: Inspection | None = None
     history: Sequence[Mapping[str, str]] = ()
+    neural_history: Sequence[Mapping[str, str]] = ()
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # asked for again and again
     _curves: dict[tuple[str, str], Curve] = field(default_factory=dict, repr=False, compare=False)
@@ -189,6 +192,7 @@ def _domain(folder: Path, name: str) -> DomainResults:
         stored["seed"],
         _inspection(folder / "inspect"),
         _history(folder / "train" / "history.csv"),
+        _history(folder / "neural" / "history.csv"),
         {stage: read_json(path) for stage, path in paths.items() if path.is_file()},
     )
 

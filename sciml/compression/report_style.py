@@ -10,6 +10,7 @@ TITLES = {
     "nic": "ours",
     "nic-linear": "ours, no network",
     "nic-ms-ssim": "ours, tuned for MS-SSIM",
+    "nic-neural": "neural preset",
     "jpeg": "JPEG",
     "webp": "WebP",
     "jpeg2000": "JPEG 2000",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sciml.compression.report_results import DomainResults
-from sciml.compression.report_style import signed
+from sciml.compression.report_results import NEURAL, DomainResults
+from sciml.compression.report_style import signed, title_of
 from sciml.report.reportlets import Curve, Reportlet, Text
 
 
@@ -34,6 +34,44 @@ def training_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
         f"Mean over pictures and rates of what the network adds to the PSNR of the decoder without it; at the end {ends}. "
         "Training parts are crops with much structure, so the two lines need not meet.",
         f"gain in dB over training steps; at the end {ends}",
+    )
+
+
+def neural_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
+    """Yield cost and usage of words over the steps of the neural model's training; nothing where there was none."""
+    found = [row for row in domain.neural_history if row.get("validation_cost")]
+    if not found:
+        return
+    ends = [f"{float(row['validation_psnr_db']):.2f} dB at {float(row['validation_bpp']):.3f} bits a pixel" for row in found]
+    yield Curve(
+        "Training of the neural preset: cost on validation crops",
+        [{"step": int(row["step"]), "cost": round(float(row["validation_cost"]), 4), "of": "validation crops"} for row in found],
+        "step",
+        "cost",
+        "of",
+        "step",
+        "squared error + \u03bb bits, a block",
+        f"Of {title_of(NEURAL)} with the rate of its running tables; first {ends[0]}, last {ends[-1]}.",
+        f"cost over training steps; first {ends[0]}, last {ends[-1]}",
+    )
+    rows = [
+        {"step": int(row["step"]), "share": round(float(row[f"{key}_{stride}"]), 4), "of": f"{words}, {stride} pixels"}
+        for key, words in (("dead", "words hardly used"), ("perplexity", "perplexity over k"))
+        for stride in (64, 32, 16)
+        for row in domain.neural_history
+        if row.get(f"{key}_{stride}")
+    ]
+    yield Curve(
+        "Codebooks of the neural preset: usage",
+        rows,
+        "step",
+        "share",
+        "of",
+        "step",
+        "share",
+        "Means over the groups of a level. A word is hardly used below 2 % of an equal share; those are used anew in the first "
+        "half. The rate in the cost makes rare words rarer, so many of them is no failure.",
+        "share of hardly used words, and perplexity over the number of words, over training steps",
     )
 
 

@@ -48,8 +48,28 @@ def stage_train(
         run(settings, base, output, device)
 
 
+@app.command("train-neural")
+def stage_train_neural(config: Settings, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+    """Train a neural model end to end; a stopped training goes on."""
+    from sciml.compression.config import TrainNeuralConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.train_neural", output, threads, gpu) as device:
+        settings = parse_config(TrainNeuralConfig, config)
+        from sciml.compression.stages.train_neural import run
+
+        run(settings, output, device)
+
+
 @app.command("evaluate")
-def stage_evaluate(config: Settings, weights: Weights, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+def stage_evaluate(
+    config: Settings,
+    weights: Weights,
+    output: Output,
+    neural: Annotated[list[Path] | None, typer.Option(help="Neural model to compare too.")] = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
     """Compare a model with the classical codecs on test pictures."""
     from sciml.compression.config import EvaluateConfig
     from sciml.stages import parse_config, stage
@@ -58,7 +78,7 @@ def stage_evaluate(config: Settings, weights: Weights, output: Output, threads: 
         settings = parse_config(EvaluateConfig, config)
         from sciml.compression.stages.evaluate import run
 
-        run(settings, weights, output, threads or 1)
+        run(settings, weights, output, threads or 1, neural or ())
 
 
 @app.command("inspect")

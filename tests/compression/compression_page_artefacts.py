@@ -15,9 +15,9 @@ from sciml.runtime.provenance import Recorder
 
 # PSNR at 1/4 bit a pixel; every codec gains 3 dB with every doubling of the rate, the structure 2 dB
 LEVELS = {"jpeg": 25.5, "webp": 28.0, "jpeg2000": 28.9, "avif": 29.45, "jpegxl": 26.5}
-LEVELS |= {"nic-linear": 28.95, "nic": 29.5, "nic-ms-ssim": 29.2}
+LEVELS |= {"nic-linear": 28.95, "nic": 29.5, "nic-ms-ssim": 29.2, "nic-neural": 26.9}
 STRUCTURE = {"jpeg": 9.5, "webp": 12.0, "jpeg2000": 12.4, "avif": 14.2, "jpegxl": 11.4}
-STRUCTURE |= {"nic-linear": 12.6, "nic": 13.3, "nic-ms-ssim": 14.4}
+STRUCTURE |= {"nic-linear": 12.6, "nic": 13.3, "nic-ms-ssim": 14.4, "nic-neural": 11.0}
 # rates of the settings, beside small ones of the pictures
 RATES = (0.06, 0.11, 0.2, 0.36, 0.65, 1.2)
 NAMES = ("barbara", "monarch", "sail", "one", "two", "three", "four", "five", "six")
@@ -46,6 +46,7 @@ def write_study(root: Path, pictures: int = 9, window: int = 96) -> None:
     write_bench(folder / "evaluate", pictures)
     write_fit(folder / "fit")
     write_training(folder / "train")
+    write_neural(folder / "neural")
     write_inspection(folder / "inspect", window)
 
 
@@ -96,6 +97,20 @@ def write_training(folder: Path) -> None:
     write_text(folder / "history.csv", "\n".join(lines) + "\n")
     config = TrainConfig(domain="photo", data=FitConfig(domain="photo", data_tier="default", seed=7))
     record(folder, "train", config.model_dump(mode="json"), {"cpu_minutes": 60.0}, "history.csv")
+
+
+def write_neural(folder: Path) -> None:
+    """Write a history of two rows, one of them a validation."""
+    usage = ",".join(f"{name}_{stride}" for name in ("dead", "perplexity") for stride in (64, 32, 16))
+    lines = [
+        f"step,loss,{usage},validation_bpp,validation_psnr_db,validation_cost",
+        "50,2.2,0.1,0.2,0.3,0.4,0.5,0.6,,,",
+        "500,2.0,0.1,0.2,0.25,0.4,0.5,0.55,0.2,26.5,2.4",
+        "1000,1.9,0.1,0.2,0.25,0.4,0.5,0.55,0.2,26.8,2.3",
+    ]
+    write_text(folder / "history.csv", "\n".join(lines) + "\n")
+    config = Config().train_neural_config(Run, "photo")  # pyright: ignore[reportArgumentType]
+    record(folder, "train_neural", config.model_dump(mode="json"), {"cpu_minutes": 6.0}, "history.csv")
 
 
 def inspected_row(name: str, quality: float) -> dict[str, Any]:

@@ -21,13 +21,14 @@ from sciml.compression.report_limits import limits, missing, winning_ranges, win
 from sciml.compression.report_published import AGAINST_VTM, HYPERPRIOR, POINTS, against_jpeg, published_curve
 from sciml.compression.report_rates import bd_table, fixed_rates, lead_curve, times
 from sciml.compression.report_results import StudyResults, read_study
+from sciml.compression.report_style import signed, title_of
 from sciml.compression.stages import report
 from sciml.report.check import check_page
 from sciml.report.reportlets import Checks, Claim, Figure, Gallery, Slider, Table, Text
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
 
-SETTINGS = PageConfig(tier="cpu", domains=("photo",), networks=("photo",), weights="trained")
+SETTINGS = PageConfig(tier="cpu", domains=("photo",), networks=("photo",), neural=("photo",), weights="trained")
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +70,7 @@ def test_the_page_is_sound_whole_and_the_same_again(results, tmp_path):
         "BD-rate against JPEG", "BD-rate against AVIF", "PSNR at equal rate", "MS-SSIM at equal rate", "Times on one core",
         "Rate and PSNR of every picture", "Lead over WebP", "Bits by band of planes", "Where the bytes of a file are",
         "What the classes are worth", "Bits and classes over one picture", "Probability tables", "Training of the network",
+        "Training of the neural preset", "Codebooks of the neural preset",
         "One file, layer by layer", "published, other pictures, not run", "sail, enlarged",
     ):  # fmt: skip
         assert heading in html, heading
@@ -109,6 +111,27 @@ def test_comparisons_that_others_win_stand_on_the_page(study):
     assert found.reference == pytest.approx(against_jpeg(HYPERPRIOR), abs=0.05) and "not run" in found.source
     assert "AVIF wins everywhere" in winning_words(study.main, "avif", MS_SSIM)
     assert "nowhere" in winning_words(study.main, "avif", PSNR) and winning_words(study.main, "absent", PSNR) == ""
+
+
+def test_what_the_neural_preset_wins_and_loses_is_said(study):
+    for other, words in (("nic", "ours"), ("jpeg", "JPEG"), ("webp", "WebP")):
+        found = one(study, f"Neural preset beside {words}:")
+        lead = LEVELS["nic-neural"] - LEVELS[other]
+        assert isinstance(found.ours, float) and isinstance(found.reference, float)
+        assert found.ours - found.reference == pytest.approx(lead, abs=0.011)
+        assert found.status == ("reproduced" if lead > 0 else "not")
+        assert f"{title_of(other)} wins {'nowhere' if lead > 0 else 'everywhere'} from" in found.text.partition("PSNR:")[2]
+        assert f"BD-rate {signed(100 * (2 ** (-lead / 3) - 1), 1)} %" in found.text
+
+
+def test_a_neural_preset_that_did_not_run_is_told(results, tmp_path):
+    def without(bench):
+        del bench["codecs"]["nic-neural"]
+        bench["rows"] = [row for row in bench["rows"] if row["codec"] != "nic-neural"]
+
+    study = changed(results, tmp_path, "evaluate/bench.json", without)
+    assert one(study, "Neural preset beside JPEG").status == "not run"
+    assert "the neural preset (photo)" in missing(study, SETTINGS)
 
 
 def test_where_a_peer_wins_is_found_on_the_curves(results, tmp_path):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
 from sciml.compression.anchors import ANCHORS, Codec, Own
 from sciml.compression.bench import Picture, run_bench
 from sciml.compression.config import EvaluateConfig
-from sciml.compression.model_files import load_model
+from sciml.compression.model_files import load_any
 from sciml.compression.pools import pictures
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.provenance import Recorder
@@ -19,7 +20,7 @@ log = logging.getLogger(__name__)
 ANCHOR = "jpeg"
 
 
-def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1) -> list[Path]:
+def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1, neural: Sequence[Path] = ()) -> list[Path]:
     """Write `bench.json` and `bench.csv`: every picture through every codec at every quality.
 
     Args:
@@ -27,13 +28,15 @@ def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1) -> l
         weights: model file, with or without a network.
         folder: output folder.
         jobs: processes.
+        neural: file of a neural model that is compared too, or nothing.
 
     Raises:
         DataError: a test picture was trained on, or there is none.
     """
-    recorder = Recorder("compression.evaluate", config.model_dump(mode="json"), [weights])
-    check_weight_inputs(weights, config.experiment)
-    model = load_model(weights)
+    recorder = Recorder("compression.evaluate", config.model_dump(mode="json"), [weights, *neural])
+    for path in (weights, *neural):
+        check_weight_inputs(path, config.experiment)
+    model = load_any(weights)
     source = pictures(config.experiment, config.role, config.data_tier, config.channels)
     some = islice(source, config.pictures)
     found = [Picture(name, pixels if config.channels == 3 else pixels[..., 0]) for name, pixels in some]
@@ -43,6 +46,9 @@ def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1) -> l
     if model.network is not None:
         codecs.append(Own("nic", f"model {identity}", str(weights), config.qualities))
         codecs.append(Own("nic-ms-ssim", f"model {identity}, tuned for MS-SSIM", str(weights), config.qualities, tune="ms-ssim"))
+    for path in neural:
+        words = f"neural model {load_any(path).id.hex()}"
+        codecs.append(Own("nic-neural", words, str(path), config.neural_qualities))
     bench = run_bench(found, codecs, jobs=jobs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
     bench.write(folder, ANCHOR, config.seed)
     paths = [folder / "bench.json", folder / "bench.csv"]

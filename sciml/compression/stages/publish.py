@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sciml.compression.commands_selftest import reference_path, selftest_reference
-from sciml.compression.model_files import load_model
+from sciml.compression.model_files import load_any
 from sciml.datasets.manifest import record
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import atomic_path, read_json, write_json
@@ -33,7 +33,7 @@ def run(weights: Path, bench: Path, folder: Path) -> list[Path]:
     Raises:
         DataError: the bench is of another model.
     """
-    model = load_model(weights)
+    model = load_any(weights)
     rows = metrics_of(read_json(bench), model.id.hex())
     target = folder / f"{model.name}.safetensors"
     folder.mkdir(parents=True, exist_ok=True)

@@ -45,8 +45,9 @@ def settings_of(results: Path) -> PageConfig:
         )
     tier = results.resolve().parent.name
     networks = tuple(name for name in domains if (results / name / "train").is_dir())
+    neural = tuple(name for name in domains if (results / name / "neural").is_dir())
     weights = "trained" if any((results / name / "fit").is_dir() for name in domains) else "shipped"
-    return PageConfig(tier=tier if tier in TIERS else "cpu", domains=domains, networks=networks, weights=weights)
+    return PageConfig(tier=tier if tier in TIERS else "cpu", domains=domains, networks=networks, neural=neural, weights=weights)
 
 
 def banner(config: PageConfig) -> str | None:

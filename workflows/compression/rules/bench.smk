@@ -2,6 +2,7 @@
 rule compare_codecs:
     input:
         weights=model_of,
+        neural=neural_of,
     output:
         bench=report(
             "<results>/{domain}/evaluate/bench.json",
@@ -22,6 +23,9 @@ rule compare_codecs:
         config=stage_config("compression", "evaluate", "domain"),
         code=source_digest("sciml.compression.stages.evaluate"),
         folder=folder_of,
+        neural=lambda wildcards, input: [
+            word for path in input.neural for word in ("--neural", path)
+        ],
     shell:
         "sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        "{params.neural:q} --threads {threads} > {log:q} 2>&1"

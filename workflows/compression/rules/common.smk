@@ -5,6 +5,7 @@ import sciml.compression
 
 DOMAINS = sorted(SETTINGS.compression.domains)
 NETWORKS = sorted(SETTINGS.compression.networks)
+NEURAL = sorted(SETTINGS.compression.neural)
 PACKAGE_MODELS = Path(sciml.compression.__file__).parent / "weights"
 
 
@@ -14,6 +15,16 @@ def model_of(wildcards):
         return str(PACKAGE_MODELS / f"{wildcards.domain}.safetensors")
     stage = "train" if wildcards.domain in NETWORKS else "fit"
     return f"<results>/{wildcards.domain}/{stage}/model.safetensors"
+
+
+def neural_of(wildcards):
+    """Return the neural model of a domain that is compared; none where there is none, or none came with the package."""
+    if wildcards.domain not in NEURAL:
+        return []
+    if SETTINGS.compression.weights == "trained":
+        return [f"<results>/{wildcards.domain}/neural/model.safetensors"]
+    shipped = PACKAGE_MODELS / "neural.safetensors"
+    return [str(shipped)] if shipped.is_file() else []
 
 
 def trainings(wildcards):

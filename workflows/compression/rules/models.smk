@@ -45,6 +45,30 @@ rule train_network:
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
+# Networks on both sides of vector codebooks, trained end to end.
+rule train_neural:
+    output:
+        weights="<results>/{domain}/neural/model.safetensors",
+        history="<results>/{domain}/neural/history.csv",
+        provenance="<results>/{domain}/neural/provenance.json",
+    log:
+        "<logs>/{domain}/neural.log",
+    benchmark:
+        "<benchmarks>/{domain}/neural.tsv"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=180,
+        gpu=1,
+    params:
+        config=stage_config("compression", "train_neural", "domain"),
+        code=source_digest("sciml.compression.stages.train_neural"),
+        folder=folder_of,
+    shell:
+        "sciml compression stage train-neural --config {params.config:q} --output {params.folder:q} "
+        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
 rule publish_weights:
     input:
         weights="<results>/photo/train/model.safetensors",
