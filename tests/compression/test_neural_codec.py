@@ -208,6 +208,8 @@ def test_other_models_and_inputs_are_refused(codec: NeuralCodec) -> None:
         plain.decode(codec.encode(PICTURE))
     with pytest.raises(ConfigError, match="map of care"):
         codec.encode(PICTURE, care=np.ones((100, 140)))
+    with pytest.raises(ConfigError, match="no tuning"):
+        codec.encode(PICTURE, tune="ms-ssim")
     with pytest.raises(ShapeError, match="channels"):
         codec.encode(np.zeros((20, 20, 5), np.uint8))
     with pytest.raises(DataError, match="not finite"):

@@ -16,7 +16,7 @@ from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] -
 from jaxtyping import Float, Int, Shaped
 
 from sciml.compression.alpha import encode_alpha
-from sciml.compression.codec import TILE_LOG2, Codec, Encoded
+from sciml.compression.codec import TILE_LOG2, Codec, Encoded, Tune
 from sciml.compression.container import Container, Limits, Tile, read_container, tile_layout, write_container
 from sciml.compression.container_header import Header
 from sciml.compression.encoder import LAMBDA
@@ -42,6 +42,7 @@ class NeuralCodec(Codec):
     def __init__(self, model: NeuralModel, limits: Limits | None = None):
         self.neural = model
         super().__init__(model, limits)  # pyright: ignore[reportArgumentType] - every use of another kind's parts is replaced here
+        self.refine = False
 
     def encode_samples(
         self,
@@ -51,11 +52,18 @@ class NeuralCodec(Codec):
         profile: bytes | None = None,
         strong: bool = False,
         tile_log2: int | None = None,
+        effort: int = 0,
+        tune: Tune = "psnr",
     ) -> Encoded:
-        """Return a picture coded with a bit worth 0.15 squared steps; networks without orthonormal latents have one rate only."""
+        """Return a picture coded with a bit worth 0.15 squared steps; networks without orthonormal latents have one rate only.
+
+        Arguments as `Codec.encode_samples`; the codes are chosen once, whatever the effort.
+        """
         height, width = samples.array.shape[:2]
         if care is not None:
             raise ConfigError(f"the model {self.model.name} codes all regions alike: leave the map of care out")
+        if tune != "psnr":
+            raise ConfigError(f"the model {self.model.name} knows no tuning: leave it out")
         if tile_log2 is None:
             tile_log2 = TILE_LOG2 if height * width > WHOLE_PIXELS else 0
         if 0 < tile_log2 < LEAST_TILE_LOG2:
