@@ -107,7 +107,7 @@ def test_command_lines_and_settings_import_light_modules_only(path):
     siblings = ".".join(path.relative_to(ROOT.parent).parent.parts)
     own_light = tuple(
         f"{siblings}.{name}"
-        for name in ("config", "models", "structures", "cli", "stage_cli", "study_cli", "uses_cli", "bench_cli", "catalogue")
+        for name in ("config", "models", "structures", "cli", "stage_cli", "study_cli", "uses_cli", "bench_cli", "data_cli", "catalogue")
     )
     allowed = (*LIGHT_MODULES, *own_light, "sciml.__version__", "sciml.imaging.config")
     assert not [name for name in own if not any(within(name, module) for module in allowed)]

@@ -88,9 +88,9 @@ def mni_template(atlas: str = "lab_aal") -> Template:
     Raises:
         DataError: a file is not fetched, or not what is expected.
     """
-    t1, affine = _volume("mni2009a_t1")
-    grey, _ = _volume("mni2009a_gm")
-    white, _ = _volume("mni2009a_wm")
+    t1, affine = template_volume("mni2009a_t1")
+    grey, _ = template_volume("mni2009a_gm")
+    white, _ = template_volume("mni2009a_wm")
     t1, grey, white = (array.astype(np.float32) / 255 for array in (t1, grey, white))
     inside = ndimage.binary_fill_holes(t1 > 0)
     if inside is None or not inside.any():
@@ -122,14 +122,12 @@ def build_anatomy(template: Template, grid: Grid) -> Anatomy:
     """
     inside = template.codes >= 0
     extended = template.codes[tuple(nearest_inside(inside))]
-    boxes = [
-        _box_matrix(template.codes.shape[axis], template.affine[axis, 3], template.affine[axis, axis], axis, grid.spacing_mm)
-        for axis in range(3)
-    ]
-    labels = np.stack([_mean_in_boxes(extended == code, boxes) for code in range(len(REGIONS))])
-    return Anatomy(
-        labels / labels.sum(axis=0), _mean_in_boxes(inside, boxes), _mean_in_boxes(template.t1, boxes), grid.spacing_mm
-    )
+
+    def means(field: np.ndarray) -> np.ndarray:
+        return box_means(field, template.affine, SOURCE_GRID, grid.spacing_mm)
+
+    labels = np.stack([means(extended == code) for code in range(len(REGIONS))])
+    return Anatomy(labels / labels.sum(axis=0), means(inside), means(template.t1), grid.spacing_mm)
 
 
 def nearest_inside(mask: np.ndarray) -> np.ndarray:
@@ -144,24 +142,30 @@ def connected_parts(mask: np.ndarray) -> np.ndarray:
     return parts
 
 
-def _box_matrix(size: int, first_mm: float, step_mm: float, axis: int, box_mm: float) -> np.ndarray:
-    """Return (source voxels, template voxels): the share of a box around a source voxel that a template voxel fills.
+def box_means(field: np.ndarray, affine: np.ndarray, grid: Grid, box_mm: float) -> np.ndarray:
+    """Return the mean of a field over a box around every voxel of a grid, (*grid), float32.
 
-    What a box holds beyond the template counts as its last voxel.
+    Args:
+        field: on a volume whose axes run along those of the grid.
+        affine: (4, 4) of the field, without rotation.
+        grid: the middles of the boxes.
+        box_mm: edge of a box; what it holds beyond the field counts as the field's last voxel.
     """
-    middles = SOURCE_GRID.affine[axis, 3] + SOURCE_GRID.spacing_mm * np.arange(SOURCE_GRID.shape[axis])
+    means = field.astype(np.float32)
+    for axis in range(3):
+        box = _box_matrix(field.shape[axis], affine[axis, 3], affine[axis, axis], grid, axis, box_mm)
+        means = np.moveaxis(np.tensordot(box, means, axes=(1, axis)), 0, axis)
+    return np.ascontiguousarray(means)
+
+
+def _box_matrix(size: int, first_mm: float, step_mm: float, grid: Grid, axis: int, box_mm: float) -> np.ndarray:
+    """Return (grid voxels, field voxels): the share of a box around a grid's voxel that a field's voxel fills."""
+    middles = grid.affine[axis, 3] + grid.spacing_mm * np.arange(grid.shape[axis])
     edges = first_mm + step_mm * (np.arange(size + 1) - 0.5)
     edges[0], edges[-1] = -np.inf, np.inf
     low = np.maximum(middles[:, None] - box_mm / 2, edges[:-1])
     high = np.minimum(middles[:, None] + box_mm / 2, edges[1:])
     return (np.maximum(high - low, 0) / box_mm).astype(np.float32)
-
-
-def _mean_in_boxes(field: np.ndarray, boxes: list[np.ndarray]) -> np.ndarray:
-    field = field.astype(np.float32)
-    for axis, box in enumerate(boxes):
-        field = np.moveaxis(np.tensordot(box, field, axes=(1, axis)), 0, axis)
-    return np.ascontiguousarray(field)
 
 
 def _ventricles(fluid: np.ndarray, inside: np.ndarray, affine: np.ndarray) -> np.ndarray:
@@ -183,7 +187,7 @@ def _in_box(shape: tuple[int, ...], affine: np.ndarray, box_mm: tuple[tuple[floa
     return found
 
 
-def _volume(name: str) -> tuple[np.ndarray, np.ndarray]:
+def template_volume(name: str) -> tuple[np.ndarray, np.ndarray]:
     """Return a declared volume, axes to the right, to the front and to the head, with its affine."""
     import nibabel
 
@@ -198,7 +202,7 @@ def _volume(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 def _atlas_on(name: str, shape: tuple[int, ...], affine: np.ndarray) -> np.ndarray:
     """Return the atlas on the template's voxels, nearest neighbour."""
-    codes, own = _volume(name)
+    codes, own = template_volume(name)
     indices = [
         np.rint((affine[axis, axis] * np.arange(shape[axis]) + affine[axis, 3] - own[axis, 3]) / own[axis, axis]).astype(int)
         for axis in range(3)

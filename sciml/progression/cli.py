@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from sciml.progression.data_cli import check_command, prepare_command
 from sciml.progression.stage_cli import app as stage_app
 from sciml.progression.study_cli import (
     assemble_command,
@@ -30,6 +31,8 @@ app.command("fit-course")(fit_course_command)
 app.command("assemble")(assemble_command)
 app.command("forecast")(forecast_command)
 app.command("convert-weights")(convert_weights_command)
+app.command("check")(check_command)
+app.command("prepare")(prepare_command)
 
 Grid = Annotated[str, typer.Option(help="4.5mm, 3mm or 1.5mm: voxels of one field of view.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random: equal seeds give equal results.")]

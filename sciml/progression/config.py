@@ -119,6 +119,28 @@ class SimulateConfig(SimulationConfig):
     seed: int
 
 
+class PrepareConfig(StageConfig):
+    """What `prepare` reads: how a user's table becomes a cohort."""
+
+    grid: GridName = "4.5mm"
+    coding: Literal["standard", "brlp-cli"] = Field(default="standard", description="brlp-cli: sex 1/2 and diagnosis 1/2/3")
+    diagnosis: Literal["CN", "MCI", "AD"] | None = Field(default=None, description="of rows that have none")
+    shares: tuple[float, float, float] = Field(
+        default=(0.8, 0.05, 0.15), description="of train, validation and test, for people whom the table gives no split"
+    )
+    register_to: Literal["none", "affine"] = Field(default="none", description="affine maps every image to the template")
+    allow_skull: bool = False
+    codes: str = Field(default="synthseg", description="code table of the label images: synthseg, published or a CSV file")
+    synthseg: bool = Field(default=False, description="segment what has no label image, with mri_synthseg")
+    seed: int = 0
+
+    @model_validator(mode="after")
+    def _whole(self) -> PrepareConfig:
+        if min(self.shares) < 0 or abs(sum(self.shares) - 1) > 1e-6:
+            raise ValueError(f"shares are {self.shares}: expected three numbers from 0 to 1 that sum to 1")
+        return self
+
+
 class PageConfig(StageConfig):
     """What `report` reads."""
 

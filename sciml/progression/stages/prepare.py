@@ -1,0 +1,51 @@
+"""Stage `prepare`: a user's own images as a cohort."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from sciml.progression.config import PrepareConfig
+from sciml.progression.grids import grid_of
+from sciml.progression.preparation import Reading, prepare_cohort
+from sciml.progression.segmentation import code_table
+from sciml.progression.tables import read_table, warnings_of, with_splits
+from sciml.runtime.files import write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+
+log = logging.getLogger(__name__)
+
+
+def run(config: PrepareConfig, table: Path, folder: Path) -> list[Path]:
+    """Write a cohort folder and `warnings.json`.
+
+    Args:
+        config: grid, codes, splits and how images are read.
+        table: CSV file or BIDS folder.
+        folder: of the cohort.
+
+    Raises:
+        DataError: a row or an image cannot be used, with file and line.
+    """
+    recorder = Recorder("progression.prepare", config.model_dump(mode="json"), [table] if table.is_file() else [])
+    codes = code_table(config.codes)
+    rows = read_table(table, config.coding, config.diagnosis)
+    seeds = Seeds(config.seed)
+    people = sorted({row.subject for row in rows if row.split is None})
+    order = np.random.default_rng(seeds("split")).permutation(people).tolist()
+    rows = with_splits(rows, config.shares, order)
+    reading = Reading(config.register_to, config.allow_skull)
+    found = [
+        *warnings_of(rows),
+        *prepare_cohort(rows, folder, grid_of(config.grid), reading, codes, config.synthseg, str(table)),
+    ]
+    for warning in found:
+        log.warning("%s", warning)
+    write_json(folder / "warnings.json", found)
+    paths = [folder / name for name in ("cohort.json", "visits.csv", "warnings.json")]
+    recorder.seeds = seeds.used
+    recorder.write(folder / "provenance.json", [*paths, folder / "subjects"])
+    return paths
