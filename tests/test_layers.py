@@ -24,6 +24,10 @@ HEAVY = TORCH | JAX | {"numpy", "scipy", "skimage", "matplotlib", "altair", "nib
 WITHOUT_FRAMEWORK = {"runtime", "datasets", "report"}
 LIGHT = {"typer", "pydantic", "sciml", *sys.stdlib_module_names}
 # what a command line or a settings module may import of this package when it is itself imported
+LIGHT_SIBLINGS = (
+    *("config", "models", "structures", "catalogue"),
+    *("cli", "stage_cli", "study_cli", "uses_cli", "bench_cli", "data_cli"),
+)
 LIGHT_MODULES = ("sciml.runtime", "sciml.families", "sciml.settings", "sciml.stages")
 
 MODULES = sorted(path for path in ROOT.rglob("*.py") if "resources" not in path.parts)
@@ -105,10 +109,7 @@ def test_command_lines_and_settings_import_light_modules_only(path):
     assert {name.partition(".")[0] for name in names} <= LIGHT
     own = {name for name in names if within(name, "sciml")} - {"sciml"}
     siblings = ".".join(path.relative_to(ROOT.parent).parent.parts)
-    own_light = tuple(
-        f"{siblings}.{name}"
-        for name in ("config", "models", "structures", "cli", "stage_cli", "study_cli", "uses_cli", "bench_cli", "data_cli", "catalogue")
-    )
+    own_light = tuple(f"{siblings}.{name}" for name in LIGHT_SIBLINGS)
     allowed = (*LIGHT_MODULES, *own_light, "sciml.__version__", "sciml.imaging.config")
     assert not [name for name in own if not any(within(name, module) for module in allowed)]
 

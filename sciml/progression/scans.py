@@ -1,4 +1,4 @@
-"""A user's image: read with its place in space, put on a grid, and put back into the space that it came from."""
+"""A user's image: read with its place in space, and put on a grid whatever its orientation."""
 
 from __future__ import annotations
 
@@ -135,24 +135,6 @@ def labels_on_grid(scan: Scan, codes: list[tuple[int, ...]], grid: Grid, to_scan
             shares[index] += np.isin(here, wanted)
         count += 1
     return shares / count
-
-
-def to_scan_space(image: np.ndarray, grid: Grid, scan: Scan, to_scan: np.ndarray | None = None) -> np.ndarray:
-    """Return an image of a grid on the voxels of a scan, in its own orientation, float32.
-
-    Args:
-        image: (*grid).
-        grid: of the image.
-        scan: whose voxels and affine are wanted.
-        to_scan: as in `on_grid`; it is inverted here.
-    """
-    places = np.indices(scan.array.shape, dtype=np.float64).reshape(3, -1)
-    world = scan.affine[:3, :3] @ places + scan.affine[:3, 3:]
-    if to_scan is not None:
-        back = np.linalg.inv(to_scan)
-        world = back[:3, :3] @ world + back[:3, 3:]
-    values = ndimage.map_coordinates(image, _indices(grid.affine, world), order=1, mode="grid-constant", cval=0.0)
-    return values.reshape(scan.array.shape).astype(np.float32)
 
 
 def _sub_points(grid: Grid, to_scan: np.ndarray | None) -> Iterator[np.ndarray]:

@@ -13,10 +13,11 @@ from sciml.progression.anatomy import template_volume
 from sciml.progression.cohort import Cohort
 from sciml.progression.examination import examine, place
 from sciml.progression.grids import GRIDS
+from sciml.progression.native import at_voxels_of
 from sciml.progression.reference import mni_reference
 from sciml.progression.regions import REGIONS
 from sciml.progression.registration import affine_of, register_affine
-from sciml.progression.scans import Scan, labels_on_grid, on_grid, read_scan, to_scan_space
+from sciml.progression.scans import Scan, labels_on_grid, on_grid, read_scan
 from sciml.progression.segmentation import SYNTHSEG, code_table, measured_volumes, run_synthseg, unknown_codes
 from sciml.progression.tables import read_table
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
@@ -80,7 +81,7 @@ def test_orientation_changes_nothing(brain, tmp_path, codes):
     one, two = place(scan, GRID), place(other, GRID)
     np.testing.assert_allclose(two.image, one.image, atol=1e-4)
     # back in its own voxels, the marker is where it was: left stays left
-    back = to_scan_space(one.image, GRID, other)
+    back = at_voxels_of(one.image[None], GRID, other.affine, other.array.shape)[0]
     darkest = other.affine @ [*np.unravel_index(np.argmin(np.where(other.array == 20, back, 9)), back.shape), 1]
     assert np.linalg.norm(darkest[:3] - (30, 20, 25)) < 9
     mirrored = place(Scan(scan.array[::-1], scan.affine, scan.path), GRID)
