@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from sciml.progression.models import (
     FitCourseConfig,
     LearningConfig,
+    PredictConfig,
     TrainAutoencoderConfig,
     TrainControlConfig,
     TrainDiffusionConfig,
@@ -190,6 +191,11 @@ class Config(StageConfig):
     def fit_course_config(self, _run: RunSettings) -> FitCourseConfig:
         """Return the slice of the course models."""
         return self.learning.course
+
+    def predict_config(self, run: RunSettings) -> PredictConfig:
+        """Return the slice of the forecasts of test pairs."""
+        variants = {name: variant for name, variant in self.learning.variants.items() if variant.form in self.learning.forms}
+        return PredictConfig(split="test", variants=variants, every=self.learning.every, seed=run.master_seed)
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

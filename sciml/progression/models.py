@@ -190,7 +190,35 @@ class VariantConfig(StageConfig):
     volumes: Literal["course", "truth", "start"] = Field(
         default="course", description="at B: of the course model, true ones (an upper bound), or A's (no auxiliary model)"
     )
+    keep_chains: bool = Field(default=False, description="keep each chain's image, for intervals of measured volumes")
     unscaled: bool = Field(default=False, description="forget the scale of the latents, as the authors' program does")
+
+
+def default_variants() -> dict[str, VariantConfig]:
+    """Return what the study compares: the main model, its bounds, fewer and more chains and steps, and the official form."""
+    residual = {
+        "main": VariantConfig(keep_chains=True),
+        "true_volumes": VariantConfig(volumes="truth"),
+        "no_course": VariantConfig(volumes="start"),
+        "direct": VariantConfig(how=ForecastConfig(decoding="direct")),
+        "unscaled": VariantConfig(unscaled=True),
+    }
+    residual |= {f"chains_{count}": VariantConfig(how=ForecastConfig(samples=count)) for count in (1, 4, 16)}
+    residual |= {f"steps_{steps}": VariantConfig(how=ForecastConfig(steps=steps)) for steps in (5, 10, 50)}
+    return residual | {
+        "official": VariantConfig(form="official", how=ForecastConfig(decoding="direct")),
+        "official_residual": VariantConfig(form="official"),
+        "official_clamped": VariantConfig(form="official", how=ForecastConfig(decoding="direct", clamp_sd=4.0)),
+    }
+
+
+class PredictConfig(StageConfig):
+    """What `predict` reads."""
+
+    split: Literal["train", "validation", "test"] = "test"
+    variants: dict[str, VariantConfig] = Field(default_factory=default_variants)
+    every: int = Field(default=1, ge=1, description="take every so-manieth pair")
+    seed: int = 0
 
 
 class AskConfig(StageConfig):
@@ -217,7 +245,11 @@ class LearningConfig(StageConfig):
     )
     control: ControlTraining = Field(default_factory=ControlTraining)
     course: FitCourseConfig = Field(default_factory=FitCourseConfig)
-    forecast: ForecastConfig = Field(default_factory=ForecastConfig)
+    variants: dict[str, VariantConfig] = Field(
+        default_factory=default_variants,
+        description="ways to forecast that are compared; those of forms not trained are left out",
+    )
+    every: int = Field(default=1, ge=1, description="compare on every so-manieth test pair")
 
 
 class TrainAutoencoderConfig(AutoencoderTraining):

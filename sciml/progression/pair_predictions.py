@@ -136,6 +136,30 @@ def predict_pairs(
     return PairPredictions(torch.cat(parts), found.chains.cpu(), latents[starts], latents[followups], volumes)
 
 
+def decode_chains(
+    model: ForecastModel,
+    cohort: Cohort,
+    pairs: Sequence[Pair],
+    found: PairPredictions,
+    variant: VariantConfig,
+    device: str = "cpu",
+) -> np.ndarray:
+    """Return each chain's images, shape (m, pairs, x, y, z)."""
+    if variant.unscaled:
+        model = without_scale(model)
+    start = torch.from_numpy(cohort.images(pair.start for pair in pairs))
+    chains = []
+    for chain in found.chains:
+        parts = [
+            decode(model.autoencoder, part.to(device), image.to(device), latent.to(device), variant.how.decoding).cpu()
+            for part, image, latent in zip(
+                chain.split(DECODED_AT_ONCE), start.split(DECODED_AT_ONCE), found.start.split(DECODED_AT_ONCE), strict=True
+            )
+        ]
+        chains.append(torch.cat(parts)[:, 0].numpy())
+    return np.stack(chains)
+
+
 def reconstructions(model: ForecastModel, cohort: Cohort, visits: Sequence[Visit], device: str = "cpu") -> Tensor:
     """Return D(E(x)) of visits, shape (visits, 1, x, y, z): the ceiling of direct decoding, and the base of readouts."""
     parts = torch.from_numpy(cohort.images(visits)).split(DECODED_AT_ONCE)

@@ -126,3 +126,27 @@ def stage_assemble(
         from sciml.progression.model_files import assemble
 
         assemble(output, name, autoencoder, denoiser, course)
+
+
+@app.command("predict")
+def stage_predict(
+    config: Settings,
+    cohort: CohortFolder,
+    model: Annotated[list[str], typer.Option(help="FORM=FILE of a model. Repeatable.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Forecast all pairs of a split in every way that is compared; finished ways are kept."""
+    from sciml.progression.models import PredictConfig
+    from sciml.runtime.errors import ConfigError
+    from sciml.stages import parse_config, stage
+
+    named = [entry.partition("=") for entry in model]
+    if wrong := [entry for entry in named if not entry[2]]:
+        raise ConfigError(f"--model is {wrong[0][0]!r}, expected FORM=FILE")
+    with stage("progression.predict", output, threads, gpu) as device:
+        settings = parse_config(PredictConfig, config)
+        from sciml.progression.stages.predict import run
+
+        run(settings, cohort, {form: Path(path) for form, _, path in named}, output, device)

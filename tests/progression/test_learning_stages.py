@@ -7,12 +7,14 @@ import pytest
 import torch
 from tiny_learning import autoencoder_config, budget, control_config, diffusion_config, write_tiny_cohort
 
+from sciml.progression.cohort import Cohort
 from sciml.progression.model_files import assemble, load_model, read_autoencoder, read_denoiser
-from sciml.progression.models import FORMS, FitCourseConfig, FormConfig
-from sciml.progression.stages import fit_course, train_autoencoder, train_diffusion
+from sciml.progression.models import FORMS, FitCourseConfig, FormConfig, PredictConfig
+from sciml.progression.pair_predictions import pairs_of
+from sciml.progression.stages import fit_course, predict, train_autoencoder, train_diffusion
 from sciml.progression.training_pairs import PairBatches, encode_split, measured_change_sd
 from sciml.runtime.errors import ConfigError, FormatError
-from sciml.runtime.files import load_tensors
+from sciml.runtime.files import load_tensors, read_json
 from sciml.training import weights_digest
 from sciml.training.signals import TrainingInterrupted
 
@@ -80,6 +82,40 @@ def test_one_file_holds_a_model_and_parts_that_do_not_fit_are_refused(study, tmp
         load_model("absent")
     with pytest.raises(ConfigError, match="no course model 'logistic_mixed'"):
         model.course("logistic_mixed")
+
+
+def test_every_way_to_forecast_is_tried_on_every_pair(study, tmp_path):
+    parts = study / "autoencoder" / "autoencoder.safetensors", study / "course" / "course.safetensors"
+    made = {
+        name: assemble(tmp_path / f"{name}.safetensors", name, parts[0], study / source / f"{name}.safetensors", parts[1])
+        for name, source in (("residual", "diffusion"), ("official", "control"))
+    }
+    how = {"samples": 2, "steps": 5, "course": "linear_population"}
+    variants = {
+        "main": {"how": how, "keep_chains": True},
+        "one": {"how": how | {"samples": 1}},
+        "true": {"how": how, "volumes": "truth"},
+        "unscaled": {"how": how, "unscaled": True},
+        "official": {"form": "official", "how": how | {"decoding": "direct"}},
+    }
+    config = PredictConfig.model_validate({"variants": variants})
+    predict.run(config, study / "cohort", made, tmp_path / "out")
+    found = {name: load_tensors(tmp_path / "out" / f"{name}.safetensors")[0] for name in variants}
+    pairs = read_json(tmp_path / "out" / "pairs.json")
+    assert [(pair["start"], pair["followup"], pair["history"]) for pair in pairs] == [(0, 1, 1), (0, 2, 1), (1, 2, 2)]
+    assert found["main"]["images"].shape == (3, 40, 48, 40)
+    assert found["main"]["chain_images"].shape == (2, 3, 40, 48, 40)
+    assert found["main"]["counts"].tolist() == [1, 2, 0]
+    # the first of two chains is the only chain of the other
+    np.testing.assert_allclose(found["main"]["latent_errors"][:, 0], found["one"]["latent_errors"][:, 0], rtol=1e-5)
+    cohort = Cohort(study / "cohort")
+    truth = np.array([pair.followup.volumes_ml for pair in pairs_of(cohort, "test")])
+    np.testing.assert_allclose(found["true"]["volumes_ml"], truth)
+    assert not np.allclose(found["main"]["volumes_ml"], truth)
+    assert not np.array_equal(found["unscaled"]["images"], found["main"]["images"])
+    assert not (tmp_path / "out.partial").exists()
+    with pytest.raises(ConfigError, match="no model of the form 'official' is given; given are residual"):
+        predict.run(config, study / "cohort", {"residual": made["residual"]}, tmp_path / "out")
 
 
 def test_latents_of_another_autoencoder_are_refused(study, tmp_path):

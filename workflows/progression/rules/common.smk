@@ -1,6 +1,7 @@
 # Names in paths.
 COHORTS = sorted(SETTINGS.progression.cohorts)
 FORMS = sorted(SETTINGS.progression.learning.forms)
+VARIANTS = sorted(SETTINGS.progression.predict_config(SETTINGS).variants)
 
 
 def denoiser_of(wildcards):

@@ -132,3 +132,35 @@ rule assemble_model:
     shell:
         "sciml progression stage assemble --name {params.name:q} --autoencoder {input.autoencoder:q} "
         "--denoiser {input.denoiser:q} --course {input.course:q} --output {output.weights:q} > {log:q} 2>&1"
+
+
+rule predict_pairs:
+    input:
+        header="<results>/cohort/cohort.json",
+        table="<results>/cohort/visits.csv",
+        subjects="<results>/cohort/subjects",
+        models=expand(rules.assemble_model.output.weights, form=FORMS),
+    output:
+        pairs="<results>/predictions/pairs.json",
+        variants=expand("<results>/predictions/{variant}.safetensors", variant=VARIANTS),
+        provenance="<results>/predictions/provenance.json",
+    log:
+        "<logs>/predict.log",
+    benchmark:
+        "<benchmarks>/predict.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=120,
+        gpu=1,
+    params:
+        config=stage_config("progression", "predict"),
+        code=source_digest("sciml.progression.stages.predict"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        models=lambda wildcards, input: [
+            f"--model {form}={path}" for form, path in zip(FORMS, input.models)
+        ],
+        folder=folder_of,
+    shell:
+        "sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
+        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"

@@ -1,0 +1,223 @@
+"""Time forecasts against chains and steps, chains together against one by one, the simulator by grid, and the published network.
+
+python benchmarks/progression.py [--repeat 3] [--grids 4.5mm 3mm] [--published] [--markdown]
+
+* Forecasts: one person, one age, the default networks at 4.5 mm with random weights; processor and elapsed seconds, least of the
+  repetitions after one to warm up.
+* Chains: eight chains in one batch, and one after the other.
+* Simulator: processor seconds a year of a person's life between visits, without the anatomy, which is built once a cohort.
+* Courses: the fit of the logistic model to 80 people.
+* Published: one chain of the published networks at 1.5 mm with random weights, in a process of its own: seconds and peak memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+CHILD = "SCIML_BENCHMARK_PUBLISHED"
+Row = tuple[str, ...]
+
+
+def timed(run: Callable[[], Any], repeat: int) -> tuple[float, float]:
+    """Return the least processor and elapsed seconds of some runs, after one to warm up."""
+    run()
+    found = []
+    for _ in range(repeat):
+        cpu, wall = time.process_time(), time.perf_counter()
+        run()
+        found.append((time.process_time() - cpu, time.perf_counter() - wall))
+    return min(found)
+
+
+def random_forecaster(published: bool = False) -> Any:
+    """Return a forecaster of random weights: their values do not change the times."""
+    import torch
+
+    from sciml.progression.autoencoder import Autoencoder
+    from sciml.progression.courses import fit_courses
+    from sciml.progression.covariates import CovariateScale
+    from sciml.progression.denoiser import Denoiser
+    from sciml.progression.forecast import Forecaster
+    from sciml.progression.grids import GRIDS
+    from sciml.progression.model_files import ForecastModel
+    from sciml.progression.models import (
+        FORMS,
+        PUBLISHED_AUTOENCODER,
+        PUBLISHED_UNET,
+        AutoencoderConfig,
+        ForecastConfig,
+        UNetConfig,
+    )
+    from sciml.progression.regions import REGIONS
+
+    torch.manual_seed(0)
+    autoencoder = Autoencoder(PUBLISHED_AUTOENCODER if published else AutoencoderConfig()).eval()
+    autoencoder.latent_sd.fill_(1.0)
+    autoencoder.change_sd.fill_(0.1)
+    form = FORMS["official" if published else "residual"]
+    denoiser = Denoiser(form, PUBLISHED_UNET if published else UNetConfig()).eval()
+    middle = np.array([30.0, 9.0, 3.0, 16.0, 1000.0, 600.0, 200.0])[: len(REGIONS)]
+    scale = CovariateScale.measured(np.stack([0.5 * middle, 1.5 * middle]))
+    courses = fit_courses(people(6), ("linear_population",))
+    grid = GRIDS["1.5mm" if published else "4.5mm"]
+    model = ForecastModel("random", grid, autoencoder, denoiser, scale, courses)
+    return Forecaster(model, ForecastConfig(course="linear_population", decoding="direct" if published else "residual"))
+
+
+def people(count: int) -> list[Any]:
+    """Return people of four visits whose logarithms of volumes change at constant rates."""
+    from sciml.progression.course import Course
+    from sciml.progression.regions import DIAGNOSES
+
+    random = np.random.default_rng(0)
+    middle, rates = np.array([30.0, 9.0, 3.0, 16.0, 1000.0, 600.0, 200.0]), np.array([5, -2.5, -2, -0.9, -0.9, -0.7, 1]) / 100
+    found = []
+    for number in range(count):
+        ages = random.uniform(60, 80) + 1.5 * np.arange(4)
+        pace = np.exp(0.25 * random.normal())
+        volumes = middle * np.exp(0.15 * random.normal(size=7) + pace * np.outer(ages - 60, rates))
+        found.append(Course(ages, volumes, number % 2, DIAGNOSES[number % 3]))
+    return found
+
+
+def question(forecaster: Any) -> tuple[list[Any], list[float]]:
+    """Return a visit with an image of noise, and an age."""
+    from sciml.progression.cohort import Visit
+    from sciml.progression.forecast import ImagedVisit
+
+    volumes = tuple(people(1)[0].volumes[0].tolist())
+    image = np.random.default_rng(0).random(forecaster.model.grid.shape, dtype=np.float32)
+    return [ImagedVisit(Visit("x", 0, "test", 70.0, "F", "MCI", volumes), image)], [74.0]
+
+
+def forecasts(repeat: int) -> list[Row]:
+    """Return seconds of a forecast by chains and steps."""
+    forecaster, rows = random_forecaster(), []
+    asked, ages = question(forecaster)
+    for samples, steps in ((1, 20), (4, 20), (8, 20), (16, 20), (8, 5), (8, 10), (8, 50)):
+        config = forecaster.config.model_copy(update={"steps": steps})
+        timer = type(forecaster)(forecaster.model, config)
+        cpu, wall = timed(lambda t=timer, m=samples: t.forecast(asked, ages, samples=m), repeat)
+        rows.append((str(samples), str(steps), f"{cpu:.2f}", f"{wall:.2f}", f"{1000 * cpu / samples / steps:.1f}"))
+    return rows
+
+
+def chains(repeat: int) -> list[Row]:
+    """Return seconds of eight chains in one batch and one by one."""
+    import torch
+
+    from sciml.progression.covariates import context_width
+    from sciml.progression.prediction import Question, followup_latents
+
+    forecaster, rows = random_forecaster(), []
+    denoiser = forecaster.model.denoiser
+    start = torch.zeros(1, 3, 10, 12, 10)
+    asked = Question(start, torch.tensor([0.7]), torch.zeros(1, context_width(denoiser.form)), [0])
+    for name, together in (("one batch", 8), ("one by one", 1)):
+        cpu, wall = timed(lambda t=together: followup_latents(denoiser, asked, 0.1, forecaster.config, t), repeat)
+        rows.append((name, f"{cpu:.2f}", f"{wall:.2f}"))
+    return rows
+
+
+def simulator(grids: Sequence[str]) -> list[Row]:
+    """Return seconds of a simulated year by grid."""
+    from sciml.progression.anatomy import build_anatomy, mni_template
+    from sciml.progression.config import SimulationConfig
+    from sciml.progression.grids import grid_of
+    from sciml.progression.people import draw_person, roster
+    from sciml.progression.simulator import simulate
+    from sciml.runtime.seeds import Seeds
+
+    template, rows = mni_template(), []
+    for name in grids:
+        config, seeds = SimulationConfig(grid=name, subjects={"test": 3}), Seeds(0)  # type: ignore[arg-type]
+        anatomy = build_anatomy(template, grid_of(name))
+        drawn = [draw_person(config, *person, seeds) for person in roster(config)]
+        begin, years = time.process_time(), 0.0
+        for person in drawn:
+            simulate(person, anatomy, config, seeds)
+            # from the template's age on: the years before the first visit are simulated too
+            years += person.ages_years[-1] - config.atrophy.from_age_years
+        spent = time.process_time() - begin
+        rows.append((name, f"{years:.0f}", f"{spent / years:.2f}", f"{spent / len(drawn):.1f}"))
+    return rows
+
+
+def courses(repeat: int) -> list[Row]:
+    """Return seconds of the fit of every course model to 80 people."""
+    from sciml.progression.courses import KINDS, fit_courses
+
+    group = people(80)
+    return [(kind, f"{timed(lambda k=kind: fit_courses(group, [k]), repeat)[0]:.2f}") for kind in KINDS]
+
+
+def peak_mib() -> float:
+    """Return the largest resident size so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def published() -> list[Row]:
+    """Return seconds and memory of one chain of the published networks; runs itself in a process of its own."""
+    run = subprocess.run([sys.executable, __file__], env=os.environ | {CHILD: "1"}, capture_output=True, text=True, check=True)
+    found = json.loads(run.stdout.splitlines()[-1])
+    return [(f"{found['cpu']:.0f}", f"{found['wall']:.0f}", f"{found['peak_mib'] / 1024:.1f}")]
+
+
+def published_once() -> dict[str, float]:
+    """Return the numbers of one forecast with five steps, in this process."""
+    forecaster = random_forecaster(published=True)
+    asked, ages = question(forecaster)
+    timer = type(forecaster)(forecaster.model, forecaster.config.model_copy(update={"steps": 5}))
+    cpu, wall = time.process_time(), time.perf_counter()
+    timer.forecast(asked, ages, samples=1)
+    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall, "peak_mib": peak_mib()}
+
+
+def show(title: str, columns: Sequence[str], rows: Sequence[Row], markdown: bool) -> None:
+    """Print a table."""
+    if markdown:
+        print(f"| {' | '.join(columns)} |\n|{'--|' * len(columns)}")
+        print("\n".join(f"| {' | '.join(row)} |" for row in rows), end="\n\n")
+        return
+    table = Table(*columns, title=title)
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--grids", nargs="*", default=["4.5mm", "3mm"])
+    parser.add_argument("--published", action="store_true", help="also one chain at 1.5 mm: minutes, about 6 GiB")
+    parser.add_argument("--markdown", action="store_true")
+    options = parser.parse_args()
+    if os.environ.get(CHILD):
+        print(json.dumps(published_once()))
+        return
+    columns = ("chains", "steps", "CPU s", "elapsed s", "CPU ms a chain and step")
+    show("forecast, 4.5 mm", columns, forecasts(options.repeat), options.markdown)
+    show("eight chains, 20 steps", ("how", "CPU s", "elapsed s"), chains(options.repeat), options.markdown)
+    show("courses, 80 people", ("model", "CPU s"), courses(options.repeat), options.markdown)
+    if options.grids:
+        columns = ("grid", "years", "CPU s a year", "CPU s a person")
+        show("simulator", columns, simulator(options.grids), options.markdown)
+    if options.published:
+        show("published networks, 1 chain, 5 steps", ("CPU s", "elapsed s", "peak GiB"), published(), options.markdown)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Stage `predict`: every variant's forecasts of all pairs of a split, one file a variant; finished variants are kept."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.progression.cohort import Cohort
+from sciml.progression.model_files import ForecastModel, load_model
+from sciml.progression.models import PredictConfig, VariantConfig
+from sciml.progression.pair_predictions import Pair, PairPredictions, decode_chains, pairs_of, predict_pairs
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import digest_file, save_tensors, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+
+
+def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], folder: Path, device: str = "cpu") -> list[Path]:
+    """Write `<variant>.safetensors` for each variant and `pairs.json`.
+
+    A variant's file holds `images` (pairs, x, y, z) as float16, `volumes_ml` (pairs, regions) that the image model was told,
+    `latent_errors` (pairs, counts) after averaging `counts` chains (0: no change), `spread_errors` (pairs, 2) with the mean
+    deviation of the chains and the mean absolute error of their mean, and `chain_images` (m, pairs, x, y, z) where wanted.
+
+    Args:
+        config: split and variants.
+        cohort_folder: cohort with the pairs.
+        models: model files by form.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ConfigError: a variant's form has no model.
+    """
+    if missing := sorted({variant.form for variant in config.variants.values()} - set(models)):
+        raise ConfigError(f"no model of the form {missing[0]!r} is given; given are {', '.join(models) or 'none'}")
+    recorder = Recorder("progression.predict", config.model_dump(mode="json"), [cohort_folder / "visits.csv", *models.values()])
+    cohort = Cohort(cohort_folder)
+    pairs = pairs_of(cohort, config.split)[:: config.every]
+    loaded = {form: load_model(path).to(device) for form, path in models.items()}
+    identity = {
+        "seed": config.seed,
+        "split": [config.split, config.every],
+        "data": cohort.digests(cohort.select(config.split)),
+        "models": {form: digest_file(path) for form, path in models.items()},
+        "code": source_digest(__name__),
+    }
+    written = []
+    with Partial(folder, identity) as partial:
+        for name, variant in config.variants.items():
+            key = f"{name}/{variant.model_dump_json()}"
+            found = partial.get(key)
+            if found is None:
+                found = partial.put(key, *_predict(loaded[variant.form], cohort, pairs, variant, config.seed, device))
+                log.info("%s: %.1f CPU seconds", name, found[1]["cpu_seconds"])
+            arrays, notes = found
+            recorder.notes[name] = {"cpu_seconds": notes["cpu_seconds"]}
+            path = folder / f"{name}.safetensors"
+            save_tensors(path, arrays, {"variant": variant.model_dump(mode="json")})
+            written.append(path)
+        table = folder / "pairs.json"
+        write_json(table, [_describe(pair) for pair in pairs])
+        written.append(table)
+    recorder.write(folder / "provenance.json", written)
+    return written
+
+
+def _predict(
+    model: ForecastModel, cohort: Cohort, pairs: list[Pair], variant: VariantConfig, seed: int, device: str
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    begun = time.process_time()
+    found = predict_pairs(model, cohort, pairs, variant, seed, device)
+    errors = found.latent_errors()
+    arrays = {
+        "images": found.images[:, 0].numpy().astype(np.float16),
+        "volumes_ml": found.volumes_ml,
+        "counts": np.array(list(errors)),
+        "latent_errors": np.stack(list(errors.values()), axis=1),
+        "spread_errors": _spread_and_error(found),
+    }
+    if variant.keep_chains:
+        arrays["chain_images"] = decode_chains(model, cohort, pairs, found, variant, device).astype(np.float16)
+    return arrays, {"cpu_seconds": round(time.process_time() - begun, 2)}
+
+
+def _spread_and_error(found: PairPredictions) -> np.ndarray:
+    spread = found.chains.std(0, correction=0).mean((1, 2, 3, 4))
+    error = (found.chains.mean(0) - found.truth).abs().mean((1, 2, 3, 4))
+    return np.stack([spread.numpy(), error.numpy()], axis=1)
+
+
+def _describe(pair: Pair) -> dict[str, Any]:
+    return {
+        "subject": pair.start.subject,
+        "start": pair.start.number,
+        "followup": pair.followup.number,
+        "history": len(pair.history),
+        "gap_years": round(pair.gap_years, 4),
+        "diagnosis": pair.start.diagnosis,
+    }
