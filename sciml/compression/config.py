@@ -73,7 +73,7 @@ class NeuralConfig(StageConfig):
     part: int = Field(default=128, ge=64, multiple_of=64, description="side of what a step learns from, in pixels")
     batch: int = Field(default=8, ge=1)
     rate: float = Field(default=1e-3, gt=0, description="of the optimiser at first")
-    steps: int = Field(default=4_000, ge=1)
+    steps: int = Field(default=2_500, ge=1)
     revive_every: int = Field(default=200, ge=1, description="steps after which dead words are used anew, in the first half")
     cpu_minutes: float | None = Field(default=30, gt=0, description="processor time after which the training ends")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,8 +12,11 @@ import numpy as np
 import pytest
 import torch
 from neural_models import make_neural
+from PIL import Image
 from tiny_models import make_model, texture
+from typer.testing import CliRunner
 
+from sciml.compression import cli
 from sciml.compression.codec import Codec, codec_of
 from sciml.compression.commands_selftest import selftest_reference
 from sciml.compression.container import read_container, write_container
@@ -228,6 +232,28 @@ def test_models_go_through_files(tmp_path: Path, preset: str) -> None:
         load_model(path)
     reference = selftest_reference(model)
     assert {"step", "data", "codes_crc32", "psnr_db"} == set(reference["streams"][0])
+
+
+def test_the_command_line_takes_a_neural_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    save_model(tmp_path / "m.safetensors", make_neural(), **FACTS)
+    Image.fromarray(PICTURE).save("p.png")
+
+    def run(*words: str) -> str:
+        result = CliRunner().invoke(cli.app, [*words])
+        assert result.exit_code == 0, result.exception
+        return result.stdout
+
+    assert "bpp" in run("encode", "p.png", "p.nic", "--model", "m.safetensors")
+    (facts,) = json.loads(run("info", "p.nic", "--json"))
+    assert facts["model_id"] == make_neural().id.hex()
+    assert len([row for row in facts["layers"] if row["name"].startswith("layer")]) == 3
+    assert "good" in run("verify", "p.nic", "--model", "m.safetensors")
+    run("decode", "p.nic", "back.png", "--model", "m.safetensors")
+    codec = codec_of(make_neural())
+    assert np.array_equal(np.asarray(Image.open("back.png")), codec.decode(codec.encode(PICTURE)))
+    result = CliRunner().invoke(cli.app, ["encode", "p.png", "q.nic", "--model", "m.safetensors", "--bpp", "0.01"])
+    assert isinstance(result.exception, ConfigError)
 
 
 DAMAGE = {

@@ -56,7 +56,7 @@ def run(config: TrainNeuralConfig, folder: Path, device: str = "cpu") -> list[Pa
     )  # fmt: skip
 
     def validate(model: torch.nn.Module, _generator: torch.Generator) -> Scalars:
-        return {f"validation_{name}": value for name, value in rate_and_error(network, held.array, weight).items()}
+        return rate_and_error(network, held.array, weight)
 
     weights, history = folder / "model.safetensors", folder / "history.csv"
     code = source_digest(__name__)

@@ -73,6 +73,7 @@ rule publish_weights:
     input:
         weights="<results>/photo/train/model.safetensors",
         bench="<results>/photo/evaluate/bench.json",
+        neural="<results>/photo/neural/model.safetensors",
     output:
         done=touch("<results>/publish/published"),
     log:
@@ -81,4 +82,6 @@ rule publish_weights:
         code=source_digest("sciml.compression.stages.publish"),
         package=str(PACKAGE_MODELS),
     shell:
-        "sciml compression stage publish --weights {input.weights:q} --bench {input.bench:q} --output {params.package:q} > {log:q} 2>&1"
+        "for weights in {input.weights:q} {input.neural:q}; do "
+        "sciml compression stage publish --weights $weights --bench {input.bench:q} --output {params.package:q} || exit 1; "
+        "done > {log:q} 2>&1"
