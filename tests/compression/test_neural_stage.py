@@ -43,7 +43,9 @@ def test_a_model_is_trained_and_codes(tmp_path: Path, changes) -> None:
     for name in ("one", "two"):
         weights, history = train_neural.run(config, tmp_path / name)
         digests.append(digest_file(weights))
-        assert {"validation_cost", "validation_bpp", "dead_16", "perplexity_64"} <= set(history.read_text().split("\n")[0].split(","))
+        assert {"validation_cost", "validation_bpp", "dead_16", "perplexity_64"} <= set(
+            history.read_text().split("\n")[0].split(",")
+        )
     notes = read_json(tmp_path / "one" / "provenance.json")["notes"]
     assert notes["steps"] == 6
     assert set(notes["validation"]) == {"bpp", "psnr_db", "cost"}
