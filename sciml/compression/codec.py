@@ -25,7 +25,7 @@ from sciml.compression.container import Channel, Container, Limits, Tile, read_c
 from sciml.compression.container_header import Header
 from sciml.compression.effort import refined_planes
 from sciml.compression.encoder import LAMBDA, masking
-from sciml.compression.model import CodecModel, layer_planes, step_of
+from sciml.compression.model import CodecModel, step_of
 from sciml.compression.rate_control import quality_code, search
 from sciml.compression.samples import LARGEST, SAMPLE_DTYPES, Samples, samples_of, to_numbers, to_samples
 from sciml.compression.tile_coding import (
@@ -328,7 +328,7 @@ class Codec:
         self.check_model(header)
         if header.quality >= len(self.model.sets):
             raise FormatError(f"the file uses table set {header.quality}: the model has {len(self.model.sets)}")
-        most = len(layer_planes(self.model.sets[header.quality].rules.planes))
+        most = len(self.model.sets[header.quality].layers())
         if header.layers > most:
             raise FormatError(f"the file has {header.layers} layers: table set {header.quality} has {most}")
 

@@ -6,6 +6,7 @@ import numpy as np
 from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] - made by the extension
 from jaxtyping import Float, Int
 
+from sciml.compression.groups import Groups
 from sciml.compression.tables import LARGEST_SYMBOL, Tables, band_of
 from sciml.runtime.errors import FormatError
 
@@ -33,6 +34,15 @@ class Writer:
         if size.max(initial=0) >= LARGEST_SYMBOL:
             for remainder in (size[size >= LARGEST_SYMBOL] - LARGEST_SYMBOL).astype(int).tolist():
                 self._remainder(remainder)
+
+    def put_words(
+        self, groups: Groups, group: int, classes: Int[np.ndarray, " blocks"], words: Int[np.ndarray, " blocks"]
+    ) -> None:
+        """Code the words of a pass."""
+        order, parts = by_class(classes)
+        numbers = words[order].astype(np.int32)
+        for of_class, start, stop in parts:
+            self._encoder.encode(numbers[start:stop], groups.model(group, of_class))
 
     def _remainder(self, value: int) -> None:
         """Exp-Golomb: as many zeros as the length of value + 1 has further bits, then value + 1."""
@@ -78,6 +88,21 @@ class Reader:
         except AssertionError as error:
             raise FormatError("the coded symbols fit no table: the file is damaged") from error
         return symbols
+
+    def get_words(self, groups: Groups, group: int, classes: Int[np.ndarray, " blocks"]) -> Int[np.ndarray, " blocks"]:
+        """Return the words of a pass.
+
+        Raises:
+            FormatError: the bytes do not come from these tables.
+        """
+        order, parts = by_class(classes)
+        words = np.empty(len(order), np.intp)
+        try:
+            for of_class, start, stop in parts:
+                words[order[start:stop]] = self._decoder.decode(groups.model(group, of_class), stop - start)
+        except AssertionError as error:
+            raise FormatError("the coded words fit no table: the file is damaged") from error
+        return words
 
     def _remainder(self) -> int:
         zeros = 0

@@ -6,11 +6,14 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from sciml.compression.config_vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.runtime.settings import DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
 
+# the domain in which vectors are compared with scalar symbols
+VECTORS = "photo"
 # about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
 Words = Annotated[int, Field(ge=2, le=2**15)]
 STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
@@ -220,6 +223,16 @@ class Config(StageConfig):
     shown_bpp: float = Field(default=0.22, gt=0, description="rate near which codecs are shown at equal bytes")
     views: dict[str, dict[str, ViewConfig]] = Field(default_factory=default_views, description="by domain and picture")
     ablate: AblateSettings = AblateSettings()
+    vectors: dict[str, VectorsConfig] = Field(
+        default_factory=lambda: {"photo-vector": VectorsConfig()},
+        description="structures that are compared with the scalar model of the domain photo, by name",
+    )
+    compared: tuple[float, ...] = Field(
+        default=(10, 25, 40, 55, 70, 85), min_length=4, description="qualities at which vectors and scalars are compared"
+    )
+    compared_pictures: int | None = Field(
+        default=None, ge=1, description="first validation pictures on which they are compared; all by default"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Config:
@@ -229,6 +242,8 @@ class Config(StageConfig):
             raise ValueError(f"the parts are measured on {self.ablate.domain}, but there is no such domain")
         if grey := [name for name in self.neural if self.domains[name].channels != 3]:
             raise ValueError(f"there is a neural model for {', '.join(grey)}, which has no colours")
+        if self.vectors and VECTORS not in self.domains:
+            raise ValueError(f"vectors are compared in the domain {VECTORS}, which is not there: add it or set vectors to {{}}")
         return self
 
     def fit_config(self, run: RunSettings, domain: str) -> FitConfig:
@@ -270,6 +285,22 @@ class Config(StageConfig):
         return AblateConfig(
             **self.ablate.model_dump(), experiment=settings.experiment, channels=settings.channels,
             crop_size=settings.crop_size, data_tier=run.data_tier, seed=run.master_seed,
+        )  # fmt: skip
+
+    def fit_vectors_config(self, run: RunSettings, structure: str) -> FitVectorsConfig:
+        """Return the slice of one structure of vectors."""
+        settings = self.domains[VECTORS]
+        return FitVectorsConfig(
+            **self.vectors[structure].model_dump(), name=structure, experiment=settings.experiment, channels=settings.channels,
+            crop_size=settings.crop_size, crops=settings.crops, data_tier=run.data_tier, seed=run.master_seed,
+        )  # fmt: skip
+
+    def compare_vectors_config(self, run: RunSettings) -> CompareVectorsConfig:
+        """Return the slice of the comparison of vectors with scalars."""
+        settings = self.domains[VECTORS]
+        return CompareVectorsConfig(
+            experiment=settings.experiment, role="validation", channels=settings.channels, data_tier=run.data_tier,
+            qualities=self.compared, pictures=self.compared_pictures, seed=run.master_seed,
         )  # fmt: skip
 
     def report_config(self, run: RunSettings) -> PageConfig:

@@ -4,7 +4,8 @@ For each block the candidates are 0 and the two whole numbers around u = y - mu;
 
     argmin_q (u - r(q))^2 + lambda w bits(q | class)
 
-in units of the step, r(q) the value that q stands for and w a weight of the block (a region of interest, or masking).
+in units of the step, r(q) the value that q stands for and w a weight of the block (a region of interest, or masking). Groups take
+the best of all their words in the same way.
 """
 
 from __future__ import annotations
@@ -14,10 +15,12 @@ from jaxtyping import Float, Int
 
 from sciml.compression.coder import Writer
 from sciml.compression.field import VALUE_UNITS
+from sciml.compression.groups import Groups
 from sciml.compression.model import CodecModel
 from sciml.compression.rules import Rules
 from sciml.compression.tables import LARGEST_SYMBOL, Tables, band_of
 from sciml.compression.transform import BLOCK
+from sciml.compression.vectors import assign
 
 # squared steps a bit is worth
 LAMBDA = 0.15
@@ -94,3 +97,40 @@ def masking(model: CodecModel, planes: Float[np.ndarray, "planes rows columns"])
     waves = model.transform.order % BLOCK**2 != 0
     energy = np.square(planes[waves], dtype=np.float64).sum(0)
     return ((energy + LEAST_ENERGY) / USUAL_ENERGY) ** MASKING
+
+
+class WordChooser:
+    """Chooses words of a picture's groups.
+
+    Args:
+        planes: of one picture, in steps.
+        groups: of the step.
+        weight: of each block's rate: lambda times this.
+        writer: takes the words; without one only the ideal code length is counted.
+    """
+
+    def __init__(
+        self,
+        planes: Float[np.ndarray, "planes blocks"],
+        groups: Groups,
+        weight: float | Float[np.ndarray, " blocks"] = LAMBDA,
+        writer: Writer | None = None,
+    ):
+        self.planes, self.groups, self.writer = planes, groups, writer
+        self.weight = np.broadcast_to(np.asarray(weight, np.float64), planes.shape[1:])
+        self.bits = np.zeros(len(groups.members))
+        self.symbols = np.zeros((len(groups.members), planes.shape[1]), np.int32)
+
+    def __call__(
+        self, group: int, blocks: Int[np.ndarray, " blocks"], classes: Int[np.ndarray, " blocks"]
+    ) -> Int[np.ndarray, " blocks"]:
+        """Return the words of a pass."""
+        mine = self.groups.planes_of(group)
+        vectors = self.planes[np.ix_(mine, blocks)].T.astype(np.float64)
+        bits = self.groups.bits()[group]
+        words = assign(vectors, self.groups.words[group, :, : len(mine)] / VALUE_UNITS, bits, classes, self.weight[blocks])[0]
+        self.bits[group] += bits[classes, words].sum()
+        self.symbols[group, blocks] = words
+        if self.writer is not None:
+            self.writer.put_words(self.groups, group, classes, words)
+        return words

@@ -99,12 +99,12 @@ class Field:
 
     def put(
         self,
-        plane: int,
+        plane: int | Int[np.ndarray, "planes 1"],
         blocks: Int[np.ndarray, " blocks"],
-        values: Float[np.ndarray, " blocks"],
-        magnitudes: Float[np.ndarray, " blocks"],
+        values: Float[np.ndarray, "*planes blocks"],
+        magnitudes: Float[np.ndarray, "*planes blocks"],
     ) -> None:
-        """Note the blocks of a pass."""
+        """Note the blocks of a pass, of one plane or of several in a column."""
         self.values[plane, blocks] = values
         self.magnitudes[plane, blocks] = magnitudes
 
@@ -119,3 +119,11 @@ class Field:
             rows = self._means[1 + 9 * plane : 10 + 9 * plane]
             rows[0] = self.values[plane]
             rows[1:] = self.values[plane][self.grid.around]
+
+    def close_group(self, planes: Int[np.ndarray, " planes"]) -> None:
+        """Note that all blocks of these planes are known; none of them predicts means."""
+        magnitudes = self.magnitudes[planes]
+        around = magnitudes[:, self.grid.around].sum(1)
+        self._around[planes] = around
+        self._total += magnitudes.sum(0, dtype=np.float64)
+        self._total_around += around.sum(0, dtype=np.float64)

@@ -126,18 +126,7 @@ class Fit:
 
     def _sources(self, plane: int, target: Float[np.ndarray, " blocks"]) -> Int[np.ndarray, " sources"]:
         """Return the earlier planes whose magnitudes go best with this plane's."""
-        chosen = np.full(SPREAD_SOURCES, -1, np.int16)
-        if plane == 0:
-            return chosen
-        size = np.floor(np.abs(target) + 0.3).astype(np.float32)
-        size -= size.mean()
-        earlier = self.field.magnitudes[:plane]
-        means = earlier.mean(1)
-        deviation = np.sqrt(np.maximum(np.einsum("pb,pb->p", earlier, earlier) / len(size) - means**2, 0)) + 1e-6
-        correlation = np.abs(earlier @ size) / deviation
-        best = np.argsort(-correlation, kind="stable")[:SPREAD_SOURCES]
-        chosen[: len(best)] = best
-        return chosen
+        return best_sources(np.floor(np.abs(target) + 0.3), self.field.magnitudes, np.arange(plane))
 
 
 def _with_own(
@@ -146,6 +135,24 @@ def _with_own(
     """Return the features of a pass with those of the plane's own neighbours below; 0 in the first pass."""
     below = own[near].astype(np.float64) if len(near) else np.zeros((OWN, basis.shape[1]))
     return np.concatenate([basis, below])
+
+
+def best_sources(
+    size: Float[np.ndarray, " blocks"], magnitudes: Float[np.ndarray, "planes blocks"], known: Int[np.ndarray, " known"]
+) -> Int[np.ndarray, " sources"]:
+    """Return the known planes whose magnitudes correlate best with `size`, -1 behind the last one."""
+    chosen = np.full(SPREAD_SOURCES, -1, np.int16)
+    if not len(known):
+        return chosen
+    size = size.astype(np.float32)
+    size -= size.mean()
+    earlier = magnitudes[: known[-1] + 1] if np.array_equal(known, np.arange(len(known))) else magnitudes[known]
+    means = earlier.mean(1)
+    deviation = np.sqrt(np.maximum(np.einsum("pb,pb->p", earlier, earlier) / len(size) - means**2, 0)) + 1e-6
+    correlation = np.abs(earlier @ size) / deviation
+    best = known[np.argsort(-correlation, kind="stable")[:SPREAD_SOURCES]]
+    chosen[: len(best)] = best
+    return chosen
 
 
 def least_squares(

@@ -12,7 +12,7 @@ from jaxtyping import Float, Int, Shaped, UInt8
 from sciml.compression.codec import Codec, Encoded
 from sciml.compression.container import file_bytes, read_header
 from sciml.compression.field import Grid
-from sciml.compression.model import CodecModel, layer_planes
+from sciml.compression.model import CodecModel
 from sciml.compression.quality import psnr
 from sciml.compression.rate_control import quality_code
 from sciml.compression.rules import CLASSES, MEAN_BOUNDS, SPREAD_BOUNDS, walk
@@ -42,24 +42,24 @@ def inspect_picture(codec: Codec, name: str, pixels: UInt8[np.ndarray, "rows col
     model = codec.model
     encoded = codec.encode_samples(samples_of(pixels, model), quality_code(quality))
     header = read_header(encoded.data)
-    planes = model.sets[header.quality].rules.planes
+    chosen = model.sets[header.quality]
     tile_bits = np.sum([tile.bits for tile in encoded.tiles], 0)
     counts = header.bytes_per_layer
     decoded = tuple(codec.decode(encoded.data, layers=number + 1) for number in range(header.layers))
     size = file_bytes(header) - sum(counts)
     layers = []
-    for part, count, picture in zip(layer_planes(planes), counts, decoded, strict=True):
+    for part, count, picture in zip(chosen.layers(), counts, decoded, strict=True):
         size += count
         layers.append(
             {
-                "planes": [part.start, part.stop],
+                "planes": [chosen.first_plane(part.start), chosen.first_plane(part.stop)],
                 "bytes": count,
                 "ideal_bits": float(tile_bits[part.start : part.stop].sum()),
                 "file_bytes_so_far": size,
                 "psnr_db": psnr(picture, pixels),
             }
         )
-    bands = np.bincount([band_of(plane) for plane in range(planes)], tile_bits, BANDS)
+    bands = np.bincount([band_of(chosen.first_plane(unit)) for unit in range(chosen.units)], tile_bits, BANDS)
     row = {
         "picture": name,
         "quality": quality,

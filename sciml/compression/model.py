@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+from bisect import bisect_left
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciml.compression.groups import GROUP_FIELDS, Groups
 from sciml.compression.rules import Rules
 from sciml.compression.tables import Tables
 from sciml.compression.transform import Transform
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 # a step is 2^(-code / 256): .27 % apart, from 1 down to 2^-256
 STEP_CODES = 256
 RULE_FIELDS = ("mean", "spread_first", "spread_rest", "floor_first", "floor_rest", "sources", "centroids")
+# arrays of groups are called group_members and so on
+GROUP = "group_"
 # planes after which a layer ends; the last layer holds the rest
 LAYER_BOUNDS = (8, 24, 88)
 
@@ -39,11 +43,35 @@ class StepSet:
         step: of the planes, whose unit is the model's span.
         rules: means and classes.
         tables: probabilities.
+        groups: of the planes behind those of the rules; none in a scalar model.
     """
 
     step: float
     rules: Rules
     tables: Tables
+    groups: Groups | None = None
+
+    @property
+    def planes(self) -> int:
+        """Number of planes that are coded."""
+        return self.rules.planes if self.groups is None else self.groups.planes
+
+    @property
+    def units(self) -> int:
+        """Number of symbols a block: one for each plane of the rules, one for each group."""
+        return self.rules.planes + (0 if self.groups is None else len(self.groups.members))
+
+    def first_plane(self, unit: int) -> int:
+        """Return the first plane of a unit; the number of planes for the unit behind the last."""
+        if self.groups is None or unit < self.rules.planes:
+            return unit
+        return self.planes if unit == self.units else int(self.groups.leading[unit - self.rules.planes])
+
+    def layers(self) -> list[range]:
+        """Return the units of each layer, coarse to fine: a group belongs to the layer of its first plane."""
+        firsts = [self.first_plane(unit) for unit in range(self.units)]
+        bounds = [0, *(bisect_left(firsts, bound) for bound in LAYER_BOUNDS if bound <= firsts[-1]), self.units]
+        return [range(start, stop) for start, stop in pairwise(bounds)]
 
 
 @dataclass(frozen=True)
@@ -141,7 +169,10 @@ def model_from(
 
 def step_set_arrays(item: StepSet) -> dict[str, np.ndarray]:
     """Return the arrays of a set by name."""
-    return {name: getattr(item.rules, name) for name in RULE_FIELDS} | {"sizes": item.tables.sizes.astype(np.uint32)}
+    found = {name: getattr(item.rules, name) for name in RULE_FIELDS} | {"sizes": item.tables.sizes.astype(np.uint32)}
+    if item.groups is not None:
+        found |= {GROUP + name: getattr(item.groups, name) for name in GROUP_FIELDS}
+    return found
 
 
 def step_set_from(arrays: Mapping[str, np.ndarray], step: float) -> StepSet:
@@ -152,7 +183,12 @@ def step_set_from(arrays: Mapping[str, np.ndarray], step: float) -> StepSet:
         FormatError: rules or tables are damaged.
     """
     rules = Rules(**{name: arrays[name] for name in RULE_FIELDS})
-    return StepSet(step, rules, Tables(arrays["sizes"].astype(np.int64)))
+    tables, groups = Tables(arrays["sizes"].astype(np.int64)), None
+    if any(name.startswith(GROUP) for name in arrays):
+        groups = Groups(**{name: arrays[GROUP + name] for name in GROUP_FIELDS})
+        if groups.leading[0] != rules.planes:
+            raise FormatError(f"the codec's groups begin at plane {groups.leading[0]}, its rules end at {rules.planes}")
+    return StepSet(step, rules, tables, groups)
 
 
 def step_code(step: float) -> int:
@@ -163,9 +199,3 @@ def step_code(step: float) -> int:
 def step_of(code: int) -> float:
     """Return the step of a code."""
     return 2.0 ** (-code / STEP_CODES)
-
-
-def layer_planes(planes: int) -> list[range]:
-    """Return the planes of each layer, coarse to fine."""
-    bounds = [0, *(bound for bound in LAYER_BOUNDS if bound < planes), planes]
-    return [range(start, stop) for start, stop in pairwise(bounds)]

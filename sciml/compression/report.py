@@ -15,6 +15,7 @@ from sciml.compression.report_pictures import picture_reportlets
 from sciml.compression.report_rates import other_domain, rate_reportlets
 from sciml.compression.report_results import StudyResults, read_study
 from sciml.compression.report_training import neural_reportlets, training_reportlets
+from sciml.compression.report_vectors import vector_reportlets
 from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
 
 READING = """A picture becomes planes of waves; the decoder predicts from what it has decoded how large each number will be, and
@@ -59,6 +60,7 @@ def parts(study: StudyResults) -> Iterator[Reportlet]:
     yield from picture_reportlets(main)
     yield from rate_reportlets(main)
     yield from accounting_reportlets(main)
+    yield from vector_reportlets(main)
     yield from training_reportlets(main)
     yield from neural_reportlets(main)
     yield from check_reportlets(main)

@@ -30,6 +30,7 @@ from sciml.compression.report_goals import (
 from sciml.compression.report_published import HYPERPRIOR, WHERE, against_jpeg
 from sciml.compression.report_results import DomainResults
 from sciml.compression.report_style import counted, listed, signed, title_of
+from sciml.compression.report_vectors import vector_claim
 from sciml.report.reportlets import Claim
 
 # rates at which a range is looked through
@@ -44,6 +45,7 @@ def claims(domain: DomainResults) -> Iterator[Claim]:
     yield from bd_claims(domain)
     yield from losing_claims(domain)
     yield from neural_claims(domain)
+    yield vector_claim(domain)
     yield from file_claims(domain)
 
 

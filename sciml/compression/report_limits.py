@@ -37,9 +37,9 @@ def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
         yield "Some test pictures were stored as JPEG before, which favours JPEG."
     yield "Fitted and chosen for the squared error. Nobody was asked which pictures look better."
     yield (
-        "The default model is not the published method of mixtures of Gaussians: no codebooks of vectors, no network before the "
-        "coder. The neural preset has both, trained for minutes on some thirty photographs. Published rates and speeds, on "
-        "cards, are not reproduced."
+        "The default model is not the published method of mixtures of Gaussians: codebooks of vectors only in a comparison, no "
+        "network before the coder. The neural preset has both, trained for minutes on some thirty photographs. Published rates "
+        "and speeds, on cards, are not reproduced."
     )
     yield "Codes are the same on every machine; pixels may differ by one grey level, since the last steps compute in floats."
     yield "Equal codes were shown on one machine with other settings. Other kinds of processors were not tried here."

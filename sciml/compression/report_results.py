@@ -20,9 +20,10 @@ from sciml.runtime.files import load_tensors, read_json
 
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
-STAGES = ("fit", "train", "neural", "evaluate", "inspect")
+STAGES = ("fit", "train", "neural", "evaluate", "inspect", "compare_vectors")
 OWN = ("nic", "nic-linear", "nic-ms-ssim")
 NEURAL = "nic-neural"
+SCALAR = "scalar"
 ORDER = (*OWN, NEURAL, *ANCHORS)
 
 
@@ -77,6 +78,26 @@ class Inspection:
 
 
 @dataclass(frozen=True)
+class VectorResults:
+    """What `compare-vectors` wrote.
+
+    Attributes:
+        bench: the scalar model and those with groups, on validation pictures.
+        seed: of the bootstrap.
+        structures: what the models are, by name.
+    """
+
+    bench: Bench
+    seed: int
+    structures: Mapping[str, Any]
+
+    @property
+    def names(self) -> list[str]:
+        """Models with groups."""
+        return [name for name in self.bench.codecs if name != SCALAR]
+
+
+@dataclass(frozen=True)
 class DomainResults:
     """Everything of one domain; None or empty where a stage has not run.
 
@@ -85,6 +106,7 @@ class DomainResults:
         inspection: of `inspect`.
         history: rows of the network's training.
         neural_history: rows of the neural model's training.
+        vectors: the comparison of vectors with scalar symbols.
         records: provenance by stage.
     """
 
@@ -94,6 +116,7 @@ class DomainResults:
     inspection: Inspection | None = None
     history: Sequence[Mapping[str, str]] = ()
     neural_history: Sequence[Mapping[str, str]] = ()
+    vectors: VectorResults | None = None
     records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     # asked for again and again
     _curves: dict[tuple[str, str], Curve] = field(default_factory=dict, repr=False, compare=False)
@@ -175,7 +198,23 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
 
 
 def _domain(folder: Path, name: str) -> DomainResults:
-    stored = read_json(folder / "evaluate" / "bench.json")
+    bench, seed = _bench(folder / "evaluate")
+    paths = {stage: folder / stage / "provenance.json" for stage in STAGES}
+    return DomainResults(
+        name,
+        bench,
+        seed,
+        _inspection(folder / "inspect"),
+        _history(folder / "train" / "history.csv"),
+        _history(folder / "neural" / "history.csv"),
+        _vectors(folder / "compare_vectors"),
+        {stage: read_json(path) for stage, path in paths.items() if path.is_file()},
+    )
+
+
+def _bench(folder: Path) -> tuple[Bench, int]:
+    """Return a comparison of codecs and the seed of its bootstrap."""
+    stored = read_json(folder / "bench.json")
     bench = Bench(
         tuple(Row(**_numbers(row)) for row in stored["rows"]),
         tuple(Failure(**failure) for failure in stored["failures"]),
@@ -185,16 +224,14 @@ def _domain(folder: Path, name: str) -> DomainResults:
         stored["repeats"],
         stored["versions"],
     )
-    paths = {stage: folder / stage / "provenance.json" for stage in STAGES}
-    return DomainResults(
-        name,
-        bench,
-        stored["seed"],
-        _inspection(folder / "inspect"),
-        _history(folder / "train" / "history.csv"),
-        _history(folder / "neural" / "history.csv"),
-        {stage: read_json(path) for stage, path in paths.items() if path.is_file()},
-    )
+    return bench, stored["seed"]
+
+
+def _vectors(folder: Path) -> VectorResults | None:
+    if not (folder / "bench.json").is_file():
+        return None
+    bench, seed = _bench(folder)
+    return VectorResults(bench, seed, read_json(folder / "structures.json"))
 
 
 def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -124,6 +124,43 @@ def stage_ablate_report(
         run(settings, table, output)
 
 
+@app.command("fit-vectors")
+def stage_fit_vectors(
+    config: Settings,
+    base: Annotated[Path, typer.Option(help="Model file of the fit.")],
+    output: Output,
+    threads: Threads = None,
+) -> None:
+    """Fit groups of vectors behind the first planes of a scalar model; finished steps are kept when it is stopped."""
+    from sciml.compression.config_vectors import FitVectorsConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.fit_vectors", output, threads):
+        settings = parse_config(FitVectorsConfig, config)
+        from sciml.compression.stages.fit_vectors import run
+
+        run(settings, base, output)
+
+
+@app.command("compare-vectors")
+def stage_compare_vectors(
+    config: Settings,
+    base: Annotated[Path, typer.Option(help="The scalar model.")],
+    weights: Annotated[list[Path], typer.Option(help="Model with vectors behind planes of this one; may be repeated.")],
+    output: Output,
+    threads: Threads = None,
+) -> None:
+    """Compare models with vectors with the scalar one at equal rates, on validation pictures."""
+    from sciml.compression.config_vectors import CompareVectorsConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.compare_vectors", output, threads):
+        settings = parse_config(CompareVectorsConfig, config)
+        from sciml.compression.stages.compare_vectors import run
+
+        run(settings, base, weights, output)
+
+
 @app.command("report")
 def stage_report(
     config: Settings,

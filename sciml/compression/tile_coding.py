@@ -14,10 +14,11 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from sciml.compression.coder import Reader, Writer
-from sciml.compression.encoder import LAMBDA, Chooser
+from sciml.compression.encoder import LAMBDA, Chooser, WordChooser
 from sciml.compression.field import VALUE_UNITS, Field, Grid
-from sciml.compression.model import CodecModel, layer_planes
-from sciml.compression.rules import LARGEST_VALUE, walk
+from sciml.compression.groups import ChooseWords, walk_groups
+from sciml.compression.model import CodecModel, StepSet
+from sciml.compression.rules import LARGEST_VALUE, Choose, walk
 from sciml.compression.transform import BLOCK, block_dct, lap
 from sciml.runtime.errors import FormatError
 
@@ -33,14 +34,14 @@ class CodedTile:
     Attributes:
         layers: bytes, coarse to fine.
         values: decoded planes in 1/64 of the step.
-        symbols: the codes, 0 beyond the planes that the rules have.
-        bits: ideal code length of each plane.
+        symbols: the codes, one row for each plane of the rules and one for each group.
+        bits: ideal code length of each row of the codes.
     """
 
     layers: tuple[bytes, ...]
     values: Float[np.ndarray, "planes rows columns"]
-    symbols: Int[np.ndarray, "planes rows columns"]
-    bits: Float[np.ndarray, " planes"]
+    symbols: Int[np.ndarray, "units rows columns"]
+    bits: Float[np.ndarray, " units"]
 
     def without_planes(self) -> CodedTile:
         """Return bytes and code lengths alone."""
@@ -70,21 +71,35 @@ def encode_planes(
     bound = LARGEST_VALUE / VALUE_UNITS / 2
     scaled = np.clip(planes.reshape(len(planes), -1) / step, -bound, bound)
     grid = Grid(rows, columns)
-    field = Field(grid, chosen.rules.planes)
-    chooser = Chooser(scaled, chosen.rules, chosen.tables, np.ravel(np.broadcast_to(weight, (rows, columns))))
+    field = Field(grid, chosen.planes)
+    weights = np.ravel(np.broadcast_to(weight, (rows, columns)))
+    choose = Chooser(scaled, chosen.rules, chosen.tables, weights)
+    choose_words = None if chosen.groups is None else WordChooser(scaled, chosen.groups, weights)
+    choosers = [chooser for chooser in (choose, choose_words) if chooser is not None]
     layers = []
-    for part in layer_planes(chosen.rules.planes):
-        chooser.writer = Writer(chosen.tables) if bytes_too else None
-        walk(chosen.rules, grid, chooser, part, field)
-        if chooser.writer is not None:
-            layers.append(chooser.writer.bytes())
-    shape = (chosen.rules.planes, rows, columns)
-    return CodedTile(tuple(layers), field.values.reshape(shape), chooser.symbols.reshape(shape), chooser.bits)
+    for part in chosen.layers():
+        writer = Writer(chosen.tables) if bytes_too else None
+        for chooser in choosers:
+            chooser.writer = writer
+        walk_units(chosen, grid, choose, choose_words, part, field)
+        if writer is not None:
+            layers.append(writer.bytes())
+    symbols = np.concatenate([chooser.symbols for chooser in choosers]).reshape(chosen.units, rows, columns)
+    bits = np.concatenate([chooser.bits for chooser in choosers])
+    return CodedTile(tuple(layers), field.values.reshape(chosen.planes, rows, columns), symbols, bits)
+
+
+def walk_units(chosen: StepSet, grid: Grid, choose: Choose, choose_words: ChooseWords | None, part: range, field: Field) -> None:
+    """Go through the planes and the groups of a part of the units; see `walk` and `walk_groups`."""
+    scalar = chosen.rules.planes
+    walk(chosen.rules, grid, choose, range(part.start, min(part.stop, scalar)), field)
+    if chosen.groups is not None and choose_words is not None:
+        walk_groups(chosen.groups, grid, choose_words, range(max(part.start - scalar, 0), max(part.stop - scalar, 0)), field)
 
 
 def decode_planes(
     model: CodecModel, quality: int, layers: Iterable[bytes], rows: int, columns: int
-) -> tuple[Float[np.ndarray, "planes rows columns"], Int[np.ndarray, "planes rows columns"]]:
+) -> tuple[Float[np.ndarray, "planes rows columns"], Int[np.ndarray, "units rows columns"]]:
     """Return the values, in 1/64 of the step, and the codes of a tile; planes of missing layers are 0.
 
     Raises:
@@ -92,9 +107,10 @@ def decode_planes(
     """
     chosen = model.sets[quality]
     grid = Grid(rows, columns)
-    field = Field(grid, chosen.rules.planes)
-    codes = np.zeros((chosen.rules.planes, grid.blocks), np.int32)
-    for number, (part, layer) in enumerate(zip(layer_planes(chosen.rules.planes), layers, strict=False)):
+    field = Field(grid, chosen.planes)
+    scalar, groups = chosen.rules.planes, chosen.groups
+    codes = np.zeros((chosen.units, grid.blocks), np.int32)
+    for number, (part, layer) in enumerate(zip(chosen.layers(), layers, strict=False)):
         reader = Reader(chosen.tables, layer)
 
         def choose(
@@ -104,12 +120,19 @@ def decode_planes(
             codes[plane, blocks] = symbols
             return symbols
 
+        def choose_words(
+            group: int, blocks: np.ndarray, classes: np.ndarray, reader: Reader = reader
+        ) -> Int[np.ndarray, " blocks"]:
+            assert groups is not None  # only groups ask for words
+            words = reader.get_words(groups, group, classes)
+            codes[scalar + group, blocks] = words
+            return words
+
         try:
-            walk(chosen.rules, grid, choose, part, field)
+            walk_units(chosen, grid, choose, choose_words, part, field)
         except FormatError as error:
             raise FormatError(f"layer {number}: {error}") from error
-    shape = (chosen.rules.planes, rows, columns)
-    return field.values.reshape(shape), codes.reshape(shape)
+    return field.values.reshape(chosen.planes, rows, columns), codes.reshape(chosen.units, rows, columns)
 
 
 @dataclass(frozen=True)

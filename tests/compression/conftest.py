@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from tiny_models import make_model
+from tiny_models import make_model, with_groups
 
 from sciml.compression.codec import Codec
+from sciml.compression.fitting_groups import Structure
 from sciml.compression.model import CodecModel
 
 
@@ -19,6 +20,12 @@ def colour_model() -> CodecModel:
 def grey_model() -> CodecModel:
     """Two steps, one channel."""
     return make_model(1)
+
+
+@pytest.fixture(scope="session")
+def vector_model(colour_model: CodecModel) -> CodecModel:
+    """The colour model with pairs from plane 24 on and vectors of six from plane 60 on, in three passes."""
+    return with_groups(colour_model, Structure({24: 2, 60: 6}, words=24, passes=3, rounds=5))
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Six files and a model whose codes must never change.
+"""Eight files and two models whose codes must never change: six of scalar symbols, two of a model with groups.
 
 `python golden_files.py` decodes them and prints a line of JSON: the CRC32 of each file's codes by name. With the
 environment variable SCIML_REGENERATE_GOLDEN=1 `test_golden.py` writes all anew: only for a new version of the format.
@@ -14,6 +14,7 @@ import numpy as np
 
 FOLDER = Path(__file__).parent / "golden"
 MODEL = FOLDER / "model.safetensors"
+GROUPS = FOLDER / "groups" / "model.safetensors"
 CODES = FOLDER / "codes.json"
 
 
@@ -29,8 +30,17 @@ def decoded() -> dict[str, str]:
     """Return the digest of every file's codes, decoded here and now."""
     from sciml.compression.codec import Codec
 
-    codec = Codec.load(MODEL)
-    return {path.name: codes_digest(codec.codes(path.read_bytes())) for path in sorted(FOLDER.glob("*.nic"))}
+    found = {}
+    for model in (MODEL, GROUPS):
+        codec = Codec.load(model)
+        for path in sorted(model.parent.glob("*.nic")):
+            found[path.relative_to(FOLDER).as_posix()] = codes_digest(codec.codes(path.read_bytes()))
+    return found
+
+
+def model_of(name: str) -> Path:
+    """Return the model that a file of this name was coded with."""
+    return (FOLDER / name).parent / MODEL.name
 
 
 def regenerate() -> None:
@@ -60,7 +70,26 @@ def regenerate() -> None:
     }
     for name, data in files.items():
         (FOLDER / f"{name}.nic").write_bytes(data)
+    regenerate_groups()
     CODES.write_text(json.dumps(decoded(), indent=2) + "\n")
+
+
+def regenerate_groups() -> None:
+    """Write the model with groups and its files: vectors of four and of eight, in one pass."""
+    from tiny_models import make_model, texture, with_groups
+
+    from sciml.compression.codec import Codec
+    from sciml.compression.fitting_groups import Structure
+    from sciml.compression.model_files import save_model
+
+    GROUPS.parent.mkdir(exist_ok=True)
+    structure = Structure({24: 4, 56: 8}, words=24, rounds=6)
+    facts = {"config": {}, "seed": 0, "inputs": {}, "source_digest": "", "cpu_minutes": 0.0}
+    save_model(GROUPS, with_groups(make_model(3, steps=(0.2,)), structure, "golden-groups"), **facts)
+    codec = Codec.load(GROUPS)
+    colour = np.rint(texture(63, 65, seed=1)).astype(np.uint8)
+    (GROUPS.parent / "colour.nic").write_bytes(codec.encode(colour, quality=60))
+    (GROUPS.parent / "tiles.nic").write_bytes(codec.encode(colour[:50, :60], quality=75, tile_log2=5, strong=True))
 
 
 if __name__ == "__main__":

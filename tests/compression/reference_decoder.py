@@ -5,7 +5,7 @@ docs/compression_format.md describes the same in words, under "Layers' content".
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -111,6 +111,7 @@ def around(block: Block, rows: int, columns: int) -> list[Block]:
 
 
 Read = Callable[[int, list[Block], list[int], list[int]], list[int]]
+ReadWords = Callable[[int, list[Block], list[int]], list[int]]
 
 
 class Planes:
@@ -126,9 +127,11 @@ class Planes:
         self.rules = {name: values.tolist() for name, values in rules.items()}
         self.rows, self.columns = rows, columns
         self.blocks = [(row, column) for row in range(rows) for column in range(columns)]
-        self.count = len(self.rules["sources"])
+        self.scalar = len(self.rules["sources"])
+        self.groups = [[plane for plane in planes if plane >= 0] for planes in self.rules.get("group_members", [])]
+        self.count = self.scalar + sum(map(len, self.groups))
         self.unknown = empty = dict.fromkeys(self.blocks, 0)
-        self.codes = [dict(empty) for _ in range(self.count)]
+        self.codes = [dict(empty) for _ in range(self.scalar + len(self.groups))]
         self.values = [dict(empty) for _ in range(self.count)]
         self.magnitudes = [dict(empty) for _ in range(self.count)]
 
@@ -147,6 +150,19 @@ class Planes:
                 self.values[plane][block] = min(max(value, -LARGEST_VALUE), LARGEST_VALUE)
                 self.magnitudes[plane][block] = min(4 * size, LARGEST_MAGNITUDE)
 
+    def group(self, group: int, read: ReadWords) -> None:
+        """Decode a group; `read` gives the words of a pass from the group, its blocks and their classes."""
+        planes, weights = self.groups[group], self.rules["group_spread"][group]
+        order = passes(self.rows, self.columns, False) if len(weights) == 3 else [[(block, []) for block in self.blocks]]
+        for number, item in enumerate(order):
+            blocks = [block for block, _ in item]
+            classes = [self._group_class(group, number, block, near) for block, near in item]
+            for block, word in zip(blocks, read(group, blocks, classes), strict=True):
+                self.codes[self.scalar + group][block] = word
+                for plane, value in zip(planes, self.rules["group_words"][group][word], strict=False):
+                    self.values[plane][block] = value
+                    self.magnitudes[plane][block] = min((abs(value) + 8) // 16, LARGEST_MAGNITUDE)
+
     def _mean(self, plane: int, number: int, block: Block, near: list[Block]) -> int:
         if plane >= PREDICTED:
             return 0
@@ -159,18 +175,28 @@ class Planes:
         return min(max((total + 2**11) >> 12, -LARGEST_MEAN), LARGEST_MEAN)
 
     def _class(self, plane: int, number: int, block: Block, near: list[Block]) -> int:
-        others = around(block, self.rows, self.columns)
-        here = [self.magnitudes[source][block] for source in range(plane)]
-        there = [sum(self.magnitudes[source][other] for other in others) for source in range(plane)]
-        sources = self.rules["sources"][plane]
-        features = [1, sum(here), sum(there)]
-        features += [here[source] if source >= 0 else 0 for source in sources]
-        features += [there[source] if source >= 0 else 0 for source in sources]
-        features += [self.magnitudes[plane][other] for other in near] or [0] * 4
         kind, row = ("first", plane) if plane < HIERARCHICAL else ("rest", plane - HIERARCHICAL)
         weights, floor = self.rules[f"spread_{kind}"][row][number], self.rules[f"floor_{kind}"][row][number]
+        features = self._features(range(plane), self.rules["sources"][plane], [plane], block, near)
         spread = max(sum(w * f for w, f in zip(weights, features, strict=True)), floor)
         return bisect_right(THRESHOLDS, spread)
+
+    def _group_class(self, group: int, number: int, block: Block, near: list[Block]) -> int:
+        weights, floor = self.rules["group_spread"][group][number], self.rules["group_floor"][group][number]
+        earlier = [*range(self.scalar), *(plane for planes in self.groups[:group] for plane in planes)]
+        features = self._features(earlier, self.rules["group_sources"][group], self.groups[group], block, near)
+        spread = max(sum(w * f for w, f in zip(weights, features, strict=True)), floor)
+        return bisect_right(THRESHOLDS, spread) // 2
+
+    def _features(self, earlier: Sequence[int], sources: list[int], own: list[int], block: Block, near: list[Block]) -> list[int]:
+        """Return 1, magnitudes of all earlier planes here and around, of the sources here and around, of the own neighbours."""
+        others = around(block, self.rows, self.columns)
+        here = {source: self.magnitudes[source][block] for source in earlier}
+        there = {source: sum(self.magnitudes[source][other] for other in others) for source in earlier}
+        features = [1, sum(here.values()), sum(there.values())]
+        features += [here[source] if source >= 0 else 0 for source in sources]
+        features += [there[source] if source >= 0 else 0 for source in sources]
+        return features + ([sum(self.magnitudes[plane][other] for plane in own) for other in near] or [0] * 4)
 
 
 def decode_tile(arrays: Mapping[str, Any], quality: int, layers: Sequence[bytes], rows: int, columns: int) -> list[list[int]]:
@@ -185,8 +211,13 @@ def decode_tile(arrays: Mapping[str, Any], quality: int, layers: Sequence[bytes]
     """
     rules = {name.removeprefix(f"{quality}."): values for name, values in arrays.items() if name.startswith(f"{quality}.")}
     ends = [[_ends(sizes) for sizes in band] for band in rules.pop("sizes").tolist()]
+    words = [
+        [left_ends(sizes) for sizes in classes]
+        for classes in (rules.pop("group_sizes").tolist() if "group_sizes" in rules else [])
+    ]
     tile = Planes(rules, rows, columns)
-    bounds = [0, *(bound for bound in LAYER_BOUNDS if bound < tile.count), tile.count]
+    firsts = [*range(tile.scalar), *(planes[0] for planes in tile.groups)]
+    bounds = [0, *(bisect_left(firsts, bound) for bound in LAYER_BOUNDS if bound <= firsts[-1]), len(firsts)]
     for layer, start, stop in zip(layers, bounds, bounds[1:], strict=False):
         decoder = RangeDecoder([int.from_bytes(layer[place : place + 4], "little") for place in range(0, len(layer), 4)])
 
@@ -199,8 +230,17 @@ def decode_tile(arrays: Mapping[str, Any], quality: int, layers: Sequence[bytes]
                     symbols[place] = symbol + (1 if symbol > 0 else -1) * decoder.remainder()
             return symbols
 
-        for plane in range(start, stop):
-            tile.plane(plane, read)
+        def read_words(group: int, blocks: list[Block], classes: list[int], decoder=decoder) -> list[int]:
+            found = [0] * len(blocks)
+            for place in sorted(range(len(blocks)), key=classes.__getitem__):
+                found[place] = decoder.symbol(words[group][classes[place]])
+            return found
+
+        for unit in range(start, stop):
+            if unit < tile.scalar:
+                tile.plane(unit, read)
+            else:
+                tile.group(unit - tile.scalar, read_words)
     return [[codes[block] for block in tile.blocks] for codes in tile.codes]
 
 

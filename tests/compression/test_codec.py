@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import reference_decoder as reference
@@ -10,7 +12,7 @@ from tiny_models import texture
 from sciml.compression.alpha import encode_alpha
 from sciml.compression.codec import Codec
 from sciml.compression.container import Channel, Limits, read_container, write_container
-from sciml.compression.model import layer_planes
+from sciml.compression.model import CodecModel, StepSet
 from sciml.compression.rate_control import quality_code
 from sciml.compression.samples import samples_of
 from sciml.compression.tile_coding import CodedTile
@@ -235,6 +237,14 @@ def test_an_alpha_plane_of_another_size_is_refused(colour_codec: Codec) -> None:
 
 
 @pytest.mark.parametrize(("planes", "stops"), [(24, [8, 24]), (25, [8, 24, 25]), (88, [8, 24, 88]), (400, [8, 24, 88, 400])])
-def test_layers_end_at_fixed_planes(planes: int, stops: list[int]) -> None:
-    assert [part.stop for part in layer_planes(planes)] == stops
-    assert [part.start for part in layer_planes(planes)] == [0, *stops[:-1]]
+def test_layers_end_at_fixed_planes(colour_model: CodecModel, planes: int, stops: list[int]) -> None:
+    rules = replace(colour_model.sets[0].rules, sources=np.zeros((planes, 10), int) - 1, **rest_of(planes))
+    layers = StepSet(0.5, rules, colour_model.sets[0].tables).layers()
+    assert [part.stop for part in layers] == stops
+    assert [part.start for part in layers] == [0, *stops[:-1]]
+
+
+def rest_of(planes: int) -> dict[str, np.ndarray]:
+    """Return weights of 0 for so many planes."""
+    shapes = {"spread_rest": (planes - 8, 3, 27), "floor_rest": (planes - 8, 3), "centroids": (planes, 4)}
+    return {name: np.zeros(shape, int) for name, shape in shapes.items()}

@@ -22,6 +22,7 @@ from sciml.compression.report_published import AGAINST_VTM, HYPERPRIOR, POINTS, 
 from sciml.compression.report_rates import bd_table, fixed_rates, lead_curve, times
 from sciml.compression.report_results import StudyResults, read_study
 from sciml.compression.report_style import signed, title_of
+from sciml.compression.report_vectors import vector_reportlets
 from sciml.compression.stages import report
 from sciml.report.check import check_page
 from sciml.report.reportlets import Checks, Claim, Figure, Gallery, Slider, Table, Text
@@ -251,3 +252,26 @@ def test_exact_copies_have_no_place_in_json_but_on_the_page(results, tmp_path):
 
     found = changed(results, tmp_path, "evaluate/bench.json", exact)
     assert np.isinf(found.main.bench.rows[0].psnr_db) and json.dumps(found.main.bench.rows[1].psnr_db)
+
+
+def test_vectors_stand_beside_scalars(study, results, tmp_path):
+    claim = one(study, "Vectors beside scalar symbols")
+    assert claim.ours == pytest.approx(2.0, abs=0.01) and claim.status == "not"
+    assert "16 planes a group from plane 89 on, 256 words, one pass" in claim.text and "2 validation pictures" in claim.text
+    items = list(vector_reportlets(study.main))
+    rows = {row["model"]: row for row in items[0].rows}
+    assert rows["photo-vector"]["psnr_db"] == pytest.approx(2.0, abs=0.01) and rows["scalar"]["psnr_db"] == "anchor"
+    assert rows["photo-vector"]["symbols"] == "119 to 121"
+    assert rows["photo-vector"]["decode"] == pytest.approx(rows["scalar"]["decode"] / 2)
+    assert {row["picture"]: row["photo-vector"] for row in items[1].rows} == pytest.approx({"dune": 2.0, "house": 2.0}, abs=0.01)
+    assert len(items[2].rows) == 12 and "2334 of 3072 words used, 24 revived" in items[2].caption
+
+    def better(bench):
+        for row in bench["rows"]:
+            row["rate_bpp"] *= 0.9 if row["codec"] == "photo-vector" else 1
+
+    assert one(changed(results, tmp_path, "compare_vectors/bench.json", better), "Vectors").status == "reproduced"
+    (tmp_path / "results" / "photo" / "compare_vectors" / "bench.json").unlink()
+    bare = read_study(tmp_path / "results", SETTINGS)
+    assert one(bare, "Vectors beside").status == "not run"
+    assert isinstance(next(vector_reportlets(bare.main)), Text)

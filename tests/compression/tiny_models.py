@@ -7,6 +7,7 @@ from scipy.ndimage import gaussian_filter
 
 from sciml.compression.field import Grid
 from sciml.compression.fitting import Fit
+from sciml.compression.fitting_groups import Structure, fit_groups, members_of, scalar_part
 from sciml.compression.model import CodecModel, StepSet
 from sciml.compression.tile_coding import tile_planes
 from sciml.compression.transform import Transform, fit_transform
@@ -40,14 +41,34 @@ def planes_of(transform: Transform, pictures: list[np.ndarray], step: float) -> 
     return np.concatenate([planes.reshape(len(planes), -1) for planes in every], 1) / np.float32(step)
 
 
+def training(channels: int, count: int = 4, side: int = 128) -> list[np.ndarray]:
+    """Return the pictures that tiny models learn from."""
+    return [texture(side, side, channels, seed) for seed in range(100, 100 + count)]
+
+
 def make_model(
     channels: int, steps: tuple[float, ...] = STEPS, count: int = 4, side: int = 128, name: str = "tiny"
 ) -> CodecModel:
     """Return a model fitted to `count` textures of `side` pixels."""
-    pictures = [texture(side, side, channels, seed) for seed in range(100, 100 + count)]
+    pictures = training(channels, count, side)
     transform = fit_transform([(picture - CENTRE) / SPAN for picture in pictures])
     sets = []
     for step in steps:
         fit = Fit(planes_of(transform, pictures, step), Grid(side // 16, side // 16, count))
         sets.append(StepSet(step, *fit.run()))
     return CodecModel(name, transform, CENTRE, SPAN, tuple(sets))
+
+
+def with_groups(model: CodecModel, structure: Structure, name: str = "tiny-vector") -> CodecModel:
+    """Return the model with the planes behind the scalar ones in groups, learned from the same pictures."""
+    pictures = training(model.channels)
+    grid = Grid(pictures[0].shape[0] // 16, pictures[0].shape[1] // 16, len(pictures))
+    sets = []
+    for item in model.sets:
+        planes = planes_of(model.transform, pictures, item.step)
+        members = members_of(structure, model.transform.order, item.rules.planes)
+        rules = scalar_part(item.rules, min(structure.dimensions))
+        generator = np.random.default_rng(0)
+        groups, _ = fit_groups(planes, grid, rules, item.tables, model.transform.order, members, structure, generator)
+        sets.append(StepSet(item.step, rules, item.tables, groups))
+    return CodecModel(name, model.transform, model.centre, model.span, tuple(sets))

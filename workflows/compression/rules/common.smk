@@ -6,6 +6,7 @@ import sciml.compression
 DOMAINS = sorted(SETTINGS.compression.domains)
 NETWORKS = sorted(SETTINGS.compression.networks)
 NEURAL = sorted(SETTINGS.compression.neural)
+STRUCTURES = sorted(SETTINGS.compression.vectors)
 PACKAGE_MODELS = Path(sciml.compression.__file__).parent / "weights"
 
 
@@ -32,3 +33,8 @@ def trainings(wildcards):
     if SETTINGS.compression.weights == "shipped":
         return []
     return expand(rules.train_network.output.history, domain=NETWORKS)
+
+
+def vector_comparison(wildcards):
+    """Return the comparison of vectors with scalar symbols, if there is one."""
+    return rules.compare_vectors.output.bench if STRUCTURES else []

@@ -4,6 +4,7 @@ rule write_page:
         benches=expand(rules.compare_codecs.output.bench, domain=DOMAINS),
         inspections=expand(rules.inspect_model.output.numbers, domain=DOMAINS),
         histories=trainings,
+        vectors=vector_comparison,
     output:
         page=report(
             "<reports>/compression.html",

@@ -1,0 +1,63 @@
+"""Settings of the comparison of vectors with scalar symbols."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sciml.runtime.settings import DataTier, StageConfig
+
+# planes below have predicted means, which vectors have not
+FIRST_PLANE = 24
+LARGEST_DIMENSION = 64
+
+
+class VectorsConfig(StageConfig):
+    """Which planes a model codes as vectors, and how."""
+
+    dimensions: dict[int, int] = Field(
+        default={88: 8, 152: 16},
+        min_length=1,
+        description="planes in a group, by the plane from which on; planes before are scalar",
+    )
+    words: int = Field(default=256, ge=2, le=2**14, description="of the codebook of each group")
+    passes: Literal[1, 3] = Field(default=1, description="over the blocks; with 3 words know those of their neighbours")
+    together: Literal["energy", "frequency"] = Field(
+        default="frequency", description="planes of a group follow each other by energy, or are neighbours by frequency"
+    )
+    rounds: int = Field(default=12, ge=1, description="of training a codebook")
+
+    @model_validator(mode="after")
+    def _within(self) -> VectorsConfig:
+        for start, dimension in self.dimensions.items():
+            if start < FIRST_PLANE or not 1 <= dimension <= LARGEST_DIMENSION:
+                raise ValueError(
+                    f"groups of {dimension} planes from plane {start} on: expected 1 to {LARGEST_DIMENSION} planes, from plane "
+                    f"{FIRST_PLANE} on"
+                )
+        return self
+
+
+class FitVectorsConfig(VectorsConfig):
+    """What `fit-vectors` reads: groups behind the scalar planes of a fitted model, from the same crops."""
+
+    name: str
+    experiment: str
+    channels: int
+    crop_size: int
+    crops: dict[float, int]
+    data_tier: DataTier
+    seed: int
+
+
+class CompareVectorsConfig(StageConfig):
+    """What `compare-vectors` reads: a scalar model and models with groups on validation pictures."""
+
+    experiment: str
+    role: Literal["validation", "test"]
+    channels: int
+    data_tier: DataTier
+    qualities: tuple[float, ...] = Field(min_length=4)
+    pictures: int | None = None
+    seed: int
