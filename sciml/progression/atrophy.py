@@ -17,12 +17,13 @@ A step of unit length carries the map from the present back to the start,
 
 and labels and images are always looked up at y in the start's anatomy, so nothing blurs with time. What a step misses of its
 goals is added to b and the step is made again: first (2) holds for an infinitesimal step only, second labels on a grid are
-interpolated. Lengths are voxels.
+interpolated. Where the map would fold between two voxels, as it can in pockets of the skull, its shift is averaged over the
+neighbours before that. Lengths are voxels.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,6 +35,10 @@ from sciml.runtime.errors import NumericalError
 
 Lookup = Callable[[np.ndarray], np.ndarray]
 """Points (3, n) of the start's anatomy in voxels -> label fractions (regions, n) there, the last one the balance."""
+
+
+# a map is smoothed where one of its corners has less
+LEAST_DETERMINANT = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,7 +54,7 @@ class StepSettings:
 
     log_change: float = 0.2
     tolerance: float = 5e-4
-    corrections: int = 6
+    corrections: int = 12
     solver_tolerance: float = 1e-4
 
 
@@ -100,26 +105,40 @@ class Atrophy:
             self._step(begun * np.exp(logs * (step / steps)))
 
     def _step(self, goals: np.ndarray) -> None:
-        change = goals - self.volumes[:-1]
-        flow: Faces = tuple(
-            np.zeros(tuple(size + (axis == other) for other, size in enumerate(self.mask.shape))) for axis in range(3)
-        )  # type: ignore[assignment]
+        change, flow = goals - self.volumes[:-1], self._domain.still()
+        calm: list[np.ndarray] = []
+        response = _Response(goals)
         for attempt in range(self.settings.corrections + 1):
             # the flow is linear in b: a correction needs no new solution of the whole, and a rough one of its small part
             part = self._domain.solve(self.source(change), self.settings.solver_tolerance if attempt == 0 else 1e-2)
-            flow = tuple(whole + more for whole, more in zip(flow, part.faces, strict=True))  # type: ignore[assignment]
-            back = self._carry(flow)
+            flow = add_faces(flow, part.faces)
+            back = self._calmed(self._carry(flow), calm)
             labels = self._lookup(back[:, self.mask])
             missed = goals - labels.sum(axis=1)[:-1]
-            if np.abs(missed / goals).max() <= self.settings.tolerance:
+            change = response.correction(change, missed)
+            if np.abs(missed / goals).max() > self.settings.tolerance:
+                continue
+            folded = folds(back, self.mask)
+            if not folded.any():
                 self.back, self.labels = back, labels
                 return
-            change = missed
+            calm.append(folded)
         worst = float(np.abs(missed / goals).max())
         raise NumericalError(
-            f"a step missed its volumes by {100 * worst:.2g} % after {self.settings.corrections} corrections; "
-            f"allowed {100 * self.settings.tolerance:g} %: take smaller steps"
+            f"a step misses its volumes by {100 * worst:.2g} %, or folds, after {self.settings.corrections} corrections; "
+            f"allowed {100 * self.settings.tolerance:g} %: take smaller steps, or ask for less"
         )
+
+    def _calmed(self, back: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
+        """Return the map with its shift averaged over the neighbours, once for each of some places; it folded there."""
+        if not places:
+            return back
+        grid = np.indices(self.mask.shape)
+        shift, weight = back - grid, ndimage.uniform_filter(self.mask.astype(float), 3)
+        for place in places:
+            mean = np.stack([ndimage.uniform_filter(axis * self.mask, 3) for axis in shift]) / np.maximum(weight, 1e-9)
+            shift = np.where(place & self.mask, mean, shift)
+        return shift[(slice(None), *self._nearest)] + grid
 
     def source(self, change: np.ndarray) -> np.ndarray:
         """Return a of (2) on the grid, for the change of each volume but the last a unit of time, in voxels."""
@@ -153,6 +172,49 @@ def sample_faces(faces: Faces, points: np.ndarray) -> np.ndarray:
     return np.stack(sampled)
 
 
+class _Response:
+    """How volumes answer to corrections, learned from step to step (Broyden 1965), in parts of the goals.
+
+    Args:
+        goals: volumes, (regions,).
+    """
+
+    def __init__(self, goals: np.ndarray) -> None:
+        self._goals = goals
+        self._matrix = np.eye(len(goals))
+        self._missed: np.ndarray | None = None
+
+    def correction(self, asked: np.ndarray, missed: np.ndarray) -> np.ndarray:
+        """Return the change to ask for next.
+
+        Args:
+            asked: change that was asked for last.
+            missed: what is missing after it.
+        """
+        missed = missed / self._goals
+        if self._missed is not None:
+            asked = asked / self._goals
+            size = float(asked @ asked)
+            if size > 0:
+                answered = self._missed - missed
+                self._matrix += np.outer(answered - self._matrix @ asked, asked) / size
+        self._missed = missed
+        return np.linalg.solve(self._matrix, missed) * self._goals
+
+
+def add_faces(one: Faces, other: Faces) -> Faces:
+    """Return the sum of two velocities on faces."""
+    return one[0] + other[0], one[1] + other[1], one[2] + other[2]
+
+
+def folds(back: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Return the voxels at which a map folds, and their neighbours, bool (D, H, W)."""
+    folded = np.zeros(mask.shape, bool)
+    for values, valid in corner_determinants(back, mask):
+        folded[1:-1, 1:-1, 1:-1] |= valid & (values < LEAST_DETERMINANT)
+    return ndimage.binary_dilation(folded, np.ones((3, 3, 3), bool)) if folded.any() else folded
+
+
 def determinants(back: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Return the Jacobian determinants of a map at every corner of every voxel whose three neighbours there are in the mask.
 
@@ -165,15 +227,18 @@ def determinants(back: np.ndarray, mask: np.ndarray) -> np.ndarray:
     Returns:
         All of them, (n,).
     """
-    found = []
+    return np.concatenate([values[valid] for values, valid in corner_determinants(back, mask)])
+
+
+def corner_determinants(back: np.ndarray, mask: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield for each of the eight corners the determinants at all inner voxels, and where they mean something."""
     differences = [np.diff(back, axis=axis + 1) for axis in range(3)]
-    pairs = [np.diff(mask.astype(np.int8), axis=axis) == 0 for axis in range(3)]
+    both = [np.moveaxis(np.moveaxis(mask, axis, 0)[1:] & np.moveaxis(mask, axis, 0)[:-1], 0, axis) for axis in range(3)]
     for corner in np.ndindex(2, 2, 2):
-        columns, valid = [], mask[1:-1, 1:-1, 1:-1].copy()
+        columns, valid = [], mask[1:-1, 1:-1, 1:-1]
         for axis, side in enumerate(corner):
             inner = tuple(slice(side, side + mask.shape[a] - 2) if a == axis else slice(1, -1) for a in range(3))
             columns.append(differences[axis][(slice(None), *inner)])
-            valid &= pairs[axis][inner]
-        jacobian = np.stack(columns, axis=-1)[:, valid].transpose(1, 0, 2)
-        found.append(np.linalg.det(jacobian))
-    return np.concatenate(found)
+            valid = valid & both[axis][inner]
+        (a, d, g), (b, e, h), (c, f, i) = columns
+        yield a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g), valid

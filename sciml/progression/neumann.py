@@ -81,6 +81,10 @@ class ClosedDomain:
             direction = conditioned + (product / before) * direction
         raise NumericalError(f"the flow did not converge to {tolerance:g} within {most} iterations: is the mask connected?")
 
+    def still(self) -> Faces:
+        """Return no velocity."""
+        return self.velocity(np.zeros(self.mask.shape))
+
     def velocity(self, potential: np.ndarray) -> Faces:
         """Return v = grad psi on open faces, 0 on walls."""
         first, second, third = (
