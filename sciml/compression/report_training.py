@@ -8,6 +8,16 @@ from sciml.compression.report_results import NEURAL, DomainResults
 from sciml.compression.report_style import signed, title_of
 from sciml.report.reportlets import Curve, Reportlet, Text
 
+USAGE = (
+    (
+        "dead",
+        "share of words hardly used",
+        "Below 2 % of an equal share; they are used anew in the first half. The rate in the cost makes rare words rarer, so many "
+        "of them is no failure.",
+    ),
+    ("perplexity", "perplexity over the number of words", "2 to the power of the entropy: 1 where all words are equally likely."),
+)
+
 
 def training_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     """Yield the gain over the steps, or a sentence."""
@@ -54,25 +64,17 @@ def neural_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
         f"Of {title_of(NEURAL)} with the rate of its running tables; first {ends[0]}, last {ends[-1]}.",
         f"cost over training steps; first {ends[0]}, last {ends[-1]}",
     )
-    rows = [
-        {"step": int(row["step"]), "share": round(float(row[f"{key}_{stride}"]), 4), "of": f"{words}, {stride} pixels"}
-        for key, words in (("dead", "words hardly used"), ("perplexity", "perplexity over k"))
-        for stride in (64, 32, 16)
-        for row in domain.neural_history
-        if row.get(f"{key}_{stride}")
-    ]
-    yield Curve(
-        "Codebooks of the neural preset: usage",
-        rows,
-        "step",
-        "share",
-        "of",
-        "step",
-        "share",
-        "Means over the groups of a level. A word is hardly used below 2 % of an equal share; those are used anew in the first "
-        "half. The rate in the cost makes rare words rarer, so many of them is no failure.",
-        "share of hardly used words, and perplexity over the number of words, over training steps",
-    )
+    for key, words, caption in USAGE:
+        rows = [
+            {"step": int(row["step"]), "share": round(float(row[f"{key}_{stride}"]), 4), "of": f"stride {stride}"}
+            for stride in (64, 32, 16)
+            for row in domain.neural_history
+            if row.get(f"{key}_{stride}")
+        ]
+        yield Curve(
+            f"Codebooks of the neural preset: {words}", rows, "step", "share", "of", "step", words,
+            f"Means over the groups of a level. {caption}", f"{words} over training steps",
+        )  # fmt: skip
 
 
 def _series(column: str) -> str:
