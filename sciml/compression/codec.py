@@ -152,8 +152,7 @@ class Codec:
             raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes and psnr")
         if not 0 <= effort <= MOST_EFFORT:
             raise ConfigError(f"an effort of {effort} was asked for: expected 0 to {MOST_EFFORT}")
-        if tune not in TUNES:
-            raise ConfigError(f"tuning for {tune} was asked for: expected {' or '.join(TUNES)}")
+        tuning(tune)
         samples = samples_of(image, self.model, scale)
         rows, columns = samples.array.shape[:2]
         if care is not None and care.shape != (rows, columns):
@@ -390,3 +389,15 @@ def codec_of(model: Model, limits: Limits | None = None, refine: bool = True) ->
     from sciml.compression.neural.codec import NeuralCodec
 
     return NeuralCodec(model, limits)
+
+
+def tuning(word: str) -> Tune:
+    """Return a tuning by its name.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    for tune in TUNES:
+        if word == tune:
+            return tune
+    raise ConfigError(f"tuning for {word} was asked for: expected {' or '.join(TUNES)}")

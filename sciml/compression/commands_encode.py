@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sciml.compression.codec import EFFORT, TUNES, Codec, Tune
+from sciml.compression.codec import EFFORT, Codec, tuning
 from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, new_file, plan, refuse_existing
 from sciml.compression.container import Channel, Limits
@@ -41,7 +41,7 @@ class EncodeOrder:
     roi: Path | None = None
     tiles: str = "auto"
     effort: int = EFFORT
-    tune: Tune = "psnr"
+    tune: str = "psnr"
     strong: bool = False
     keep_icc: bool = False
     window: tuple[float, float] | None = None
@@ -76,8 +76,7 @@ class EncodeOrder:
                 raise ConfigError(f"--{name} {value:g}: expected a number above 0")
         if self.window is not None and not (all(map(math.isfinite, self.window)) and self.window[0] < self.window[1]):
             raise ConfigError(f"--window {self.window[0]:g} {self.window[1]:g}: expected two numbers, the lower first")
-        if self.tune not in TUNES:
-            raise ConfigError(f"--tune {self.tune}: expected {' or '.join(TUNES)}")
+        tuning(self.tune)
         _ = self.tile_log2
         load_any(self.model)
 
@@ -127,7 +126,7 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
         strong=order.strong,
         tile_log2=order.tile_log2,
         effort=order.effort,
-        tune=order.tune,
+        tune=tuning(order.tune),
     )
     with new_file(target, order.force) as temporary:
         temporary.write_bytes(data)
