@@ -28,6 +28,7 @@ from sciml.runtime.errors import ConfigError, DataError
 
 MARGIN = 0.1
 FEWEST = 2
+MOST_SOURCES = 4
 NAMES = ("log_g", "log_v", "tau", "log_s_tau", "log_s_xi", "mixing", "log_sigma")
 
 
@@ -205,7 +206,7 @@ def _first_guess(ages: Tensor, measured: Tensor, known: Tensor) -> CurveParamete
     per_person = known.sum(1, keepdim=True).clamp(min=1)
     centred = (ages[..., None] - (known * ages[..., None]).sum(1, keepdim=True) / per_person) * known
     slope = (centred * measured).sum((0, 1)) / centred.square().sum((0, 1)).clamp(min=1e-9)
-    sources = max(1, features - 1)
+    sources = max(1, min(MOST_SOURCES, features - 1))
     pattern = np.random.default_rng(0).normal(size=(features, sources)) * 0.05
     return CurveParameters(
         log_g=((1 - mean) / mean).log(),

@@ -229,6 +229,7 @@ class AskConfig(StageConfig):
     years_ahead: tuple[float, ...] = Field(default=(2.0, 4.0), description="after the last visit")
     diagnosis: Literal["CN", "MCI", "AD"] | None = Field(default=None, description="assumed from the last visit on")
     how: ForecastConfig = Field(default_factory=ForecastConfig)
+    registration: Literal["none", "affine"] = Field(default="none", description="how a scan was prepared whose space is wanted")
     seed: int = 0
 
 

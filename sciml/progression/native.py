@@ -15,8 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy import ndimage
 
+from sciml.progression.examination import Placed, background
 from sciml.progression.grids import Grid
-from sciml.runtime.errors import ShapeError
+from sciml.progression.scanner import WHITE_LEVEL, white_level
+from sciml.progression.scans import Scan, on_grid
 
 if TYPE_CHECKING:
     from sciml.progression.forecast import Forecast
@@ -51,24 +53,28 @@ def at_voxels_of(volumes: np.ndarray, grid: Grid, affine: np.ndarray, shape: tup
     )
 
 
-def trajectory(forecast: Forecast, scan: Any, gain: float) -> Any:
+def trajectory(forecast: Forecast, scan: Scan, placed: Placed) -> Any:
     """Return the forecast as a 4-D NIfTI image in the space of the scan: the scan first, then the asked ages.
 
     Args:
         forecast: of one person.
-        scan: nibabel image of the last visit, three axes.
-        gain: intensity of the scan for 1 in the normalised image.
-
-    Raises:
-        ShapeError: the scan has not three axes.
+        scan: of the last visit, as it was given.
+        placed: the same on the grid of the forecast.
     """
     import nibabel
 
-    given = np.asarray(scan.dataobj, dtype=np.float32)
-    if given.ndim != 3:
-        raise ShapeError(f"the scan has {given.ndim} axes, expected 3; choose one volume")
-    change = at_voxels_of(forecast.images - forecast.start, forecast.grid, scan.affine, given.shape)
+    # from places of the scan to those of the template, and on to the grid
+    affine = np.linalg.inv(placed.to_scan) @ scan.affine
+    change = at_voxels_of(forecast.images - forecast.start, forecast.grid, affine, scan.array.shape)
+    given = np.asarray(scan.array, dtype=np.float32)
+    gain = gain_of(scan, placed, forecast.grid)
     image = nibabel.Nifti1Image(np.stack([given, *(given + gain * part for part in change)], axis=-1), scan.affine)
     image.header["descrip"] = b"ages in the table beside; not for clinical use"
     image.header.set_xyzt_units("mm")
     return image
+
+
+def gain_of(scan: Scan, placed: Placed, grid: Grid) -> float:
+    """Return the intensity of the scan, above its background, that stands for 1 on the grid."""
+    above = np.clip(scan.array - background(scan.array), 0, None)
+    return white_level(on_grid(Scan(above, scan.affine, scan.path), grid, placed.to_scan), placed.mask) / WHITE_LEVEL

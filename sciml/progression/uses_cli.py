@@ -25,6 +25,11 @@ def forecast_command(
     steps: Annotated[int, typer.Option(min=1, help="Steps of a chain, a divisor of 1000.")] = 20,
     decoding: Annotated[str, typer.Option(help="residual: the scan and its decoded change; direct: as published.")] = "residual",
     course: Annotated[str, typer.Option(help="Course model that says the volumes at later ages.")] = "logistic_mixed",
+    scan: Annotated[
+        Path | None,
+        typer.Option(help="The person's last scan as it was before `prepare`: the forecast is written in its space too."),
+    ] = None,
+    register: Annotated[str, typer.Option(help="How that scan was prepared: none or affine.")] = "none",
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal forecasts.")] = 0,
     threads: Threads = None,
     gpu: Gpu = 0,
@@ -35,6 +40,7 @@ def forecast_command(
     when the command is stopped; who cannot be forecast is named at the end and the others go on (exit code 3).
 
     Examples: sciml progression forecast cohort --out forecasts --subject test-0001 --age 80 --age 85;
+    sciml progression forecast mine --out next --subject anna --years 3 --scan anna-2.nii.gz;
     sciml progression forecast cohort --out whatif --subject test-0001 --years 5 --diagnosis CN --samples 16
     """
     from sciml.progression.models import AskConfig
@@ -46,13 +52,14 @@ def forecast_command(
         "ages": tuple(age or ()),
         "diagnosis": diagnosis,
         "how": {"samples": samples, "steps": steps, "decoding": decoding, "course": course},
+        "registration": register,
         "seed": seed,
     } | ({"years_ahead": tuple(years)} if years else {})
     config = validated(AskConfig, values, "forecast")
     with stage("progression.forecast", out, threads, gpu) as device:
         from sciml.progression.stages.forecast import run
 
-        for path in run(config, cohort, model, out, device):
+        for path in run(config, cohort, model, out, device, scan):
             typer.echo(path)
 
 

@@ -7,7 +7,7 @@ import io
 import logging
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import nibabel
 import numpy as np
@@ -16,8 +16,9 @@ from sciml.progression.cohort import Cohort, Visit
 from sciml.progression.forecast import Forecast, Forecaster, ImagedVisit
 from sciml.progression.models import AskConfig
 from sciml.progression.native import trajectory
+from sciml.progression.preparation import Reading, examine_image
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.errors import DataError, PartialResult, ScimlError
+from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
 from sciml.runtime.files import atomic_path, digest_file, write_json, write_text
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
@@ -26,8 +27,13 @@ log = logging.getLogger(__name__)
 ARRAYS = ("ages", "images", "uncertainty", "volumes_ml", "low_ml", "high_ml", "latent_spread")
 
 
-def run(config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path, device: str = "cpu") -> list[Path]:
+def run(
+    config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path, device: str = "cpu", scan: Path | None = None
+) -> list[Path]:
     """Write for each person `trajectory.nii.gz`, `uncertainty.nii.gz`, `volumes.csv` and `forecast.json`.
+
+    The images are on the grid of the model. `native.nii.gz` in the voxels, orientation and intensities of the last scan comes
+    with it where that scan is given.
 
     Args:
         config: who, when, how.
@@ -35,8 +41,10 @@ def run(config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path,
         model: shipped model or model file.
         folder: output folder, with a folder for each person.
         device: `cpu` or `cuda`.
+        scan: the last scan of the one person that is asked for, as it was before it was prepared.
 
     Raises:
+        ConfigError: a scan is given and not exactly one person.
         PartialResult: some people could not be forecast; the others are written.
     """
     recorder = Recorder("progression.forecast", config.model_dump(mode="json"), [cohort_folder / "visits.csv"])
@@ -47,12 +55,14 @@ def run(config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path,
         raise DataError(f"{cohort_folder} has nobody called {unknown[0]}; it has {', '.join(sorted(people)[:8])} ...")
     wanted = config.subjects or tuple(people)
     identity = {"config": config.model_dump(mode="json"), "model": forecaster.model.about, "code": source_digest(__name__)}
+    if scan is not None and len(wanted) != 1:
+        raise ConfigError(f"one scan is given and {len(wanted)} people are asked for; name the one with --subject")
     written: list[Path] = []
     failed: dict[str, str] = {}
     for subject in wanted:
         try:
             forecast = _forecast(config, cohort, people[subject], forecaster, Partial(folder, identity))
-            written += _write(forecast, cohort, people[subject], folder / subject)
+            written += _write(forecast, cohort, people[subject], folder / subject, scan, config.registration)
             log.info("%s: %s", subject, ", ".join(f"{age:.1f}" for age in forecast.ages))
         except ScimlError as error:
             failed[subject] = str(error)
@@ -81,10 +91,17 @@ def _forecast(config: AskConfig, cohort: Cohort, visits: Sequence[Visit], foreca
     return forecast
 
 
-def _write(forecast: Forecast, cohort: Cohort, visits: Sequence[Visit], folder: Path) -> list[Path]:
+def _write(
+    forecast: Forecast,
+    cohort: Cohort,
+    visits: Sequence[Visit],
+    folder: Path,
+    scan: Path | None,
+    register: Literal["none", "affine"],
+) -> list[Path]:
     paths = [folder / name for name in ("trajectory.nii.gz", "uncertainty.nii.gz", "volumes.csv", "forecast.json")]
-    start = nibabel.Nifti1Image(forecast.start, cohort.affine)
-    save(trajectory(forecast, start, gain=1.0), paths[0])
+    stack = np.moveaxis(np.concatenate([forecast.start[None], forecast.images]), 0, -1)
+    save(nibabel.Nifti1Image(stack, cohort.affine), paths[0])
     save(nibabel.Nifti1Image(np.moveaxis(forecast.uncertainty, 0, -1), cohort.affine), paths[1])
     rows = io.StringIO()
     table = csv.DictWriter(rows, list(forecast.table()[0]), lineterminator="\n")
@@ -92,6 +109,12 @@ def _write(forecast: Forecast, cohort: Cohort, visits: Sequence[Visit], folder: 
     table.writerows(forecast.table())
     write_text(paths[2], rows.getvalue())
     write_json(paths[3], _summary(forecast, visits))
+    if scan is not None:
+        examined = examine_image(scan, cohort.grid, Reading(register, allow_skull=True))
+        if examined.errors:
+            raise DataError(f"{scan}: {examined.errors[0].text}")
+        paths.append(folder / "native.nii.gz")
+        save(trajectory(forecast, examined.scan, examined.placed), paths[-1])
     return paths
 
 
