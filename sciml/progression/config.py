@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from sciml.progression.models import (
+    EvaluateConfig,
     FitCourseConfig,
     LearningConfig,
     PredictConfig,
@@ -196,6 +197,14 @@ class Config(StageConfig):
         """Return the slice of the forecasts of test pairs."""
         variants = {name: variant for name, variant in self.learning.variants.items() if variant.form in self.learning.forms}
         return PredictConfig(split="test", variants=variants, every=self.learning.every, seed=run.master_seed)
+
+    def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
+        """Return the slice of the table."""
+        learning = self.learning
+        return EvaluateConfig(
+            split="test", every=learning.every, course=learning.variants["main"].how.course,
+            population_field=learning.population_field, prescribed=learning.prescribed, seed=run.master_seed,
+        )  # fmt: skip
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -103,6 +103,22 @@ def anchored_samples(
     return _from_last(model, history, model.sample(_known(model, history), [history.ages[-1], *asked], count, random))
 
 
+def spread_around(mean: np.ndarray, draws: np.ndarray) -> np.ndarray:
+    """Return draws around a mean, shape (samples, ages, regions): chains that are told them are told the mean on average.
+
+    ln V^(j) = ln V + (ln d^(j) - mean of ln d) sqrt(m / (m - 1)); one draw is the mean itself.
+
+    Args:
+        mean: V, shape (ages, regions).
+        draws: d, shape (samples, ages, regions).
+    """
+    count = len(draws)
+    if count == 1:
+        return mean[None]
+    logs = np.log(draws)
+    return mean * np.exp((logs - logs.mean(axis=0)) * np.sqrt(count / (count - 1)))
+
+
 def _columns(model: CourseModel) -> list[int]:
     return [REGIONS.index(region) for region in model.regions]
 

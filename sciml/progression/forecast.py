@@ -1,9 +1,7 @@
 """Forecast one person: images, volumes and how sure they are, at any later ages.
 
 Each of the m chains gets volumes of its own from the course model, spread around the course's mean, so that the spread of the
-chains holds both what the image model and what the course model do not know:
-
-    ln V^(j) = ln V + (ln d^(j) - mean of ln d) sqrt(m / (m - 1)),    d^(j): a draw of the course,    V: its mean        (1)
+chains holds both what the image model and what the course model do not know (`courses.spread_around`).
 
 The mean over chains is then told the course's mean exactly; with one chain there is no spread.
 """
@@ -19,7 +17,7 @@ import numpy as np
 import torch
 
 from sciml.progression.cohort import Visit
-from sciml.progression.courses import anchored, anchored_samples, course_of
+from sciml.progression.courses import anchored, anchored_samples, course_of, spread_around
 from sciml.progression.covariates import context_of
 from sciml.progression.grids import Grid
 from sciml.progression.model_files import ForecastModel, load_model
@@ -256,12 +254,3 @@ class Forecaster:
         if beyond := self.model.scale.outside(covariates):
             notes.append(f"extrapolation: volumes outside the training range by more than 20 %: {', '.join(beyond)}")
         return tuple(notes)
-
-
-def spread_around(mean: np.ndarray, draws: np.ndarray) -> np.ndarray:
-    """Return draws whose logarithms have the mean's as their mean, equation (1), shape (samples, ages, regions)."""
-    count = len(draws)
-    if count == 1:
-        return mean[None]
-    logs = np.log(draws)
-    return mean * np.exp((logs - logs.mean(axis=0)) * np.sqrt(count / (count - 1)))

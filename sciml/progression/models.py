@@ -187,9 +187,11 @@ class VariantConfig(StageConfig):
 
     form: str = Field(default="residual", description="name of the diffusion model")
     how: ForecastConfig = Field(default_factory=ForecastConfig)
-    volumes: Literal["course", "truth", "start"] = Field(
-        default="course", description="at B: of the course model, true ones (an upper bound), or A's (no auxiliary model)"
+    volumes: Literal["course", "draws", "truth", "start"] = Field(
+        default="course",
+        description="at B: of the course, a draw of it for each chain, the true ones (an upper bound), or A's (no course)",
     )
+    zero_gap: bool = Field(default=False, description="ask for A itself: nothing should change")
     keep_chains: bool = Field(default=False, description="keep each chain's image, for intervals of measured volumes")
     unscaled: bool = Field(default=False, description="forget the scale of the latents, as the authors' program does")
 
@@ -197,7 +199,9 @@ class VariantConfig(StageConfig):
 def default_variants() -> dict[str, VariantConfig]:
     """Return what the study compares: the main model, its bounds, fewer and more chains and steps, and the official form."""
     residual = {
-        "main": VariantConfig(keep_chains=True),
+        "main": VariantConfig(),
+        "draws": VariantConfig(volumes="draws", keep_chains=True),
+        "zero_gap": VariantConfig(zero_gap=True),
         "true_volumes": VariantConfig(volumes="truth"),
         "no_course": VariantConfig(volumes="start"),
         "direct": VariantConfig(how=ForecastConfig(decoding="direct")),
@@ -218,6 +222,17 @@ class PredictConfig(StageConfig):
     split: Literal["train", "validation", "test"] = "test"
     variants: dict[str, VariantConfig] = Field(default_factory=default_variants)
     every: int = Field(default=1, ge=1, description="take every so-manieth pair")
+    seed: int = 0
+
+
+class EvaluateConfig(StageConfig):
+    """What `evaluate` reads."""
+
+    split: Literal["validation", "test"] = "test"
+    every: int = Field(default=1, ge=1, description="as of the forecasts")
+    course: CourseKind = Field(default="logistic_mixed", description="of the flow to prescribed volumes")
+    population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
+    prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
     seed: int = 0
 
 
@@ -251,6 +266,8 @@ class LearningConfig(StageConfig):
         description="ways to forecast that are compared; those of forms not trained are left out",
     )
     every: int = Field(default=1, ge=1, description="compare on every so-manieth test pair")
+    population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
+    prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
 
 
 class TrainAutoencoderConfig(AutoencoderTraining):

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from sciml.progression.cohort import Cohort, Split, Visit
-from sciml.progression.courses import anchored, course_of
+from sciml.progression.courses import anchored, anchored_samples, course_of, spread_around
 from sciml.progression.covariates import context_of
 from sciml.progression.model_files import ForecastModel
 from sciml.progression.models import VariantConfig
@@ -55,7 +55,7 @@ class PairPredictions:
         chains: standardised latents of the chains, shape (m, pairs, channel, x, y, z).
         start: latents of A, shape (pairs, channel, x, y, z).
         truth: latents of B.
-        volumes_ml: volumes at B that the image model was told, shape (pairs, regions).
+        volumes_ml: volumes at B that the image model was told, on average over the chains, shape (pairs, regions).
     """
 
     images: Tensor
@@ -77,14 +77,19 @@ def pairs_of(cohort: Cohort, split: Split) -> list[Pair]:
     return [Pair(people[start.subject][: start.number + 1], followup) for start, followup in cohort.pairs(split)]
 
 
-def volumes_at(model: ForecastModel, pair: Pair, variant: VariantConfig) -> np.ndarray:
-    """Return the volumes at B in ml that the image model is told, shape (regions,)."""
+def volumes_at(model: ForecastModel, pair: Pair, variant: VariantConfig, seed: int) -> np.ndarray:
+    """Return the volumes at B in ml that the image model is told, shape (chains, regions); one row where all hear the same."""
     if variant.volumes == "truth":
-        return np.asarray(pair.followup.volumes_ml)
+        return np.asarray(pair.followup.volumes_ml)[None]
     if variant.volumes == "start":
-        return np.asarray(pair.start.volumes_ml)
-    history = course_of(pair.history)
-    return anchored(model.course(variant.how.course), history, [pair.followup.age_years])[0]
+        return np.asarray(pair.start.volumes_ml)[None]
+    history, ages = course_of(pair.history), [pair.followup.age_years]
+    course = model.course(variant.how.course)
+    mean = anchored(course, history, ages)
+    if variant.volumes == "course":
+        return mean
+    random = np.random.default_rng(Seeds(seed)("course", *_key(pair.start), pair.followup.number))
+    return spread_around(mean, anchored_samples(course, history, ages, variant.how.samples, random))[:, 0]
 
 
 def predict_pairs(
@@ -108,19 +113,23 @@ def predict_pairs(
     latents = torch.cat([model.autoencoder.latent(part.to(device)).cpu() for part in images.split(DECODED_AT_ONCE)])
     starts = torch.tensor([rows[_key(pair.start)] for pair in pairs])
     followups = torch.tensor([rows[_key(pair.followup)] for pair in pairs])
-    volumes = np.stack([volumes_at(model, pair, variant) for pair in pairs])
+    volumes = np.stack([volumes_at(model, pair, variant, seed) for pair in pairs], axis=1)
     scale = model.scale
     before = np.stack([scale.covariates(v.age_years, v.sex, v.diagnosis, v.volumes_ml) for v in (p.start for p in pairs)])
     after = np.stack(
         [
-            scale.covariates(pair.followup.age_years, pair.start.sex, pair.start.diagnosis, row)
-            for pair, row in zip(pairs, volumes, strict=True)
+            [
+                scale.covariates(pair.followup.age_years, pair.start.sex, pair.start.diagnosis, row)
+                for pair, row in zip(pairs, rows_of, strict=True)
+            ]
+            for rows_of in volumes
         ]
     )
+    context = context_of(model.denoiser.form, np.broadcast_to(before, after.shape), after)
     question = Question(
         latents[starts].to(device),
         torch.from_numpy(before[:, 0]),
-        torch.from_numpy(context_of(model.denoiser.form, before, after)),
+        torch.from_numpy(context if len(context) > 1 else context[0]),
         [Seeds(seed)("pairs", *_key(pair.start), pair.followup.number) for pair in pairs],
     )
     found = followup_latents(model.denoiser, question, float(model.autoencoder.change_sd), variant.how)
@@ -133,7 +142,7 @@ def predict_pairs(
             strict=True,
         )
     ]
-    return PairPredictions(torch.cat(parts), found.chains.cpu(), latents[starts], latents[followups], volumes)
+    return PairPredictions(torch.cat(parts), found.chains.cpu(), latents[starts], latents[followups], volumes.mean(0))
 
 
 def decode_chains(

@@ -150,3 +150,25 @@ def stage_predict(
         from sciml.progression.stages.predict import run
 
         run(settings, cohort, {form: Path(path) for form, _, path in named}, output, device)
+
+
+@app.command("evaluate")
+def stage_evaluate(
+    config: Settings,
+    cohort: CohortFolder,
+    calibration: Annotated[Path, typer.Option(help="Folder of the calibration cohort.")],
+    model: Annotated[Path, typer.Option(help="Model file whose autoencoder and courses are used.")],
+    predictions: Annotated[Path, typer.Option(help="Folder of `predict`.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Compare every way to forecast with baselines and ceilings."""
+    from sciml.progression.models import EvaluateConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.evaluate", output, threads, gpu) as device:
+        settings = parse_config(EvaluateConfig, config)
+        from sciml.progression.stages.evaluate import run
+
+        run(settings, cohort, calibration, model, predictions, output, device)

@@ -11,12 +11,12 @@ import torch
 from scipy import ndimage
 from tiny_learning import GRID, UNET, measured_autoencoder, write_tiny_cohort
 
-from sciml.progression.courses import course_of, fit_courses
+from sciml.progression.courses import course_of, fit_courses, spread_around
 from sciml.progression.covariates import CovariateScale
 from sciml.progression.denoiser import Denoiser
 from sciml.progression.enrichment import arm_size, enrich
 from sciml.progression.examination import place
-from sciml.progression.forecast import Forecaster, ImagedVisit, spread_around
+from sciml.progression.forecast import Forecaster, ImagedVisit
 from sciml.progression.model_files import ForecastModel, load_model, write_model
 from sciml.progression.models import FORMS, ForecastConfig
 from sciml.progression.native import at_voxels_of, gain_of, trajectory

@@ -93,6 +93,8 @@ def test_every_way_to_forecast_is_tried_on_every_pair(study, tmp_path):
     how = {"samples": 2, "steps": 5, "course": "linear_population"}
     variants = {
         "main": {"how": how, "keep_chains": True},
+        "draws": {"how": how, "volumes": "draws"},
+        "zero_gap": {"how": how, "zero_gap": True},
         "one": {"how": how | {"samples": 1}},
         "true": {"how": how, "volumes": "truth"},
         "unscaled": {"how": how, "unscaled": True},
@@ -112,6 +114,11 @@ def test_every_way_to_forecast_is_tried_on_every_pair(study, tmp_path):
     truth = np.array([pair.followup.volumes_ml for pair in pairs_of(cohort, "test")])
     np.testing.assert_allclose(found["true"]["volumes_ml"], truth)
     assert not np.allclose(found["main"]["volumes_ml"], truth)
+    np.testing.assert_allclose(found["draws"]["volumes_ml"], found["main"]["volumes_ml"], rtol=0.02)
+    start = np.array([pair.start.volumes_ml for pair in pairs_of(cohort, "test")])
+    np.testing.assert_allclose(found["zero_gap"]["volumes_ml"], start)
+    # asked for A itself, the truth is the start
+    assert not found["zero_gap"]["latent_errors"][:, -1].any()
     assert not np.array_equal(found["unscaled"]["images"], found["main"]["images"])
     assert not (tmp_path / "out.partial").exists()
     with pytest.raises(ConfigError, match="no model of the form 'official' is given; given are residual"):

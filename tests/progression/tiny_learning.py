@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -58,13 +60,16 @@ def measured_autoencoder(seed: int = 0) -> Autoencoder:
     return network
 
 
-def write_tiny_cohort(folder: Path, change_of_test: float = 0.0) -> Cohort:
+def write_tiny_cohort(folder: Path, change_of_test: float = 0.0, splits: Sequence[str] = SPLITS) -> Cohort:
     """Write five people of three visits, blobs whose dark middle grows; `change_of_test` alters the test person alone."""
     grid = np.stack(np.meshgrid(*[np.linspace(-1, 1, side) for side in GRID.shape], indexing="ij"))
     radius = np.sqrt((grid**2).sum(0))
     mask = radius < 0.85
+    # one region a shell
+    edges = np.linspace(0, 0.85, len(REGIONS) + 1)
+    shells = np.stack([(radius >= low) & (radius < high) for low, high in pairwise(edges)]).astype(float)
     visits: list[Visit] = []
-    for number, split in enumerate(SPLITS):
+    for number, split in enumerate(splits):
         random = np.random.default_rng(number)
         texture = ndimage.gaussian_filter(random.normal(size=GRID.shape), 2) * 2
         images = []
@@ -79,6 +84,9 @@ def write_tiny_cohort(folder: Path, change_of_test: float = 0.0) -> Cohort:
             age, diagnosis = 65 + 3 * number + 1.5 * visit, ("CN", "MCI", "AD")[number % 3]
             extra = change_of_test if split == "test" else 0.0
             visits.append(Visit(f"s{number}", visit, split, age, "MF"[number % 2], diagnosis, tuple((volumes + extra).tolist())))
-        write_subject(folder, f"s{number}", {"image": np.stack(images), "mask": np.stack([mask] * 3)}, GRID)
+        clean = np.stack(images)
+        noise = 0.01 * random.normal(size=clean.shape) * mask
+        arrays = {"image": (clean + noise).clip(0), "mask": np.stack([mask] * 3), "labels": np.stack([shells] * 3)}
+        write_subject(folder, f"s{number}", arrays | {"clean": clean}, GRID)
     write_cohort(folder, GRID, visits, {"source": "made up"})
     return Cohort(folder)

@@ -77,6 +77,8 @@ def _predict(
     model: ForecastModel, cohort: Cohort, pairs: list[Pair], variant: VariantConfig, seed: int, device: str
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     begun = time.process_time()
+    if variant.zero_gap:
+        pairs = [Pair(pair.history, pair.start) for pair in pairs]
     found = predict_pairs(model, cohort, pairs, variant, seed, device)
     errors = found.latent_errors()
     arrays = {

@@ -1,6 +1,7 @@
 # Names in paths.
 COHORTS = sorted(SETTINGS.progression.cohorts)
 FORMS = sorted(SETTINGS.progression.learning.forms)
+MAIN_FORM = SETTINGS.progression.learning.variants["main"].form
 VARIANTS = sorted(SETTINGS.progression.predict_config(SETTINGS).variants)
 
 

@@ -164,3 +164,42 @@ rule predict_pairs:
     shell:
         "sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule evaluate_forecasts:
+    input:
+        header="<results>/cohort/cohort.json",
+        subjects="<results>/cohort/subjects",
+        calibration="<results>/calibration/cohort.json",
+        calibrators="<results>/calibration/subjects",
+        model=f"<results>/models/{MAIN_FORM}.safetensors",
+        pairs=rules.predict_pairs.output.pairs,
+        variants=rules.predict_pairs.output.variants,
+    output:
+        metrics=report(
+            "<results>/evaluate/metrics.json",
+            caption="../report/evaluate.rst",
+            category="progression",
+        ),
+        changes="<results>/evaluate/changes.safetensors",
+        provenance="<results>/evaluate/provenance.json",
+    log:
+        "<logs>/evaluate.log",
+    benchmark:
+        "<benchmarks>/evaluate.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=120,
+        gpu=1,
+    params:
+        config=stage_config("progression", "evaluate"),
+        code=source_digest("sciml.progression.stages.evaluate"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        calibration=lambda wildcards, input: os.path.dirname(input.calibration),
+        predictions=lambda wildcards, input: os.path.dirname(input.pairs),
+        folder=folder_of,
+    shell:
+        "sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
+        "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
+        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"

@@ -1,0 +1,211 @@
+"""Stage `evaluate`: every way to forecast, baselines and ceilings in one table; measured by readouts fitted to other people."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.progression.baselines import (
+    choose_filter,
+    filtered,
+    fit_population_field,
+    prescribed_forecast,
+    volume_ratios,
+)
+from sciml.progression.cohort import Cohort
+from sciml.progression.courses import anchored, course_of
+from sciml.progression.evaluation import Method, Truth, averaging, calibration, evaluate, spearman
+from sciml.progression.model_files import ForecastModel, load_model
+from sciml.progression.models import EvaluateConfig
+from sciml.progression.pair_predictions import Pair, pairs_of, reconstructions
+from sciml.progression.readout import ChangeReadout, fit_readout
+from sciml.progression.regions import REGIONS
+from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import load_tensors, save_tensors, write_json
+from sciml.runtime.provenance import Recorder
+from sciml.runtime.seeds import Seeds
+
+log = logging.getLogger(__name__)
+REFERENCE = "no_change"
+
+
+def run(
+    config: EvaluateConfig,
+    cohort_folder: Path,
+    calibration_folder: Path,
+    model_file: Path,
+    predictions: Path,
+    folder: Path,
+    device: str = "cpu",
+) -> list[Path]:
+    """Write `metrics.json`, and `changes.safetensors` with predicted and true changes of every pair.
+
+    Args:
+        config: split, baselines.
+        cohort_folder: the study's people.
+        calibration_folder: people whose regions change independently, for the readouts.
+        model_file: model whose autoencoder and courses are used.
+        predictions: folder of `predict`, of the same split.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        ConfigError: the predictions are of other pairs.
+    """
+    inputs = [cohort_folder / "visits.csv", calibration_folder / "visits.csv", model_file, predictions]
+    recorder = Recorder("progression.evaluate", config.model_dump(mode="json"), inputs)
+    cohort, other = Cohort(cohort_folder), Cohort(calibration_folder)
+    model = load_model(model_file).to(device)
+    pairs = pairs_of(cohort, config.split)[:: config.every]
+    truth = truth_of(cohort, pairs)
+    readouts = fit_readouts(other, model, device)
+    log.info("readouts fitted to %d scans", len(other.select("calibration")))
+    found = {path.stem: load_tensors(path) for path in sorted(predictions.glob("*.safetensors"))}
+    if wrong := [name for name, (arrays, _) in found.items() if len(arrays["images"]) != len(pairs)]:
+        raise ConfigError(f"{predictions}/{wrong[0]} is of other pairs than {config.split}; predict again")
+    sources = Sources(cohort, model, pairs, readouts, device)
+    methods = [*sources.baselines(config), *sources.courses(), *sources.ceilings()]
+    methods += [sources.variant(name, arrays, about["variant"]) for name, (arrays, about) in found.items() if name != "zero_gap"]
+    random = np.random.default_rng(Seeds(config.seed)("evaluate", "bootstrap"))
+    metrics: dict[str, Any] = {
+        "methods": evaluate(methods, truth, REFERENCE, random),
+        "averaging": {name: averaging(arrays["counts"], arrays["latent_errors"]) for name, (arrays, _) in found.items()},
+        "readout_floor": {kind: {region: score.__dict__ for region, score in readout.floor.items()}
+                          for kind, readout in readouts.items()},
+        "filter": sources.filter_scores,
+        "pairs": len(pairs),
+        "people": len(set(truth.subjects)),
+    }  # fmt: skip
+    for name, (arrays, about) in found.items():
+        spread, error = arrays["spread_errors"].T
+        metrics["averaging"][name]["spearman_spread_error"] = spearman(spread, error)
+        if "chain_images" in arrays:
+            chains = np.stack([sources.decoded_changes(images, about["variant"]) for images in arrays["chain_images"]])
+            metrics.setdefault("calibration", {})[name] = calibration(chains, truth)
+        if about["variant"]["zero_gap"]:
+            still = sources.decoded_changes(arrays["images"], about["variant"])
+            metrics["zero_gap_points"] = dict(zip(REGIONS, (100 * np.abs(still)).mean(axis=0).tolist(), strict=True))
+    written = [folder / "metrics.json", folder / "changes.safetensors"]
+    write_json(written[0], metrics)
+    arrays = {method.name: method.changes for method in methods} | {"truth": truth.changes, "gap_years": truth.gaps}
+    save_tensors(written[1], arrays, {"regions": list(REGIONS), "subjects": list(truth.subjects)})
+    recorder.seeds = {"bootstrap": Seeds(config.seed)("evaluate", "bootstrap")}
+    recorder.write(folder / "provenance.json", written)
+    return [*written, folder / "provenance.json"]
+
+
+def truth_of(cohort: Cohort, pairs: Sequence[Pair]) -> Truth:
+    """Return what the pairs' forecasts are compared with."""
+    followups = [pair.followup for pair in pairs]
+    return Truth(
+        pairs,
+        np.stack([cohort.clean(visit)[0] for visit in followups]),
+        np.stack([cohort.image(visit)[0] for visit in followups]),
+        np.stack([cohort.mask(visit)[0] for visit in followups]),
+        cohort.volumes(pair.start for pair in pairs),
+        cohort.volumes(followups),
+    )
+
+
+def fit_readouts(cohort: Cohort, model: ForecastModel, device: str) -> dict[str, ChangeReadout]:
+    """Return the readouts of scans and of decoded images, fitted to the calibration people."""
+    decoded = reconstructions(model, cohort, cohort.select("calibration"), device).numpy()
+    return {"scans": fit_readout(cohort), "decoded": fit_readout(cohort, images=decoded)}
+
+
+class Sources:
+    """Forecasts of all pairs by each method.
+
+    Args:
+        cohort: the study's people.
+        model: whose autoencoder and courses are used.
+        pairs: questions.
+        readouts: of scans and of decoded images.
+        device: of the networks.
+    """
+
+    def __init__(
+        self, cohort: Cohort, model: ForecastModel, pairs: Sequence[Pair], readouts: Mapping[str, ChangeReadout], device: str
+    ) -> None:
+        self.cohort, self.model, self.pairs, self.readouts, self.device = cohort, model, pairs, readouts, device
+        self.start = cohort.images(pair.start for pair in pairs)
+        self.filter_scores: dict[str, float] = {}
+        self._decoded: dict[str, np.ndarray] = {}
+
+    def variant(self, name: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Method:
+        """Return a variant of the model."""
+        kind = "model" if name in ("main", "official") else "ablation"
+        return Method(name, kind, self.decoded_changes(arrays["images"], about), arrays["images"])
+
+    def decoded_changes(self, images: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
+        """Return the changes read from decoded images, (pairs, regions).
+
+        By residual decoding the image differs from A by what the decoder gives for two latents, directly decoded from D(E(x_A)):
+        either difference is one of decoded images.
+        """
+        before = self.start if about["how"]["decoding"] == "residual" else self.decoded("start")
+        return self.readouts["decoded"].change(before, images[:, None].astype(np.float32))
+
+    def decoded(self, which: str) -> np.ndarray:
+        """Return D(E(x)) of the starts or the follow-ups, (pairs, 1, *grid)."""
+        if which not in self._decoded:
+            visits = [pair.start if which == "start" else pair.followup for pair in self.pairs]
+            self._decoded[which] = reconstructions(self.model, self.cohort, visits, self.device).numpy()
+        return self._decoded[which]
+
+    def baselines(self, config: EvaluateConfig) -> list[Method]:
+        """Return what needs no network: no change, as it is and denoised, the population's field, prescribed volumes."""
+        nothing = np.zeros((len(self.pairs), len(REGIONS)))
+        name, self.filter_scores = choose_filter(self.cohort)
+        found = [
+            Method(REFERENCE, "baseline", nothing, self.start[:, 0]),
+            Method("no_change_denoised", "baseline", nothing, filtered(self.start, name)[:, 0]),
+            Method("autoencoder_only", "baseline", nothing, self.decoded("start")[:, 0]),
+        ]
+        if config.population_field:
+            field = fit_population_field(self.cohort)
+            moved = [
+                field.forecast(image[0], self.cohort.mask(pair.start)[0], pair.start.diagnosis, pair.gap_years)
+                for image, pair in zip(self.start, self.pairs, strict=True)
+            ]
+            found.append(self._of_scans("population_field", "baseline", np.stack(moved)))
+        if config.prescribed:
+            course = self.model.course(config.course)
+            moved = [self._prescribed(course, image[0], pair) for image, pair in zip(self.start, self.pairs, strict=True)]
+            found.append(self._of_scans("prescribed_volumes", "baseline", np.stack(moved)))
+        return found
+
+    def _prescribed(self, course: Any, image: np.ndarray, pair: Pair) -> np.ndarray:
+        expected = anchored(course, course_of(pair.history), [pair.followup.age_years])[0]
+        labels, mask = self.cohort.labels(pair.start), self.cohort.mask(pair.start)[0]
+        return prescribed_forecast(image, labels, mask, volume_ratios(expected, pair.start))
+
+    def courses(self) -> list[Method]:
+        """Return the course models, which forecast volumes alone."""
+        found = []
+        for kind, course in self.model.courses.items():
+            if kind == "no_change":
+                continue
+            volumes = np.stack([anchored(course, course_of(p.history), [p.followup.age_years])[0] for p in self.pairs])
+            starts = np.stack([np.asarray(pair.start.volumes_ml) for pair in self.pairs])
+            found.append(Method(f"course_{kind}", "baseline", np.log(volumes / starts)))
+        return found
+
+    def ceilings(self) -> list[Method]:
+        """Return what the true follow-up gives: as a scan, decoded, and the scan at A with the decoded true change."""
+        scans = self.cohort.images(pair.followup for pair in self.pairs)
+        before, after = self.decoded("start"), self.decoded("followup")
+        change = self.readouts["decoded"].change(before, after)
+        return [
+            self._of_scans("scan_itself", "ceiling", scans[:, 0]),
+            Method("decoded_truth", "ceiling", change, after[:, 0]),
+            Method("decoded_true_change", "ceiling", change, (self.start + after - before).clip(0)[:, 0]),
+        ]
+
+    def _of_scans(self, name: str, kind: str, images: np.ndarray) -> Method:
+        changes = self.readouts["scans"].change(self.start, images[:, None].astype(np.float32))
+        return Method(name, kind, changes, images)
