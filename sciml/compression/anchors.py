@@ -17,15 +17,15 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import PIL.features
 import PIL.Image
-from jaxtyping import UInt8
+from jaxtyping import Shaped
 
 from sciml.runtime.errors import ConfigError, FormatError, ShapeError
 
 if TYPE_CHECKING:
     from sciml.compression.codec import Tune
 
-Pixels = UInt8[np.ndarray, "height width *channels"]
-"""A picture of 8 bits: (rows, columns, 3) in colour, (rows, columns) in grey."""
+Pixels = Shaped[np.ndarray, "height width *channels"]
+"""A picture: uint8 of (rows, columns, 3) in colour, (rows, columns) in grey; of slices uint16, of fields float32."""
 
 OWN = "nic:"
 OWN_MODULE = "sciml.compression.codec"

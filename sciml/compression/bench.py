@@ -40,7 +40,7 @@ Progress = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of 8 bits, in memory or in a file that is read when it is needed.
+    """A picture, in memory or in a file of 8 bits that is read when it is needed.
 
     Attributes:
         name: tells it apart from the others.
@@ -53,7 +53,7 @@ class Picture:
     notes: tuple[str, ...] = ()
 
     def pixels(self) -> Pixels:
-        """Return (rows, columns, 3) or (rows, columns), uint8."""
+        """Return (rows, columns, 3) or (rows, columns)."""
         return read_pixels(self.source)[0] if isinstance(self.source, Path) else self.source
 
 

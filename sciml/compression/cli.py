@@ -93,6 +93,13 @@ def encode_command(
             "suits 12 bits stored in 16: 0 4095. Decoding gives the values back."
         ),
     ] = None,
+    part: Annotated[
+        str | None,
+        typer.Option(
+            help="Which picture of a larger file: axial=90 (coronal=, sagittal=) of a NIfTI volume, vorticity,time=3 of NetCDF "
+            "or Zarr; places count from 0, -1 is the last."
+        ),
+    ] = None,
     max_pixels: MaxPixels = MOST_PIXELS,
     jobs: Jobs = None,
     force: Force = False,
@@ -103,7 +110,8 @@ def encode_command(
         bool, typer.Option("--report-psnr", help="Decode each file again and say the PSNR of its picture.")
     ] = False,
 ) -> None:
-    """Code pictures into .nic files: PNG, JPEG, TIFF, WebP, AVIF, JPEG XL, JPEG 2000, BMP, GIF, PPM, NPY and DICOM.
+    """Code pictures into .nic files: PNG, JPEG, TIFF, WebP, AVIF, JPEG XL, JPEG 2000, BMP, GIF, PPM, NPY, DICOM,
+    and one slice or field of NIfTI, NetCDF and Zarr.
 
     Grey stays grey, alpha is kept without loss, 8 and 16 bits stay 8 and 16 bits, floats come back as floats in their own values.
     Palettes become colours, CMYK becomes RGB, EXIF turns are applied, colour profiles are converted to sRGB (more than 8 bits
@@ -118,7 +126,9 @@ def encode_command(
     sciml compression encode photo.jpg photo.nic --bpp 0.2 --report-psnr;
     sciml compression encode photos "more/**/*.png" coded --quality 30 --jobs 4;
     sciml compression encode portrait.png portrait.nic --max-bytes 20000 --roi face.png;
-    sciml compression encode slice.dcm slice.nic --window -160 240
+    sciml compression encode slice.dcm slice.nic --model mr --window -160 240;
+    sciml compression encode head.nii.gz slice.nic --model mr --part axial=90 --window 0 4000;
+    sciml compression encode run.zarr flow.nic --model field --part vorticity,time=-1 --bpp 1.6
     """
     from sciml.compression.commands_encode import EncodeOrder, encode_files
 
@@ -135,6 +145,7 @@ def encode_command(
         strong=strong,
         keep_icc=keep_icc,
         window=window,
+        part=part,
         max_pixels=max_pixels,
         force=force,
         strict=strict,
@@ -147,7 +158,8 @@ def encode_command(
 def decode_command(
     inputs: Annotated[list[str], typer.Argument(metavar="IN", help=".nic files, folders of them, patterns in quotes.")],
     out: Annotated[
-        Path, typer.Argument(metavar="OUT", help="A .png, .tif or .npy file for one picture, else a folder, made if need be.")
+        Path,
+        typer.Argument(metavar="OUT", help="A .png, .tif, .npy or .nc file for one picture, else a folder, made if need be."),
     ],
     model: ModelFile = None,
     layers: Annotated[
@@ -163,7 +175,7 @@ def decode_command(
     jobs: Jobs = None,
     force: Force = False,
 ) -> None:
-    """Decode .nic files to pictures: PNG (8 or 16 bits), TIFF and NPY, which lose nothing more.
+    """Decode .nic files to pictures: PNG (8 or 16 bits), TIFF and NPY, which lose nothing more; NetCDF for floats with a unit.
 
     In a folder whole numbers become .png and floats .npy. A file names its model by an id; with an unknown one it is refused, and
     the message names the id and those that are known: no other model is tried.

@@ -26,7 +26,7 @@ from sciml.compression.container_header import Header
 from sciml.compression.effort import refined_planes
 from sciml.compression.encoder import LAMBDA, masking
 from sciml.compression.model import CodecModel, step_of
-from sciml.compression.rate_control import quality_code, search
+from sciml.compression.rate_control import finest_step, quality_code, search
 from sciml.compression.samples import LARGEST, SAMPLE_DTYPES, Samples, samples_of, to_numbers, to_samples
 from sciml.compression.tile_coding import (
     CodedTile,
@@ -160,14 +160,20 @@ class Codec:
         if care is not None and not (np.isfinite(care).all() and care.min() > 0):
             raise DataError("the map of care has values that are not finite or not above 0: expected 1 where it is as usual")
 
+        finest = finest_step([one.step for one in self.model.sets])
+
         def encode(code: int, effort: int = effort) -> Encoded:
             return self.encode_samples(samples, code, care, profile, strong, tile_log2, effort, tune)
 
         def search_for(measure: Callable[[Encoded], float], target: float, what: str, at_most: bool, unit: Unit) -> bytes:
             # where plain coding meets the target, more effort does nearly
-            start = search(partial(encode, effort=0), measure, target, what, at_most, unit) if effort and self.refine else None
+            start = (
+                search(partial(encode, effort=0), measure, target, what, at_most, unit, None, finest)
+                if effort and self.refine
+                else None
+            )
             near = None if start is None else start.header.step
-            return search(encode, measure, target, what, at_most, unit, near).data
+            return search(encode, measure, target, what, at_most, unit, near, finest).data
 
         if psnr is not None:
             peak = self._peak(samples)
@@ -187,7 +193,7 @@ class Codec:
             per_byte = 1.0 if bpp is None else 8 / (rows * columns)
             what = "bytes" if bpp is None else "bits per pixel"
             return search_for(lambda trial: len(trial.data), target, what, at_most=True, unit=lambda size: size * per_byte)
-        return encode(quality_code(QUALITY if quality is None else quality)).data
+        return encode(quality_code(QUALITY if quality is None else quality, finest)).data
 
     def encode_samples(
         self,

@@ -15,10 +15,11 @@ from sciml.compression.codec import EFFORT, Codec, tuning
 from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, new_file, plan, refuse_existing
 from sciml.compression.container import Channel, Limits
+from sciml.compression.container_header import UNIT_BYTES
 from sciml.compression.model import CodecModel
 from sciml.compression.model_files import load_any
 from sciml.compression.pictures import SUFFIXES, PictureFile, read_picture
-from sciml.compression.samples import COLOURS
+from sciml.compression.samples import COLOURS, samples_of
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 # how much care the white of a mask asks for
@@ -45,6 +46,7 @@ class EncodeOrder:
     strong: bool = False
     keep_icc: bool = False
     window: tuple[float, float] | None = None
+    part: str | None = None
     max_pixels: int = Limits().pixels
     force: bool = False
     strict: bool = False
@@ -104,7 +106,7 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
     """
     target = job.target or job.source.with_suffix(NIC)
     refuse_existing(target, order.force)
-    picture = read_picture(job.source, order.max_pixels, order.keep_icc)
+    picture = read_picture(job.source, order.max_pixels, order.keep_icc, order.part)
     if order.strict and picture.losses:
         raise DataError(f"{job.source}: {'; '.join(picture.losses)}. Refused, as --strict asks")
     codec = Codec.load(order.model, Limits(pixels=order.max_pixels))
@@ -165,6 +167,8 @@ def windowed(
                 f"its values are floats from {low:g} to {high:g}: say with --window LOW HIGH which are black and white, "
                 f"for instance --window {low:.4g} {high:.4g}"
             )
+        if in_deviations and picture.unit:
+            return picture, tuple(replace(one, unit=unit_that_fits(picture.unit)) for one in samples_of(array, model).channels)
         return picture, None
     if in_deviations:
         raise ConfigError(f"the model {model.name} scales each channel by its deviation: leave --window out")
@@ -181,10 +185,16 @@ def windowed(
     if cut:
         notes = (*notes, f"{cut} of {values.size} values lie outside of --window {low:g} {high:g} and are cut to it")
     size = (high - low) / model.span
-    channel = Channel(low - (model.centre - model.span / 2) * size, size, picture.unit)
+    channel = Channel(low - (model.centre - model.span / 2) * size, size, unit_that_fits(picture.unit))
     if colours < count:
         values = np.concatenate([values, array[..., colours:]], 2)
     return replace(picture, array=values, notes=notes), (channel,) * colours
+
+
+def unit_that_fits(unit: str) -> str:
+    """Return a unit as a header can hold it: without control characters, empty where it is too long to be kept whole."""
+    plain = "".join(letter for letter in unit if letter.isprintable())
+    return plain if len(plain.encode()) <= UNIT_BYTES else ""
 
 
 def read_care(path: Path, shape: tuple[int, int], most_pixels: int) -> Float[np.ndarray, "rows columns"]:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from sciml.compression.pictures_parts import is_store
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import atomic_path
 
@@ -74,7 +75,7 @@ def plan(words: Sequence[str], out: Path, reads: Sequence[str], writes: Sequence
     found = find(words, reads)
     if not out.is_dir():
         if out.suffix.lower() in writes:
-            if len(words) > 1 or not Path(words[0]).is_file():
+            if len(words) > 1 or not (Path(words[0]).is_file() or is_store(Path(words[0]))):
                 raise ConfigError(f"{out} names one file for the results of {' '.join(words)}: name a folder")
             return [Job(found[0].path, out, named=True)]
         if out.exists() or out.suffix.lower() in (*reads, NIC):
@@ -127,17 +128,20 @@ def new_file(path: Path, force: bool) -> Iterator[Path]:
 
 def _one(word: str, suffixes: Sequence[str]) -> Iterator[Found]:
     path = Path(word)
-    if path.is_dir():
+    if path.is_dir() and not is_store(path):
         inside = [(item, item.relative_to(path)) for item in sorted(path.rglob("*"))]
         kept = [
             Found(item, below)
             for item, below in inside
-            if below.suffix.lower() in suffixes and item.is_file() and not any(part.startswith(".") for part in below.parts)
+            if item.name.lower().endswith(tuple(suffixes))
+            and (item.is_file() or is_store(item))
+            and not any(map(is_store, item.parents))
+            and not any(part.startswith(".") for part in below.parts)
         ]
         if not kept:
             raise DataError(f"the folder {path} holds no file to read: {', '.join(suffixes)} are looked for")
         yield from kept
-    elif path.is_file():
+    elif path.is_file() or is_store(path):
         yield Found(path, Path(path.name))
     elif glob.has_magic(word):
         matches = [Path(name) for name in sorted(glob.glob(word, recursive=True))]  # noqa: PTH207 (Path.glob takes no absolute pattern)
@@ -146,7 +150,7 @@ def _one(word: str, suffixes: Sequence[str]) -> Iterator[Found]:
             if glob.has_magic(part):
                 break
             fixed.append(part)
-        kept = [Found(item, item.relative_to(Path(*fixed))) for item in matches if item.is_file()]
+        kept = [Found(item, item.relative_to(Path(*fixed))) for item in matches if item.is_file() or is_store(item)]
         if not kept:
             raise DataError(f"no file matches {word}")
         yield from kept

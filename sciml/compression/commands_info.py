@@ -11,8 +11,8 @@ from sciml.compression.commands_decode import ANY_PIXELS, read_file
 from sciml.compression.commands_files import NIC, find
 from sciml.compression.container import Limits, layer_table, read_container
 from sciml.compression.model import step_of
-from sciml.compression.model_files import shipped_ids
-from sciml.compression.rate_control import COARSEST, FINEST, HIGHEST, LOWEST
+from sciml.compression.model_files import shipped_ids, shipped_steps
+from sciml.compression.rate_control import COARSEST, HIGHEST, LOWEST, finest_step
 from sciml.runtime.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def describe(path: Path) -> dict[str, Any]:
         "model": shipped_ids().get(header.model_id),
         "table_set": header.quality,
         "step": step,
-        "quality": LOWEST + (HIGHEST - LOWEST) * math.log(step / COARSEST) / math.log(FINEST / COARSEST),
+        "quality": _quality(step, shipped_steps(header.model_id)),
         "region_of_interest": header.roi,
         "tile_side": 2**header.tile_log2 if header.tile_log2 else None,
         "tile_rows": header.tile_rows,
@@ -91,6 +91,13 @@ def tables(facts: Mapping[str, Any]) -> Iterator[Table]:
     yield parts
 
 
+def _quality(step: float, steps: tuple[float, ...] | None) -> float | None:
+    """Return the quality of a step on the scale of a model, None where the model is not known."""
+    if steps is None:
+        return None
+    return LOWEST + (HIGHEST - LOWEST) * math.log(step / COARSEST) / math.log(finest_step(steps) / COARSEST)
+
+
 def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "size", f"{facts['width']} x {facts['height']} pixels, {facts['bytes']} bytes, {facts['bpp']:.4f} bits a pixel"
     alpha = " and alpha" if facts["alpha"] else ""
@@ -99,7 +106,8 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if (scale["offset"], scale["scale"], scale["unit"]) != (0.0, 1.0, ""):
             yield f"channel {number}", f"value = {scale['offset']:g} + {scale['scale']:g} x number {scale['unit']}".rstrip()
     yield "model", f"{facts['model'] or 'none that is shipped'}, id {facts['model_id']}"
-    yield "quality", f"{facts['quality']:.1f}: step {facts['step']:.4g} of the range, table set {facts['table_set']}"
+    quality = "unknown without the model" if facts["quality"] is None else f"{facts['quality']:.1f}"
+    yield "quality", f"{quality}: step {facts['step']:.4g} of the range, table set {facts['table_set']}"
     if facts["region_of_interest"]:
         yield "care", "regions were coded with different care"
     side = facts["tile_side"]

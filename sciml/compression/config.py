@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from sciml.compression.config_vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
+from sciml.compression.domains import FlowRunsConfig, SourceConfig
 from sciml.runtime.settings import DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -17,13 +18,18 @@ VECTORS = "photo"
 # about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
 Words = Annotated[int, Field(ge=2, le=2**15)]
 STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
+# a factor 2 apart, so that the models stay small; slices and fields are smooth and worth finer steps
+MR_STEPS = (0.5, 0.22, 0.1, 0.045, 0.02)
+# enlarged slices too: volumes come at many resolutions
+MR_CROPS = {0.5: 2, 0.75: 1, 1.0: 1, 1.5: 1}
+FIELD_STEPS = (0.6, 0.3, 0.15, 0.075, 0.0375, 0.019, 0.0095)
+# in place of a name in the data splits: fields of this study's own simulations
+RUNS = "runs"
 
 
-class DomainConfig(StageConfig):
+class DomainConfig(SourceConfig):
     """Pictures of one kind, and what is learned from them."""
 
-    experiment: str = Field(default="compression", description="name in the data splits")
-    channels: int = Field(default=3, ge=1, le=16)
     steps: tuple[float, ...] = Field(default=STEPS, min_length=1, description="of the quantiser; rules and tables for each")
     crop_size: int = Field(default=384, ge=32, multiple_of=16)
     crops: dict[float, int] = Field(
@@ -113,13 +119,11 @@ class TrainNeuralConfig(NeuralConfig):
     seed: int
 
 
-class EvaluateConfig(StageConfig):
+class EvaluateConfig(SourceConfig):
     """What `evaluate` reads: our models beside the classical codecs on the test pictures of one domain."""
 
     domain: str
-    experiment: str
     role: Literal["validation", "test"]
-    channels: int
     data_tier: DataTier
     qualities: tuple[float, ...]
     neural_qualities: tuple[float, ...]
@@ -170,6 +174,18 @@ class InspectConfig(StageConfig):
     seed: int
 
 
+class ApartConfig(SourceConfig):
+    """What `apart` reads: one domain's model beside JPEG 2000 and the photo model at equal bytes; the physics of fields."""
+
+    domain: str
+    role: Literal["validation", "test"]
+    data_tier: DataTier
+    pictures: int = Field(ge=1, description="that are shown, spread over the test pictures")
+    rate_bpp: float = Field(gt=0, description="at which they are shown")
+    ratios: tuple[float, ...] = Field(description="fields: how many times smaller than float32 their spectra are judged")
+    length: float = Field(gt=0, description="side of the fields' square")
+
+
 class PageConfig(StageConfig):
     """What `report` reads."""
 
@@ -185,6 +201,17 @@ def default_domains() -> dict[str, DomainConfig]:
     """Return the domains of the study."""
     return {
         "photo": DomainConfig(),
+        "mr": DomainConfig(kind="slices", experiment="compression-mr", channels=1, steps=MR_STEPS, crop_size=128, crops=MR_CROPS),
+        "field": DomainConfig(
+            kind="fields",
+            experiment=RUNS,
+            channels=1,
+            steps=FIELD_STEPS,
+            crop_size=128,
+            crops={1.0: 4},
+            periodic=True,
+            begin=8,
+        ),
     }
 
 
@@ -233,13 +260,22 @@ class Config(StageConfig):
     compared_pictures: int | None = Field(
         default=None, ge=1, description="first validation pictures on which they are compared; all by default"
     )
+    simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="that fields are taken from")
+    apart_tested: int = Field(
+        default=12, ge=1, description="test slices and fields that codecs are compared on, evenly spread over all"
+    )
+    apart_pictures: int = Field(default=3, ge=1, description="slices and fields that are shown of each domain but photographs")
+    apart_bpp: float = Field(default=0.25, gt=0, description="rate at which they are shown")
+    apart_ratios: tuple[float, ...] = Field(
+        default=(20, 50), min_length=1, description="times smaller than float32 at which the spectra of fields are judged"
+    )
 
     @model_validator(mode="after")
     def _known(self) -> Config:
         if strange := (set(self.networks) | set(self.neural)) - set(self.domains):
             raise ValueError(f"there are networks for {', '.join(sorted(strange))}, but no such domain")
-        if self.ablate.domain not in self.domains:
-            raise ValueError(f"the parts are measured on {self.ablate.domain}, but there is no such domain")
+        if self.ablate.domain not in self.domains or self.domains[self.ablate.domain].kind != "pictures":
+            raise ValueError(f"the parts are measured on {self.ablate.domain}, but there is no such domain of pictures")
         if grey := [name for name in self.neural if self.domains[name].channels != 3]:
             raise ValueError(f"there is a neural model for {', '.join(grey)}, which has no colours")
         if self.vectors and VECTORS not in self.domains:
@@ -264,12 +300,22 @@ class Config(StageConfig):
 
     def evaluate_config(self, run: RunSettings, domain: str) -> EvaluateConfig:
         """Return the slice of one domain's bench."""
-        settings = self.domains[domain]
         return EvaluateConfig(
-            domain=domain, experiment=settings.experiment, role="test", channels=settings.channels,
-            data_tier=run.data_tier, qualities=self.qualities, neural_qualities=self.neural_qualities,
-            pictures=self.test_pictures, seed=run.master_seed,
+            **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, qualities=self.qualities,
+            neural_qualities=self.neural_qualities,
+            pictures=self.test_pictures if self.domains[domain].kind == "pictures" else self.apart_tested, seed=run.master_seed,
         )  # fmt: skip
+
+    def apart_config(self, run: RunSettings, domain: str) -> ApartConfig:
+        """Return the slice of the look at slices or fields of one domain."""
+        return ApartConfig(
+            **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, pictures=self.apart_pictures,
+            rate_bpp=self.apart_bpp, ratios=self.apart_ratios, length=self.simulations.length,
+        )  # fmt: skip
+
+    def source(self, domain: str) -> dict[str, Any]:
+        """Return what a domain's pictures are, as values."""
+        return self.domains[domain].model_dump(include=set(SourceConfig.model_fields))
 
     def inspect_config(self, run: RunSettings, domain: str) -> InspectConfig:
         """Return the slice of the look inside one domain's model."""

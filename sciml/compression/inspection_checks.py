@@ -74,6 +74,7 @@ def fresh_processes(codec: Codec, model: Path, files: Mapping[str, bytes]) -> It
                     "picture": picture,
                     "codes_equal": answer["codes"] == checksum,
                     "largest_pixel_difference": answer["pixels"],
+                    "share_of_range": answer["share"],
                 }
 
 
@@ -84,8 +85,11 @@ def answer() -> None:
     for path in sorted(folder.glob("*.nic")):
         data = path.read_bytes()
         before = np.load(path.with_suffix(".npy"), allow_pickle=False)
-        difference = np.abs(codec.decode(data).astype(np.int64) - before.astype(np.int64))
-        answers[path.stem] = {"codes": _checksum(codec.codes(data)), "pixels": int(difference.max())}
+        difference = float(np.abs(codec.decode(data).astype(np.float64) - before.astype(np.float64)).max())
+        whole = before.dtype.kind == "u"
+        span = float(np.iinfo(before.dtype).max) if whole else float(before.max() - before.min()) or 1.0
+        pixels = int(difference) if whole else difference
+        answers[path.stem] = {"codes": _checksum(codec.codes(data)), "pixels": pixels, "share": difference / span}
     write_json(folder / "answer.json", answers)
 
 

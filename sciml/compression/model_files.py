@@ -87,6 +87,17 @@ def save_model(path: Path, model: Model, **facts: Any) -> None:
     write_weight_file(path, arrays, extra=extra, **facts)
 
 
+def shipped_steps(model_id: bytes) -> tuple[float, ...] | None:
+    """Return the steps of the shipped model with an id, from coarse to fine, without loading it; None where none has the id."""
+    from safetensors import safe_open
+
+    name = shipped_ids().get(model_id)
+    if name is None:
+        return None
+    with safe_open(shipped()[name], framework="np") as file:
+        return tuple(float(step) for step in file.get_tensor("steps"))
+
+
 @lru_cache
 def _id_in_head(path: Path, changed: int) -> bytes:
     from safetensors import SafetensorError, safe_open

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped
 from torch import Tensor, nn
 
 from sciml.compression.field import VALUE_UNITS
@@ -30,17 +30,17 @@ class Pairs:
 
     Attributes:
         decoded: in units of the span, around 0.
-        original: grey levels.
+        original: in the model's numbers.
         steps: of the quantiser.
     """
 
     decoded: Float[np.ndarray, "crops channels size size"]
-    original: UInt8[np.ndarray, "crops channels size size"]
+    original: Shaped[np.ndarray, "crops channels size size"]
     steps: Float[np.ndarray, " crops"]
 
 
 def code_crops(
-    model: CodecModel, crops: UInt8[np.ndarray, "crops size size channels"], steps: tuple[float, ...], seed: int
+    model: CodecModel, crops: Shaped[np.ndarray, "crops size size channels"], steps: tuple[float, ...], seed: int
 ) -> Pairs:
     """Return crops coded at one step each, spread evenly over `steps` and a little beside them."""
     generator = np.random.default_rng(Seeds(seed)("pairs"))

@@ -1,4 +1,5 @@
-"""Picture files to arrays for the codec: PNG, JPEG, WebP, AVIF and others, TIFF, NPY and DICOM, at all their bits.
+"""Picture files to arrays for the codec: PNG, JPEG, WebP, AVIF and others, TIFF, NPY, DICOM, and one part of larger files, at all
+their bits.
 
 What a file is shows in its first bytes, not in its name. The size that it claims is checked before anything is decoded.
 """
@@ -18,14 +19,15 @@ from jaxtyping import Shaped
 
 from sciml.compression.container_header import MOST_CHANNELS
 from sciml.compression.pictures_colour import DEEP_PNG, deep_png, is_srgb, plain_mode, srgb
-from sciml.runtime.errors import DataError, FormatError, ScimlError, ShapeError
+from sciml.compression.pictures_parts import VOLUMES, has_parts, is_store, read_part
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 # formats that Pillow reads without the help of another program
 FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "PPM", "JPEG2000", "TIFF", "JXL")
-NAMES = "PNG, JPEG, TIFF, WebP, AVIF, JPEG XL, JPEG 2000, BMP, GIF, PPM, NPY or DICOM"
+NAMES = "PNG, JPEG, TIFF, WebP, AVIF, JPEG XL, JPEG 2000, BMP, GIF, PPM, NPY, DICOM, NIfTI, NetCDF or Zarr"
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".jp2", ".bmp", ".gif", ".pgm", ".ppm", ".pnm"),
-    *(".npy", ".dcm"),
+    *(".npy", ".dcm", *VOLUMES),
 )
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
@@ -53,7 +55,7 @@ class PictureFile:
     losses: tuple[str, ...] = ()
 
 
-def read_picture(path: Path, most_pixels: int, keep_profile: bool = False) -> PictureFile:
+def read_picture(path: Path, most_pixels: int, keep_profile: bool = False, part: str | None = None) -> PictureFile:
     """Read a picture file, upright and in sRGB.
 
     8 and 16 bits stay as they are; other numbers become float32. Palettes become colours, CMYK becomes RGB, of several
@@ -63,16 +65,24 @@ def read_picture(path: Path, most_pixels: int, keep_profile: bool = False) -> Pi
         path: the file.
         most_pixels: a file that claims more is refused before it is decoded.
         keep_profile: leave the numbers in the file's ICC profile, and return it.
+        part: which slice of a volume or which field, see `sciml.compression.pictures_parts`.
 
     Raises:
+        ConfigError: a part is not named, not there, or named of a file that is one picture.
         DataError: no such file, no pixels, or too many.
         FormatError: no picture, or a damaged one; the message has the decoder's reason.
         ShapeError: an array that is no picture.
     """
-    if not path.is_file():
+    if not path.is_file() and not is_store(path):
         raise DataError(f"{path} is a folder: give a file" if path.is_dir() else f"no such file: {path}")
     try:
         with _quiet():
+            if has_parts(path):
+                values, unit, words = read_part(path, part)
+                check_pixels(values.shape[1], values.shape[0], most_pixels, path)
+                return replace(_plain(values, path, None, (words,), (), keep_profile=False), unit=unit)
+            if part is not None:
+                raise ConfigError(f"--part {part} names a slice or a field, and {path} is one picture: leave it out")
             return _read(path, most_pixels, keep_profile)
     except ScimlError:
         raise

@@ -1,4 +1,4 @@
-"""Decoded pictures to files that hold them without further loss: PNG of 8 and 16 bits, TIFF and NPY."""
+"""Decoded pictures to files that hold them without further loss: PNG of 8 and 16 bits, TIFF, NPY, and NetCDF for floats."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jaxtyping import Shaped, UInt16
 from sciml.compression.container_header import SampleType
 from sciml.runtime.errors import ConfigError
 
-SUFFIXES = (".png", ".tif", ".tiff", ".npy")
+SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".nc")
 PNG_CHANNELS = 4
 # PNG's types of colour for 1 to 4 channels
 COLOUR_TYPES = (0, 4, 2, 6)
@@ -37,9 +37,13 @@ def check_form(path: Path, sample_type: SampleType, channels: int) -> None:
     if path.suffix.lower() == ".png" and suffix_for(sample_type, channels) != ".png":
         held = "floating-point numbers" if sample_type == "f32" else f"{channels} channels"
         raise ConfigError(f"{path}: PNG cannot hold {held}; name a .npy or .tif file")
+    if path.suffix.lower() == ".nc" and sample_type != "f32":
+        raise ConfigError(f"{path}: NetCDF is written for floats, these are whole numbers; name a .png, .tif or .npy file")
 
 
-def write_picture(path: Path, array: Shaped[np.ndarray, "rows columns *channels"], profile: bytes | None, suffix: str) -> None:
+def write_picture(
+    path: Path, array: Shaped[np.ndarray, "rows columns *channels"], profile: bytes | None, suffix: str, unit: str = ""
+) -> None:
     """Write a picture; see `check_form` for what goes where.
 
     Args:
@@ -47,11 +51,18 @@ def write_picture(path: Path, array: Shaped[np.ndarray, "rows columns *channels"
         array: uint8, uint16 or float32, alpha last.
         profile: ICC profile of the numbers; NPY does not hold it.
         suffix: chooses the format.
+        unit: of the values; NetCDF alone holds it.
     """
     suffix = suffix.lower()
     if suffix == ".npy":
         with path.open("wb") as file:
             np.save(file, array, allow_pickle=False)
+    elif suffix == ".nc":
+        import xarray
+
+        axes = ("row", "column", "channel")[: array.ndim]
+        data = xarray.Dataset({"picture": (axes, array, {"units": unit} if unit else {})})
+        path.write_bytes(bytes(data.to_netcdf(engine="scipy")))
     elif suffix in (".tif", ".tiff"):
         _write_tiff(path, array, profile)
     elif array.dtype == np.uint16:

@@ -1,4 +1,4 @@
-"""How near a decoded picture is to its original: PSNR and MS-SSIM of 8-bit grey or RGB values.
+"""How near a decoded picture is to its original: PSNR and MS-SSIM of 8-bit grey or RGB values, 16-bit slices and float fields.
 
 PSNR takes the three channels of display values together. MS-SSIM is `pytorch_msssim.ms_ssim` on values from 0 to 255 after
 rounding to 8 bits, per channel R, G, B and averaged, and no other: implementations that pad the borders or convert to luma differ
@@ -16,6 +16,7 @@ import numpy as np
 from sciml.compression.anchors import Pixels
 from sciml.runtime.errors import ShapeError
 
+TYPES = (np.uint8, np.uint16, np.float32)
 MS_SSIM_SIDE = 161
 """Least rows and columns that have an MS-SSIM: a window of 11 pixels after four halvings."""
 
@@ -56,20 +57,22 @@ def measure(decoded: Pixels, original: Pixels) -> Quality:
     """Return PSNR and MS-SSIM of a decoded picture.
 
     Raises:
-        ShapeError: the two differ in shape, or are not uint8.
+        ShapeError: the two differ in shape or type, or are neither uint8, uint16 nor float32.
     """
     without = ms_ssim_absence(original.shape)
     return Quality(psnr(decoded, original), None if without else ms_ssim(decoded, original), without)
 
 
 def psnr(decoded: Pixels, original: Pixels) -> float:
-    """Return 10 log10(255^2 / mean squared error) in dB over all pixels and channels; infinite for equal pictures.
+    """Return 10 log10(peak^2 / mean squared error) in dB over all pixels and channels; infinite for equal pictures.
+
+    The peak is 255 or 65535, and of floats the range of the original.
 
     Means over pictures are means of these decibels, as in published tables; the PSNR of the pooled squared error is lower by
     tenths of a decibel.
 
     Raises:
-        ShapeError: the two differ in shape, or are not uint8.
+        ShapeError: the two differ in shape or type, or are neither uint8, uint16 nor float32.
 
     Example:
         >>> original = np.zeros((4, 4, 3), np.uint8)
@@ -77,16 +80,24 @@ def psnr(decoded: Pixels, original: Pixels) -> float:
         48.1308
     """
     _check(decoded, original)
-    squares = np.square(decoded.astype(np.int32) - original.astype(np.int32))
-    error = float(squares.mean(dtype=np.float64))
-    return 10 * math.log10(255**2 / error) if error else math.inf
+    squares = np.square(decoded.astype(np.float64) - original.astype(np.float64))
+    error = float(squares.mean())
+    return 10 * math.log10(peak(original)[1] ** 2 / error) if error else math.inf
+
+
+def peak(original: Pixels) -> tuple[float, float]:
+    """Return the least value of a picture's scale and its range: of the type for integers, of the values for floats."""
+    if original.dtype.kind == "f":
+        low, high = float(original.min()), float(original.max())
+        return low, (high - low) or 1.0
+    return 0.0, float(np.iinfo(original.dtype).max)
 
 
 def ms_ssim(decoded: Pixels, original: Pixels) -> float:
     """Return the multi-scale structural similarity of five scales (Wang, Simoncelli and Bovik 2003), 1 for equal pictures.
 
     Raises:
-        ShapeError: the two differ in shape, are not uint8, or a side is below `MS_SSIM_SIDE`.
+        ShapeError: the two differ in shape or type, or a side is below `MS_SSIM_SIDE`.
     """
     _check(decoded, original)
     if reason := ms_ssim_absence(original.shape):
@@ -94,10 +105,9 @@ def ms_ssim(decoded: Pixels, original: Pixels) -> float:
     import pytorch_msssim
     import torch
 
-    pair = [
-        torch.from_numpy(np.array(picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1), dtype=np.float32))[None]
-        for picture in (decoded, original)
-    ]
+    low, span = peak(original)
+    planes = [picture.reshape(*picture.shape[:2], -1).transpose(2, 0, 1) for picture in (decoded, original)]
+    pair = [torch.from_numpy(np.array((one - low) * (255 / span), dtype=np.float32))[None] for one in planes]
     with torch.no_grad():
         return float(pytorch_msssim.ms_ssim(pair[0], pair[1], data_range=255.0))
 
@@ -133,8 +143,8 @@ METRICS = (PSNR, MS_SSIM)
 
 
 def _check(decoded: Pixels, original: Pixels) -> None:
-    if decoded.shape != original.shape or decoded.dtype != np.uint8 or original.dtype != np.uint8:
+    if decoded.shape != original.shape or decoded.dtype != original.dtype or original.dtype not in TYPES:
         raise ShapeError(
-            f"quality compares two uint8 pictures of one shape, got {decoded.dtype} {decoded.shape} "
+            f"quality compares two pictures of one shape and type (uint8, uint16, float32), got {decoded.dtype} {decoded.shape} "
             f"and {original.dtype} {original.shape}"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from sciml.compression.model import STEP_CODES, step_code
@@ -20,8 +20,17 @@ FIRST_SLOPE = 1.3 * math.log(2) / STEP_CODES
 Trial = TypeVar("Trial")
 
 
-def quality_code(quality: float) -> int:
+def finest_step(steps: Sequence[float]) -> float:
+    """Return the step of quality 100: two thirds of the finest that a model knows, at least as fine as for photographs."""
+    return min(FINEST, steps[-1] * 2 / 3)
+
+
+def quality_code(quality: float, finest: float = FINEST) -> int:
     """Return the step code of a quality: steps are evenly spaced on a logarithmic scale.
+
+    Args:
+        quality: 1 to 100.
+        finest: step of quality 100.
 
     Raises:
         ConfigError: a quality outside 1 to 100.
@@ -29,7 +38,7 @@ def quality_code(quality: float) -> int:
     if not LOWEST <= quality <= HIGHEST:
         raise ConfigError(f"quality {quality:g} is outside {LOWEST} (smallest file) to {HIGHEST} (nearest to the original)")
     share = (quality - LOWEST) / (HIGHEST - LOWEST)
-    return step_code(COARSEST * (FINEST / COARSEST) ** share)
+    return step_code(COARSEST * (finest / COARSEST) ** share)
 
 
 def search(
@@ -40,6 +49,7 @@ def search(
     at_most: bool,
     unit: Callable[[float], float] = float,
     start: int | None = None,
+    finest: float = FINEST,
 ) -> Trial:
     """Return the trial whose measure is nearest to a target from the allowed side.
 
@@ -54,13 +64,14 @@ def search(
         at_most: True: the largest measure up to the target; False: the smallest from the target on.
         unit: turns a measure into what `what` names, for messages.
         start: step code that is tried first, the middle one by default.
+        finest: the finest step that is tried.
 
     Raises:
         ConfigError: the target is no positive number, or it is out of reach for this picture; the message names what is within.
     """
     if not (math.isfinite(target) and target > 0):
         raise ConfigError(f"{unit(target):g} {what} were asked for: expected a finite number above 0")
-    low, high = step_code(COARSEST), step_code(FINEST)
+    low, high = step_code(COARSEST), step_code(finest)
     least, most = low - 1, high + 1
     best: Trial | None = None
     slope, code = FIRST_SLOPE, (low + high) // 2 if start is None else start

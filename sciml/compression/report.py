@@ -7,13 +7,15 @@ from pathlib import Path
 
 from sciml.compression.config import PageConfig
 from sciml.compression.report_accounting import accounting_reportlets
+from sciml.compression.report_apart import apart_reportlets
 from sciml.compression.report_checks import check_reportlets
 from sciml.compression.report_claims import claims
+from sciml.compression.report_claims_apart import apart_claims
 from sciml.compression.report_limits import limits
 from sciml.compression.report_methods import CODEC
 from sciml.compression.report_pictures import picture_reportlets
 from sciml.compression.report_rates import other_domain, rate_reportlets
-from sciml.compression.report_results import StudyResults, read_study
+from sciml.compression.report_results import StudyResults, apart_domains, read_study
 from sciml.compression.report_training import neural_reportlets, training_reportlets
 from sciml.compression.report_vectors import vector_reportlets
 from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
@@ -30,6 +32,9 @@ the better it predicts, the fewer bits are sent.
 Rates are bits of the whole file over the number of pixels, header and checksums included. Values at equal rate are read from the
 curve of the means over the test pictures; none of them was trained on. One model serves all rates.
 
+**Slices and fields** have models of their own, fitted by the same rule; they are compared with the photo model and with JPEG 2000
+in 16 bits.
+
 **The reference column holds goals of this project or peers measured in the same run.** Published numbers of learned codecs are
 on other pictures and were not run; they are marked so, and none is quoted from memory."""
 
@@ -45,7 +50,10 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
         DataError: no codec has been compared.
     """
     study = read_study(results, config)
-    items: list[Reportlet] = [Verdict(list(claims(study.main))), Text("How to read this page", READING)]
+    items: list[Reportlet] = [
+        Verdict([*claims(study.main), *(one for domain in apart_domains(study) for one in apart_claims(domain))]),
+        Text("How to read this page", READING),
+    ]
     items += parts(study)
     stages = [{"stage": record["stage"], "parameters": dict(record["config"])} for record in study.records]
     items.append(Methods([{"stage": CODEC, "parameters": {}}, *stages]))
@@ -64,5 +72,6 @@ def parts(study: StudyResults) -> Iterator[Reportlet]:
     yield from training_reportlets(main)
     yield from neural_reportlets(main)
     yield from check_reportlets(main)
+    apart = {domain.name for domain in apart_domains(study)}
     for domain in others:
-        yield from other_domain(domain)
+        yield from apart_reportlets(domain) if domain.name in apart else other_domain(domain)

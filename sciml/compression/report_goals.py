@@ -28,6 +28,10 @@ SEAM = 1.1
 EXACT_BITS = 53
 GREY_LEVELS = 1
 EQUAL_BYTES = 0.02
+# slices and fields: per cent of the photo model's bits, of JPEG 2000's; of the range; times smaller than float32; per cent
+BD_PHOTO, BD_JPEG_2000 = -10.0, 0.0
+PIXEL_SHARE = 1e-4
+RATIO, SPECTRUM_ERROR = 20, 5.0
 
 
 def met(value: float, goal: float, partly: float | None = None, enough: bool = True) -> Status:

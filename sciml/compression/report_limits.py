@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sciml.compression.config import PageConfig
-from sciml.compression.quality import METRICS, Metric
-from sciml.compression.report_results import NEURAL, DomainResults, StudyResults
+from sciml.compression.quality import METRICS, PSNR, Metric
+from sciml.compression.report_results import NEURAL, DomainResults, StudyResults, apart_domains
 from sciml.compression.report_style import counted, title_of
 from sciml.runtime.settings import TIERS
 
@@ -25,6 +25,9 @@ def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
     for metric in METRICS:
         if sentences := [words for peer in PEERS if (words := winning_words(main, peer, metric))]:
             yield f"{metric.title}, mean curves: {'; '.join(sentences)}."
+    for domain in apart_domains(study):
+        if words := winning_words(domain, "jpeg2000", PSNR):
+            yield f"{domain.name}, PSNR, mean curves: {words}."
     trained = (main.records.get("fit") or {}).get("notes") or {}
     crops = f" ({counted(trained['crops'], 'crop')})" if "crops" in trained else ""
     yield (
@@ -52,7 +55,7 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
     """Return what the run lacks."""
     found = [f"the domain {name}" for name in config.domains if name not in study.domains]
     for name, domain in study.domains.items():
-        parts: dict[str, Any] = {"bits, layers and pictures at equal bytes": domain.inspection}
+        parts: dict[str, Any] = {"bits, layers and pictures at equal bytes": domain.inspection or domain.apart}
         if name in config.networks:
             parts["the network behind the decoder"] = "nic" in domain.bench.codecs or None
         if name in config.neural:

@@ -33,13 +33,19 @@ def _codec_text(parameters: Mapping[str, Any]) -> str:
 
 @stage_paragraph("compression.fit")
 def _fit_text(parameters: Mapping[str, Any]) -> str:
+    cut = {
+        "pictures": f"of each training picture crops of {parameters['crop_size']} pixels were taken",
+        "slices": f"slices became 16 bits over a window of their values; crops of {parameters['crop_size']} pixels were taken",
+        "fields": f"each field was put in deviations from its mean; parts of {parameters['crop_size']} pixels, at random, "
+        f"mirrored and turned{', over the periodic border too' if parameters['periodic'] else ''}",
+    }[parameters["kind"]]
+    kept = "" if parameters["kind"] == "fields" else ", those with the largest gradients of half as many more"
     crops = sequence([f"{count} at {_reduction(reduction)}" for reduction, count in parameters["crops"].items()])
     steps = ", ".join(f"{step:g}" for step in parameters["steps"])
     return (
-        f"Model {parameters['domain']}: of each training picture crops of {parameters['crop_size']} pixels were taken "
-        f"({crops}), those with the largest gradients of half as many more. Colour axes and the order of the planes come from "
+        f"Model {parameters['domain']}: {cut} ({crops}){kept}. Colour axes and the order of the planes come from "
         "their covariances; rules by least squares and tables by counting, without any gradient step, at each of the steps "
-        f"{steps} (the range of the values is 1)."
+        f"{steps} ({'a deviation' if parameters['kind'] == 'fields' else 'the range of the values'} is 1)."
     )
 
 
@@ -88,6 +94,13 @@ def _neural_text(parameters: Mapping[str, Any]) -> str:
 @stage_paragraph("compression.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     qualities = ", ".join(f"{quality:g}" for quality in parameters["qualities"])
+    if parameters["kind"] != "pictures":
+        return (
+            f"Every {parameters['role']} picture of {parameters['domain']} went through its model and the photo model, as grey "
+            f"over its range, at the qualities {qualities}, and through JPEG 2000 in 16 bits"
+            f"{', quantised over its range,' if parameters['kind'] == 'fields' else ''} at every setting. PSNR is over "
+            f"{'the range of each field' if parameters['kind'] == 'fields' else '65535'}. Rates and BD-rates as for photographs."
+        )
     return (
         f"Every {parameters['role']} picture of {parameters['domain']} went through every codec at every setting; ours at the "
         f"qualities {qualities}. A rate is eight times the bytes of the whole file over the pixels. PSNR is of RGB in 8 bits, "
@@ -131,3 +144,19 @@ def _ablate_text(parameters: Mapping[str, Any]) -> str:
         f"pictures ({crops} of each), and coded the validation pictures at its own steps. Tables of other steps were compared "
         f"with own ones at the steps {between}, which lie between those. BD-rates are means over pictures, by monotone cubics."
     )
+
+
+@stage_paragraph("compression.apart")
+def _apart_text(parameters: Mapping[str, Any]) -> str:
+    text = (
+        f"Of {parameters['domain']}, {counted(parameters['pictures'], 'picture')} were coded by JPEG 2000 near "
+        f"{parameters['rate_bpp']:g} bits a pixel and by the models into as many bytes, and decoded again in fresh processes."
+    )
+    if parameters["kind"] == "fields":
+        sizes = sequence([f"{ratio:g}" for ratio in parameters["ratios"]])
+        text += (
+            f" Vorticity was coded {sizes} times smaller than float32. Its enstrophy spectrum is half the sum of squared Fourier "
+            "coefficients over shells of whole wavenumbers; errors are relative, up to the shell below which 99 % lies. The "
+            "codec treats the border of a periodic field as that of a picture."
+        )
+    return text

@@ -45,7 +45,7 @@ def rate_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
 
 
 def other_domain(domain: DomainResults) -> Iterator[Reportlet]:
-    """Yield what the page shows of a further domain."""
+    """Yield what the page shows of a further domain of pictures."""
     yield bd_table(domain, "jpeg", f", {domain.name}")
     yield from curves(domain, f", {domain.name}")
 
@@ -93,7 +93,7 @@ def _bd_cells(found: BdRateOverPictures) -> dict[str, Value]:
     }
 
 
-def fixed_rates(domain: DomainResults, metric: Metric) -> Table:
+def fixed_rates(domain: DomainResults, metric: Metric, where: str = "") -> Table:
     """Return the quality of every codec at the same rates."""
     values = domain.bench.at_rates(metric)
     rows: list[dict[str, Value]] = []
@@ -105,7 +105,7 @@ def fixed_rates(domain: DomainResults, metric: Metric) -> Table:
     digits = 2 if metric is PSNR else 4
     columns = [Column(f"{rate:g}", f"{rate:g} bits a pixel", "dB" if metric is PSNR else "", "up", digits) for rate in RATES_BPP]
     return Table(
-        f"{metric.title} at equal rate",
+        f"{metric.title} at equal rate{where}",
         [Column("codec", "codec"), *columns],
         rows,
         f"Curve of the means over {counted(domain.pictures, 'picture')}, PCHIP over the logarithm of the rate; \u2013 is "
@@ -166,7 +166,7 @@ def curves(domain: DomainResults, where: str = "") -> Iterator[Curve]:
                 "decibels",
                 "codec",
                 "rate (bits a pixel)",
-                AXES[metric.key],
+                AXES[metric.key] if not where else AXES[metric.key].replace(" of RGB", ""),
                 f"Means over {counted(domain.pictures, 'test picture')}; a point is a setting of the codec, whole files. Our "
                 "models are one model at several qualities.",
                 f"{metric.title} over the rate of {', '.join(title_of(codec) for codec in domain.codecs)}; higher is better",

@@ -20,11 +20,11 @@ from sciml.runtime.files import load_tensors, read_json
 
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
-STAGES = ("fit", "train", "neural", "evaluate", "inspect", "compare_vectors")
+STAGES = ("fit", "train", "neural", "evaluate", "inspect", "compare_vectors", "apart")
 OWN = ("nic", "nic-linear", "nic-ms-ssim")
 NEURAL = "nic-neural"
 SCALAR = "scalar"
-ORDER = (*OWN, NEURAL, *ANCHORS)
+ORDER = (*OWN, NEURAL, "photo", *ANCHORS)
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,26 @@ class VectorResults:
 
 
 @dataclass(frozen=True)
+class Apart:
+    """What `apart` wrote.
+
+    Attributes:
+        numbers: of `apart.json`.
+        arrays: of `apart.safetensors`: pictures over their range, spectra.
+    """
+
+    numbers: Mapping[str, Any]
+    arrays: Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
 class DomainResults:
     """Everything of one domain; None or empty where a stage has not run.
 
     Attributes:
         bench: of `evaluate`.
-        inspection: of `inspect`.
+        inspection: of `inspect`, for pictures.
+        apart: of `apart`, for slices and fields.
         history: rows of the network's training.
         neural_history: rows of the neural model's training.
         vectors: the comparison of vectors with scalar symbols.
@@ -114,6 +128,7 @@ class DomainResults:
     bench: Bench
     seed: int
     inspection: Inspection | None = None
+    apart: Apart | None = None
     history: Sequence[Mapping[str, str]] = ()
     neural_history: Sequence[Mapping[str, str]] = ()
     vectors: VectorResults | None = None
@@ -184,6 +199,11 @@ class StudyResults:
         return [record for domain in self.domains.values() for record in domain.records.values()]
 
 
+def apart_domains(study: StudyResults) -> list[DomainResults]:
+    """Return the domains of slices and fields, whose bench has no codecs of 8 bits."""
+    return [domain for name, domain in study.domains.items() if "jpeg" not in domain.bench.codecs and name != study.main.name]
+
+
 def read_study(folder: Path, config: PageConfig) -> StudyResults:
     """Read what a run has written.
 
@@ -205,6 +225,7 @@ def _domain(folder: Path, name: str) -> DomainResults:
         bench,
         seed,
         _inspection(folder / "inspect"),
+        _apart(folder / "apart"),
         _history(folder / "train" / "history.csv"),
         _history(folder / "neural" / "history.csv"),
         _vectors(folder / "compare_vectors"),
@@ -243,6 +264,12 @@ def _inspection(folder: Path) -> Inspection | None:
     if not (folder / "inspect.json").is_file():
         return None
     return Inspection(read_json(folder / "inspect.json"), load_tensors(folder / "maps.safetensors")[0], folder)
+
+
+def _apart(folder: Path) -> Apart | None:
+    if not (folder / "apart.json").is_file():
+        return None
+    return Apart(read_json(folder / "apart.json"), load_tensors(folder / "apart.safetensors")[0])
 
 
 def _history(path: Path) -> list[Mapping[str, str]]:

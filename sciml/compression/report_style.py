@@ -16,6 +16,7 @@ TITLES = {
     "jpeg2000": "JPEG 2000",
     "avif": "AVIF",
     "jpegxl": "JPEG XL",
+    "photo": "photo model",
 }
 MINUS = "\u2212"
 

@@ -91,15 +91,19 @@ def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model:
         size = LARGEST[kind] / model.span
         return Channel(-low * size, size)
     if model.span == 1:
-        deviation = float(plane.std(dtype=np.float64)) or 1.0
-        return Channel(float(plane.mean(dtype=np.float64)), deviation)
+        mean, deviation = float(plane.mean(dtype=np.float64)), float(plane.std(dtype=np.float64))
+        return Channel(mean, deviation or _unseen(mean))
     least, most = float(plane.min()), float(plane.max())
     if least == most:
-        # a range below the resolution of float32, so that the value stays
-        size = (abs(least) or 1.0) * 2.0**-24 / model.span
+        size = _unseen(least) / model.span
         return Channel(least - model.centre * size, size)
     size = (most - least) / (high - low)
     return Channel(least - low * size, size)
+
+
+def _unseen(value: float) -> float:
+    """Return a scale below the resolution of float32 at a value, so that a constant picture keeps it."""
+    return (abs(value) or 1.0) * 2.0**-24
 
 
 def to_numbers(

@@ -14,10 +14,13 @@ Output = Annotated[Path, typer.Option("--output", help="Output folder.")]
 Weights = Annotated[Path, typer.Option(help="Model file.")]
 Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
 Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
+Runs = Annotated[
+    Path | None, typer.Option(help="Folder of simulated runs, one subfolder a role; for domains whose fields come from them.")
+]
 
 
 @app.command("fit")
-def stage_fit(config: Settings, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
+def stage_fit(config: Settings, output: Output, runs: Runs = None, threads: Threads = None, gpu: Gpu = 0) -> None:
     """Fit transform, rules and tables of one domain; finished steps are kept when it is stopped."""
     from sciml.compression.config import FitConfig
     from sciml.stages import parse_config, stage
@@ -26,7 +29,7 @@ def stage_fit(config: Settings, output: Output, threads: Threads = None, gpu: Gp
         settings = parse_config(FitConfig, config)
         from sciml.compression.stages.fit import run
 
-        run(settings, output)
+        run(settings, output, runs)
 
 
 @app.command("train")
@@ -34,6 +37,7 @@ def stage_train(
     config: Settings,
     base: Annotated[Path, typer.Option(help="Model file of the fit.")],
     output: Output,
+    runs: Runs = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -45,7 +49,7 @@ def stage_train(
         settings = parse_config(TrainConfig, config)
         from sciml.compression.stages.train import run
 
-        run(settings, base, output, device)
+        run(settings, base, output, device, runs)
 
 
 @app.command("train-neural")
@@ -67,6 +71,7 @@ def stage_evaluate(
     weights: Weights,
     output: Output,
     neural: Annotated[list[Path] | None, typer.Option(help="Neural model to compare too.")] = None,
+    runs: Runs = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -78,7 +83,20 @@ def stage_evaluate(
         settings = parse_config(EvaluateConfig, config)
         from sciml.compression.stages.evaluate import run
 
-        run(settings, weights, output, threads or 1, neural or ())
+        run(settings, weights, output, threads or 1, neural or (), runs)
+
+
+@app.command("apart")
+def stage_apart(config: Settings, weights: Weights, output: Output, runs: Runs = None, threads: Threads = None) -> None:
+    """Show slices or fields at equal bytes beside JPEG 2000 and the photo model; spectra of fields; equal pixels in processes."""
+    from sciml.compression.config import ApartConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("compression.apart", output, threads):
+        settings = parse_config(ApartConfig, config)
+        from sciml.compression.stages.apart import run
+
+        run(settings, weights, output, runs)
 
 
 @app.command("inspect")

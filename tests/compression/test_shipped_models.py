@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from sciml.compression.commands_selftest import selftest
+from sciml.compression.config import Config
 from sciml.compression.model_files import load_any, shipped
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.files import digest_file
-from sciml.training.weight_files import weights_digest
+from sciml.training.weight_files import read_weights_metadata, weights_digest
 
 MODELS = shipped()
 BYTES_OF_A_FAMILY = 10 * 2**20
@@ -31,7 +32,14 @@ def test_a_model_is_what_its_card_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
-    assert len(check_weight_inputs(MODELS[name], "compression")) >= 20
+    domain = Config().domains["photo" if name == "neural" else name]
+    if domain.kind != "fields":
+        assert len(check_weight_inputs(MODELS[name], domain.experiment)) >= {"pictures": 20, "slices": 2}[domain.kind]
+        return
+    inputs = read_weights_metadata(MODELS[name])["inputs"]
+    runs = Config().simulations.runs
+    assert set(inputs) == {run.name for run in runs["train"]}
+    assert not set(inputs) & {run.name for run in (*runs["test"], *runs["validation"])}
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -9,10 +9,10 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from sciml.compression import Codec
+from sciml.compression import Channel, Codec
 from sciml.compression.pools import FOLDER, pictures
 from sciml.compression.study_cli import train_command
-from sciml.runtime.errors import DataError
+from sciml.runtime.errors import ConfigError, DataError
 
 SMALL = ("domains.photo.crop_size=32", "networks.photo.steps=4", "networks.photo.crop_size=32")
 
@@ -65,3 +65,47 @@ def _digest_of(name: str) -> str:
     from sciml.datasets.manifest import record
 
     return record(name).sha256
+
+
+def learn(folder: Path, out: Path, *options: str):
+    import typer
+
+    app = typer.Typer()
+    app.command()(train_command)
+    return CliRunner().invoke(app, [str(folder), "--out", str(out), "--tier", "ci", *options])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["slices", "fields"])
+def test_a_model_of_slices_or_fields_is_learned_by_the_same_rule(tmp_path: Path, kind: str) -> None:
+    from scipy.ndimage import gaussian_filter
+
+    (tmp_path / "own").mkdir()
+    generator = np.random.default_rng(0)
+    for number in range(2):
+        volume = gaussian_filter(generator.standard_normal((16, 80, 80)), (0, 3, 3))
+        np.save(tmp_path / "own" / f"{number}.npy", (400 * volume / volume.std()).astype(np.float32))
+    options = ("--window=-1500,1500",) if kind == "slices" else ("--periodic",)
+    result = learn(tmp_path / "own", tmp_path / "model", "--kind", kind, "--name", "own", *options)
+    assert result.exit_code == 0, result.output
+    # fitted only: without --network there is no training of one
+    codec = Codec.load(tmp_path / "model" / "fit" / "model.safetensors")
+    assert codec.model.name == "own" and codec.model.network is None and not (tmp_path / "model" / "train").exists()
+    assert codec.model.span == (255.0 if kind == "slices" else 1.0)
+    field = np.load(tmp_path / "own" / "0.npy")[5]
+    scale = (Channel(-1500, 3000 / 255),) if kind == "slices" else None
+    decoded = codec.decode(codec.encode(field, quality=90, scale=scale))
+    assert np.std(decoded - field) < 0.1 * np.std(field)
+
+
+def test_what_makes_no_model_of_slices_or_fields_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    for number in range(2):
+        np.save(tmp_path / "own" / f"{number}.npy", np.random.default_rng(0).standard_normal((16, 80, 80)))
+    for options, words in (
+        (("--kind", "films"), "expected pictures, slices, fields"),
+        (("--kind", "slices", "--window=5,1"), "the lower number first"),
+        (("--kind", "slices"), "say with --window LOW,HIGH"),
+    ):
+        result = learn(tmp_path / "own", tmp_path / "model", *options)
+        assert isinstance(result.exception, ConfigError) and words in str(result.exception), result.exception

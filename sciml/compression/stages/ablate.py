@@ -12,6 +12,7 @@ from jaxtyping import UInt8
 
 from sciml.compression.codec import Codec
 from sciml.compression.config import AblateConfig
+from sciml.compression.domains import SourceConfig
 from sciml.compression.levers import FULL, LEVERS, Variant, psnr_of
 from sciml.compression.model import StepSet, step_code, step_set_arrays, step_set_from
 from sciml.compression.model_files import load_model
@@ -47,9 +48,8 @@ def run(config: AblateConfig, weights: Path, folder: Path) -> list[Path]:
         DataError: there is no validation picture, or the model has no network.
     """
     recorder = Recorder("compression.ablate", config.model_dump(mode="json"), [weights])
-    crops = training_crops(
-        config.experiment, "train", config.data_tier, config.channels, config.crop_size, config.crops, config.seed
-    )
+    source = SourceConfig(experiment=config.experiment, channels=config.channels)
+    crops = training_crops(source, "train", config.data_tier, config.crop_size, config.crops, config.seed)
     shown = validation_pictures(config)
     sizes = {name: picture.shape[0] * picture.shape[1] for name, picture in shown.items()}
     curves: dict[str, Points] = {}

@@ -8,19 +8,27 @@ from itertools import islice
 from pathlib import Path
 
 from sciml.compression.anchors import ANCHORS, Codec, Own
+from sciml.compression.anchors_deep import DeepJpeg2000
 from sciml.compression.bench import Picture, run_bench
 from sciml.compression.config import EvaluateConfig
-from sciml.compression.model_files import load_any
-from sciml.compression.pools import pictures
-from sciml.datasets.splits import check_weight_inputs
+from sciml.compression.model_files import load_any, load_model
+from sciml.compression.pools import check_inputs, samples, spread
 from sciml.runtime.provenance import Recorder
 
 log = logging.getLogger(__name__)
 
-ANCHOR = "jpeg"
+# what BD-rates are against: of photographs the oldest codec, of other domains the model of photographs
+ANCHOR, PHOTO = "jpeg", "photo"
 
 
-def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1, neural: Sequence[Path] = ()) -> list[Path]:
+def run(
+    config: EvaluateConfig,
+    weights: Path,
+    folder: Path,
+    jobs: int = 1,
+    neural: Sequence[Path] = (),
+    runs: Path | None = None,
+) -> list[Path]:
     """Write `bench.json` and `bench.csv`: every picture through every codec at every quality.
 
     Args:
@@ -29,28 +37,35 @@ def run(config: EvaluateConfig, weights: Path, folder: Path, jobs: int = 1, neur
         folder: output folder.
         jobs: processes.
         neural: file of a neural model that is compared too, or nothing.
+        runs: folder of simulated runs, for fields that come from them.
 
     Raises:
         DataError: a test picture was trained on, or there is none.
     """
     recorder = Recorder("compression.evaluate", config.model_dump(mode="json"), [weights, *neural])
-    for path in (weights, *neural):
-        check_weight_inputs(path, config.experiment)
     model = load_any(weights)
-    source = pictures(config.experiment, config.role, config.data_tier, config.channels)
-    some = islice(source, config.pictures)
-    found = [Picture(name, pixels if config.channels == 3 else pixels[..., 0]) for name, pixels in some]
+    every = samples(config, config.role, config.data_tier, runs)
+    some = list(islice(every, config.pictures)) if config.kind == "pictures" else spread(list(every), config.pictures)
+    for path in (weights, *neural):
+        check_inputs(path, config, some)
+    found = [Picture(one.name, one.array if config.channels == 3 else one.array[..., 0]) for one in some]
     codecs: list[Codec] = [*ANCHORS.values()]
+    if config.kind != "pictures":
+        shipped_photo = f"the shipped model of photographs {load_model(PHOTO).id.hex()}, the picture as grey over its range"
+        codecs = [DeepJpeg2000(), Own(PHOTO, shipped_photo, PHOTO, config.qualities)]
     identity = model.id.hex()
     codecs.append(Own("nic-linear", f"model {identity}, without its network", str(weights), config.qualities, refine=False))
     if model.network is not None:
         codecs.append(Own("nic", f"model {identity}", str(weights), config.qualities))
-        codecs.append(Own("nic-ms-ssim", f"model {identity}, tuned for MS-SSIM", str(weights), config.qualities, tune="ms-ssim"))
+        if config.kind == "pictures":
+            codecs.append(
+                Own("nic-ms-ssim", f"model {identity}, tuned for MS-SSIM", str(weights), config.qualities, tune="ms-ssim")
+            )
     for path in neural:
         words = f"neural model {load_any(path).id.hex()}"
         codecs.append(Own("nic-neural", words, str(path), config.neural_qualities))
     bench = run_bench(found, codecs, jobs=jobs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
-    bench.write(folder, ANCHOR, config.seed)
+    bench.write(folder, ANCHOR if config.kind == "pictures" else PHOTO, config.seed)
     paths = [folder / "bench.json", folder / "bench.csv"]
     recorder.write(folder / "provenance.json", paths)
     return paths

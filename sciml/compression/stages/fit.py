@@ -13,7 +13,7 @@ from sciml.compression.field import Grid
 from sciml.compression.fitting import Fit
 from sciml.compression.model import CodecModel, StepSet, step_set_arrays, step_set_from
 from sciml.compression.model_files import save_model
-from sciml.compression.pools import Crops, training_crops
+from sciml.compression.pools import Crops, scale_of, training_crops
 from sciml.compression.transform import BLOCK, Transform, fit_transform
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.provenance import Recorder
@@ -21,25 +21,22 @@ from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
 
-# grey levels: of the middle, and from black to white
-CENTRE, SPAN = 127.5, 255.0
 
-
-def run(config: FitConfig, folder: Path) -> list[Path]:
+def run(config: FitConfig, folder: Path, runs: Path | None = None) -> list[Path]:
     """Write `model.safetensors`; sets of steps that are fitted already are kept when a run is stopped.
 
     Args:
         config: pictures and steps.
         folder: output folder.
+        runs: folder of simulated runs, for fields that come from them.
     """
     recorder = Recorder("compression.fit", config.model_dump(mode="json"))
     begun = time.process_time()
-    crops = training_crops(
-        config.experiment, "train", config.data_tier, config.channels, config.crop_size, config.crops, config.seed
-    )
+    crops = training_crops(config, "train", config.data_tier, config.crop_size, config.crops, config.seed, runs)
+    centre, span = scale_of(config.kind)
     log.info("%d crops of %d pixels from %d files", len(crops.array), config.crop_size, len(crops.inputs))
-    transform = fit_transform([centred(crop) for crop in crops.array[::3]])
-    planes = planes_of(transform, crops)
+    transform = fit_transform([centred(crop, centre, span) for crop in crops.array[::3]])
+    planes = planes_of(transform, crops, centre, span)
     grid = Grid(config.crop_size // BLOCK, config.crop_size // BLOCK, len(crops.array))
     code = source_digest(__name__)
     sets: list[StepSet] = []
@@ -52,7 +49,7 @@ def run(config: FitConfig, folder: Path) -> list[Path]:
                 found = partial.put(f"step {step}", step_set_arrays(StepSet(step, rules, tables)), {"step": step})
             sets.append(step_set_from(found[0], step))
             log.info("step %.3g: %d planes, %.0f s", step, sets[-1].rules.planes, time.process_time() - begun)
-        model = CodecModel(config.domain, transform, CENTRE, SPAN, tuple(sets), about={"crops": len(crops.array)})
+        model = CodecModel(config.domain, transform, centre, span, tuple(sets), about={"crops": len(crops.array)})
         minutes = (time.process_time() - begun) / 60
         save_model(path, model, config=config, seed=config.seed, inputs=crops.inputs, source_digest=code, cpu_minutes=minutes)
     recorder.notes = {"crops": len(crops.array), "cpu_minutes": round(minutes, 2), "model_id": model.id.hex()}
@@ -60,15 +57,15 @@ def run(config: FitConfig, folder: Path) -> list[Path]:
     return [path]
 
 
-def centred(crop: np.ndarray) -> np.ndarray:
-    """Return grey levels in units of the span, around 0."""
-    return (crop.astype(np.float32) - np.float32(CENTRE)) / np.float32(SPAN)
+def centred(crop: np.ndarray, centre: float, span: float) -> np.ndarray:
+    """Return numbers in units of the span, around 0."""
+    return (crop.astype(np.float32) - np.float32(centre)) / np.float32(span)
 
 
-def planes_of(transform: Transform, crops: Crops) -> np.ndarray:
+def planes_of(transform: Transform, crops: Crops, centre: float, span: float) -> np.ndarray:
     """Return the planes of all crops, crop after crop."""
     size = crops.array.shape[1] // BLOCK
     planes = np.empty((len(transform.order), len(crops.array), size * size), np.float32)
     for number, crop in enumerate(crops.array):
-        planes[:, number] = transform.forward(centred(crop)).reshape(len(planes), -1)
+        planes[:, number] = transform.forward(centred(crop, centre, span)).reshape(len(planes), -1)
     return planes.reshape(len(planes), -1)

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from sciml.compression.config_vectors import FitVectorsConfig
+from sciml.compression.domains import SourceConfig
 from sciml.compression.field import Grid
 from sciml.compression.fitting_groups import Structure, fit_groups, members_of, scalar_part
 from sciml.compression.model import CodecModel, StepSet, step_set_arrays, step_set_from
@@ -41,14 +42,13 @@ def run(config: FitVectorsConfig, base: Path, folder: Path) -> list[Path]:
     recorder = Recorder("compression.fit_vectors", config.model_dump(mode="json"), [base])
     begun = time.process_time()
     scalar = load_model(base)
-    crops = training_crops(
-        config.experiment, "train", config.data_tier, config.channels, config.crop_size, config.crops, config.seed
-    )
+    source = SourceConfig(experiment=config.experiment, channels=config.channels)
+    crops = training_crops(source, "train", config.data_tier, config.crop_size, config.crops, config.seed)
     structure = Structure(config.dimensions, config.words, config.passes, config.together, config.rounds)
     first = min(structure.dimensions)
     if first >= max(item.rules.planes for item in scalar.sets):
         raise ConfigError(f"groups begin at plane {first}, but {base} codes no plane from there on: choose an earlier one")
-    planes = planes_of(scalar.transform, crops)
+    planes = planes_of(scalar.transform, crops, scalar.centre, scalar.span)
     grid = Grid(config.crop_size // BLOCK, config.crop_size // BLOCK, len(crops.array))
     code = source_digest(__name__)
     sets: list[StepSet] = []

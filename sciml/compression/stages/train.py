@@ -29,7 +29,7 @@ VALIDATION_CROPS = {1.0: 6, 2.0: 2}
 MORE = 4
 
 
-def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu", runs: Path | None = None) -> list[Path]:
     """Write `model.safetensors`, the model with its network, and `history.csv`.
 
     Args:
@@ -37,13 +37,14 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
         base: model of the `fit` stage.
         folder: output folder.
         device: `cpu` or `cuda`.
+        runs: folder of simulated runs, for fields that come from them.
     """
     recorder = Recorder("compression.train", config.model_dump(mode="json"), [base])
     begun = time.process_time()
     model, data = load_model(base), config.data
     seed = Seeds(config.data.seed)("compression", config.domain)
     counts = {reduction: MORE * count for reduction, count in data.crops.items()}
-    crops = training_crops(data.experiment, "train", data.data_tier, data.channels, data.crop_size, counts, seed)
+    crops = training_crops(data, "train", data.data_tier, data.crop_size, counts, seed, runs)
     pairs = code_crops(model, crops.array, config.coded_at, seed)
     torch.manual_seed(seed)
     network = Restorer(model.channels, config.width, config.depth).to(device)
@@ -51,9 +52,7 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu") -> l
         steps=config.steps, learning_rate=config.rate, warmup_steps=min(200, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
         validate_every_steps=500, cpu_minutes=config.cpu_minutes,
     )  # fmt: skip
-    held = training_crops(
-        data.experiment, "validation", data.data_tier, data.channels, data.crop_size, VALIDATION_CROPS, data.seed
-    )
+    held = training_crops(data, "validation", data.data_tier, data.crop_size, VALIDATION_CROPS, data.seed, runs)
     held_pairs = code_crops(model, held.array, config.coded_at, data.seed)
     held_batches = PairBatches(held_pairs, model, data.crop_size, 1, data.seed)
 

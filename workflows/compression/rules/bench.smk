@@ -3,6 +3,7 @@ rule compare_codecs:
     input:
         weights=model_of,
         neural=neural_of,
+        runs=runs_of("test"),
     output:
         bench=report(
             "<results>/{domain}/evaluate/bench.json",
@@ -26,6 +27,7 @@ rule compare_codecs:
         neural=lambda wildcards, input: [
             word for path in input.neural for word in ("--neural", path)
         ],
+        runs=runs_option,
     shell:
         "sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "{params.neural:q} --threads {threads} > {log:q} 2>&1"
+        "{params.neural:q} {params.runs} --threads {threads} > {log:q} 2>&1"

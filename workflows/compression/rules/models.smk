@@ -1,5 +1,25 @@
-# Models: rules and tables by least squares and counting, then a network by gradient steps.
+# Models: simulated fields to learn from, rules and tables by least squares and counting, then a network by gradient steps.
+rule simulate_fields:
+    output:
+        store=directory("<results>/runs/{role}/{run}.zarr"),
+    log:
+        "<logs>/runs/{role}/{run}.log",
+    benchmark:
+        "<benchmarks>/runs/{role}/{run}.tsv"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        run=simulate_options,
+        code=source_digest("sciml.active_fluid.simulation"),
+    shell:
+        "sciml active-fluid simulate {params.run} --threads {threads} --out {output.store:q} > {log:q} 2>&1"
+
+
 rule fit_model:
+    input:
+        runs=runs_of("train"),
     output:
         weights="<results>/{domain}/fit/model.safetensors",
         provenance="<results>/{domain}/fit/provenance.json",
@@ -15,14 +35,16 @@ rule fit_model:
         config=stage_config("compression", "fit", "domain"),
         code=source_digest("sciml.compression.stages.fit"),
         folder=folder_of,
+        runs=runs_option,
     shell:
-        "sciml compression stage fit --config {params.config:q} --output {params.folder:q} "
+        "sciml compression stage fit --config {params.config:q} --output {params.folder:q} {params.runs} "
         "--threads {threads} > {log:q} 2>&1"
 
 
 rule train_network:
     input:
         base=rules.fit_model.output.weights,
+        runs=runs_of("train", "validation"),
     output:
         weights="<results>/{domain}/train/model.safetensors",
         history="<results>/{domain}/train/history.csv",
@@ -40,8 +62,9 @@ rule train_network:
         config=stage_config("compression", "train", "domain"),
         code=source_digest("sciml.compression.stages.train"),
         folder=folder_of,
+        runs=runs_option,
     shell:
-        "sciml compression stage train --config {params.config:q} --base {input.base:q} --output {params.folder:q} "
+        "sciml compression stage train --config {params.config:q} --base {input.base:q} --output {params.folder:q} {params.runs} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -69,15 +92,15 @@ rule train_neural:
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
-rule publish_weights:
+rule publish_model:
     input:
-        weights="<results>/photo/train/model.safetensors",
-        bench="<results>/photo/evaluate/bench.json",
-        neural="<results>/photo/neural/model.safetensors",
+        weights=trained_model_of,
+        bench="<results>/{domain}/evaluate/bench.json",
+        neural=trained_neural_of,
     output:
-        done=touch("<results>/publish/published"),
+        done=touch("<results>/publish/{domain}"),
     log:
-        "<logs>/publish.log",
+        "<logs>/{domain}/publish.log",
     params:
         code=source_digest("sciml.compression.stages.publish"),
         package=str(PACKAGE_MODELS),
@@ -85,3 +108,10 @@ rule publish_weights:
         "for weights in {input.weights:q} {input.neural:q}; do "
         "sciml compression stage publish --weights $weights --bench {input.bench:q} --output {params.package:q} || exit 1; "
         "done > {log:q} 2>&1"
+
+
+rule publish_weights:
+    input:
+        expand(rules.publish_model.output.done, domain=DOMAINS),
+    output:
+        done=touch("<results>/publish/published"),

@@ -1,0 +1,85 @@
+"""Where the pictures of a domain come from: declared or own pictures, slices of volumes, fields of simulated runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from sciml.runtime.settings import StageConfig
+
+Role = Literal["train", "validation", "test"]
+
+
+class SourceConfig(StageConfig):
+    """Where the pictures of a domain come from, and what their samples are."""
+
+    kind: Literal["pictures", "slices", "fields"] = Field(
+        default="pictures",
+        description="pictures of 8 bits, slices of volumes as windowed 16 bits, or simulated fields as floats in their own units",
+    )
+    experiment: str = Field(default="compression", description="name in the data splits, or folder:PATH")
+    channels: int = Field(default=3, ge=1, le=16)
+    window: tuple[float, float] | None = Field(
+        default=None,
+        description="of slices: the values that are black and white; by default the volume's range, or what a file declares",
+    )
+    variables: tuple[str, ...] = Field(
+        default=("vorticity", "velocity_x", "velocity_y"), min_length=1, description="of fields; each is a picture of its own"
+    )
+    begin: float | None = Field(default=None, description="fields: earlier times are left out; the flow has not formed yet")
+    periodic: bool = Field(default=False, description="fields: crops may go over a border and come in at the other side")
+
+    @model_validator(mode="after")
+    def _fits(self) -> SourceConfig:
+        if self.window is not None and not self.window[0] < self.window[1]:
+            raise ValueError(f"the window is {self.window}: expected two numbers, the lower first")
+        if self.kind != "pictures" and self.channels != 1:
+            raise ValueError(f"{self.kind} have one channel, {self.channels} were given")
+        return self
+
+
+class FlowRunConfig(StageConfig):
+    """One simulated run: a parameter point and the seed of its first state."""
+
+    alpha: float = Field(description="strength of the active stress")
+    zeta: float = Field(ge=0, description="steric alignment")
+    seed: int = Field(ge=0)
+
+    @property
+    def name(self) -> str:
+        """Name of its files."""
+        return f"alpha{self.alpha:g}_zeta{self.zeta:g}_seed{self.seed}"
+
+
+def default_runs() -> dict[Role, tuple[FlowRunConfig, ...]]:
+    """Return runs split by parameter point and seed."""
+    points: dict[Role, tuple[tuple[float, float, int], ...]] = {
+        "train": ((-1.25, 0.5, 1), (-1.75, 0.25, 2), (-2.0, 0.75, 3), (-2.5, 0.5, 4), (-2.25, 1.0, 5)),
+        "validation": ((-2.25, 0.65, 11),),
+        "test": ((-1.5, 0.4, 21), (-2.2, 0.9, 22), (-2.4, 0.35, 23)),
+    }
+    return {role: tuple(FlowRunConfig(alpha=a, zeta=z, seed=s) for a, z, s in runs) for role, runs in points.items()}
+
+
+class FlowRunsConfig(StageConfig):
+    """Runs of the active fluid that fields are taken from: coarse model, periodic square."""
+
+    points: int = Field(default=128, ge=32, multiple_of=16)
+    length: float = Field(default=20.0, gt=0, description="side of the square")
+    until: float = Field(default=16.0, gt=0)
+    save_every: float = Field(default=1.0, gt=0)
+    time_step: float = Field(default=0.008, gt=0)
+    runs: dict[Role, tuple[FlowRunConfig, ...]] = Field(default_factory=default_runs)
+
+    @model_validator(mode="after")
+    def _apart(self) -> FlowRunsConfig:
+        roles = list(self.runs.items())
+        for number, (role, runs) in enumerate(roles):
+            for other, others in roles[number + 1 :]:
+                points = {(run.alpha, run.zeta) for run in runs} & {(run.alpha, run.zeta) for run in others}
+                seeds = {run.seed for run in runs} & {run.seed for run in others}
+                if points or seeds:
+                    shared = f"the point {min(points)}" if points else f"the seed {min(seeds)}"
+                    raise ValueError(f"{role} and {other} share {shared}: runs are split by parameter point and by seed")
+        return self

@@ -1,0 +1,29 @@
+# Slices and fields: pictures at equal bytes, spectra of decoded fields, equal pixels in other processes.
+rule show_apart:
+    input:
+        weights=model_of,
+        runs=runs_of("test"),
+    output:
+        numbers=report(
+            "<results>/{domain}/apart/apart.json",
+            caption="../report/apart.rst",
+            category="compression",
+        ),
+        arrays="<results>/{domain}/apart/apart.safetensors",
+        provenance="<results>/{domain}/apart/provenance.json",
+    log:
+        "<logs>/{domain}/apart.log",
+    benchmark:
+        "<benchmarks>/{domain}/apart.tsv"
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        config=stage_config("compression", "apart", "domain"),
+        code=source_digest("sciml.compression.stages.apart"),
+        folder=folder_of,
+        runs=runs_option,
+    shell:
+        "sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "{params.runs} --threads {threads} > {log:q} 2>&1"
