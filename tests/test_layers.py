@@ -25,7 +25,7 @@ WITHOUT_FRAMEWORK = {"runtime", "datasets", "report"}
 LIGHT = {"typer", "pydantic", "sciml", *sys.stdlib_module_names}
 # what a command line or a settings module may import of this package when it is itself imported
 LIGHT_SIBLINGS = (
-    *("config", "domains", "models", "structures", "catalogue"),
+    *("config", "config_vectors", "domains", "models", "structures", "catalogue"),
     *("cli", "stage_cli", "study_cli", "uses_cli", "bench_cli", "data_cli"),
 )
 LIGHT_MODULES = ("sciml.runtime", "sciml.families", "sciml.settings", "sciml.stages")

@@ -109,9 +109,8 @@ def built_in_picture(model: Model) -> Shaped[np.ndarray, "rows columns *channels
         # a multiplicative hash of the place
         planes.append(plane + (row * 7919 + column * 104729 + channel * 1299709) * 2654435761 % 2**32 // 2**29)
     picture = np.stack(planes, 2).clip(0, 255).astype(np.uint8)
-    if model.span == 1:
-        return picture.astype(np.float32)
-    return picture[..., 0] if model.channels == 1 else picture
+    picture = picture[..., 0] if model.channels == 1 else picture
+    return picture.astype(np.float32) if model.span == 1 else picture
 
 
 def _checks(name: str, path: Path) -> Iterator[Check]:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from sciml.compression.config import TrainNeuralConfig
+from sciml.compression.domains import SourceConfig
 from sciml.compression.encoder import LAMBDA
 from sciml.compression.model_files import save_model
 from sciml.compression.neural.learning import PictureBatches, counted_tables, loss_of, rate_and_error, reviver
@@ -39,10 +40,9 @@ def run(config: TrainNeuralConfig, folder: Path, device: str = "cpu") -> list[Pa
     """
     recorder = Recorder("compression.train_neural", config.model_dump(mode="json"))
     seed = Seeds(config.seed)("compression", "neural", config.domain)
-    crops = training_crops(config.experiment, "train", config.data_tier, COLOURS, config.crop_size, config.crops, seed)
-    held = training_crops(
-        config.experiment, "validation", config.data_tier, COLOURS, config.crop_size, VALIDATION_CROPS, config.seed
-    )
+    source = SourceConfig(experiment=config.experiment, channels=COLOURS)
+    crops = training_crops(source, "train", config.data_tier, config.crop_size, config.crops, seed)
+    held = training_crops(source, "validation", config.data_tier, config.crop_size, VALIDATION_CROPS, config.seed)
     log.info("%d crops of %d files", len(crops.array), len(crops.inputs))
     weight = LAMBDA * config.step**2
     torch.manual_seed(seed)
