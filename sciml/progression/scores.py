@@ -96,15 +96,23 @@ def brain_psnr(image: np.ndarray, truth: np.ndarray, mask: np.ndarray) -> float:
 def brain_ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = None) -> float:
     """Return the mean structural similarity over a mask, or over everything.
 
-    Local means with a Gaussian of 1.5 voxels in a window of 7, data range 1. A volume that is mostly background scores high
-    whatever is in it: the mask matters.
+    A volume that is mostly background scores high whatever is in it: the mask matters.
 
     Args:
         image: (D, H, W).
         truth: (D, H, W).
         mask: bool (D, H, W).
     """
-    _same(image, truth, truth if mask is None else mask)
+    similarity = ssim_map(image, truth)
+    return float((similarity if mask is None else similarity[mask]).mean())
+
+
+def ssim_map(image: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Return the structural similarity at every voxel, (D, H, W).
+
+    Local means with a Gaussian of 1.5 voxels in a window of 7, data range 1.
+    """
+    _same(image, truth, truth)
 
     def local(field: np.ndarray) -> np.ndarray:
         return np.asarray(ndimage.gaussian_filter(field, SSIM_SIGMA, radius=SSIM_RADIUS))
@@ -115,8 +123,7 @@ def brain_ssim(image: np.ndarray, truth: np.ndarray, mask: np.ndarray | None = N
     covariance = local(one * other) - mean_one * mean_other
     first, second = SSIM_CONSTANTS
     similarity = (2 * mean_one * mean_other + first) * (2 * covariance + second)
-    similarity /= (mean_one**2 + mean_other**2 + first) * (variances + second)
-    return float((similarity if mask is None else similarity[mask]).mean())
+    return similarity / ((mean_one**2 + mean_other**2 + first) * (variances + second))
 
 
 def subject_interval(
@@ -132,7 +139,7 @@ def subject_interval(
         values: one a pair, or (pairs, columns); for two methods their differences.
         subjects: of each pair.
         random: draws the people.
-        statistic: of the values of a draw; the mean by default.
+        statistic: of the values of a draw; the mean by default. Draws in which it is not finite are left out.
         draws: number of resamplings.
     """
     values = np.asarray(values, float)
@@ -141,7 +148,10 @@ def subject_interval(
     found = [
         statistic(values[np.concatenate([places[i] for i in random.integers(len(names), size=len(names))])]) for _ in range(draws)
     ]
-    low, high = np.nanquantile(found, (0.025, 0.975))
+    known = [value for value in found if np.isfinite(value)]
+    if not known:
+        return float("nan"), float("nan")
+    low, high = np.quantile(known, (0.025, 0.975))
     return float(low), float(high)
 
 
