@@ -148,7 +148,7 @@ def convert_course(paths: Mapping[str, Path | str]) -> LogisticMixed:
     """
     populations = {diagnosis: _population(read_json(path), path) for diagnosis, path in paths.items()}
     falling = np.array([region != "ventricle" for region in CONDITIONED])
-    return LogisticMixed(CONDITIONED, np.stack([PUBLISHED_RANGE.low, PUBLISHED_RANGE.high]), falling, populations)
+    return LogisticMixed(CONDITIONED, np.stack([PUBLISHED_RANGE.low, PUBLISHED_RANGE.high]), falling, populations, False)
 
 
 def _population(content: Any, where: Path | str) -> CurveParameters:

@@ -8,8 +8,9 @@ with E_i and H_i of `course_curves`. u_i* moves with theta: one attached Newton 
 value is u_i*, has the derivative of the implicit function theorem, so that L-BFGS gets the gradient of (1) with H in its
 Gauss-Newton form.
 
-Volumes are scaled to (0, 1) by the range of the training people, widened by `MARGIN` at both ends since the curves never reach
-theirs, and turned round where they fall with age. As published, each diagnosis has a population of its own.
+Logarithms of volumes are scaled to (0, 1) by the range of the training people, widened at both ends since the curves
+never reach theirs, and turned round where they fall with age. (Published: the volumes themselves, by their range.) As
+published, each diagnosis has a population of its own.
 """
 
 from __future__ import annotations
@@ -26,9 +27,16 @@ from sciml.progression.course import Course, CourseForecast, CourseModel, later
 from sciml.progression.course_curves import CurveParameters, curves, energy_of, most_probable, slope_of
 from sciml.runtime.errors import ConfigError, DataError
 
-MARGIN = 0.1
+MARGIN = 1.0
 FEWEST = 2
-MOST_SOURCES = 4
+# exact volumes have no noise, and a likelihood without end: 0.1 % of the range is always granted
+BOUNDS = {
+    "log_g": (-6.0, 6.0),
+    "log_v": (-10.0, 0.0),
+    "log_s_tau": (-3.0, 4.0),
+    "log_s_xi": (-4.0, 1.0),
+    "log_sigma": (-6.9, 0.0),
+}
 NAMES = ("log_g", "log_v", "tau", "log_s_tau", "log_s_xi", "mixing", "log_sigma")
 
 
@@ -37,28 +45,35 @@ class LogisticMixed(CourseModel):
 
     Args:
         regions: names of the volumes.
-        scale: low and high end of each volume in ml, shape (2, regions).
+        scale: low and high end of each volume in ml, or of its logarithm, shape (2, regions).
         falling: which volumes shrink with age.
         populations: parameters by diagnosis.
+        logarithmic: whether logarithms of volumes follow the curves, or, as published, volumes.
     """
 
     kind = "logistic_mixed"
 
     def __init__(
-        self, regions: Sequence[str], scale: np.ndarray, falling: np.ndarray, populations: Mapping[str, CurveParameters]
+        self,
+        regions: Sequence[str],
+        scale: np.ndarray,
+        falling: np.ndarray,
+        populations: Mapping[str, CurveParameters],
+        logarithmic: bool = True,
     ) -> None:
         self.regions = tuple(regions)
         self.scale, self.falling = np.asarray(scale, dtype=float), np.asarray(falling, dtype=bool)
-        self.populations = dict(populations)
+        self.populations, self.logarithmic = dict(populations), logarithmic
 
     @classmethod
-    def fit(cls, people: Sequence[Course], regions: Sequence[str], rounds: int = 300) -> Self:
+    def fit(cls, people: Sequence[Course], regions: Sequence[str], rounds: int = 300, margin: float = MARGIN) -> Self:
         """Return the model fitted to people of two visits and more.
 
         Args:
             people: courses with volumes in the order of `regions`.
             regions: names of the volumes.
             rounds: largest number of L-BFGS iterations a population.
+            margin: by which the range is widened at each end, in parts of it.
 
         Raises:
             DataError: a diagnosis has fewer than two people of two visits.
@@ -68,9 +83,9 @@ class LogisticMixed(CourseModel):
         for name, group in groups.items():
             if len(group) < FEWEST:
                 raise DataError(f"{name} has {len(group)} people of two visits and more, a course needs at least {FEWEST}")
-        volumes = np.concatenate([person.volumes for person in known])
+        volumes = np.log(np.concatenate([person.volumes for person in known]))
         low, high = np.nanmin(volumes, axis=0), np.nanmax(volumes, axis=0)
-        scale = np.stack([low - MARGIN * (high - low), high + MARGIN * (high - low)])
+        scale = np.stack([low - margin * (high - low), high + margin * (high - low)])
         falling = np.nanmean([(p.volumes[-1] - p.volumes[0]) / (p.ages[-1] - p.ages[0]) for p in known], axis=0) < 0
         model = cls(regions, scale, falling, {})
         for name, group in groups.items():
@@ -84,9 +99,9 @@ class LogisticMixed(CourseModel):
         values, jacobian = curves(parameters, effects, torch.as_tensor(asked)[None])
         # sd^2 = diag(J H^{-1} J^T) + sigma^2
         spread = torch.einsum("vke,ef,vkf->vk", jacobian[0], torch.linalg.inv(precision[0]), jacobian[0])
-        width = self.scale[1] - self.scale[0]
-        sd = (spread + (2 * parameters.log_sigma).exp()).sqrt().numpy() * width
-        return CourseForecast(asked, self._volumes(values[0].numpy()), sd)
+        mean = self._volumes(values[0].numpy())
+        sd = (spread + (2 * parameters.log_sigma).exp()).sqrt().numpy() * (self.scale[1] - self.scale[0])
+        return CourseForecast(asked, mean, sd * mean if self.logarithmic else sd)
 
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws from the Gaussian approximation of the person's effects."""
@@ -109,18 +124,22 @@ class LogisticMixed(CourseModel):
         most = max(len(person.ages) for person in people)
         ages = np.stack([np.pad(p.ages, (0, most - len(p.ages)), mode="edge") for p in people])
         volumes = np.stack([np.pad(p.volumes, ((0, most - len(p.ages)), (0, 0)), constant_values=np.nan) for p in people])
-        scaled = (volumes - self.scale[0]) / (self.scale[1] - self.scale[0])
+        scaled = ((np.log(volumes) if self.logarithmic else volumes) - self.scale[0]) / (self.scale[1] - self.scale[0])
         scaled = np.where(self.falling, 1 - scaled, scaled)
         known = np.isfinite(scaled)
         return torch.as_tensor(ages), torch.as_tensor(np.where(known, scaled, 0.0)), torch.as_tensor(known.astype(float))
 
     def _volumes(self, values: np.ndarray) -> np.ndarray:
-        rising = np.where(self.falling, 1 - values, values)
-        return self.scale[0] + rising * (self.scale[1] - self.scale[0])
+        rising = self.scale[0] + np.where(self.falling, 1 - values, values) * (self.scale[1] - self.scale[0])
+        return np.exp(rising) if self.logarithmic else rising
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what the model learned, by name."""
-        learned = {"scale": self.scale, "falling": self.falling.astype(np.int64)}
+        learned = {
+            "scale": self.scale,
+            "falling": self.falling.astype(np.int64),
+            "logarithmic": np.array([self.logarithmic], dtype=np.int64),
+        }
         for diagnosis, parameters in self.populations.items():
             learned |= {f"{diagnosis}/{name}": getattr(parameters, name).numpy() for name in NAMES}
         return learned
@@ -133,7 +152,7 @@ class LogisticMixed(CourseModel):
             diagnosis: CurveParameters(**{name: _parameter(arrays[f"{diagnosis}/{name}"], name) for name in NAMES})
             for diagnosis in diagnoses
         }
-        return cls(regions, arrays["scale"], arrays["falling"].astype(bool), populations)
+        return cls(regions, arrays["scale"], arrays["falling"].astype(bool), populations, bool(arrays["logarithmic"][0]))
 
 
 def _parameter(array: np.ndarray, name: str) -> Tensor:
@@ -173,7 +192,10 @@ def fit_population(ages: Tensor, measured: Tensor, known: Tensor, rounds: int) -
         return float(loss.detach()), vector.grad.numpy()
 
     start = torch.cat([getattr(first, name).reshape(-1) for name in NAMES]) / unit
-    found = minimize(objective, start.numpy(), jac=True, method="L-BFGS-B", options={"maxiter": rounds, "maxcor": 20})
+    bounds = [pair for name, size in zip(NAMES, sizes, strict=True) for pair in [BOUNDS.get(name, (None, None))] * size]
+    found = minimize(
+        objective, start.numpy(), jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": rounds, "maxcor": 20}
+    )
     return unpack(torch.as_tensor(found.x))
 
 
@@ -206,7 +228,7 @@ def _first_guess(ages: Tensor, measured: Tensor, known: Tensor) -> CurveParamete
     per_person = known.sum(1, keepdim=True).clamp(min=1)
     centred = (ages[..., None] - (known * ages[..., None]).sum(1, keepdim=True) / per_person) * known
     slope = (centred * measured).sum((0, 1)) / centred.square().sum((0, 1)).clamp(min=1e-9)
-    sources = max(1, min(MOST_SOURCES, features - 1))
+    sources = max(1, features - 1)
     pattern = np.random.default_rng(0).normal(size=(features, sources)) * 0.05
     return CurveParameters(
         log_g=((1 - mean) / mean).log(),

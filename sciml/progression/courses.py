@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from sciml.progression.cohort import Visit
-from sciml.progression.course import Course, CourseModel, later
+from sciml.progression.course import Course, CourseForecast, CourseModel, later
 from sciml.progression.course_linear import HuberRegression, LinearPopulation, NoChange, PublishedHuber
 from sciml.progression.course_logistic import LogisticMixed
 from sciml.progression.regions import REGIONS, SEX_CODES
@@ -18,6 +18,43 @@ KNOWN = "known"
 KINDS: dict[str, type[NoChange | LinearPopulation | HuberRegression | PublishedHuber | LogisticMixed]] = {
     model.kind: model for model in (NoChange, LinearPopulation, HuberRegression, PublishedHuber, LogisticMixed)
 }
+
+
+class ByVisits(CourseModel):
+    """One model for people with one visit, another for those with more: pace can only be seen over time.
+
+    Args:
+        single: for one visit.
+        several: for two visits and more.
+    """
+
+    kind = "by_visits"
+
+    def __init__(self, single: CourseModel, several: CourseModel) -> None:
+        if single.regions != several.regions:
+            raise ConfigError(f"course models know different regions: {single.regions} and {several.regions}")
+        self.single, self.several, self.regions = single, several, single.regions
+
+    def of(self, history: Course) -> CourseModel:
+        """Return the model for this history."""
+        return self.single if len(history.ages) == 1 else self.several
+
+    def predict(self, history: Course, ages: Sequence[float] | np.ndarray) -> CourseForecast:
+        """Return mean and standard deviation at ages after the last visit."""
+        return self.of(history).predict(history, ages)
+
+    def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
+        """Return joint draws of the volumes in ml, shape (count, ages, regions)."""
+        return self.of(history).sample(history, ages, count, random)
+
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return nothing: its parts keep what they learned."""
+        return {}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray], regions: Sequence[str]) -> ByVisits:
+        """Refuse: it is made of its parts."""
+        raise ConfigError("by_visits is made of the models huber and logistic_mixed, it has no arrays of its own")
 
 
 def course_of(visits: Sequence[Visit], diagnosis: str | None = None) -> Course:

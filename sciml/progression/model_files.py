@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciml.progression.course import CourseModel
-from sciml.progression.courses import course_arrays, courses_from
+from sciml.progression.courses import ByVisits, course_arrays, courses_from
 from sciml.progression.covariates import CovariateScale
 from sciml.progression.grids import Grid, grid_of
 from sciml.progression.models import AutoencoderConfig, FormConfig, UNetConfig
@@ -60,6 +60,8 @@ class ForecastModel:
         Raises:
             ConfigError: the model has none of this kind.
         """
+        if kind == ByVisits.kind:
+            return ByVisits(self.course("huber"), self.course("logistic_mixed"))
         if kind not in self.courses:
             raise ConfigError(f"model {self.name} has no course model {kind!r}; it has {', '.join(self.courses) or 'none'}")
         return self.courses[kind]

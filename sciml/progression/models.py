@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from sciml.runtime.settings import StageConfig
 
 CourseKind = Literal["no_change", "linear_population", "huber", "huber_published", "logistic_mixed"]
+# `by_visits`: Huber's regression for one visit, the logistic model for more, as published
+UsedCourse = Literal[CourseKind, "by_visits"]
 Decoding = Literal["residual", "direct"]
 
 
@@ -24,6 +26,32 @@ class TrainingBudget(StageConfig):
     clip_norm: float | None = Field(default=1.0, gt=0)
     bfloat16_on_gpu: bool = False
     cpu_minutes: float | None = Field(default=None, gt=0, description="processor time after which the training ends")
+
+
+class AutoencoderBudget(TrainingBudget):
+    """How long and how to train the autoencoder."""
+
+    steps: int = Field(default=10_000, ge=1)
+    batch_size: int = Field(default=2, ge=1)
+    learning_rate: float = Field(default=2e-3, gt=0)
+    cpu_minutes: float | None = Field(default=60, gt=0)
+
+
+class DiffusionBudget(TrainingBudget):
+    """How long and how to train a diffusion model."""
+
+    steps: int = Field(default=8_000, ge=1)
+    batch_size: int = Field(default=8, ge=1)
+    learning_rate: float = Field(default=1e-3, gt=0)
+    weight_decay: float = Field(default=0.01, ge=0)
+    cpu_minutes: float | None = Field(default=55, gt=0)
+
+
+class ControlBudget(DiffusionBudget):
+    """How long and how to train a ControlNet."""
+
+    steps: int = Field(default=2_500, ge=1)
+    cpu_minutes: float | None = Field(default=20, gt=0)
 
 
 class AutoencoderConfig(StageConfig):
@@ -124,9 +152,7 @@ class AutoencoderTraining(StageConfig):
     """The autoencoder and its training."""
 
     network: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
-    budget: TrainingBudget = Field(
-        default_factory=lambda: TrainingBudget(steps=10_000, batch_size=2, learning_rate=2e-3, cpu_minutes=60)
-    )
+    budget: AutoencoderBudget = AutoencoderBudget()
     flip: bool = Field(default=True, description="show every second image with left and right exchanged")
     validation_images: int = Field(default=12, ge=1)
 
@@ -136,9 +162,7 @@ class DiffusionTraining(StageConfig):
 
     form: FormConfig = Field(default_factory=FormConfig)
     network: UNetConfig = Field(default_factory=UNetConfig)
-    budget: TrainingBudget = Field(
-        default_factory=lambda: TrainingBudget(steps=8_000, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=55)
-    )
+    budget: DiffusionBudget = DiffusionBudget()
     flip: bool = Field(default=True, description="train on mirrored people too")
     zero_gap_share: float = Field(
         default=0.05,
@@ -151,9 +175,7 @@ class DiffusionTraining(StageConfig):
 class ControlTraining(StageConfig):
     """Training of the ControlNet of a form that has one; network and form are those of the diffusion model that it steers."""
 
-    budget: TrainingBudget = Field(
-        default_factory=lambda: TrainingBudget(steps=2_500, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=20)
-    )
+    budget: ControlBudget = ControlBudget()
     flip: bool = True
 
 
@@ -170,7 +192,10 @@ class ForecastConfig(StageConfig):
     samples: int = Field(default=8, ge=1, description="m, the chains whose latents are averaged")
     steps: int = Field(default=20, ge=1, le=1000, description="of DDIM; a divisor of 1000")
     decoding: Decoding = Field(default="residual", description="x_A + D(z_B) - D(z_A), or D(z_B) as published")
-    course: CourseKind = Field(default="logistic_mixed", description="where the volumes at later ages come from")
+    course: UsedCourse = Field(
+        default="by_visits",
+        description="where the volumes at later ages come from; by_visits: huber for one visit, logistic_mixed for more",
+    )
     clamp_sd: float | None = Field(
         default=None, gt=0, description="largest |z_0| in a step, in standard deviations of the training latents"
     )
@@ -230,7 +255,7 @@ class EvaluateConfig(StageConfig):
 
     split: Literal["validation", "test"] = "test"
     every: int = Field(default=1, ge=1, description="as of the forecasts")
-    course: CourseKind = Field(default="logistic_mixed", description="of the flow to prescribed volumes")
+    course: UsedCourse = Field(default="by_visits", description="of the flow to prescribed volumes")
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
     seed: int = 0

@@ -24,7 +24,9 @@ def forecast_command(
     samples: Annotated[int, typer.Option(min=1, help="Chains whose latents are averaged.")] = 8,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a chain, a divisor of 1000.")] = 20,
     decoding: Annotated[str, typer.Option(help="residual: the scan and its decoded change; direct: as published.")] = "residual",
-    course: Annotated[str, typer.Option(help="Course model that says the volumes at later ages.")] = "logistic_mixed",
+    course: Annotated[
+        str, typer.Option(help="Course model of the volumes; by_visits: huber for one visit, logistic_mixed for more.")
+    ] = "by_visits",
     scan: Annotated[
         Path | None,
         typer.Option(help="The person's last scan as it was before `prepare`: the forecast is written in its space too."),

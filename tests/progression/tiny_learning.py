@@ -19,7 +19,6 @@ from sciml.progression.models import (
     TrainAutoencoderConfig,
     TrainControlConfig,
     TrainDiffusionConfig,
-    TrainingBudget,
     UNetConfig,
 )
 from sciml.progression.regions import REGIONS
@@ -33,9 +32,8 @@ RATES = (0.1, -0.05, -0.04, -0.02, -0.01, -0.01, 0.02)
 SPLITS = ("train",) * 3 + ("validation", "test")
 
 
-def budget(steps: int = 3, **more: object) -> TrainingBudget:
-    values = {"steps": steps, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 0, "ema_decay": 0.5} | more
-    return TrainingBudget.model_validate(values)
+def budget(steps: int = 3, **more: object) -> dict[str, object]:
+    return {"steps": steps, "batch_size": 2, "learning_rate": 1e-3, "warmup_steps": 0, "ema_decay": 0.5} | more
 
 
 def autoencoder_config(**more: object) -> TrainAutoencoderConfig:
@@ -48,7 +46,7 @@ def diffusion_config(form: FormConfig, name: str, **more: object) -> TrainDiffus
 
 
 def control_config(name: str = "official") -> TrainControlConfig:
-    return TrainControlConfig(name=name, budget=budget())
+    return TrainControlConfig.model_validate({"name": name, "budget": budget()})
 
 
 def measured_autoencoder(seed: int = 0) -> Autoencoder:

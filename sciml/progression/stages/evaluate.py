@@ -187,9 +187,11 @@ class Sources:
     def courses(self) -> list[Method]:
         """Return the course models, which forecast volumes alone."""
         found = []
-        for kind, course in self.model.courses.items():
-            if kind == "no_change":
-                continue
+        kinds = [kind for kind in self.model.courses if kind != "no_change"]
+        if {"huber", "logistic_mixed"} <= set(kinds):
+            kinds.append("by_visits")
+        for kind in kinds:
+            course = self.model.course(kind)
             volumes = np.stack([anchored(course, course_of(p.history), [p.followup.age_years])[0] for p in self.pairs])
             starts = np.stack([np.asarray(pair.start.volumes_ml) for pair in self.pairs])
             found.append(Method(f"course_{kind}", "baseline", np.log(volumes / starts)))
