@@ -215,6 +215,15 @@ def default_domains() -> dict[str, DomainConfig]:
     }
 
 
+def default_networks() -> dict[str, NetworkConfig]:
+    """Return the networks of the study; those of slices and fields are small, so that they stay fast."""
+    return {
+        "photo": NetworkConfig(),
+        "mr": NetworkConfig(width=32, coded_at=(0.45, 0.3, 0.2, 0.13, 0.08, 0.05, 0.03), crop_size=64, batch=16, steps=4_000),
+        "field": NetworkConfig(width=32, coded_at=(0.5, 0.3, 0.18, 0.1, 0.06, 0.035, 0.02), crop_size=64, batch=16, steps=4_000),
+    }
+
+
 def default_views() -> dict[str, dict[str, ViewConfig]]:
     """Return what is shown of the photographs: fine stripes, hard edges, letters and digits."""
     return {
@@ -230,7 +239,7 @@ class Config(StageConfig):
     """Learned image compression: rules and tables by domain, a network behind the decoder, the bench."""
 
     domains: dict[str, DomainConfig] = Field(default_factory=default_domains)
-    networks: dict[str, NetworkConfig] = Field(default_factory=lambda: {"photo": NetworkConfig()}, description="by domain")
+    networks: dict[str, NetworkConfig] = Field(default_factory=default_networks, description="by domain")
     neural: dict[str, NeuralConfig] = Field(
         default_factory=lambda: {"photo": NeuralConfig()}, description="neural models, by domain"
     )
