@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.progression import report_methods  # noqa: F401 (registers the methods text)
-from sciml.progression.cohort import Cohort
 from sciml.progression.config import PageConfig
+from sciml.progression.report_claims import forecast_claims
 from sciml.progression.report_cohort import cohort_checks, cohort_claims, cohort_reportlets
+from sciml.progression.report_forecasts import forecast_reportlets
+from sciml.progression.report_results import read_study
 from sciml.report.reportlets import Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict
-from sciml.runtime.errors import DataError
-from sciml.runtime.files import read_json
 
 READING = """**Everybody on this page is simulated.** The anatomy is a real template, warped into people; their ageing is a law
 that the program knows. A model that does well here has learned a known law, and nothing clinical follows. Not for clinical use.
@@ -28,25 +28,25 @@ LIMITS = (
 )
 
 
-def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
-    """Return everything that the page shows.
+def reportlets(_config: PageConfig, results: Path) -> list[Reportlet]:
+    """Return everything that the page shows; what has not run is `not run` among the claims and a sentence under the limits.
 
     Args:
-        config: tier of the run.
+        _config: tier of the run, which the stage writes above the page.
         results: results folder of the study.
 
     Raises:
         DataError: no cohort has been simulated.
     """
-    folder = results / "cohort"
-    if not (folder / "accuracy.json").is_file():
-        raise DataError(f"{results} holds no simulated cohort; run the study first: make demo FAMILY=progression")
-    accuracy = read_json(folder / "accuracy.json")
-    records = [read_json(path) for path in sorted(results.glob("*/provenance.json"))]
-    items: list[Reportlet] = [Verdict(list(cohort_claims(accuracy))), Text("How to read this page", READING)]
-    items += cohort_reportlets(Cohort(folder), accuracy)
-    items.append(Checks(list(cohort_checks(accuracy))))
-    items.append(Methods([{"stage": record["stage"], "parameters": record["config"]} for record in records]))
-    items.append(Provenance(records))
-    items.append(Limits(LIMITS))
+    study = read_study(results)
+    claims = [*forecast_claims(study.forecasts), *cohort_claims(study.accuracy)]
+    items: list[Reportlet] = [Verdict(claims), Text("How to read this page", READING)]
+    if study.forecasts is not None:
+        items += forecast_reportlets(study.forecasts, study.cohort)
+    items += cohort_reportlets(study.cohort, study.accuracy)
+    items.append(Checks(list(cohort_checks(study.accuracy))))
+    items.append(Methods([{"stage": record["stage"], "parameters": record["config"]} for record in study.records]))
+    items.append(Provenance(study.records))
+    missing = [] if study.forecasts is not None else ["No forecasts were compared in this run, so none are shown."]
+    items.append(Limits([*missing, *LIMITS]))
     return items

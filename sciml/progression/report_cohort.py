@@ -21,12 +21,9 @@ DRAWN = ("ventricle", "hippocampus", "thalamus")
 CHANGE_LIMIT = 0.3
 
 
-def cohort_claims(accuracy: dict[str, Any] | None) -> Iterator[Claim]:
+def cohort_claims(accuracy: dict[str, Any]) -> Iterator[Claim]:
     """Yield the claims about the simulator."""
     text = "Simulated volumes: largest distance of any region from its target, all people and visits"
-    if accuracy is None:
-        yield Claim(text, None, VOLUME_GOAL_PERCENT, "goal of this project, at most", "%")
-        return
     worst = max(accuracy["volume_error"]["worst"].values())
     met = "reproduced" if worst <= VOLUME_GOAL_PERCENT else "not"
     yield Claim(

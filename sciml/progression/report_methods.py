@@ -32,3 +32,75 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
         f"[@khanal2017]. {time} Every scan has a contrast of its person, and its own smooth bias (standard deviation "
         f"{100 * scanner['bias']:g} %) and Rician noise ({scanner['noise']:g}; white matter has 0.8)."
     )
+
+
+@stage_paragraph("progression.train_autoencoder")
+def _autoencoder_text(parameters: Mapping[str, Any]) -> str:
+    network, budget = parameters["network"], parameters["budget"]
+    fold = f"{network['unshuffle']} x {network['unshuffle']} x {network['unshuffle']} voxels to channels, then " * (
+        network["unshuffle"] > 1
+    )
+    return (
+        f"Autoencoder: {fold}{len(network['channels'])} levels of {', '.join(map(str, network['channels']))} channels to "
+        f"{network['latent_channels']} latent channels, trained with {_budget(budget)}; loss {network['l1_weight']:g} L1 + "
+        f"{network['squared_weight']:g} squared error + {network['kl_weight']:g} KL. Mean and scale of the latents were "
+        "measured on "
+        "all training scans and are part of the model."
+    )
+
+
+@stage_paragraph("progression.train_diffusion")
+def _diffusion_text(parameters: Mapping[str, Any]) -> str:
+    form, network = parameters["form"], parameters["network"]
+    target = "the change of the latent, in its standard deviations" if form["target"] == "change" else "the follow-up's latent"
+    told = "covariates at the follow-up and ten times their change" if form["context"] == "change" else "those at the follow-up"
+    return (
+        f"Diffusion model {parameters['name']!r} [@puglisi2024; @puglisi2025]: a U-Net of "
+        f"{', '.join(map(str, network['channels']))} channels predicts {form['prediction'].replace('_', ' ')} of {target}; the "
+        f"anatomy comes in by {form['anatomy']}, and of age, sex, diagnosis and volumes it is told {told}. Trained with "
+        f"{_budget(parameters['budget'])}."
+    )
+
+
+@stage_paragraph("progression.train_controlnet")
+def _control_text(parameters: Mapping[str, Any]) -> str:
+    return (
+        f"ControlNet of {parameters['name']!r}: it starts as a copy of the U-Net's first half that changes nothing, and learns "
+        "from "
+        f"pairs while the U-Net stays as it is; {_budget(parameters['budget'])}."
+    )
+
+
+@stage_paragraph("progression.fit_course")
+def _course_text(parameters: Mapping[str, Any]) -> str:
+    return f"Volumes at later ages come from course models fitted to the training people: {', '.join(parameters['kinds'])}."
+
+
+@stage_paragraph("progression.predict")
+def _predict_text(parameters: Mapping[str, Any]) -> str:
+    main = parameters["variants"].get("main", {}).get("how", {})
+    return (
+        f"Every pair of visits of the {parameters['split']} people was forecast in {len(parameters['variants'])} ways, from "
+        "all visits "
+        f"up to the first of the pair; by default with {main.get('samples')} chains of {main.get('steps')} DDIM steps, "
+        "averaged as "
+        f"latents, {main.get('decoding')} decoding and volumes of the model {main.get('course')}."
+    )
+
+
+@stage_paragraph("progression.evaluate")
+def _evaluate_text(parameters: Mapping[str, Any]) -> str:
+    return (
+        "Changes of volumes were read off images by ridge regression on smoothed differences near each region, fitted to the "
+        "calibration people, one for scans and one for decoded images; its ridge was chosen on calibration people left out. "
+        "The filter of the denoised no change "
+        "was chosen on validation people. Intervals are bootstraps over people [@efron1979]."
+    )
+
+
+def _budget(budget: Mapping[str, Any]) -> str:
+    limit = budget.get("cpu_minutes")
+    return (
+        f"AdamW at {budget['learning_rate']:g} for up to {budget['steps']} steps of {budget['batch_size']}"
+        f"{'' if limit is None else f' or {limit:g} CPU minutes'}"
+    )

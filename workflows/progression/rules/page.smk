@@ -4,6 +4,10 @@ rule write_page:
         cohort="<results>/cohort/cohort.json",
         accuracy="<results>/cohort/accuracy.json",
         subjects="<results>/cohort/subjects",
+        metrics=rules.evaluate_forecasts.output.metrics,
+        changes=rules.evaluate_forecasts.output.changes,
+        pairs=rules.predict_pairs.output.pairs,
+        variants=rules.predict_pairs.output.variants,
     output:
         page=report(
             "<reports>/progression.html",

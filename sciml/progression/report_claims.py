@@ -1,0 +1,73 @@
+"""The page's claims about forecasts: our number, its goal, whether it is met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sciml.progression.regions import DIAGNOSES
+from sciml.progression.regions import TITLES as REGION_TITLES
+from sciml.progression.report_results import DENOISED, LONG, MAIN, STILL, Forecasts
+from sciml.report.reportlets import Claim
+
+GAIN_DB = 1.0
+CORRELATIONS = {"ventricle": 0.85, "hippocampus": 0.75}
+WITHIN_GROUP = 0.5
+SKILL = 0.5
+AVERAGING, CHAINS = 0.75, (1, 8)
+IDENTITY_POINTS = 1.5
+AT_LEAST, AT_MOST = "goal of this project, at least", "goal of this project, at most"
+
+
+def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
+    """Yield the claims; `not run` where nothing was compared."""
+    for base, words in ((STILL, "no change"), (DENOISED, "a denoised no change")):
+        text = f"Forecast images after 3 years and more: PSNR in the brain above {words}"
+        ours, other = (None, None) if found is None else (found.psnr(MAIN, LONG), found.psnr(base, LONG))
+        gain = None if ours is None or other is None else ours - other
+        if found is not None and base == STILL and gain is not None:
+            interval = found.metrics["methods"][MAIN]["gain_db"][LONG]
+            text += f" (95 % interval over people {interval['low']:.2f} to {interval['high']:.2f}, {interval['n']} pairs)"
+        yield _claim(text, gain, GAIN_DB, AT_LEAST, "dB", 0.0)
+    for region, goal in CORRELATIONS.items():
+        value = _value(found.change(MAIN, region) if found else None, "correlation")
+        text = f"Change of the {REGION_TITLES[region]}: correlation of forecast with truth over all test pairs"
+        yield _claim(text, value, goal, AT_LEAST, "", WITHIN_GROUP)
+    for region in CORRELATIONS:
+        values = [] if found is None else [_value(found.change(MAIN, region, name), "correlation") for name in DIAGNOSES]
+        known = [value for value in values if value is not None]
+        text = f"The same within a diagnosis, the least of the three: {REGION_TITLES[region]}"
+        yield _claim(text, min(known, default=None), WITHIN_GROUP, AT_LEAST, "", 0.3)
+    for region in CORRELATIONS:
+        value = _value(found.change(MAIN, region) if found else None, "skill")
+        text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
+        yield _claim(text, value, SKILL, AT_LEAST, "", 0.0)
+    yield _averaging(found)
+    yield _identity(found)
+
+
+def _averaging(found: Forecasts | None) -> Claim:
+    text = f"Averaging {CHAINS[1]} chains: squared error of the latent, in parts of that of one chain"
+    entry: dict[str, Any] = found.metrics["averaging"].get(MAIN, {}) if found else {}
+    errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
+    ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
+    return _claim(text, ratio, AVERAGING, AT_MOST, "", 0.95, below=True)
+
+
+def _identity(found: Forecasts | None) -> Claim:
+    text = "Asked for the first scan itself: largest mean change of a region that should be none"
+    points = found.metrics.get("zero_gap_points") if found else None
+    return _claim(text, max(points.values()) if points else None, IDENTITY_POINTS, AT_MOST, "%", 3.0, below=True)
+
+
+def _value(score: dict[str, Any] | None, name: str) -> float | None:
+    return score[name] if score else None
+
+
+def _claim(text: str, ours: float | None, goal: float, source: str, unit: str, partly: float, below: bool = False) -> Claim:
+    """Return a claim: reproduced where the goal is met, partly where `partly` is."""
+    if ours is None:
+        return Claim(text, None, goal, source, unit)
+    sign = -1 if below else 1
+    status = "reproduced" if sign * ours >= sign * goal else "partly" if sign * ours >= sign * partly else "not"
+    return Claim(text, round(ours, 3), goal, source, unit, status)

@@ -1,0 +1,121 @@
+"""What the study's stages have left, read for the page; and how the ways to forecast are called there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.progression.cohort import Cohort
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import load_tensors, read_json
+
+MAIN, OFFICIAL = "main", "official"
+STILL, DENOISED = "no_change", "no_change_denoised"
+ALL, LONG = "all", "3 y and more"
+
+TITLES = {
+    STILL: "no change",
+    DENOISED: "no change, denoised",
+    "autoencoder_only": "no change, decoded",
+    "population_field": "mean field of the diagnosis",
+    "prescribed_volumes": "flow to expected volumes",
+    "course_linear_population": "rates by diagnosis",
+    "course_huber": "regression, one visit",
+    "course_huber_published": "regression, published form",
+    "course_logistic_mixed": "logistic course",
+    MAIN: "ours",
+    "draws": "ours, volumes drawn",
+    "true_volumes": "ours, told the true volumes",
+    "no_course": "ours, no course model",
+    "direct": "ours, decoded directly",
+    "unscaled": "ours, latent scale forgotten",
+    OFFICIAL: "published form",
+    "official_residual": "published form, residual decoding",
+    "official_clamped": "published form, clamped",
+    "scan_itself": "the true scan",
+    "decoded_truth": "the true scan, decoded",
+    "decoded_true_change": "first scan + decoded true change",
+}
+KINDS = {"model": 0, "baseline": 1, "ablation": 2, "ceiling": 3}
+
+
+def title_of(name: str) -> str:
+    """Return how a way to forecast is called: `chains_4` is `ours, 4 chains`."""
+    word, _, count = name.partition("_")
+    if word in ("chains", "steps") and count.isdigit():
+        return f"ours, {count} {word[:-1] if count == '1' else word}"
+    return TITLES.get(name, name.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Forecasts:
+    """Forecasts of the pairs of test people, and their scores.
+
+    Attributes:
+        metrics: of the stage `evaluate`.
+        changes: predicted ln(V^_B / V_A) by method, (pairs, regions), and `truth`.
+        folder: of the results.
+        pairs: of the stage `predict`.
+    """
+
+    metrics: Mapping[str, Any]
+    changes: Mapping[str, np.ndarray]
+    folder: Path
+    pairs: list[dict[str, Any]]
+
+    @property
+    def methods(self) -> dict[str, dict[str, Any]]:
+        """Return the scores of each method: models first, then baselines, ablations and ceilings."""
+        found = self.metrics["methods"]
+        return {name: found[name] for name in sorted(found, key=lambda name: (KINDS[found[name]["kind"]], order(name)))}
+
+    def change(self, method: str, region: str, group: str = ALL) -> dict[str, Any] | None:
+        """Return the score of a region's change in a group, or None where there is none."""
+        return self.metrics["methods"].get(method, {}).get("changes", {}).get(region, {}).get(group)
+
+    def psnr(self, method: str, group: str = ALL) -> float | None:
+        """Return the mean PSNR in the brain against the image without noise, in dB, or None."""
+        return self.metrics["methods"].get(method, {}).get("psnr_by_group_db", {}).get(group)
+
+    def images(self, method: str) -> np.ndarray | None:
+        """Return the forecast images of a variant, (pairs, x, y, z), or None."""
+        path = self.folder / "predictions" / f"{method}.safetensors"
+        return load_tensors(path)[0]["images"] if path.is_file() else None
+
+
+def order(name: str) -> tuple[int, str]:
+    """Return where a method stands among its kind."""
+    known = list(TITLES)
+    return (known.index(name) if name in known else len(known), name)
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """Everything that the page is made from; `forecasts` is None before they are compared."""
+
+    cohort: Cohort
+    accuracy: dict[str, Any]
+    forecasts: Forecasts | None
+    records: list[dict[str, Any]]
+
+
+def read_study(results: Path) -> StudyResults:
+    """Read what a run has left.
+
+    Raises:
+        DataError: no cohort has been simulated.
+    """
+    folder = results / "cohort"
+    if not (folder / "accuracy.json").is_file():
+        raise DataError(f"{results} holds no simulated cohort; run the study first: make demo FAMILY=progression")
+    forecasts = None
+    metrics = results / "evaluate" / "metrics.json"
+    if metrics.is_file():
+        changes, _ = load_tensors(results / "evaluate" / "changes.safetensors")
+        forecasts = Forecasts(read_json(metrics), changes, results, read_json(results / "predictions" / "pairs.json"))
+    records = [read_json(path) for path in sorted(results.glob("**/provenance.json"))]
+    return StudyResults(Cohort(folder), read_json(folder / "accuracy.json"), forecasts, records)
