@@ -14,8 +14,8 @@ DATA_demo := default
 DATA_cpu := default
 DATA_gpu := full
 # families with learned parts add their name
-WITH_WEIGHTS := proximal active_fluid compression
-WITH_ABLATIONS := proximal deblurring compression
+WITH_WEIGHTS := proximal active_fluid compression progression
+WITH_ABLATIONS := proximal deblurring compression progression
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=
 COMMA := ,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -160,6 +160,12 @@ def default_cohorts() -> dict[CohortName, SimulationConfig]:
     }
 
 
+def shortened(budget: dict[str, Any], share: float) -> dict[str, Any]:
+    """Return a budget cut to a share of its steps and minutes."""
+    minutes = budget["cpu_minutes"]
+    return budget | {"steps": max(1, round(share * budget["steps"])), "cpu_minutes": minutes and share * minutes}
+
+
 class Config(StageConfig):
     """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
 
@@ -181,13 +187,21 @@ class Config(StageConfig):
         Raises:
             ConfigError: there is no such form.
         """
-        if form not in self.learning.forms:
-            raise ConfigError(f"no form is called {form!r}; the settings have {', '.join(self.learning.forms)}")
-        return TrainDiffusionConfig(**self.learning.forms[form].model_dump(), name=form, seed=run.master_seed)
+        learning = self.learning
+        if form in learning.ablations.forms:
+            like = learning.forms[learning.variants["main"].form].model_dump()
+            like |= {"form": learning.ablations.forms[form], "budget": shortened(like["budget"], learning.ablations.share)}
+            return TrainDiffusionConfig(**like, name=form, seed=run.master_seed)
+        if form not in learning.forms:
+            raise ConfigError(f"no form is called {form!r}; the settings have {', '.join(learning.forms)}")
+        return TrainDiffusionConfig(**learning.forms[form].model_dump(), name=form, seed=run.master_seed)
 
     def train_control_config(self, run: RunSettings, form: str) -> TrainControlConfig:
         """Return the slice of the training of one form's ControlNet."""
-        return TrainControlConfig(**self.learning.control.model_dump(), name=form, seed=run.master_seed)
+        like = self.learning.control.model_dump()
+        if form in self.learning.ablations.forms:
+            like["budget"] = shortened(like["budget"], self.learning.ablations.share)
+        return TrainControlConfig(**like, name=form, seed=run.master_seed)
 
     def fit_course_config(self, _run: RunSettings) -> FitCourseConfig:
         """Return the slice of the course models."""
@@ -197,6 +211,15 @@ class Config(StageConfig):
         """Return the slice of the forecasts of test pairs."""
         variants = {name: variant for name, variant in self.learning.variants.items() if variant.form in self.learning.forms}
         return PredictConfig(split="test", variants=variants, every=self.learning.every, seed=run.master_seed)
+
+    def ablate_predict_config(self, run: RunSettings) -> PredictConfig:
+        """Return the slice of the forecasts of validation pairs by forms that differ in one switch."""
+        variants = self.learning.ablations.variants()
+        return PredictConfig(split="validation", variants=variants, every=1, seed=run.master_seed)
+
+    def ablate_evaluate_config(self, run: RunSettings) -> EvaluateConfig:
+        """Return the slice of their table."""
+        return EvaluateConfig(split="validation", population_field=False, prescribed=False, seed=run.master_seed)
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of the table."""

@@ -273,8 +273,40 @@ class AskConfig(StageConfig):
     seed: int = 0
 
 
+def default_ablations() -> dict[str, FormConfig]:
+    """Return forms that differ from the official or the residual one in a single switch, and both for the same short time."""
+    residual, official = FORMS["residual"], FORMS["official"]
+    found = {"short_residual": residual, "short_official": official}
+    for switch in FormConfig.model_fields:
+        found[f"official_with_{switch}"] = official.model_copy(update={switch: getattr(residual, switch)})
+        found[f"residual_with_{switch}"] = residual.model_copy(update={switch: getattr(official, switch)})
+    return found
+
+
+class AblationConfig(StageConfig):
+    """One change at a time, on validation people."""
+
+    forms: dict[str, FormConfig] = Field(default_factory=default_ablations)
+    share: float = Field(default=1 / 6, gt=0, le=1, description="of the budgets of the residual form and of the ControlNet")
+    how: ForecastConfig = Field(default_factory=ForecastConfig)
+
+    def variants(self) -> dict[str, VariantConfig]:
+        """Return the ways to forecast: each form decoded in both ways."""
+        return {
+            f"{form}_{decoding}": VariantConfig(form=form, how=self.how.model_copy(update={"decoding": decoding}))
+            for form in self.forms
+            for decoding in ("residual", "direct")
+        }
+
+
 class LearningConfig(StageConfig):
     """Everything that is learned, and how forecasts are made from it."""
+
+    weights: Literal["shipped", "trained"] = Field(
+        default="trained", description="model that the main form's forecasts are made with; shipped needs the name of `model`"
+    )
+    model: str = Field(default="mni-4p5mm", description="name of the shipped model")
+    ablations: AblationConfig = AblationConfig()
 
     autoencoder: AutoencoderTraining = Field(default_factory=AutoencoderTraining)
     forms: dict[str, DiffusionTraining] = Field(

@@ -172,3 +172,19 @@ def stage_evaluate(
         from sciml.progression.stages.evaluate import run
 
         run(settings, cohort, calibration, model, predictions, output, device)
+
+
+@app.command("publish")
+def stage_publish(
+    weights: Annotated[Path, typer.Option(help="Model file.")],
+    metrics: Annotated[Path, typer.Option(help="metrics.json of its evaluation.")],
+    name: Annotated[str, typer.Option(help="By which it is loaded.")],
+    output: Output,
+) -> None:
+    """Copy a model into the package, with its card."""
+    from sciml.stages import stage
+
+    with stage("progression.publish", output, 1):
+        from sciml.progression.stages.publish import run
+
+        run(weights, metrics, name, output)

@@ -8,15 +8,17 @@ import numpy as np
 import pytest
 from tiny_learning import autoencoder_config, diffusion_config, write_tiny_cohort
 
+from sciml.progression.config import shortened
 from sciml.progression.evaluation import Method, averaging, calibration, evaluate, spearman
-from sciml.progression.model_files import assemble
-from sciml.progression.models import FORMS, EvaluateConfig, FitCourseConfig, PredictConfig
+from sciml.progression.model_files import assemble, load_model
+from sciml.progression.models import FORMS, AblationConfig, EvaluateConfig, FitCourseConfig, FormConfig, PredictConfig
 from sciml.progression.pair_predictions import pairs_of
 from sciml.progression.regions import REGIONS
 from sciml.progression.stages import evaluate as evaluate_stage
-from sciml.progression.stages import fit_course, predict, train_autoencoder, train_diffusion
+from sciml.progression.stages import fit_course, predict, publish, train_autoencoder, train_diffusion
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors
+from sciml.settings import load
 
 
 @pytest.fixture(scope="module")
@@ -27,6 +29,28 @@ def cohort(tmp_path_factory):
 @pytest.fixture(scope="module")
 def truth(cohort):
     return evaluate_stage.truth_of(cohort, pairs_of(cohort, "test"))
+
+
+def test_every_switch_between_the_forms_is_studied_alone():
+    config = AblationConfig()
+    official, residual = FORMS["official"], FORMS["residual"]
+    for form, other in ((official, residual), (residual, official)):
+        name = "official" if form is official else "residual"
+        changed = [one for key, one in config.forms.items() if key.startswith(f"{name}_with_")]
+        assert len(changed) == 4
+        for one in changed:
+            switched = [key for key in FormConfig.model_fields if getattr(one, key) != getattr(form, key)]
+            assert len(switched) == 1
+            assert getattr(one, switched[0]) == getattr(other, switched[0])
+    assert len(config.variants()) == 2 * len(config.forms) == 20
+    short = shortened({"steps": 600, "cpu_minutes": 12.0, "batch_size": 8}, 1 / 6)
+    assert short == {"steps": 100, "cpu_minutes": 2.0, "batch_size": 8}
+    settings = load("cpu")
+    slices = [settings.progression.train_diffusion_config(settings, name) for name in ("residual", "short_residual")]
+    assert slices[1].budget.steps == round(slices[0].budget.steps / 6)
+    assert slices[1].form == slices[0].form
+    with pytest.raises(ConfigError, match="no form is called 'other'; the settings have residual, official"):
+        settings.progression.train_diffusion_config(settings, "other")
 
 
 def test_pairs_fall_into_groups(truth):
@@ -117,6 +141,11 @@ def test_the_stage_writes_every_method_with_its_scores(tmp_path):
     assert (metrics["pairs"], metrics["people"]) == (3, 1)
     changes, _ = load_tensors(tmp_path / "evaluate" / "changes.safetensors")
     assert changes["main"].shape == changes["truth"].shape == (3, len(REGIONS))
+    weights, card = publish.run(model, tmp_path / "evaluate" / "metrics.json", "mine", tmp_path / "package")
+    assert load_model(weights).name == "tiny"
+    text = card.read_text()
+    assert "Not for clinical use" in text
+    assert "hippocampus: correlation with the true change" in text
     with pytest.raises(ConfigError, match="is of other pairs than test; predict again"):
         evaluate_stage.run(
             config.model_copy(update={"every": 2}), cohort.folder, other.folder, model, tmp_path / "predictions", tmp_path / "x"

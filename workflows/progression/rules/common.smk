@@ -1,12 +1,33 @@
 # Names in paths.
+from pathlib import Path
+
+import sciml.progression
+
 COHORTS = sorted(SETTINGS.progression.cohorts)
 FORMS = sorted(SETTINGS.progression.learning.forms)
 MAIN_FORM = SETTINGS.progression.learning.variants["main"].form
 VARIANTS = sorted(SETTINGS.progression.predict_config(SETTINGS).variants)
 
 
+ABLATIONS = sorted(SETTINGS.progression.learning.ablations.forms)
+PACKAGE_MODELS = Path(sciml.progression.__file__).parent / "weights"
+
+
+def model_of(form):
+    """Return the model file that a form's forecasts are made with."""
+    learning = SETTINGS.progression.learning
+    if learning.weights == "shipped" and form == MAIN_FORM:
+        return str(PACKAGE_MODELS / f"{learning.model}.safetensors")
+    return f"<results>/models/{form}.safetensors"
+
+
 def denoiser_of(wildcards):
     """Return the complete denoiser of a form: of its ControlNet's training where it has one."""
-    form = SETTINGS.progression.learning.forms[wildcards.form].form
+    learning = SETTINGS.progression.learning
+    form = (
+        learning.ablations.forms[wildcards.form]
+        if wildcards.form in ABLATIONS
+        else learning.forms[wildcards.form].form
+    )
     part = "controlnet" if form.anatomy == "controlnet" else "diffusion"
     return f"<results>/{part}/{wildcards.form}/{wildcards.form}.safetensors"

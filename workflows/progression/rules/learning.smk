@@ -139,7 +139,7 @@ rule predict_pairs:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
         subjects="<results>/cohort/subjects",
-        models=expand(rules.assemble_model.output.weights, form=FORMS),
+        models=[model_of(form) for form in FORMS],
     output:
         pairs="<results>/predictions/pairs.json",
         variants=expand("<results>/predictions/{variant}.safetensors", variant=VARIANTS),
@@ -172,7 +172,7 @@ rule evaluate_forecasts:
         subjects="<results>/cohort/subjects",
         calibration="<results>/calibration/cohort.json",
         calibrators="<results>/calibration/subjects",
-        model=f"<results>/models/{MAIN_FORM}.safetensors",
+        model=model_of(MAIN_FORM),
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
     output:
@@ -203,3 +203,21 @@ rule evaluate_forecasts:
         "sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
         "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+# make weights FAMILY=progression
+rule publish_weights:
+    input:
+        weights=f"<results>/models/{MAIN_FORM}.safetensors",
+        metrics=rules.evaluate_forecasts.output.metrics,
+    output:
+        done=touch("<results>/publish/published"),
+    log:
+        "<logs>/publish.log",
+    params:
+        code=source_digest("sciml.progression.stages.publish"),
+        name=SETTINGS.progression.learning.model,
+        package=str(PACKAGE_MODELS),
+    shell:
+        "sciml progression stage publish --weights {input.weights:q} --metrics {input.metrics:q} --name {params.name:q} "
+        "--output {params.package:q} > {log:q} 2>&1"

@@ -1,0 +1,72 @@
+"""Stage `publish`: a model into the package, with its card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from sciml.progression.model_files import load_model
+from sciml.progression.regions import TITLES
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import atomic_path, read_json
+from sciml.training.card import write_model_card
+from sciml.training.weight_files import read_weights_metadata
+
+COMMAND = "make cpu FAMILY=progression && make weights FAMILY=progression"
+LICENCE = "simulated here (MIT) from the ICBM152 2009a template and AAL labels, whose terms are in docs/data.md"
+LIMITS = [
+    "Not for clinical use: it has seen no patient. People, time and disease are simulated, by a law that is known.",
+    "The average template has a smooth cortex; there are no lesions, no other diseases and no drift of scanners.",
+    "Trained on gaps of 1 to 7 years between 60 and 90 years of age; what lies beyond is an extrapolation, and said to be.",
+    "It wants skull-stripped T1 images in MNI space with white matter at 0.8, as `sciml progression prepare` makes them.",
+]
+
+
+def run(weights: Path, metrics_file: Path, name: str, folder: Path) -> list[Path]:
+    """Copy a model file to `<name>.safetensors` and write its card `<name>.md`.
+
+    Args:
+        weights: model file of the workflow.
+        metrics_file: `metrics.json` of the evaluation of the same model.
+        name: by which it is loaded.
+        folder: where the package keeps its models.
+
+    Raises:
+        DataError: the metrics have no main model.
+    """
+    load_model(weights)
+    metrics = read_json(metrics_file)
+    if "main" not in metrics["methods"]:
+        raise DataError(f"{metrics_file} has no method 'main'; evaluate the model first")
+    target = folder / f"{name}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as path:
+        shutil.copyfile(weights, path)
+    card = target.with_suffix(".md")
+    write_model_card(
+        card,
+        title=f"{name}: forecasts of brain MRI",
+        weights=target,
+        licences=dict.fromkeys(read_weights_metadata(target)["inputs"], LICENCE),
+        command=COMMAND,
+        metrics=rows_of(metrics),
+        limits=LIMITS,
+    )
+    return [target, card]
+
+
+def rows_of(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the rows of the card: images against no change, and changes of volumes by region."""
+    main, data = metrics["methods"]["main"], "pairs of visits of test people"
+    rows = [
+        {"name": f"PSNR in the brain over no change, {group}", "value": f"{gain['mean']:+.2f}", "unit": "dB", "data": data,
+         "n": gain["n"]}
+        for group, gain in main["gain_db"].items() if group in ("all", "3 y and more")
+    ]  # fmt: skip
+    for region, groups in main["changes"].items():
+        score = groups["all"]
+        for key, title in (("correlation", "correlation with the true change"), ("skill", "skill over no change")):
+            value = "-" if score[key] is None else f"{score[key]:.2f}"
+            rows.append({"name": f"{TITLES[region]}: {title}", "value": value, "unit": "-", "data": data, "n": score["n"]})
+    return rows

@@ -1,0 +1,70 @@
+# What makes the difference between the official and the residual form: one switch at a time, on validation people, for a sixth of
+# the time. What `make ablations` asks for, and no part of the study.
+rule predict_ablations:
+    input:
+        header="<results>/cohort/cohort.json",
+        table="<results>/cohort/visits.csv",
+        subjects="<results>/cohort/subjects",
+        models=expand(rules.assemble_model.output.weights, form=ABLATIONS),
+    output:
+        pairs="<results>/ablate/predictions/pairs.json",
+        provenance="<results>/ablate/predictions/provenance.json",
+    log:
+        "<logs>/ablate/predict.log",
+    benchmark:
+        "<benchmarks>/ablate/predict.tsv"
+    threads: 2
+    resources:
+        mem_mb=8000,
+        runtime=120,
+        gpu=1,
+    params:
+        config=stage_config("progression", "ablate_predict"),
+        code=source_digest("sciml.progression.stages.predict"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        models=lambda wildcards, input: [
+            f"--model {form}={path}" for form, path in zip(ABLATIONS, input.models)
+        ],
+        folder=folder_of,
+    shell:
+        "sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
+        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule evaluate_ablations:
+    input:
+        header="<results>/cohort/cohort.json",
+        subjects="<results>/cohort/subjects",
+        calibration="<results>/calibration/cohort.json",
+        calibrators="<results>/calibration/subjects",
+        model="<results>/models/short_residual.safetensors",
+        pairs=rules.predict_ablations.output.pairs,
+    output:
+        metrics="<results>/ablate/metrics.json",
+        changes="<results>/ablate/changes.safetensors",
+        provenance="<results>/ablate/provenance.json",
+    log:
+        "<logs>/ablate/evaluate.log",
+    benchmark:
+        "<benchmarks>/ablate/evaluate.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=120,
+        gpu=1,
+    params:
+        config=stage_config("progression", "ablate_evaluate"),
+        code=source_digest("sciml.progression.stages.evaluate"),
+        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        calibration=lambda wildcards, input: os.path.dirname(input.calibration),
+        predictions=lambda wildcards, input: os.path.dirname(input.pairs),
+        folder=folder_of,
+    shell:
+        "sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
+        "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
+        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
+rule ablations:
+    input:
+        rules.evaluate_ablations.output,
