@@ -11,6 +11,7 @@ from sciml.progression.data_cli import check_command, prepare_command
 from sciml.progression.stage_cli import app as stage_app
 from sciml.progression.study_cli import (
     assemble_command,
+    evaluate_command,
     fit_course_command,
     train_autoencoder_command,
     train_controlnet_command,
@@ -29,6 +30,7 @@ app.command("train-diffusion")(train_diffusion_command)
 app.command("train-controlnet")(train_controlnet_command)
 app.command("fit-course")(fit_course_command)
 app.command("assemble")(assemble_command)
+app.command("evaluate")(evaluate_command)
 app.command("forecast")(forecast_command)
 app.command("convert-weights")(convert_weights_command)
 app.command("check")(check_command)

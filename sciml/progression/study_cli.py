@@ -118,3 +118,39 @@ def assemble_command(
     from sciml.progression.model_files import assemble
 
     typer.echo(assemble(out, name or out.stem, autoencoder, denoiser, course))
+
+
+def evaluate_command(
+    cohort: CohortFolder,
+    calibration: Annotated[Path, typer.Option(help="Folder of a calibration cohort, to which readouts are fitted.")],
+    model: Annotated[Path, typer.Option(help="Model file.")],
+    out: Out,
+    tier: Tier = "cpu",
+    overrides: Set = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Compare a model's forecasts of test people with the truth, baselines and ceilings. Not for clinical use.
+
+    OUT/predictions holds the forecasts of every variant, OUT/metrics.json the table. Finished variants are kept when the command
+    is stopped.
+
+    Example: sciml progression evaluate cohort --calibration calibration --model me.safetensors --out table
+    """
+    from sciml.settings import load
+    from sciml.stages import stage
+
+    with stage("progression.evaluate", out, threads, gpu) as device:
+        from sciml.progression.stages.evaluate import run as evaluate
+        from sciml.progression.stages.predict import run as predict
+
+        settings = load(tier, overrides or ())
+        config = settings.progression.predict_config(settings)
+        form = config.variants["main"].form
+        # one model is one form
+        own = {name: variant for name, variant in config.variants.items() if variant.form == form}
+        predict(config.model_copy(update={"variants": own}), cohort, {form: model}, out / "predictions", device)
+        written = evaluate(
+            settings.progression.evaluate_config(settings), cohort, calibration, model, out / "predictions", out, device
+        )
+        typer.echo(written[0])
