@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from scipy import fft
 
 from sciml.progression.pair_predictions import Pair
 from sciml.progression.regions import DIAGNOSES, REGIONS
@@ -207,3 +208,15 @@ def spearman(first: np.ndarray, second: np.ndarray) -> float:
     one, other = (np.argsort(np.argsort(values)).astype(float) for values in (first, second))
     constant = np.ptp(first) == 0 or np.ptp(second) == 0
     return float("nan") if constant else float(np.corrcoef(one, other)[0, 1])
+
+
+def lowest_frequencies(image: np.ndarray, count: int) -> np.ndarray:
+    """Return an image from its `count` cosine coefficients of lowest frequency: a code as long as the autoencoder's.
+
+    Args:
+        image: shape (x, y, z).
+        count: kept coefficients; those of equal frequency at the limit are left out.
+    """
+    frequency = sum(axis**2 for axis in np.meshgrid(*[np.arange(side) / side for side in image.shape], indexing="ij"))
+    kept = frequency < np.sort(frequency, axis=None)[count] if count < image.size else np.ones(image.shape, dtype=bool)
+    return fft.idctn(fft.dctn(image, norm="ortho") * kept, norm="ortho")

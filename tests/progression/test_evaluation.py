@@ -9,7 +9,7 @@ import pytest
 from tiny_learning import autoencoder_config, diffusion_config, write_tiny_cohort
 
 from sciml.progression.config import shortened
-from sciml.progression.evaluation import Method, averaging, calibration, evaluate, spearman
+from sciml.progression.evaluation import Method, averaging, calibration, evaluate, lowest_frequencies, spearman
 from sciml.progression.model_files import assemble, load_model
 from sciml.progression.models import FORMS, AblationConfig, EvaluateConfig, FitCourseConfig, FormConfig, PredictConfig
 from sciml.progression.pair_predictions import pairs_of
@@ -94,6 +94,15 @@ def test_the_law_of_averaging_is_read_off():
     assert found["variance"] == pytest.approx(2.0)
     assert found["no_change_mse"] == pytest.approx(4.0)
     assert found["chains"] == [1, 2, 4, 8]
+
+
+def test_a_cosine_code_keeps_the_lowest_frequencies():
+    side = np.cos(np.pi * (np.arange(8) + 0.5) / 8)
+    smooth = 2 + np.broadcast_to(side[:, None, None], (8, 8, 8))
+    np.testing.assert_allclose(lowest_frequencies(smooth, 4), smooth, atol=1e-12)
+    np.testing.assert_allclose(lowest_frequencies(smooth, 1), 2, atol=1e-12)
+    noise = np.random.default_rng(0).normal(size=(8, 8, 8))
+    np.testing.assert_allclose(lowest_frequencies(noise, 512), noise, atol=1e-12)
 
 
 def test_chains_that_spread_as_they_err_cover_the_truth(truth):

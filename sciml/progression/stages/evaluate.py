@@ -18,12 +18,13 @@ from sciml.progression.baselines import (
 )
 from sciml.progression.cohort import Cohort
 from sciml.progression.courses import anchored, course_of
-from sciml.progression.evaluation import Method, Truth, averaging, calibration, evaluate, spearman
+from sciml.progression.evaluation import Method, Truth, averaging, calibration, evaluate, lowest_frequencies, spearman
 from sciml.progression.model_files import ForecastModel, load_model
 from sciml.progression.models import EvaluateConfig
 from sciml.progression.pair_predictions import Pair, pairs_of, reconstructions
 from sciml.progression.readout import ChangeReadout, fit_readout
 from sciml.progression.regions import REGIONS
+from sciml.progression.scores import brain_psnr
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors, save_tensors, write_json
 from sciml.runtime.provenance import Recorder
@@ -77,6 +78,7 @@ def run(
         "readout_floor": {kind: {region: score.__dict__ for region, score in readout.floor.items()}
                           for kind, readout in readouts.items()},
         "filter": sources.filter_scores,
+        "autoencoder": sources.codes(),
         "pairs": len(pairs),
         "people": len(set(truth.subjects)),
     }  # fmt: skip
@@ -196,6 +198,16 @@ class Sources:
             starts = np.stack([np.asarray(pair.start.volumes_ml) for pair in self.pairs])
             found.append(Method(f"course_{kind}", "baseline", np.log(volumes / starts)))
         return found
+
+    def codes(self) -> dict[str, float]:
+        """Return the PSNR in the brain of D(E(x)) of the follow-ups, and of as many cosine coefficients as z has numbers."""
+        count = int(np.prod(self.model.autoencoder.latent_shape(self.cohort.grid.shape)))
+        rows = []
+        for pair, decoded in zip(self.pairs, self.decoded("followup"), strict=True):
+            image, mask = self.cohort.image(pair.followup)[0], self.cohort.mask(pair.followup)[0]
+            rows.append([brain_psnr(some, image, mask) for some in (decoded[0], lowest_frequencies(image, count))])
+        ours, cosines = np.mean(rows, axis=0).tolist()
+        return {"psnr_db": ours, "cosines_psnr_db": cosines, "numbers": count}
 
     def ceilings(self) -> list[Method]:
         """Return what the true follow-up gives: as a scan, decoded, and the scan at A with the decoded true change."""
