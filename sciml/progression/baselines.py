@@ -73,7 +73,7 @@ def choose_filter(cohort: Cohort, split: Split = "validation") -> tuple[str, dic
     if not pairs:
         raise DataError(f"{cohort.folder} has no pair of visits in {split}: nothing to choose a filter by")
     starts = {(first.subject, first.number): cohort.image(first)[0] for first, _ in pairs}
-    truths = {(later.subject, later.number): (cohort.clean(later)[0], cohort.mask(later)[0]) for _, later in pairs}
+    truths = {(later.subject, later.number): (cohort.truth(later)[0], cohort.mask(later)[0]) for _, later in pairs}
     scores = {}
     for name, denoise in filters().items():
         forecasts = {key: denoise(image) for key, image in starts.items()}

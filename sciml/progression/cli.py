@@ -13,6 +13,7 @@ from sciml.progression.study_cli import (
     assemble_command,
     evaluate_command,
     fit_course_command,
+    report_command,
     train_autoencoder_command,
     train_controlnet_command,
     train_diffusion_command,
@@ -33,6 +34,7 @@ app.command("assemble")(assemble_command)
 app.command("evaluate")(evaluate_command)
 app.command("forecast")(forecast_command)
 app.command("convert-weights")(convert_weights_command)
+app.command("report")(report_command)
 app.command("check")(check_command)
 app.command("prepare")(prepare_command)
 

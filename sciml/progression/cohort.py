@@ -143,6 +143,10 @@ class Cohort:
         """Return the image without bias and noise, float32 (1, *grid); simulated cohorts only."""
         return self._read(visit, "clean").astype(np.float32)[None]
 
+    def truth(self, visit: Visit) -> np.ndarray:
+        """Return what a forecast is compared with, float32 (1, *grid): the clean image where there is one, else the scan."""
+        return self.clean(visit) if self.has("clean") else self.image(visit)
+
     def mask(self, visit: Visit) -> np.ndarray:
         """Return where the brain is, bool (1, *grid)."""
         return self._read(visit, "mask").astype(bool)[None]

@@ -179,7 +179,7 @@ def _scrubber(found: Forecasts, cohort: Cohort) -> Scrubber | None:
     pair = found.pairs[index]
     visits = cohort.subjects()[pair["subject"]]
     start, end = visits[pair["start"]], visits[pair["followup"]]
-    first, truth, forecast = cohort.image(start)[0], cohort.clean(end)[0], images[index].astype(float)
+    first, truth, forecast = cohort.image(start)[0], cohort.truth(end)[0], images[index].astype(float)
     front, height = cohort.grid.shape[1], cohort.grid.shape[2]
     planes = [("coronal", coronal, round(front * share)) for share in (0.42, 0.5, 0.58)]
     planes += [("axial", axial, round(height * share)) for share in (0.35, 0.45, 0.55)]

@@ -58,7 +58,7 @@ class Forecasts:
     Attributes:
         metrics: of the stage `evaluate`.
         changes: predicted ln(V^_B / V_A) by method, (pairs, regions), and `truth`.
-        folder: of the results.
+        folder: that holds predictions/.
         pairs: of the stage `predict`.
     """
 
@@ -116,6 +116,8 @@ def read_study(results: Path) -> StudyResults:
     metrics = results / "evaluate" / "metrics.json"
     if metrics.is_file():
         changes, _ = load_tensors(results / "evaluate" / "changes.safetensors")
-        forecasts = Forecasts(read_json(metrics), changes, results, read_json(results / "predictions" / "pairs.json"))
+        # the workflow keeps forecasts beside the table, the command below it
+        made = next(place for place in (results, metrics.parent) if (place / "predictions").is_dir())
+        forecasts = Forecasts(read_json(metrics), changes, made, read_json(made / "predictions" / "pairs.json"))
     records = [read_json(path) for path in sorted(results.glob("**/provenance.json"))]
     return StudyResults(Cohort(folder), read_json(folder / "accuracy.json"), forecasts, records)

@@ -154,3 +154,22 @@ def evaluate_command(
             settings.progression.evaluate_config(settings), cohort, calibration, model, out / "predictions", out, device
         )
         typer.echo(written[0])
+
+
+def report_command(
+    results: Annotated[Path, typer.Argument(help="Folder of a study: cohort/ and, where compared, predictions/ and evaluate/.")],
+    page: Annotated[Path, typer.Argument(help="The page, .html.")],
+) -> None:
+    """Write the page of a study from its results. Not for clinical use.
+
+    Example: sciml progression report results/cpu/progression progression.html
+    """
+    from sciml.runtime.settings import TIERS
+    from sciml.stages import stage
+
+    with stage("progression.report", page, 1):
+        from sciml.progression.config import PageConfig
+        from sciml.progression.stages.report import run
+
+        tier = results.resolve().parent.name
+        typer.echo(run(PageConfig(tier=tier if tier in TIERS else "cpu"), results, page)[0])

@@ -44,7 +44,9 @@ def compared(phantom_results, tmp_path_factory):
     train_autoencoder.run(autoencoder_config(), cohort, results / "autoencoder")
     autoencoder = results / "autoencoder" / "autoencoder.safetensors"
     train_diffusion.run(diffusion_config(FORMS["residual"], "residual"), cohort, autoencoder, results / "diffusion" / "residual")
-    fit_course.run(FitCourseConfig(kinds=("no_change", "linear_population")), cohort, results / "course")
+    fit_course.run(
+        FitCourseConfig(kinds=("no_change", "linear_population", "logistic_mixed"), rounds=5), cohort, results / "course"
+    )
     model = assemble(
         results / "models" / "residual.safetensors",
         "tiny",
@@ -99,3 +101,19 @@ def test_test_people_choose_nothing(compared, tmp_path):
     assert after["filter"] == before["filter"]
     assert after["readout_floor"] == before["readout_floor"]
     assert after["methods"]["no_change"]["images"] != before["methods"]["no_change"]["images"]
+
+
+@pytest.mark.slow
+def test_the_command_finds_forecasts_beside_or_below_the_table(compared, tmp_path, sciml_command):
+    shutil.copytree(compared, tmp_path / "progression")
+    results = tmp_path / "progression"
+    for place in ("beside.html", "below.html"):
+        code, out, error = sciml_command("progression", "report", results, place)
+        assert code == 0, error
+        assert place in out
+        assert check_page(tmp_path / place) == []
+        if place == "beside.html":
+            (results / "predictions").rename(results / "evaluate" / "predictions")
+    code, _, error = sciml_command("progression", "report", tmp_path / "nothing", "other.html")
+    assert code == 2
+    assert "holds no simulated cohort" in error

@@ -105,7 +105,7 @@ def truth_of(cohort: Cohort, pairs: Sequence[Pair]) -> Truth:
     followups = [pair.followup for pair in pairs]
     return Truth(
         pairs,
-        np.stack([cohort.clean(visit)[0] for visit in followups]),
+        np.stack([cohort.truth(visit)[0] for visit in followups]),
         np.stack([cohort.image(visit)[0] for visit in followups]),
         np.stack([cohort.mask(visit)[0] for visit in followups]),
         cohort.volumes(pair.start for pair in pairs),
@@ -168,14 +168,15 @@ class Sources:
             Method("no_change_denoised", "baseline", nothing, filtered(self.start, name)[:, 0]),
             Method("autoencoder_only", "baseline", nothing, self.decoded("start")[:, 0]),
         ]
-        if config.population_field:
+        # both flows need labels, which a cohort of one's own may lack
+        if config.population_field and self.cohort.has("labels"):
             field = fit_population_field(self.cohort)
             moved = [
                 field.forecast(image[0], self.cohort.mask(pair.start)[0], pair.start.diagnosis, pair.gap_years)
                 for image, pair in zip(self.start, self.pairs, strict=True)
             ]
             found.append(self._of_scans("population_field", "baseline", np.stack(moved)))
-        if config.prescribed:
+        if config.prescribed and self.cohort.has("labels"):
             course = self.model.course(config.course)
             moved = [self._prescribed(course, image[0], pair) for image, pair in zip(self.start, self.pairs, strict=True)]
             found.append(self._of_scans("prescribed_volumes", "baseline", np.stack(moved)))
