@@ -368,6 +368,13 @@ def test_one_image_is_not_two_people(tmp_path, brain, labels, sciml_command):
     assert "\n" not in error.strip()
 
 
+def test_a_file_that_stands_twice_for_one_person_is_a_warning(tmp_path, brain, labels, sciml_command):
+    path = cohort_table(tmp_path, brain, labels, people=1)
+    shutil.copy(tmp_path / "p0 v0.nii.gz", tmp_path / "p0 v1.nii.gz")
+    assert sciml_command("progression", "prepare", path, tmp_path / "cohort")[0] == 0
+    assert "byte for byte" in (tmp_path / "cohort" / "warnings.json").read_text()
+
+
 def test_another_persons_row_changes_no_artefact_of_the_first(tmp_path, brain, labels, sciml_command):
     """Leakage by mutation: nothing of one person enters the file of another."""
     path = cohort_table(tmp_path, brain, labels, people=2)

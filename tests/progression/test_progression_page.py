@@ -44,9 +44,7 @@ def compared(phantom_results, tmp_path_factory):
     train_autoencoder.run(autoencoder_config(), cohort, results / "autoencoder")
     autoencoder = results / "autoencoder" / "autoencoder.safetensors"
     train_diffusion.run(diffusion_config(FORMS["residual"], "residual"), cohort, autoencoder, results / "diffusion" / "residual")
-    fit_course.run(
-        FitCourseConfig(kinds=("no_change", "linear_population", "logistic_mixed"), rounds=5), cohort, results / "course"
-    )
+    fit_course.run(FitCourseConfig(kinds=("no_change", "linear_population")), cohort, results / "course")
     model = assemble(
         results / "models" / "residual.safetensors",
         "tiny",
