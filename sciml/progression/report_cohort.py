@@ -155,7 +155,7 @@ def _slices(cohort: Cohort, visits: Sequence[Visit]) -> Scrubber:
         f"A simulated person with {DIAGNOSIS_TITLES['AD']}",
         {title: [cut(volume, index) for _, cut, index in planes] for title, volume in shown.items()},
         [f"{plane}, slice {index}" for plane, _, index in planes],
-        f"{first.subject}. The change is that of the images without bias and noise: orange brighter, purple darker, full colour "
+        f"{first.subject}. The change is that of the images without bias and noise: orange darker, purple brighter, full colour "
         f"at {CHANGE_LIMIT} of an intensity scale on which white matter has 0.8. Labels: {names}. The person's right is on the "
         "left.",
         "slices of a simulated brain",
