@@ -96,6 +96,11 @@ class Codec:
         self.limits = limits or Limits()
         self.refine = refine and model.network is not None
 
+    @property
+    def finest(self) -> float:
+        """The step of quality 100."""
+        return finest_step([one.step for one in self.model.sets])
+
     @staticmethod
     def load(name: str | Path, limits: Limits | None = None, refine: bool = True) -> Codec:
         """Return the codec of a shipped model, such as `photo` or `neural`, or of a model file.
@@ -160,7 +165,7 @@ class Codec:
         if care is not None and not (np.isfinite(care).all() and care.min() > 0):
             raise DataError("the map of care has values that are not finite or not above 0: expected 1 where it is as usual")
 
-        finest = finest_step([one.step for one in self.model.sets])
+        finest = self.finest
 
         def encode(code: int, effort: int = effort) -> Encoded:
             return self.encode_samples(samples, code, care, profile, strong, tile_log2, effort, tune)

@@ -23,6 +23,7 @@ from sciml.compression.encoder import LAMBDA
 from sciml.compression.model import step_of
 from sciml.compression.neural.cascade import STRIDES, cells
 from sciml.compression.neural.model import NeuralModel
+from sciml.compression.rate_control import FINEST
 from sciml.compression.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
 from sciml.compression.tile_coding import CodedTile, codes_checksum
 from sciml.runtime.errors import ConfigError, FormatError
@@ -43,6 +44,11 @@ class NeuralCodec(Codec):
         self.neural = model
         super().__init__(model, limits)  # pyright: ignore[reportArgumentType] - every use of another kind's parts is replaced here
         self.refine = False
+
+    @property
+    def finest(self) -> float:
+        """The step of quality 100, that of photographs."""
+        return FINEST
 
     def encode_samples(
         self,
