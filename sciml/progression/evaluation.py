@@ -219,4 +219,4 @@ def lowest_frequencies(image: np.ndarray, count: int) -> np.ndarray:
     """
     frequency = sum(axis**2 for axis in np.meshgrid(*[np.arange(side) / side for side in image.shape], indexing="ij"))
     kept = frequency < np.sort(frequency, axis=None)[count] if count < image.size else np.ones(image.shape, dtype=bool)
-    return fft.idctn(fft.dctn(image, norm="ortho") * kept, norm="ortho")
+    return np.asarray(fft.idctn(np.asarray(fft.dctn(image, norm="ortho")) * kept, norm="ortho"))
