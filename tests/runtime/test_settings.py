@@ -191,7 +191,7 @@ def test_merging_goes_key_by_key_and_leaves_its_arguments_alone(base, changes, e
 def test_the_schema_describes_every_setting():
     document = schema()
     assert document["$schema"].startswith("https://json-schema.org")
-    families = {"imaging", "proximal", "deblurring", "active_fluid", "compression"}
+    families = {"imaging", "proximal", "deblurring", "active_fluid", "compression", "progression"}
     assert set(document["properties"]) == {"tier", "data_tier", "master_seed", *families}
     assert document["additionalProperties"] is False
     json.dumps(document)
