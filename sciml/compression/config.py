@@ -230,9 +230,9 @@ def default_views() -> dict[str, dict[str, ViewConfig]]:
     """Return what is shown of the photographs: fine stripes, hard edges, letters and digits."""
     return {
         "photo": {
-            "barbara": ViewConfig(window=(150, 254, 384, 448), zoom=(395, 350), shows="texture"),
-            "monarch": ViewConfig(window=(110, 230, 384, 448), zoom=(145, 575), shows="edges"),
-            "sail": ViewConfig(window=(128, 200, 384, 448), zoom=(428, 280), shows="letters and digits"),
+            "barbara": ViewConfig(window=(230, 254, 272, 320), zoom=(395, 350), shows="texture"),
+            "monarch": ViewConfig(window=(110, 400, 272, 320), zoom=(145, 575), shows="edges"),
+            "sail": ViewConfig(window=(240, 200, 272, 320), zoom=(428, 280), shows="letters and digits"),
         }
     }
 
