@@ -196,16 +196,16 @@ def test_processes_do_not_change_the_bytes(phantom_in_place_of_the_template, tmp
 
 @pytest.mark.slow
 def test_the_template_has_its_volumes():
-    """Volumes in ml of the ICBM152 2009a template with AAL, as measured for the method's description."""
+    """Volumes in ml of the ICBM152 2009a template with AAL at 1 mm, measured apart; AAL at 2 mm gives small regions a sixth more."""
     found = dict(zip(REGIONS, mni_template("lab_aal_2mm").volumes_ml(), strict=True))
     expected = {
         "ventricle": 18.4,
-        "hippocampus": 11.0,
+        "hippocampus": 10.6,
         "amygdala": 3.2,
         "thalamus": 16.7,
         "grey_matter": 1079,
         "white_matter": 627,
     }
     for name, volume in expected.items():
-        assert found[name] == pytest.approx(volume, rel=0.12), name
+        assert found[name] == pytest.approx(volume, rel=0.2 if volume < 15 else 0.02), name
     assert sum(found.values()) == pytest.approx(1887, rel=0.01)
