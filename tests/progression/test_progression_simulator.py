@@ -196,7 +196,7 @@ def test_processes_do_not_change_the_bytes(phantom_in_place_of_the_template, tmp
 
 @pytest.mark.slow
 def test_the_template_has_its_volumes():
-    """Volumes in ml of the ICBM152 2009a template with AAL at 1 mm, measured apart; AAL at 2 mm gives small regions a sixth more."""
+    """Volumes in ml of ICBM152 2009a with AAL at 1 mm, measured apart; AAL at 2 mm gives small regions a sixth more."""
     found = dict(zip(REGIONS, mni_template("lab_aal_2mm").volumes_ml(), strict=True))
     expected = {
         "ventricle": 18.4,
