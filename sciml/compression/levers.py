@@ -66,7 +66,7 @@ LEVERS = {
     "no-lapping": Levers("no lapping across block borders", lapping=False),
     "klt": Levers("principal axes of 16x16 colour blocks in place of the DCT", transform="klt"),
     "opponent-colours": Levers("fixed opponent colours in place of principal ones", colours="opponent"),
-    "no-choice": Levers("nearest values in place of rate-distortion choice", choice=0.0),
+    "no-choice": Levers("nearest values, without a dead zone, in place of rate-distortion choice", choice=0.0),
     "wide-dead-zone": Levers("fitted with a dead zone of 0.35 in place of 0.17", dead_zone=0.35),
     "coarse-tables": Levers("probabilities of 2^-16 in place of 2^-20", fine_tables=False),
 }
