@@ -45,4 +45,4 @@ def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_decodes_here_what_was_coded_where_it_was_published(name: str) -> None:
     found = selftest([name])
-    assert len(found) >= 5 and all(check.verdict == "pass" for check in found), found
+    assert len(found) >= 4 and all(check.verdict == "pass" for check in found), found
