@@ -22,7 +22,7 @@ from jaxtyping import Shaped
 from sciml.runtime.errors import ConfigError, FormatError, ShapeError
 
 if TYPE_CHECKING:
-    from sciml.compression.codec import Tune
+    from sciml.compression.encoder import Tune
 
 Pixels = Shaped[np.ndarray, "height width *channels"]
 """A picture: uint8 of (rows, columns, 3) in colour, (rows, columns) in grey; of slices uint16, of fields float32."""

@@ -11,11 +11,12 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sciml.compression.codec import EFFORT, Codec, tuning
+from sciml.compression.codec import EFFORT, Codec
 from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, new_file, plan, refuse_existing
 from sciml.compression.container import Channel, Limits
 from sciml.compression.container_header import UNIT_BYTES
+from sciml.compression.encoder import tuning
 from sciml.compression.model import CodecModel
 from sciml.compression.model_files import load_any
 from sciml.compression.pictures import SUFFIXES, PictureFile, read_picture

@@ -10,6 +10,8 @@ the best of all their words in the same way.
 
 from __future__ import annotations
 
+from typing import Literal, get_args
+
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -21,7 +23,10 @@ from sciml.compression.rules import Rules
 from sciml.compression.tables import LARGEST_SYMBOL, Tables, band_of
 from sciml.compression.transform import BLOCK
 from sciml.compression.vectors import assign
+from sciml.runtime.errors import ConfigError
 
+Tune = Literal["psnr", "ms-ssim"]
+TUNES: tuple[Tune, ...] = get_args(Tune)
 # squared steps a bit is worth
 LAMBDA = 0.15
 # tuning for MS-SSIM: power, and energies of a block in squares of the span
@@ -134,3 +139,15 @@ class WordChooser:
         if self.writer is not None:
             self.writer.put_words(self.groups, group, classes, words)
         return words
+
+
+def tuning(word: str) -> Tune:
+    """Return a tuning by its name.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    for tune in TUNES:
+        if word == tune:
+            return tune
+    raise ConfigError(f"tuning for {word} was asked for: expected {' or '.join(TUNES)}")

@@ -16,10 +16,10 @@ from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] -
 from jaxtyping import Float, Int, Shaped
 
 from sciml.compression.alpha import encode_alpha
-from sciml.compression.codec import TILE_LOG2, Codec, Encoded, Tune
+from sciml.compression.codec import TILE_LOG2, Codec, Encoded
 from sciml.compression.container import Container, Limits, Tile, read_container, tile_layout, write_container
 from sciml.compression.container_header import Header
-from sciml.compression.encoder import LAMBDA
+from sciml.compression.encoder import LAMBDA, Tune
 from sciml.compression.model import step_of
 from sciml.compression.neural.cascade import STRIDES, cells
 from sciml.compression.neural.model import NeuralModel
