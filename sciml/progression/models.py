@@ -25,6 +25,7 @@ class TrainingBudget(StageConfig):
     ema_decay: float | None = Field(default=0.99, ge=0, lt=1, description="of the averaged weights; null keeps the last ones")
     clip_norm: float | None = Field(default=1.0, gt=0)
     bfloat16_on_gpu: bool = False
+    bfloat16_on_cpu: bool = Field(default=True, description="where the processor has matrix units for it, AMX")
     cpu_minutes: float | None = Field(default=None, gt=0, description="processor time after which the training ends")
 
 

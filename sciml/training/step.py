@@ -39,8 +39,9 @@ def optimise(
     """
     for group in state.optimiser.param_groups:
         group["lr"] = rate
-    half = generator.device.type == "cuda" and config.bfloat16_on_gpu
-    with torch.autocast("cuda", dtype=torch.bfloat16) if half else nullcontext():
+    place = generator.device.type
+    half = config.bfloat16_on_gpu if place == "cuda" else config.bfloat16_on_cpu and has_bfloat16_units()
+    with torch.autocast(place, dtype=torch.bfloat16) if half else nullcontext():
         loss, scalars = loss_step(state.model, batch, generator)
     if loss.numel() != 1:
         raise ShapeError(f"loss_step returned a loss of shape {list(loss.shape)}, expected a scalar; take its mean")
@@ -54,6 +55,11 @@ def optimise(
     _check_finite("gradient norm", values["gradient_norm"], state, rate, folder)
     state.optimiser.step()
     return values | floats(scalars)
+
+
+def has_bfloat16_units() -> bool:
+    """Tell whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
+    return bool(torch.cpu._is_amx_tile_supported())
 
 
 def _check_finite(what: str, value: float, state: TrainingState, rate: float, folder: Path) -> None:

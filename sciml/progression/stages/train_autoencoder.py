@@ -86,6 +86,7 @@ def training_settings(budget: TrainingBudget) -> TrainingConfig:
         clip_norm=budget.clip_norm,
         ema_decay=budget.ema_decay,
         bfloat16_on_gpu=budget.bfloat16_on_gpu,
+        bfloat16_on_cpu=budget.bfloat16_on_cpu,
         validate_every_steps=max(1, budget.steps // 10),
         checkpoint_every_steps=max(1, min(200, budget.steps // 4)),
         log_every_steps=max(1, min(50, budget.steps // 10)),
