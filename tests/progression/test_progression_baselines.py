@@ -18,7 +18,14 @@ from sciml.progression.baselines import (
     volume_ratios,
 )
 from sciml.progression.cohort import Cohort
-from sciml.progression.readout import fit_readout, load_readout, save_readout
+from sciml.progression.readout import (
+    calibration_pairs,
+    change_features,
+    fit_readout,
+    neighbourhoods,
+    responses,
+    smoothed,
+)
 from sciml.progression.regions import REGIONS, TISSUES
 from sciml.progression.scores import (
     brain_psnr,
@@ -30,7 +37,7 @@ from sciml.progression.scores import (
     smoothness,
     subject_interval,
 )
-from sciml.runtime.errors import DataError, FormatError, ShapeError
+from sciml.runtime.errors import DataError, ShapeError
 
 
 def test_change_scores_of_known_numbers():
@@ -100,36 +107,54 @@ def test_smoothness_is_the_second_difference():
 
 @pytest.fixture(scope="module")
 def readout(phantom_results):
-    return fit_readout(Cohort(phantom_results / "calibration"))
+    cohort = Cohort(phantom_results / "calibration")
+    pairs = calibration_pairs(cohort)
+    first, later = ([pair[side] for pair in pairs] for side in (0, 1))
+    return fit_readout(pairs, change_features(neighbourhoods(cohort, first), cohort.images(first), cohort.images(later)))
 
 
-def test_the_readout_reads_changes(readout, phantom_cohort, tmp_path):
+def test_the_readout_reads_changes(readout, phantom_cohort):
     pairs = phantom_cohort.pairs("test")
-    before, after = (phantom_cohort.images([pair[side] for pair in pairs]) for side in (0, 1))
-    found = readout.change(before, after)
-    true = np.log(np.divide(*(phantom_cohort.volumes([pair[side] for pair in pairs]) for side in (1, 0))))
+    first, later = ([pair[side] for pair in pairs] for side in (0, 1))
+    places = neighbourhoods(phantom_cohort, first)
+    assert len({id(place) for place in places}) == len({(visit.subject, visit.number) for visit in first})
+    before, after = phantom_cohort.images(first), phantom_cohort.images(later)
+    found = readout.change(places, before, after)
+    true = np.log(phantom_cohort.volumes(later) / phantom_cohort.volumes(first))
     index = REGIONS.index("ventricle")
     assert np.corrcoef(found[:, index], true[:, index])[0, 1] > 0.8
-    np.testing.assert_allclose(readout.change(after, before), -found, atol=1e-6)
-    assert not readout.change(before, before).any()
+    # linear in the difference, and nothing without one
+    np.testing.assert_allclose(readout.change(places, before, before + 2 * (after - before)), 2 * found, atol=1e-5)
+    assert not readout.change(places, before, before).any()
     # far from a region nothing is read: a change at the pole of the skull is not hippocampus
     changed = before.copy()
     changed[..., -6:] += 0.3
-    assert np.abs(readout.change(before, changed)[:, REGIONS.index("hippocampus")]).max() < 1e-9
+    assert np.abs(readout.change(places, before, changed)[:, REGIONS.index("hippocampus")]).max() < 1e-9
     assert set(readout.floor) == set(REGIONS)
-    save_readout(tmp_path / "readout.safetensors", readout, {})
-    again = load_readout(tmp_path / "readout.safetensors")
-    np.testing.assert_array_equal(again.change(before, after), found)
-    assert again.floor["ventricle"] == readout.floor["ventricle"]
     with pytest.raises(ShapeError, match="expected pairs"):
-        readout.change(before[:1], after)
+        readout.change(places, before[:1], after)
 
 
-def test_a_readout_needs_people_and_its_own_format(phantom_cohort, phantom_results):
+def test_responses_are_the_derivative_of_the_flow(phantom_cohort):
+    visit = phantom_cohort.select("test")[0]
+    image, labels, mask = phantom_cohort.clean(visit)[0], phantom_cohort.labels(visit), phantom_cohort.mask(visit)[0]
+    found = responses(image, labels, mask)
+    share = 0.01
+    for tissue, region in enumerate(TISSUES):
+        ratios = np.ones(len(TISSUES))
+        ratios[tissue] = np.exp(share)
+        moved = prescribed_forecast(image, labels, mask, ratios)
+        measured = smoothed((moved - np.where(mask, image, 0))[None])[0] / share
+        assert np.corrcoef(measured[mask], found[tissue][mask])[0, 1] > 0.95, region
+        assert np.linalg.norm(measured - found[tissue]) < 0.35 * np.linalg.norm(measured), region
+
+
+def test_a_readout_needs_people_and_labels(phantom_cohort, monkeypatch):
     with pytest.raises(DataError, match="0 people in calibration"):
-        fit_readout(phantom_cohort)
-    with pytest.raises(FormatError, match="no readout"):
-        load_readout(phantom_results / "cohort" / "subjects" / "test-000.safetensors")
+        calibration_pairs(phantom_cohort)
+    monkeypatch.setattr(Cohort, "has", lambda _self, _name: False)
+    with pytest.raises(DataError, match="no labels"):
+        neighbourhoods(phantom_cohort, phantom_cohort.select("test"))
 
 
 def test_the_filter_is_chosen_on_validation_people_alone(phantom_cohort):

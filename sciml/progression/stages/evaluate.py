@@ -22,7 +22,7 @@ from sciml.progression.evaluation import Method, Truth, averaging, calibration, 
 from sciml.progression.model_files import ForecastModel, load_model
 from sciml.progression.models import EvaluateConfig
 from sciml.progression.pair_predictions import Pair, pairs_of, reconstructions
-from sciml.progression.readout import ChangeReadout, fit_readout
+from sciml.progression.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
 from sciml.progression.regions import REGIONS
 from sciml.progression.scores import brain_psnr
 from sciml.runtime.errors import ConfigError
@@ -64,7 +64,7 @@ def run(
     pairs = pairs_of(cohort, config.split)[:: config.every]
     truth = truth_of(cohort, pairs)
     readouts = fit_readouts(other, model, device)
-    log.info("readouts fitted to %d scans", len(other.select("calibration")))
+    log.info("readouts fitted to %d people", len(other.subjects("calibration")))
     found = {path.stem: load_tensors(path) for path in sorted(predictions.glob("*.safetensors"))}
     if wrong := [name for name, (arrays, _) in found.items() if len(arrays["images"]) != len(pairs)]:
         raise ConfigError(f"{predictions}/{wrong[0]} is of other pairs than {config.split}; predict again")
@@ -115,8 +115,12 @@ def truth_of(cohort: Cohort, pairs: Sequence[Pair]) -> Truth:
 
 def fit_readouts(cohort: Cohort, model: ForecastModel, device: str) -> dict[str, ChangeReadout]:
     """Return the readouts of scans and of decoded images, fitted to the calibration people."""
-    decoded = reconstructions(model, cohort, cohort.select("calibration"), device).numpy()
-    return {"scans": fit_readout(cohort), "decoded": fit_readout(cohort, images=decoded)}
+    pairs = calibration_pairs(cohort)
+    first, later = ([pair[side] for pair in pairs] for side in (0, 1))
+    places = neighbourhoods(cohort, first)
+    scans = change_features(places, cohort.images(first), cohort.images(later))
+    decoded = change_features(places, *(reconstructions(model, cohort, visits, device).numpy() for visits in (first, later)))
+    return {"scans": fit_readout(pairs, scans), "decoded": fit_readout(pairs, decoded)}
 
 
 class Sources:
@@ -135,6 +139,8 @@ class Sources:
     ) -> None:
         self.cohort, self.model, self.pairs, self.readouts, self.device = cohort, model, pairs, readouts, device
         self.start = cohort.images(pair.start for pair in pairs)
+        # a cohort of one's own may lack labels
+        self.places = neighbourhoods(cohort, [pair.start for pair in pairs]) if cohort.has("labels") else None
         self.filter_scores: dict[str, float] = {}
         self._decoded: dict[str, np.ndarray] = {}
 
@@ -150,7 +156,13 @@ class Sources:
         either difference is one of decoded images.
         """
         before = self.start if about["how"]["decoding"] == "residual" else self.decoded("start")
-        return self.readouts["decoded"].change(before, images[:, None].astype(np.float32))
+        return self._read("decoded", before, images[:, None].astype(np.float32))
+
+    def _read(self, kind: str, before: np.ndarray, after: np.ndarray) -> np.ndarray:
+        """Return the changes between images (pairs, 1, *grid), (pairs, regions); NaN without labels."""
+        if self.places is None:
+            return np.full((len(self.pairs), len(REGIONS)), np.nan)
+        return self.readouts[kind].change(self.places, before, after)
 
     def decoded(self, which: str) -> np.ndarray:
         """Return D(E(x)) of the starts or the follow-ups, (pairs, 1, *grid)."""
@@ -168,15 +180,15 @@ class Sources:
             Method("no_change_denoised", "baseline", nothing, filtered(self.start, name)[:, 0]),
             Method("autoencoder_only", "baseline", nothing, self.decoded("start")[:, 0]),
         ]
-        # both flows need labels, which a cohort of one's own may lack
-        if config.population_field and self.cohort.has("labels"):
+        # both flows need labels
+        if config.population_field and self.places is not None:
             field = fit_population_field(self.cohort)
             moved = [
                 field.forecast(image[0], self.cohort.mask(pair.start)[0], pair.start.diagnosis, pair.gap_years)
                 for image, pair in zip(self.start, self.pairs, strict=True)
             ]
             found.append(self._of_scans("population_field", "baseline", np.stack(moved)))
-        if config.prescribed and self.cohort.has("labels"):
+        if config.prescribed and self.places is not None:
             course = self.model.course(config.course)
             moved = [self._prescribed(course, image[0], pair) for image, pair in zip(self.start, self.pairs, strict=True)]
             found.append(self._of_scans("prescribed_volumes", "baseline", np.stack(moved)))
@@ -214,7 +226,7 @@ class Sources:
         """Return what the true follow-up gives: as a scan, decoded, and the scan at A with the decoded true change."""
         scans = self.cohort.images(pair.followup for pair in self.pairs)
         before, after = self.decoded("start"), self.decoded("followup")
-        change = self.readouts["decoded"].change(before, after)
+        change = self._read("decoded", before, after)
         return [
             self._of_scans("scan_itself", "ceiling", scans[:, 0]),
             Method("decoded_truth", "ceiling", change, after[:, 0]),
@@ -222,5 +234,5 @@ class Sources:
         ]
 
     def _of_scans(self, name: str, kind: str, images: np.ndarray) -> Method:
-        changes = self.readouts["scans"].change(self.start, images[:, None].astype(np.float32))
+        changes = self._read("scans", self.start, images[:, None].astype(np.float32))
         return Method(name, kind, changes, images)
