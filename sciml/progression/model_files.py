@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from sciml.progression.denoiser import Denoiser
 
 SUFFIX = ".safetensors"
+# numbers of the autoencoder that are measured, not learned
+SCALES = ("latent_mean", "latent_sd", "change_sd")
 
 
 @dataclass(frozen=True)
@@ -88,6 +90,8 @@ def load_model(name: str | Path) -> ForecastModel:
     about = metadata["extra"]
     if about.get("part") != "model":
         raise FormatError(f"{path} holds {about.get('part', 'something else')}, expected a model; join its parts with `assemble`")
+    # `assemble` halves the weights; the networks compute with whole ones
+    arrays = {key: array.astype(np.float32) if array.dtype == np.float16 else array for key, array in arrays.items()}
     denoiser, scale = denoiser_from(part(arrays, "denoiser"), about, path)
     return ForecastModel(
         about["name"],
@@ -119,7 +123,7 @@ def read_courses(path: Path | str) -> tuple[dict[str, CourseModel], dict[str, An
 
 
 def assemble(path: Path, name: str, autoencoder: Path, denoiser: Path, courses: Path) -> Path:
-    """Join the three parts to one model file.
+    """Join the three parts to one model file, the weights of the networks in half precision: half the size, forecasts alike.
 
     Raises:
         ConfigError: the denoiser was trained on latents of another autoencoder, or a ControlNet is missing.
@@ -132,8 +136,11 @@ def assemble(path: Path, name: str, autoencoder: Path, denoiser: Path, courses: 
     if second_about["extra"]["form"]["anatomy"] == "controlnet" and not second_about["extra"]["control"]:
         raise ConfigError(f"{denoiser} has no ControlNet yet; run `train-controlnet` and join its weights")
     parts = [first_about, second_about, third_about]
-    arrays = {f"autoencoder/{key}": value for key, value in first.items()}
-    arrays |= {f"denoiser/{key}": value for key, value in second.items()}
+    arrays = {
+        f"{name}/{key}": value if key in SCALES else value.astype(np.float16)
+        for name, weights in (("autoencoder", first), ("denoiser", second))
+        for key, value in weights.items()
+    }
     arrays |= {f"course/{key}": value for key, value in third.items()}
     extra = {**first_about["extra"], **second_about["extra"], "part": "model", "name": name}
     write_weight_file(

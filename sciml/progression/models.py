@@ -51,8 +51,8 @@ class DiffusionBudget(TrainingBudget):
 class ControlBudget(DiffusionBudget):
     """How long and how to train a ControlNet."""
 
-    steps: int = Field(default=2_500, ge=1)
-    cpu_minutes: float | None = Field(default=20, gt=0)
+    steps: int = Field(default=2_000, ge=1)
+    cpu_minutes: float | None = Field(default=25, gt=0)
 
 
 class AutoencoderConfig(StageConfig):
@@ -288,7 +288,7 @@ class AblationConfig(StageConfig):
     """One change at a time, on validation people."""
 
     forms: dict[str, FormConfig] = Field(default_factory=default_ablations)
-    share: float = Field(default=1 / 6, gt=0, le=1, description="of the budgets of the residual form and of the ControlNet")
+    share: float = Field(default=0.1, gt=0, le=1, description="of the budgets of the residual form and of the ControlNet")
     how: ForecastConfig = Field(default_factory=ForecastConfig)
 
     def variants(self) -> dict[str, VariantConfig]:
@@ -313,7 +313,8 @@ class LearningConfig(StageConfig):
     forms: dict[str, DiffusionTraining] = Field(
         default_factory=lambda: {
             "residual": DiffusionTraining(),
-            "official": DiffusionTraining(form=FORMS["official"]),
+            # and its ControlNet: together about as long as the residual form
+            "official": DiffusionTraining(form=FORMS["official"], budget=DiffusionBudget(steps=4_500, cpu_minutes=35)),
         },
         description="diffusion models by name",
     )

@@ -17,6 +17,7 @@ from torch import Tensor
 from sciml.progression.cohort import Cohort, Split, Visit
 from sciml.progression.courses import anchored, anchored_samples, course_of, spread_around
 from sciml.progression.covariates import context_of
+from sciml.progression.diffusion import Averaged
 from sciml.progression.model_files import ForecastModel
 from sciml.progression.models import VariantConfig
 from sciml.progression.prediction import DECODED_AT_ONCE, Question, decode, followup_latents
@@ -93,7 +94,13 @@ def volumes_at(model: ForecastModel, pair: Pair, variant: VariantConfig, seed: i
 
 
 def predict_pairs(
-    model: ForecastModel, cohort: Cohort, pairs: Sequence[Pair], variant: VariantConfig, seed: int, device: str = "cpu"
+    model: ForecastModel,
+    cohort: Cohort,
+    pairs: Sequence[Pair],
+    variant: VariantConfig,
+    seed: int,
+    device: str = "cpu",
+    known: Tensor | None = None,
 ) -> PairPredictions:
     """Forecast all pairs.
 
@@ -104,6 +111,7 @@ def predict_pairs(
         variant: of the method.
         seed: of the chains' noise.
         device: of the networks.
+        known: chains of a variant that samples alike (`sampling_of`), as many as this one asks for or more.
     """
     if variant.unscaled:
         model = without_scale(model)
@@ -132,7 +140,10 @@ def predict_pairs(
         torch.from_numpy(context if len(context) > 1 else context[0]),
         [Seeds(seed)("pairs", *_key(pair.start), pair.followup.number) for pair in pairs],
     )
-    found = followup_latents(model.denoiser, question, float(model.autoencoder.change_sd), variant.how)
+    if known is None:
+        found = followup_latents(model.denoiser, question, float(model.autoencoder.change_sd), variant.how)
+    else:
+        found = Averaged(known[: variant.how.samples].to(device))
     parts = [
         decode(model.autoencoder, mean, image.to(device), start, variant.how.decoding).cpu()
         for mean, image, start in zip(
@@ -143,6 +154,14 @@ def predict_pairs(
         )
     ]
     return PairPredictions(torch.cat(parts), found.chains.cpu(), latents[starts], latents[followups], volumes.mean(0))
+
+
+def sampling_of(variant: VariantConfig) -> str:
+    """Return what decides a variant's chains: equal strings share them, and those of a smaller number are the first ones."""
+    # draws of the course are spread around their mean, so they depend on how many there are
+    count = variant.how.samples if variant.volumes == "draws" else 1
+    how = variant.how.model_copy(update={"decoding": "direct", "samples": count})
+    return variant.model_copy(update={"how": how, "keep_chains": False}).model_dump_json()
 
 
 def decode_chains(

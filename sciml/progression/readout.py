@@ -5,8 +5,8 @@ then changes by θ_K J_K,
 
     (1)  J_K = d/dθ image(x - θ v_K),    d = x_B - x_A ~ Σ_K θ_K J_K
 
-with d and J smoothed. Near region r, in windows p_s (its label at A, smoothed by s = 1.5 and 2.5 voxels), all θ are fitted at once,
-so that the neighbours' changes are told apart from its own,
+with d and J smoothed. Near region r, in windows p_s (its label at A, smoothed by s = 1.5 and 2.5 voxels), all θ are fitted at
+once, so that the neighbours' changes are told apart from its own,
 
     (2)  θ^(s) = argmin_θ Σ_x p_s (d - Σ_K θ_K J_K)² + μ Σ_K θ_K² Σ_x p_s J_K²
 
@@ -15,8 +15,8 @@ so that the neighbours' changes are told apart from its own,
     (3)  ln(V_r,B / V_r,A) = w_r . (θ^(1.5), θ^(2.5)),    w_r = (F^T F + λ n)^-1 F^T y_r    (columns of F scaled to unit length)
 
 over the n pairs (first visit, later visit) of people whose regions change independently: the hippocampus cannot be read off the
-ventricles, neither by place nor by habit. All of it is linear in d, and no difference is no change. The error on people left out is the
-floor of what can be measured. Images of another kind (those of an autoencoder) need a readout of their own.
+ventricles, neither by place nor by habit. All of it is linear in d, and no difference is no change. The error on people left out
+is the floor of what can be measured. Images of another kind (those of an autoencoder) need a readout of their own.
 """
 
 from __future__ import annotations

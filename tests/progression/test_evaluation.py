@@ -137,6 +137,13 @@ def test_the_stage_writes_every_method_with_its_scores(tmp_path):
     predict.run(
         PredictConfig.model_validate({"variants": variants}), cohort.folder, {"residual": model}, tmp_path / "predictions"
     )
+    # variants that sample alike share their chains: as if each had been sampled alone
+    single = {"one": {"how": how | {"samples": 1, "decoding": "direct"}}}
+    for name, group in (("alone", single), ("among", single | {"more": {"how": how}})):
+        predict.run(PredictConfig.model_validate({"variants": group}), cohort.folder, {"residual": model}, tmp_path / name)
+    alone, among = (load_tensors(tmp_path / name / "one.safetensors")[0] for name in ("alone", "among"))
+    np.testing.assert_allclose(alone["images"], among["images"], atol=2e-3)
+    np.testing.assert_array_equal(alone["counts"], among["counts"])
     config = EvaluateConfig(course="linear_population", population_field=False, prescribed=False)
     evaluate_stage.run(config, cohort.folder, other.folder, model, tmp_path / "predictions", tmp_path / "evaluate")
     metrics = json.loads((tmp_path / "evaluate" / "metrics.json").read_text())

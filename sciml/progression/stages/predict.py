@@ -9,11 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from torch import Tensor
 
 from sciml.progression.cohort import Cohort
 from sciml.progression.model_files import ForecastModel, load_model
 from sciml.progression.models import PredictConfig, VariantConfig
-from sciml.progression.pair_predictions import Pair, PairPredictions, decode_chains, pairs_of, predict_pairs
+from sciml.progression.pair_predictions import Pair, PairPredictions, decode_chains, pairs_of, predict_pairs, sampling_of
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, save_tensors, write_json
@@ -54,12 +55,14 @@ def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], 
         "code": source_digest(__name__),
     }
     written = []
+    sampled: dict[str, Tensor] = {}
     with Partial(folder, identity) as partial:
-        for name, variant in config.variants.items():
+        # the most chains first: those of fewer are among them
+        for name, variant in sorted(config.variants.items(), key=lambda item: -item[1].how.samples):
             key = f"{name}/{variant.model_dump_json()}"
             found = partial.get(key)
             if found is None:
-                found = partial.put(key, *_predict(loaded[variant.form], cohort, pairs, variant, config.seed, device))
+                found = partial.put(key, *_predict(loaded[variant.form], cohort, pairs, variant, config.seed, device, sampled))
                 log.info("%s: %.1f CPU seconds", name, found[1]["cpu_seconds"])
             arrays, notes = found
             recorder.notes[name] = {"cpu_seconds": notes["cpu_seconds"]}
@@ -74,12 +77,20 @@ def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], 
 
 
 def _predict(
-    model: ForecastModel, cohort: Cohort, pairs: list[Pair], variant: VariantConfig, seed: int, device: str
+    model: ForecastModel,
+    cohort: Cohort,
+    pairs: list[Pair],
+    variant: VariantConfig,
+    seed: int,
+    device: str,
+    sampled: dict[str, Tensor],
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     begun = time.process_time()
     if variant.zero_gap:
         pairs = [Pair(pair.history, pair.start) for pair in pairs]
-    found = predict_pairs(model, cohort, pairs, variant, seed, device)
+    key = sampling_of(variant)
+    found = predict_pairs(model, cohort, pairs, variant, seed, device, sampled.get(key))
+    sampled.setdefault(key, found.chains)
     errors = found.latent_errors()
     arrays = {
         "images": found.images[:, 0].numpy().astype(np.float16),
