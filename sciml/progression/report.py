@@ -6,10 +6,12 @@ from pathlib import Path
 
 from sciml.progression import report_methods  # noqa: F401 (registers the methods text)
 from sciml.progression.config import PageConfig
+from sciml.progression.report_ablations import ablation_table
 from sciml.progression.report_claims import forecast_claims
 from sciml.progression.report_cohort import cohort_checks, cohort_claims, cohort_reportlets
 from sciml.progression.report_forecasts import forecast_reportlets
 from sciml.progression.report_results import read_study
+from sciml.progression.report_training import autoencoder_table, training_reportlets
 from sciml.report.reportlets import Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict
 
 READING = """**Everybody on this page is simulated.** The anatomy is a real template, warped into people; their ageing is a law
@@ -42,11 +44,14 @@ def reportlets(_config: PageConfig, results: Path) -> list[Reportlet]:
     claims = [*forecast_claims(study.forecasts), *cohort_claims(study.accuracy)]
     items: list[Reportlet] = [Verdict(claims), Text("How to read this page", READING)]
     if study.forecasts is not None:
-        items += forecast_reportlets(study.forecasts, study.cohort)
+        items += [*forecast_reportlets(study.forecasts, study.cohort), autoencoder_table(study.forecasts)]
+    if study.ablations is not None:
+        items.append(ablation_table(study.ablations))
+    items += training_reportlets(study.trainings, study.forecasts)
     items += cohort_reportlets(study.cohort, study.accuracy)
     items.append(Checks(list(cohort_checks(study.accuracy))))
     items.append(Methods([{"stage": record["stage"], "parameters": record["config"]} for record in study.records]))
-    items.append(Provenance(study.records))
+    items.append(Provenance([*study.records, *study.further_records]))
     missing = [] if study.forecasts is not None else ["No forecasts were compared in this run, so none are shown."]
     items.append(Limits([*missing, *LIMITS]))
     return items

@@ -7,7 +7,8 @@ from typing import Any
 
 from sciml.progression.regions import DIAGNOSES
 from sciml.progression.regions import TITLES as REGION_TITLES
-from sciml.progression.report_results import DENOISED, LONG, MAIN, STILL, Forecasts
+from sciml.progression.report_courses import RATES
+from sciml.progression.report_results import DENOISED, LONG, MAIN, STILL, Forecasts, title_of
 from sciml.report.reportlets import Claim
 
 GAIN_DB = 1.0
@@ -16,6 +17,7 @@ WITHIN_GROUP = 0.5
 SKILL = 0.5
 AVERAGING, CHAINS = 0.75, (1, 8)
 IDENTITY_POINTS = 1.5
+SEVERAL = "2 visits and more"
 AT_LEAST, AT_MOST = "goal of this project, at least", "goal of this project, at most"
 
 
@@ -42,8 +44,10 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
         value = _value(found.change(MAIN, region) if found else None, "skill")
         text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
         yield _claim(text, value, SKILL, AT_LEAST, "", 0.0)
+    yield _courses(found)
     yield _averaging(found)
     yield _identity(found)
+    yield _codes(found)
 
 
 def _averaging(found: Forecasts | None) -> Claim:
@@ -52,6 +56,23 @@ def _averaging(found: Forecasts | None) -> Claim:
     errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
     ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
     return _claim(text, ratio, AVERAGING, AT_MOST, "", 0.95, below=True)
+
+
+def _courses(found: Forecasts | None) -> Claim:
+    text = f"Change of the {REGION_TITLES['ventricle']}, {SEVERAL}: error in parts of that of {title_of(RATES)}"
+    ours, rates = (
+        _value(found.change(name, "ventricle", SEVERAL) if found else None, "mean_error_points") for name in (MAIN, RATES)
+    )
+    return _claim(text, ours / rates if ours is not None and rates else None, 1.0, AT_MOST, "", 1.1, below=True)
+
+
+def _codes(found: Forecasts | None) -> Claim:
+    codes = found.metrics["autoencoder"] if found else None
+    text = "Autoencoder: PSNR in the brain above as many cosine coefficients"
+    if codes is not None:
+        text += f" ({codes['numbers']} numbers; {codes['psnr_db']:.2f} against {codes['cosines_psnr_db']:.2f} dB)"
+    gain = codes["psnr_db"] - codes["cosines_psnr_db"] if codes else None
+    return _claim(text, gain, 0.0, AT_LEAST, "dB", 0.0)
 
 
 def _identity(found: Forecasts | None) -> Claim:

@@ -91,10 +91,11 @@ def _predict_text(parameters: Mapping[str, Any]) -> str:
 @stage_paragraph("progression.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return (
-        "Changes of volumes were read off images by ridge regression on smoothed differences near each region, fitted to the "
-        "calibration people, one for scans and one for decoded images; its ridge was chosen on calibration people left out. "
-        "The filter of the denoised no change "
-        "was chosen on validation people. Intervals are bootstraps over people [@efron1979]."
+        "Changes of volumes were read off the difference of two images: what a small change of each region would do to the "
+        "first image, by the least-energy flow of its labels, was fitted to the difference near every region, all regions "
+        "at once; a ridge regression on the calibration people, one for scans and one for decoded images, makes changes of "
+        "volumes of the fitted numbers, its ridge chosen on calibration people left out. The filter of the denoised no "
+        "change was chosen on validation people. Intervals are bootstraps over people [@efron1979]."
     )
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import csv
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ TITLES = {
     "course_huber": "regression, one visit",
     "course_huber_published": "regression, published form",
     "course_logistic_mixed": "logistic course",
+    "course_by_visits": "regression or logistic course, by visits",
     MAIN: "ours",
     "draws": "ours, volumes drawn",
     "true_volumes": "ours, told the true volumes",
@@ -60,12 +62,14 @@ class Forecasts:
         changes: predicted ln(V^_B / V_A) by method, (pairs, regions), and `truth`.
         folder: that holds predictions/.
         pairs: of the stage `predict`.
+        record: provenance of the same stage.
     """
 
     metrics: Mapping[str, Any]
     changes: Mapping[str, np.ndarray]
     folder: Path
     pairs: list[dict[str, Any]]
+    record: Mapping[str, Any]
 
     @property
     def methods(self) -> dict[str, dict[str, Any]]:
@@ -83,8 +87,23 @@ class Forecasts:
 
     def images(self, method: str) -> np.ndarray | None:
         """Return the forecast images of a variant, (pairs, x, y, z), or None."""
-        path = self.folder / "predictions" / f"{method}.safetensors"
+        path = self._file(method)
         return load_tensors(path)[0]["images"] if path.is_file() else None
+
+    def spread(self, method: str, pair: int) -> np.ndarray | None:
+        """Return the standard deviation over the images of a pair's chains, (x, y, z), or None where chains were not kept."""
+        from safetensors import safe_open
+
+        path = self._file(method)
+        if not path.is_file():
+            return None
+        with safe_open(path, framework="np") as file:
+            if "chain_images" not in file.keys():  # noqa: SIM118
+                return None
+            return file.get_slice("chain_images")[:, pair].astype(np.float32).std(axis=0, ddof=1)
+
+    def _file(self, method: str) -> Path:
+        return self.folder / "predictions" / f"{method}.safetensors"
 
 
 def order(name: str) -> tuple[int, str]:
@@ -94,13 +113,60 @@ def order(name: str) -> tuple[int, str]:
 
 
 @dataclass(frozen=True)
+class Training:
+    """One training of this run.
+
+    Attributes:
+        name: of the form, empty for the autoencoder.
+        stage: that trained it.
+        rows: of its history.
+        record: its provenance.
+    """
+
+    name: str
+    stage: str
+    rows: Sequence[Mapping[str, str]]
+    record: Mapping[str, Any]
+
+    def series(self, column: str) -> list[tuple[int, float]]:
+        """Return (step, value) wherever the column has one."""
+        return [(int(row["step"]), float(row[column])) for row in self.rows if row.get(column)]
+
+
+@dataclass(frozen=True)
+class Ablations:
+    """Forms that differ in one switch, on validation people.
+
+    Attributes:
+        metrics: of the stage `evaluate`.
+        variants: by method, its form and its decoding.
+    """
+
+    metrics: Mapping[str, Any]
+    variants: Mapping[str, tuple[str, str]]
+
+
+@dataclass(frozen=True)
 class StudyResults:
-    """Everything that the page is made from; `forecasts` is None before they are compared."""
+    """Everything that the page is made from.
+
+    Attributes:
+        cohort: the people.
+        accuracy: of their simulation.
+        forecasts: None before they are compared.
+        trainings: of the study's networks, those that this run made.
+        ablations: None where they were not asked for.
+        records: provenance of the study's stages.
+        further_records: of the ablations' stages.
+    """
 
     cohort: Cohort
     accuracy: dict[str, Any]
     forecasts: Forecasts | None
+    trainings: list[Training]
+    ablations: Ablations | None
     records: list[dict[str, Any]]
+    further_records: list[dict[str, Any]]
 
 
 def read_study(results: Path) -> StudyResults:
@@ -118,6 +184,28 @@ def read_study(results: Path) -> StudyResults:
         changes, _ = load_tensors(results / "evaluate" / "changes.safetensors")
         # the workflow keeps forecasts beside the table, the command below it
         made = next(place for place in (results, metrics.parent) if (place / "predictions").is_dir())
-        forecasts = Forecasts(read_json(metrics), changes, made, read_json(made / "predictions" / "pairs.json"))
-    records = [read_json(path) for path in sorted(results.glob("**/provenance.json"))]
-    return StudyResults(Cohort(folder), read_json(folder / "accuracy.json"), forecasts, records)
+        pairs, record = (read_json(made / "predictions" / f"{name}.json") for name in ("pairs", "provenance"))
+        forecasts = Forecasts(read_json(metrics), changes, made, pairs, record)
+    ablations = _ablations(results)
+    apart = {form for form, _ in ablations.variants.values()} if ablations else set()
+    records: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    trainings = []
+    for path in sorted(results.glob("**/provenance.json")):
+        record = read_json(path)
+        # the name of a form, where a stage trains one
+        name = record["config"].get("name", "")
+        further = "ablate" in path.relative_to(results).parts or name in apart
+        records[further].append(record)
+        if not further and (path.parent / "history.csv").is_file():
+            with (path.parent / "history.csv").open(newline="", encoding="utf-8") as file:
+                trainings.append(Training(name, record["stage"], list(csv.DictReader(file)), record))
+    accuracy = read_json(folder / "accuracy.json")
+    return StudyResults(Cohort(folder), accuracy, forecasts, trainings, ablations, records[False], records[True])
+
+
+def _ablations(results: Path) -> Ablations | None:
+    metrics = results / "ablate" / "metrics.json"
+    if not metrics.is_file():
+        return None
+    variants = read_json(results / "ablate" / "predictions" / "provenance.json")["config"]["variants"]
+    return Ablations(read_json(metrics), {name: (each["form"], each["how"]["decoding"]) for name, each in variants.items()})

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
+from scipy import ndimage
 
 from sciml.progression.regions import REGIONS
 
 DIAGNOSIS_COLOURS = {"CN": "#0072b2", "MCI": "#e69f00", "AD": "#d55e00"}
 DIAGNOSIS_TITLES = {"CN": "cognitively normal", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
-LABEL_COLOURS = dict(
+LABEL_COLOURS: dict[str, tuple[int, int, int]] = dict(
     zip(
         REGIONS,
         ((86, 180, 233), (213, 94, 0), (204, 121, 167), (0, 158, 115), (120, 120, 120), (225, 225, 225), (0, 70, 130)),
@@ -16,6 +19,7 @@ LABEL_COLOURS = dict(
     )
 )
 SIDE = 320
+LINE = 2
 
 
 def coronal(volume: np.ndarray, index: int) -> np.ndarray:
@@ -30,9 +34,29 @@ def axial(volume: np.ndarray, index: int) -> np.ndarray:
 
 def upright(plane: np.ndarray) -> np.ndarray:
     """Return a plane of (right, up) axes as a picture of about 320 pixels, right on the left; pixels are repeated."""
-    picture = np.swapaxes(plane, 0, 1)[::-1, ::-1]
-    factor = max(1, round(SIDE / max(picture.shape[:2])))
+    picture, factor = _turned(plane)
     return picture.repeat(factor, 0).repeat(factor, 1)
+
+
+def _turned(plane: np.ndarray) -> tuple[np.ndarray, int]:
+    """Return a plane as it is looked at, and how often its pixels are repeated."""
+    picture = np.swapaxes(plane, 0, 1)[::-1, ::-1]
+    return picture, max(1, round(SIDE / max(picture.shape[:2])))
+
+
+def outlined(plane: np.ndarray, outlines: Mapping[str, np.ndarray]) -> np.ndarray:
+    """Return a plane as `upright` does, in grey, with the outlines of regions in their colours, uint8.
+
+    Args:
+        plane: intensities in [0, 1], (right, up).
+        outlines: fractions of regions on the same plane; a line runs where they are one half between voxels.
+    """
+    picture = (255 * upright(plane).clip(0, 1)).round().astype(np.uint8)[..., None].repeat(3, -1)
+    for region, fractions in outlines.items():
+        turned, factor = _turned(fractions)
+        inside = ndimage.zoom(turned, factor, order=1, mode="nearest", grid_mode=True) > 0.5
+        picture[inside & ~ndimage.binary_erosion(inside, iterations=LINE)] = LABEL_COLOURS[region]
+    return picture
 
 
 def label_picture(labels: np.ndarray) -> np.ndarray:

@@ -47,6 +47,23 @@ def stage_report(
         run(settings, results, output)
 
 
+@app.command("ablate-report")
+def stage_ablate_report(
+    config: Settings,
+    results: Annotated[Path, typer.Option(help="Folder of the study's results, with the ablations.")],
+    output: Annotated[Path, typer.Option(help="The page, .html.")],
+) -> None:
+    """Write the page of the forms that differ in one switch."""
+    from sciml.progression.config import PageConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.ablate-report", output):
+        settings = parse_config(PageConfig, config)
+        from sciml.progression.stages.ablate_report import run
+
+        run(settings, results, output)
+
+
 @app.command("train-autoencoder")
 def stage_train_autoencoder(
     config: Settings, cohort: CohortFolder, output: Output, threads: Threads = None, gpu: Gpu = 0

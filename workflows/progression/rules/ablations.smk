@@ -65,6 +65,34 @@ rule evaluate_ablations:
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
+rule write_ablations_page:
+    input:
+        header="<results>/cohort/cohort.json",
+        metrics=rules.evaluate_ablations.output.metrics,
+        provenance=rules.evaluate_ablations.output.provenance,
+        predictions=rules.predict_ablations.output.provenance,
+    output:
+        page=report(
+            "<reports>/progression-ablations.html",
+            caption="../report/page.rst",
+            category="progression",
+        ),
+        record="<reports>/progression-ablations.report.json",
+    log:
+        "<logs>/ablate-report.log",
+    resources:
+        mem_mb=2000,
+        runtime=10,
+    params:
+        config=stage_config("progression", "report"),
+        code=source_digest("sciml.progression.stages.ablate_report"),
+        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.header)),
+        folder=folder_of,
+    shell:
+        "( sciml progression stage ablate-report --config {params.config:q} --results {params.results:q} "
+        "--output {output.page:q} && sciml report index {params.folder:q} ) > {log:q} 2>&1"
+
+
 rule ablations:
     input:
-        rules.evaluate_ablations.output,
+        rules.write_ablations_page.output,

@@ -1,4 +1,12 @@
 # The page, from files alone.
+
+
+def ablated(wildcards, input):
+    """Return the time of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
+    metrics = Path(input.cohort).parent.parent / "ablate" / "metrics.json"
+    return metrics.stat().st_mtime_ns if metrics.is_file() else 0
+
+
 rule write_page:
     input:
         cohort="<results>/cohort/cohort.json",
@@ -23,6 +31,7 @@ rule write_page:
     params:
         config=stage_config("progression", "report"),
         code=source_digest("sciml.progression.stages.report"),
+        ablated=ablated,
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.cohort)),
     shell:
         "sciml progression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
