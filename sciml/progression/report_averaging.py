@@ -55,7 +55,8 @@ def _curve(found: Forecasts) -> Curve | None:
 
 def _table(found: Forecasts) -> Table:
     rows = []
-    seconds = {name: notes["cpu_seconds"] / len(found.pairs) for name, notes in found.record["notes"].items()}
+    notes = found.record["notes"].items()
+    seconds = {name: note["cpu_seconds"] / len(found.pairs) for name, note in notes if note["own_chains"]}
     for name in found.methods:
         entry = found.metrics["averaging"].get(name)
         if entry is None:
@@ -77,9 +78,10 @@ def _table(found: Forecasts) -> Table:
         "Latents: error, chains and cost",
         columns,
         rows,
-        "Squared errors of the latent in parts of that of no change; squared bias and variance are those of the fit above, "
-        "where there are several chains. Spread against error: over pairs, the mean deviation of the chains with the mean error "
-        "of their mean. CPU time as measured on the machine of this run, with coding of the scans.",
+        "Squared errors of the latent in parts of that of no change; squared bias and variance are those of the fit under "
+        "Curves, where there are several chains. Spread against error: over pairs, the mean deviation of the chains with "
+        "the mean error of their mean. CPU time on the machine of this run, with coding and decoding; what shares the "
+        "chains of another row has none of its own.",
         "Decoding plays no part here: a form decoded in two ways has one latent.",
     )
 

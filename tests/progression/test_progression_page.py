@@ -134,7 +134,9 @@ def test_ablations_have_a_table_on_both_pages(ablated, tmp_path):
 
 @pytest.mark.slow
 def test_each_form_of_the_ablations_has_a_row_for_each_decoding(ablated):
-    rows = ablation_table(read_study(ablated).ablations).rows
+    ablations = read_study(ablated).ablations
+    assert ablations is not None
+    rows = ablation_table(ablations).rows
     forms = [("residual", ""), ("residual", "start by ControlNet"), ("mine", ""), ("true latent", "")]
     found = [((row["form"], row["but"]), row["decoding"]) for row in rows]
     assert found == [(form, kind) for form in forms for kind in ("residual", "direct")]

@@ -65,7 +65,7 @@ def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], 
                 found = partial.put(key, *_predict(loaded[variant.form], cohort, pairs, variant, config.seed, device, sampled))
                 log.info("%s: %.1f CPU seconds", name, found[1]["cpu_seconds"])
             arrays, notes = found
-            recorder.notes[name] = {"cpu_seconds": notes["cpu_seconds"]}
+            recorder.notes[name] = notes
             path = folder / f"{name}.safetensors"
             save_tensors(path, arrays, {"variant": variant.model_dump(mode="json")})
             written.append(path)
@@ -89,6 +89,7 @@ def _predict(
     if variant.zero_gap:
         pairs = [Pair(pair.history, pair.start) for pair in pairs]
     key = sampling_of(variant)
+    own_chains = key not in sampled
     found = predict_pairs(model, cohort, pairs, variant, seed, device, sampled.get(key))
     sampled.setdefault(key, found.chains)
     errors = found.latent_errors()
@@ -101,7 +102,7 @@ def _predict(
     }
     if variant.keep_chains:
         arrays["chain_images"] = decode_chains(model, cohort, pairs, found, variant, device).astype(np.float16)
-    return arrays, {"cpu_seconds": round(time.process_time() - begun, 2)}
+    return arrays, {"cpu_seconds": round(time.process_time() - begun, 2), "own_chains": own_chains}
 
 
 def _spread_and_error(found: PairPredictions) -> np.ndarray:
