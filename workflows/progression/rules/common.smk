@@ -31,3 +31,9 @@ def denoiser_of(wildcards):
     )
     part = "controlnet" if form.anatomy == "controlnet" else "diffusion"
     return f"<results>/{part}/{wildcards.form}/{wildcards.form}.safetensors"
+
+
+def ablated(wildcards, input):
+    """Return the time of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
+    metrics = Path(input.cohort).parent.parent / "ablate" / "metrics.json"
+    return metrics.stat().st_mtime_ns if metrics.is_file() else 0

@@ -1,12 +1,4 @@
 # The page, from files alone.
-
-
-def ablated(wildcards, input):
-    """Return the time of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
-    metrics = Path(input.cohort).parent.parent / "ablate" / "metrics.json"
-    return metrics.stat().st_mtime_ns if metrics.is_file() else 0
-
-
 rule write_page:
     input:
         cohort="<results>/cohort/cohort.json",
