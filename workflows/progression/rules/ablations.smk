@@ -1,4 +1,4 @@
-# What makes the difference between the official and the residual form: one switch at a time, on validation people, for a tenth of
+# What makes the difference between the official and the residual form: one switch at a time, on validation people, for a quarter of
 # the time. What `make ablations` asks for, and no part of the study.
 rule predict_ablations:
     input:
