@@ -56,7 +56,7 @@ def _curve(found: Forecasts) -> Curve | None:
 def _table(found: Forecasts) -> Table:
     rows = []
     notes = found.record["notes"].items()
-    seconds = {name: note["cpu_seconds"] / len(found.pairs) for name, note in notes if note["own_chains"]}
+    seconds = {name: note["cpu_seconds"] / len(found.pairs) for name, note in notes if note.get("own_chains")}
     for name in found.methods:
         entry = found.metrics["averaging"].get(name)
         if entry is None:

@@ -33,7 +33,7 @@ def denoiser_of(wildcards):
     return f"<results>/{part}/{wildcards.form}/{wildcards.form}.safetensors"
 
 
-def ablated(wildcards, input):
+def ablated(wildcards):
     """Return the time of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
-    metrics = Path(input.cohort).parent.parent / "ablate" / "metrics.json"
+    metrics = Path("results", SETTINGS.tier, "progression", "ablate", "metrics.json")
     return metrics.stat().st_mtime_ns if metrics.is_file() else 0
