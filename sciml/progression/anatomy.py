@@ -34,6 +34,9 @@ DEPTH_MM = 15.0
 VENTRICLE_BOX_MM = ((-45, 45), (-65, 45), (-25, 40))
 VENTRICLE_SEEDS_MM = tuple(((side * 8 - 6, side * 8 + 6), (-10, 20), (5, 25)) for side in (-1, 1))
 
+# before one person's T1 is cut into three classes; its voxels are 1 mm
+CLASS_SMOOTHING_MM = 0.5
+
 
 @dataclass(frozen=True)
 class Anatomy:
@@ -92,12 +95,54 @@ def mni_template(atlas: str = "lab_aal") -> Template:
     grey, _ = template_volume("mni2009a_gm")
     white, _ = template_volume("mni2009a_wm")
     t1, grey, white = (array.astype(np.float32) / 255 for array in (t1, grey, white))
+    return labelled(t1, grey, white, affine, atlas)
+
+
+def colin_template() -> Template:
+    """Return the brain of one man, Colin27 (Holmes 1998), on which the AAL atlas was drawn, with its labels.
+
+    Fluid, grey and white matter are three classes of his T1 (Otsu).
+
+    Raises:
+        DataError: a file is not fetched, or not what is expected.
+    """
+    from skimage.filters import threshold_multiotsu
+
+    t1, affine = template_volume("mr_colin27_t1_brain")
+    parts = connected_parts(t1 > 0)
+    inside = (parts == np.bincount(parts[t1 > 0]).argmax()).astype(np.float32)
+    t1 = inside * t1 / 255
+    # the mean over brain alone, so that its rim is no fluid
+    smooth = ndimage.gaussian_filter(t1, CLASS_SMOOTHING_MM)
+    smooth = inside * smooth / np.maximum(ndimage.gaussian_filter(inside, CLASS_SMOOTHING_MM), 1e-6)
+    dark, bright = threshold_multiotsu(smooth[inside > 0])
+    white = (smooth > bright).astype(np.float32)
+    return labelled(t1, (smooth > dark) - white, white, affine, "lab_aal", necks=True)
+
+
+def labelled(
+    t1: np.ndarray, grey: np.ndarray, white: np.ndarray, affine: np.ndarray, atlas: str, necks: bool = False
+) -> Template:
+    """Return a brain with one label a voxel.
+
+    Args:
+        t1: (D, H, W) in [0, 1], 0 outside the brain; axes to the right, to the front and to the head, voxels of about 1 mm.
+        grey: share of grey matter.
+        white: share of white matter; what is left inside is fluid.
+        affine: (4, 4), without rotation.
+        atlas: id of the AAL atlas.
+        necks: cut the ventricles off from fluid that they touch through necks of up to two voxels, as to the third ventricle;
+            an average has none so sharp.
+
+    Raises:
+        DataError: the image is empty, or has no fluid where the lateral ventricles must be.
+    """
     inside = ndimage.binary_fill_holes(t1 > 0)
     if inside is None or not inside.any():
-        raise DataError("mni2009a_t1 is empty: fetch it again with `sciml data fetch`")
+        raise DataError("the T1 image is empty: fetch it again with `sciml data fetch`")
     atlas_codes = _atlas_on(atlas, t1.shape, affine)
     fluid = np.clip(1 - grey - white, 0, 1) * inside
-    ventricles = _ventricles(fluid, inside, affine)
+    ventricles = find_ventricles(fluid, inside, affine, necks)
     # soft shares of each region, what is left going to the next one
     shares = np.zeros((len(REGIONS), *t1.shape), np.float32)
     shares[0] = np.where(ndimage.binary_dilation(ventricles), fluid, 0)
@@ -168,14 +213,21 @@ def _box_matrix(size: int, first_mm: float, step_mm: float, grid: Grid, axis: in
     return (np.maximum(high - low, 0) / box_mm).astype(np.float32)
 
 
-def _ventricles(fluid: np.ndarray, inside: np.ndarray, affine: np.ndarray) -> np.ndarray:
+def find_ventricles(fluid: np.ndarray, inside: np.ndarray, affine: np.ndarray, necks: bool) -> np.ndarray:
+    """Return the lateral ventricles, bool (D, H, W); the arguments are those of `labelled`.
+
+    Raises:
+        DataError: there are none.
+    """
     deep = (fluid > FLUID_THRESHOLD) & (np.asarray(ndimage.distance_transform_edt(inside)) > DEPTH_MM)
-    parts = connected_parts(deep & _in_box(inside.shape, affine, VENTRICLE_BOX_MM))
+    deep &= _in_box(inside.shape, affine, VENTRICLE_BOX_MM)
+    parts = connected_parts(ndimage.binary_erosion(deep) if necks else deep)
     seeds = [parts[_in_box(inside.shape, affine, box)] for box in VENTRICLE_SEEDS_MM]
     chosen = np.setdiff1d(np.concatenate(seeds), [0])
     if not len(chosen):
-        raise DataError("the template has no fluid where its lateral ventricles must be: fetch mni2009a_* again")
-    return np.isin(parts, chosen)
+        raise DataError("there is no fluid where the lateral ventricles must be: fetch the images again with `sciml data fetch`")
+    found = np.isin(parts, chosen)
+    return ndimage.binary_dilation(found, iterations=2, mask=deep) if necks else found
 
 
 def _in_box(shape: tuple[int, ...], affine: np.ndarray, box_mm: tuple[tuple[float, float], ...]) -> np.ndarray:

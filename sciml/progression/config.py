@@ -9,11 +9,13 @@ from pydantic import Field, model_validator
 from sciml.progression.models import (
     EvaluateConfig,
     FitCourseConfig,
+    ForecastConfig,
     LearningConfig,
     PredictConfig,
     TrainAutoencoderConfig,
     TrainControlConfig,
     TrainDiffusionConfig,
+    UsedCourse,
 )
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataTier, StageConfig
@@ -143,6 +145,24 @@ class PrepareConfig(StageConfig):
         return self
 
 
+class PersonSettings(StageConfig):
+    """What is asked of the one real brain, Colin27."""
+
+    age_years: float = Field(default=70.0, ge=18, le=100, description="as if he were so old; he was young")
+    years_ahead: tuple[float, ...] = Field(default=(4.0,), min_length=1, description="beside the scan itself")
+    diagnoses: tuple[Literal["CN", "MCI", "AD"], ...] = Field(default=("CN", "MCI", "AD"), min_length=1)
+    course: UsedCourse = Field(
+        default="linear_population", description="of his volumes; a regression on volumes need not hold for another anatomy"
+    )
+
+
+class PersonConfig(PersonSettings):
+    """What `person` reads; `how` names the course that is used elsewhere, whose volumes stand beside."""
+
+    how: ForecastConfig = Field(default_factory=ForecastConfig)
+    seed: int = 0
+
+
 class PageConfig(StageConfig):
     """What `report` reads."""
 
@@ -171,6 +191,7 @@ class Config(StageConfig):
 
     cohorts: dict[CohortName, SimulationConfig] = Field(default_factory=default_cohorts)
     learning: LearningConfig = LearningConfig()
+    person: PersonSettings = PersonSettings()
 
     def simulate_config(self, run: RunSettings, cohort: CohortName) -> SimulateConfig:
         """Return the slice of one cohort."""
@@ -228,6 +249,10 @@ class Config(StageConfig):
             split="test", every=learning.every, course=learning.variants["main"].how.course,
             population_field=learning.population_field, prescribed=learning.prescribed, seed=run.master_seed,
         )  # fmt: skip
+
+    def person_config(self, run: RunSettings) -> PersonConfig:
+        """Return the slice of the real brain."""
+        return PersonConfig(**self.person.model_dump(), how=self.learning.variants["main"].how, seed=run.master_seed)
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

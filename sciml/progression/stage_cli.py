@@ -12,6 +12,7 @@ app = typer.Typer(help="The stages of the study, as the workflow calls them.", n
 Settings = Annotated[str, typer.Option("--config", help="Settings of the stage: JSON text or the path of a JSON file.")]
 Output = Annotated[Path, typer.Option("--output", help="Output folder.")]
 CohortFolder = Annotated[Path, typer.Option("--cohort", help="Folder of the cohort.")]
+CalibrationFolder = Annotated[Path, typer.Option("--calibration", help="Folder of the calibration cohort.")]
 AutoencoderFile = Annotated[Path, typer.Option("--autoencoder", help="Weights of train-autoencoder.")]
 Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
 Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
@@ -173,7 +174,7 @@ def stage_predict(
 def stage_evaluate(
     config: Settings,
     cohort: CohortFolder,
-    calibration: Annotated[Path, typer.Option(help="Folder of the calibration cohort.")],
+    calibration: CalibrationFolder,
     model: Annotated[Path, typer.Option(help="Model file whose autoencoder and courses are used.")],
     predictions: Annotated[Path, typer.Option(help="Folder of `predict`.")],
     output: Output,
@@ -189,6 +190,26 @@ def stage_evaluate(
         from sciml.progression.stages.evaluate import run
 
         run(settings, cohort, calibration, model, predictions, output, device)
+
+
+@app.command("person")
+def stage_person(
+    config: Settings,
+    calibration: CalibrationFolder,
+    model: Annotated[Path, typer.Option(help="Model file.")],
+    output: Output,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Forecast the brain of a real man, Colin27, as if he were old."""
+    from sciml.progression.config import PersonConfig
+    from sciml.stages import parse_config, stage
+
+    with stage("progression.person", output, threads, gpu) as device:
+        settings = parse_config(PersonConfig, config)
+        from sciml.progression.stages.person import run
+
+        run(settings, calibration, model, output, device)
 
 
 @app.command("publish")

@@ -8,6 +8,8 @@ FORMS = sorted(SETTINGS.progression.learning.forms)
 MAIN_FORM = SETTINGS.progression.learning.variants["main"].form
 VARIANTS = sorted(SETTINGS.progression.predict_config(SETTINGS).variants)
 
+# the smaller data tiers have no real brain
+HAS_PERSON = SETTINGS.data_tier in ("default", "full")
 
 ABLATIONS = sorted(SETTINGS.progression.learning.ablations.forms)
 PACKAGE_MODELS = Path(sciml.progression.__file__).parent / "weights"

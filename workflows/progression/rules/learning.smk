@@ -205,6 +205,35 @@ rule evaluate_forecasts:
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
+# one real brain, where the data tier has it
+rule forecast_person:
+    input:
+        calibration="<results>/calibration/cohort.json",
+        calibrators="<results>/calibration/subjects",
+        model=model_of(MAIN_FORM),
+    output:
+        summary="<results>/person/person.json",
+        images="<results>/person/person.safetensors",
+        provenance="<results>/person/provenance.json",
+    log:
+        "<logs>/person.log",
+    benchmark:
+        "<benchmarks>/person.tsv"
+    threads: 2
+    resources:
+        mem_mb=6000,
+        runtime=60,
+        gpu=1,
+    params:
+        config=stage_config("progression", "person"),
+        code=source_digest("sciml.progression.stages.person"),
+        calibration=lambda wildcards, input: os.path.dirname(input.calibration),
+        folder=folder_of,
+    shell:
+        "sciml progression stage person --config {params.config:q} --calibration {params.calibration:q} "
+        "--model {input.model:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+
+
 # make weights FAMILY=progression
 rule publish_weights:
     input:

@@ -1,0 +1,138 @@
+"""Stage `person`: the brain of a real man, Colin27, forecast as if he were old; no model of the family has seen a real person.
+
+He was young and healthy, and nobody knows how his brain looked years later: what is compared is the forecast image with the
+course that it was told, and with the flow that moves his own labels to the same volumes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import nibabel
+import numpy as np
+
+from sciml.datasets import local_path
+from sciml.progression.anatomy import colin_template
+from sciml.progression.baselines import prescribed_forecast, volume_ratios
+from sciml.progression.cohort import Cohort
+from sciml.progression.config import PersonConfig
+from sciml.progression.courses import anchored, course_of
+from sciml.progression.evaluation import lowest_frequencies
+from sciml.progression.forecast import Forecaster, ImagedVisit
+from sciml.progression.grids import Grid
+from sciml.progression.model_files import load_model
+from sciml.progression.pair_predictions import reconstructions
+from sciml.progression.preparation import Reading, prepare_cohort
+from sciml.progression.readout import neighbourhoods
+from sciml.progression.regions import REGIONS
+from sciml.progression.scores import brain_psnr
+from sciml.progression.segmentation import code_table
+from sciml.progression.stages.evaluate import fit_readouts
+from sciml.progression.stages.forecast import save
+from sciml.progression.tables import read_table
+from sciml.runtime.files import save_tensors, write_json, write_text
+from sciml.runtime.provenance import Recorder
+
+SUBJECT, SCAN, ATLAS = "colin27", "mr_colin27_t1_brain", "lab_aal"
+
+
+def run(config: PersonConfig, calibration_folder: Path, model_file: Path, folder: Path, device: str = "cpu") -> list[Path]:
+    """Write `person.json`, `person.safetensors` with the images, and the cohort of one that they are made from.
+
+    Args:
+        config: how old he is thought to be, how far ahead, with which diagnoses.
+        calibration_folder: people whose regions change independently, for the readouts.
+        model_file: model.
+        folder: output folder.
+        device: `cpu` or `cuda`.
+    """
+    inputs = [local_path(SCAN), local_path(ATLAS), calibration_folder / "visits.csv", model_file]
+    recorder = Recorder("progression.person", config.model_dump(mode="json"), inputs)
+    model = load_model(model_file).to(device)
+    forecaster = Forecaster(model, config.how.model_copy(update={"course": config.course}), device)
+    warnings = prepare_person(config, model.grid, folder)
+    cohort = Cohort(folder / "cohort")
+    (visit,) = cohort.visits
+    image, mask, labels = cohort.image(visit)[0], cohort.mask(visit)[0], cohort.labels(visit)
+    decoded = reconstructions(model, cohort, [visit], device)[0, 0].numpy()
+    readouts, places = fit_readouts(Cohort(calibration_folder), model, device), neighbourhoods(cohort, [visit])
+
+    def points(kind: str, before: np.ndarray, after: np.ndarray) -> list[float]:
+        change = readouts[kind].change(places, before[None, None], after[None, None].astype(np.float32))
+        return (100 * change[0]).tolist()
+
+    before = image if config.how.decoding == "residual" else decoded
+    ages = [visit.age_years + years for years in (0.0, *config.years_ahead)]
+    images = {"scan": image, "mask": mask.astype(np.uint8)}
+    found = []
+    for diagnosis in config.diagnoses:
+        forecast = forecaster.forecast([ImagedVisit(visit, image)], ages, diagnosis=diagnosis, seed=config.seed)
+        usual = anchored(model.course(config.how.course), course_of([visit], diagnosis), ages)
+        for age, after, volumes, others in zip(ages, forecast.images, forecast.volumes_ml, usual, strict=True):
+            years = age - visit.age_years
+            flow = prescribed_forecast(image, labels, mask, volume_ratios(volumes, visit))
+            images |= {f"{diagnosis}_{years:g}": after, f"{diagnosis}_{years:g}_flow": flow.astype(np.float32)}
+            found.append(
+                {
+                    "diagnosis": diagnosis,
+                    "years": years,
+                    "expected_points": (100 * np.log(volumes / visit.volumes_ml)).tolist(),
+                    "usual_points": (100 * np.log(others / visit.volumes_ml)).tolist(),
+                    "read_points": points("decoded", before, after),
+                    "flow_points": points("scans", image, flow),
+                    "psnr_db": brain_psnr(after, flow, mask),
+                    # at no gap the flow is the scan
+                    "no_change_psnr_db": brain_psnr(image, flow, mask) if years else None,
+                    "notes": list(forecast.notes),
+                }
+            )
+    count = int(np.prod(model.autoencoder.latent_shape(model.grid.shape)))
+    summary: dict[str, Any] = {
+        "regions": list(REGIONS),
+        "age_years": visit.age_years,
+        "volumes_ml": list(visit.volumes_ml),
+        "grid": model.grid.name,
+        "warnings": warnings,
+        "forecasts": found,
+        "floor_points": {kind: [readout.floor[region].mean_error_points for region in REGIONS]
+                         for kind, readout in readouts.items()},
+        "autoencoder": {
+            "psnr_db": brain_psnr(decoded, image, mask),
+            "cosines_psnr_db": brain_psnr(lowest_frequencies(image, count), image, mask),
+            "numbers": count,
+        },
+    }  # fmt: skip
+    written = [folder / "person.json", folder / "person.safetensors"]
+    write_json(written[0], summary)
+    save_tensors(written[1], images)
+    recorder.seeds = {"chains": config.seed}
+    recorder.write(folder / "provenance.json", written)
+    return [*written, folder / "provenance.json"]
+
+
+def prepare_person(config: PersonConfig, grid: Grid, folder: Path) -> list[str]:
+    """Write his labels, a code table and a user's table, and prepare a cohort from them; return the warnings.
+
+    Raises:
+        DataError: the image is not fetched, or fails the checks of every user's image.
+    """
+    template = colin_template()
+    labels = nibabel.Nifti1Image((template.codes + 1).astype(np.uint8), template.affine)
+    save(labels, folder / "labels.nii.gz")
+    _write_csv(folder / "codes.csv", [("region", "code"), *((region, code) for code, region in enumerate(REGIONS, start=1))])
+    row = {
+        "subject": SUBJECT, "age": config.age_years, "sex": "M", "diagnosis": "CN", "image": local_path(SCAN),
+        "segmentation": "labels.nii.gz", "split": "test",
+    }  # fmt: skip
+    _write_csv(folder / "person.csv", [tuple(row), tuple(row.values())])
+    rows, codes = read_table(folder / "person.csv"), code_table(str(folder / "codes.csv"))
+    return prepare_cohort(rows, folder / "cohort", grid, Reading(), codes, synthseg=False, source=SCAN)
+
+
+def _write_csv(path: Path, rows: list[tuple[Any, ...]]) -> None:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    write_text(path, text.getvalue())
