@@ -10,12 +10,14 @@ from sciml.progression.report_ablations import ablation_table
 from sciml.progression.report_claims import forecast_claims
 from sciml.progression.report_cohort import cohort_checks, cohort_claims, cohort_reportlets
 from sciml.progression.report_forecasts import forecast_reportlets
+from sciml.progression.report_person import person_reportlets
 from sciml.progression.report_results import read_study
 from sciml.progression.report_training import autoencoder_table, training_reportlets
 from sciml.report.reportlets import Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict
 
-READING = """**Everybody on this page is simulated.** The anatomy is a real template, warped into people; their ageing is a law
-that the program knows. A model that does well here has learned a known law, and nothing clinical follows. Not for clinical use.
+READING = """**Everybody on this page but Colin27 is simulated.** The anatomy is a real template, warped into people; their ageing
+is a law that the program knows. A model that does well here has learned a known law, and nothing clinical follows. Not for
+clinical use.
 
 - A region's **change** is that of ln V, in points: 100 ln(V later / V first), close to percent.
 - **No change** forecasts the first scan itself."""
@@ -47,6 +49,7 @@ def reportlets(_config: PageConfig, results: Path) -> list[Reportlet]:
         items += [*forecast_reportlets(study.forecasts, study.cohort), autoencoder_table(study.forecasts)]
     if study.ablations is not None:
         items.append(ablation_table(study.ablations))
+    items += person_reportlets(results, study.forecasts)
     items += training_reportlets(study.trainings, study.forecasts)
     items += cohort_reportlets(study.cohort, study.accuracy)
     items.append(Checks(list(cohort_checks(study.accuracy))))

@@ -14,7 +14,7 @@ from sciml.progression.report_results import Forecasts
 from sciml.progression.report_style import axial, coronal
 from sciml.report.drawing import signed_picture
 from sciml.report.methods import stage_paragraph
-from sciml.report.reportlets import Column, Reportlet, Scrubber, Table, Value
+from sciml.report.reportlets import Column, Reportlet, Scrubber, Table, Text, Value
 from sciml.runtime.files import load_tensors, read_json
 
 CHANGE_LIMIT = 0.3
@@ -22,7 +22,7 @@ NOBODY_KNOWS = "He was young and healthy and nobody scanned him years later, so 
 
 
 def person_reportlets(results: Path, tested: Forecasts | None) -> Iterator[Reportlet]:
-    """Yield pictures and tables of the real brain; nothing where it was not run.
+    """Yield pictures and tables of the real brain, or a sentence where it was not run.
 
     Args:
         results: folder of the study.
@@ -30,6 +30,7 @@ def person_reportlets(results: Path, tested: Forecasts | None) -> Iterator[Repor
     """
     folder = results / "person"
     if not (folder / "person.json").is_file():
+        yield Text("A real brain", "No real brain was forecast in this run; the data tiers default and full have one.", "numbers")
         return
     found = read_json(folder / "person.json")
     rows = {(row["diagnosis"], row["years"]): row for row in found["forecasts"]}
