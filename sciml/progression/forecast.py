@@ -160,7 +160,8 @@ class Forecaster:
         random = np.random.default_rng(Seeds(seed)("forecast", "course"))
         many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, config.samples), random)
         draws = spread_around(volumes, many[: config.samples])
-        before = self.model.scale.covariates(last.age_years, last.sex, last.diagnosis, history.volumes[-1])
+        # "what if" asks for people who have the diagnosis at both ages, as those do that models learn from: no change of it
+        before = self.model.scale.covariates(last.age_years, last.sex, assumed, history.volumes[-1])
         after = np.stack(
             [
                 [self.model.scale.covariates(age, last.sex, assumed, row) for age, row in zip(asked, draw, strict=True)]

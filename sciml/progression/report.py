@@ -10,7 +10,7 @@ from sciml.progression.report_ablations import ablation_table
 from sciml.progression.report_claims import forecast_claims
 from sciml.progression.report_cohort import cohort_checks, cohort_claims, cohort_reportlets
 from sciml.progression.report_forecasts import forecast_reportlets
-from sciml.progression.report_person import person_reportlets
+from sciml.progression.report_person import person_claims, person_reportlets
 from sciml.progression.report_results import read_study
 from sciml.progression.report_training import autoencoder_table, training_reportlets
 from sciml.report.reportlets import Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict
@@ -43,7 +43,7 @@ def reportlets(_config: PageConfig, results: Path) -> list[Reportlet]:
         DataError: no cohort has been simulated.
     """
     study = read_study(results)
-    claims = [*forecast_claims(study.forecasts), *cohort_claims(study.accuracy)]
+    claims = [*forecast_claims(study.forecasts), *person_claims(results), *cohort_claims(study.accuracy)]
     items: list[Reportlet] = [Verdict(claims), Text("How to read this page", READING)]
     if study.forecasts is not None:
         items += [*forecast_reportlets(study.forecasts, study.cohort), autoencoder_table(study.forecasts)]

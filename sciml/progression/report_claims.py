@@ -30,20 +30,20 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
         if found is not None and base == STILL and gain is not None:
             interval = found.metrics["methods"][MAIN]["gain_db"][LONG]
             text += f" (95 % interval over people {interval['low']:.2f} to {interval['high']:.2f}, {interval['n']} pairs)"
-        yield _claim(text, gain, GAIN_DB, AT_LEAST, "dB", 0.0)
+        yield claim(text, gain, GAIN_DB, AT_LEAST, "dB", 0.0)
     for region, goal in CORRELATIONS.items():
         value = _value(found.change(MAIN, region) if found else None, "correlation")
         text = f"Change of the {REGION_TITLES[region]}: correlation of forecast with truth over all test pairs"
-        yield _claim(text, value, goal, AT_LEAST, "", WITHIN_GROUP)
+        yield claim(text, value, goal, AT_LEAST, "", WITHIN_GROUP)
     for region in CORRELATIONS:
         values = [] if found is None else [_value(found.change(MAIN, region, name), "correlation") for name in DIAGNOSES]
         known = [value for value in values if value is not None]
         text = f"The same within a diagnosis, the least of the three: {REGION_TITLES[region]}"
-        yield _claim(text, min(known, default=None), WITHIN_GROUP, AT_LEAST, "", 0.3)
+        yield claim(text, min(known, default=None), WITHIN_GROUP, AT_LEAST, "", 0.3)
     for region in CORRELATIONS:
         value = _value(found.change(MAIN, region) if found else None, "skill")
         text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
-        yield _claim(text, value, SKILL, AT_LEAST, "", 0.0)
+        yield claim(text, value, SKILL, AT_LEAST, "", 0.0)
     yield _courses(found)
     yield _averaging(found)
     yield _identity(found)
@@ -55,7 +55,7 @@ def _averaging(found: Forecasts | None) -> Claim:
     entry: dict[str, Any] = found.metrics["averaging"].get(MAIN, {}) if found else {}
     errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
     ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
-    return _claim(text, ratio, AVERAGING, AT_MOST, "", 0.95, below=True)
+    return claim(text, ratio, AVERAGING, AT_MOST, "", 0.95, below=True)
 
 
 def _courses(found: Forecasts | None) -> Claim:
@@ -63,7 +63,7 @@ def _courses(found: Forecasts | None) -> Claim:
     ours, rates = (
         _value(found.change(name, "ventricle", SEVERAL) if found else None, "mean_error_points") for name in (MAIN, RATES)
     )
-    return _claim(text, ours / rates if ours is not None and rates else None, 1.0, AT_MOST, "", 1.1, below=True)
+    return claim(text, ours / rates if ours is not None and rates else None, 1.0, AT_MOST, "", 1.1, below=True)
 
 
 def _codes(found: Forecasts | None) -> Claim:
@@ -72,20 +72,20 @@ def _codes(found: Forecasts | None) -> Claim:
     if codes is not None:
         text += f" ({codes['numbers']} numbers; {codes['psnr_db']:.2f} against {codes['cosines_psnr_db']:.2f} dB)"
     gain = codes["psnr_db"] - codes["cosines_psnr_db"] if codes else None
-    return _claim(text, gain, 0.0, AT_LEAST, "dB", 0.0)
+    return claim(text, gain, 0.0, AT_LEAST, "dB", 0.0)
 
 
 def _identity(found: Forecasts | None) -> Claim:
     text = "Asked for the first scan itself: largest mean change of a region that should be none"
     points = found.metrics.get("zero_gap_points") if found else None
-    return _claim(text, max(points.values()) if points else None, IDENTITY_POINTS, AT_MOST, "%", 3.0, below=True)
+    return claim(text, max(points.values()) if points else None, IDENTITY_POINTS, AT_MOST, "%", 3.0, below=True)
 
 
 def _value(score: dict[str, Any] | None, name: str) -> float | None:
     return score[name] if score else None
 
 
-def _claim(text: str, ours: float | None, goal: float, source: str, unit: str, partly: float, below: bool = False) -> Claim:
+def claim(text: str, ours: float | None, goal: float, source: str, unit: str, partly: float, below: bool = False) -> Claim:
     """Return a claim: reproduced where the goal is met, partly where `partly` is."""
     if ours is None:
         return Claim(text, None, goal, source, unit)

@@ -10,15 +10,25 @@ import numpy as np
 
 from sciml.progression.grids import grid_of
 from sciml.progression.regions import REGIONS, TITLES
+from sciml.progression.report_claims import AT_MOST, IDENTITY_POINTS, claim
 from sciml.progression.report_results import Forecasts
 from sciml.progression.report_style import axial, coronal
 from sciml.report.drawing import signed_picture
 from sciml.report.methods import stage_paragraph
-from sciml.report.reportlets import Column, Reportlet, Scrubber, Table, Text, Value
+from sciml.report.reportlets import Claim, Column, Reportlet, Scrubber, Table, Text, Value
 from sciml.runtime.files import load_tensors, read_json
 
 CHANGE_LIMIT = 0.3
 NOBODY_KNOWS = "He was young and healthy and nobody scanned him years later, so there is no truth: nothing is said about him."
+
+
+def person_claims(results: Path) -> Iterator[Claim]:
+    """Yield the claim about the real brain, `not run` where there is none."""
+    path = results / "person" / "person.json"
+    still = [row for row in read_json(path)["forecasts"] if row["years"] == 0] if path.is_file() else []
+    ours = max((abs(value) for row in still for value in row["read_points"]), default=None)
+    text = "A real brain (Colin27), asked for the scan itself: largest change of a region that should be none, any diagnosis"
+    yield claim(text, ours, IDENTITY_POINTS, AT_MOST, "%", 2 * IDENTITY_POINTS, below=True)
 
 
 def person_reportlets(results: Path, tested: Forecasts | None) -> Iterator[Reportlet]:

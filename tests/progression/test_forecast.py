@@ -96,6 +96,13 @@ def test_another_diagnosis_gives_another_course(forecaster, scans):
     assert not np.allclose(known.images, asked.images)
 
 
+def test_what_if_tells_of_no_change_of_the_diagnosis(forecaster, scans):
+    """Nobody changes the diagnosis in the training: a change of it is nothing that a model knows."""
+    had = [replace(scan, visit=replace(scan.visit, diagnosis="AD")) for scan in scans]
+    ages = [scans[-1].visit.age_years, scans[-1].visit.age_years + 4]
+    np.testing.assert_array_equal(forecaster.forecast(scans, ages, diagnosis="AD").images, forecaster.forecast(had, ages).images)
+
+
 def test_a_readout_measures_the_chains(forecaster, scans):
     def readout(before, after):
         return np.full(len(REGIONS), np.log(after.mean() / before.mean()))
