@@ -290,7 +290,7 @@ class AblationConfig(StageConfig):
 
     forms: dict[str, FormConfig] = Field(default_factory=default_ablations)
     share: float = Field(default=0.25, gt=0, le=1, description="of the budgets of the residual form and of the ControlNet")
-    how: ForecastConfig = Field(default_factory=ForecastConfig)
+    how: ForecastConfig = Field(default_factory=lambda: ForecastConfig(steps=10))
 
     def variants(self) -> dict[str, VariantConfig]:
         """Return the ways to forecast: each form decoded in both ways."""
