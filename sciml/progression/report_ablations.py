@@ -36,7 +36,8 @@ def ablation_table(found: Ablations) -> Table:
             row: dict[str, Value] = {**_names(form), "decoding": decoding, **_scores(methods[name])}
             row |= {f"m_{count}": _latent_error(found, name, count) for count in CHAINS}
             rows.append(row)
-    most = {decoding: methods[name]["gain_db"]["all"]["mean"] for decoding, name in CEILINGS.items()}
+    gains = {decoding: methods[name]["gain_db"]["all"]["mean"] for decoding, name in CEILINGS.items()}
+    most = {decoding: f"{gain:.2f}".replace("-", "\u2212") for decoding, gain in gains.items()}
     columns = [
         Column("form", "form"), Column("but", "but"), Column("decoding", "decoding"),
         Column("gain", "PSNR gain", "dB", "up", 2),
@@ -56,8 +57,8 @@ def ablation_table(found: Ablations) -> Table:
         "was trained for the same short time, so compare rows with each other, not with the forecasts of the study. A "
         "change that makes the residual form worse and, reversed, the published form better is one that matters; one that "
         "does neither does not.",
-        f"Decoding changes no latent. The true latent of the follow-up would gain {most['residual']:.2f} dB by residual "
-        f"decoding and {most['direct']:.2f} dB decoded directly.",
+        f"Decoding changes no latent. The true latent of the follow-up would gain {most['residual']} dB by residual "
+        f"decoding and {most['direct']} dB decoded directly.",
     )
 
 

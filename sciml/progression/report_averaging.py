@@ -9,10 +9,10 @@ import numpy as np
 
 from sciml.progression.regions import REGIONS
 from sciml.progression.regions import TITLES as REGION_TITLES
-from sciml.progression.report_results import MAIN, OFFICIAL, Forecasts, title_of
+from sciml.progression.report_results import MAIN, Forecasts, title_of
 from sciml.report.reportlets import Column, Curve, Reportlet, Table, Value
 
-DRAWN = (MAIN, "draws", OFFICIAL)
+MANY = "chains_16"
 FIT_POINTS = 12
 # expected of a normal spread
 WITHIN_2SD = 95
@@ -28,28 +28,25 @@ def averaging_reportlets(found: Forecasts) -> Iterator[Reportlet]:
 
 
 def _curve(found: Forecasts) -> Curve | None:
-    rows = []
-    for name in DRAWN:
-        entry = found.metrics["averaging"].get(name)
-        if entry is None or len(entry["chains"]) < 2:
-            continue
-        still = entry["no_change_mse"]
-        rows += [
-            {"chains": count, "error": error / still, "of": title_of(name)}
-            for count, error in zip(entry["chains"], entry["latent_mse"], strict=True)
-        ]
-        rows += [
-            {"chains": round(count, 3), "error": (entry["squared_bias"] + entry["variance"] / count) / still,
-             "of": f"{title_of(name)}: fit"}
-            for count in np.geomspace(1, entry["chains"][-1], FIT_POINTS).tolist()
-        ]  # fmt: skip
-    if not rows:
+    name = MANY if MANY in found.metrics["averaging"] else MAIN
+    entry = found.metrics["averaging"][name]
+    if len(entry["chains"]) < 2:
         return None
+    still = entry["no_change_mse"]
+    rows = [
+        {"chains": count, "error": error / still, "of": title_of(name)}
+        for count, error in zip(entry["chains"], entry["latent_mse"], strict=True)
+    ]
+    rows += [
+        {"chains": count, "error": (entry["squared_bias"] + entry["variance"] / count) / still, "of": "fit"}
+        for count in np.geomspace(1, entry["chains"][-1], FIT_POINTS).round(3).tolist()
+    ]
     return Curve(
-        "Averaging over chains", rows, "chains", "error", "of", "chains", "squared error of the latent / that of no change",
-        "The mean of the latents of m chains against the latent of the true follow-up, and the least-squares fit of a "
-        "squared bias and a variance over m; below 1 it is nearer than the first scan's.",
-        "squared error of the latent over the number of chains, measured and fitted", log_x=True, log_y=True,
+        "Averaging over chains", rows, "chains", "error", "of", "chains m", "squared error of the latent / that of no change",
+        "The mean of the latents of m chains against the latent of the true follow-up. Fit: "
+        f"{entry['squared_bias'] / still:.3f} + {entry['variance'] / still:.3f} / m, a squared bias and a variance by least "
+        "squares. Below 1 the forecast is nearer than the first scan's latent.",
+        "squared error of the latent over the number of chains, measured and fitted", log_x=True,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from sciml.progression.report_results import MAIN, STILL, Forecasts, title_of
 from sciml.report.reportlets import Column, Table, Value
 
 REGIONS_SHOWN = ("ventricle", "hippocampus")
-VISITS = ("1 visit", "2 visits and more")
+VISITS = {"1 visit": "1", "2 visits and more": "2 +"}
 RATES = "course_linear_population"
 
 
@@ -15,17 +15,17 @@ def course_table(found: Forecasts) -> Table:
     """Return the scores of changes of volumes by course models and by ours, by the visits given."""
     names = [STILL, *(name for name in found.methods if name.startswith("course_")), MAIN]
     rows = []
-    for visits in VISITS:
+    for visits, words in VISITS.items():
         for name in names:
             scores = {region: found.change(name, region, visits) for region in REGIONS_SHOWN}
             if not any(scores.values()):
                 continue
-            row: dict[str, Value] = {"visits": visits, "method": title_of(name)}
+            row: dict[str, Value] = {"visits": words, "method": title_of(name)}
             for region, score in scores.items():
                 row |= {f"{region}_{key}": (score or {}).get(key) for key in ("mean_error_points", "correlation", "skill")}
                 row["pairs"] = (score or {}).get("n")
             rows.append(row)
-    columns = [Column("visits", "known"), Column("method", "forecast"), Column("pairs", "pairs")]
+    columns = [Column("visits", "visits known"), Column("method", "forecast"), Column("pairs", "pairs")]
     for region in REGIONS_SHOWN:
         columns += [
             Column(f"{region}_mean_error_points", f"{REGION_TITLES[region]}: error of the change", "points", "down", 2),

@@ -122,10 +122,10 @@ def _variant_table(found: Forecasts) -> Table:
             Column(f"{region}_skill", "skill", "", None, 2),
         ]
     return Table(
-        "Ours in other ways, and what the truth itself would score",
+        "Forecasts made in other ways, and what the truth itself would score",
         columns,
         rows,
-        "The same pairs and scores. Every row but the first changes one thing about how a forecast is made; the last ones "
+        "The same pairs and scores. Rows below ours change how a forecast is made; the last ones "
         "are ceilings: they are told the follow-up, so what they miss is the loss of scanner, autoencoder and readout.",
     )
 
@@ -189,7 +189,8 @@ def _diagnosis_table(found: Forecasts) -> Table:
     ]
     return Table(
         "Correlation of forecast with true change within each diagnosis", columns, rows,
-        "Over everybody, a diagnosis alone explains much; within one it explains nothing.",
+        "Over everybody, a diagnosis alone explains much; within one, the years ahead still explain some: see the rates by "
+        "diagnosis.",
     )  # fmt: skip
 
 

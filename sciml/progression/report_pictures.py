@@ -32,8 +32,9 @@ def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
     index = max(ill, key=lambda place: found.pairs[place]["gap_years"])
     pair = found.pairs[index]
     front, height = cohort.grid.shape[1], cohort.grid.shape[2]
-    planes = [("coronal", coronal, round(front * share)) for share in (0.42, 0.5, 0.58)]
-    planes += [("axial", axial, round(height * share)) for share in (0.35, 0.45, 0.55)]
+    # the middle is shown first
+    planes = [("axial", axial, round(height * share)) for share in (0.35, 0.45, 0.55)]
+    planes += [("coronal", coronal, round(front * share)) for share in (0.42, 0.5, 0.58)]
     view = _View(cohort, pair, images[index].astype(float), found.spread(DRAWS, index))
     shown = [view.pictures(cut, place) for _, cut, place in planes]
     known = f"{pair['history']} scan{'' if pair['history'] == 1 else 's'} known"

@@ -42,6 +42,7 @@ TITLES = {
     "decoded_truth": "the true scan, decoded",
     "decoded_true_change": "first scan + decoded true change",
 }
+MOST_POINTS = 60
 KINDS = {"model": 0, "baseline": 1, "ablation": 2, "ceiling": 3}
 
 
@@ -106,10 +107,11 @@ class Forecasts:
         return self.folder / "predictions" / f"{method}.safetensors"
 
 
-def order(name: str) -> tuple[int, str]:
-    """Return where a method stands among its kind."""
+def order(name: str) -> tuple[int, str, int]:
+    """Return where a method stands among its kind; `chains_4` comes before `chains_16`."""
     known = list(TITLES)
-    return (known.index(name) if name in known else len(known), name)
+    word, _, count = name.partition("_")
+    return (known.index(name) if name in known else len(known), word, int(count) if count.isdigit() else 0)
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,13 @@ class Training:
     def series(self, column: str) -> list[tuple[int, float]]:
         """Return (step, value) wherever the column has one."""
         return [(int(row["step"]), float(row[column])) for row in self.rows if row.get(column)]
+
+    def means(self, column: str) -> list[tuple[int, float]]:
+        """Return (last step, mean) of up to 60 runs of rows of equal length: the column without its noise."""
+        found = self.series(column)
+        length = max(1, -(-len(found) // MOST_POINTS))
+        runs = [found[start : start + length] for start in range(0, len(found), length)]
+        return [(run[-1][0], float(np.mean([value for _, value in run]))) for run in runs]
 
 
 @dataclass(frozen=True)

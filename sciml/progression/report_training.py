@@ -93,11 +93,11 @@ def _autoencoder_curves(training: Training) -> Iterator[Curve]:
         {"step": step, "loss": weights[weight] * value, "of": words}
         for column, weight, words in TERMS
         if weights[weight] > 0
-        for step, value in training.series(column)
+        for step, value in training.means(column)
     ]
     yield Curve(
         "Training of the autoencoder: terms of the loss", terms, "step", "loss", "of", "step", "weighted term of the loss",
-        "Mean over the steps since the point before.", "weighted terms of the loss over training steps", log_y=True,
+        "Means over the steps since the point before.", "weighted terms of the loss over training steps", log_y=True,
     )  # fmt: skip
 
 
@@ -127,7 +127,7 @@ def _sample_curves(trainings: Sequence[Training], found: Forecasts | None) -> It
 
 def _loss_curve(training: Training) -> Iterator[Curve]:
     rows = [
-        {"step": step, "loss": value, "of": words} for column, words in NOISE.items() for step, value in training.series(column)
+        {"step": step, "loss": value, "of": words} for column, words in NOISE.items() for step, value in training.means(column)
     ]
     if rows:
         yield Curve(
