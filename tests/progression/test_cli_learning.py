@@ -75,7 +75,7 @@ def test_a_model_is_made_used_and_judged(sciml_command, cohorts, tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (("forecast", "cohort", "--out", "f"), "there is no model mni-4p5mm"),
+        (("forecast", "cohort", "--out", "f", "--model", "none"), "there is no model none: shipped are mni-4p5mm"),
         (("forecast", "cohort", "--out", "f", "--steps", 7), "expected a divisor of 1000"),
         (("forecast", "cohort", "--out", "f", "--diagnosis", "sick"), "diagnosis"),
         ((*CONVERT, "--course", "x"), "--course"),

@@ -47,7 +47,7 @@ def test_every_switch_between_the_forms_is_studied_alone():
     assert short == {"steps": 100, "cpu_minutes": 2.0, "batch_size": 8}
     settings = load("cpu")
     slices = [settings.progression.train_diffusion_config(settings, name) for name in ("residual", "short_residual")]
-    assert slices[1].budget.steps == round(slices[0].budget.steps / 6)
+    assert slices[1].budget.steps == round(settings.progression.learning.ablations.share * slices[0].budget.steps)
     assert slices[1].form == slices[0].form
     with pytest.raises(ConfigError, match="no form is called 'other'; the settings have residual, official"):
         settings.progression.train_diffusion_config(settings, "other")
