@@ -55,7 +55,7 @@ def outlined(plane: np.ndarray, outlines: Mapping[str, np.ndarray]) -> np.ndarra
     for region, fractions in outlines.items():
         turned, factor = _turned(fractions)
         inside = ndimage.zoom(turned, factor, order=1, mode="nearest", grid_mode=True) > 0.5
-        picture[inside & ~ndimage.binary_erosion(inside, iterations=LINE)] = LABEL_COLOURS[region]
+        picture[inside & ~np.asarray(ndimage.binary_erosion(inside, iterations=LINE), bool)] = LABEL_COLOURS[region]
     return picture
 
 
