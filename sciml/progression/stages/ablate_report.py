@@ -8,6 +8,7 @@ from sciml.progression import report_methods  # noqa: F401 (registers the method
 from sciml.progression.config import PageConfig
 from sciml.progression.report_ablations import ablation_claims, ablation_table
 from sciml.progression.report_results import read_study
+from sciml.progression.stages.report import BANNER
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Limits, Methods, Provenance, Verdict
 from sciml.runtime.errors import DataError
@@ -16,7 +17,6 @@ QUESTION = (
     "The published form and the residual form of the diffusion model differ in four ways. Which of them makes the "
     "difference, when all are trained for the same short time?"
 )
-BANNER = "Semi-real cohort: real anatomy, simulated people and time. Not for clinical use."
 LIMITS = (
     "Every form was trained once, from one seed, for a part of the time of the study's forms: what a form reaches later is "
     "not shown.",
