@@ -82,11 +82,11 @@ def _changes(found: Mapping[str, Any], rows: Mapping[tuple[str, float], Any], di
         for name in diagnoses:
             one = rows[name, years]
             row |= {f"{name}_told": one["expected_points"][index], f"{name}_read": one["read_points"][index]}
-        read, told = (rows[diagnosis, years][key][index] for key in ("read_points", "expected_points"))
         row |= {
-            "still": rows[diagnoses[0], 0.0]["read_points"][index], "share": read / told,
-            "flow": rows[diagnosis, years]["flow_points"][index], "floor": found["floor_points"]["decoded"][index],
-        }  # fmt: skip
+            "still": rows[diagnoses[0], 0.0]["read_points"][index],
+            "flow": rows[diagnosis, years]["flow_points"][index],
+            "floor": found["floor_points"]["decoded"][index],
+        }
         table.append(row)
     columns = [
         Column("region", "region"),
@@ -99,16 +99,16 @@ def _changes(found: Mapping[str, Any], rows: Mapping[tuple[str, float], Any], di
             Column(f"{name}_read", "read", "points", None, 1),
         ]
     columns += [
-        Column("share", f"{diagnosis}: read / expected", "", None, 2), Column("flow", "read off the flow", "points", None, 1),
-        Column("floor", "floor of the measurement", "points", None, 2),
-    ]  # fmt: skip
+        Column("flow", f"{diagnosis}: read off the flow", "points", None, 1),
+        Column("floor", "floor", "points", None, 1),
+    ]
     return Table(
         f"The real brain: changes over {years:g} years, region by region",
         columns,
         table,
         "Expected: what the model is told, mean rates of its simulated people by diagnosis. Read: off the forecast image, by the "
         "readout fitted to simulated people. The flow makes the expected change for certain, so what is read off it shows how "
-        "well reading works on a real anatomy. Thalamus and outer fluid are not told to the model.",
+        "well reading works on a real anatomy. Floor: the readout's own error on calibration people. Thalamus and outer fluid are not told to the model.",
         "Volumes lie on the MNI grid, which is larger than a brain. AAL was drawn on this brain; the other labels are three "
         "classes of his T1. " + NOBODY_KNOWS,
     )
