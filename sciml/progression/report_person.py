@@ -108,8 +108,8 @@ def _changes(found: Mapping[str, Any], rows: Mapping[tuple[str, float], Any], di
         table,
         "Expected: what the model is told, mean rates of its simulated people by diagnosis. Read: off the forecast image, by the "
         "readout fitted to simulated people. The flow makes the expected change for certain, so what is read off it shows how "
-        "well reading works on a real anatomy. Floor: the readout's own error on calibration people. Thalamus and outer fluid are "
-        "not told to the model.",
+        "well reading works on a real anatomy. Floor: the readout's own error on calibration people. Thalamus and outer fluid "
+        "are not told to the model.",
         "Volumes lie on the MNI grid, which is larger than a brain. AAL was drawn on this brain; the other labels are three "
         "classes of his T1. " + NOBODY_KNOWS,
     )
