@@ -106,7 +106,7 @@ class SimulationConfig(StageConfig):
 
     grid: GridName = "4.5mm"
     subjects: dict[Literal["train", "validation", "test", "calibration"], int] = Field(
-        default={"train": 54, "validation": 6, "test": 12}, description="people by split; diagnoses take turns"
+        default={"train": 108, "validation": 12, "test": 12}, description="people by split; diagnoses take turns"
     )
     independent_rates: bool = Field(
         default=False, description="every visit after the first has rates of its own, drawn region by region: for calibration"
