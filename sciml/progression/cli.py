@@ -48,7 +48,7 @@ def simulate_command(
     out: Annotated[Path, typer.Argument(help="Folder of the cohort.")],
     grid: Grid = "4.5mm",
     train: Annotated[int, typer.Option(min=0, help="People to train on.")] = 108,
-    validation: Annotated[int, typer.Option(min=0, help="People to choose by.")] = 6,
+    validation: Annotated[int, typer.Option(min=0, help="People to choose by.")] = 12,
     test: Annotated[int, typer.Option(min=0, help="People to test on.")] = 12,
     visits: Annotated[int, typer.Option(min=1, max=12, help="Scans a person.")] = 4,
     calibration: Annotated[
