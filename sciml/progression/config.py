@@ -240,14 +240,17 @@ class Config(StageConfig):
 
     def ablate_evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of their table."""
-        return EvaluateConfig(split="validation", population_field=False, prescribed=False, seed=run.master_seed)
+        return EvaluateConfig(
+            split="validation", population_field=False, prescribed=False, trajectory_people=0, seed=run.master_seed
+        )
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of the table."""
         learning = self.learning
         return EvaluateConfig(
             split="test", every=learning.every, course=learning.variants["main"].how.course,
-            population_field=learning.population_field, prescribed=learning.prescribed, seed=run.master_seed,
+            population_field=learning.population_field, prescribed=learning.prescribed,
+            trajectory_people=learning.trajectory_people, seed=run.master_seed,
         )  # fmt: skip
 
     def person_config(self, run: RunSettings) -> PersonConfig:

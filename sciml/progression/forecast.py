@@ -218,15 +218,11 @@ class Forecaster:
     def _images(
         self, mean: torch.Tensor, chains: torch.Tensor, start: torch.Tensor, latent: torch.Tensor, config: ForecastConfig
     ) -> tuple[np.ndarray, np.ndarray]:
-        def decoded(latents: torch.Tensor) -> np.ndarray:
-            count = len(latents)
-            images = decode(
-                self.model.autoencoder, latents, start.expand(count, *start.shape[1:]), latent.expand(count, *latent.shape[1:]),
-                config.decoding,
-            )  # fmt: skip
-            return images[:, 0].cpu().numpy()
-
-        return decoded(mean), np.stack([decoded(chain) for chain in chains])
+        # a single chain is its own mean
+        asked = chains if len(chains) == 1 else torch.cat([mean[None], chains])
+        images = decode(self.model.autoencoder, asked.flatten(0, 1), start, latent, config.decoding)
+        found = images[:, 0].unflatten(0, asked.shape[:2]).cpu().numpy()
+        return found[0], found[-len(chains) :]
 
     def _volumes(
         self,

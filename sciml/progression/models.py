@@ -260,6 +260,8 @@ class EvaluateConfig(StageConfig):
     course: UsedCourse = Field(default="by_visits", description="of the flow to prescribed volumes")
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
+    trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
+    trajectory_years: tuple[float, ...] = Field(default=(1, 2, 3, 4, 5, 6), min_length=2, description="even steps")
     seed: int = 0
 
 
@@ -328,6 +330,7 @@ class LearningConfig(StageConfig):
     every: int = Field(default=1, ge=1, description="compare on every so-manieth test pair")
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
+    trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
 
 
 class TrainAutoencoderConfig(AutoencoderTraining):

@@ -23,7 +23,9 @@ from sciml.progression.training_pairs import followup_of
 if TYPE_CHECKING:
     from sciml.progression.autoencoder import Autoencoder, Volume
 
+# images of the grid of 4.5 mm; of finer ones fewer, for the memory
 DECODED_AT_ONCE = 8
+SMALLEST_GRID = 40 * 48 * 40
 
 
 @dataclass(frozen=True)
@@ -81,12 +83,13 @@ def decode(autoencoder: Autoencoder, latents: Latent, start: Volume, start_laten
     Args:
         autoencoder: with its scale.
         latents: of the follow-ups, shape (batch, channel, x, y, z).
-        start: images of the starts, shape (batch, 1, x, y, z).
+        start: images of the starts, shape (batch, 1, x, y, z), or of the one start of all, batch 1.
         start_latents: their latents.
         decoding: `residual` or `direct`.
     """
-    images = torch.cat([autoencoder.image(part) for part in latents.split(DECODED_AT_ONCE)])
+    at_once = max(1, DECODED_AT_ONCE * SMALLEST_GRID // start[0].numel())
+    images = torch.cat([autoencoder.image(part) for part in latents.split(at_once)])
     if decoding == "residual":
-        before = torch.cat([autoencoder.image(part) for part in start_latents.split(DECODED_AT_ONCE)])
+        before = torch.cat([autoencoder.image(part) for part in start_latents.split(at_once)])
         images = start + images - before
     return images.clamp(min=0)

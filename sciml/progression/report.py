@@ -12,7 +12,8 @@ from sciml.progression.report_cohort import cohort_checks, cohort_claims, cohort
 from sciml.progression.report_forecasts import forecast_reportlets
 from sciml.progression.report_person import person_claims, person_reportlets
 from sciml.progression.report_results import read_study
-from sciml.progression.report_training import autoencoder_table, training_reportlets
+from sciml.progression.report_training import autoencoder_table, latent_curve, training_reportlets
+from sciml.progression.report_trajectories import trajectory_reportlets
 from sciml.report.reportlets import Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict
 
 READING = """**Everybody on this page but Colin27 is simulated.** The anatomy is a real template, warped into people; their ageing
@@ -46,7 +47,8 @@ def reportlets(_config: PageConfig, results: Path) -> list[Reportlet]:
     claims = [*forecast_claims(study.forecasts), *person_claims(results), *cohort_claims(study.accuracy)]
     items: list[Reportlet] = [Verdict(claims), Text("How to read this page", READING)]
     if study.forecasts is not None:
-        items += [*forecast_reportlets(study.forecasts, study.cohort), autoencoder_table(study.forecasts)]
+        items += [*forecast_reportlets(study.forecasts, study.cohort), *trajectory_reportlets(study.forecasts)]
+        items += [autoencoder_table(study.forecasts), latent_curve(study.forecasts)]
     if study.ablations is not None:
         items.append(ablation_table(study.ablations))
     items += person_reportlets(results, study.forecasts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any
 
 from sciml.progression.regions import REGIONS
@@ -54,6 +55,25 @@ def autoencoder_table(found: Forecasts) -> Table:
         "A change that is lost here no forecast can show, since every forecast is decoded; the blur itself cancels where a "
         "decoded change is added to the scan. The bias of a volume is not measured: the readout reads changes.",
     )
+
+
+def latent_curve(found: Forecasts) -> Curve:
+    """Return how the numbers of the latent are spread, by channel: a sampler expects them near a normal law."""
+    codes = found.metrics["autoencoder"]
+    rows = [
+        {"value": middle, "density": density, "of": f"channel {channel}"}
+        for channel, densities in enumerate(codes["latent_densities"], 1)
+        for middle, density in zip(codes["latent_middles"], densities, strict=True)
+    ]
+    normal = NormalDist()
+    rows += [{"value": middle, "density": normal.pdf(middle), "of": "normal"} for middle in codes["latent_middles"]]
+    scale = ", ".join(f"{sd:.3f}" for sd in codes["latent_sd"])
+    return Curve(
+        "Latents: how their numbers are spread", rows, "value", "density", "of", "standardised latent", "density",
+        f"Latents of the test people's follow-ups. They are divided by k, measured on the training people: {scale} by channel. "
+        "The empty ground is coded too, which makes the peaks.",
+        "densities of the standardised latent by channel, with the normal density",
+    )  # fmt: skip
 
 
 def _words(value: Spread) -> str:

@@ -16,6 +16,7 @@ from sciml.progression.pair_predictions import pairs_of
 from sciml.progression.regions import REGIONS
 from sciml.progression.stages import evaluate as evaluate_stage
 from sciml.progression.stages import fit_course, predict, publish, train_autoencoder, train_diffusion
+from sciml.progression.trajectories import Trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors
 from sciml.settings import load
@@ -116,6 +117,23 @@ def test_chains_that_spread_as_they_err_cover_the_truth(truth):
     assert np.isnan(spearman(np.ones(3), np.arange(3.0)))
 
 
+def test_trajectories_tell_bends_and_wrong_turns():
+    years = np.arange(1, 6)
+    # ventricles bend by one point a year^2; everything else is a straight line, the hippocampus's in the wrong direction
+    read = np.zeros((2, 6, len(REGIONS)))
+    read[..., REGIONS.index("ventricle")] = 0.005 * np.arange(6) ** 2
+    read[..., REGIONS.index("hippocampus")] = 0.03 * np.arange(6)
+    read[..., REGIONS.index("white_matter")] = -0.02 * np.arange(6)
+    scores = Trajectories(years, (), read, 0 * read).scores()
+    assert scores["ventricle"] == pytest.approx(
+        {"second_difference_points": 1, "told_second_difference_points": 0, "right_direction": 1}
+    )
+    assert scores["hippocampus"] == pytest.approx(
+        {"second_difference_points": 0, "told_second_difference_points": 0, "right_direction": 0}
+    )
+    assert scores["white_matter"]["right_direction"] == 1
+
+
 def test_the_stage_writes_every_method_with_its_scores(tmp_path):
     cohort = write_tiny_cohort(tmp_path / "cohort")
     other = write_tiny_cohort(tmp_path / "calibration", splits=("calibration",) * 4)
@@ -157,6 +175,15 @@ def test_the_stage_writes_every_method_with_its_scores(tmp_path):
     assert (metrics["pairs"], metrics["people"]) == (3, 1)
     changes, _ = load_tensors(tmp_path / "evaluate" / "changes.safetensors")
     assert changes["main"].shape == changes["truth"].shape == (3, len(REGIONS))
+    # the rates by diagnosis that the model is told are straight lines; the one test person is forecast for six years
+    assert changes["trajectories"].shape == changes["trajectories_told"].shape == (1, 7, len(REGIONS))
+    yearly = metrics["trajectories"]["regions"]["ventricle"]
+    assert yearly["told_second_difference_points"] == pytest.approx(0, abs=1e-9)
+    assert yearly["second_difference_points"] > 0
+    densities = np.array(metrics["autoencoder"]["latent_densities"])
+    middles = np.array(metrics["autoencoder"]["latent_middles"])
+    assert len(densities) == len(metrics["autoencoder"]["latent_sd"])
+    np.testing.assert_allclose(densities.sum(axis=1) * (middles[1] - middles[0]), 1)
     weights, card = publish.run(model, tmp_path / "evaluate" / "metrics.json", "mine", tmp_path / "package")
     assert load_model(weights).name == "tiny"
     text = card.read_text()

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from sciml.progression.baselines import (
     choose_filter,
@@ -19,12 +20,15 @@ from sciml.progression.baselines import (
 from sciml.progression.cohort import Cohort
 from sciml.progression.courses import anchored, course_of
 from sciml.progression.evaluation import Method, Truth, averaging, calibration, evaluate, lowest_frequencies, spearman
+from sciml.progression.forecast import Forecaster
 from sciml.progression.model_files import ForecastModel, load_model
-from sciml.progression.models import EvaluateConfig
+from sciml.progression.models import EvaluateConfig, ForecastConfig
 from sciml.progression.pair_predictions import Pair, pairs_of, reconstructions
+from sciml.progression.prediction import DECODED_AT_ONCE
 from sciml.progression.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
 from sciml.progression.regions import REGIONS
 from sciml.progression.scores import brain_psnr
+from sciml.progression.trajectories import forecast_trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors, save_tensors, write_json
 from sciml.runtime.provenance import Recorder
@@ -32,6 +36,7 @@ from sciml.runtime.seeds import Seeds
 
 log = logging.getLogger(__name__)
 REFERENCE = "no_change"
+LATENT_EDGES = np.linspace(-6, 6, 49)
 
 
 def run(
@@ -43,7 +48,7 @@ def run(
     folder: Path,
     device: str = "cpu",
 ) -> list[Path]:
-    """Write `metrics.json`, and `changes.safetensors` with predicted and true changes of every pair.
+    """Write `metrics.json`, and `changes.safetensors` with predicted and true changes of every pair and year by year.
 
     Args:
         config: split, baselines.
@@ -91,9 +96,18 @@ def run(
         if about["variant"]["zero_gap"]:
             still = sources.decoded_changes(arrays["images"], about["variant"])
             metrics["zero_gap_points"] = dict(zip(REGIONS, (100 * np.abs(still)).mean(axis=0).tolist(), strict=True))
+    arrays = {method.name: method.changes for method in methods} | {"truth": truth.changes, "gap_years": truth.gaps}
+    if config.trajectory_people and "main" in found and sources.places is not None:
+        how = ForecastConfig.model_validate(found["main"][1]["variant"]["how"])
+        yearly = forecast_trajectories(
+            Forecaster(model, how, device), cohort, config.split, config.trajectory_people, config.trajectory_years,
+            readouts["decoded"], config.seed,
+        )  # fmt: skip
+        metrics["trajectories"] = {"years": yearly.years.tolist(), "diagnoses": [visit.diagnosis for visit in yearly.people],
+                                   "regions": yearly.scores()}  # fmt: skip
+        arrays |= {"trajectories": yearly.read, "trajectories_told": yearly.told}
     written = [folder / "metrics.json", folder / "changes.safetensors"]
     write_json(written[0], metrics)
-    arrays = {method.name: method.changes for method in methods} | {"truth": truth.changes, "gap_years": truth.gaps}
     save_tensors(written[1], arrays, {"regions": list(REGIONS), "subjects": list(truth.subjects)})
     recorder.seeds = {"bootstrap": Seeds(config.seed)("evaluate", "bootstrap")}
     recorder.write(folder / "provenance.json", written)
@@ -212,15 +226,25 @@ class Sources:
             found.append(Method(f"course_{kind}", "baseline", np.log(volumes / starts)))
         return found
 
-    def codes(self) -> dict[str, float]:
-        """Return the PSNR in the brain of D(E(x)) of the follow-ups, and of as many cosine coefficients as z has numbers."""
+    def codes(self) -> dict[str, Any]:
+        """Return the PSNR in the brain of D(E(x)) of the follow-ups, and of as many cosine coefficients as z has numbers.
+
+        And how the standardised latents are spread, by channel.
+        """
         count = int(np.prod(self.model.autoencoder.latent_shape(self.cohort.grid.shape)))
         rows = []
         for pair, decoded in zip(self.pairs, self.decoded("followup"), strict=True):
             image, mask = self.cohort.image(pair.followup)[0], self.cohort.mask(pair.followup)[0]
             rows.append([brain_psnr(some, image, mask) for some in (decoded[0], lowest_frequencies(image, count))])
         ours, cosines = np.mean(rows, axis=0).tolist()
-        return {"psnr_db": ours, "cosines_psnr_db": cosines, "numbers": count}
+        scans = torch.from_numpy(self.cohort.images(pair.followup for pair in self.pairs))
+        encoder = self.model.autoencoder
+        latents = torch.cat([encoder.latent(part.to(self.device)).cpu() for part in scans.split(DECODED_AT_ONCE)])
+        densities = [np.histogram(channel, LATENT_EDGES, density=True)[0].tolist() for channel in latents.numpy().swapaxes(0, 1)]
+        return {
+            "psnr_db": ours, "cosines_psnr_db": cosines, "numbers": count, "latent_sd": encoder.latent_sd.flatten().tolist(),
+            "latent_middles": (0.5 * (LATENT_EDGES[1:] + LATENT_EDGES[:-1])).tolist(), "latent_densities": densities,
+        }  # fmt: skip
 
     def ceilings(self) -> list[Method]:
         """Return what the true follow-up gives: as a scan, decoded, and the scan at A with the decoded true change."""
