@@ -146,45 +146,45 @@ class LinearPopulation(LogChangeModel):
 
 
 class HuberRegression(LogChangeModel):
-    """d = (1, c_A, gap, gap c_A) . w by Huber's robust regression: the published model for a person with one visit.
+    """d = (r + r_diagnosis + c_A . w) (t - t_A) by Huber's robust regression: a rate of one's own from one visit.
 
-    c_A is age / 100, sex, diagnosis in (0, 0.5, 1) and the logarithms of the volumes at A. The published form has no products
-    gap x c_A, so that all people change at one rate; `products` adds them.
-
-    Args:
-        regions: names of the volumes.
-        products: let the rate depend on c_A.
+    c_A is age / 100, sex and the logarithms of the volumes at A, standardised over the training people. w is shrunk: without
+    that, a person whose volumes fit together in another way than theirs would get the wildest rates.
     """
 
     kind = "huber"
-    products = True
+    ridge = 0.01
+    # r is not shrunk
+    free = 1
 
     def __init__(self, regions: Sequence[str]) -> None:
         super().__init__(regions)
-        size = self._size()
-        self.weights = np.zeros((size, len(self.regions)))
-        self.centre, self.width = np.zeros(3 + len(self.regions)), np.ones(3 + len(self.regions))
+        self.centre = self.width = self.weights = np.zeros(0)
 
-    def _size(self) -> int:
-        plain = 3 + len(self.regions)
-        return 2 + plain + (plain if self.products else 0)
+    def _at_start(self, history: Course) -> np.ndarray:
+        return np.array([history.ages[-1] / 100, history.sex, *np.log(history.volumes[-1])])
+
+    def _standardised(self, history: Course) -> np.ndarray:
+        """Return c_A; what is unknown is as in the mean of the training people."""
+        at_start = self._at_start(history)
+        return (np.where(np.isfinite(at_start), at_start, self.centre) - self.centre) / self.width
 
     def _features(self, history: Course, ages: np.ndarray) -> np.ndarray:
-        volumes = history.volumes[-1]
-        at_start = np.array([history.ages[-1] / 100, history.sex, DIAGNOSES.index(history.diagnosis) / 2, *np.log(volumes)])
-        at_start = (np.where(np.isfinite(at_start), at_start, self.centre) - self.centre) / self.width
-        gaps = (ages - history.ages[-1])[:, None]
-        parts = [np.ones_like(gaps), np.broadcast_to(at_start, (len(gaps), len(at_start))), gaps]
-        return np.concatenate([*parts, gaps * at_start] if self.products else parts, axis=1)
+        # ten times, so that what a diagnosis adds is hardly shrunk
+        groups = 10 * np.array([history.diagnosis == name for name in DIAGNOSES], dtype=float)
+        return np.outer(ages - history.ages[-1], np.concatenate([[1.0], groups, self._standardised(history)]))
 
     def _learn(self, found: Sequence[tuple[Course, Course]]) -> None:
-        raw = np.array([[h.ages[-1] / 100, h.sex, DIAGNOSES.index(h.diagnosis) / 2, *np.log(h.volumes[-1])] for h, _ in found])
+        raw = np.array([self._at_start(history) for history, _ in found])
         self.centre, self.width = np.nanmean(raw, axis=0), np.maximum(np.nanstd(raw, axis=0), 1e-9)
         features = np.concatenate([self._features(history, whole.ages[-1:]) for history, whole in found])
         targets = np.stack([_log_ratio(history, whole) for history, whole in found])
-        for region in range(len(self.regions)):
-            known = np.isfinite(targets[:, region])
-            self.weights[:, region] = huber_fit(features[known], targets[known, region])
+        known = np.isfinite(targets)
+        fits = [
+            huber_fit(features[rows], values[rows], self.ridge, self.free)
+            for rows, values in zip(known.T, targets.T, strict=True)
+        ]
+        self.weights = np.stack(fits, axis=1)
 
     def log_change(self, history: Course, ages: np.ndarray) -> np.ndarray:
         """Return the regression at the ages, shape (ages, regions)."""
@@ -196,28 +196,39 @@ class HuberRegression(LogChangeModel):
 
 
 class PublishedHuber(HuberRegression):
-    """The regression without products gap x c_A."""
+    """d = (1, t - t_A, c_A) . w, as published: with the diagnosis, coded 0, 0.5, 1, in c_A, and one rate for everybody."""
 
     kind = "huber_published"
-    products = False
+    ridge = 1e-5
+    free = 2
+
+    def _at_start(self, history: Course) -> np.ndarray:
+        return np.array([*super()._at_start(history), DIAGNOSES.index(history.diagnosis) / 2])
+
+    def _features(self, history: Course, ages: np.ndarray) -> np.ndarray:
+        gaps = (ages - history.ages[-1])[:, None]
+        at_start = np.broadcast_to(self._standardised(history), (len(gaps), len(self.centre)))
+        return np.concatenate([np.ones_like(gaps), gaps, at_start], axis=1)
 
 
-def huber_fit(features: np.ndarray, targets: np.ndarray, ridge: float = 1e-3, rounds: int = 50) -> np.ndarray:
-    """Return w that minimises sum rho((y - X w) / s) + ridge |w|^2 / 2 for Huber's rho, by reweighted least squares.
+def huber_fit(features: np.ndarray, targets: np.ndarray, ridge: float, free: int, rounds: int = 50) -> np.ndarray:
+    """Return w that minimises mean rho((y - X w) / s) s^2 + ridge x |w|^2 / 2 for Huber's rho, by reweighted least squares.
 
-    s is 1.4826 times the median absolute residual of each round.
+    s is 1.4826 times the median absolute residual of each round, x the mean square of the features that are shrunk.
 
     Args:
         features: X, shape (samples, features).
         targets: y, shape (samples,).
-        ridge: penalty in units of the mean squared feature.
+        ridge: how much w is shrunk.
+        free: leading features that are not.
         rounds: largest number of rounds; ends earlier when w stands still.
     """
-    penalty = ridge * np.mean(features**2) * np.eye(features.shape[1])
+    shrunk = np.arange(features.shape[1]) >= free
+    penalty = ridge * np.mean(features[:, shrunk] ** 2) * len(targets) * np.diag(shrunk.astype(float))
     weights, solution = np.ones(len(targets)), np.zeros(features.shape[1])
     for _ in range(rounds):
         weighted = features * weights[:, None]
-        updated = np.linalg.solve(features.T @ weighted + penalty, weighted.T @ targets)
+        updated = np.linalg.lstsq(features.T @ weighted + penalty, weighted.T @ targets, rcond=None)[0]
         if np.allclose(updated, solution, rtol=1e-8, atol=1e-12):
             break
         solution = updated

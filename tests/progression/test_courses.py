@@ -179,7 +179,7 @@ def test_population_rates_are_found_exactly():
     np.testing.assert_allclose(NoChange.fit(growing(), REGIONS).predict(person, [95.0]).mean[0], person.volumes[-1])
 
 
-def test_a_rate_that_depends_on_the_person_needs_the_products():
+def test_a_rate_that_depends_on_the_person_needs_a_regression_of_rates():
     people = growing(60)
     errors = {}
     for model in (HuberRegression, PublishedHuber):
@@ -189,12 +189,42 @@ def test_a_rate_that_depends_on_the_person_needs_the_products():
     assert errors["huber"] < 0.3 * errors["huber_published"]
 
 
+def test_a_regression_of_rates_says_that_nothing_changes_at_once():
+    person = growing()[7].until(1)
+    model = HuberRegression.fit(growing(60, 0.01), REGIONS)
+    np.testing.assert_array_equal(model.log_change(person, person.ages), 0)
+    # a diagnosis that nobody had is forecast at the rate of all
+    model = HuberRegression.fit([one for one in growing(60) if one.diagnosis != "AD"], REGIONS)
+    expected = 1.5 * RISING_RATES * 4
+    np.testing.assert_allclose(model.log_change(growing()[2].until(1), growing()[2].ages[:1] + 4)[0], expected, rtol=0.1)
+
+
+def test_a_person_unlike_all_others_is_forecast_without_wild_rates():
+    random = np.random.default_rng(0)
+    alike = []
+    for person in growing(60):
+        # volumes of everybody go together, and are measured with an error
+        start = np.exp(0.1 * random.normal() + 0.01 * random.normal(size=len(REGIONS)))
+        noise = np.exp(0.01 * random.normal(size=person.volumes.shape))
+        alike.append(Course(person.ages, start * person.volumes / person.volumes[0] * noise, person.sex, person.diagnosis))
+    odd = Course(np.array([70.0]), np.exp(0.4 * (-1.0) ** np.arange(len(REGIONS)))[None], 0, "CN")
+
+    class Unshrunk(HuberRegression):
+        ridge = 1e-6
+
+    asked = odd.ages + 4
+    expected = LinearPopulation.fit(alike, REGIONS).log_change(odd, asked)
+    errors = [np.abs(kind.fit(alike, REGIONS).log_change(odd, asked) - expected).max() for kind in (HuberRegression, Unshrunk)]
+    assert errors[0] < np.abs(expected).max()
+    assert errors[1] > 4 * errors[0]
+
+
 def test_a_few_wild_values_do_not_move_a_robust_fit():
     random = np.random.default_rng(0)
     features = np.stack([np.ones(200), random.normal(size=200)], axis=1)
     targets = features @ [1.0, 2.0] + 0.01 * random.normal(size=200)
     targets[:10] += 100
-    np.testing.assert_allclose(huber_fit(features, targets, ridge=1e-9), [1.0, 2.0], atol=0.01)
+    np.testing.assert_allclose(huber_fit(features, targets, 1e-9, 1), [1.0, 2.0], atol=0.01)
 
 
 @pytest.mark.parametrize("kind", ["no_change", "linear_population", "huber"])
