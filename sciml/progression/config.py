@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
@@ -180,12 +180,6 @@ def default_cohorts() -> dict[CohortName, SimulationConfig]:
     }
 
 
-def shortened(budget: dict[str, Any], share: float) -> dict[str, Any]:
-    """Return a budget cut to a share of its steps and minutes."""
-    minutes = budget["cpu_minutes"]
-    return budget | {"steps": max(1, round(share * budget["steps"])), "cpu_minutes": minutes and share * minutes}
-
-
 class Config(StageConfig):
     """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
 
@@ -211,7 +205,8 @@ class Config(StageConfig):
         learning = self.learning
         if form in learning.ablations.forms:
             like = learning.forms[learning.variants["main"].form].model_dump()
-            like |= {"form": learning.ablations.forms[form], "budget": shortened(like["budget"], learning.ablations.share)}
+            like["form"] = learning.ablations.forms[form]
+            like["budget"]["steps"] = min(like["budget"]["steps"], learning.ablations.steps)
             return TrainDiffusionConfig(**like, name=form, seed=run.master_seed)
         if form not in learning.forms:
             raise ConfigError(f"no form is called {form!r}; the settings have {', '.join(learning.forms)}")
@@ -221,7 +216,7 @@ class Config(StageConfig):
         """Return the slice of the training of one form's ControlNet."""
         like = self.learning.control.model_dump()
         if form in self.learning.ablations.forms:
-            like["budget"] = shortened(like["budget"], self.learning.ablations.share)
+            like["budget"]["steps"] = min(like["budget"]["steps"], self.learning.ablations.control_steps)
         return TrainControlConfig(**like, name=form, seed=run.master_seed)
 
     def fit_course_config(self, _run: RunSettings) -> FitCourseConfig:

@@ -291,7 +291,8 @@ class AblationConfig(StageConfig):
     """One change at a time, on validation people."""
 
     forms: dict[str, FormConfig] = Field(default_factory=default_ablations)
-    share: float = Field(default=0.25, gt=0, le=1, description="of the budgets of the residual form and of the ControlNet")
+    steps: int = Field(default=600, ge=1, description="of each form, at most those of the residual one")
+    control_steps: int = Field(default=500, ge=1, description="of a ControlNet, at most those of the study's")
     how: ForecastConfig = Field(default_factory=lambda: ForecastConfig(steps=10))
 
     def variants(self) -> dict[str, VariantConfig]:

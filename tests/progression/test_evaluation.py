@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 from tiny_learning import autoencoder_config, diffusion_config, write_tiny_cohort
 
-from sciml.progression.config import shortened
 from sciml.progression.evaluation import Method, averaging, calibration, evaluate, lowest_frequencies, spearman
 from sciml.progression.model_files import assemble, load_model
 from sciml.progression.models import FORMS, AblationConfig, EvaluateConfig, FitCourseConfig, FormConfig, PredictConfig
@@ -44,12 +43,13 @@ def test_every_switch_between_the_forms_is_studied_alone():
             assert len(switched) == 1
             assert getattr(one, switched[0]) == getattr(other, switched[0])
     assert len(config.variants()) == 2 * len(config.forms) == 20
-    short = shortened({"steps": 600, "cpu_minutes": 12.0, "batch_size": 8}, 1 / 6)
-    assert short == {"steps": 100, "cpu_minutes": 2.0, "batch_size": 8}
-    settings = load("cpu")
+    settings = load("cpu", ["progression.learning.ablations.steps=100", "progression.learning.ablations.control_steps=10000"])
     slices = [settings.progression.train_diffusion_config(settings, name) for name in ("residual", "short_residual")]
-    assert slices[1].budget.steps == round(settings.progression.learning.ablations.share * slices[0].budget.steps)
+    assert slices[1].budget == slices[0].budget.model_copy(update={"steps": 100})
     assert slices[1].form == slices[0].form
+    # no longer than the study's
+    controls = [settings.progression.train_control_config(settings, name) for name in ("official", "short_official")]
+    assert controls[1].budget == controls[0].budget
     with pytest.raises(ConfigError, match="no form is called 'other'; the settings have residual, official"):
         settings.progression.train_diffusion_config(settings, "other")
 
