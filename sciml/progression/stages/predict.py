@@ -51,15 +51,16 @@ def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], 
         "seed": config.seed,
         "split": [config.split, config.every],
         "data": cohort.digests(cohort.select(config.split)),
-        "models": {form: digest_file(path) for form, path in models.items()},
         "code": source_digest(__name__),
     }
+    digests = {form: digest_file(path) for form, path in models.items()}
     written = []
     sampled: dict[str, Tensor] = {}
     with Partial(folder, identity) as partial:
         # the most chains first: those of fewer are among them
         for name, variant in sorted(config.variants.items(), key=lambda item: -item[1].how.samples):
-            key = f"{name}/{variant.model_dump_json()}"
+            # a form trained anew leaves the forecasts of the others
+            key = f"{name}/{variant.model_dump_json()}/{digests[variant.form]}"
             found = partial.get(key)
             if found is None:
                 found = partial.put(key, *_predict(loaded[variant.form], cohort, pairs, variant, config.seed, device, sampled))
