@@ -84,6 +84,10 @@ class CourseModel(ABC):
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws of the volumes in ml, shape (count, ages, regions), without noise of the measurement."""
 
+    def unlike(self, history: Course) -> str:
+        """Say how far a person is from the training people, where that is too far for the model."""
+        return ""
+
     @abstractmethod
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what the model learned, by name."""

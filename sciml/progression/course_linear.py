@@ -148,18 +148,24 @@ class LinearPopulation(LogChangeModel):
 class HuberRegression(LogChangeModel):
     """d = (r + r_diagnosis + c_A . w) (t - t_A) by Huber's robust regression: a rate of one's own from one visit.
 
-    c_A is age / 100, sex and the logarithms of the volumes at A, standardised over the training people. w is shrunk: without
-    that, a person whose volumes fit together in another way than theirs would get the wildest rates.
+    c_A is age / 100, sex and the logarithms of the volumes at A, standardised over the training people. Whoever is farther from
+    their mean than each of them, by Mahalanobis' distance, counts as the nearest point that is not: an anatomy whose volumes fit
+    together in another way than theirs would else get the wildest rates.
+
+    Attributes:
+        precision: inverse covariance of c_A over the training people.
+        reach: largest distance of one of them.
     """
 
     kind = "huber"
-    ridge = 0.01
+    ridge = 1e-4
     # r is not shrunk
     free = 1
 
     def __init__(self, regions: Sequence[str]) -> None:
         super().__init__(regions)
-        self.centre = self.width = self.weights = np.zeros(0)
+        self.centre = self.width = self.weights = self.precision = np.zeros(0)
+        self.reach = np.zeros(())
 
     def _at_start(self, history: Course) -> np.ndarray:
         return np.array([history.ages[-1] / 100, history.sex, *np.log(history.volumes[-1])])
@@ -169,14 +175,35 @@ class HuberRegression(LogChangeModel):
         at_start = self._at_start(history)
         return (np.where(np.isfinite(at_start), at_start, self.centre) - self.centre) / self.width
 
+    def distance(self, history: Course) -> float:
+        """Return Mahalanobis' distance of c_A from the mean of the training people."""
+        standardised = self._standardised(history)
+        return float(np.sqrt(standardised @ self.precision @ standardised))
+
+    def unlike(self, history: Course) -> str:
+        """Say how far a person is from the training people, where that is farther than each of them."""
+        distance, reach = self.distance(history), float(self.reach)
+        if distance <= reach:
+            return ""
+        return (
+            f"age, sex and volumes fit together in another way than those of the training people (distance {distance:.1f}, "
+            f"theirs at most {reach:.1f})"
+        )
+
     def _features(self, history: Course, ages: np.ndarray) -> np.ndarray:
         # ten times, so that what a diagnosis adds is hardly shrunk
         groups = 10 * np.array([history.diagnosis == name for name in DIAGNOSES], dtype=float)
-        return np.outer(ages - history.ages[-1], np.concatenate([[1.0], groups, self._standardised(history)]))
+        near = min(1.0, float(self.reach) / max(self.distance(history), 1e-12))
+        return np.outer(ages - history.ages[-1], np.concatenate([[1.0], groups, near * self._standardised(history)]))
 
     def _learn(self, found: Sequence[tuple[Course, Course]]) -> None:
         raw = np.array([self._at_start(history) for history, _ in found])
         self.centre, self.width = np.nanmean(raw, axis=0), np.maximum(np.nanstd(raw, axis=0), 1e-9)
+        standardised = np.stack([self._standardised(history) for history, _ in found])
+        # a little of the identity, for columns that hardly vary
+        covariance = np.cov(standardised.T, bias=True) + 1e-6 * np.eye(len(self.centre))
+        self.precision = np.linalg.inv(covariance)
+        self.reach = np.asarray(max(self.distance(history) for history, _ in found))
         features = np.concatenate([self._features(history, whole.ages[-1:]) for history, whole in found])
         targets = np.stack([_log_ratio(history, whole) for history, whole in found])
         known = np.isfinite(targets)
@@ -192,7 +219,8 @@ class HuberRegression(LogChangeModel):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what the model learned, by name."""
-        return super().arrays() | {"weights": self.weights, "centre": self.centre, "width": self.width}
+        names = ("weights", "centre", "width", "precision", "reach")
+        return super().arrays() | {name: getattr(self, name) for name in names}
 
 
 class PublishedHuber(HuberRegression):

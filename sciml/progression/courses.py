@@ -47,6 +47,10 @@ class ByVisits(CourseModel):
         """Return joint draws of the volumes in ml, shape (count, ages, regions)."""
         return self.of(history).sample(history, ages, count, random)
 
+    def unlike(self, history: Course) -> str:
+        """Say what the model for this history says."""
+        return self.of(history).unlike(history)
+
     def arrays(self) -> dict[str, np.ndarray]:
         """Return nothing: its parts keep what they learned."""
         return {}

@@ -192,7 +192,7 @@ class Forecaster:
             low_ml=low,
             high_ml=high,
             latent_spread=found.deviation.flatten(1).norm(dim=1).cpu().numpy(),
-            notes=self._notes(asked, last, after),
+            notes=self._notes(asked, last, after, course.unlike(history)),
         )
 
     def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None) -> np.ndarray:
@@ -242,7 +242,7 @@ class Forecaster:
         last = np.asarray(scan.visit.volumes_ml)
         return last * np.exp(mean), last * np.exp(mean - half), last * np.exp(mean + half)
 
-    def _notes(self, ages: np.ndarray, last: Visit, covariates: np.ndarray) -> tuple[str, ...]:
+    def _notes(self, ages: np.ndarray, last: Visit, covariates: np.ndarray, unlike: str) -> tuple[str, ...]:
         notes = ["Not for clinical use: a research forecast, trained on simulated people unless the model's card says otherwise."]
         if ages.max() - last.age_years > FARTHEST_YEARS:
             notes.append(
@@ -250,4 +250,6 @@ class Forecaster:
             )
         if beyond := self.model.scale.outside(covariates):
             notes.append(f"extrapolation: volumes outside the training range by more than 20 %: {', '.join(beyond)}")
+        if unlike:
+            notes.append(f"extrapolation: {unlike}; their rates are those of the nearest such person")
         return tuple(notes)

@@ -209,14 +209,16 @@ def test_a_person_unlike_all_others_is_forecast_without_wild_rates():
         alike.append(Course(person.ages, start * person.volumes / person.volumes[0] * noise, person.sex, person.diagnosis))
     odd = Course(np.array([70.0]), np.exp(0.4 * (-1.0) ** np.arange(len(REGIONS)))[None], 0, "CN")
 
-    class Unshrunk(HuberRegression):
-        ridge = 1e-6
-
+    model = HuberRegression.fit(alike, REGIONS)
+    assert "than those of the training people" in model.unlike(odd)
+    assert all(not model.unlike(person.until(1)) for person in alike)
     asked = odd.ages + 4
     expected = LinearPopulation.fit(alike, REGIONS).log_change(odd, asked)
-    errors = [np.abs(kind.fit(alike, REGIONS).log_change(odd, asked) - expected).max() for kind in (HuberRegression, Unshrunk)]
-    assert errors[0] < np.abs(expected).max()
-    assert errors[1] > 4 * errors[0]
+    near = np.abs(model.log_change(odd, asked) - expected).max()
+    model.reach = np.asarray(np.inf)
+    far = np.abs(model.log_change(odd, asked) - expected).max()
+    assert near < np.abs(expected).max()
+    assert far > 4 * near
 
 
 def test_a_few_wild_values_do_not_move_a_robust_fit():
