@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -261,8 +262,15 @@ class EvaluateConfig(StageConfig):
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
     trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
-    trajectory_years: tuple[float, ...] = Field(default=(1, 2, 3, 4, 5, 6), min_length=2, description="even steps")
+    trajectory_years: tuple[float, ...] = Field(default=(1, 2, 3, 4, 5, 6), min_length=2, description="ahead, in even steps")
     seed: int = 0
+
+    @model_validator(mode="after")
+    def _even(self) -> EvaluateConfig:
+        steps = {round(later - earlier, 6) for earlier, later in pairwise((0.0, *self.trajectory_years))}
+        if len(steps) > 1 or min(steps) <= 0:
+            raise ValueError(f"trajectory_years is {self.trajectory_years}, expected years in even steps from 0: 1, 2, 3 ...")
+        return self
 
 
 class AskConfig(StageConfig):

@@ -118,6 +118,8 @@ def test_chains_that_spread_as_they_err_cover_the_truth(truth):
 
 
 def test_trajectories_tell_bends_and_wrong_turns():
+    with pytest.raises(ValueError, match="expected years in even steps"):
+        EvaluateConfig(trajectory_years=(1, 2, 4))
     years = np.arange(1, 6)
     # ventricles bend by one point a year^2; everything else is a straight line, the hippocampus's in the wrong direction
     read = np.zeros((2, 6, len(REGIONS)))
