@@ -168,7 +168,7 @@ class DiffusionTraining(StageConfig):
     budget: DiffusionBudget = DiffusionBudget()
     flip: bool = Field(default=True, description="train on mirrored people too")
     zero_gap_share: float = Field(
-        default=0.05,
+        default=0.15,
         ge=0,
         lt=1,
         description="share of pairs of a visit with itself, so that nothing changes where no time passes",
