@@ -230,6 +230,10 @@ class PublishedHuber(HuberRegression):
     ridge = 1e-5
     free = 2
 
+    def unlike(self, history: Course) -> str:
+        """Return nothing: the published form takes everybody as they are."""
+        return ""
+
     def _at_start(self, history: Course) -> np.ndarray:
         return np.array([*super()._at_start(history), DIAGNOSES.index(history.diagnosis) / 2])
 

@@ -212,6 +212,7 @@ def test_a_person_unlike_all_others_is_forecast_without_wild_rates():
     model = HuberRegression.fit(alike, REGIONS)
     assert "than those of the training people" in model.unlike(odd)
     assert all(not model.unlike(person.until(1)) for person in alike)
+    assert not PublishedHuber.fit(alike, REGIONS).unlike(odd)
     asked = odd.ages + 4
     expected = LinearPopulation.fit(alike, REGIONS).log_change(odd, asked)
     near = np.abs(model.log_change(odd, asked) - expected).max()
