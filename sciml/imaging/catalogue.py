@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
@@ -99,11 +98,6 @@ class Method:
             further = grid[last] * (grid[last] / grid[last - 1]) ** (index - last)
             return further if further <= self.highest else None
         return grid[index]
-
-    def solve(self, y: Tensor, physics: LinearPhysics, value: float) -> Tensor:
-        """Return the reconstruction with this value of the parameter."""
-        # by name: a static import would make every stage that knows a task run again after an edit of a solver
-        return self.solver(import_module("sciml.imaging.solvers"), y, physics, value)
 
 
 INVERSE = ("deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint")

@@ -12,15 +12,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from deepinv.physics import LinearPhysics
 from torch import Tensor
 
-# the catalogue loads the solvers by name; this import makes the stages that tune and solve depend on their code
 from sciml.imaging import solvers
 from sciml.imaging.catalogue import METHODS, Method, chosen, is_installed, methods_for
 from sciml.imaging.metrics import psnr
 from sciml.imaging.tasks import Task
 
-__all__ = ["METHODS", "Method", "Tuned", "chosen", "is_installed", "mean_psnr", "methods_for", "parabola_peak", "solvers", "tune"]
+__all__ = ["METHODS", "Method", "Tuned", "chosen", "is_installed", "mean_psnr", "methods_for", "parabola_peak", "solve", "tune"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,18 @@ class Tuned:
     value: float
     curve: Mapping[float, float]
     bracketed: bool
+
+
+def solve(method: Method, y: Tensor, physics: LinearPhysics, value: float) -> Tensor:
+    """Return the reconstruction of a batch with this value of the method's parameter.
+
+    Args:
+        method: a member of `METHODS`.
+        y: measurements.
+        physics: what made them.
+        value: of the parameter; without meaning where the method has none.
+    """
+    return method.solver(solvers, y, physics, value)
 
 
 def mean_psnr(task: Task, estimate: Tensor, truth: Tensor) -> float:
@@ -52,7 +64,7 @@ def tune(method: Method, task: Task, y: Tensor, truth: Tensor) -> Tuned:
 
     def quality(value: float) -> float:
         if value not in curve:
-            curve[value] = mean_psnr(task, method.solve(y, task.physics, value), truth)
+            curve[value] = mean_psnr(task, solve(method, y, task.physics, value), truth)
         return curve[value]
 
     best = len(method.grid) // 2

@@ -15,6 +15,7 @@ from torch import Tensor
 from sciml.imaging.catalogue import METHODS, TASKS, chosen, resolve_options
 from sciml.imaging.files import HOUNSFIELD, read_image
 from sciml.imaging.kernels import Kernel, check_kernel
+from sciml.imaging.methods import solve
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.physics import ValidBlur, noise_of
 from sciml.imaging.priors import resolve
@@ -231,7 +232,7 @@ def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None 
     if parameter is not None and not parameter > 0:
         raise ConfigError(f"the parameter of {method} ({METHODS[method].parameter}) is above 0, got {parameter}")
     value = DEFAULT_PARAMETER.get(method, 0.0) if parameter is None else parameter
-    return METHODS[method].solve(data, built.physics, value)
+    return solve(METHODS[method], data, built.physics, value)
 
 
 def score_files(result: Path, truth: Path, value_range: Sequence[float] | None = None) -> dict[str, tuple[float, float]]:

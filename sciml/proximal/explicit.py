@@ -23,7 +23,8 @@ from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal import tiling
 from sciml.proximal.inversion import Solution, check_curvature, inner, newton
 from sciml.proximal.network import Images, LearnedProximalNetwork, PriorValues, Sigma
-from sciml.proximal.potential import Potential, build_potential, parse_potential
+from sciml.proximal.potential import Potential
+from sciml.proximal.potential_kinds import build_potential, parse_potential
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
 from sciml.runtime.settings import StageConfig
 

@@ -15,31 +15,21 @@ A potential declares, and proves by its construction,
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.runtime.errors import ConfigError, ShapeError
-from sciml.runtime.settings import StageConfig, validated
+from sciml.runtime.errors import ShapeError
 
 Points = Float[Tensor, "batch channel *space"]
 Levels = Float[Tensor, " batch"]
 Values = Float[Tensor, " batch"]
 Terms = Float[Tensor, "batch *space"]
-
-# kind -> module, class, settings in sciml.proximal.structures; a class is made by Class(settings, generator)
-POTENTIALS: dict[str, tuple[str, str, str]] = {
-    "dense": ("sciml.proximal.published", "Dense", "DensePotential"),
-    "published": ("sciml.proximal.published", "Published", "PublishedPotential"),
-    "convolutional": ("sciml.proximal.convolutional", "Convolutional", "ConvolutionalPotential"),
-    "frame": ("sciml.proximal.frame", "Frame", "FramePotential"),
-}
 
 
 @dataclass(frozen=True)
@@ -182,21 +172,3 @@ class NonNegative(nn.Module):
         """Set negative entries to 0; the other parametrisations have none."""
         if self.signs == "project":
             self.raw.clamp_(min=0)
-
-
-def parse_potential(values: Mapping[str, Any], source: str = "the network's description") -> StageConfig:
-    """Return the settings of a potential from plain values with a `kind`.
-
-    Raises:
-        ConfigError: unknown kind, or a wrong setting.
-    """
-    kind = values.get("kind")
-    if kind not in POTENTIALS:
-        raise ConfigError(f"{source}: no potential is of kind {kind!r}; known: {', '.join(sorted(POTENTIALS))}")
-    return validated(getattr(import_module("sciml.proximal.structures"), POTENTIALS[kind][2]), dict(values), source)
-
-
-def build_potential(config: StageConfig, seed: int = 0) -> Potential:
-    """Return an untrained potential; equal seeds give equal weights."""
-    module, name, _ = POTENTIALS[getattr(config, "kind")]  # noqa: B009 - every settings model of a potential has a kind
-    return getattr(import_module(module), name)(config, torch.Generator().manual_seed(seed))

@@ -13,7 +13,7 @@ from imaging_problems import PHOTOS, blocks, generator, psnr_db, random
 from sciml.imaging import solvers
 from sciml.imaging.cases import cases
 from sciml.imaging.kernels import gaussian
-from sciml.imaging.methods import METHODS, mean_psnr, methods_for, tune
+from sciml.imaging.methods import METHODS, mean_psnr, methods_for, solve, tune
 from sciml.imaging.metrics import psnr
 from sciml.imaging.physics import Identity, Noise, ValidBlur
 from sciml.imaging.priors import TotalVariation
@@ -43,7 +43,7 @@ def real_pictures(experiment: str, role: str, count: int, size: tuple[int, int])
 @pytest.mark.parametrize(("name", "method"), PAIRS)
 def test_each_method_improves_on_the_start(name, method):
     built, truth, y = problem(name, (48, 48), **({"sigma": 0.02, "kernel_size": 13} if name == "deblur" else {}))
-    found = METHODS[method].solve(y, built.physics, middle(method))
+    found = solve(METHODS[method], y, built.physics, middle(method))
     assert found.shape[0] == 2 and bool(found.isfinite().all()) and found.dtype == torch.float32
     first = built.physics.A_adjoint(y) if name != "deblur" else solvers.start(y, built.physics)
     if method != "zero-filled":
@@ -53,10 +53,9 @@ def test_each_method_improves_on_the_start(name, method):
 @pytest.mark.parametrize(("name", "method"), PAIRS)
 def test_a_batch_equals_its_members_one_by_one(name, method):
     built, _, y = problem(name, (20, 24))
-    solve = METHODS[method].solve
-    together = built.picture(solve(y, built.physics, middle(method)))
+    together = built.picture(solve(METHODS[method], y, built.physics, middle(method)))
     for index in range(len(y)):
-        alone = built.picture(solve(y[index : index + 1], built.physics, middle(method)))
+        alone = built.picture(solve(METHODS[method], y[index : index + 1], built.physics, middle(method)))
         # members stop together, so an iterative method may take some more steps in a batch
         assert float((together[index : index + 1] - alone).abs().mean()) < 2e-3
 
@@ -200,7 +199,7 @@ def test_tv_beats_filtered_backprojection_at_24_views_on_a_real_slice(need_data)
     truth = real_pictures("imaging-ct", "test", 2, (128, 128))
     built = task("ct-sparse", (128, 128), views=24)
     y = built.measure(truth, generator(0))
-    tv = mean_psnr(built, METHODS["tv"].solve(y, built.physics, 1.0), truth)
+    tv = mean_psnr(built, solve(METHODS["tv"], y, built.physics, 1.0), truth)
     assert tv > mean_psnr(built, solvers.fbp(y, built.physics), truth) + 3
 
 
@@ -214,7 +213,7 @@ def test_tv_beats_the_classical_deconvolutions_on_real_photographs(need_data):
     measured = {id(x): built.measure(x, generator(seed)) for seed, x in enumerate((validation, truth))}
     for name in ("tv", "wiener", "richardson-lucy"):
         value = tune(METHODS[name], built, measured[id(validation)], validation).value
-        scores[name] = mean_psnr(built, METHODS[name].solve(measured[id(truth)], built.physics, value), truth)
+        scores[name] = mean_psnr(built, solve(METHODS[name], measured[id(truth)], built.physics, value), truth)
     assert scores["tv"] > scores["wiener"] + 0.3
     assert scores["tv"] > scores["richardson-lucy"] + 0.3
 

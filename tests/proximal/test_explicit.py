@@ -11,7 +11,7 @@ from explicit_networks import CONVOLUTIONAL, PATCHES, PUBLISHED, SEEDED, SHAPES,
 from sciml.proximal.convolutional import extend, extend_adjoint
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.network import LearnedProximalNetwork
-from sciml.proximal.potential import build_potential
+from sciml.proximal.potential_kinds import build_potential
 from sciml.proximal.published import digits, photographs
 from sciml.proximal.structures import ConvolutionalPotential, DensePotential
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.proximal.frame import Frame
-from sciml.proximal.potential import build_potential, parse_potential
+from sciml.proximal.potential_kinds import build_potential, parse_potential
 from sciml.proximal.structures import FramePotential
 from sciml.runtime.errors import ConfigError, ShapeError
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from sciml.imaging.config import SolveConfig
 from sciml.imaging.measurements import Measurements
-from sciml.imaging.methods import METHODS, chosen
+from sciml.imaging.methods import METHODS, chosen, solve
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_file, read_json, save_tensors
@@ -49,7 +49,7 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path,
                 if found is None:
                     begin = time.perf_counter()
                     value = tuned_value(values, label, name, parameters) if METHODS[name].parameter else 0.0
-                    picture = task.picture(METHODS[name].solve(data, task.physics, value)).cpu().numpy()
+                    picture = task.picture(solve(METHODS[name], data, task.physics, value)).cpu().numpy()
                     found = partial.put(key, {"picture": picture}, {"seconds": time.perf_counter() - begin})
                 arrays[key] = found[0]["picture"]
                 seconds[f"{label}, {name}"] = round(found[1]["seconds"] / len(data), 4)

@@ -16,7 +16,8 @@ from sciml.proximal.analytic_nonconvex import StudentT, TwoGaussians
 from sciml.proximal.analytic_shapes import ExponentialNorm, FinitePoints, UniformBox, UniformDisc, UniformL1Ball
 from sciml.proximal.config import ToyConfig
 from sciml.proximal.posterior import ExactDenoiser, map_estimate, posterior_mean, posterior_median, smoothed_mode
-from sciml.proximal.potential import Potential, build_potential
+from sciml.proximal.potential import Potential
+from sciml.proximal.potential_kinds import build_potential
 from sciml.proximal.structures import DensePotential, MatchingStage, SmallPotential
 from sciml.proximal.toy import Small, SobolPairs, learned_prior, relative_error, train_small
 from sciml.runtime.files import save_tensors, write_json
