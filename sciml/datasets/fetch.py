@@ -8,15 +8,26 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
 from sciml.datasets.archives import PackageUnavailable, obtain, open_archive
-from sciml.datasets.manifest import TREE, Package, Record, data_folder, digest, packages, record, stored_bytes
+from sciml.datasets.manifest import (
+    TREE,
+    Package,
+    Record,
+    data_folder,
+    digest,
+    is_verified,
+    packages,
+    record,
+    stored_bytes,
+    write_stamp,
+)
 from sciml.runtime.errors import DataError, ScimlError
-from sciml.runtime.files import atomic_path, digest_tree, read_json, write_json
+from sciml.runtime.files import atomic_path, digest_tree
 
 BLOCK_BYTES = 2**20
 DOWNLOADS_AT_ONCE = 3
@@ -103,24 +114,6 @@ def cache_lock() -> Iterator[None]:
         raise ScimlError(f"cannot write {path}: {error.strerror}; set SCIML_CACHE to a folder of your own") from error
 
 
-def is_verified(row: Record) -> bool:
-    """Say whether a file is in the cache and its digest was checked since it last changed.
-
-    A stamp (size, time of change, digest) spares the hashing; without a fitting stamp the file is
-    hashed and stamped.
-    """
-    if stored_bytes(row.location) != row.bytes:
-        return False
-    stamp = _stamp_path(row)
-    with suppress(DataError):  # absent or damaged: hash instead
-        if read_json(stamp) == _stamp(row):
-            return True
-    if digest(row.location) != row.sha256:
-        return False
-    write_json(stamp, _stamp(row))
-    return True
-
-
 def verify(row: Record) -> str:
     """Hash a data set again: `ok`, `absent` or what is wrong with it."""
     size = stored_bytes(row.location)
@@ -201,7 +194,7 @@ def _store_file(row: Record, stream: IO[bytes]) -> None:
     except DataError:
         _drop_if_empty(target.parent)
         raise
-    write_json(_stamp_path(row), _stamp(row))
+    write_stamp(row)
 
 
 def _store_member(row: Record, folder: Path, name: str, stream: IO[bytes]) -> None:
@@ -221,7 +214,7 @@ def _finish_folder(row: Record, partial: Path) -> None:
         raise DataError(_mismatch(row, found))
     shutil.rmtree(row.location, ignore_errors=True)
     partial.replace(row.location)
-    write_json(_stamp_path(row), _stamp(row))
+    write_stamp(row)
 
 
 def _copy(stream: IO[bytes], target: Path, limit: int) -> str:
@@ -246,12 +239,3 @@ def _mismatch(row: Record, found: str) -> str:
 def _drop_if_empty(folder: Path) -> None:
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
-
-
-def _stamp_path(row: Record) -> Path:
-    return data_folder() / row.id / ".stamp.json"
-
-
-def _stamp(row: Record) -> dict[str, int | str]:
-    files = [item for item in row.location.rglob("*") if item.is_file()] if row.is_folder else [row.location]
-    return {"bytes": row.bytes, "changed_ns": max(item.stat().st_mtime_ns for item in files), "sha256": row.sha256}

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import csv
 import os
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
-from sciml.runtime.errors import ConfigError, DataError, FormatError
-from sciml.runtime.files import digest_file, digest_tree
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
+from sciml.runtime.files import canonical_json, digest_bytes, digest_file, digest_tree, read_json, write_json
 from sciml.runtime.places import cache_folder, resource
 
 TIERS = ("pip", "ci", "default", "full")
@@ -182,17 +184,67 @@ def digest(path: Path) -> str:
     return TREE + digest_tree(path) if path.is_dir() else digest_file(path)
 
 
+def is_verified(row: Record) -> bool:
+    """Say whether a file is there with the declared SHA-256.
+
+    A stamp beside it (inode, size, times of the last change of content and of entry) spares the hashing: without a fitting one
+    the file is hashed and stamped.
+    """
+    if not is_present(row):
+        return False
+    state = _state(row)
+    if _verified.get(row.id) == state:
+        return True
+    with suppress(DataError):  # absent or damaged: hash instead
+        if read_json(_stamp_path(row)) == state:
+            _verified[row.id] = state
+            return True
+    if digest(row.location) != row.sha256:
+        return False
+    write_stamp(row)
+    return True
+
+
+def write_stamp(row: Record) -> None:
+    """Note that a file has the declared SHA-256 now; a cache that cannot be written is hashed anew by every process."""
+    _verified[row.id] = state = _state(row)
+    with suppress(ScimlError):
+        write_json(_stamp_path(row), state)
+
+
+_verified: dict[str, dict[str, str]] = {}
+
+
+def _stamp_path(row: Record) -> Path:
+    if row.source == "user":
+        return cache_folder("user") / f"{quote(row.id, safe='')}.json"
+    return data_folder() / row.id / ".stamp.json"
+
+
+def _state(row: Record) -> dict[str, str]:
+    """Return the declared digest, and a digest of what the file system says of the file or of all files of the folder."""
+    files = sorted(item for item in row.location.rglob("*") if item.is_file()) if row.is_folder else [row.location]
+    entries = [(str(item), (found := item.stat()).st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns) for item in files]
+    return {"sha256": row.sha256, "files": digest_bytes(canonical_json(entries).encode())}
+
+
 def local_path(name: str) -> Path:
-    """Return the path of a data set's file or folder after a check of its size.
+    """Return the path of a data set's file or folder, whose SHA-256 is the declared one.
 
     Raises:
         ConfigError: unknown id.
-        DataError: not fetched, or its size is not the declared one.
+        DataError: not fetched, or it is not what was declared.
     """
     row = record(name)
+    if is_verified(row):
+        return row.location
     size = stored_bytes(row.location)
     if size == row.bytes:
-        return row.location
+        if row.source == "user":
+            raise DataError(f"{name}: {row.location} has changed since it was added; add it again: `sciml data add {name} PATH`")
+        raise DataError(
+            f"data set {name} is damaged: {row.location} is not what was declared; run `sciml data fetch --only {name}`"
+        )
     if row.source == "user":
         state = "is gone" if size is None else f"has {size} bytes, {row.bytes} when it was added"
         raise DataError(f"{name}: {row.location} {state}; add it again: `sciml data add {name} PATH`")

@@ -75,6 +75,23 @@ def split(experiment: str, role: str, tier: str = "default") -> list[str]:
     return found[role]
 
 
+def split_digests(experiment: str, tier: str, *chosen: str) -> dict[str, str]:
+    """Return SHA-256 by entry of the roles of an experiment, for the settings of the stages that read them.
+
+    Args:
+        experiment: as in `split`; a folder of the user's own, which is no experiment, has none.
+        tier: the data tier.
+        chosen: roles; one that the experiment lacks is left out.
+    """
+    found = roles(experiment, tier) if experiment in experiments() else {}
+    return entry_digests(*(entry for role in chosen for entry in found.get(role, ())))
+
+
+def entry_digests(*entries: str) -> dict[str, str]:
+    """Return SHA-256 by entry; an entry is an id or a range such as `digits8[0:1400]`."""
+    return {entry: record(parse_entry(entry)[0]).sha256 for entry in entries}
+
+
 def parse_entry(entry: str) -> tuple[str, range | None]:
     """Return (id, range of the first axis, or None for all of it) of a split's entry.
 

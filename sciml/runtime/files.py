@@ -6,6 +6,7 @@ import hashlib
 import json
 import math
 import os
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -154,6 +155,11 @@ def save_tensors(path: Path | str, tensors: Mapping[str, np.ndarray], metadata: 
     write_bytes(path, save(arrays, {"sciml": canonical_json(_finite(metadata or {}))}))
 
 
+def note_opened(path: Path | str) -> None:
+    """Tell who listens to opened files (`sciml.runtime.declared`) of one that a library opens without Python."""
+    sys.audit("open", os.fspath(path), "r", 0)
+
+
 def load_tensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Read a safetensors file as (arrays by name, metadata). Never executes code.
 
@@ -167,6 +173,7 @@ def load_tensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any
     if not path.is_file():
         raise DataError(f"no such file: {path}")
     try:
+        note_opened(path)
         with safe_open(path, framework="np") as file:
             metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118

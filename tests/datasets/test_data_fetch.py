@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -10,11 +11,11 @@ import sys
 import pytest
 from typer.testing import CliRunner
 
-from sciml.datasets import archives
+from sciml.datasets import archives, manifest
 from sciml.datasets.cli import app
 from sciml.datasets.fetch import fetch, is_verified, verify
 from sciml.datasets.manifest import available_tier, local_path, record
-from sciml.runtime.errors import ConfigError, DataError, PartialResult
+from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
 
 needs_dpkg = pytest.mark.skipif(shutil.which("dpkg-deb") is None, reason="dpkg-deb is not installed")
 SERIES = {"b": b"slice b", "a": b"slice a", "deep/c": b"slice c"}
@@ -91,6 +92,48 @@ def test_a_fetch_resumes(world):
     assert not is_verified(record("one")), "a stamp does not outlive a change of the file"
     assert fetch(["one"]).fetched == ["one"]
     assert verify(record("one")) == "ok"
+
+
+@pytest.mark.parametrize("keep_time", [True, False])
+def test_a_changed_byte_of_a_file_or_of_a_slice_is_refused_when_it_is_loaded(world, keep_time):
+    world.declare("one", b"content")
+    world.declare("series", SERIES, path="inside/series/")
+    world.wheel({"inside/one.bin": b"content", **{f"inside/series/{key}": value for key, value in SERIES.items()}})
+    fetch(["one", "series"])
+    for name, file in (("one", local_path("one")), ("series", local_path("series") / "deep" / "c")):
+        before = file.stat()
+        file.write_bytes(file.read_bytes()[:-1] + b"!")
+        if keep_time:
+            os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+        with pytest.raises(DataError, match=f"data set {name} is damaged: .*sciml data fetch --only {name}"):
+            local_path(name)
+    assert sorted(fetch(["one", "series"]).fetched) == ["one", "series"], "the remedy works"
+    assert local_path("one").read_bytes() == b"content"
+
+
+def test_what_was_verified_is_not_hashed_again(world, monkeypatch):
+    world.declare("one", b"content")
+    world.wheel({"inside/one.bin": b"content"})
+    fetch(["one"])
+    monkeypatch.setattr(manifest, "_verified", {})
+    monkeypatch.setattr(manifest, "digest", lambda path: pytest.fail("hashed again"))
+    local_path("one")
+    (world.cache / "data" / "one" / ".stamp.json").unlink()
+    local_path("one")  # this process knows it
+
+
+def test_a_cache_that_cannot_be_written_is_read(world, monkeypatch):
+    world.declare("one", b"content")
+    world.wheel({"inside/one.bin": b"content"})
+    fetch(["one"])
+    (world.cache / "data" / "one" / ".stamp.json").unlink()
+    monkeypatch.setattr(manifest, "_verified", {})
+
+    def refuse(*_):
+        raise ScimlError("read-only")
+
+    monkeypatch.setattr(manifest, "write_json", refuse)
+    assert local_path("one").read_bytes() == b"content"
 
 
 def test_a_half_archive_is_got_again(world):

@@ -165,6 +165,18 @@ def test_a_users_file(own):
     assert load("mine").array.shape == (4, 20, 30)
 
 
+def test_a_users_file_that_was_replaced_is_refused_until_it_is_added_again(own, tmp_path):
+    path = tmp_path / "mine.npy"
+    np.save(path, np.arange(12.0).reshape(3, 4))
+    add("mine", path)
+    load("mine")
+    np.save(path, np.arange(12.0).reshape(3, 4)[::-1])
+    with pytest.raises(DataError, match=r"mine: .* has changed since it was added; add it again"):
+        load("mine")
+    add("mine", path)
+    assert load("mine").array[0, 0] == 8
+
+
 def test_a_users_folder(own):
     add("mine", own)
     assert members("mine") == ["mine/a__1_.png", "mine/b.npy"] and members("camera") == ["camera"]
