@@ -14,6 +14,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel
 
+from sciml.runtime.declared import compared, declare_data
 from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import read_json
@@ -42,10 +43,14 @@ def parse_config(model: type[Config], given: str) -> Config:
         import json
 
         try:
-            return validated(model, json.loads(given), "--config")
+            values, source = json.loads(given), "--config"
         except json.JSONDecodeError as error:
             raise FormatError(f"--config is not valid JSON: {error}") from error
-    return validated(model, read_json(given), given)
+    else:
+        values, source = read_json(given), given
+    config = validated(model, values, source)
+    declare_data(values)
+    return config
 
 
 @contextmanager
@@ -72,7 +77,7 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
     if reports:
         _record(reports, name, str(output), command, UNFINISHED)
     try:
-        with claim_cards(gpu):
+        with claim_cards(gpu), compared():
             yield "cuda" if gpu else "cpu"
     except KeyboardInterrupt as error:
         raise Interrupted(f"{name} was interrupted; run it again to go on") from error

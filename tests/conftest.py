@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from sciml import cli
+
+# a job that loads or opens what its rule does not declare fails, wherever a test runs a workflow
+os.environ["SCIML_STRICT"] = "1"
 
 Call = Callable[..., tuple[int, str, str]]
 

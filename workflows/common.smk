@@ -3,6 +3,10 @@ import os
 
 from snakemake.exceptions import WorkflowError
 
+import sciml
+
+from sciml.runtime.declared import declaration
+from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
 from sciml.settings import load, slice_of
 
@@ -35,6 +39,18 @@ def stage_config(family, stage, *wildcard_names):
     return lambda wildcards: slice_of(
         SETTINGS, family, stage, *(wildcards[name] for name in wildcard_names)
     )
+
+
+def declared(*modules):
+    """Return a params function: what a job loads, by digest, and which of its inputs lie in the package; the job compares."""
+    return lambda wildcards, input: declaration(modules, input)
+
+
+def packaged(*parts):
+    """Return the path of a file of the package: relative in a checkout, so that a moved or copied one repeats nothing."""
+    path = os.path.join(os.path.dirname(sciml.__file__), *parts)
+    inside = os.path.relpath(path)
+    return path if inside.startswith(os.pardir) else inside
 
 
 def folder_of(wildcards, output):

@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 
 from sciml.compression.config_vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.compression.domains import FlowRunsConfig, SourceConfig
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
@@ -95,7 +95,7 @@ class NeuralConfig(StageConfig):
         return self
 
 
-class FitConfig(DomainConfig):
+class FitConfig(DomainConfig, DataConfig):
     """What `fit` reads: rules and tables of one domain."""
 
     domain: str
@@ -103,14 +103,14 @@ class FitConfig(DomainConfig):
     seed: int
 
 
-class TrainConfig(NetworkConfig):
+class TrainConfig(NetworkConfig, DataConfig):
     """What `train` reads: the network of one domain."""
 
     domain: str
     data: FitConfig
 
 
-class TrainNeuralConfig(NeuralConfig):
+class TrainNeuralConfig(NeuralConfig, DataConfig):
     """What `train-neural` reads: the neural model of one domain."""
 
     domain: str
@@ -119,7 +119,7 @@ class TrainNeuralConfig(NeuralConfig):
     seed: int
 
 
-class EvaluateConfig(SourceConfig):
+class EvaluateConfig(SourceConfig, DataConfig):
     """What `evaluate` reads: our models beside the classical codecs on the test pictures of one domain."""
 
     domain: str
@@ -142,7 +142,7 @@ class AblateSettings(StageConfig):
     )
 
 
-class AblateConfig(AblateSettings):
+class AblateConfig(AblateSettings, DataConfig):
     """What `ablate` reads."""
 
     experiment: str
@@ -160,7 +160,7 @@ class ViewConfig(StageConfig):
     shows: str = Field(description="what the enlarged part is, in words")
 
 
-class InspectConfig(StageConfig):
+class InspectConfig(DataConfig):
     """What `inspect` reads: where the bits of one domain's model go, and what its pictures look like."""
 
     domain: str
@@ -174,7 +174,7 @@ class InspectConfig(StageConfig):
     seed: int
 
 
-class ApartConfig(SourceConfig):
+class ApartConfig(SourceConfig, DataConfig):
     """What `apart` reads: one domain's model beside JPEG 2000 and the photo model at equal bytes; the physics of fields."""
 
     domain: str
@@ -295,18 +295,25 @@ class Config(StageConfig):
 
     def fit_config(self, run: RunSettings, domain: str) -> FitConfig:
         """Return the slice of one domain's rules and tables."""
-        return FitConfig(**self.domains[domain].model_dump(), domain=domain, data_tier=run.data_tier, seed=run.master_seed)
+        return FitConfig(
+            **self.domains[domain].model_dump(), domain=domain, data_tier=run.data_tier, seed=run.master_seed,
+            digests=self.digests(run, domain, "train"),
+        )  # fmt: skip
 
     def train_config(self, run: RunSettings, domain: str) -> TrainConfig:
         """Return the slice of one domain's network."""
-        return TrainConfig(**self.networks[domain].model_dump(), domain=domain, data=self.fit_config(run, domain))
+        return TrainConfig(
+            **self.networks[domain].model_dump(), domain=domain, data=self.fit_config(run, domain),
+            digests=self.digests(run, domain, "train", "validation"),
+        )  # fmt: skip
 
     def train_neural_config(self, run: RunSettings, domain: str) -> TrainNeuralConfig:
         """Return the slice of one domain's neural model."""
         own = self.neural[domain].model_dump()
         experiment = self.domains[domain].experiment
         return TrainNeuralConfig(
-            **own, domain=domain, experiment=experiment, data_tier=run.data_tier, seed=run.master_seed
+            **own, domain=domain, experiment=experiment, data_tier=run.data_tier, seed=run.master_seed,
+            digests=self.digests(run, domain, "train", "validation"),
         )  # fmt: skip
 
     def evaluate_config(self, run: RunSettings, domain: str) -> EvaluateConfig:
@@ -315,6 +322,7 @@ class Config(StageConfig):
             **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, qualities=self.qualities,
             neural_qualities=self.neural_qualities,
             pictures=self.test_pictures if self.domains[domain].kind == "pictures" else self.apart_tested, seed=run.master_seed,
+            digests=self.digests(run, domain, "test"),
         )  # fmt: skip
 
     def apart_config(self, run: RunSettings, domain: str) -> ApartConfig:
@@ -322,7 +330,14 @@ class Config(StageConfig):
         return ApartConfig(
             **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, pictures=self.apart_pictures,
             rate_bpp=self.apart_bpp, ratios=self.apart_ratios, length=self.simulations.length,
+            digests=self.digests(run, domain, "test"),
         )  # fmt: skip
+
+    def digests(self, run: RunSettings, domain: str, *chosen: str) -> dict[str, str]:
+        """Return SHA-256 by entry of the declared data of some roles of a domain; simulated runs and folders have none."""
+        from sciml.datasets.splits import split_digests
+
+        return split_digests(self.domains[domain].experiment, run.data_tier, *chosen)
 
     def source(self, domain: str) -> dict[str, Any]:
         """Return what a domain's pictures are, as values."""
@@ -334,6 +349,7 @@ class Config(StageConfig):
         return InspectConfig(
             domain=domain, experiment=settings.experiment, role="test", channels=settings.channels, data_tier=run.data_tier,
             qualities=self.inspected, rate_bpp=self.shown_bpp, views=self.views.get(domain, {}), seed=run.master_seed,
+            digests=self.digests(run, domain, "test"),
         )  # fmt: skip
 
     def ablate_config(self, run: RunSettings) -> AblateConfig:
@@ -342,6 +358,7 @@ class Config(StageConfig):
         return AblateConfig(
             **self.ablate.model_dump(), experiment=settings.experiment, channels=settings.channels,
             crop_size=settings.crop_size, data_tier=run.data_tier, seed=run.master_seed,
+            digests=self.digests(run, self.ablate.domain, "train", "validation"),
         )  # fmt: skip
 
     def fit_vectors_config(self, run: RunSettings, structure: str) -> FitVectorsConfig:
@@ -350,6 +367,7 @@ class Config(StageConfig):
         return FitVectorsConfig(
             **self.vectors[structure].model_dump(), name=structure, experiment=settings.experiment, channels=settings.channels,
             crop_size=settings.crop_size, crops=settings.crops, data_tier=run.data_tier, seed=run.master_seed,
+            digests=self.digests(run, VECTORS, "train"),
         )  # fmt: skip
 
     def compare_vectors_config(self, run: RunSettings) -> CompareVectorsConfig:
@@ -358,6 +376,7 @@ class Config(StageConfig):
         return CompareVectorsConfig(
             experiment=settings.experiment, role="validation", channels=settings.channels, data_tier=run.data_tier,
             qualities=self.compared, pictures=self.compared_pictures, seed=run.master_seed,
+            digests=self.digests(run, VECTORS, "validation"),
         )  # fmt: skip
 
     def report_config(self, run: RunSettings) -> PageConfig:

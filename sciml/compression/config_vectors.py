@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 # planes below have predicted means, which vectors have not
 FIRST_PLANE = 24
@@ -39,7 +39,7 @@ class VectorsConfig(StageConfig):
         return self
 
 
-class FitVectorsConfig(VectorsConfig):
+class FitVectorsConfig(VectorsConfig, DataConfig):
     """What `fit-vectors` reads: groups behind the scalar planes of a fitted model, from the same crops."""
 
     name: str
@@ -51,7 +51,7 @@ class FitVectorsConfig(VectorsConfig):
     seed: int
 
 
-class CompareVectorsConfig(StageConfig):
+class CompareVectorsConfig(DataConfig):
     """What `compare-vectors` reads: a scalar model and models with groups on validation pictures."""
 
     experiment: str

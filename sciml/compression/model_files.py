@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sciml.compression.model import CodecModel, model_from
 from sciml.runtime.errors import ConfigError, FormatError
+from sciml.runtime.files import note_opened
 from sciml.training.weight_files import read_weight_file, write_weight_file
 
 if TYPE_CHECKING:
@@ -94,7 +95,8 @@ def shipped_steps(model_id: bytes) -> tuple[float, ...] | None:
     name = shipped_ids().get(model_id)
     if name is None:
         return None
-    with safe_open(shipped()[name], framework="np") as file:
+    note_opened(path := shipped()[name])
+    with safe_open(path, framework="np") as file:
         return tuple(float(step) for step in file.get_tensor("steps"))
 
 
@@ -103,6 +105,7 @@ def _id_in_head(path: Path, changed: int) -> bytes:
     from safetensors import SafetensorError, safe_open
 
     try:
+        note_opened(path)
         with safe_open(path, framework="np") as file:
             metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
         return bytes.fromhex(metadata["extra"]["model_id"])

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import Field, model_validator
 
 from sciml.deblurring.structures import DipAblationConfig, DipStudyConfig
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
@@ -131,11 +131,10 @@ def _bias(kernel: str, word: str, values: tuple[int, ...], **options: object) ->
     return PairSet.model_validate({**settings, **options})
 
 
-class SimulateConfig(PairSet):
+class SimulateConfig(PairSet, DataConfig):
     """What `simulate` reads."""
 
     name: str
-    digests: dict[str, str] = Field(default_factory=dict)
     data_tier: DataTier = "default"
     seed: int
 
@@ -194,7 +193,7 @@ class CalibrateConfig(StageConfig):
     level: float = Field(default=0.95, gt=0, lt=1, description="share of the pixels that plus or minus two spreads shall cover")
 
 
-class PhotoConfig(StageConfig):
+class PhotoConfig(DataConfig):
     """What `photo` reads: a photograph with an unknown blur, and what is made of it."""
 
     photograph: str = "clock_motion"
@@ -247,10 +246,10 @@ class Config(StageConfig):
 
     def simulate_config(self, run: RunSettings, pair_set: str) -> SimulateConfig:
         """Return the slice of one set: its data by hash too, so that an edit of the splits runs it again."""
-        from sciml.datasets.manifest import record
+        from sciml.datasets.splits import entry_digests
 
         settings = self.sets[pair_set].model_copy(update={"photographs": self.photographs(run, pair_set)})
-        digests = {photo: record(photo).sha256 for photo in settings.photographs}
+        digests = entry_digests(*settings.photographs)
         return SimulateConfig(
             **settings.model_dump(), name=pair_set, digests=digests, data_tier=run.data_tier, seed=run.master_seed
         )
@@ -299,7 +298,9 @@ class Config(StageConfig):
 
     def photo_config(self, run: RunSettings) -> PhotoConfig:
         """Return the slice of the real photograph."""
-        return self.photo.model_copy(update={"seed": run.master_seed})
+        from sciml.datasets.splits import entry_digests
+
+        return self.photo.model_copy(update={"seed": run.master_seed, "digests": entry_digests(self.photo.photograph)})
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
 from sciml.imaging.catalogue import TASKS, check_methods, resolve_options
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
+
+REFERENCE_SLICE = ("ct_amos0336", 70)
+"""The real slice whose filtered back-projection is compared with scikit-image's."""
 
 TaskName = Literal["denoise", "deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint"]
 Options = dict[str, float | int | str]
@@ -62,7 +65,7 @@ def default_studies() -> dict[TaskName, Study]:
     }
 
 
-class MeasureConfig(StageConfig):
+class MeasureConfig(DataConfig):
     """What `measure` reads: which pictures, which physics, which seed."""
 
     task: TaskName
@@ -73,7 +76,6 @@ class MeasureConfig(StageConfig):
     variant_order: tuple[str, ...] = ()
     validation_data: tuple[str, ...] = ()
     test_data: tuple[str, ...] = ()
-    digests: dict[str, str] = Field(default_factory=dict)
     data_tier: DataTier
     seed: int
 
@@ -96,7 +98,7 @@ class EvaluateConfig(StageConfig):
     data_range: float = Field(default=1.0, gt=0, description="range of the pictures' values, for PSNR and SSIM")
 
 
-class CheckConfig(StageConfig):
+class CheckConfig(DataConfig):
     """What `check` reads: the certificates of the operators and the reference figures."""
 
     data_tier: DataTier
@@ -105,12 +107,17 @@ class CheckConfig(StageConfig):
     views: tuple[int, ...] = Field(default=(180, 60, 24), description="noiseless views of the filtered back-projection reference")
 
 
-class ReportConfig(StageConfig):
+class ReportConfig(DataConfig):
     """What `report` reads."""
 
     tier: str
     data_tier: DataTier
     tasks: tuple[TaskName, ...]
+
+
+def measured_digests(config: Any, run: RunSettings) -> dict[str, str]:
+    """Return SHA-256 by entry of the data of all tasks of a family's settings, whose thumbnails its page shows."""
+    return {entry: found for task in config.studies for entry, found in config.measure_config(run, task).digests.items()}
 
 
 class Config(StageConfig):
@@ -133,8 +140,8 @@ class Config(StageConfig):
 
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
         """Return the slice of one task: its data by id and hash too, so that an edit of the splits runs it again."""
-        from sciml.datasets.manifest import members, record
-        from sciml.datasets.splits import split
+        from sciml.datasets.manifest import members
+        from sciml.datasets.splits import entry_digests, split
 
         study = self.studies[task]
         own = {"validation": study.validation_data, "test": study.test_data}
@@ -153,7 +160,7 @@ class Config(StageConfig):
             variant_order=tuple(study.variants),
             validation_data=names["validation"],
             test_data=names["test"],
-            digests={name: record(name).sha256 for role in names.values() for name in role},
+            digests=entry_digests(*names["validation"], *names["test"]),
             data_tier=run.data_tier,
             seed=run.master_seed,
         )
@@ -172,8 +179,12 @@ class Config(StageConfig):
 
     def check_config(self, run: RunSettings) -> CheckConfig:
         """Return the slice of the operator checks."""
-        return CheckConfig(data_tier=run.data_tier, seed=run.master_seed, size=self.check_size)
+        from sciml.datasets.splits import entry_digests, split_digests
+
+        digests = entry_digests(REFERENCE_SLICE[0]) | split_digests("imaging-photos", run.data_tier, "test")
+        return CheckConfig(data_tier=run.data_tier, seed=run.master_seed, size=self.check_size, digests=digests)
 
     def report_config(self, run: RunSettings) -> ReportConfig:
         """Return the slice of the report."""
-        return ReportConfig(tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)))
+        digests = {**self.check_config(run).digests, **measured_digests(self, run)}
+        return ReportConfig(tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)), digests=digests)

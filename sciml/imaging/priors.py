@@ -10,7 +10,6 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from inspect import signature
 from typing import Protocol, runtime_checkable
 
@@ -18,6 +17,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml.imaging.plugins import find_prior
 from sciml.runtime.errors import ConfigError
 
 Images = Float[Tensor, "batch channel height width"]
@@ -179,14 +179,11 @@ def resolve(name: str) -> Prior:
         ConfigError: no installed package offers that name (the message lists the known ones), or the part after the colon
             is missing, wrong, or one too many: a prior takes text when its first parameter may be a `str`.
     """
-    kind, _, argument = name.partition(":")
-    found = {point.name: point for point in entry_points(group="sciml.priors")}
-    if kind not in found:
-        raise ConfigError(f"no prior is called {kind!r}; installed: {', '.join(sorted(found)) or 'none'}")
-    make = found[kind].load()
+    point, argument = find_prior(name)
+    make = point.load()
     first = next(iter(signature(make).parameters.values()), None)
     if argument and (first is None or not (first.annotation is first.empty or re.search(r"\bstr\b", str(first.annotation)))):
-        raise ConfigError(f"the prior {kind} takes nothing after its name, got {name!r}")
+        raise ConfigError(f"the prior {point.name} takes nothing after its name, got {name!r}")
     try:
         return make(argument) if argument else make()
     except (TypeError, ValueError) as error:

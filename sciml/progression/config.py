@@ -18,13 +18,18 @@ from sciml.progression.models import (
     UsedCourse,
 )
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
 
 GridName = Literal["4.5mm", "3mm", "1.5mm"]
 CohortName = Literal["cohort", "calibration"]
+
+TEMPLATE_DATA = ("mni2009a_t1", "mni2009a_gm", "mni2009a_wm")
+"""What the simulated brains are made from, with an atlas."""
+PERSON_DATA = ("mr_colin27_t1_brain", "lab_aal")
+"""The real scan and its labels."""
 
 
 class RateConfig(StageConfig):
@@ -116,7 +121,7 @@ class SimulationConfig(StageConfig):
     scanner: ScannerConfig = ScannerConfig()
 
 
-class SimulateConfig(SimulationConfig):
+class SimulateConfig(SimulationConfig, DataConfig):
     """What `simulate` reads: one cohort."""
 
     atlas: Literal["lab_aal", "lab_aal_2mm"] = Field(default="lab_aal", description="data set of the AAL labels")
@@ -156,7 +161,7 @@ class PersonSettings(StageConfig):
     )
 
 
-class PersonConfig(PersonSettings):
+class PersonConfig(PersonSettings, DataConfig):
     """What `person` reads; `how` names the course that is used elsewhere, whose volumes stand beside."""
 
     how: ForecastConfig = Field(default_factory=ForecastConfig)
@@ -189,8 +194,11 @@ class Config(StageConfig):
 
     def simulate_config(self, run: RunSettings, cohort: CohortName) -> SimulateConfig:
         """Return the slice of one cohort."""
+        from sciml.datasets.splits import entry_digests
+
         atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
-        return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed)
+        digests = entry_digests(*TEMPLATE_DATA, atlas)
+        return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed, digests=digests)
 
     def train_autoencoder_config(self, run: RunSettings) -> TrainAutoencoderConfig:
         """Return the slice of the autoencoder's training."""
@@ -250,7 +258,10 @@ class Config(StageConfig):
 
     def person_config(self, run: RunSettings) -> PersonConfig:
         """Return the slice of the real brain."""
-        return PersonConfig(**self.person.model_dump(), how=self.learning.variants["main"].how, seed=run.master_seed)
+        from sciml.datasets.splits import entry_digests
+
+        how, digests = self.learning.variants["main"].how, entry_digests(*PERSON_DATA)
+        return PersonConfig(**self.person.model_dump(), how=how, seed=run.master_seed, digests=digests)
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

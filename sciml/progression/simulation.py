@@ -21,7 +21,7 @@ import numpy as np
 from sciml.datasets import local_path
 from sciml.progression.anatomy import Anatomy, build_anatomy, mni_template
 from sciml.progression.cohort import Visit, write_cohort, write_subject
-from sciml.progression.config import SimulateConfig, SimulationConfig
+from sciml.progression.config import TEMPLATE_DATA, SimulateConfig, SimulationConfig
 from sciml.progression.grids import grid_of
 from sciml.progression.people import draw_person, roster
 from sciml.progression.regions import TISSUES
@@ -34,7 +34,6 @@ from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
 
-TEMPLATE_DATA = ("mni2009a_t1", "mni2009a_gm", "mni2009a_wm")
 ACCURACY_COLUMNS = ("subject", "visit", "diagnosis", "region", "target_ml", "measured_ml", "error_percent")
 
 

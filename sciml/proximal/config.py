@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from sciml.imaging.config import Config as Classical
-from sciml.imaging.config import MeasureConfig, SolveConfig, Study, TuneConfig
-from sciml.proximal.models import ModelConfig, TrainConfig, changed, default_ablations, default_models
+from sciml.imaging.config import MeasureConfig, SolveConfig, Study, TuneConfig, measured_digests
+from sciml.proximal.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
 from sciml.proximal.structures import (
     Schedule,
     Signs,
     matching_schedule,
 )
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
@@ -47,7 +47,11 @@ class ToyConfig(StageConfig):
     seed: int = Field(default=0, ge=0, description="master seed of samples and of the other priors' networks")
 
 
-class DigitsConfig(StageConfig):
+DIGITS = {"digits8": "proximal-digits", "digits20": "proximal-digits20"}
+"""Experiment of the splits by set of digits."""
+
+
+class DigitsConfig(DataConfig):
     """What the study of digits reads: the published network at a small size, and the corruptions that its prior is tested on."""
 
     digits: Literal["digits8", "digits20"] = Field(default="digits8", description="8 x 8 digits, or 20 x 20 at the tier full")
@@ -92,7 +96,7 @@ class CertifyConfig(StageConfig):
     seed: int = Field(default=0, ge=0, description="of the test images, directions and competitors")
 
 
-class PriorConfig(StageConfig):
+class PriorConfig(DataConfig):
     """What the study of trained priors reads: R on test pictures, detection, posterior covariance, a wrong noise level."""
 
     data_tier: DataTier = "default"
@@ -117,7 +121,7 @@ class PriorConfig(StageConfig):
     seed: int = Field(default=0, ge=0)
 
 
-class AblateConfig(StageConfig):
+class AblateConfig(DataConfig):
     """What the comparison of design choices reads: the validation crops, and what counts as equal."""
 
     data_tier: DataTier = "default"
@@ -130,7 +134,7 @@ class AblateConfig(StageConfig):
     seed: int = Field(default=0, ge=0, description="of the crops and their noise")
 
 
-class ColourConfig(StageConfig):
+class ColourConfig(DataConfig):
     """What the study of colour photographs reads."""
 
     data_tier: DataTier = "default"
@@ -162,7 +166,7 @@ class ScoreConfig(StageConfig):
     data_range: float = Field(default=1.0, gt=0, description="range of the pictures' values, for PSNR and SSIM")
 
 
-class PageConfig(StageConfig):
+class PageConfig(DataConfig):
     """What `report` reads."""
 
     tier: str
@@ -201,6 +205,20 @@ def default_studies() -> dict[TaskName, Study]:
             methods=("zero-filled", "wavelet-l1", "tv"),
         ),
     }
+
+
+LEARNED_FROM = ("train", "validation")
+Data = TypeVar("Data", bound=DataConfig)
+
+
+def _reading(config: Data, run: RunSettings, *parts: tuple[str, tuple[str, ...]]) -> Data:
+    """Return the settings of a stage that reads some roles of some experiments, for the run's data tier."""
+    from sciml.datasets.splits import split_digests
+
+    digests: dict[str, str] = {}
+    for experiment, chosen in parts:
+        digests |= split_digests(experiment, run.data_tier, *chosen)
+    return config.model_copy(update={"data_tier": run.data_tier, "digests": digests})
 
 
 class Config(StageConfig):
@@ -253,7 +271,8 @@ class Config(StageConfig):
     def train_config(self, run: RunSettings, model: str) -> TrainConfig:
         """Return the slice of one network, or of one ablation."""
         settings = {**self.models, **self.ablations}[model]
-        return TrainConfig(**settings.model_dump(), name=model, data_tier=run.data_tier, seed=run.master_seed)
+        config = TrainConfig(**settings.model_dump(), name=model, data_tier=run.data_tier, seed=run.master_seed)
+        return _reading(config, run, (EXPERIMENTS[settings.domain], LEARNED_FROM))
 
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
         """Return the slice of one task's measurements: those of the classical study, with the variants of this one."""
@@ -285,22 +304,29 @@ class Config(StageConfig):
 
     def digits_config(self, run: RunSettings) -> DigitsConfig:
         """Return the slice of the study of digits."""
-        return self.digits.model_copy(update={"data_tier": run.data_tier})
+        return _reading(self.digits, run, (DIGITS[self.digits.digits], (*LEARNED_FROM, "test")))
 
     def prior_config(self, run: RunSettings) -> PriorConfig:
         """Return the slice of the study of trained priors."""
-        return self.prior.model_copy(update={"data_tier": run.data_tier})
+        photographs, slices = EXPERIMENTS["photo-grey"], EXPERIMENTS["ct"]
+        return _reading(self.prior, run, (photographs, (*LEARNED_FROM, "test")), (slices, ("validation", "test")))
 
     def colour_config(self, run: RunSettings) -> ColourConfig:
         """Return the slice of the study of colour photographs."""
-        return self.colour.model_copy(update={"data_tier": run.data_tier, "tolerance": self.tolerance})
+        found = _reading(self.colour, run, (EXPERIMENTS["photo-colour"], ("validation", "test")))
+        return found.model_copy(update={"tolerance": self.tolerance})
 
     def ablate_config(self, run: RunSettings) -> AblateConfig:
         """Return the slice of the comparison of design choices."""
-        return self.ablate.model_copy(update={"data_tier": run.data_tier})
+        domains = sorted({EXPERIMENTS[model.domain] for model in self.ablations.values()})
+        return _reading(self.ablate, run, *((domain, LEARNED_FROM) for domain in domains))
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
         return PageConfig(
-            tier=run.tier, data_tier=run.data_tier, tasks=tuple(sorted(self.studies)), trained=tuple(sorted(self.models))
+            tier=run.tier,
+            data_tier=run.data_tier,
+            tasks=tuple(sorted(self.studies)),
+            trained=tuple(sorted(self.models)),
+            digests=measured_digests(self, run),
         )

@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.datasets import load, record, split
-from sciml.proximal.config import DigitsConfig
+from sciml.proximal.config import DIGITS, DigitsConfig
 from sciml.proximal.curriculum import Curriculum, run_schedule
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.network import Images
@@ -26,8 +26,6 @@ from sciml.proximal.structures import MatchingStage, PublishedPotential
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_text
 from sciml.runtime.seeds import Seeds
-
-EXPERIMENTS = {"digits8": "proximal-digits", "digits20": "proximal-digits20"}
 
 
 def digit_images(name: str, role: str, data_tier: str, pad: int = 0) -> tuple[Images, dict[str, str]]:
@@ -45,9 +43,9 @@ def digit_images(name: str, role: str, data_tier: str, pad: int = 0) -> tuple[Im
     Raises:
         DataError: no digits at this tier, or not fetched.
     """
-    entries = split(EXPERIMENTS[name], role, data_tier)
+    entries = split(DIGITS[name], role, data_tier)
     if not entries:
-        raise DataError(f"experiment {EXPERIMENTS[name]} has no {role} data at the data tier {data_tier}; take digits8, or full")
+        raise DataError(f"experiment {DIGITS[name]} has no {role} data at the data tier {data_tier}; take digits8, or full")
     arrays = np.concatenate([load(entry).array for entry in entries])
     images = F.pad(torch.from_numpy(np.ascontiguousarray(arrays, dtype=np.float32))[:, None], (pad,) * 4)
     return images, {entry: record(entry.partition("[")[0]).sha256 for entry in entries}

@@ -15,7 +15,7 @@ from sciml.proximal.structures import (
     RegularizerConfig,
     SolverSchedule,
 )
-from sciml.runtime.settings import DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 # gives the peers about the parameters of the networks they are compared with
 PEER_WIDTH = 16
@@ -61,7 +61,11 @@ class ModelConfig(StageConfig):
         return self
 
 
-class TrainConfig(ModelConfig):
+EXPERIMENTS = {"photo-grey": "proximal-photos", "photo-colour": "proximal-photos", "ct": "proximal-ct", "mri": "proximal-mri"}
+"""Experiment of the splits by domain of a network."""
+
+
+class TrainConfig(ModelConfig, DataConfig):
     """What `train` reads."""
 
     name: str

@@ -18,12 +18,12 @@ from jaxtyping import Float
 from sciml.datasets import load, load_photo, local_path, record, split, window_hu
 from sciml.imaging.cases import CT_WINDOW_HU, reduced
 from sciml.imaging.files import HOUNSFIELD
+from sciml.proximal.models import EXPERIMENTS
 from sciml.proximal.structures import REDUCTIONS
 from sciml.runtime.errors import DataError
 from sciml.runtime.seeds import Seeds
 
 Domain = Literal["photo-grey", "photo-colour", "ct", "mri"]
-EXPERIMENTS = {"photo-grey": "proximal-photos", "photo-colour": "proximal-photos", "ct": "proximal-ct", "mri": "proximal-mri"}
 SLICES = 120
 
 

@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import sciml
-from sciml.runtime.files import digest_file, digest_tree, write_json
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import digest_file, digest_tree, read_json, write_json
 
 PACKAGES = (
     "deepinv",
@@ -39,7 +40,7 @@ class Recorder:
     Args:
         stage: dotted name, for instance `imaging.solve`.
         config: the resolved settings of the stage.
-        inputs: files or folders that the stage reads; their digests are taken at the end.
+        inputs: files or folders that the stage reads, see `reads`.
 
     Example:
         >>> recorder = Recorder("imaging.solve", {"method": "tv"}, inputs=[])
@@ -50,11 +51,23 @@ class Recorder:
     def __init__(self, stage: str, config: Mapping[str, Any], inputs: Iterable[Path | str] = ()) -> None:
         self.stage = stage
         self.config = dict(config)
-        self.inputs = [Path(path) for path in inputs]
+        self.inputs: dict[str, str] = {}
+        self.reads(inputs)
         self.seeds: dict[str, int] = {}
         self.notes: dict[str, Any] = {}
         self._wall = time.time()
         self._cpu = time.process_time()
+
+    def reads(self, paths: Iterable[Path | str]) -> None:
+        """Record files or folders that the stage reads, each compared with what its own stage left beside it.
+
+        Raises:
+            DataError: one is missing, or is not what its stage wrote.
+        """
+        found = digests(paths)
+        for path, digest in found.items():
+            check_origin(path, digest)
+        self.inputs |= found
 
     def describe(self, outputs: Iterable[Path | str]) -> dict[str, Any]:
         """Return the record as JSON values: code, command, settings, seeds, times, machine, digests."""
@@ -73,13 +86,29 @@ class Recorder:
             "peak_memory_mib": usage.ru_maxrss // 1024,
             "hardware": hardware(),
             "packages": package_versions(),
-            "inputs": digests(self.inputs),
+            "inputs": self.inputs,
             "outputs": digests(outputs),
         }
 
     def write(self, path: Path | str, outputs: Iterable[Path | str]) -> None:
         """Write `provenance.json` for the given outputs."""
         write_json(path, self.describe(outputs))
+
+
+def check_origin(path: Path | str, digest: str) -> None:
+    """Refuse a file or folder that is not what the `provenance.json` beside it says that its stage wrote (DataError)."""
+    path = Path(path)
+    record = path.with_name("provenance.json")
+    if not record.is_file():
+        return
+    content = read_json(record)
+    written = content.get("outputs", {}) if isinstance(content, dict) else {}
+    stated = {Path(name).name: value for name, value in written.items()}.get(path.name)
+    if stated not in (None, digest):
+        raise DataError(
+            f"{path} is not what {content.get('stage')} wrote: its SHA-256 is {digest[:12]}..., "
+            f"{record} says {str(stated)[:12]}...; remove it, and the workflow makes it again"
+        )
 
 
 def digests(paths: Iterable[Path | str]) -> dict[str, str]:

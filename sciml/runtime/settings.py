@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.json_schema import SkipJsonSchema
 
 from sciml.runtime.errors import ConfigError
 
@@ -19,6 +20,16 @@ class StageConfig(BaseModel):
     """Base of every settings model: frozen, unknown keys refused, no silent conversion of text to numbers."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+class DataConfig(StageConfig):
+    """Base of the settings of a stage that reads declared data: a change of the data, or of who is in a split, runs it again.
+
+    Attributes:
+        digests: SHA-256 by entry of the splits, such as `ct_cranium[40:60]`; filled in when a run's settings are cut into slices.
+    """
+
+    digests: SkipJsonSchema[dict[str, str]] = Field(default_factory=dict)
 
 
 def validated(model: type[Model], values: Any, source: str) -> Model:

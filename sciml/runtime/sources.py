@@ -2,13 +2,16 @@
 
 The modules that a stage reaches by static import are parsed; comments, docstrings and layout do not count. A package's
 `__init__` gives only its own code: names that it hands out lazily (under `TYPE_CHECKING`) lead to the module they come from.
-Files that travel in a reached package (not in a package below it), such as a page template, count byte for byte.
+Files that travel in a reached package (not in a package below it), such as a page template, count byte for byte, and so does a
+file at the root of the tree that a module names by `resource("...")`. What is loaded by a name in a text is not seen here:
+nothing does that but plugins, which a rule names besides (`sciml.runtime.declared`).
 """
 
 from __future__ import annotations
 
 import ast
 import os
+import re
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -16,31 +19,43 @@ from pathlib import Path
 
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import digest_bytes, digest_file
+from sciml.runtime.places import resource
 
+RESOURCE = re.compile(r"\bresource\(\"(\w[\w.-]+)\"\)")
 TRAVELLING = (".html", ".css", ".js", ".j2", ".json", ".csv", ".yaml", ".bib")
 
 
-def source_digest(module: str) -> str:
-    """Return one SHA-256 over all package modules that `module` reaches by import.
+def source_digest(*modules: str) -> str:
+    """Return one SHA-256 over all package modules that `modules` reach by import.
 
     Args:
-        module: dotted name, for instance `sciml.imaging.stages.solve`.
+        modules: dotted names, for instance `sciml.imaging.stages.solve`.
 
     Raises:
-        ScimlError: the module is not found, or one that it reaches is no valid Python.
+        ScimlError: a module is not found, or one that it reaches is no valid Python.
     """
     lines = []
-    for name in reached(module):
+    for name in sorted(set().union(*map(reached, modules))):
         path = _path(name)
         lines.append(f"{name} {_code_digest(path)}\n")
-        if path.name == "__init__.py":
-            lines += [
-                f"{name}:{item.relative_to(path.parent).as_posix()} {digest_file(item)}\n" for item in _travelling(path.parent)
-            ]
+        lines += [f"{name}:{os.path.relpath(item, path.parent)} {digest_file(item)}\n" for item in travelling(name)]
     return digest_bytes("".join(lines).encode())
 
 
-def _travelling(package: Path) -> list[Path]:
+def travelling(module: str) -> list[Path]:
+    """Return the files that count with a module: those of a package's folder, and those named by `resource("...")`."""
+    path = _path(module)
+    return [*(_packaged(path.parent) if path.name == "__init__.py" else ()), *_resources(path)]
+
+
+@cache
+def _resources(path: Path) -> tuple[Path, ...]:
+    # settings and declared data reach a stage through its own settings, by value and by digest
+    return tuple(resource(name) for name in RESOURCE.findall(path.read_text(encoding="utf-8")))
+
+
+@cache
+def _packaged(package: Path) -> list[Path]:
     """Return the sorted files that travel in a package and in none below it; weights and resources are inputs, not code."""
     found = []
     for folder, below, names in os.walk(package):
@@ -51,6 +66,7 @@ def _travelling(package: Path) -> list[Path]:
     return sorted(found)
 
 
+@cache
 def reached(module: str) -> list[str]:
     """Return the sorted names of all modules of the same top-level package, or of `sciml`, that `module` imports in the end."""
     if _find(module) is None:

@@ -16,6 +16,7 @@ from hypothesis.extra import numpy as arrays
 
 from sciml.runtime import files
 from sciml.runtime.errors import DataError, FormatError, ScimlError
+from sciml.runtime.provenance import Recorder
 
 JSON = st.recursive(
     st.none()
@@ -221,3 +222,28 @@ def test_read_only_folder(tmp_path):
     with pytest.raises(ScimlError, match="Permission denied"):
         files.write_text(tmp_path / "a.txt", "x")
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture
+def made(tmp_path):
+    """A result with the provenance that its stage wrote."""
+    path = tmp_path / "make" / "result.bin"
+    path.parent.mkdir()
+    path.write_bytes(b"result")
+    Recorder("lab.make", {}).write(path.with_name("provenance.json"), [path])
+    return path
+
+
+def test_an_input_is_what_its_stage_wrote(made):
+    assert Recorder("lab.read", {}, [made]).describe([])["inputs"] == {str(made): digest_bytes(b"result")}
+    made.write_bytes(b"resulT")
+    with pytest.raises(DataError, match=r"result.bin is not what lab.make wrote: .*remove it"):
+        Recorder("lab.read", {}, [made])
+
+
+def test_a_file_that_no_stage_wrote_is_read_as_it_is(made, tmp_path):
+    other = made.with_name("other.bin")
+    other.write_bytes(b"1")
+    alone = tmp_path / "alone.bin"
+    alone.write_bytes(b"2")
+    assert set(Recorder("lab.read", {}, [other, alone]).inputs) == {str(other), str(alone)}

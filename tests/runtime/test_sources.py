@@ -65,8 +65,9 @@ def lab(tmp_path, monkeypatch):
 
 
 def forget():
-    for cached in (sources._find, sources._tree, sources._code_digest, sources._imports, sources._import_statements):
-        cached.cache_clear()
+    for value in vars(sources).values():
+        if hasattr(value, "cache_clear"):
+            value.cache_clear()
 
 
 def digest(stage: str) -> str:

@@ -15,6 +15,7 @@ from sciml.deblurring.grid import TRUE, cells, parted
 from sciml.deblurring.image import unexplained
 from sciml.deblurring.pairs import Problem, load_problems, load_truths
 from sciml.imaging.kernels import Kernel
+from sciml.imaging.plugins import prior_digests
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
 from sciml.runtime.provenance import Recorder
@@ -48,7 +49,8 @@ def run(
     """
     given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in weights.items()}}
     recorder = Recorder("deblurring.restore", {**config.model_dump(mode="json"), **given}, [pairs, kernels, *weights.values()])
-    identity = [source_digest(__name__), config.model_dump(mode="json"), given, digest_file(pairs), digest_file(kernels)]
+    made_by = [source_digest(__name__), prior_digests(config.priors)]
+    identity = [*made_by, config.model_dump(mode="json"), given, digest_file(pairs), digest_file(kernels)]
     corrected, _ = load_tensors(kernels)
     names = cells(config.priors, config.cells)
     arrays: dict[str, np.ndarray] = {}

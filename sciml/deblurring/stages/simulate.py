@@ -18,7 +18,7 @@ def run(config: SimulateConfig, folder: Path) -> list[Path]:
     """
     recorder = Recorder("deblurring.simulate", config.model_dump(mode="json"))
     path = folder / "pairs.safetensors"
-    recorder.inputs = simulate(config, config.photographs, config.seed, path, config.data_tier)
+    recorder.reads(simulate(config, config.photographs, config.seed, path, config.data_tier))
     recorder.notes = {"data": sorted(config.photographs)}
     recorder.write(folder / "provenance.json", [path])
     return [path]

@@ -13,6 +13,7 @@ from sciml.deblurring.config import TuneConfig
 from sciml.deblurring.grid import TRUE
 from sciml.deblurring.pairs import load_problems, load_truths
 from sciml.deblurring.scores import display_psnr
+from sciml.imaging.plugins import prior_digests
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_file, load_tensors, write_json
@@ -43,7 +44,8 @@ def run(config: TuneConfig, pairs: Path, corrected: list[Path], folder: Path, de
         raise DataError(f"{pairs} holds no pair to tune on")
     cases = [cases[index] for index in np.unique(np.linspace(0, len(cases) - 1, config.pairs).round().astype(int))]
     found: dict[str, Any] = {}
-    identity = [source_digest(__name__), config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *corrected]]]
+    made_by = [source_digest(__name__), prior_digests([config.prior])]
+    identity = [*made_by, config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *corrected]]]
     with Partial(folder, identity) as partial:
         for model in config.models:
             curve = {}

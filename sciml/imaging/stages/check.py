@@ -15,7 +15,7 @@ from torch import Tensor
 from sciml.datasets.loaders import load, window_hu
 from sciml.datasets.manifest import is_present, local_path, record, tier_ids
 from sciml.imaging.cases import cases
-from sciml.imaging.config import CheckConfig
+from sciml.imaging.config import REFERENCE_SLICE, CheckConfig
 from sciml.imaging.metrics import psnr, spread
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers import non_local_means, tv
@@ -25,7 +25,6 @@ from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 
-REFERENCE_SLICE = ("ct_amos0336", 70)
 DENOISE_SIZE = (256, 256)
 ORACLE_WEIGHTS = (0.07, 0.08, 0.1, 0.12)
 

@@ -41,7 +41,7 @@ def run(config: MeasureConfig, folder: Path) -> list[Path]:
                 truth, data, tuple(case.name for case in found), tuple(case.position_mm for case in found)
             )
             names |= {case.name.partition("[")[0] for case in found}
-    recorder.inputs = [local_path(name) for name in names]
+    recorder.reads(local_path(name) for name in names)
     path = folder / "measurements.safetensors"
     Measurements(tasks, parts).save(path)
     recorder.seeds = seeds.used

@@ -18,7 +18,7 @@ from sciml.datasets import local_path
 from sciml.progression.anatomy import colin_template
 from sciml.progression.baselines import prescribed_forecast, volume_ratios
 from sciml.progression.cohort import Cohort
-from sciml.progression.config import PersonConfig
+from sciml.progression.config import PERSON_DATA, PersonConfig
 from sciml.progression.courses import anchored, course_of
 from sciml.progression.evaluation import lowest_frequencies
 from sciml.progression.forecast import Forecaster, ImagedVisit
@@ -36,7 +36,8 @@ from sciml.progression.tables import read_table
 from sciml.runtime.files import save_tensors, write_json, write_text
 from sciml.runtime.provenance import Recorder
 
-SUBJECT, SCAN, ATLAS = "colin27", "mr_colin27_t1_brain", "lab_aal"
+SUBJECT = "colin27"
+SCAN, ATLAS = PERSON_DATA
 
 
 def run(config: PersonConfig, calibration_folder: Path, model_file: Path, folder: Path, device: str = "cpu") -> list[Path]:

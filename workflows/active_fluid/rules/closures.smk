@@ -18,10 +18,10 @@ rule train_closure:
         gpu=1,
     params:
         config=stage_config("active_fluid", "train", "closure"),
-        code=source_digest("sciml.active_fluid.stages.train"),
+        code=declared("sciml.active_fluid.stages.train"),
         folder=folder_of,
     shell:
-        "sciml active-fluid stage train --config {params.config:q} --train {input.train:q} --validation {input.validation:q} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage train --config {params.config:q} --train {input.train:q} --validation {input.validation:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -33,7 +33,7 @@ rule evaluate_closures:
             closure=CLOSURES,
             seed=SEEDS,
         ),
-        shipped=[str(SHIPPED)] if SETTINGS.active_fluid.weights == "shipped" else [],
+        shipped=[SHIPPED] if SETTINGS.active_fluid.weights == "shipped" else [],
     output:
         scores=report(
             "<results>/evaluate/scores.json",
@@ -53,11 +53,11 @@ rule evaluate_closures:
         gpu=1,
     params:
         config=stage_config("active_fluid", "evaluate"),
-        code=source_digest("sciml.active_fluid.stages.evaluate"),
+        code=declared("sciml.active_fluid.stages.evaluate"),
         folder=folder_of,
         weights=named_weights,
     shell:
-        "sciml active-fluid stage evaluate --config {params.config:q} --test {input.test:q} {params.weights} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage evaluate --config {params.config:q} --test {input.test:q} {params.weights} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -70,7 +70,7 @@ rule publish_weights:
     log:
         "<logs>/publish.log",
     params:
-        code=source_digest("sciml.active_fluid.stages.publish"),
-        package=str(PACKAGE_WEIGHTS),
+        code=declared("sciml.active_fluid.stages.publish"),
+        package=PACKAGE_WEIGHTS,
     shell:
-        "sciml active-fluid stage publish --weights {input.weights:q} --scores {input.scores:q} --output {params.package:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage publish --weights {input.weights:q} --scores {input.scores:q} --output {params.package:q} > {log:q} 2>&1"

@@ -1,19 +1,15 @@
 # Names in paths, and where the package keeps its weights.
-from pathlib import Path
-
-import sciml.active_fluid
-
 CLOSURES = sorted(SETTINGS.active_fluid.closures)
 SEEDS = range(SETTINGS.active_fluid.seeds)
-PACKAGE_WEIGHTS = Path(sciml.active_fluid.__file__).parent / "weights"
+PACKAGE_WEIGHTS = packaged("active_fluid", "weights")
 # the closure of the package, beside those that the run trains
-SHIPPED = PACKAGE_WEIGHTS / "default.safetensors"
+SHIPPED = f"{PACKAGE_WEIGHTS}/default.safetensors"
 
 
 def chosen_weights():
     """Return the weights that long runs, inference and timings use: the package's, or this run's own."""
     if SETTINGS.active_fluid.weights == "shipped":
-        return str(SHIPPED)
+        return SHIPPED
     return f"<results>/train/{SETTINGS.active_fluid.chosen}/0.safetensors"
 
 

@@ -14,8 +14,8 @@ rule generate_runs:
         gpu=1,
     params:
         config=stage_config("active_fluid", "generate", "set"),
-        code=source_digest("sciml.active_fluid.stages.generate"),
+        code=declared("sciml.active_fluid.stages.generate"),
         folder=folder_of,
     shell:
-        "sciml active-fluid stage generate --config {params.config:q} --output {params.folder:q} --threads {threads} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage generate --config {params.config:q} --output {params.folder:q} --threads {threads} "
         "--gpu {resources.gpu} > {log:q} 2>&1"

@@ -16,10 +16,10 @@ rule run_long:
         gpu=1,
     params:
         config=stage_config("active_fluid", "stability"),
-        code=source_digest("sciml.active_fluid.stages.stability"),
+        code=declared("sciml.active_fluid.stages.stability"),
         folder=folder_of,
     shell:
-        "sciml active-fluid stage stability --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage stability --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -40,10 +40,10 @@ rule infer_parameters:
         gpu=1,
     params:
         config=stage_config("active_fluid", "recover"),
-        code=source_digest("sciml.active_fluid.stages.recover"),
+        code=declared("sciml.active_fluid.stages.recover"),
         folder=folder_of,
     shell:
-        "sciml active-fluid stage recover --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage recover --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -63,10 +63,10 @@ rule measure_rates:
         runtime=10,
     params:
         config=stage_config("active_fluid", "theory"),
-        code=source_digest("sciml.active_fluid.stages.theory"),
+        code=declared("sciml.active_fluid.stages.theory"),
         folder=folder_of,
     shell:
-        "sciml active-fluid stage theory --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage theory --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -87,10 +87,10 @@ rule measure_cost:
         gpu=1,
     params:
         config=stage_config("active_fluid", "cost"),
-        code=source_digest("sciml.active_fluid.stages.cost"),
+        code=declared("sciml.active_fluid.stages.cost"),
         folder=folder_of,
     shell:
-        "sciml active-fluid stage cost --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage cost --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -115,7 +115,7 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("active_fluid", "report"),
-        code=source_digest("sciml.active_fluid.stages.report"),
+        code=declared("sciml.active_fluid.stages.report"),
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.scores)),
     shell:
-        "sciml active-fluid stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml active-fluid stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

@@ -1,9 +1,7 @@
 # What each part of the codec is worth, on validation data alone: what `make ablations` asks for, and no part of the study.
 rule measure_parts:
     input:
-        weights=str(
-            PACKAGE_MODELS / f"{SETTINGS.compression.ablate.domain}.safetensors"
-        ),
+        weights=f"{PACKAGE_MODELS}/{SETTINGS.compression.ablate.domain}.safetensors",
     output:
         numbers="<results>/ablate/ablations.json",
         provenance="<results>/ablate/provenance.json",
@@ -17,10 +15,10 @@ rule measure_parts:
         runtime=90,
     params:
         config=stage_config("compression", "ablate"),
-        code=source_digest("sciml.compression.stages.ablate"),
+        code=declared("sciml.compression.stages.ablate"),
         folder=folder_of,
     shell:
-        "sciml compression stage ablate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage ablate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -43,10 +41,10 @@ rule write_ablations_page:
         runtime=10,
     params:
         config=stage_config("compression", "report"),
-        code=source_digest("sciml.compression.stages.ablate_report"),
+        code=declared("sciml.compression.stages.ablate_report"),
         folder=folder_of,
     shell:
-        "( sciml compression stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
+        "( SCIML_DECLARED={params.code:q} sciml compression stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
         "&& sciml report index {params.folder:q} ) > {log:q} 2>&1"
 
 

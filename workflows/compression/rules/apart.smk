@@ -21,9 +21,9 @@ rule show_apart:
         runtime=30,
     params:
         config=stage_config("compression", "apart", "domain"),
-        code=source_digest("sciml.compression.stages.apart"),
+        code=declared("sciml.compression.stages.apart"),
         folder=folder_of,
         runs=runs_option,
     shell:
-        "sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "{params.runs} --threads {threads} > {log:q} 2>&1"

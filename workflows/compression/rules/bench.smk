@@ -22,12 +22,12 @@ rule compare_codecs:
         runtime=60,
     params:
         config=stage_config("compression", "evaluate", "domain"),
-        code=source_digest("sciml.compression.stages.evaluate"),
+        code=declared("sciml.compression.stages.evaluate"),
         folder=folder_of,
         neural=lambda wildcards, input: [
             word for path in input.neural for word in ("--neural", path)
         ],
         runs=runs_option,
     shell:
-        "sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "{params.neural:q} {params.runs} --threads {threads} > {log:q} 2>&1"

@@ -1,7 +1,4 @@
 # Names in paths, and which model is compared.
-from pathlib import Path
-
-import sciml.compression
 from sciml.compression.config import RUNS as SIMULATED
 
 DOMAINS = sorted(SETTINGS.compression.domains)
@@ -17,7 +14,7 @@ RUNS = {
     for role, runs in SETTINGS.compression.simulations.runs.items()
     for run in runs
 }
-PACKAGE_MODELS = Path(sciml.compression.__file__).parent / "weights"
+PACKAGE_MODELS = packaged("compression", "weights")
 
 
 def runs_of(*roles):
@@ -55,7 +52,7 @@ def runs_option(wildcards, input):
 def model_of(wildcards):
     """Return the model file of a domain that is compared: the package's, or this run's own."""
     if SETTINGS.compression.weights == "shipped":
-        return str(PACKAGE_MODELS / f"{wildcards.domain}.safetensors")
+        return f"{PACKAGE_MODELS}/{wildcards.domain}.safetensors"
     return trained_model_of(wildcards)
 
 
@@ -71,8 +68,8 @@ def neural_of(wildcards):
         return []
     if SETTINGS.compression.weights == "trained":
         return [f"<results>/{wildcards.domain}/neural/model.safetensors"]
-    shipped = PACKAGE_MODELS / "neural.safetensors"
-    return [str(shipped)] if shipped.is_file() else []
+    shipped = f"{PACKAGE_MODELS}/neural.safetensors"
+    return [shipped] if os.path.isfile(shipped) else []
 
 
 def trained_neural_of(wildcards):

@@ -20,8 +20,8 @@ rule inspect_model:
         runtime=30,
     params:
         config=stage_config("compression", "inspect", "domain"),
-        code=source_digest("sciml.compression.stages.inspect"),
+        code=declared("sciml.compression.stages.inspect"),
         folder=folder_of,
     shell:
-        "sciml compression stage inspect --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage inspect --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"

@@ -12,9 +12,9 @@ rule simulate_fields:
         runtime=30,
     params:
         run=simulate_options,
-        code=source_digest("sciml.active_fluid.simulation"),
+        code=declared("sciml.active_fluid.simulation"),
     shell:
-        "sciml active-fluid simulate {params.run} --threads {threads} --out {output.store:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml active-fluid simulate {params.run} --threads {threads} --out {output.store:q} > {log:q} 2>&1"
 
 
 rule fit_model:
@@ -33,11 +33,11 @@ rule fit_model:
         runtime=90,
     params:
         config=stage_config("compression", "fit", "domain"),
-        code=source_digest("sciml.compression.stages.fit"),
+        code=declared("sciml.compression.stages.fit"),
         folder=folder_of,
         runs=runs_option,
     shell:
-        "sciml compression stage fit --config {params.config:q} --output {params.folder:q} {params.runs} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage fit --config {params.config:q} --output {params.folder:q} {params.runs} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -60,11 +60,11 @@ rule train_network:
         gpu=1,
     params:
         config=stage_config("compression", "train", "domain"),
-        code=source_digest("sciml.compression.stages.train"),
+        code=declared("sciml.compression.stages.train"),
         folder=folder_of,
         runs=runs_option,
     shell:
-        "sciml compression stage train --config {params.config:q} --base {input.base:q} --output {params.folder:q} {params.runs} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage train --config {params.config:q} --base {input.base:q} --output {params.folder:q} {params.runs} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -85,10 +85,10 @@ rule train_neural:
         gpu=1,
     params:
         config=stage_config("compression", "train_neural", "domain"),
-        code=source_digest("sciml.compression.stages.train_neural"),
+        code=declared("sciml.compression.stages.train_neural"),
         folder=folder_of,
     shell:
-        "sciml compression stage train-neural --config {params.config:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage train-neural --config {params.config:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -102,11 +102,11 @@ rule publish_model:
     log:
         "<logs>/{domain}/publish.log",
     params:
-        code=source_digest("sciml.compression.stages.publish"),
-        package=str(PACKAGE_MODELS),
+        code=declared("sciml.compression.stages.publish"),
+        package=PACKAGE_MODELS,
     shell:
         "for weights in {input.weights:q} {input.neural:q}; do "
-        "sciml compression stage publish --weights $weights --bench {input.bench:q} --output {params.package:q} || exit 1; "
+        "SCIML_DECLARED={params.code:q} sciml compression stage publish --weights $weights --bench {input.bench:q} --output {params.package:q} || exit 1; "
         "done > {log:q} 2>&1"
 
 

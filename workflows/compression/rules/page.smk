@@ -20,9 +20,9 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("compression", "report"),
-        code=source_digest("sciml.compression.stages.report"),
+        code=declared("sciml.compression.stages.report"),
         results=lambda wildcards, input: os.path.dirname(
             os.path.dirname(os.path.dirname(input.benches[0]))
         ),
     shell:
-        "sciml compression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml compression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

@@ -15,10 +15,10 @@ rule fit_vectors:
         runtime=90,
     params:
         config=stage_config("compression", "fit_vectors", "structure"),
-        code=source_digest("sciml.compression.stages.fit_vectors"),
+        code=declared("sciml.compression.stages.fit_vectors"),
         folder=folder_of,
     shell:
-        "sciml compression stage fit-vectors --config {params.config:q} --base {input.base:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage fit-vectors --config {params.config:q} --base {input.base:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -41,11 +41,11 @@ rule compare_vectors:
         runtime=30,
     params:
         config=stage_config("compression", "compare_vectors"),
-        code=source_digest("sciml.compression.stages.compare_vectors"),
+        code=declared("sciml.compression.stages.compare_vectors"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "sciml compression stage compare-vectors --config {params.config:q} --base {input.base:q} {params.weights} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage compare-vectors --config {params.config:q} --base {input.base:q} {params.weights} "
         "--output {params.folder:q} --threads {threads} > {log:q} 2>&1"

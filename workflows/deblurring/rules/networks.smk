@@ -21,10 +21,10 @@ rule fit_networks:
         gpu=1,
     params:
         config=stage_config("deblurring", "dip"),
-        code=source_digest("sciml.deblurring.stages.dip"),
+        code=declared("sciml.deblurring.stages.dip"),
         folder=folder_of,
     shell:
-        "sciml deblurring stage dip --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage dip --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
         "--kernels {input.kernels:q} --weights {input.weights:q} --output {params.folder:q} --threads {threads} "
         "--gpu {resources.gpu} > {log:q} 2>&1"
 
@@ -40,7 +40,7 @@ use rule fit_networks as fit_ablations with:
         "<benchmarks>/ablations/{photo}.tsv"
     params:
         config=stage_config("deblurring", "ablate"),
-        code=source_digest("sciml.deblurring.stages.dip"),
+        code=declared("sciml.deblurring.stages.dip"),
         folder=folder_of,
 
 
@@ -64,11 +64,11 @@ rule write_ablations_page:
         runtime=10,
     params:
         config=stage_config("deblurring", "report"),
-        code=source_digest("sciml.deblurring.stages.ablate_report"),
+        code=declared("sciml.deblurring.stages.ablate_report"),
         folder=folder_of,
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.runs[0])),
     shell:
-        "( sciml deblurring stage ablate-report --config {params.config:q} --results {params.results:q} "
+        "( SCIML_DECLARED={params.code:q} sciml deblurring stage ablate-report --config {params.config:q} --results {params.results:q} "
         "--output {output.page:q} && sciml report index {params.folder:q} ) > {log:q} 2>&1"
 
 

@@ -11,10 +11,10 @@ rule simulate_pairs:
         runtime=10,
     params:
         config=stage_config("deblurring", "simulate", "set"),
-        code=source_digest("sciml.deblurring.stages.simulate"),
+        code=declared("sciml.deblurring.stages.simulate"),
         folder=folder_of,
     shell:
-        "sciml deblurring stage simulate --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage simulate --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule correct_kernels:
@@ -35,10 +35,10 @@ rule correct_kernels:
         gpu=1,
     params:
         config=stage_config("deblurring", "correct", "set"),
-        code=source_digest("sciml.deblurring.stages.correct"),
+        code=declared("sciml.deblurring.stages.correct"),
         folder=folder_of,
     shell:
-        "sciml deblurring stage correct --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage correct --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -46,6 +46,7 @@ rule tune_prior:
     input:
         pairs=expand(rules.simulate_pairs.output.pairs, set="validation"),
         kernels=each_photograph(rules.correct_kernels.output.kernels, "validation"),
+        prior=lambda wildcards: sources_of([PRIORS[wildcards.prior]])[1],
     output:
         weights="<results>/tune/{prior}/weights.json",
         provenance="<results>/tune/{prior}/provenance.json",
@@ -62,11 +63,14 @@ rule tune_prior:
         config=lambda wildcards: slice_of(
             SETTINGS, "deblurring", "tune", PRIORS[wildcards.prior]
         ),
-        code=source_digest("sciml.deblurring.stages.tune"),
+        code=declared_with(
+            "sciml.deblurring.stages.tune",
+            lambda wildcards: [PRIORS[wildcards.prior]],
+        ),
         folder=folder_of,
         kernels=lambda wildcards, input: repeated("--kernels", input.kernels),
     shell:
-        "sciml deblurring stage tune --config {params.config:q} --pairs {input.pairs:q} {params.kernels} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage tune --config {params.config:q} --pairs {input.pairs:q} {params.kernels} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -75,6 +79,7 @@ rule restore_pairs:
         pairs=rules.simulate_pairs.output.pairs,
         kernels=rules.correct_kernels.output.kernels,
         weights=expand(rules.tune_prior.output.weights, prior=sorted(PRIORS)),
+        priors=sources_of(PRIORS.values())[1],
     output:
         pictures="<results>/{set}/{photo}/restore/restored.safetensors",
         provenance="<results>/{set}/{photo}/restore/provenance.json",
@@ -89,14 +94,16 @@ rule restore_pairs:
         gpu=1,
     params:
         config=stage_config("deblurring", "restore", "set"),
-        code=source_digest("sciml.deblurring.stages.restore"),
+        code=declared_with(
+            "sciml.deblurring.stages.restore", lambda wildcards: PRIORS.values()
+        ),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {name}={path}"
             for (_, name), path in zip(sorted(PRIORS.items()), input.weights)
         ),
     shell:
-        "sciml deblurring stage restore --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage restore --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
         "--kernels {input.kernels:q} {params.weights} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} "
         "> {log:q} 2>&1"
 
@@ -126,10 +133,10 @@ rule evaluate_pairs:
         runtime=20,
     params:
         config=stage_config("deblurring", "evaluate"),
-        code=source_digest("sciml.deblurring.stages.evaluate"),
+        code=declared("sciml.deblurring.stages.evaluate"),
         folder=folder_of,
         kernels=lambda wildcards, input: repeated("--kernels", input.kernels),
         pictures=lambda wildcards, input: repeated("--restored", input.pictures),
     shell:
-        "sciml deblurring stage evaluate --config {params.config:q} --pairs {input.pairs:q} {params.pictures} {params.kernels} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage evaluate --config {params.config:q} --pairs {input.pairs:q} {params.pictures} {params.kernels} "
         "--output {params.folder:q} --threads {threads} > {log:q} 2>&1"

@@ -16,10 +16,10 @@ rule map_spreads:
         gpu=1,
     params:
         config=stage_config("deblurring", "spread"),
-        code=source_digest("sciml.deblurring.stages.spread"),
+        code=declared("sciml.deblurring.stages.spread"),
         folder=folder_of,
     shell:
-        "sciml deblurring stage spread --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage spread --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
         "--kernels {input.kernels:q} --weights {input.weights:q} --output {params.folder:q} --threads {threads} "
         "--gpu {resources.gpu} > {log:q} 2>&1"
 
@@ -47,7 +47,7 @@ rule calibrate_spreads:
         runtime=10,
     params:
         config=stage_config("deblurring", "calibrate"),
-        code=source_digest("sciml.deblurring.stages.calibrate"),
+        code=declared("sciml.deblurring.stages.calibrate"),
         folder=folder_of,
         files=lambda wildcards, input: " ".join(
             [
@@ -58,7 +58,7 @@ rule calibrate_spreads:
             ]
         ),
     shell:
-        "sciml deblurring stage calibrate --config {params.config:q} --validation {input.validation:q} --pairs {input.test:q} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage calibrate --config {params.config:q} --validation {input.validation:q} --pairs {input.test:q} "
         "{params.files} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
@@ -78,10 +78,10 @@ rule sharpen_photograph:
         gpu=1,
     params:
         config=stage_config("deblurring", "photo"),
-        code=source_digest("sciml.deblurring.stages.photo"),
+        code=declared("sciml.deblurring.stages.photo"),
         folder=folder_of,
     shell:
-        "sciml deblurring stage photo --config {params.config:q} --output {params.folder:q} --threads {threads} "
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage photo --config {params.config:q} --output {params.folder:q} --threads {threads} "
         "--gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -107,9 +107,9 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("deblurring", "report"),
-        code=source_digest("sciml.deblurring.stages.report"),
+        code=declared("sciml.deblurring.stages.report"),
         results=lambda wildcards, input: os.path.dirname(
             os.path.dirname(input.calibration)
         ),
     shell:
-        "sciml deblurring stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml deblurring stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

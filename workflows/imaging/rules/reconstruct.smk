@@ -10,10 +10,10 @@ rule check_operators:
         runtime=10,
     params:
         config=stage_config("imaging", "check"),
-        code=source_digest("sciml.imaging.stages.check"),
+        code=declared("sciml.imaging.stages.check"),
         folder=folder_of,
     shell:
-        "sciml imaging stage check --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml imaging stage check --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule measure_pictures:
@@ -28,10 +28,10 @@ rule measure_pictures:
         runtime=10,
     params:
         config=stage_config("imaging", "measure", "task"),
-        code=source_digest("sciml.imaging.stages.measure"),
+        code=declared("sciml.imaging.stages.measure"),
         folder=folder_of,
     shell:
-        "sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule tune_methods:
@@ -51,10 +51,10 @@ rule tune_methods:
         gpu=1,
     params:
         config=stage_config("imaging", "tune", "task"),
-        code=source_digest("sciml.imaging.stages.tune"),
+        code=declared("sciml.imaging.stages.tune"),
         folder=folder_of,
     shell:
-        "sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
+        "SCIML_DECLARED={params.code:q} sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -76,10 +76,10 @@ rule solve_problems:
         gpu=1,
     params:
         config=stage_config("imaging", "solve", "task"),
-        code=source_digest("sciml.imaging.stages.solve"),
+        code=declared("sciml.imaging.stages.solve"),
         folder=folder_of,
     shell:
-        "sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
+        "SCIML_DECLARED={params.code:q} sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
         "--parameters {input.parameters:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -103,8 +103,8 @@ rule evaluate_reconstructions:
         runtime=10,
     params:
         config=stage_config("imaging", "evaluate", "task"),
-        code=source_digest("sciml.imaging.stages.evaluate"),
+        code=declared("sciml.imaging.stages.evaluate"),
         folder=folder_of,
     shell:
-        "sciml imaging stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
+        "SCIML_DECLARED={params.code:q} sciml imaging stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
         "--reconstructions {input.reconstructions:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"

@@ -20,14 +20,14 @@ rule predict_ablations:
         gpu=1,
     params:
         config=stage_config("progression", "ablate_predict"),
-        code=source_digest("sciml.progression.stages.predict"),
+        code=declared("sciml.progression.stages.predict"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         models=lambda wildcards, input: [
             f"--model {form}={path}" for form, path in zip(ABLATIONS, input.models)
         ],
         folder=folder_of,
     shell:
-        "sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -54,13 +54,13 @@ rule evaluate_ablations:
         gpu=1,
     params:
         config=stage_config("progression", "ablate_evaluate"),
-        code=source_digest("sciml.progression.stages.evaluate"),
+        code=declared("sciml.progression.stages.evaluate"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         calibration=lambda wildcards, input: os.path.dirname(input.calibration),
         predictions=lambda wildcards, input: os.path.dirname(input.pairs),
         folder=folder_of,
     shell:
-        "sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
         "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
@@ -85,11 +85,11 @@ rule write_ablations_page:
         runtime=10,
     params:
         config=stage_config("progression", "report"),
-        code=source_digest("sciml.progression.stages.ablate_report"),
+        code=declared("sciml.progression.stages.ablate_report"),
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.header)),
         folder=folder_of,
     shell:
-        "( sciml progression stage ablate-report --config {params.config:q} --results {params.results:q} "
+        "( SCIML_DECLARED={params.code:q} sciml progression stage ablate-report --config {params.config:q} --results {params.results:q} "
         "--output {output.page:q} && sciml report index {params.folder:q} ) > {log:q} 2>&1"
 
 

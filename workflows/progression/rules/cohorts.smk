@@ -21,8 +21,8 @@ rule simulate_cohort:
         runtime=120,
     params:
         config=stage_config("progression", "simulate", "cohort"),
-        code=source_digest("sciml.progression.stages.simulate"),
+        code=declared("sciml.progression.stages.simulate"),
         folder=folder_of,
     shell:
-        "sciml progression stage simulate --config {params.config:q} --output {params.folder:q} --threads {threads} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage simulate --config {params.config:q} --output {params.folder:q} --threads {threads} "
         "> {log:q} 2>&1"

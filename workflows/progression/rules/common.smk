@@ -1,8 +1,4 @@
 # Names in paths.
-from pathlib import Path
-
-import sciml.progression
-
 COHORTS = sorted(SETTINGS.progression.cohorts)
 FORMS = sorted(SETTINGS.progression.learning.forms)
 MAIN_FORM = SETTINGS.progression.learning.variants["main"].form
@@ -12,14 +8,14 @@ VARIANTS = sorted(SETTINGS.progression.predict_config(SETTINGS).variants)
 HAS_PERSON = SETTINGS.data_tier in ("default", "full")
 
 ABLATIONS = sorted(SETTINGS.progression.learning.ablations.forms)
-PACKAGE_MODELS = Path(sciml.progression.__file__).parent / "weights"
+PACKAGE_MODELS = packaged("progression", "weights")
 
 
 def model_of(form):
     """Return the model file that a form's forecasts are made with."""
     learning = SETTINGS.progression.learning
     if learning.weights == "shipped" and form == MAIN_FORM:
-        return str(PACKAGE_MODELS / f"{learning.model}.safetensors")
+        return f"{PACKAGE_MODELS}/{learning.model}.safetensors"
     return f"<results>/models/{form}.safetensors"
 
 
@@ -36,6 +32,6 @@ def denoiser_of(wildcards):
 
 
 def ablated(wildcards):
-    """Return the time of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
-    metrics = Path("results", SETTINGS.tier, "progression", "ablate", "metrics.json")
-    return metrics.stat().st_mtime_ns if metrics.is_file() else 0
+    """Return the digest of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
+    metrics = f"results/{SETTINGS.tier}/progression/ablate/metrics.json"
+    return digest_file(metrics) if os.path.isfile(metrics) else None

@@ -21,11 +21,11 @@ rule train_autoencoder:
         gpu=1,
     params:
         config=stage_config("progression", "train_autoencoder"),
-        code=source_digest("sciml.progression.stages.train_autoencoder"),
+        code=declared("sciml.progression.stages.train_autoencoder"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         folder=folder_of,
     shell:
-        "sciml progression stage train-autoencoder --config {params.config:q} --cohort {params.cohort:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage train-autoencoder --config {params.config:q} --cohort {params.cohort:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -50,11 +50,11 @@ rule train_diffusion:
         gpu=1,
     params:
         config=stage_config("progression", "train_diffusion", "form"),
-        code=source_digest("sciml.progression.stages.train_diffusion"),
+        code=declared("sciml.progression.stages.train_diffusion"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         folder=folder_of,
     shell:
-        "sciml progression stage train-diffusion --config {params.config:q} --cohort {params.cohort:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage train-diffusion --config {params.config:q} --cohort {params.cohort:q} "
         "--autoencoder {input.autoencoder:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -80,11 +80,11 @@ rule train_controlnet:
         gpu=1,
     params:
         config=stage_config("progression", "train_control", "form"),
-        code=source_digest("sciml.progression.stages.train_diffusion"),
+        code=declared("sciml.progression.stages.train_diffusion"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         folder=folder_of,
     shell:
-        "sciml progression stage train-controlnet --config {params.config:q} --cohort {params.cohort:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage train-controlnet --config {params.config:q} --cohort {params.cohort:q} "
         "--autoencoder {input.autoencoder:q} --diffusion {input.diffusion:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
@@ -105,11 +105,11 @@ rule fit_courses:
         runtime=20,
     params:
         config=stage_config("progression", "fit_course"),
-        code=source_digest("sciml.progression.stages.fit_course"),
+        code=declared("sciml.progression.stages.fit_course"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         folder=folder_of,
     shell:
-        "sciml progression stage fit-course --config {params.config:q} --cohort {params.cohort:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage fit-course --config {params.config:q} --cohort {params.cohort:q} --output {params.folder:q} "
         "> {log:q} 2>&1"
 
 
@@ -127,10 +127,10 @@ rule assemble_model:
         mem_mb=2000,
         runtime=10,
     params:
-        code=source_digest("sciml.progression.model_files"),
+        code=declared("sciml.progression.model_files"),
         name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
     shell:
-        "sciml progression stage assemble --name {params.name:q} --autoencoder {input.autoencoder:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage assemble --name {params.name:q} --autoencoder {input.autoencoder:q} "
         "--denoiser {input.denoiser:q} --course {input.course:q} --output {output.weights:q} > {log:q} 2>&1"
 
 
@@ -155,14 +155,14 @@ rule predict_pairs:
         gpu=1,
     params:
         config=stage_config("progression", "predict"),
-        code=source_digest("sciml.progression.stages.predict"),
+        code=declared("sciml.progression.stages.predict"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         models=lambda wildcards, input: [
             f"--model {form}={path}" for form, path in zip(FORMS, input.models)
         ],
         folder=folder_of,
     shell:
-        "sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -194,13 +194,13 @@ rule evaluate_forecasts:
         gpu=1,
     params:
         config=stage_config("progression", "evaluate"),
-        code=source_digest("sciml.progression.stages.evaluate"),
+        code=declared("sciml.progression.stages.evaluate"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         calibration=lambda wildcards, input: os.path.dirname(input.calibration),
         predictions=lambda wildcards, input: os.path.dirname(input.pairs),
         folder=folder_of,
     shell:
-        "sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
         "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
@@ -226,11 +226,11 @@ rule forecast_person:
         gpu=1,
     params:
         config=stage_config("progression", "person"),
-        code=source_digest("sciml.progression.stages.person"),
+        code=declared("sciml.progression.stages.person"),
         calibration=lambda wildcards, input: os.path.dirname(input.calibration),
         folder=folder_of,
     shell:
-        "sciml progression stage person --config {params.config:q} --calibration {params.calibration:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage person --config {params.config:q} --calibration {params.calibration:q} "
         "--model {input.model:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -244,9 +244,9 @@ rule publish_weights:
     log:
         "<logs>/publish.log",
     params:
-        code=source_digest("sciml.progression.stages.publish"),
+        code=declared("sciml.progression.stages.publish"),
         name=SETTINGS.progression.learning.model,
-        package=str(PACKAGE_MODELS),
+        package=PACKAGE_MODELS,
     shell:
-        "sciml progression stage publish --weights {input.weights:q} --metrics {input.metrics:q} --name {params.name:q} "
+        "SCIML_DECLARED={params.code:q} sciml progression stage publish --weights {input.weights:q} --metrics {input.metrics:q} --name {params.name:q} "
         "--output {params.package:q} > {log:q} 2>&1"

@@ -23,8 +23,8 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("progression", "report"),
-        code=source_digest("sciml.progression.stages.report"),
+        code=declared("sciml.progression.stages.report"),
         ablated=ablated,
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.cohort)),
     shell:
-        "sciml progression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml progression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

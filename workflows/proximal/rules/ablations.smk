@@ -38,13 +38,13 @@ rule compare_ablations:
         gpu=1,
     params:
         config=stage_config("proximal", "ablate"),
-        code=source_digest("sciml.proximal.stages.ablate"),
+        code=declared("sciml.proximal.stages.ablate"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "sciml proximal stage ablate --config {params.config:q} {params.weights} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage ablate --config {params.config:q} {params.weights} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -67,10 +67,10 @@ rule write_ablations_page:
         runtime=10,
     params:
         config=stage_config("proximal", "report"),
-        code=source_digest("sciml.proximal.stages.ablate_report"),
+        code=declared("sciml.proximal.stages.ablate_report"),
         folder=folder_of,
     shell:
-        "( sciml proximal stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
+        "( SCIML_DECLARED={params.code:q} sciml proximal stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
         "&& sciml report index {params.folder:q} ) > {log:q} 2>&1"
 
 

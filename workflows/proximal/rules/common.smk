@@ -1,16 +1,12 @@
 # Where the weights of a network come from, and which networks have certificates.
-from pathlib import Path
-
-import sciml.proximal
-
-PACKAGE_WEIGHTS = Path(sciml.proximal.__file__).parent / "weights"
+PACKAGE_WEIGHTS = packaged("proximal", "weights")
 
 
 def weights_of(name):
     """Return the weight file of a network: this run's where it trains it, else the package's."""
     if name in SETTINGS.proximal.models:
         return f"<results>/train/{name}/{name}.safetensors"
-    return str(PACKAGE_WEIGHTS / f"{name}.safetensors")
+    return f"{PACKAGE_WEIGHTS}/{name}.safetensors"
 
 
 def start_of(wildcards):

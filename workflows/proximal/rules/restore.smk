@@ -10,10 +10,10 @@ rule measure_pictures:
         runtime=10,
     params:
         config=stage_config("proximal", "measure", "task"),
-        code=source_digest("sciml.imaging.stages.measure"),
+        code=declared("sciml.imaging.stages.measure"),
         folder=folder_of,
     shell:
-        "sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
 rule tune_methods:
@@ -33,10 +33,10 @@ rule tune_methods:
         gpu=1,
     params:
         config=stage_config("proximal", "tune", "task"),
-        code=source_digest("sciml.imaging.stages.tune"),
+        code=declared("sciml.imaging.stages.tune"),
         folder=folder_of,
     shell:
-        "sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
+        "SCIML_DECLARED={params.code:q} sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -58,10 +58,10 @@ rule solve_problems:
         gpu=1,
     params:
         config=stage_config("proximal", "solve", "task"),
-        code=source_digest("sciml.imaging.stages.solve"),
+        code=declared("sciml.imaging.stages.solve"),
         folder=folder_of,
     shell:
-        "sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
+        "SCIML_DECLARED={params.code:q} sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
         "--parameters {input.parameters:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -86,13 +86,13 @@ rule restore_problems:
         gpu=1,
     params:
         config=stage_config("proximal", "restore", "task"),
-        code=source_digest("sciml.proximal.stages.restore"),
+        code=declared("sciml.proximal.stages.restore"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "sciml proximal stage restore --config {params.config:q} --measurements {input.measurements:q} {params.weights} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage restore --config {params.config:q} --measurements {input.measurements:q} {params.weights} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -117,8 +117,8 @@ rule evaluate_reconstructions:
         runtime=10,
     params:
         config=stage_config("proximal", "evaluate", "task"),
-        code=source_digest("sciml.proximal.stages.evaluate"),
+        code=declared("sciml.proximal.stages.evaluate"),
         folder=folder_of,
     shell:
-        "sciml proximal stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
         "--classical {input.classical:q} --learned {input.learned:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"

@@ -12,13 +12,13 @@ rule certify_networks:
         runtime=20,
     params:
         config=stage_config("proximal", "certify"),
-        code=source_digest("sciml.proximal.stages.certify"),
+        code=declared("sciml.proximal.stages.certify"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "sciml proximal stage certify --config {params.config:q} {params.weights} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage certify --config {params.config:q} {params.weights} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -38,10 +38,10 @@ rule study_small_priors:
         gpu=1,
     params:
         config=stage_config("proximal", "toy"),
-        code=source_digest("sciml.proximal.stages.toy"),
+        code=declared("sciml.proximal.stages.toy"),
         folder=folder_of,
     shell:
-        "sciml proximal stage toy --config {params.config:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage toy --config {params.config:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -63,10 +63,10 @@ rule study_digits:
         gpu=1,
     params:
         config=stage_config("proximal", "digits"),
-        code=source_digest("sciml.proximal.stages.digits"),
+        code=declared("sciml.proximal.stages.digits"),
         folder=folder_of,
     shell:
-        "sciml proximal stage digits --config {params.config:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage digits --config {params.config:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -89,10 +89,10 @@ rule study_prior:
         gpu=1,
     params:
         config=stage_config("proximal", "prior"),
-        code=source_digest("sciml.proximal.stages.prior"),
+        code=declared("sciml.proximal.stages.prior"),
         folder=folder_of,
     shell:
-        "sciml proximal stage prior --config {params.config:q} --photo {input.photo:q} --ct {input.ct:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage prior --config {params.config:q} --photo {input.photo:q} --ct {input.ct:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -115,10 +115,10 @@ rule study_colour:
         gpu=1,
     params:
         config=stage_config("proximal", "colour"),
-        code=source_digest("sciml.proximal.stages.colour"),
+        code=declared("sciml.proximal.stages.colour"),
         folder=folder_of,
     shell:
-        "sciml proximal stage colour --config {params.config:q} --colour {input.colour:q} --grey {input.grey:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage colour --config {params.config:q} --colour {input.colour:q} --grey {input.grey:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -150,9 +150,9 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("proximal", "report"),
-        code=source_digest("sciml.proximal.stages.report"),
+        code=declared("sciml.proximal.stages.report"),
         results=lambda wildcards, input: os.path.dirname(
             os.path.dirname(input.certificates)
         ),
     shell:
-        "sciml proximal stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml proximal stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

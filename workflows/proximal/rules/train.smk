@@ -16,11 +16,11 @@ rule train_network:
         gpu=1,
     params:
         config=stage_config("proximal", "train", "model"),
-        code=source_digest("sciml.proximal.stages.train"),
+        code=declared("sciml.proximal.stages.train"),
         folder=folder_of,
         start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
     shell:
-        "sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -35,10 +35,10 @@ rule publish_weights:
     log:
         "<logs>/publish.log",
     params:
-        code=source_digest("sciml.proximal.stages.publish"),
+        code=declared("sciml.proximal.stages.publish"),
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
-        package=str(PACKAGE_WEIGHTS),
+        package=PACKAGE_WEIGHTS,
     shell:
-        "sciml proximal stage publish {params.weights} --output {params.package:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml proximal stage publish {params.weights} --output {params.package:q} > {log:q} 2>&1"

@@ -1,0 +1,106 @@
+"""A job that loads or opens more than its rule declares says so."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import sciml
+from sciml.runtime.declared import STRICT, VARIABLE, declaration
+from sciml.runtime.files import save_tensors
+
+PACKAGE = Path(sciml.__file__).parent
+DEFAULT = PACKAGE / "active_fluid/weights/default.safetensors"
+FILES = {
+    "__init__.py": "",
+    "method.py": "VALUE = 1\n",
+    "hidden.py": "VALUE = 2\n",
+    "stage.py": "from lab.method import VALUE\n",
+}
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """Run a body under a declaration in a process of its own: (exit code, standard error)."""
+    for name, text in FILES.items():
+        (tmp_path / "lab").mkdir(exist_ok=True)
+        (tmp_path / "lab" / name).write_text(text)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    cache = tmp_path / "cache"
+    (cache / "data" / "photo").mkdir(parents=True)
+    (cache / "data" / "photo" / "photo.png").write_bytes(b"1")
+
+    def call(body: str, files: tuple[object, ...] = (), digests: dict[str, str] | None = None, strict: bool = True):
+        declared = {"modules": ["lab.stage"], "files": [str(file) for file in files], "digest": ""}
+        lines = [
+            "from sciml.runtime.declared import compared, declare_data",
+            "from sciml.runtime.files import load_tensors",
+            "with compared():",
+            f"    declare_data({{'digests': {digests or {}!r}}})",
+            "    import lab.stage",
+            *(f"    {line}" for line in body.splitlines()),
+        ]
+        environment = {VARIABLE: json.dumps(declared), "SCIML_CACHE": str(cache), "PATH": "/usr/bin"}
+        environment |= {"PYTHONPATH": f"{tmp_path}:{PACKAGE.parent}", **({STRICT: "1"} if strict else {})}
+        found = subprocess.run(
+            [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=False
+        )
+        return found.returncode, found.stderr
+
+    call.data = cache / "data" / "photo" / "photo.png"
+    return call
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "import lab.method",
+        f"load_tensors({str(DEFAULT)!r})",
+        f"open({str(PACKAGE / 'report' / 'rendering.py')!r}).close()",
+    ],
+)
+def test_what_is_declared_passes(run, body):
+    assert run(body, files=(DEFAULT,)) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ("import importlib\nimportlib.import_module('lab.hidden')", "lab.hidden"),
+        ("import sciml.runtime.seeds", "sciml.runtime.seeds"),
+        (f"load_tensors({str(DEFAULT)!r})", "sciml/active_fluid/weights/default.safetensors"),
+        (f"import os\nos.close(os.open({str(DEFAULT)!r}, os.O_RDONLY))", "sciml/active_fluid/weights/default.safetensors"),
+    ],
+)
+def test_a_module_by_name_and_a_weight_by_path_are_found(run, body, named):
+    code, said = run(body)
+    assert code == 1 and f"does not declare {named}" in said
+    code, said = run(body, strict=False)
+    assert code == 0 and said.startswith("warning: ") and named in said
+
+
+def test_data_are_declared_by_the_digests_in_the_settings(run):
+    body = f"open({str(run.data)!r}, 'rb').read()"
+    assert "data set photo" in run(body)[1]
+    assert run(body, digests={"photo[0:3]": "1"}) == (0, "")
+
+
+def test_what_is_written_is_not_read(run, tmp_path):
+    assert run(f"open({str(run.data.with_name('.stamp.json'))!r}, 'w').close()") == (0, "")
+
+
+def test_an_error_of_the_job_passes_through(run):
+    code, said = run("import lab.hidden\nraise ValueError('mine')")
+    assert code == 1 and "ValueError: mine" in said and "does not declare" not in said
+
+
+def test_a_declaration_names_the_inputs_inside_the_package(tmp_path):
+    own = tmp_path / "own.safetensors"
+    save_tensors(own, {})
+    found = json.loads(declaration(["sciml.runtime.files"], [str(own), str(DEFAULT)]))
+    assert found["files"] == [str(DEFAULT)] and found["modules"] == ["sciml.runtime.files"] and len(found["digest"]) == 64
