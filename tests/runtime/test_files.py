@@ -235,7 +235,7 @@ def made(tmp_path):
 
 
 def test_an_input_is_what_its_stage_wrote(made):
-    assert Recorder("lab.read", {}, [made]).describe([])["inputs"] == {str(made): digest_bytes(b"result")}
+    assert Recorder("lab.read", {}, [made]).describe([])["inputs"] == {str(made): files.digest_bytes(b"result")}
     made.write_bytes(b"resulT")
     with pytest.raises(DataError, match=r"result.bin is not what lab.make wrote: .*remove it"):
         Recorder("lab.read", {}, [made])
