@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.proximal.config import Config
-    from sciml.proximal.network import LearnedProximalNetwork
+    from sciml.proximal.forms import LearnedProximalNetwork
     from sciml.proximal.reconstruction import Reconstruction, reconstruct
 
 _HOMES = {
     "Config": "config",
-    "LearnedProximalNetwork": "network",
+    "LearnedProximalNetwork": "forms",
     "Reconstruction": "reconstruction",
     "reconstruct": "reconstruction",
 }

@@ -15,8 +15,9 @@ import torch
 
 from sciml.proximal import invariants_prox, invariants_solvers, invariants_structure
 from sciml.proximal.explicit import ExplicitNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.invariants_subject import Invariant, Subject, at_most
-from sciml.proximal.network import LearnedProximalNetwork, weight_file
+from sciml.proximal.network import weight_file
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 
 SIZE = 12

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sciml.proximal.network import LearnedProximalNetwork, weight_file
+from sciml.proximal.forms import LearnedProximalNetwork
+from sciml.proximal.network import weight_file
 from sciml.proximal.peers import ResidualDenoiser, build_peer
 from sciml.proximal.structures import PeerConfig
 from sciml.runtime.errors import ConfigError

@@ -29,7 +29,7 @@ from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeEr
 from sciml.runtime.settings import StageConfig
 
 
-class ExplicitNetwork(LearnedProximalNetwork):
+class ExplicitNetwork(LearnedProximalNetwork, form="explicit"):
     """A learned convex potential; its gradient is the proximal operator.
 
     Images with a multiple of the potential's channels are treated group by group, R being the sum over the groups. Vectors of
@@ -45,8 +45,6 @@ class ExplicitNetwork(LearnedProximalNetwork):
         potential: psi.
         tile: rows, columns and slices of a tile with which large images are computed; None: in one piece. The result is the same.
     """
-
-    form = "explicit"
 
     def __init__(
         self,

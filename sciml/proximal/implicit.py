@@ -28,7 +28,7 @@ from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
 
 
-class ImplicitNetwork(LearnedProximalNetwork):
+class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
     """A learned weakly convex regulariser with its proximal operator.
 
     Args:
@@ -38,8 +38,6 @@ class ImplicitNetwork(LearnedProximalNetwork):
         tolerance: relative residual ||x - y + grad R(x)|| / ||x|| at which f counts as solved.
         iterations: at most this many gradients.
     """
-
-    form = "implicit"
 
     def __init__(
         self,

@@ -12,7 +12,8 @@ from torch import Tensor
 from sciml.imaging.files import Image
 from sciml.imaging.scale import Batch
 from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.network import Images, LearnedProximalNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
+from sciml.proximal.network import Images
 from sciml.runtime.errors import ConfigError
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
 Images = Float[Tensor, "batch channel height width"]
 Sigma = float | Float[Tensor, " batch"]
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(str(files("sciml.proximal"))) / "weights"
 # the first bytes of files of torch.save, new and old, and of Python's pickle
 PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 
@@ -54,6 +55,9 @@ class PriorValues:
 class LearnedProximalNetwork(nn.Module):
     """Base of both forms; load one with `LearnedProximalNetwork.load("photo-grey")`.
 
+    A form names itself where its class is made, `class ExplicitNetwork(LearnedProximalNetwork, form="explicit")`, and is then
+    known to `build` and `load`. `sciml.proximal.forms` brings both; it is the module to import this class from in order to load.
+
     Attributes:
         form: `implicit` or `explicit`.
         channels: channels of an image; an image with a multiple of them (real and imaginary part) is treated jointly.
@@ -67,9 +71,16 @@ class LearnedProximalNetwork(nn.Module):
     """
 
     form: ClassVar[str]
+    forms: ClassVar[dict[str, type[LearnedProximalNetwork]]] = {}
     channels: int
     sigma_range: tuple[float, float]
     default_sigma: float
+
+    def __init_subclass__(cls, form: str | None = None, **rest: Any) -> None:
+        super().__init_subclass__(**rest)
+        if form is not None:
+            cls.form = form
+            LearnedProximalNetwork.forms[form] = cls
 
     @abstractmethod
     def forward(self, y: Images, sigma: Sigma | None = None) -> Images:
@@ -116,6 +127,11 @@ class LearnedProximalNetwork(nn.Module):
     def describe(self) -> dict[str, Any]:
         """Return the JSON values from which `build` makes the same network, without its weights."""
 
+    @classmethod
+    @abstractmethod
+    def from_description(cls, description: Mapping[str, Any]) -> LearnedProximalNetwork:
+        """Return an untrained network of this form; raises as `build`."""
+
     @staticmethod
     def build(description: Mapping[str, Any]) -> LearnedProximalNetwork:
         """Return an untrained network of a description.
@@ -123,16 +139,11 @@ class LearnedProximalNetwork(nn.Module):
         Raises:
             ConfigError: the description names no known form, or its settings are wrong.
         """
-        form = description.get("form")
-        if form == "implicit":
-            from sciml.proximal.implicit import ImplicitNetwork
-
-            return ImplicitNetwork.from_description(description)
-        if form == "explicit":
-            from sciml.proximal.explicit import ExplicitNetwork
-
-            return ExplicitNetwork.from_description(description)
-        raise ConfigError(f"a learned proximal network is implicit or explicit, its description says {form!r}")
+        wanted = description.get("form")
+        made = next((cls for form, cls in LearnedProximalNetwork.forms.items() if form == wanted), None)
+        if made is None:
+            raise ConfigError(f"a learned proximal network is implicit or explicit, its description says {wanted!r}")
+        return made.from_description(description)
 
     @staticmethod
     def load(name: str | Path) -> LearnedProximalNetwork:

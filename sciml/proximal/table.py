@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sciml.proximal.network import LearnedProximalNetwork, shipped, weight_file
+from sciml.proximal.forms import LearnedProximalNetwork
+from sciml.proximal.network import shipped, weight_file
 
 DOMAINS = {"photo-grey": "grey photographs", "photo-colour": "colour photographs", "ct": "CT slices", "mri": "MR slices"}
 TASKS = {"denoise": "denoising", "deblur": "deblurring", "ct": "tomography", "mri": "compressed sensing"}

@@ -13,9 +13,9 @@ from sciml.proximal import certificates, invariants_solvers
 from sciml.proximal.certificates import as_rows, certify_file, certify_network, passed, repair_file
 from sciml.proximal.config import CertifyConfig
 from sciml.proximal.explicit import ExplicitNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.invariants_subject import Invariant
-from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.stages import certify
 from sciml.proximal.structures import ConvolutionalPotential, DensePotential, FramePotential, RegularizerConfig
 from sciml.runtime.errors import ConfigError, DataError, ShapeError

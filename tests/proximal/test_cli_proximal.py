@@ -20,8 +20,8 @@ import torch
 from sciml.imaging import priors
 from sciml.proximal import loading
 from sciml.proximal.explicit import ExplicitNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.structures import ConvolutionalPotential, DensePotential, PublishedPotential, RegularizerConfig
 from sciml.training import save_weights
 

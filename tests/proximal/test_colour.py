@@ -13,8 +13,8 @@ from sciml.imaging.metrics import psnr
 from sciml.imaging.priors import TotalVariation
 from sciml.proximal import colour
 from sciml.proximal.config import ColourConfig, PageConfig
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.report import missing, parts
 from sciml.proximal.report_colour import parameter_words, quality_table, runs_table, slider
 from sciml.proximal.report_results import read_study

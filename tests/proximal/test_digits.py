@@ -11,8 +11,8 @@ import torch
 from sciml.datasets import available_tier
 from sciml.proximal import digits
 from sciml.proximal.config import DigitsConfig, PriorConfig
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.stages import digits as stage
 from sciml.proximal.stages import prior
 from sciml.proximal.structures import PublishedPotential, RegularizerConfig, matching_schedule

@@ -10,7 +10,7 @@ from explicit_networks import CONVOLUTIONAL, PATCHES, PUBLISHED, SEEDED, SHAPES,
 
 from sciml.proximal.convolutional import extend, extend_adjoint
 from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.network import LearnedProximalNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.potential_kinds import build_potential
 from sciml.proximal.published import digits, photographs
 from sciml.proximal.structures import ConvolutionalPotential, DensePotential

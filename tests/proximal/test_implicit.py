@@ -8,9 +8,9 @@ import pytest
 import torch
 from implicit_networks import images, perturbed
 
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.minimize import minimize, norm
-from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.secant import Secants
 from sciml.proximal.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError

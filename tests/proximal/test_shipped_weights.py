@@ -10,7 +10,8 @@ import torch
 from sciml.datasets.splits import check_weight_inputs
 from sciml.proximal.certificates import certify_network
 from sciml.proximal.comparison import load_denoiser
-from sciml.proximal.network import WEIGHTS, LearnedProximalNetwork, shipped
+from sciml.proximal.forms import LearnedProximalNetwork
+from sciml.proximal.network import WEIGHTS, shipped
 from sciml.runtime.files import digest_file
 from sciml.training import read_weights_metadata, weights_digest
 

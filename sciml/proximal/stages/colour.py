@@ -15,7 +15,8 @@ from sciml.datasets import check_weight_inputs
 from sciml.imaging.physics import Identity
 from sciml.proximal.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
 from sciml.proximal.config import ColourConfig
-from sciml.proximal.network import Images, LearnedProximalNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
+from sciml.proximal.network import Images
 from sciml.proximal.reconstruction import reconstruct
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import save_tensors, write_json

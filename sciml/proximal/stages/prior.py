@@ -14,10 +14,11 @@ from sciml.datasets import check_weight_inputs, split
 from sciml.imaging.cases import cases
 from sciml.imaging.tomography import ParallelBeam
 from sciml.proximal.config import PriorConfig
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.landscape import Path as Corruption
 from sciml.proximal.landscape import along, auroc, blurred, humps, mixed, noisy, quartiles
 from sciml.proximal.models import EXPERIMENTS
-from sciml.proximal.network import Images, LearnedProximalNetwork
+from sciml.proximal.network import Images
 from sciml.proximal.pools import validation_crops
 from sciml.proximal.uncertainty import calibrate, leading_directions, linearise, pixel_variance
 from sciml.runtime.errors import ConfigError

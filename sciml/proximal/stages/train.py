@@ -11,9 +11,9 @@ from torch import nn
 
 from sciml.proximal.comparison import Denoiser
 from sciml.proximal.explicit import ExplicitNetwork
+from sciml.proximal.forms import LearnedProximalNetwork
 from sciml.proximal.implicit import ImplicitNetwork
 from sciml.proximal.models import TrainConfig
-from sciml.proximal.network import LearnedProximalNetwork
 from sciml.proximal.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
 from sciml.proximal.peers import build_peer
 from sciml.proximal.pools import pool, validation_crops
