@@ -6,7 +6,6 @@ the versions of the codecs alone, not on the number of cores.
 
 from __future__ import annotations
 
-import importlib
 import importlib.metadata
 import io
 from collections.abc import Callable, Sequence
@@ -23,12 +22,12 @@ from sciml.runtime.errors import ConfigError, FormatError, ShapeError
 
 if TYPE_CHECKING:
     from sciml.compression.encoder import Tune
+    from sciml.compression.picture_codec import PictureCodec
 
 Pixels = Shaped[np.ndarray, "height width *channels"]
 """A picture: uint8 of (rows, columns, 3) in colour, (rows, columns) in grey; of slices uint16, of fields float32."""
 
 OWN = "nic:"
-OWN_MODULE = "sciml.compression.codec"
 
 
 @runtime_checkable
@@ -258,14 +257,10 @@ def _own(name: str) -> Codec:
 
 
 @lru_cache
-def _load_own(model: str, refine: bool) -> Any:
-    try:
-        module = importlib.import_module(OWN_MODULE)
-    except ModuleNotFoundError as error:
-        if error.name != OWN_MODULE:
-            raise
-        raise ConfigError(f"{OWN}{model} is not there: this installation has no learned codec") from error
-    return module.Codec.load(model, refine=refine)
+def _load_own(model: str, refine: bool) -> PictureCodec[Any]:
+    from sciml.compression.codec import Codec as OwnCodec
+
+    return OwnCodec.load(model, refine=refine)
 
 
 def versions() -> dict[str, str]:

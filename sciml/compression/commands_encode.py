@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from sciml.compression.codec import EFFORT, Codec
+from sciml.compression.codec import Codec
 from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, new_file, plan, refuse_existing
 from sciml.compression.container import Channel, Limits
 from sciml.compression.container_header import UNIT_BYTES
 from sciml.compression.encoder import tuning
-from sciml.compression.model import CodecModel
-from sciml.compression.model_files import load_any
+from sciml.compression.model_files import Model, load_any
+from sciml.compression.picture_codec import EFFORT
 from sciml.compression.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.compression.samples import COLOURS, samples_of
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
@@ -140,7 +140,7 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
 
 
 def windowed(
-    picture: PictureFile, window: tuple[float, float] | None, model: CodecModel
+    picture: PictureFile, window: tuple[float, float] | None, model: Model
 ) -> tuple[PictureFile, tuple[Channel, ...] | None]:
     """Return a picture with its values cut to a window, and the scale that spreads the window over a model's range.
 

@@ -19,9 +19,10 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Shaped
 
-from sciml.compression.codec import Codec, codec_of
+from sciml.compression.codec import codec_of
 from sciml.compression.commands_encode import psnr_of
 from sciml.compression.model_files import Model, load_any, shipped
+from sciml.compression.picture_codec import PictureCodec
 from sciml.compression.samples import samples_of
 from sciml.runtime.devices import thread_count
 from sciml.runtime.errors import ConfigError, FormatError, ScimlError
@@ -124,7 +125,7 @@ def _checks(name: str, path: Path) -> Iterator[Check]:
     yield from _against_reference(name, codec_of(model), reference_path(path))
 
 
-def _round_trip(name: str, codec: Codec) -> Check:
+def _round_trip(name: str, codec: PictureCodec) -> Check:
     picture = built_in_picture(codec.model)
     try:
         coded = _coded(codec, picture)
@@ -143,7 +144,7 @@ def _round_trip(name: str, codec: Codec) -> Check:
     return Check(name, "round trip", "pass", found)
 
 
-def _against_reference(name: str, codec: Codec, path: Path) -> Iterator[Check]:
+def _against_reference(name: str, codec: PictureCodec, path: Path) -> Iterator[Check]:
     if not path.is_file():
         yield Check(name, "reference", "no reference", f"{path.name} is not there: equality with other machines is not shown")
         return
@@ -157,7 +158,7 @@ def _against_reference(name: str, codec: Codec, path: Path) -> Iterator[Check]:
         yield Check(name, "reference", "FAIL", f"{path.name}: {type(error).__name__} {error}")
 
 
-def _stream(name: str, codec: Codec, stream: Mapping[str, Any]) -> Check:
+def _stream(name: str, codec: PictureCodec, stream: Mapping[str, Any]) -> Check:
     title = f"reference at step {stream['step']}"
     picture = built_in_picture(codec.model)
     try:
@@ -175,13 +176,13 @@ def _stream(name: str, codec: Codec, stream: Mapping[str, Any]) -> Check:
     return Check(name, title, "pass", f"codes {codes}, {error:.2f} dB; {coded}")
 
 
-def _coded(codec: Codec, picture: Shaped[np.ndarray, "*shape"]) -> dict[int, bytes]:
+def _coded(codec: PictureCodec, picture: Shaped[np.ndarray, "*shape"]) -> dict[int, bytes]:
     """Return the picture's files at the coarsest, the middle and the finest step, by step code; in several tiles."""
     samples = samples_of(picture, codec.model)
     return {code: codec.encode_samples(samples, code, tile_log2=TILE_LOG2).data for code in codec.model.test_codes}
 
 
-def _codes_crc(codec: Codec, data: bytes) -> str:
+def _codes_crc(codec: PictureCodec, data: bytes) -> str:
     checksum = 0
     for codes in codec.codes(data):
         checksum = codec.checksum(codes, checksum)

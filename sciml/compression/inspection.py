@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
-from sciml.compression.codec import Codec, Encoded
+from sciml.compression.codec import Codec
 from sciml.compression.container import file_bytes, read_header
 from sciml.compression.field import Grid
 from sciml.compression.model import CodecModel
+from sciml.compression.picture_codec import Encoded
 from sciml.compression.quality import psnr
 from sciml.compression.rate_control import quality_code
 from sciml.compression.rules import CLASSES, MEAN_BOUNDS, SPREAD_BOUNDS, walk

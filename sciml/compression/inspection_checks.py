@@ -16,6 +16,7 @@ from jaxtyping import Int, UInt8
 
 from sciml.compression.codec import Codec
 from sciml.compression.container import read_container
+from sciml.compression.picture_codec import PictureCodec
 from sciml.compression.rate_control import quality_code
 from sciml.compression.samples import samples_of
 from sciml.compression.tile_coding import codes_checksum
@@ -44,7 +45,7 @@ def environments() -> dict[str, dict[str, str]]:
     }
 
 
-def fresh_processes(codec: Codec, model: Path, files: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
+def fresh_processes(codec: PictureCodec, model: Path, files: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
     """Yield for each environment and file whether a fresh process finds the codes and the pixels that this one finds.
 
     Args:
@@ -114,7 +115,7 @@ def damage(data: bytes, seed: int) -> dict[str, int]:
     return {"tried": DAMAGES, "found": found}
 
 
-def seam_steps(codec: Codec, pixels: Pixels, quality: float) -> dict[str, float] | None:
+def seam_steps(codec: PictureCodec, pixels: Pixels, quality: float) -> dict[str, float] | None:
     """Return the mean steps of the error over borders of tiles, with tiles and at the same places without, and the bytes.
 
     A step is the size of the difference between the errors of two neighbours on either side of a border. None for pictures

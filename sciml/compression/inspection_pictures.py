@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 
 from sciml.compression.anchors import ANCHORS, Anchor
 from sciml.compression.bench import LUMA
-from sciml.compression.codec import Codec
+from sciml.compression.picture_codec import PictureCodec
 
 # largest difference in bytes at which files count as equally large
 TOLERANCE = 0.02
@@ -33,7 +33,7 @@ class Coded:
     decoded: Pixels
 
 
-def equal_bytes(codec: Codec, pixels: Pixels, rate_bpp: float) -> list[Coded]:
+def equal_bytes(codec: PictureCodec, pixels: Pixels, rate_bpp: float) -> list[Coded]:
     """Return files of nearly equal size from JPEG, WebP, AVIF and the codec, JPEG first and the codec last.
 
     JPEG and AVIF have whole qualities whose sizes lie some per cent apart. Of JPEG's sizes near the wanted one, that is taken

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from sciml.compression.container import Channel
 from sciml.compression.container_header import MOST_CHANNELS, SampleType, check_channel
-from sciml.compression.model import CodecModel
 from sciml.runtime.errors import DataError, ShapeError
+
+if TYPE_CHECKING:
+    from sciml.compression.model_files import Model
 
 TYPES: dict[str, SampleType] = {"uint8": "u8", "uint16": "u16", "float32": "f32", "float64": "f32"}
 LARGEST = {"u8": 255, "u16": 65535}
@@ -35,7 +38,7 @@ class Samples:
     alpha: Shaped[np.ndarray, "rows columns"] | None = None
 
 
-def samples_of(image: Shaped[np.ndarray, "*shape"], model: CodecModel, scale: tuple[Channel, ...] | None = None) -> Samples:
+def samples_of(image: Shaped[np.ndarray, "*shape"], model: Model, scale: tuple[Channel, ...] | None = None) -> Samples:
     """Return a picture as samples that the model can code.
 
     A model of colours takes grey (rows, columns), grey with alpha (2 channels), colour (3) and colour with alpha (4); others
@@ -84,7 +87,7 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: CodecModel, scale: tu
     return Samples(array, kind, channels, alpha)
 
 
-def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model: CodecModel) -> Channel:
+def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model: Model) -> Channel:
     """Return the map from the model's numbers to a channel's values."""
     low, high = model.centre - model.span / 2, model.centre + model.span / 2
     if kind in LARGEST:

@@ -9,11 +9,12 @@ import pytest
 import torch
 from tiny_models import texture
 
-from sciml.compression.codec import MOST_EFFORT, Codec
+from sciml.compression.codec import Codec
 from sciml.compression.effort import _gradient, refined_planes
 from sciml.compression.encoder import LAMBDA, masking
 from sciml.compression.model import CodecModel, step_code
 from sciml.compression.network import Restorer
+from sciml.compression.picture_codec import MOST_EFFORT
 from sciml.compression.samples import samples_of
 from sciml.compression.tile_coding import TileWindow, tile_window
 from sciml.compression.transform import lap

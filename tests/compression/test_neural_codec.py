@@ -65,7 +65,7 @@ def test_the_rate_is_that_of_the_file_and_of_the_tables(codec: NeuralCodec) -> N
     (codes,) = codec.codes(encoded.data)
     bits = sum(
         -np.log2(table[group, plane] / 2**20).sum()
-        for table, level in zip(codec.neural.tables, codes, strict=True)
+        for table, level in zip(codec.model.tables, codes, strict=True)
         for group, plane in enumerate(level)
     )
     assert encoded.ideal_bits == pytest.approx(bits)
@@ -122,9 +122,9 @@ def test_codes_do_not_depend_on_the_surroundings(codec: NeuralCodec) -> None:
     finally:
         torch.set_default_dtype(torch.float32)
     # no weight of a network is between bytes and codes
-    changed = dict(codec.neural.arrays())
+    changed = dict(codec.model.arrays())
     changed |= {name: value + np.float16(0.1) for name, value in changed.items() if name.startswith("network.synthesis")}
-    other = NeuralCodec(neural_model_from(changed, "other", codec.neural.settings.model_dump()))
+    other = NeuralCodec(neural_model_from(changed, "other", codec.model.settings.model_dump()))
     assert other.model.id != codec.model.id
     tile = read_container(data).tiles[0]
     renamed = write_container(dataclasses.replace(read_container(data).header, model_id=other.model.id), [tile])
@@ -133,7 +133,7 @@ def test_codes_do_not_depend_on_the_surroundings(codec: NeuralCodec) -> None:
 
 
 def test_decoding_a_batch_is_decoding_each(codec: NeuralCodec) -> None:
-    network = codec.neural.network
+    network = codec.model.network
     pictures = [torch.from_numpy(texture(64, 64, 3, seed).transpose(2, 0, 1) / 255 - 0.5)[None] for seed in range(3)]
     codes = [network.encode(picture, 0.01) for picture in pictures]
     together = network.decode([torch.cat(level) for level in zip(*codes, strict=True)], 64, 64)
@@ -142,7 +142,7 @@ def test_decoding_a_batch_is_decoding_each(codec: NeuralCodec) -> None:
 
 
 def test_a_fresh_process_decodes_the_same_codes(codec: NeuralCodec, tmp_path: Path) -> None:
-    save_model(tmp_path / "m.safetensors", codec.neural, **FACTS)
+    save_model(tmp_path / "m.safetensors", codec.model, **FACTS)
     data = codec.encode(PICTURE)
     (tmp_path / "p.nic").write_bytes(data)
     script = (

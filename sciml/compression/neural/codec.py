@@ -7,22 +7,20 @@ margin too: memory does not grow with the picture beyond its pixels and codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from collections.abc import Iterable
 
 import numpy as np
 import torch
 from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] - made by the extension
 from jaxtyping import Float, Int, Shaped
 
-from sciml.compression.alpha import encode_alpha
-from sciml.compression.codec import TILE_LOG2, Codec, Encoded
-from sciml.compression.container import Container, Limits, Tile, read_container, tile_layout, write_container
+from sciml.compression.container import Limits, Tile, tile_layout
 from sciml.compression.container_header import Header
 from sciml.compression.encoder import LAMBDA, Tune
 from sciml.compression.model import step_of
 from sciml.compression.neural.cascade import STRIDES, cells
 from sciml.compression.neural.model import NeuralModel
+from sciml.compression.picture_codec import TILE_LOG2, Encoded, PictureCodec
 from sciml.compression.rate_control import FINEST
 from sciml.compression.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
 from sciml.compression.tile_coding import CodedTile, codes_checksum
@@ -37,13 +35,14 @@ MARGIN = 256
 Levels = tuple[Int[np.ndarray, "groups rows columns"], ...]
 
 
-class NeuralCodec(Codec):
-    """Encodes and decodes with a neural model; see `Codec` for the methods."""
+class NeuralCodec(PictureCodec[Levels]):
+    """Encodes and decodes with a neural model; see the base class for the methods."""
+
+    model: NeuralModel
 
     def __init__(self, model: NeuralModel, limits: Limits | None = None):
-        self.neural = model
-        super().__init__(model, limits)  # pyright: ignore[reportArgumentType] - every use of another kind's parts is replaced here
-        self.refine = False
+        super().__init__(limits)
+        self.model = model
 
     @property
     def finest(self) -> float:
@@ -63,7 +62,7 @@ class NeuralCodec(Codec):
     ) -> Encoded:
         """Return a picture coded with a bit worth 0.15 squared steps; networks without orthonormal latents have one rate only.
 
-        Arguments as `Codec.encode_samples`; the codes are chosen once, whatever the effort.
+        Arguments as the base class; the codes are chosen once, whatever the effort.
         """
         height, width = samples.array.shape[:2]
         if care is not None:
@@ -84,20 +83,9 @@ class NeuralCodec(Codec):
             codes = self._encode_codes(samples, tile, weight)
             checksum = self.checksum(codes, checksum)
             tiles.append(self._coded(codes))
-        header = replace(header, codes_crc=checksum)
-        alpha = None if samples.alpha is None else encode_alpha(samples.alpha)
-        data = write_container(header, [tile.layers for tile in tiles], alpha, profile, self.limits)
-        return Encoded(data, header, tuple(tiles))
+        return self._written(header, tiles, checksum, samples, profile)
 
-    def codes(self, data: bytes) -> list[Levels]:  # pyright: ignore[reportIncompatibleMethodOverride] - levels differ in size
-        """Return the codes of each level of each tile of a `.nic` file, coarse to fine; the same on every machine.
-
-        Raises:
-            FormatError: as `decode`.
-        """
-        return [found for found, _ in self._decode_tiles(read_container(data, self.limits), None)]
-
-    def checksum(self, codes: Levels, before: int = 0) -> int:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def checksum(self, codes: Levels, before: int = 0) -> int:
         """Return the CRC32 of a tile's codes, going on from the tile before."""
         for level in codes:
             before = codes_checksum(level, before)
@@ -120,7 +108,7 @@ class NeuralCodec(Codec):
         part = samples.array[top : tile.top + tile.height + MARGIN, left : tile.left + tile.width + MARGIN]
         numbers = to_numbers(part, samples.channels, self.model.channels)
         picture = torch.from_numpy(np.ascontiguousarray(numbers.transpose(2, 0, 1)))[None]
-        levels = self.neural.network.encode((picture - self.model.centre) / self.model.span, weight)
+        levels = self.model.network.encode((picture - self.model.centre) / self.model.span, weight)
         own = []
         for level, codes in enumerate(levels):
             row, column = (tile.top - top) // STRIDES[level], (tile.left - left) // STRIDES[level]
@@ -132,39 +120,22 @@ class NeuralCodec(Codec):
         layers, bits = [], []
         for level, groups in enumerate(codes):
             encoder = stream.queue.RangeEncoder()
-            table = -np.log2(self.neural.tables[level] / self.neural.tables[level][0].sum())
+            table = -np.log2(self.model.tables[level] / self.model.tables[level][0].sum())
             for group, symbols in enumerate(groups):
-                encoder.encode(symbols.ravel(), self.neural.coder(level, group))
+                encoder.encode(symbols.ravel(), self.model.coder(level, group))
                 bits.append(table[group, symbols].sum())
             layers.append(encoder.get_compressed().astype("<u4").tobytes())
         empty = np.zeros((0, 0, 0))
         return CodedTile(tuple(layers), empty, empty.astype(np.int32), np.array(bits))
 
-    def _decode_tiles(  # pyright: ignore[reportIncompatibleMethodOverride] - levels differ in size
-        self, container: Container, layers: int | None
-    ) -> Iterator[tuple[Levels, Levels]]:
-        header = container.header
-        self.check(header)
-        if layers is not None and layers < 1:
-            raise ConfigError(f"{layers} layers were asked for: expected at least 1")
-        tiles = tile_layout(header).tiles
-        checksum, wanted = 0, None if layers is not None or container.damage else header.codes_crc
-        for number, (tile, payloads) in enumerate(zip(tiles, container.tiles, strict=True)):
-            try:
-                codes = tuple(self._decode_level(level, payloads[:layers], tile) for level in range(len(STRIDES)))
-            except FormatError as error:
-                raise FormatError(f"tile at row {tile.top}, column {tile.left}: {error}") from error
-            checksum = self.checksum(codes, checksum)
-            if number == len(tiles) - 1 and wanted not in (None, checksum):
-                raise FormatError(
-                    f"the decoded codes have checksum {checksum:08x}, the file says {wanted:08x}: please report this"
-                )
-            yield codes, codes
+    def _decode_tile(self, header: Header, tile: Tile, layers: tuple[bytes, ...]) -> tuple[Levels, Levels]:
+        codes = tuple(self._decode_level(level, layers, tile) for level in range(len(STRIDES)))
+        return codes, codes
 
     def _decode_level(self, level: int, payloads: tuple[bytes, ...], tile: Tile) -> Int[np.ndarray, "groups rows columns"]:
         """Return the codes of a level; -1 where its layer is missing."""
         rows, columns = cells(tile.height, level), cells(tile.width, level)
-        groups = len(self.neural.tables[level])
+        groups = len(self.model.tables[level])
         if level >= len(payloads):
             return np.full((groups, rows, columns), -1, np.int32)
         if len(payloads[level]) % 4:
@@ -173,17 +144,17 @@ class NeuralCodec(Codec):
             )
         decoder = stream.queue.RangeDecoder(np.frombuffer(payloads[level], "<u4").astype(np.uint32))
         try:
-            found = [decoder.decode(self.neural.coder(level, group), rows * columns) for group in range(groups)]
+            found = [decoder.decode(self.model.coder(level, group), rows * columns) for group in range(groups)]
         except AssertionError as error:
             raise FormatError(f"layer {level}: the coded symbols fit no table: the file is damaged") from error
         return np.stack(found).reshape(groups, rows, columns).astype(np.int32)
 
-    def _assemble(self, header: Header, values: Iterable[Levels]) -> Shaped[np.ndarray, "rows columns channels"]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def _assemble(self, header: Header, values: Iterable[Levels]) -> Shaped[np.ndarray, "rows columns channels"]:
         """Return samples from the codes of all tiles, window by window."""
         tiles = tile_layout(header).tiles
         grids = [
             np.empty((len(table), cells(header.height, level), cells(header.width, level)), np.int32)
-            for level, table in enumerate(self.neural.tables)
+            for level, table in enumerate(self.model.tables)
         ]
         for tile, codes in zip(tiles, values, strict=True):
             for grid, level, stride in zip(grids, codes, STRIDES, strict=True):
@@ -200,7 +171,7 @@ class NeuralCodec(Codec):
                 row, column = top // STRIDES[level], left // STRIDES[level]
                 part = grid[:, row : row + cells(height, level), column : column + cells(width, level)]
                 window.append(torch.from_numpy(np.ascontiguousarray(part))[None])
-            picture = self.neural.network.decode(window, height, width)[0].numpy().transpose(1, 2, 0)
+            picture = self.model.network.decode(window, height, width)[0].numpy().transpose(1, 2, 0)
             row, column = tile.top - top, tile.left - left
             own = picture[row : row + tile.height, column : column + tile.width] * self.model.span + self.model.centre
             result[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = to_samples(own, header.channels, kind)

@@ -16,6 +16,7 @@ from sciml.compression.config import ApartConfig
 from sciml.compression.enstrophy import enstrophy_spectrum, spectrum_error
 from sciml.compression.inspection_checks import fresh_processes
 from sciml.compression.model_files import load_model
+from sciml.compression.picture_codec import PictureCodec
 from sciml.compression.pools import Sample, check_inputs, samples, spread
 from sciml.compression.quality import peak, psnr
 from sciml.runtime.errors import DataError
@@ -87,7 +88,7 @@ def run(config: ApartConfig, weights: Path, folder: Path, runs: Path | None = No
 
 
 def _equal_bytes(
-    own: Codec, photo: Codec, original: Shaped[np.ndarray, "rows columns"], rate_bpp: float
+    own: Codec, photo: PictureCodec, original: Shaped[np.ndarray, "rows columns"], rate_bpp: float
 ) -> Iterator[tuple[str, bytes, Shaped[np.ndarray, "rows columns"]]]:
     """Yield name, file and picture: JPEG 2000 near the wanted rate, then the others at its size."""
     jpeg = DeepJpeg2000()
