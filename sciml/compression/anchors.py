@@ -16,16 +16,13 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 import PIL.features
 import PIL.Image
-from jaxtyping import Shaped
 
+from sciml.compression.pictures_eight import Pixels
 from sciml.runtime.errors import ConfigError, FormatError, ShapeError
 
 if TYPE_CHECKING:
     from sciml.compression.encoder import Tune
     from sciml.compression.picture_codec import PictureCodec
-
-Pixels = Shaped[np.ndarray, "height width *channels"]
-"""A picture: uint8 of (rows, columns, 3) in colour, (rows, columns) in grey; of slices uint16, of fields float32."""
 
 OWN = "nic:"
 

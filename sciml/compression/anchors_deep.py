@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import PIL.Image
 
-from sciml.compression.anchors import ANCHORS, Pixels
+from sciml.compression.anchors import ANCHORS
+from sciml.compression.pictures_eight import Pixels
 from sciml.runtime.errors import ConfigError, FormatError, ShapeError
 
 DEPTH = 65535

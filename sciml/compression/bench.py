@@ -24,10 +24,11 @@ from typing import Any
 
 import numpy as np
 
-from sciml.compression.anchors import Codec, Pixels, missing_reason, versions
+from sciml.compression.anchors import Codec, missing_reason, versions
+from sciml.compression.pictures_eight import Pixels, read_pixels
 from sciml.compression.quality import METRICS, Metric, measure
 from sciml.compression.rate_distortion import BdRateOverPictures, bd_rate_over_pictures, mean_curve, mean_points, quality_at
-from sciml.runtime.errors import ConfigError, DataError, ScimlError, ShapeError
+from sciml.runtime.errors import ConfigError, DataError, ScimlError
 from sciml.runtime.files import write_json, write_text
 
 RATES_BPP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.0)
@@ -189,29 +190,6 @@ class Bench:
         table.writerows([getattr(row, field.name) for field in fields(Row)] for row in self.rows)
         write_text(folder / "bench.csv", text.getvalue())
         write_json(folder / "bench.json", self.summary(anchor, seed))
-
-
-def read_pixels(path: Path) -> tuple[Pixels, tuple[str, ...]]:
-    """Return the pixels of a picture file of 8 bits, and what was done to the stored values in words.
-
-    Grey stays grey; an alpha channel is dropped, which the notes say.
-
-    Raises:
-        DataError: no file, no picture, or not of 8 bits.
-    """
-    from sciml.imaging.files import read_image
-
-    try:
-        image = read_image(path)
-    except ShapeError as error:
-        raise DataError(f"{path} is no picture: {error}") from error
-    if image.axes not in ("HW", "HWC") or image.bits != 8:
-        held = "a volume" if image.axes == "DHW" else f"{image.bits} bits" if image.bits else "other than whole numbers"
-        raise DataError(f"{path} holds {held}: codecs are compared on pictures of 8 bits, grey or RGB")
-    notes = [note for note in image.notes if note != "uint8 divided by 255"]
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        notes.append("stored as JPEG: its block artefacts favour the codec jpeg; reduce it by 2 or more for a fair comparison")
-    return np.rint(image.array * 255).astype(np.uint8), tuple(notes)
 
 
 def run_bench(

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from sciml.compression.bench import Bench, Picture, Progress
     from sciml.compression.quality import Metric
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff")
 ALL = "jpeg,webp,jpeg2000,avif,jpegxl"
 WIDTH = 130
 
@@ -96,7 +95,8 @@ def find_pictures(words: Sequence[str]) -> list[Picture]:
     Raises:
         DataError: a file is missing or no picture of 8 bits, or there is no picture at all.
     """
-    from sciml.compression.bench import Picture, read_pixels
+    from sciml.compression.bench import Picture
+    from sciml.compression.pictures_eight import SUFFIXES, read_pixels
     from sciml.runtime.errors import DataError
 
     paths: dict[Path, None] = {}

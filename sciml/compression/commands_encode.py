@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float
 
 from sciml.compression.codec import Codec
 from sciml.compression.commands import Outcome, run
@@ -20,6 +20,7 @@ from sciml.compression.encoder import tuning
 from sciml.compression.model_files import Model, load_any
 from sciml.compression.picture_codec import EFFORT
 from sciml.compression.pictures import SUFFIXES, PictureFile, read_picture
+from sciml.compression.quality import psnr_of
 from sciml.compression.samples import COLOURS, samples_of
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
@@ -219,15 +220,3 @@ def read_care(path: Path, shape: tuple[int, int], most_pixels: int) -> Float[np.
             f"the mask {path} has {mask.shape[1]} x {mask.shape[0]} pixels: expected {shape[1]} x {shape[0]}, as the picture has"
         )
     return MOST_CARE ** (mask / np.iinfo(mask.dtype).max)
-
-
-def psnr_of(decoded: Shaped[np.ndarray, "*shape"], original: Shaped[np.ndarray, "*shape"]) -> float:
-    """Return the peak signal-to-noise ratio in dB, alpha left out; the peak of floats is their range."""
-    if original.ndim == 3 and original.shape[2] in (2, 4) and original.dtype.kind == "u":
-        decoded, original = decoded[..., :-1], original[..., :-1]
-    if original.dtype.kind == "u":
-        peak = float(np.iinfo(original.dtype).max)
-    else:
-        peak = float(original.max() - original.min()) or 1.0
-    error = float(np.mean((decoded.astype(np.float64) - original) ** 2))
-    return 10 * math.log10(peak**2 / error) if error else math.inf

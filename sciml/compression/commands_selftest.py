@@ -20,9 +20,9 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sciml.compression.codec import codec_of
-from sciml.compression.commands_encode import psnr_of
 from sciml.compression.model_files import Model, load_any, shipped
 from sciml.compression.picture_codec import PictureCodec
+from sciml.compression.quality import psnr_of
 from sciml.compression.samples import samples_of
 from sciml.runtime.devices import thread_count
 from sciml.runtime.errors import ConfigError, FormatError, ScimlError

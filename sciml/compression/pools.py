@@ -79,8 +79,7 @@ def _folder_pictures(folder: Path, role: str, channels: int) -> Iterator[tuple[s
     Raises:
         DataError: fewer than 5 pictures, one that cannot be read, or one that the test pictures hold too.
     """
-    from sciml.compression.bench import read_pixels
-    from sciml.compression.bench_cli import SUFFIXES
+    from sciml.compression.pictures_eight import SUFFIXES, read_pixels
 
     paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
     if len(paths) < LEAST_PICTURES:

@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Shaped
 
-from sciml.compression.anchors import Pixels
+from sciml.compression.pictures_eight import Pixels
 from sciml.runtime.errors import ShapeError
 
 TYPES = (np.uint8, np.uint16, np.float32)
@@ -148,3 +149,15 @@ def _check(decoded: Pixels, original: Pixels) -> None:
             f"quality compares two pictures of one shape and type (uint8, uint16, float32), got {decoded.dtype} {decoded.shape} "
             f"and {original.dtype} {original.shape}"
         )
+
+
+def psnr_of(decoded: Shaped[np.ndarray, "*shape"], original: Shaped[np.ndarray, "*shape"]) -> float:
+    """Return the peak signal-to-noise ratio in dB, alpha left out; the peak of floats is their range."""
+    if original.ndim == 3 and original.shape[2] in (2, 4) and original.dtype.kind == "u":
+        decoded, original = decoded[..., :-1], original[..., :-1]
+    if original.dtype.kind == "u":
+        peak = float(np.iinfo(original.dtype).max)
+    else:
+        peak = float(original.max() - original.min()) or 1.0
+    error = float(np.mean((decoded.astype(np.float64) - original) ** 2))
+    return 10 * math.log10(peak**2 / error) if error else math.inf

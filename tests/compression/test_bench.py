@@ -11,8 +11,9 @@ import pytest
 import typer
 
 from sciml.compression.anchors import ANCHORS, codecs_by_name
-from sciml.compression.bench import Picture, read_pixels, run_bench
+from sciml.compression.bench import Picture, run_bench
 from sciml.compression.bench_cli import bench_command, find_pictures
+from sciml.compression.pictures_eight import read_pixels
 from sciml.compression.quality import MS_SSIM, PSNR
 from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
 from sciml.stages import Interrupted
