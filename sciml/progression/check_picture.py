@@ -6,8 +6,8 @@ import numpy as np
 from scipy import ndimage
 
 from sciml.progression.examination import Placed
+from sciml.progression.planes import upright
 from sciml.progression.reference import Reference
-from sciml.progression.report_style import upright
 
 OUTLINE = (1.0, 0.55, 0.0)
 

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sciml.progression.cohort import Cohort, Visit
+from sciml.progression.planes import axial, coronal
 from sciml.progression.regions import DIAGNOSES, REGIONS, TISSUES, TITLES
-from sciml.progression.report_style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, axial, coronal, label_picture
+from sciml.progression.report_style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, label_picture
 from sciml.report.drawing import panels, plain, signed_picture
 from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Spread, Table
 

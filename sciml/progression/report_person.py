@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from sciml.progression.grids import grid_of
+from sciml.progression.planes import axial, coronal
 from sciml.progression.regions import REGIONS, TITLES
 from sciml.progression.report_claims import AT_MOST, IDENTITY_POINTS, claim
 from sciml.progression.report_results import Forecasts
-from sciml.progression.report_style import axial, coronal
 from sciml.report.drawing import signed_picture
 from sciml.report.methods import stage_paragraph
 from sciml.report.reportlets import Claim, Column, Reportlet, Scrubber, Table, Text, Value

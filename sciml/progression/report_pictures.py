@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from sciml.progression.cohort import Cohort, Visit
+from sciml.progression.planes import axial, coronal
 from sciml.progression.regions import REGIONS
 from sciml.progression.regions import TITLES as REGION_TITLES
 from sciml.progression.report_results import MAIN, Forecasts
-from sciml.progression.report_style import DIAGNOSIS_TITLES, axial, coronal, outlined
+from sciml.progression.report_style import DIAGNOSIS_TITLES, outlined
 from sciml.progression.scores import brain_psnr
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Gallery, Reportlet, Scrubber, Table, Value

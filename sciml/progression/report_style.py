@@ -1,4 +1,4 @@
-"""Slices and colours of the page: brains as they are looked at, diagnoses and labels in one look."""
+"""Colours of the page: diagnoses and labels in one look, and regions outlined on slices."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from scipy import ndimage
 
+from sciml.progression.planes import turned_plane, upright
 from sciml.progression.regions import REGIONS
 
 DIAGNOSIS_COLOURS = {"CN": "#0072b2", "MCI": "#e69f00", "AD": "#d55e00"}
@@ -18,30 +19,7 @@ LABEL_COLOURS: dict[str, tuple[int, int, int]] = dict(
         strict=True,
     )
 )
-SIDE = 320
 LINE = 2
-
-
-def coronal(volume: np.ndarray, index: int) -> np.ndarray:
-    """Return a coronal slice of (D, H, W[, 3]), seen from the front: head up, the person's right on the left."""
-    return upright(volume[:, index])
-
-
-def axial(volume: np.ndarray, index: int) -> np.ndarray:
-    """Return an axial slice of (D, H, W[, 3]), seen from below: the front up, the person's right on the left."""
-    return upright(volume[:, :, index])
-
-
-def upright(plane: np.ndarray) -> np.ndarray:
-    """Return a plane of (right, up) axes as a picture of about 320 pixels, right on the left; pixels are repeated."""
-    picture, factor = _turned(plane)
-    return picture.repeat(factor, 0).repeat(factor, 1)
-
-
-def _turned(plane: np.ndarray) -> tuple[np.ndarray, int]:
-    """Return a plane as it is looked at, and how often its pixels are repeated."""
-    picture = np.swapaxes(plane, 0, 1)[::-1, ::-1]
-    return picture, max(1, round(SIDE / max(picture.shape[:2])))
 
 
 def outlined(plane: np.ndarray, outlines: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -53,7 +31,7 @@ def outlined(plane: np.ndarray, outlines: Mapping[str, np.ndarray]) -> np.ndarra
     """
     picture = (255 * upright(plane).clip(0, 1)).round().astype(np.uint8)[..., None].repeat(3, -1)
     for region, fractions in outlines.items():
-        turned, factor = _turned(fractions)
+        turned, factor = turned_plane(fractions)
         inside = ndimage.zoom(turned, factor, order=1, mode="nearest", grid_mode=True) > 0.5
         picture[inside & ~np.asarray(ndimage.binary_erosion(inside, iterations=LINE), bool)] = LABEL_COLOURS[region]
     return picture
