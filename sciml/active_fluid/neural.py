@@ -22,6 +22,7 @@ choose.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -39,7 +40,7 @@ from sciml.active_fluid.parameters import Parameters
 from sciml.runtime.errors import DataError, FormatError
 from sciml.training.weight_files import read_weight_file
 
-WEIGHTS = Path(__file__).parent / "weights"
+WEIGHTS = Path(str(files("sciml.active_fluid"))) / "weights"
 INPUTS, OUTPUTS = 6, 3
 FORM = "realisable closure 1"
 Box = dict[str, tuple[float, float]]
