@@ -7,13 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from sciml.active_fluid.config import SETS, PageConfig
-from sciml.active_fluid.report_checks import check_reportlets
-from sciml.active_fluid.report_claims import claims, enough
+from sciml.active_fluid.report_checks import check_reportlets, gradient_reportlets, gradients
+from sciml.active_fluid.report_claims import HELD_OUT_POINTS, HELD_OUT_SEEDS, claims, enough
 from sciml.active_fluid.report_closures import closure_reportlets
 from sciml.active_fluid.report_cost import cost_reportlets
 from sciml.active_fluid.report_fields import field_reportlets
-from sciml.active_fluid.report_goals import HELD_OUT_POINTS, HELD_OUT_SEEDS
-from sciml.active_fluid.report_gradients import gradient_reportlets, gradients
 from sciml.active_fluid.report_long import long_reportlets
 from sciml.active_fluid.report_methods import EQUATIONS
 from sciml.active_fluid.report_moments import moment_reportlets

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sciml.active_fluid.report_claims_uses import seconds, speed_points, speed_up
+from sciml.active_fluid.report_claims import seconds, speed_points, speed_up
 from sciml.active_fluid.report_results import FIXED, Row, StudyResults
 from sciml.active_fluid.report_style import marker_of, title_of
 from sciml.report.drawing import panels, plain

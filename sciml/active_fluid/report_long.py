@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciml.active_fluid.report_claims_physics import is_bounded
+from sciml.active_fluid.report_claims import is_bounded
 from sciml.active_fluid.report_results import Row, StudyResults
 from sciml.active_fluid.report_style import title_of
 from sciml.report.drawing import panels

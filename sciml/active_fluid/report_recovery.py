@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciml.active_fluid.report_claims_uses import NAMES, experiments, mean_error
-from sciml.active_fluid.report_goals import KINETIC_ERROR, TWIN_ERROR
+from sciml.active_fluid.report_claims import KINETIC_ERROR, NAMES, TWIN_ERROR, experiments, mean_error
 from sciml.active_fluid.report_results import Row, StudyResults
 from sciml.active_fluid.report_style import BLUE, MINUS, RED, percent
 from sciml.report.drawing import panels, plain

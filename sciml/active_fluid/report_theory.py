@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.active_fluid.report_claims_physics import worst_rates
-from sciml.active_fluid.report_goals import RATE_ERROR
+from sciml.active_fluid.report_claims import RATE_ERROR, worst_rates
 from sciml.active_fluid.report_results import Row, StudyResults
 from sciml.active_fluid.report_style import marker_of, point_words, title_of
 from sciml.report.drawing import panels, plain

@@ -9,8 +9,7 @@ from sciml.compression.config import PageConfig
 from sciml.compression.report_accounting import accounting_reportlets
 from sciml.compression.report_apart import apart_reportlets
 from sciml.compression.report_checks import check_reportlets
-from sciml.compression.report_claims import claims
-from sciml.compression.report_claims_apart import apart_claims
+from sciml.compression.report_claims import apart_claims, claims
 from sciml.compression.report_limits import limits
 from sciml.compression.report_methods import CODEC
 from sciml.compression.report_pictures import picture_reportlets

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sciml.compression.report_claims_files import overhead, progressive_steps
+from sciml.compression.report_claims import overhead, progressive_steps
 from sciml.compression.report_goals import EQUAL_BYTES, EXACT_BITS, GREY_LEVELS, SEAM
 from sciml.compression.report_pictures import rows_of, spread_of_bytes
 from sciml.compression.report_results import DomainResults, Inspection

@@ -11,10 +11,8 @@ from active_fluid_page_artefacts import ERRORS, PASSING, TRAINED, write_study
 
 from sciml.active_fluid.config import PageConfig
 from sciml.active_fluid.report import missing, reportlets
-from sciml.active_fluid.report_claims import claims, lengthening, reduction
-from sciml.active_fluid.report_claims_physics import is_bounded
+from sciml.active_fluid.report_claims import claims, is_bounded, kept, lengthening, met, reduction
 from sciml.active_fluid.report_fields import director_ends, frame_picture, upright
-from sciml.active_fluid.report_goals import kept, met
 from sciml.active_fluid.report_moments import velocity_of
 from sciml.active_fluid.report_recovery import recovery_reportlets
 from sciml.active_fluid.report_results import StudyResults, read_study

@@ -11,7 +11,7 @@ import pytest
 from sciml.compression.bench import Bench, Row
 from sciml.compression.quality import PSNR
 from sciml.compression.report_apart import apart_reportlets, spectrum_table, strip
-from sciml.compression.report_claims_apart import apart_claims
+from sciml.compression.report_claims import apart_claims
 from sciml.compression.report_limits import winning_words
 from sciml.compression.report_results import Apart, DomainResults
 from sciml.report.reportlets import Checks, Claim, Curve, Figure, Gallery, Table, Text
