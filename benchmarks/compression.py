@@ -30,6 +30,7 @@ from sciml.compression.anchors import ANCHORS, Own, missing_reason
 from sciml.compression.codec import Codec
 from sciml.compression.container import read_header
 from sciml.compression.model import step_of
+from sciml.compression.model_files import load_model
 from sciml.compression.quality import psnr
 from sciml.compression.tile_coding import decode_planes, encode_planes, tile_blocks, tile_planes
 from sciml.compression.transform import lap
@@ -77,7 +78,7 @@ def codecs(model: str, bpp: float, repeat: int) -> list[Row]:
 
 def parts(model: str, bpp: float, repeat: int) -> list[Row]:
     """Return the seconds of each part of encoding and decoding."""
-    codec = Codec.load(model)
+    codec = Codec(load_model(model))
     pixels = picture()
     header = read_header(codec.encode(pixels, bpp=bpp))
     step, quality = step_of(header.step), header.quality
