@@ -7,14 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_tiles import random_network
+from tiny_models import FACTS, random_network
 
 from sciml.compression.codec import Codec
 from sciml.compression.model import CodecModel, model_from
 from sciml.compression.model_files import find_model, load_model, save_model
 from sciml.runtime.errors import ConfigError, FormatError
-
-FACTS = {"config": {}, "seed": 0, "inputs": {}, "source_digest": "", "cpu_minutes": 0.0}
 
 
 def test_a_model_comes_back_from_its_file(colour_model: CodecModel, tmp_path: Path) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from test_tiles import random_network
-from tiny_models import CENTRE, SPAN, texture
+from tiny_models import CENTRE, SPAN, random_network, texture
 
 from sciml.compression.codec import Codec
 from sciml.compression.model import CodecModel

@@ -13,7 +13,7 @@ import pytest
 import torch
 from neural_models import make_neural
 from PIL import Image
-from tiny_models import make_model, texture
+from tiny_models import FACTS, make_model, texture
 from typer.testing import CliRunner
 
 from sciml.compression import cli
@@ -27,7 +27,6 @@ from sciml.compression.neural.model import NeuralModel, neural_model_from
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
 PICTURE = np.rint(texture(100, 140, 3, 50)).astype(np.uint8)
-FACTS = {"config": {}, "seed": 0, "inputs": {}, "source_digest": "", "cpu_minutes": 0.0}
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_study_cli_compression import write_pictures
+from tiny_models import write_pictures
 
 from sciml.compression.codec import Codec
 from sciml.compression.config import Config, NeuralConfig, TrainNeuralConfig

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from pydantic import ValidationError
-from tiny_models import texture
+from tiny_models import FACTS, texture
 
 from sciml.compression.config import Config, FitConfig
 from sciml.compression.config_vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
@@ -77,7 +77,6 @@ def test_the_comparison_is_against_the_scalar_model(experiment: str, base: Path,
 
 
 def test_another_base_is_refused(experiment: str, base: Path, grouped: Path, colour_model: CodecModel, tmp_path: Path) -> None:
-    from test_model_files import FACTS
 
     from sciml.compression.model_files import save_model
 

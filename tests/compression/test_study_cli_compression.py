@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
+from tiny_models import write_pictures
 from typer.testing import CliRunner
 
 from sciml.compression import Channel, Codec
@@ -15,14 +16,6 @@ from sciml.compression.study_cli import train_command
 from sciml.runtime.errors import ConfigError, DataError
 
 SMALL = ("domains.photo.crop_size=32", "networks.photo.steps=4", "networks.photo.crop_size=32")
-
-
-def write_pictures(folder: Path, count: int) -> None:
-    folder.mkdir()
-    for number in range(count):
-        waves = np.sin(np.arange(80)[:, None] / (2 + number) + np.arange(96) / (3 + number))
-        pixels = np.stack([waves, waves[::-1], -waves], -1) * 90 + 128
-        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
 
 
 @pytest.mark.slow

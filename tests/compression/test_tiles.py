@@ -6,27 +6,15 @@ from functools import partial
 
 import numpy as np
 import pytest
-import torch
-from tiny_models import CENTRE, SPAN, texture
+from tiny_models import CENTRE, SPAN, random_network, texture
 
 from sciml.compression.codec import Codec
 from sciml.compression.container import layer_offsets, read_container
 from sciml.compression.field import VALUE_UNITS
 from sciml.compression.model import CodecModel
-from sciml.compression.network import Restorer
 from sciml.compression.rate_control import quality_code
 from sciml.compression.samples import samples_of
 from sciml.compression.tile_coding import finish, tile_blocks, tile_planes
-
-
-def random_network(channels: int, depth: int, seed: int = 0) -> Restorer:
-    """Return a network whose addition is as large as the picture."""
-    torch.manual_seed(seed)
-    network = Restorer(channels, 8, depth)
-    with torch.no_grad():
-        for value in network.parameters():
-            value.copy_(0.15 * torch.randn(value.shape))
-    return network.eval()
 
 
 def strips(model: CodecModel, planes: np.ndarray, heights: list[int]):

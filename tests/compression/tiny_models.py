@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import torch
+from PIL import Image
 from scipy.ndimage import gaussian_filter
 
 from sciml.compression.field import Grid
 from sciml.compression.fitting import Fit
 from sciml.compression.fitting_groups import Structure, fit_groups, members_of, scalar_part
 from sciml.compression.model import CodecModel, StepSet
+from sciml.compression.network import Restorer
 from sciml.compression.tile_coding import tile_planes
 from sciml.compression.transform import Transform, fit_transform
 
 CENTRE, SPAN = 127.5, 255.0
 STEPS = (0.5, 0.2)
+# what is written into the files of models that nobody trained
+FACTS = {"config": {}, "seed": 0, "inputs": {}, "source_digest": "", "cpu_minutes": 0.0}
 
 
 def texture(rows: int, columns: int, channels: int = 3, seed: int = 0) -> np.ndarray:
@@ -72,3 +79,22 @@ def with_groups(model: CodecModel, structure: Structure, name: str = "tiny-vecto
         groups, _ = fit_groups(planes, grid, rules, item.tables, model.transform.order, members, structure, generator)
         sets.append(StepSet(item.step, rules, item.tables, groups))
     return CodecModel(name, model.transform, model.centre, model.span, tuple(sets))
+
+
+def random_network(channels: int, depth: int, seed: int = 0) -> Restorer:
+    """Return a network whose addition is as large as the picture."""
+    torch.manual_seed(seed)
+    network = Restorer(channels, 8, depth)
+    with torch.no_grad():
+        for value in network.parameters():
+            value.copy_(0.15 * torch.randn(value.shape))
+    return network.eval()
+
+
+def write_pictures(folder: Path, count: int) -> None:
+    """Write a folder of small pictures of waves."""
+    folder.mkdir()
+    for number in range(count):
+        waves = np.sin(np.arange(80)[:, None] / (2 + number) + np.arange(96) / (3 + number))
+        pixels = np.stack([waves, waves[::-1], -waves], -1) * 90 + 128
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number}.png")
