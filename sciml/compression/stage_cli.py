@@ -87,7 +87,14 @@ def stage_evaluate(
 
 
 @app.command("apart")
-def stage_apart(config: Settings, weights: Weights, output: Output, runs: Runs = None, threads: Threads = None) -> None:
+def stage_apart(
+    config: Settings,
+    weights: Weights,
+    photo: Annotated[Path, typer.Option(help="Model file of photographs, which is shown beside.")],
+    output: Output,
+    runs: Runs = None,
+    threads: Threads = None,
+) -> None:
     """Show slices or fields at equal bytes beside JPEG 2000 and the photo model; spectra of fields; equal pixels in processes."""
     from sciml.compression.config import ApartConfig
     from sciml.stages import parse_config, stage
@@ -96,7 +103,7 @@ def stage_apart(config: Settings, weights: Weights, output: Output, runs: Runs =
         settings = parse_config(ApartConfig, config)
         from sciml.compression.stages.apart import run
 
-        run(settings, weights, output, runs)
+        run(settings, weights, photo, output, runs)
 
 
 @app.command("inspect")

@@ -35,24 +35,25 @@ SPECTRA = 12
 BORDER = 16
 
 
-def run(config: ApartConfig, weights: Path, folder: Path, runs: Path | None = None) -> list[Path]:
+def run(config: ApartConfig, weights: Path, photo_weights: Path, folder: Path, runs: Path | None = None) -> list[Path]:
     """Write `apart.json` (numbers) and `apart.safetensors` (pictures over their range, spectra).
 
     Args:
         config: pictures and rates.
         weights: model file, with or without a network.
+        photo_weights: model file of photographs, which is shown beside.
         folder: output folder.
         runs: folder of simulated runs, for fields that come from them.
 
     Raises:
         DataError: a test picture was trained on, or there is none.
     """
-    recorder = Recorder("compression.apart", config.model_dump(mode="json"), [weights])
+    recorder = Recorder("compression.apart", config.model_dump(mode="json"), [weights, photo_weights])
     found = list(samples(config, config.role, config.data_tier, runs))
     if not found:
         raise DataError(f"there is no {config.role} picture of {config.domain}")
     check_inputs(weights, config, found)
-    own, photo = Codec(load_model(weights)), Codec.load("photo")
+    own, photo = Codec(load_model(weights)), Codec(load_model(photo_weights))
     numbers: dict[str, Any] = {"kind": config.kind, "equal": [], "spectra": [], "borders": []}
     arrays: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}

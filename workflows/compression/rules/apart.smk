@@ -2,6 +2,7 @@
 rule show_apart:
     input:
         weights=model_of,
+        photo=f"{PACKAGE_MODELS}/photo.safetensors",
         runs=runs_of("test"),
     output:
         numbers=report(
@@ -25,5 +26,5 @@ rule show_apart:
         folder=folder_of,
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --photo {input.photo:q} --output {params.folder:q} "
         "{params.runs} --threads {threads} > {log:q} 2>&1"
