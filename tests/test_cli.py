@@ -20,7 +20,7 @@ import typer.main
 from pydicom.data import get_testdata_file
 
 from sciml import cli
-from sciml.imaging.files import read_image
+from sciml.formats.image import read_image
 from sciml.runtime.files import load_tensors, save_tensors
 
 ROWS, COLUMNS = np.mgrid[:48, :40] / 40

@@ -12,9 +12,9 @@ from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, find, new_file, plan, refuse_existing
 from sciml.compression.container import Container, Header, Limits, read_container, read_header
 from sciml.compression.model_files import Model, find_model, load_any
-from sciml.compression.pictures import check_pixels
-from sciml.compression.pictures_colour import samples_text
-from sciml.compression.pictures_output import SUFFIXES, check_form, suffix_for, write_picture
+from sciml.formats.colour import samples_text
+from sciml.formats.pictures import check_pixels
+from sciml.formats.write import SUFFIXES, check_form, suffix_for, write_picture
 from sciml.runtime.errors import DataError, FormatError, ScimlError
 
 ANY_PIXELS = 2**62

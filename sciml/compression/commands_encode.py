@@ -19,9 +19,9 @@ from sciml.compression.container_header import UNIT_BYTES
 from sciml.compression.encoder import tuning
 from sciml.compression.model_files import Model, load_any
 from sciml.compression.picture_codec import EFFORT
-from sciml.compression.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.compression.quality import psnr_of
 from sciml.compression.samples import COLOURS, samples_of
+from sciml.formats.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 # how much care the white of a mask asks for

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from sciml.compression.pictures_parts import is_store
+from sciml.formats.parts import is_store
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import atomic_path
 

@@ -157,7 +157,7 @@ def _slices(source: SourceConfig, role: str, data_tier: str, folder: Path | None
             for number, bits in volumes.slices_of(image, source.window or image.value_range, volumes.EVERY[role]):
                 yield Sample(f"{origin}-{number}", bits[..., None], origin, record(origin).sha256)
         return
-    from sciml.imaging.files import read_image
+    from sciml.formats.image import read_image
 
     tested = {record(parse_entry(entry)[0]).sha256: entry for entry in test_entries(SLICES)}
     for path in volumes.folder_files(folder, volumes.SUFFIXES, role, HELD_OUT, LEAST_FILES):

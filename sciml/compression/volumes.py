@@ -12,7 +12,7 @@ from jaxtyping import Float, Shaped, UInt16
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 if TYPE_CHECKING:
-    from sciml.imaging.files import Image
+    from sciml.formats.image import Image
 
 DEPTH = 65535
 # every so manyth inner slice: neighbours are nearly alike

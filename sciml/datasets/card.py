@@ -14,7 +14,7 @@ from sciml.runtime.files import write_bytes, write_json
 if TYPE_CHECKING:
     import numpy as np
 
-    from sciml.imaging.files import Image
+    from sciml.formats.image import Image
 
 THUMBNAIL_PIXELS = 128
 
@@ -79,7 +79,7 @@ def _view(image: Image) -> np.ndarray:
     import numpy as np
 
     from sciml.datasets.loaders import window_hu
-    from sciml.imaging.files import HOUNSFIELD, LINEAR, linear_to_srgb
+    from sciml.formats.image import HOUNSFIELD, LINEAR, linear_to_srgb
 
     array = image.array
     if image.axes == "DHW" and max(array.shape[1:]) <= 20:

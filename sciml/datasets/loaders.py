@@ -1,7 +1,7 @@
 """Declared data as arrays with their meaning: photographs, CT, MR, tissue maps, labels, digits.
 
 `load` takes any id. The packed formats of single packages (a zlib stream, an InVesalius project, a
-JSON volume) are unpacked in `sciml.datasets.volumes`.
+JSON volume) are unpacked in `sciml.formats.packed`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from sciml.runtime.errors import ConfigError, DataError, ShapeError
 if TYPE_CHECKING:
     import numpy as np
 
-    from sciml.imaging.files import Image
+    from sciml.formats.image import Image
 
 JPEG_REDUCTION = 2
 LUMA = (0.2126, 0.7152, 0.0722)
@@ -31,7 +31,7 @@ def load(entry: str) -> Image:
     * MR: divided by the volume's largest value, [0, 1], with affine;
     * tissue maps: probability in [0, 1]; label maps: whole numbers;
     * digits: (count, rows, columns) in [0, 1], the count standing as depth;
-    * a user's own file: as `sciml.imaging.files.read_image` reads it; a folder of DICOM: a series.
+    * a user's own file: as `sciml.formats.image.read_image` reads it; a folder of DICOM: a series.
 
     Args:
         entry: an id, or a range such as `ct_cranium[40:60]`.
@@ -55,17 +55,17 @@ def load(entry: str) -> Image:
 
 
 def _load(row: Record, path: Path) -> Image:
-    from sciml.datasets import volumes
-    from sciml.imaging.files import read_image
+    from sciml.formats import packed
+    from sciml.formats.image import read_image
 
     if row.source == "user":
         return load_user(path)
-    if row.id in volumes.PACKED:
-        return volumes.PACKED[row.id](path)
+    if row.id in packed.PACKED:
+        return packed.PACKED[row.id](path)
     if row.id.startswith("digits"):
         return _digits_image(*_digits(row.id, path), row.id)
     if path.suffix == ".jnii":
-        return volumes.jnifti(path)
+        return packed.jnifti(path)
     if path.name.endswith((".nii", ".nii.gz")):
         return _as_declared(row, read_image(path))
     if path.suffix == ".dcm":
@@ -75,8 +75,8 @@ def _load(row: Record, path: Path) -> Image:
 
 def load_user(path: Path) -> Image:
     """Return a user's file as `read_image` reads it, or a folder of DICOM slices as a volume."""
-    from sciml.datasets.volumes import dicom_series
-    from sciml.imaging.files import read_image
+    from sciml.formats.image import read_image
+    from sciml.formats.packed import dicom_series
 
     return dicom_series(path) if path.is_dir() else read_image(path)
 
@@ -109,7 +109,7 @@ def load_photo(name: str, reduction: int = JPEG_REDUCTION, grey: bool = False, l
     import numpy as np
     import PIL.Image
 
-    from sciml.imaging.files import LINEAR, SRGB, Image, block_mean, check_claim, linear_to_srgb, srgb_to_linear
+    from sciml.formats.image import LINEAR, SRGB, Image, block_mean, check_claim, linear_to_srgb, srgb_to_linear
 
     path = local_path(name)
     if path.suffix.lower() not in (".jpg", ".jpeg", ".png"):
@@ -192,6 +192,6 @@ def _digits(name: str, path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _digits_image(digits: np.ndarray, labels: np.ndarray, name: str) -> Image:
-    from sciml.imaging.files import ARBITRARY, Image
+    from sciml.formats.image import ARBITRARY, Image
 
     return Image(digits, "DHW", (0.0, 1.0), ARBITRARY, name, notes=(f"{len(labels)} handwritten digits along the first axis",))

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sciml.imaging.files import check_claim, read_image
+from sciml.formats.image import check_claim, read_image
 from sciml.runtime.errors import DataError, FormatError
 
 SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".mat")

@@ -10,7 +10,7 @@ import numpy as np
 from torch import Tensor
 
 from sciml.deblurring.photos import Values, rows_first
-from sciml.imaging.files import write_image
+from sciml.formats.image import write_image
 from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import atomic_path

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciml.deblurring.picture import FLOAT_RANGE
-from sciml.imaging.files import SRGB, Image, linear_to_srgb, read_image, srgb_to_linear, write_image
+from sciml.formats.image import SRGB, Image, linear_to_srgb, read_image, srgb_to_linear, write_image
 from sciml.imaging.scale import UNIT, range_of_noisy
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.files import atomic_path

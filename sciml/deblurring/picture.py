@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciml.datasets.loaders import LUMA
-from sciml.imaging.files import linear_to_srgb, srgb_to_linear
+from sciml.formats.image import linear_to_srgb, srgb_to_linear
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 SATURATED, SATURATED_SHARE = 0.98, 0.005

@@ -10,7 +10,7 @@ from jaxtyping import Float
 from sciml.deblurring.kernels import blur_rms, ncc
 from sciml.deblurring.metrics import best_shift_psnr
 from sciml.deblurring.pairs import Truth
-from sciml.imaging.files import linear_to_srgb
+from sciml.formats.image import linear_to_srgb
 from sciml.imaging.kernels import Kernel
 from sciml.imaging.metrics import psnr, ssim
 

@@ -14,7 +14,7 @@ from sciml.deblurring.kernels import blur_rms, ncc, read_kernel
 from sciml.deblurring.metrics import best_shift_psnr
 from sciml.deblurring.outputs import check_outputs, write_kernel
 from sciml.deblurring.photos import Photo, read_photo, write_light
-from sciml.imaging.files import block_mean, linear_to_srgb
+from sciml.formats.image import block_mean, linear_to_srgb
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, ShapeError

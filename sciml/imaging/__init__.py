@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.imaging.files import Image, read_image, write_image
+    from sciml.formats.image import Image, read_image, write_image
     from sciml.imaging.kernels import camera_shake, check_kernel, disk, gaussian, line
     from sciml.imaging.methods import METHODS, tune
     from sciml.imaging.metrics import psnr, ssim
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from sciml.imaging.wavelets import WaveletSparsity
 
 _HOMES = {
-    "files": ("Image", "read_image", "write_image"),
     "kernels": ("camera_shake", "check_kernel", "disk", "gaussian", "line"),
     "methods": ("METHODS", "tune"),
     "metrics": ("psnr", "ssim"),
@@ -58,7 +57,8 @@ _HOMES = {
     "tomography": ("ParallelBeam",),
     "wavelets": ("WaveletSparsity",),
 }
-_HOME = {name: module for module, names in _HOMES.items() for name in names}
+_HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
+_HOME |= dict.fromkeys(("Image", "read_image", "write_image"), "sciml.formats.image")
 
 __all__ = [
     "METHODS",
@@ -99,7 +99,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        return getattr(import_module(_HOME[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

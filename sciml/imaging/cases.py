@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sciml.datasets.loaders import LUMA, load, load_photo, window_hu
 from sciml.datasets.manifest import local_path, members, record
 from sciml.datasets.splits import split
-from sciml.imaging.files import HOUNSFIELD, block_mean
+from sciml.formats.image import HOUNSFIELD, block_mean
 from sciml.runtime.errors import DataError
 
 PHOTO_REDUCTION = 4

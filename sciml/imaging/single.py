@@ -12,8 +12,8 @@ import torch
 from deepinv.physics import MRI, Inpainting
 from torch import Tensor
 
+from sciml.formats.image import HOUNSFIELD, read_image
 from sciml.imaging.catalogue import METHODS, TASKS, chosen, resolve_options
-from sciml.imaging.files import HOUNSFIELD, read_image
 from sciml.imaging.kernels import Kernel, check_kernel
 from sciml.imaging.methods import solve
 from sciml.imaging.metrics import psnr, ssim

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from torch import Tensor
 
-from sciml.imaging.files import Image
+from sciml.formats.image import Image
 from sciml.imaging.scale import Batch
 from sciml.proximal.explicit import ExplicitNetwork
 from sciml.proximal.forms import LearnedProximalNetwork

@@ -16,8 +16,8 @@ import numpy as np
 from jaxtyping import Float
 
 from sciml.datasets import load, load_photo, local_path, record, split, window_hu
+from sciml.formats.image import HOUNSFIELD
 from sciml.imaging.cases import CT_WINDOW_HU, reduced
-from sciml.imaging.files import HOUNSFIELD
 from sciml.proximal.models import EXPERIMENTS
 from sciml.proximal.structures import REDUCTIONS
 from sciml.runtime.errors import DataError

@@ -24,7 +24,7 @@ from sciml.compression.commands_selftest import reference_path, selftest_referen
 from sciml.compression.container import Limits, layer_offsets, read_header
 from sciml.compression.model import CodecModel
 from sciml.compression.model_files import save_model
-from sciml.compression.pictures import PictureFile
+from sciml.formats.pictures import PictureFile
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 
 PICTURE = texture(70, 90, 3, 1).round().astype(np.uint8)

@@ -16,11 +16,11 @@ from sciml.compression.field import Grid
 from sciml.compression.fitting import Fit
 from sciml.compression.model import CodecModel, StepSet
 from sciml.compression.model_files import save_model
-from sciml.compression.pictures import read_picture
-from sciml.compression.pictures_output import check_form
-from sciml.compression.pictures_parts import parse_part
 from sciml.compression.study_cli import parse_window
 from sciml.compression.transform import fit_transform
+from sciml.formats.parts import parse_part
+from sciml.formats.pictures import read_picture
+from sciml.formats.write import check_form
 from sciml.runtime.errors import ConfigError, DataError, FormatError
 
 MOST = 2**20

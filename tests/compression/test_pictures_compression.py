@@ -15,8 +15,8 @@ import PIL.ImageOps
 import pytest
 import tifffile
 
-from sciml.compression.pictures import read_picture
-from sciml.compression.pictures_output import check_form, png_of_16_bits, suffix_for, write_picture
+from sciml.formats.pictures import read_picture
+from sciml.formats.write import check_form, png_of_16_bits, suffix_for, write_picture
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
 MOST = 2**20

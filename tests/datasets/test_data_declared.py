@@ -12,7 +12,7 @@ import pytest
 from sciml.datasets.card import attribution, card
 from sciml.datasets.loaders import digit_labels, load, load_photo, window_hu
 from sciml.datasets.manifest import TIERS, is_present, packages, records, tier_ids, tracked
-from sciml.imaging.files import srgb_to_linear
+from sciml.formats.image import srgb_to_linear
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.places import resource
 
@@ -40,7 +40,7 @@ def test_attribution_is_up_to_date():
 
 
 def test_imports_are_cheap():
-    code = "import sciml.datasets, sciml.datasets.cli, sciml.imaging.files, sys; print(sorted(sys.modules))"
+    code = "import sciml.datasets, sciml.datasets.cli, sciml.formats.image, sys; print(sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     for name in ("numpy", "PIL", "pydicom", "nibabel", "torch", "jax", "yaml"):
         assert f"'{name}'" not in loaded

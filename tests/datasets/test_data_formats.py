@@ -19,8 +19,8 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from sciml.datasets.loaders import load
 from sciml.datasets.manifest import members, records, tracked, user_manifest
 from sciml.datasets.user import add
-from sciml.datasets.volumes import dicom_series, inflate, invesalius, jnifti, raw_volume
-from sciml.imaging.files import write_image
+from sciml.formats.image import write_image
+from sciml.formats.packed import dicom_series, inflate, invesalius, jnifti, raw_volume
 from sciml.runtime.errors import ConfigError, DataError, FormatError
 
 VOLUME = np.arange(2 * 3 * 4, dtype="<i2").reshape(2, 3, 4)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from blurred_scenes import blurred
 
-from sciml.imaging.files import linear_to_srgb
+from sciml.formats.image import linear_to_srgb
 from sciml.imaging.kernels import line
 
 KERNEL = line(9, 30)

@@ -16,7 +16,7 @@ from sciml.deblurring.kernel_errors import perturbed
 from sciml.deblurring.kernels import canonicalise
 from sciml.deblurring.picture import read_picture
 from sciml.deblurring.structures import DipConfig, StopConfig
-from sciml.imaging.files import linear_to_srgb
+from sciml.formats.image import linear_to_srgb
 from sciml.imaging.kernels import line
 from sciml.imaging.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError

@@ -11,7 +11,7 @@ from skimage import data
 
 from sciml.deblurring.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.splitting import shrink_count, shrink_magnitude_two_thirds, shrink_two_thirds, split
-from sciml.imaging.files import srgb_to_linear
+from sciml.formats.image import srgb_to_linear
 from sciml.imaging.kernels import camera_shake
 from sciml.imaging.metrics import psnr
 from sciml.imaging.physics import ValidBlur

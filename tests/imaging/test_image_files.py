@@ -18,8 +18,8 @@ from hypothesis.extra.numpy import arrays
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-from sciml.imaging import files
-from sciml.imaging.files import Image, area_reduce, block_mean, linear_to_srgb, read_image, srgb_to_linear, write_image
+from sciml.formats import image as image_module
+from sciml.formats.image import Image, area_reduce, block_mean, linear_to_srgb, read_image, srgb_to_linear, write_image
 from sciml.runtime.errors import DataError, FormatError, ScimlError, ShapeError
 
 RAMP = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
@@ -387,7 +387,7 @@ def test_unit_interval():
 
 
 def test_the_limit_is_stated():
-    assert files.PIXEL_LIMIT == 2**28
-    files.check_claim((2**14, 2**14), "exactly the limit")
+    assert image_module.PIXEL_LIMIT == 2**28
+    image_module.check_claim((2**14, 2**14), "exactly the limit")
     with pytest.raises(DataError, match="at most 268435456"):
-        files.check_claim((2**14, 2**14 + 1), "one more row")
+        image_module.check_claim((2**14, 2**14 + 1), "one more row")

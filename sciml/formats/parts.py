@@ -64,7 +64,7 @@ def read_part(path: Path, part: str | None) -> tuple[np.ndarray, str, str]:
 
 
 def _nifti(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarray, str, str]:
-    from sciml.imaging.files import HOUNSFIELD, read_image
+    from sciml.formats.image import HOUNSFIELD, read_image
 
     image = read_image(path)
     array = image.array if image.array.ndim == 3 else image.array[None]

@@ -18,8 +18,8 @@ import PIL.Image
 from jaxtyping import Shaped
 
 from sciml.compression.container_header import MOST_CHANNELS
-from sciml.compression.pictures_colour import DEEP_PNG, deep_png, is_srgb, plain_mode, srgb
-from sciml.compression.pictures_parts import VOLUMES, has_parts, is_store, read_part
+from sciml.formats.colour import DEEP_PNG, deep_png, is_srgb, plain_mode, srgb
+from sciml.formats.parts import VOLUMES, has_parts, is_store, read_part
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 # formats that Pillow reads without the help of another program
@@ -65,7 +65,7 @@ def read_picture(path: Path, most_pixels: int, keep_profile: bool = False, part:
         path: the file.
         most_pixels: a file that claims more is refused before it is decoded.
         keep_profile: leave the numbers in the file's ICC profile, and return it.
-        part: which slice of a volume or which field, see `sciml.compression.pictures_parts`.
+        part: which slice of a volume or which field, see `sciml.formats.parts`.
 
     Raises:
         ConfigError: a part is not named, not there, or named of a file that is one picture.
@@ -224,7 +224,7 @@ def _read_npy(path: Path, most: int) -> PictureFile:
 
 
 def _read_dicom(path: Path, most: int) -> PictureFile:
-    from sciml.imaging.files import HOUNSFIELD, read_image
+    from sciml.formats.image import HOUNSFIELD, read_image
 
     image = read_image(path)
     if image.axes != "HW":

@@ -109,7 +109,7 @@ def read_image(path: Path | str) -> Image:
 
 
 def _reader(path: Path) -> Callable[[Path], Image]:
-    from sciml.imaging import medical  # it imports this module
+    from sciml.formats import dicom  # it imports this module
 
     suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
     readers = {
@@ -117,13 +117,13 @@ def _reader(path: Path) -> Callable[[Path], Image]:
         ".jpg": _read_picture,
         ".jpeg": _read_picture,
         ".npy": _read_npy,
-        ".dcm": medical.read_dicom,
+        ".dcm": dicom.read_dicom,
     }
-    readers |= dict.fromkeys((".tif", ".tiff"), _read_tiff) | dict.fromkeys((".nii", ".nii.gz"), medical.read_nifti)
+    readers |= dict.fromkeys((".tif", ".tiff"), _read_tiff) | dict.fromkeys((".nii", ".nii.gz"), dicom.read_nifti)
     if suffix in readers:
         return readers[suffix]
-    if medical.is_dicom(path):
-        return medical.read_dicom
+    if dicom.is_dicom(path):
+        return dicom.read_dicom
     raise DataError(f"{path} has the unknown suffix {suffix!r}: known are {', '.join(SUFFIXES)}")
 
 
@@ -302,7 +302,7 @@ def write_image(
         raise DataError(f"{path} is not written: the array holds {int((~np.isfinite(array)).sum())} NaN or infinite values")
     name = path.name.lower()
     if name.endswith((".nii", ".nii.gz")):
-        from sciml.imaging.medical import write_nifti
+        from sciml.formats.dicom import write_nifti
 
         write_nifti(path, array, affine, voxel_size_mm)
         return

@@ -1,4 +1,4 @@
-"""DICOM and NIfTI files, for `sciml.imaging.files`, which checks what comes out of here."""
+"""DICOM and NIfTI files, for `sciml.formats.image`, which checks what comes out of here."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciml.imaging.files import ARBITRARY, HOUNSFIELD, SRGB, Image, check_claim, plain_image
+from sciml.formats.image import ARBITRARY, HOUNSFIELD, SRGB, Image, check_claim, plain_image
 from sciml.runtime.errors import DataError, FormatError, ShapeError
 from sciml.runtime.files import atomic_path
 

@@ -20,7 +20,7 @@ from sciml.runtime.errors import DataError, FormatError
 if TYPE_CHECKING:
     import numpy as np
 
-    from sciml.imaging.files import Image
+    from sciml.formats.image import Image
 
 PLIST_LIMIT_BYTES = 2**20
 JSON_LIMIT_BYTES = 2**26
@@ -70,7 +70,7 @@ def raw_volume(
     """
     import numpy as np
 
-    from sciml.imaging.files import ARBITRARY, HOUNSFIELD, Image
+    from sciml.formats.image import ARBITRARY, HOUNSFIELD, Image
 
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     content = path.read_bytes()
@@ -92,7 +92,7 @@ def invesalius(path: Path) -> Image:
     """
     import numpy as np
 
-    from sciml.imaging.files import HOUNSFIELD, Image, check_claim
+    from sciml.formats.image import HOUNSFIELD, Image, check_claim
 
     project: dict = {}
     content = b""
@@ -126,8 +126,8 @@ def dicom_series(folder: Path) -> Image:
     """
     import numpy as np
 
-    from sciml.imaging.files import Image, check_claim, check_values
-    from sciml.imaging.medical import read_dicom
+    from sciml.formats.dicom import read_dicom
+    from sciml.formats.image import Image, check_claim, check_values
 
     paths = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
     places = sorted((_slice_place(path), path) for path in paths)
@@ -174,7 +174,7 @@ def jnifti(path: Path) -> Image:
     """
     import numpy as np
 
-    from sciml.imaging.files import ARBITRARY, Image, check_claim
+    from sciml.formats.image import ARBITRARY, Image, check_claim
 
     if path.stat().st_size > JSON_LIMIT_BYTES:
         raise FormatError(f"{path} is larger than {JSON_LIMIT_BYTES} bytes")
