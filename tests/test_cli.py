@@ -20,7 +20,7 @@ import typer.main
 from pydicom.data import get_testdata_file
 
 from sciml import cli
-from sciml.formats.image import read_image
+from sciml.formats.read import read_image
 from sciml.runtime.files import load_tensors, save_tensors
 
 ROWS, COLUMNS = np.mgrid[:48, :40] / 40
@@ -139,7 +139,7 @@ MISTAKES = [
     (f"{MEASURE} deblur --kernel oblong.npy", "square"),
     (f"{MEASURE} deblur --kernel line.npy", "square"),
     (f"{MEASURE} deblur --kernel deep.npy", "a kernel is a square 2-D array, deep.npy has shape (5, 5, 3)"),
-    (f"{MEASURE} deblur --kernel words.npy", "not real numbers"),
+    (f"{MEASURE} deblur --kernel words.npy", "words.npy holds values of type <U"),
     (f"{MEASURE} deblur --kernel box.npy --set kernel_size=5", "leave --set kernel_size away"),
     (f"{MEASURE} deblur --kernel box.npy --set width=5", "leave --set width away"),
     (f"{MEASURE} deblur --set kernel_size=9999", "the kernel (9999 pixels) is larger than the image (48 x 40)"),
@@ -150,7 +150,7 @@ MISTAKES = [
     (f"{MEASURE} ct-sparse --set range_degrees=361", "at most 360"),
     (f"{MEASURE} denoise --seed -1", "'--seed'"),
     (f"{MEASURE} denoise --range 2 2", "the lower one first, got 2 2"),
-    (f"{MEASURE} deblur --kernel objects.npy", "not a numeric NPY"),
+    (f"{MEASURE} deblur --kernel objects.npy", "objects.npy holds values of type object"),
     (f"{MEASURE} deblur --kernel absent.npy", "absent.npy: No such file"),
     (f"{MEASURE} deblur --kernel absent.png", "no such file: absent.png"),
     ("imaging measure photo.png --out x.png --task denoise", ".safetensors, got x.png"),
@@ -182,9 +182,9 @@ MISTAKES = [
     (f"{INPAINT} small.npy", "the mask small.npy has shape (4, 4), the image (48, 40)"),
     (f"{INPAINT} volume.npy", "a mask is a 2-D array"),
     (f"{INPAINT} none.npy", "marks no pixel as measured"),
-    (f"{INPAINT} words.npy", "not real numbers"),
+    (f"{INPAINT} words.npy", "words.npy holds values of type <U"),
     (f"{INPAINT} complex.npy", "type complex128, not real numbers"),
-    (f"{INPAINT} absent.npy", "cannot read the mask absent.npy"),
+    (f"{INPAINT} absent.npy", "cannot read absent.npy"),
     ("imaging solve photo.png --task mri-cs --out y.png", "no k-space: mri-cs is solved from a file of `sciml imaging measure`"),
     ("imaging solve photo.png --task ct-sparse --range 0 2 --out y.png", "leave --range away"),
     (f"{SOLVE} --parameter 0", "is above 0, got 0"),

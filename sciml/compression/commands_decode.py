@@ -12,9 +12,9 @@ from sciml.compression.commands import Outcome, run
 from sciml.compression.commands_files import NIC, Job, find, new_file, plan, refuse_existing
 from sciml.compression.container import Container, Header, Limits, read_container, read_header
 from sciml.compression.model_files import Model, find_model, load_any
-from sciml.formats.colour import samples_text
 from sciml.formats.pictures import check_pixels
-from sciml.formats.write import SUFFIXES, check_form, suffix_for, write_picture
+from sciml.formats.pillow import samples_text
+from sciml.formats.write import SAMPLE_SUFFIXES, check_form, suffix_for, write_picture
 from sciml.runtime.errors import DataError, FormatError, ScimlError
 
 ANY_PIXELS = 2**62
@@ -51,7 +51,7 @@ def decode_files(
     """
     if order.model is not None:
         load_any(order.model)
-    return run(partial(decode_file, order), plan(words, out, (NIC,), SUFFIXES, ".png"), say, processes)
+    return run(partial(decode_file, order), plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png"), say, processes)
 
 
 def decode_file(order: DecodeOrder, job: Job) -> Outcome:

@@ -23,7 +23,7 @@ def read_pixels(path: Path) -> tuple[Pixels, tuple[str, ...]]:
     Raises:
         DataError: no file, no picture, or not of 8 bits.
     """
-    from sciml.formats.image import read_image
+    from sciml.formats.read import read_image
 
     try:
         image = read_image(path)

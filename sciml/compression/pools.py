@@ -15,6 +15,7 @@ from sciml.compression.config import SourceConfig
 from sciml.datasets.loaders import load
 from sciml.datasets.manifest import record
 from sciml.datasets.splits import check_weight_inputs, experiments, parse_entry, split, test_entries
+from sciml.formats.fields import fields_of
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import digest_file
 from sciml.runtime.seeds import Seeds
@@ -157,7 +158,7 @@ def _slices(source: SourceConfig, role: str, data_tier: str, folder: Path | None
             for number, bits in volumes.slices_of(image, source.window or image.value_range, volumes.EVERY[role]):
                 yield Sample(f"{origin}-{number}", bits[..., None], origin, record(origin).sha256)
         return
-    from sciml.formats.image import read_image
+    from sciml.formats.read import read_image
 
     tested = {record(parse_entry(entry)[0]).sha256: entry for entry in test_entries(SLICES)}
     for path in volumes.folder_files(folder, volumes.SUFFIXES, role, HELD_OUT, LEAST_FILES):
@@ -177,7 +178,7 @@ def _fields(source: SourceConfig, role: str, folder: Path | None, runs: Path | N
     if not paths:
         raise DataError(f"{runs} holds no run in its folder {role}: expected Zarr stores")
     for path in paths:
-        found = list(simulations.fields_of(path, source.variables, source.begin if folder is None else None))
+        found = list(fields_of(path, source.variables, source.begin if folder is None else None))
         digest = simulations.values_digest(found)
         for picture in found:
             yield Sample(picture.name, picture.values[..., None], path.stem, digest, picture.unit)

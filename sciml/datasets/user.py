@@ -22,7 +22,7 @@ def add(name: str, path: Path | str, licence: str = "") -> list[Record]:
 
     Args:
         name: lower-case letters, digits, `_`, `.` and `-`; not the id of a declared data set.
-        path: a file that `sciml.formats.image.read_image` reads, or a folder of such files.
+        path: a file that `sciml.formats.read.read_image` reads, or a folder of such files.
         licence: what others may do with it, in words.
 
     Returns:
@@ -56,7 +56,7 @@ def add(name: str, path: Path | str, licence: str = "") -> list[Record]:
 
 def _entries(name: str, path: Path) -> dict[str, Path]:
     from sciml.formats.dicom import is_dicom
-    from sciml.formats.image import SUFFIXES
+    from sciml.formats.read import SUFFIXES
 
     if path.is_file():
         return {name: path}

@@ -11,7 +11,7 @@ from sciml.deblurring.orders import Order, Outputs
 from sciml.deblurring.outputs import check_place
 from sciml.deblurring.progress import Say
 from sciml.deblurring.single import Done, partial_of, restore_file
-from sciml.formats.image import SUFFIXES
+from sciml.formats.read import SUFFIXES
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import write_json
 

@@ -10,10 +10,9 @@ import numpy as np
 from torch import Tensor
 
 from sciml.deblurring.photos import Values, rows_first
-from sciml.formats.image import write_image
+from sciml.formats.write import write_image, write_npy
 from sciml.imaging.kernels import Kernel
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import atomic_path
 
 PICTURES = (".png", ".tif", ".tiff", ".npy")
 
@@ -21,8 +20,7 @@ PICTURES = (".png", ".tif", ".tiff", ".npy")
 def write_kernel(path: Path, kernel: Kernel) -> None:
     """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value."""
     if path.suffix.lower() == ".npy":
-        with atomic_path(path) as temporary:
-            np.save(temporary, kernel, allow_pickle=False)
+        write_npy(path, kernel)
     else:
         write_image(path, kernel / kernel.max(), bits=16)
 

@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from sciml.deblurring.picture import FLOAT_RANGE
-from sciml.formats.image import SRGB, Image, linear_to_srgb, read_image, srgb_to_linear, write_image
+from sciml.formats.image import SRGB, Image, linear_to_srgb, srgb_to_linear
+from sciml.formats.read import read_image
+from sciml.formats.write import write_image, write_integers
 from sciml.imaging.scale import UNIT, range_of_noisy
 from sciml.runtime.errors import ConfigError, ShapeError
-from sciml.runtime.files import atomic_path
 
 PICTURES = (".png", ".tif", ".tiff", ".npy")
 BLOCK, BLOCKS_VISIBLE = 8, 1.1
@@ -163,19 +164,6 @@ def write_light(path: Path, light: Values | Tensor, bits: int = 8) -> None:
         write_image(path, linear_to_srgb(array.clip(0, 1)), bits=bits)
     else:
         write_image(path, array)
-
-
-def write_integers(path: Path, array: Values, bits: int) -> None:
-    """Write values on the scale from 0 to 1 as unsigned integers to TIFF or NPY, cut and rounded."""
-    top = 2**bits - 1
-    levels = np.round(array.astype(np.float64).clip(0, 1) * top).astype(f"u{bits // 8}")
-    with atomic_path(path) as temporary:
-        if path.suffix.lower() == ".npy":
-            np.save(temporary, levels, allow_pickle=False)
-        else:
-            import tifffile
-
-            tifffile.imwrite(temporary, levels, photometric="rgb" if levels.ndim == 3 else "minisblack", compression="zlib")
 
 
 def rows_first(values: Values | Tensor) -> Values:

@@ -22,7 +22,7 @@ from sciml.deblurring.photos import Photo, read_photo, write_photo
 from sciml.deblurring.picture import read_picture
 from sciml.deblurring.progress import Progress, Say, check_size, seconds_of, words
 from sciml.deblurring.restoration import LEAST_NOISE
-from sciml.formats.image import write_image
+from sciml.formats.write import write_image
 from sciml.imaging.single import read_mask
 from sciml.runtime.files import write_json
 

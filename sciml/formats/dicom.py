@@ -1,19 +1,13 @@
-"""DICOM and NIfTI files, for `sciml.formats.image`, which checks what comes out of here."""
+"""DICOM files: one picture or volume each, or a folder of slices; `sciml.formats.read` checks the values of a single file."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
-from sciml.formats.image import ARBITRARY, HOUNSFIELD, SRGB, Image, check_claim, plain_image
-from sciml.runtime.errors import DataError, FormatError, ShapeError
-from sciml.runtime.files import atomic_path
+from sciml.formats.image import ARBITRARY, HOUNSFIELD, SRGB, Image, check_claim, check_values, plain_image
+from sciml.runtime.errors import DataError, FormatError
 
-if TYPE_CHECKING:
-    import numpy as np
-
-HEADER_LIMIT_BYTES = 2**24
 DEFLATED_DICOM = "1.2.840.10008.1.2.1.99"
 
 
@@ -62,58 +56,46 @@ def read_dicom(path: Path) -> Image:
     return Image(array, axes, low_high, HOUNSFIELD if known else ARBITRARY, path.stem, spacing, notes=tuple(notes))
 
 
-def read_nifti(path: Path) -> Image:
-    """Read one NIfTI file, turned to the axes that `Image` describes. See `read_image`, which checks the values."""
-    import nibabel
+def dicom_series(folder: Path) -> Image:
+    """Return the volume of a folder of DICOM files, one slice each, sorted by their place in the body.
+
+    Raises:
+        DataError: the folder holds no series of slices of one shape.
+    """
     import numpy as np
 
-    file: Any = nibabel.load(path)
-    header, shape = file.header, tuple(int(size) for size in file.shape)
-    kind = header.get_data_dtype()
-    if kind.kind not in "buif":
-        raise FormatError(f"{path} holds values of type {kind}: only whole and floating-point numbers are images")
-    while len(shape) > 3 and shape[-1] == 1:
-        shape = shape[:-1]
-    if len(shape) > 3:
-        raise ShapeError(f"{path} has shape {shape}: a 4th dimension (time, direction) is not read; give one 3-D volume of it")
-    check_claim(shape, str(path))
-    if file.dataobj.offset > HEADER_LIMIT_BYTES:
-        raise FormatError(f"{path} claims that its data begin at byte {file.dataobj.offset}")
-    # nibabel asks a .gz stream for exactly the bytes that the checked shape needs, so a bomb stays packed
-    values = np.asanyarray(file.dataobj).astype(np.float32).reshape(shape + (1,) * (3 - len(shape)))
-    to_lps = nibabel.orientations.ornt_transform(
-        nibabel.orientations.io_orientation(file.affine), nibabel.orientations.axcodes2ornt(("L", "P", "S"))
-    )
-    values = nibabel.orientations.apply_orientation(values, to_lps)
-    stored_affine = file.affine @ nibabel.orientations.inv_ornt_aff(to_lps, shape + (1,) * (3 - len(shape)))
-    notes = [f"NIfTI {kind}"]
-    if (codes := "".join(nibabel.orientations.aff2axcodes(file.affine))) != "LPS":
-        notes.append(f"turned from {codes} to LPS")
-    array = np.ascontiguousarray(values.transpose(2, 1, 0))
-    affine = stored_affine[:, [2, 1, 0, 3]]
-    spacing = tuple(float(size) for size in np.sqrt((affine[:3, :3] ** 2).sum(axis=0)))
-    name = path.name.removesuffix(".gz").removesuffix(".nii")
-    return Image(array, "DHW", (float(array.min()), float(array.max())), ARBITRARY, name, spacing, affine, tuple(notes))
+    paths = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
+    places = sorted((_slice_place(path), path) for path in paths)
+    if len(places) < 2:
+        raise DataError(f"{folder} holds {len(places)} DICOM slices: a series has at least 2")
+    first = read_dicom(places[0][1])
+    if first.axes != "HW":
+        raise DataError(f"{places[0][1]} is not a grey slice but has shape {first.array.shape}")
+    check_claim((len(places), *first.array.shape), str(folder))
+    array = np.empty((len(places), *first.array.shape), dtype=np.float32)
+    for index, (_, path) in enumerate(places):
+        piece = read_dicom(path)
+        if piece.array.shape != first.array.shape or piece.unit != first.unit:
+            raise DataError(
+                f"{path} has shape {piece.array.shape} in {piece.unit}, the series {first.array.shape} in {first.unit}"
+            )
+        array[index] = piece.array
+    check_values(array, str(folder))
+    steps = np.diff([place for place, _ in places])
+    notes = first.notes
+    if steps.min() <= 0 or steps.max() > 1.5 * steps.min():
+        notes = (*notes, f"slices unevenly spaced: {steps.min():g} to {steps.max():g} mm")
+    size = first.voxel_size_mm and (round(float(np.median(steps)), 6), *first.voxel_size_mm)
+    return Image(array, "DHW", (float(array.min()), float(array.max())), first.unit, folder.name, size, notes=notes)
 
 
-def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None, voxel_size_mm: tuple[float, ...] | None) -> None:
-    """Write a volume as float32 NIfTI, by `.gz` compressed without a time stamp; see `write_image`."""
-    import nibabel
-    import numpy as np
+def _slice_place(path: Path) -> float:
+    import pydicom
+    from pydicom.errors import InvalidDicomError
 
-    if array.ndim != 3:
-        raise ShapeError(f"{path}: NIfTI takes a volume (depth, rows, columns), not shape {array.shape}")
-    if affine is None:
-        depth, row, column = voxel_size_mm or (1.0, 1.0, 1.0)
-        # columns run to the patient's left and rows to the back: both are minus in right-anterior-superior
-        affine = np.array([[0, 0, -column, 0], [0, -row, 0, 0], [depth, 0, 0, 0], [0, 0, 0, 1.0]])
-    volume = nibabel.Nifti1Image(array.transpose(2, 1, 0), np.asarray(affine, dtype=np.float64)[:, [2, 1, 0, 3]])
-    volume.header.set_xyzt_units("mm")
-    # nibabel chooses compression by the suffix, of which `.nii.gz` has two parts
-    with atomic_path(path) as temporary:
-        content = volume.to_bytes()
-        if path.name.lower().endswith(".gz"):
-            import gzip
-
-            content = gzip.compress(content, compresslevel=6, mtime=0)
-        temporary.write_bytes(content)
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SliceLocation", "ImagePositionPatient"])
+        place = header.get("SliceLocation")
+        return float(place if place is not None else header.ImagePositionPatient[2])
+    except (InvalidDicomError, AttributeError, TypeError, ValueError, OSError) as error:
+        raise DataError(f"{path} is not a DICOM slice with a place in the body: {error}") from error

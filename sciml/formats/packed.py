@@ -1,4 +1,4 @@
-"""Volumes in the formats that single packages chose: raw numbers, zlib, InVesalius, JNIfTI, DICOM series.
+"""Volumes in the formats that single packages chose: raw numbers, zlib, InVesalius, JNIfTI.
 
 All come out as (depth, rows, columns), from feet to head, front to back, the patient's right to left.
 """
@@ -10,17 +10,14 @@ import json
 import plistlib
 import tarfile
 import zlib
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sciml.runtime.errors import DataError, FormatError
+from sciml.formats.image import ARBITRARY, HOUNSFIELD, Image, check_claim
+from sciml.runtime.errors import FormatError
 
 if TYPE_CHECKING:
     import numpy as np
-
-    from sciml.formats.image import Image
 
 PLIST_LIMIT_BYTES = 2**20
 JSON_LIMIT_BYTES = 2**26
@@ -70,8 +67,6 @@ def raw_volume(
     """
     import numpy as np
 
-    from sciml.formats.image import ARBITRARY, HOUNSFIELD, Image
-
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     content = path.read_bytes()
     content = inflate(content, size, str(path)) if packed else content
@@ -91,8 +86,6 @@ def invesalius(path: Path) -> Image:
         FormatError: the project lacks its parts or contradicts itself.
     """
     import numpy as np
-
-    from sciml.formats.image import HOUNSFIELD, Image, check_claim
 
     project: dict = {}
     content = b""
@@ -118,54 +111,6 @@ def invesalius(path: Path) -> Image:
     return Image(array, "DHW", (float(array.min()), float(array.max())), HOUNSFIELD, path.stem, (depth, row, column))
 
 
-def dicom_series(folder: Path) -> Image:
-    """Return the volume of a folder of DICOM files, one slice each, sorted by their place in the body.
-
-    Raises:
-        DataError: the folder holds no series of slices of one shape.
-    """
-    import numpy as np
-
-    from sciml.formats.dicom import read_dicom
-    from sciml.formats.image import Image, check_claim, check_values
-
-    paths = sorted(item for item in folder.iterdir() if item.is_file() and not item.name.startswith("."))
-    places = sorted((_slice_place(path), path) for path in paths)
-    if len(places) < 2:
-        raise DataError(f"{folder} holds {len(places)} DICOM slices: a series has at least 2")
-    first = read_dicom(places[0][1])
-    if first.axes != "HW":
-        raise DataError(f"{places[0][1]} is not a grey slice but has shape {first.array.shape}")
-    check_claim((len(places), *first.array.shape), str(folder))
-    array = np.empty((len(places), *first.array.shape), dtype=np.float32)
-    for index, (_, path) in enumerate(places):
-        piece = read_dicom(path)
-        if piece.array.shape != first.array.shape or piece.unit != first.unit:
-            raise DataError(
-                f"{path} has shape {piece.array.shape} in {piece.unit}, the series {first.array.shape} in {first.unit}"
-            )
-        array[index] = piece.array
-    check_values(array, str(folder))
-    steps = np.diff([place for place, _ in places])
-    notes = first.notes
-    if steps.min() <= 0 or steps.max() > 1.5 * steps.min():
-        notes = (*notes, f"slices unevenly spaced: {steps.min():g} to {steps.max():g} mm")
-    size = first.voxel_size_mm and (round(float(np.median(steps)), 6), *first.voxel_size_mm)
-    return Image(array, "DHW", (float(array.min()), float(array.max())), first.unit, folder.name, size, notes=notes)
-
-
-def _slice_place(path: Path) -> float:
-    import pydicom
-    from pydicom.errors import InvalidDicomError
-
-    try:
-        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=["SliceLocation", "ImagePositionPatient"])
-        place = header.get("SliceLocation")
-        return float(place if place is not None else header.ImagePositionPatient[2])
-    except (InvalidDicomError, AttributeError, TypeError, ValueError, OSError) as error:
-        raise DataError(f"{path} is not a DICOM slice with a place in the body: {error}") from error
-
-
 def jnifti(path: Path) -> Image:
     """Return a JNIfTI text volume (`.jnii`): JSON with the numbers packed under `NIFTIData`.
 
@@ -173,8 +118,6 @@ def jnifti(path: Path) -> Image:
         FormatError: the text is not such a volume, or its parts contradict each other.
     """
     import numpy as np
-
-    from sciml.formats.image import ARBITRARY, Image, check_claim
 
     if path.stat().st_size > JSON_LIMIT_BYTES:
         raise FormatError(f"{path} is larger than {JSON_LIMIT_BYTES} bytes")
@@ -212,19 +155,3 @@ def jnifti(path: Path) -> Image:
 def _to_lps(array: np.ndarray) -> np.ndarray:
     """Turn (right, anterior, superior) axes to (superior, posterior, left)."""
     return array[::-1, ::-1, :].transpose(2, 1, 0)
-
-
-# The flips: FullHead's own header says left-anterior-superior. The T2 volume's header says nothing; with both
-# in-plane axes turned its mutual information with the T1 volume of the same person is largest, at no shift.
-PACKED: dict[str, Callable[[Path], Image]] = {
-    "ct_amos0336": partial(raw_volume, shape=(157, 256, 256), dtype="<i2", voxel_size_mm=(4.0, 1.58594, 1.58594), packed=True),
-    "ct_fullhead": partial(
-        raw_volume, shape=(94, 256, 256), dtype="<i2", voxel_size_mm=(1.5, 0.9375, 0.9375), offset=-1024, flip=(0, 2)
-    ),
-    "mr_colin27_t2": partial(
-        raw_volume, shape=(181, 217, 181), dtype="u1", voxel_size_mm=(1.0, 1.0, 1.0), scale=255.0, flip=(1, 2)
-    ),
-    "ct_cranium": invesalius,
-    "ct_sinus": dicom_series,
-}
-"""Readers by id for what no general format describes."""

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.compression import simulations
+from sciml.formats.fields import DATASETS, open_dataset
+from sciml.formats.image import HOUNSFIELD
+from sciml.formats.read import read_image
 from sciml.runtime.errors import ConfigError, DataError, FormatError
 
 NIFTI = (".nii", ".nii.gz")
-VOLUMES = (*NIFTI, *simulations.DATASETS)
+VOLUMES = (*NIFTI, *DATASETS)
 # axes of a volume as it is read: from feet to head, from front to back, from the patient's right to left
 AXES = ("axial", "coronal", "sagittal")
 
@@ -64,8 +66,6 @@ def read_part(path: Path, part: str | None) -> tuple[np.ndarray, str, str]:
 
 
 def _nifti(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarray, str, str]:
-    from sciml.formats.image import HOUNSFIELD, read_image
-
     image = read_image(path)
     array = image.array if image.array.ndim == 3 else image.array[None]
     offered = ", ".join(f"{axis}=0 to {size - 1}" for axis, size in zip(AXES, array.shape, strict=True))
@@ -81,7 +81,7 @@ def _nifti(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarra
 
 
 def _dataset(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarray, str, str]:
-    with simulations.open_dataset(path) as data:
+    with open_dataset(path) as data:
         fields = [str(name) for name, one in data.data_vars.items() if one.ndim >= 2 and one.dtype.kind in "fiu"]
         if not fields:
             raise DataError(f"{path} holds no field of real numbers: it has {', '.join(map(str, data.data_vars)) or 'nothing'}")

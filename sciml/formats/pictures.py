@@ -6,10 +6,7 @@ What a file is shows in its first bytes, not in its name. The size that it claim
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,22 +14,25 @@ import numpy as np
 import PIL.Image
 from jaxtyping import Shaped
 
-from sciml.compression.container_header import MOST_CHANNELS
-from sciml.formats.colour import DEEP_PNG, deep_png, is_srgb, plain_mode, srgb
+from sciml.formats.decoding import check_file, check_not_empty, decoding
+from sciml.formats.image import HOUNSFIELD
+from sciml.formats.npy import open_npy
 from sciml.formats.parts import VOLUMES, has_parts, is_store, read_part
-from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
+from sciml.formats.pillow import ORIENTATION, deep_png, is_deep, is_srgb, opened, plain_mode, srgb, upright
+from sciml.formats.read import read_image
+from sciml.formats.tiff import STARTS as TIFF_STARTS
+from sciml.formats.tiff import decoded, opened_tiff
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
-# formats that Pillow reads without the help of another program
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "PPM", "JPEG2000", "TIFF", "JXL")
+MOST_CHANNELS = 16
 NAMES = "PNG, JPEG, TIFF, WebP, AVIF, JPEG XL, JPEG 2000, BMP, GIF, PPM, NPY, DICOM, NIfTI, NetCDF or Zarr"
 SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".jp2", ".bmp", ".gif", ".pgm", ".ppm", ".pnm"),
     *(".npy", ".dcm", *VOLUMES),
 )
-TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 NIC_START = b"\x8eNIC"
-ORIENTATION, ICC_TAG = 274, 34675
+ICC_TAG = 34675
 MINIS_WHITE, SEPARATED = 0, 5
 
 
@@ -73,29 +73,19 @@ def read_picture(path: Path, most_pixels: int, keep_profile: bool = False, part:
         FormatError: no picture, or a damaged one; the message has the decoder's reason.
         ShapeError: an array that is no picture.
     """
-    if not path.is_file() and not is_store(path):
-        raise DataError(f"{path} is a folder: give a file" if path.is_dir() else f"no such file: {path}")
-    try:
-        with _quiet():
-            if has_parts(path):
-                values, unit, words = read_part(path, part)
-                check_pixels(values.shape[1], values.shape[0], most_pixels, path)
-                return replace(_plain(values, path, None, (words,), (), keep_profile=False), unit=unit)
-            if part is not None:
-                raise ConfigError(f"--part {part} names a slice or a field, and {path} is one picture: leave it out")
+    if not is_store(path):
+        check_file(path)
+    with decoding(path, "a picture"):
+        if has_parts(path):
+            values, unit, words = read_part(path, part)
+            check_pixels(values.shape[1], values.shape[0], most_pixels, path)
+            return replace(_plain(values, path, None, (words,), (), keep_profile=False), unit=unit)
+        if part is not None:
+            raise ConfigError(f"--part {part} names a slice or a field, and {path} is one picture: leave it out")
+        try:
             return _read(path, most_pixels, keep_profile)
-    except ScimlError:
-        raise
-    except PIL.UnidentifiedImageError as error:
-        raise FormatError(f"{path} is no picture of a known kind: expected {NAMES}") from error
-    except OSError as error:
-        if error.errno is not None:
-            raise DataError(f"cannot read {path}: {error.strerror}") from error
-        raise FormatError(f"{path} is damaged or cut short: {_one_line(error)}") from error
-    except MemoryError:
-        raise
-    except Exception as error:  # decoders answer damage with errors of every kind
-        raise FormatError(f"{path} cannot be read, it may be damaged: {_one_line(error)}") from error
+        except PIL.UnidentifiedImageError as error:
+            raise FormatError(f"{path} is no picture of a known kind: expected {NAMES}") from error
 
 
 def check_pixels(width: int, height: int, most: int, path: Path) -> None:
@@ -109,25 +99,10 @@ def check_pixels(width: int, height: int, most: int, path: Path) -> None:
         )
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Leave the limit of pixels to `check_pixels`, and warnings of decoders unsaid."""
-    before, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
-    log = logging.getLogger("tifffile")
-    was_disabled, log.disabled = log.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        PIL.Image.MAX_IMAGE_PIXELS, log.disabled = before, was_disabled
-
-
 def _read(path: Path, most: int, keep_profile: bool) -> PictureFile:
+    check_not_empty(path)
     with path.open("rb") as file:
         start = file.read(132)
-    if not start:
-        raise FormatError(f"{path} is empty (0 bytes)")
     if start.startswith(NIC_START):
         raise FormatError(f"{path} is coded already: a .nic file is for `decode`")
     # before TIFF: some DICOM files begin as TIFF files do
@@ -144,12 +119,11 @@ def _read(path: Path, most: int, keep_profile: bool) -> PictureFile:
 
 
 def _read_pillow(path: Path, most: int, keep_profile: bool) -> PictureFile:
-    PIL.Image.init()
-    with PIL.Image.open(path, formats=[name for name in FORMATS if name in PIL.Image.OPEN]) as picture:
+    with opened(path) as picture:
         check_pixels(picture.width, picture.height, most, path)
         profile = picture.info.get("icc_profile") or None
         notes, losses = [], _frames(getattr(picture, "n_frames", 1))
-        if picture.format == "PNG" and picture.tile and picture.tile[0].args in DEEP_PNG:
+        if is_deep(picture):
             array = deep_png(picture)
             if "transparency" in picture.info:
                 losses = (*losses, "the colour that stands for transparency is left out")
@@ -171,14 +145,14 @@ def _read_pillow(path: Path, most: int, keep_profile: bool) -> PictureFile:
     orientation = exif.pop(ORIENTATION, 1)
     if len(exif):
         notes.append("EXIF data is not kept")
-    return _upright(_plain(array, path, profile, tuple(notes), losses, keep_profile), orientation)
+    array, turned = upright(array, orientation)
+    found = _plain(array, path, profile, tuple(notes), losses, keep_profile)
+    return replace(found, notes=found.notes + turned)
 
 
 def _read_tiff(path: Path, most: int, keep_profile: bool) -> PictureFile:
     """Leave 8 bits to Pillow, which knows palettes, CMYK and profiles; it does not know colours of 16 bits and floats."""
-    import tifffile
-
-    with tifffile.TiffFile(path) as file:
+    with opened_tiff(path) as file:
         page = file.pages.first
         if page.dtype is None or page.dtype.itemsize == 1:
             with suppress(PIL.UnidentifiedImageError):
@@ -188,14 +162,8 @@ def _read_tiff(path: Path, most: int, keep_profile: bool) -> PictureFile:
             raise ShapeError(f"{path} has shape {page.shape}: expected a picture of at most {MOST_CHANNELS} channels")
         if page.photometric == SEPARATED:
             raise DataError(f"{path} is CMYK of {page.bitspersample} bits: it is read at 8 bits only, convert it to RGB first")
-        places = zip(page.dataoffsets, page.databytecounts, strict=True)
-        if any(offset + count > path.stat().st_size for offset, count in places):
-            raise FormatError(f"{path} is cut short: its header points behind the end of the file")
-        try:
-            array = page.asarray()
-        except ValueError as error:
-            if "imagecodecs" not in str(error):
-                raise
+        array = decoded(page, [page], path)
+        if array is None:
             found = _read_pillow(path, most, keep_profile)
             if found.array.dtype == np.uint8:
                 found = replace(found, losses=(*found.losses, "its compression is read at 8 bits only; zlib keeps all"))
@@ -206,17 +174,15 @@ def _read_tiff(path: Path, most: int, keep_profile: bool) -> PictureFile:
         if page.photometric == MINIS_WHITE and array.dtype.kind == "u":
             array = np.iinfo(array.dtype).max - array
         losses = _frames(len(file.pages))
-    return _upright(_plain(array, path, tags.get(ICC_TAG), (), losses, keep_profile), int(tags.get(ORIENTATION, 1)))
+    array, turned = upright(array, int(tags.get(ORIENTATION, 1)))
+    found = _plain(array, path, tags.get(ICC_TAG), (), losses, keep_profile)
+    return replace(found, notes=found.notes + turned)
 
 
 def _read_npy(path: Path, most: int) -> PictureFile:
-    # a memory map knows shape and type, and whether the file is long enough, before anything is read; it cannot map nothing
-    with path.open("rb") as file:
-        version = np.lib.format.read_magic(file)
-        read_header = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        if 0 in (shape := read_header(file)[0]):
-            raise DataError(f"{path} holds no pixels: its shape is {shape}")
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    array = open_npy(path)
+    if not array.size:
+        raise DataError(f"{path} holds no pixels: its shape is {array.shape}")
     if array.ndim < 2:
         raise ShapeError(f"{path} has shape {array.shape}: expected (rows, columns) or (rows, columns, channels)")
     check_pixels(array.shape[1], array.shape[0], most, path)
@@ -224,8 +190,6 @@ def _read_npy(path: Path, most: int) -> PictureFile:
 
 
 def _read_dicom(path: Path, most: int) -> PictureFile:
-    from sciml.formats.image import HOUNSFIELD, read_image
-
     image = read_image(path)
     if image.axes != "HW":
         raise ShapeError(f"{path} has shape {image.array.shape}: expected one grey slice")
@@ -265,22 +229,5 @@ def _plain(
     return PictureFile(result, profile, "", notes, losses)
 
 
-def _upright(picture: PictureFile, orientation: int) -> PictureFile:
-    """Return the picture turned as its EXIF entry says: 2 to 4 mirror rows and columns, 5 to 8 swap them before."""
-    if orientation not in range(2, 9):
-        return picture
-    array = picture.array
-    if orientation >= 5:
-        array = np.swapaxes(array, 0, 1)
-    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
-    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
-    notes = (*picture.notes, "turned upright as its EXIF entry says")
-    return replace(picture, array=np.ascontiguousarray(array[rows, columns]), notes=notes)
-
-
 def _frames(count: int) -> tuple[str, ...]:
     return (f"it holds {count} frames: the first is taken",) if count > 1 else ()
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split()) or type(error).__name__

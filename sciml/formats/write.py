@@ -1,4 +1,7 @@
-"""Decoded pictures to files that hold them without further loss: PNG of 8 and 16 bits, TIFF, NPY, and NetCDF for floats."""
+"""Arrays to files: images on the scale from 0 to 1 or in their units, and pictures of stored samples without any loss.
+
+PNG holds 8 and 16 bits, TIFF and NPY all types, NIfTI volumes, NetCDF floats.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,100 @@ import io
 import struct
 import zlib
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import PIL.Image
 from jaxtyping import Shaped, UInt16
 
-from sciml.compression.container_header import SampleType
-from sciml.runtime.errors import ConfigError
+from sciml.formats.image import check_claim
+from sciml.formats.nifti import write_nifti
+from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.files import atomic_path
 
-SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".nc")
+SampleKind = Literal["u8", "u16", "f32"]
+SAMPLE_SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".nc")
 PNG_CHANNELS = 4
 # PNG's types of colour for 1 to 4 channels
 COLOUR_TYPES = (0, 4, 2, 6)
 
 
-def suffix_for(sample_type: SampleType, channels: int) -> str:
+def write_image(
+    path: Path | str,
+    array: np.ndarray,
+    *,
+    bits: int = 8,
+    affine: np.ndarray | None = None,
+    voxel_size_mm: tuple[float, ...] | None = None,
+) -> None:
+    """Write an image or volume, whole or not at all; the suffix chooses the format.
+
+    Args:
+        path: `.png` (values in [0, 1], clipped and rounded to `bits`), `.tif`/`.tiff` and `.npy`
+            (float32 as they are), `.nii`/`.nii.gz` (float32 volume of shape (depth, rows, columns)).
+        array: (rows, columns), (rows, columns, 3) or (depth, rows, columns).
+        bits: 8 or 16, for PNG; 16 for grey only.
+        affine: for NIfTI, as in `Image`.
+        voxel_size_mm: for NIfTI without an affine, (depth, rows, columns).
+
+    Raises:
+        DataError: NaN or infinite values, or an unknown suffix.
+        ShapeError: the format cannot hold such an array.
+        ScimlError: the file cannot be written.
+    """
+    path, array = Path(path), np.asarray(array, dtype=np.float32)
+    check_claim(array.shape, str(path))
+    if not np.isfinite(array).all():
+        raise DataError(f"{path} is not written: the array holds {int((~np.isfinite(array)).sum())} NaN or infinite values")
+    name = path.name.lower()
+    if name.endswith((".nii", ".nii.gz")):
+        write_nifti(path, array, affine, voxel_size_mm)
+        return
+    if path.suffix.lower() not in (".png", ".tif", ".tiff", ".npy"):
+        raise DataError(f"{path}: images are written as .png, .tif, .npy, .nii or .nii.gz")
+    with atomic_path(path) as temporary:
+        if name.endswith(".png"):
+            _write_png(temporary, array, bits, path)
+        elif name.endswith(".npy"):
+            np.save(temporary, array, allow_pickle=False)
+        else:
+            _write_plain_tiff(temporary, array)
+
+
+def write_integers(path: Path, array: np.ndarray, bits: int) -> None:
+    """Write values on the scale from 0 to 1 as unsigned integers to TIFF or NPY, cut and rounded."""
+    levels = np.round(array.astype(np.float64).clip(0, 1) * (2**bits - 1)).astype(f"u{bits // 8}")
+    if path.suffix.lower() == ".npy":
+        write_npy(path, levels)
+        return
+    with atomic_path(path) as temporary:
+        _write_plain_tiff(temporary, levels)
+
+
+def write_npy(path: Path, array: np.ndarray) -> None:
+    """Write an array of any type and shape, whole or not at all."""
+    with atomic_path(path) as temporary:
+        np.save(temporary, array, allow_pickle=False)
+
+
+def _write_plain_tiff(path: Path, array: np.ndarray) -> None:
+    import tifffile
+
+    colour = array.ndim == 3 and array.shape[-1] == 3
+    tifffile.imwrite(path, array, photometric="rgb" if colour else "minisblack", compression="zlib")
+
+
+def _write_png(temporary: Path, array: np.ndarray, bits: int, path: Path) -> None:
+    colour = array.ndim == 3 and array.shape[-1] == 3
+    if not (array.ndim == 2 or colour) or bits not in (8, 16) or (bits == 16 and colour):
+        raise ShapeError(
+            f"{path}: PNG takes (rows, columns) at 8 or 16 bits or (rows, columns, 3) at 8, not {array.shape} at {bits}; use TIFF"
+        )
+    levels = np.round(array.clip(0, 1).astype(np.float64) * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
+    PIL.Image.fromarray(levels).save(temporary, format="PNG")
+
+
+def suffix_for(sample_type: SampleKind, channels: int) -> str:
     """Return the suffix of the file that a picture goes to where none is named: `.png`, or `.npy` for what PNG cannot hold.
 
     Args:
@@ -30,10 +112,10 @@ def suffix_for(sample_type: SampleType, channels: int) -> str:
     return ".png" if sample_type != "f32" and channels <= PNG_CHANNELS else ".npy"
 
 
-def check_form(path: Path, sample_type: SampleType, channels: int) -> None:
+def check_form(path: Path, sample_type: SampleKind, channels: int) -> None:
     """Raise ConfigError where a file of this suffix cannot hold such a picture; arguments as `suffix_for`."""
-    if path.suffix.lower() not in SUFFIXES:
-        raise ConfigError(f"{path}: decoded pictures are written as {', '.join(SUFFIXES)}, which lose nothing more")
+    if path.suffix.lower() not in SAMPLE_SUFFIXES:
+        raise ConfigError(f"{path}: decoded pictures are written as {', '.join(SAMPLE_SUFFIXES)}, which lose nothing more")
     if path.suffix.lower() == ".png" and suffix_for(sample_type, channels) != ".png":
         held = "floating-point numbers" if sample_type == "f32" else f"{channels} channels"
         raise ConfigError(f"{path}: PNG cannot hold {held}; name a .npy or .tif file")

@@ -15,7 +15,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.formats.image import Image, read_image, write_image
+    from sciml.formats.image import Image
+    from sciml.formats.read import read_image
+    from sciml.formats.write import write_image
     from sciml.imaging.kernels import camera_shake, check_kernel, disk, gaussian, line
     from sciml.imaging.methods import METHODS, tune
     from sciml.imaging.metrics import psnr, ssim
@@ -58,7 +60,7 @@ _HOMES = {
     "wavelets": ("WaveletSparsity",),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
-_HOME |= dict.fromkeys(("Image", "read_image", "write_image"), "sciml.formats.image")
+_HOME |= {"Image": "sciml.formats.image", "read_image": "sciml.formats.read", "write_image": "sciml.formats.write"}
 
 __all__ = [
     "METHODS",

@@ -18,7 +18,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.formats.image import HOUNSFIELD, Image, write_image
+from sciml.formats.image import HOUNSFIELD, Image
+from sciml.formats.write import write_image
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 HU_WINDOW = (-1000.0, 1000.0)

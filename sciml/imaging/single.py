@@ -12,7 +12,9 @@ import torch
 from deepinv.physics import MRI, Inpainting
 from torch import Tensor
 
-from sciml.formats.image import HOUNSFIELD, read_image
+from sciml.formats.image import HOUNSFIELD
+from sciml.formats.npy import open_npy
+from sciml.formats.read import read_image
 from sciml.imaging.catalogue import METHODS, TASKS, chosen, resolve_options
 from sciml.imaging.kernels import Kernel, check_kernel
 from sciml.imaging.methods import solve
@@ -343,12 +345,7 @@ def _read_plane(path: Path, what: str) -> np.ndarray:
         array = picture.array.mean(axis=-1) if picture.axes == "HWC" else picture.array
     else:
         # not read_image: it refuses a constant array, and a constant kernel is a box
-        try:
-            array = np.load(path, allow_pickle=False)
-        except OSError as error:
-            raise DataError(f"cannot read the {what} {path}: {error.strerror or error}") from error
-        except (ValueError, EOFError) as error:
-            raise FormatError(f"the {what} {path} is not a numeric NPY file: {error}") from error
+        array = open_npy(path)
         if array.dtype.kind not in "buif":
             raise FormatError(f"the {what} {path} holds values of type {array.dtype}, not real numbers")
     if array.ndim != 2:

@@ -9,11 +9,12 @@ from typing import Literal
 import numpy as np
 from scipy import ndimage
 
+from sciml.formats.nifti import Scan
 from sciml.progression.anatomy import connected_parts
 from sciml.progression.grids import Grid
 from sciml.progression.reference import Reference
 from sciml.progression.scanner import normalise
-from sciml.progression.scans import Scan, on_grid
+from sciml.progression.scans import on_grid
 from sciml.runtime.errors import DataError
 
 BACKGROUND_SHARE = 0.02

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 from scipy import ndimage
 
+from sciml.formats.nifti import Scan
 from sciml.progression.examination import Placed, background
 from sciml.progression.grids import Grid
 from sciml.progression.scanner import WHITE_LEVEL, white_level
-from sciml.progression.scans import Scan, on_grid
+from sciml.progression.scans import on_grid
 
 if TYPE_CHECKING:
     from sciml.progression.forecast import Forecast

@@ -10,12 +10,12 @@ from typing import Literal
 
 import numpy as np
 
+from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.cohort import Visit, write_cohort, write_subject
 from sciml.progression.examination import Finding, Placed, examine, place
 from sciml.progression.grids import GRIDS, Grid
 from sciml.progression.reference import mni_reference
 from sciml.progression.registration import register_affine
-from sciml.progression.scans import Scan, read_scan
 from sciml.progression.segmentation import NOT_MEASURED, Codes, label_shares, measured_volumes, run_synthseg, unknown_codes
 from sciml.progression.tables import Row
 from sciml.runtime.errors import DataError

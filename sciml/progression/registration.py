@@ -11,10 +11,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage, optimize
 
+from sciml.formats.nifti import Scan
 from sciml.progression.grids import GRIDS
 from sciml.progression.people import MIDDLE_MM
 from sciml.progression.reference import Reference
-from sciml.progression.scans import Scan
 from sciml.runtime.errors import NumericalError
 
 GRID = GRIDS["4.5mm"]

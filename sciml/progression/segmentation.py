@@ -15,9 +15,10 @@ from pathlib import Path
 
 import numpy as np
 
+from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.grids import Grid
 from sciml.progression.regions import REGIONS
-from sciml.progression.scans import Scan, labels_on_grid, read_scan
+from sciml.progression.scans import labels_on_grid
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 
 Codes = Mapping[str, tuple[int, ...]]

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from sciml.formats.image import read_image
+from sciml.formats.read import read_image
 from sciml.imaging.scale import range_of_noisy, to_batch
 from sciml.proximal.loading import DENOISER, for_network, load_network, parts, warn_if_far
 from sciml.proximal.network import Images, LearnedProximalNetwork

@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.formats.image import read_image
+from sciml.formats.read import read_image
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
 from sciml.imaging.single import FileProblem, read_problem, write_result

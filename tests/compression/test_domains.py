@@ -24,6 +24,7 @@ from sciml.compression.pools import FOLDER, Sample, check_inputs, numbers, sampl
 from sciml.compression.quality import psnr
 from sciml.compression.transform import Transform, fit_transform
 from sciml.datasets.splits import conflicts, roles
+from sciml.formats.fields import fields_of, open_dataset
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
 SIDE = 64
@@ -110,7 +111,7 @@ def test_runs_of_a_folder_have_one_role_each(tmp_path: Path) -> None:
 
 def test_fields_of_a_store_have_names_units_and_times(tmp_path: Path) -> None:
     write_run(tmp_path / "run.zarr", 1)
-    found = list(fields.fields_of(tmp_path / "run.zarr", ("vorticity",), begin=2))
+    found = list(fields_of(tmp_path / "run.zarr", ("vorticity",), begin=2))
     assert [one.name for one in found] == ["run-vorticity-0", "run-vorticity-1"]
     assert found[0].unit == "1/s" and found[0].values.dtype == np.float32
     np.testing.assert_array_equal(found[0].values, flow(11))
@@ -119,9 +120,9 @@ def test_fields_of_a_store_have_names_units_and_times(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", [".zarr", ".nc"])
 def test_a_digest_does_not_depend_on_the_kind_of_file(tmp_path: Path, suffix: str) -> None:
     write_run(tmp_path / f"run{suffix}", 1)
-    found = list(fields.fields_of(tmp_path / f"run{suffix}", ("vorticity",)))
+    found = list(fields_of(tmp_path / f"run{suffix}", ("vorticity",)))
     np.save(tmp_path / "run-vorticity.npy", np.stack([one.values for one in found]))
-    assert fields.values_digest(found) == fields.values_digest(list(fields.fields_of(tmp_path / "run-vorticity.npy", ())))
+    assert fields.values_digest(found) == fields.values_digest(list(fields_of(tmp_path / "run-vorticity.npy", ())))
 
 
 def test_runs_that_went_astray_and_missing_variables_are_refused(tmp_path: Path) -> None:
@@ -129,16 +130,16 @@ def test_runs_that_went_astray_and_missing_variables_are_refused(tmp_path: Path)
     bad[1, 2, 3] = np.nan
     write_run(tmp_path / "run.zarr", 1, speed=bad, phase=np.zeros((3, SIDE, SIDE), complex))
     with pytest.raises(DataError, match=r"1 NaN or infinite values at \(1,\)"):
-        list(fields.fields_of(tmp_path / "run.zarr", ("speed",)))
+        list(fields_of(tmp_path / "run.zarr", ("speed",)))
     with pytest.raises(DataError, match="no variable speeed: it has"):
-        list(fields.fields_of(tmp_path / "run.zarr", ("speeed",)))
+        list(fields_of(tmp_path / "run.zarr", ("speeed",)))
     with pytest.raises(DataError, match="complex128: expected real"):
-        list(fields.fields_of(tmp_path / "run.zarr", ("phase",)))
+        list(fields_of(tmp_path / "run.zarr", ("phase",)))
     with pytest.raises(DataError, match="no such file"):
-        fields.open_dataset(tmp_path / "none.zarr")
+        open_dataset(tmp_path / "none.zarr")
     (tmp_path / "four.nc").write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(100))
     with pytest.raises(FormatError, match="version 4 needs"):
-        fields.open_dataset(tmp_path / "four.nc")
+        open_dataset(tmp_path / "four.nc")
 
 
 def test_a_constant_field_is_refused_where_it_would_be_learned_from() -> None:

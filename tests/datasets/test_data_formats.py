@@ -19,8 +19,9 @@ from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
 from sciml.datasets.loaders import load
 from sciml.datasets.manifest import members, records, tracked, user_manifest
 from sciml.datasets.user import add
-from sciml.formats.image import write_image
-from sciml.formats.packed import dicom_series, inflate, invesalius, jnifti, raw_volume
+from sciml.formats.dicom import dicom_series
+from sciml.formats.packed import inflate, invesalius, jnifti, raw_volume
+from sciml.formats.write import write_image
 from sciml.runtime.errors import ConfigError, DataError, FormatError
 
 VOLUME = np.arange(2 * 3 * 4, dtype="<i2").reshape(2, 3, 4)

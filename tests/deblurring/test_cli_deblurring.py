@@ -19,7 +19,8 @@ from photo_files import BYTES, FAST, GREY, KERNEL, LIGHT, TRUTH, decibel, refuse
 
 from sciml.deblurring import restoration
 from sciml.deblurring.photos import blockiness, read_photo
-from sciml.formats.image import linear_to_srgb, read_image
+from sciml.formats.image import linear_to_srgb
+from sciml.formats.read import read_image
 from sciml.imaging.kernels import gaussian
 
 # the form of results

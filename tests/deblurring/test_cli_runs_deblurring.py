@@ -12,7 +12,8 @@ from blurred_scenes import rng
 from photo_files import BYTES, FAST, TRUTH, names, refused
 
 from sciml.deblurring import progress, restoration
-from sciml.formats.image import linear_to_srgb, read_image
+from sciml.formats.image import linear_to_srgb
+from sciml.formats.read import read_image
 
 # noise, networks, size, interruption
 

@@ -175,7 +175,7 @@ def test_a_single_slice_is_one_case_however_many_are_wanted(need_data, tier):
 
 def test_a_users_own_pictures_stand_in_for_a_split(tmp_path, monkeypatch):
     from sciml.datasets.user import add
-    from sciml.formats.image import write_image
+    from sciml.formats.write import write_image
 
     monkeypatch.setenv("SCIML_CACHE", str(tmp_path / "cache"))
     grey = np.linspace(0, 1, 40 * 50, dtype=np.float32).reshape(40, 50)

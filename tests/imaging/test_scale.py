@@ -11,7 +11,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sciml.formats.image import Image, read_image
+from sciml.formats.image import Image
+from sciml.formats.read import read_image
 from sciml.imaging.scale import Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 

@@ -11,6 +11,7 @@ import torch
 from scipy import ndimage
 from tiny_learning import GRID, UNET, measured_autoencoder, write_tiny_cohort
 
+from sciml.formats.nifti import Scan
 from sciml.progression.courses import course_of, fit_courses, spread_around
 from sciml.progression.covariates import CovariateScale
 from sciml.progression.denoiser import Denoiser
@@ -21,7 +22,7 @@ from sciml.progression.model_files import ForecastModel, load_model, write_model
 from sciml.progression.models import FORMS, ForecastConfig
 from sciml.progression.native import at_voxels_of, gain_of, trajectory
 from sciml.progression.regions import REGIONS
-from sciml.progression.scans import Scan, on_grid
+from sciml.progression.scans import on_grid
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 

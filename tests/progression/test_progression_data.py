@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.anatomy import template_volume
 from sciml.progression.cohort import Cohort
 from sciml.progression.examination import examine, place
@@ -17,7 +18,7 @@ from sciml.progression.native import at_voxels_of
 from sciml.progression.reference import mni_reference
 from sciml.progression.regions import REGIONS
 from sciml.progression.registration import affine_of, register_affine
-from sciml.progression.scans import Scan, labels_on_grid, on_grid, read_scan
+from sciml.progression.scans import labels_on_grid, on_grid
 from sciml.progression.segmentation import SYNTHSEG, code_table, measured_volumes, run_synthseg, unknown_codes
 from sciml.progression.tables import read_table
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from tiny_learning import GRID, autoencoder_config, diffusion_config, write_tiny_cohort
 
+from sciml.formats.nifti import Scan, read_scan
 from sciml.progression import preparation
 from sciml.progression.anatomy import find_ventricles
 from sciml.progression.cohort import Cohort
@@ -17,7 +18,7 @@ from sciml.progression.models import FORMS, FitCourseConfig
 from sciml.progression.reference import Reference
 from sciml.progression.regions import DIAGNOSES, REGIONS
 from sciml.progression.report_person import person_reportlets
-from sciml.progression.scans import Scan, on_grid, read_scan
+from sciml.progression.scans import on_grid
 from sciml.progression.stages import fit_course, person, train_autoencoder, train_diffusion
 from sciml.report.reportlets import Scrubber, Table
 from sciml.runtime.files import load_tensors, read_json

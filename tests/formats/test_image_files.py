@@ -19,7 +19,9 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
 from sciml.formats import image as image_module
-from sciml.formats.image import Image, area_reduce, block_mean, linear_to_srgb, read_image, srgb_to_linear, write_image
+from sciml.formats.image import Image, block_mean, linear_to_srgb, srgb_to_linear
+from sciml.formats.read import read_image
+from sciml.formats.write import write_image
 from sciml.runtime.errors import DataError, FormatError, ScimlError, ShapeError
 
 RAMP = np.linspace(0, 1, 12, dtype=np.float32).reshape(3, 4)
@@ -351,27 +353,6 @@ def test_srgb_is_the_standards():
     assert linear_to_srgb(srgb_to_linear(levels)) == pytest.approx(levels, abs=1e-7)
     assert (np.diff(srgb_to_linear(levels)) > 0).all()
     assert srgb_to_linear(np.float32([0.5])).dtype == np.float32
-
-
-def test_reduction_is_in_linear_light():
-    checks = (np.indices((4, 6)).sum(axis=0) % 2).astype(np.float32)
-    image = Image(checks, "HW", (0, 1), "sRGB", "checks")
-    assert area_reduce(image, 2).array == pytest.approx(linear_to_srgb(np.full((2, 3), 0.5)), abs=1e-6)
-    assert area_reduce(Image(checks, "HW", (0, 1), "arbitrary", "checks"), 2).array == pytest.approx(np.full((2, 3), 0.5))
-    assert area_reduce(image, 1) is image
-    with pytest.raises(ShapeError, match="no block"):
-        area_reduce(image, 5)
-    with pytest.raises(ShapeError, match="whole number"):
-        area_reduce(image, 0)
-
-
-def test_reduction_keeps_places():
-    affine = np.array([[0, 0, -2.0, 7], [0, -3.0, 0, 8], [4.0, 0, 0, 9], [0, 0, 0, 1]])
-    volume = Image(VOLUME, "DHW", (0, 23), "arbitrary", "v", (4.0, 3.0, 2.0), affine)
-    small = area_reduce(volume, 2)
-    assert small.array.shape == (2, 1, 2) and small.voxel_size_mm == (4.0, 6.0, 4.0)
-    assert small.array[1, 0, 1] == VOLUME[1, 0:2, 2:4].mean()
-    assert small.affine @ [0, 0, 0, 1] == pytest.approx(affine @ [0, 0.5, 0.5, 1])
 
 
 @given(st.integers(1, 4), st.integers(4, 13), st.integers(4, 13))

@@ -1,9 +1,13 @@
-"""Colours of picture files: modes of Pillow to grey or RGB, ICC profiles to sRGB, PNG files of 16 bits a channel."""
+"""Pictures by way of Pillow: how a file is opened and turned upright, modes to grey or RGB, ICC profiles to sRGB, PNG files of
+16 bits a channel.
+"""
 
 from __future__ import annotations
 
 import io
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
 
 import numpy as np
 import PIL.Image
@@ -11,13 +15,45 @@ import PIL.ImageCms
 import PIL.ImageFile
 from jaxtyping import Shaped, UInt16
 
+from sciml.formats.decoding import one_line
 from sciml.runtime.errors import DataError
 
+# formats that Pillow reads without the help of another program
+FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "AVIF", "BMP", "GIF", "PPM", "JPEG2000", "TIFF", "JXL")
+ORIENTATION = 274
 # Pillow decodes these at 8 bits, the high ones; the second unpacker takes the low ones out of the same rows
 DEEP_PNG = {"RGB;16B": "RGB;16L", "RGBA;16B": "RGBA;16L", "LA;16B": "RGBA"}
 GREY_DEEP = ("I;16", "I;16L", "I;16B", "I;16N")
 UNUSABLE = (PIL.ImageCms.PyCMSError, OSError, ValueError, TypeError)
 PLAIN = {"1": "L", "PA": "RGBA", "La": "LA", "RGBa": "RGBA", "RGBX": "RGB"}
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[PIL.ImageFile.ImageFile]:
+    """Yield an opened picture of one of `FORMATS`; its claim of size is left to the caller to check before it is decoded."""
+    PIL.Image.init()
+    before, PIL.Image.MAX_IMAGE_PIXELS = PIL.Image.MAX_IMAGE_PIXELS, None
+    try:
+        with PIL.Image.open(path, formats=[name for name in FORMATS if name in PIL.Image.OPEN]) as picture:
+            yield picture
+    finally:
+        PIL.Image.MAX_IMAGE_PIXELS = before
+
+
+def upright(array: Shaped[np.ndarray, "rows columns *channels"], orientation: int) -> tuple[np.ndarray, tuple[str, ...]]:
+    """Return a picture turned as its EXIF entry says, and a note: 2 to 4 mirror rows and columns, 5 to 8 swap them before."""
+    if orientation not in range(2, 9):
+        return array, ()
+    if orientation >= 5:
+        array = np.swapaxes(array, 0, 1)
+    rows = slice(None, None, -1 if orientation in (3, 4, 7, 8) else 1)
+    columns = slice(None, None, -1 if orientation in (2, 3, 6, 7) else 1)
+    return np.ascontiguousarray(array[rows, columns]), ("turned upright as its EXIF entry says",)
+
+
+def is_deep(picture: PIL.ImageFile.ImageFile) -> bool:
+    """Say whether an opened file, not yet decoded, is a PNG of several channels of 16 bits."""
+    return picture.format == "PNG" and bool(picture.tile) and picture.tile[0].args in DEEP_PNG
 
 
 def deep_png(picture: PIL.ImageFile.ImageFile) -> UInt16[np.ndarray, "rows columns channels"]:
@@ -81,7 +117,7 @@ def srgb(picture: PIL.Image.Image, profile: bytes) -> tuple[PIL.Image.Image, str
         intent = PIL.ImageCms.Intent.RELATIVE_COLORIMETRIC
         converted = PIL.ImageCms.profileToProfile(colours, source, target, renderingIntent=intent, outputMode="RGB")
     except UNUSABLE as error:
-        raise DataError(f"its ICC profile cannot be used: {' '.join(str(error).split())}") from error
+        raise DataError(f"its ICC profile cannot be used: {one_line(error)}") from error
     assert converted is not None
     if colours.mode == "L":
         converted = converted.getchannel(0)
