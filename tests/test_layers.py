@@ -110,7 +110,7 @@ def test_command_lines_and_settings_import_light_modules_only(path):
     own = {name for name in names if within(name, "sciml")} - {"sciml"}
     siblings = ".".join(path.relative_to(ROOT.parent).parent.parts)
     own_light = tuple(f"{siblings}.{name}" for name in LIGHT_SIBLINGS)
-    allowed = (*LIGHT_MODULES, *own_light, "sciml.__version__", "sciml.imaging.config")
+    allowed = (*LIGHT_MODULES, *own_light, "sciml.__version__", "sciml.classical.config")
     assert not [name for name in own if not any(within(name, module) for module in allowed)]
 
 
@@ -128,7 +128,7 @@ def loaded(program: str) -> set[str]:
         "import sciml",
         "import sciml.cli",
         "import sciml.imaging",
-        "import sciml.imaging.cli, sciml.datasets.cli",
+        "import sciml.classical.cli, sciml.datasets.cli",
         "from sciml.settings import load; load('ci')",
         "import sciml.runtime.files, sciml.runtime.sources, sciml.runtime.checkpoints, sciml.datasets.manifest",
     ],
@@ -162,8 +162,8 @@ def test_the_help_loads_nothing_heavy():
 @pytest.mark.parametrize(
     ("module", "absent"),
     [
-        ("sciml.imaging.stages.evaluate", TORCH | JAX),
-        pytest.param("sciml.imaging.stages.solve", JAX | {"torchmetrics", "monai", "matplotlib"}, marks=pytest.mark.slow),
+        ("sciml.classical.stages.evaluate", TORCH | JAX),
+        pytest.param("sciml.classical.stages.solve", JAX | {"torchmetrics", "monai", "matplotlib"}, marks=pytest.mark.slow),
         ("sciml.datasets.loaders", TORCH | JAX),
         ("sciml.training", JAX | {"deepinv"}),
     ],

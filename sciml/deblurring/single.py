@@ -23,7 +23,7 @@ from sciml.deblurring.picture import read_picture
 from sciml.deblurring.progress import Progress, Say, check_size, seconds_of, words
 from sciml.deblurring.restoration import LEAST_NOISE
 from sciml.formats.write import write_image
-from sciml.imaging.single import read_mask
+from sciml.imaging.problems import read_mask
 from sciml.runtime.files import write_json
 
 ESTIMATED_ON = 640

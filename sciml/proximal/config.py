@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from sciml.imaging.config import Config as Classical
-from sciml.imaging.config import MeasureConfig, SolveConfig, Study, TuneConfig, measured_digests
+from sciml.classical.config import Config as Classical
+from sciml.classical.config import MeasureConfig, SolveConfig, Study, TuneConfig, measured_digests
 from sciml.proximal.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
 from sciml.proximal.structures import (
     Schedule,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sciml.imaging.report import data_gallery, stage_parameters, volumes
+from sciml.classical.page.report import data_gallery, stage_parameters, volumes
 from sciml.proximal import paragraphs  # noqa: F401 (registers the methods text)
 from sciml.proximal.config import PageConfig
 from sciml.proximal.report_claims import claims, guarantees

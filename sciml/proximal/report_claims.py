@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sciml.imaging.catalogue import METHODS
-from sciml.imaging.report import spread
+from sciml.classical.page.report import spread
 from sciml.proximal.report_price import minutes
 from sciml.proximal.report_results import LearnedResults, StudyResults
 from sciml.report.reportlets import Claim, Spread, Text

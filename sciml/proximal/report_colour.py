@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.imaging.report import spread
+from sciml.classical.page.report import spread
 from sciml.proximal.report_results import Tables
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Reportlet, Slider, Table, Text, Value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.imaging.report import spread
+from sciml.classical.page.report import spread
 from sciml.proximal.comparison import load_denoiser
 from sciml.proximal.network import WEIGHTS
 from sciml.proximal.report_results import LearnedResults

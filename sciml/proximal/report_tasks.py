@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sciml.imaging.catalogue import TASKS
-from sciml.imaging.report import absent, spread
+from sciml.classical.page.report import absent, spread
 from sciml.proximal.report_results import LearnedResults
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, Spread, Table, Value

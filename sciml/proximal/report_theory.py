@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.imaging.report import range_check
+from sciml.classical.page.report import range_check
 from sciml.proximal.report_claims import DRIFT_GOAL_DB
 from sciml.proximal.report_figures import function_panels
 from sciml.proximal.report_results import LearnedResults, StudyResults, Tables

@@ -17,7 +17,7 @@ from torch import Tensor
 from sciml.formats.read import read_image
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
-from sciml.imaging.single import FileProblem, read_problem, write_result
+from sciml.imaging.problems import FileProblem, read_problem, write_result
 from sciml.imaging.solvers import start as first_guess
 from sciml.proximal.loading import DENOISER, for_network, load_network, parts, warn_if_far
 from sciml.proximal.network import Images, LearnedProximalNetwork
@@ -230,7 +230,7 @@ def reconstruct_file(
     """Reconstruct a measurement file, or an image or sinogram that is a measurement itself, and write the result.
 
     Args:
-        measurement: as `sciml.imaging.single.read_problem` takes it, with what follows up to `value_range`.
+        measurement: as `sciml.imaging.problems.read_problem` takes it, with what follows up to `value_range`.
         out: result, by its suffix.
         model: shipped name or weight file; None: the one for the task.
         name: task, where the measurement is an image.

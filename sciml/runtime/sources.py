@@ -29,7 +29,7 @@ def source_digest(*modules: str) -> str:
     """Return one SHA-256 over all package modules that `modules` reach by import.
 
     Args:
-        modules: dotted names, for instance `sciml.imaging.stages.solve`.
+        modules: dotted names, for instance `sciml.classical.stages.solve`.
 
     Raises:
         ScimlError: a module is not found, or one that it reaches is no valid Python.

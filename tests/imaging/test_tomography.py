@@ -13,7 +13,7 @@ from imaging_problems import blobs, random
 from skimage.transform import iradon, radon
 
 from sciml.datasets.loaders import load, window_hu
-from sciml.imaging.stages.check import fbp_reference
+from sciml.classical.stages.check import fbp_reference
 from sciml.imaging.tomography import ParallelBeam, detector_count, system_matrix
 from sciml.runtime.errors import ConfigError, ShapeError
 

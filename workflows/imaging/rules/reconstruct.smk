@@ -10,7 +10,7 @@ rule check_operators:
         runtime=10,
     params:
         config=stage_config("imaging", "check"),
-        code=declared("sciml.imaging.stages.check"),
+        code=declared("sciml.classical.stages.check"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage check --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
@@ -28,7 +28,7 @@ rule measure_pictures:
         runtime=10,
     params:
         config=stage_config("imaging", "measure", "task"),
-        code=declared("sciml.imaging.stages.measure"),
+        code=declared("sciml.classical.stages.measure"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
@@ -51,7 +51,7 @@ rule tune_methods:
         gpu=1,
     params:
         config=stage_config("imaging", "tune", "task"),
-        code=declared("sciml.imaging.stages.tune"),
+        code=declared("sciml.classical.stages.tune"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
@@ -76,7 +76,7 @@ rule solve_problems:
         gpu=1,
     params:
         config=stage_config("imaging", "solve", "task"),
-        code=declared("sciml.imaging.stages.solve"),
+        code=declared("sciml.classical.stages.solve"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
@@ -103,7 +103,7 @@ rule evaluate_reconstructions:
         runtime=10,
     params:
         config=stage_config("imaging", "evaluate", "task"),
-        code=declared("sciml.imaging.stages.evaluate"),
+        code=declared("sciml.classical.stages.evaluate"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage evaluate --config {params.config:q} --measurements {input.measurements:q} "

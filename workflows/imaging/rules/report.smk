@@ -17,7 +17,7 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("imaging", "report"),
-        code=declared("sciml.imaging.stages.report"),
+        code=declared("sciml.classical.stages.report"),
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.checks)),
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

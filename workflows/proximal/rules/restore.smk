@@ -10,7 +10,7 @@ rule measure_pictures:
         runtime=10,
     params:
         config=stage_config("proximal", "measure", "task"),
-        code=declared("sciml.imaging.stages.measure"),
+        code=declared("sciml.classical.stages.measure"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
@@ -33,7 +33,7 @@ rule tune_methods:
         gpu=1,
     params:
         config=stage_config("proximal", "tune", "task"),
-        code=declared("sciml.imaging.stages.tune"),
+        code=declared("sciml.classical.stages.tune"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
@@ -58,7 +58,7 @@ rule solve_problems:
         gpu=1,
     params:
         config=stage_config("proximal", "solve", "task"),
-        code=declared("sciml.imaging.stages.solve"),
+        code=declared("sciml.classical.stages.solve"),
         folder=folder_of,
     shell:
         "SCIML_DECLARED={params.code:q} sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "

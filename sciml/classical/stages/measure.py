@@ -9,7 +9,7 @@ import torch
 
 from sciml.datasets.manifest import local_path
 from sciml.imaging.cases import cases
-from sciml.imaging.config import MeasureConfig
+from sciml.classical.config import MeasureConfig
 from sciml.imaging.measurements import ROLES, Measured, Measurements
 from sciml.imaging.tasks import task
 from sciml.runtime.provenance import Recorder

@@ -67,7 +67,7 @@ def measure_command(
 
     Example: sciml imaging measure scan.nii.gz --task ct-sparse --set views=60 --out scan.safetensors
     """
-    from sciml.imaging.single import measure_file
+    from sciml.imaging.problems import measure_file
 
     measure_file(image, task, out, options or [], kernel, seed, range)
     typer.echo(f"{out}: measured {image.name} for {task}; next: sciml imaging solve {out} --method tv --out result.png")
@@ -115,7 +115,7 @@ def solve_command(
     from sciml.stages import stage
 
     with stage("imaging.solve", out, threads, gpu) as device:
-        from sciml.imaging.single import solve_file
+        from sciml.imaging.problems import solve_file
 
         solve_file(measurement, out, method, parameter, task, options or [], kernel, seed, device, mask, range)
     typer.echo(str(out))
@@ -131,7 +131,7 @@ def evaluate_command(
     ] = None,
 ) -> None:
     """Print PSNR and SSIM of a reconstruction against the truth, both on the truth's scale."""
-    from sciml.imaging.single import score_files
+    from sciml.imaging.problems import score_files
 
     for name, (psnr, ssim) in score_files(result, truth, range).items():
         typer.echo(f"{name}\tPSNR {psnr:.2f} dB\tSSIM {ssim:.4f}")
@@ -144,7 +144,7 @@ def report_command(
     tier: Annotated[str, typer.Option(help="Tier that the results were made at.")] = "demo",
 ) -> None:
     """Write the page of the study from its results (the workflow does this too)."""
-    from sciml.imaging.stages.report import run
+    from sciml.classical.stages.report import run
     from sciml.settings import load
 
     settings = load(tier)
@@ -155,12 +155,12 @@ def report_command(
 @stage_app.command("check")
 def stage_check(config: Settings, output: Output, threads: Threads = None) -> None:
     """Check every operator (adjoint, linearity, norm) and the filtered back-projection."""
-    from sciml.imaging.config import CheckConfig
+    from sciml.classical.config import CheckConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.check", output, threads):
         settings = parse_config(CheckConfig, config)
-        from sciml.imaging.stages.check import run
+        from sciml.classical.stages.check import run
 
         run(settings, output)
 
@@ -168,12 +168,12 @@ def stage_check(config: Settings, output: Output, threads: Threads = None) -> No
 @stage_app.command("measure")
 def stage_measure(config: Settings, output: Output, threads: Threads = None) -> None:
     """Measure the real pictures of one task."""
-    from sciml.imaging.config import MeasureConfig
+    from sciml.classical.config import MeasureConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.measure", output, threads):
         settings = parse_config(MeasureConfig, config)
-        from sciml.imaging.stages.measure import run
+        from sciml.classical.stages.measure import run
 
         run(settings, output)
 
@@ -181,12 +181,12 @@ def stage_measure(config: Settings, output: Output, threads: Threads = None) -> 
 @stage_app.command("tune")
 def stage_tune(config: Settings, measurements: Measurements, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
     """Find the parameter of every method on validation data."""
-    from sciml.imaging.config import TuneConfig
+    from sciml.classical.config import TuneConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.tune", output, threads, gpu) as device:
         settings = parse_config(TuneConfig, config)
-        from sciml.imaging.stages.tune import run
+        from sciml.classical.stages.tune import run
 
         run(settings, measurements, output, device)
 
@@ -201,12 +201,12 @@ def stage_solve(
     gpu: Gpu = 0,
 ) -> None:
     """Reconstruct the test data of one task with every method."""
-    from sciml.imaging.config import SolveConfig
+    from sciml.classical.config import SolveConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.solve", output, threads, gpu) as device:
         settings = parse_config(SolveConfig, config)
-        from sciml.imaging.stages.solve import run
+        from sciml.classical.stages.solve import run
 
         run(settings, measurements, parameters, output, device)
 
@@ -220,12 +220,12 @@ def stage_evaluate(
     threads: Threads = None,
 ) -> None:
     """Compute PSNR and SSIM of every reconstruction."""
-    from sciml.imaging.config import EvaluateConfig
+    from sciml.classical.config import EvaluateConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.evaluate", output, threads):
         settings = parse_config(EvaluateConfig, config)
-        from sciml.imaging.stages.evaluate import run
+        from sciml.classical.stages.evaluate import run
 
         run(settings, measurements, reconstructions, output)
 
@@ -237,11 +237,11 @@ def stage_report(
     output: Annotated[Path, typer.Option("--output", help="Page to write.")],
 ) -> None:
     """Write the page of the study."""
-    from sciml.imaging.config import ReportConfig
+    from sciml.classical.config import ReportConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.report", output):
         settings = parse_config(ReportConfig, config)
-        from sciml.imaging.stages.report import run
+        from sciml.classical.stages.report import run
 
         run(settings, results, output)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.imaging.config import ReportConfig
-from sciml.imaging.report import reportlets
+from sciml.classical.config import ReportConfig
+from sciml.classical.page.report import reportlets
 from sciml.report.page import Page, write_page
 
 QUESTION = (

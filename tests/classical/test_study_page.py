@@ -9,7 +9,7 @@ import pytest
 from imaging_problems import blocks
 
 from sciml.imaging.cases import Case
-from sciml.imaging.config import CheckConfig, EvaluateConfig, MeasureConfig, ReportConfig, SolveConfig, TuneConfig
+from sciml.classical.config import CheckConfig, EvaluateConfig, MeasureConfig, ReportConfig, SolveConfig, TuneConfig
 from sciml.imaging.stages import check, evaluate, measure, report, solve, tune
 from sciml.report.check import check_page
 from sciml.runtime.errors import DataError

@@ -14,7 +14,7 @@ from imaging_problems import blocks
 from sciml.datasets import splits
 from sciml.imaging import metrics
 from sciml.imaging.cases import Case
-from sciml.imaging.config import CheckConfig, EvaluateConfig, MeasureConfig, SolveConfig, TuneConfig
+from sciml.classical.config import CheckConfig, EvaluateConfig, MeasureConfig, SolveConfig, TuneConfig
 from sciml.imaging.measurements import Measurements
 from sciml.imaging.stages import check, evaluate, measure, solve, tune
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.imaging.config import SolveConfig
+from sciml.classical.config import SolveConfig
 from sciml.imaging.measurements import Measurements
 from sciml.imaging.methods import METHODS, chosen, solve
 from sciml.runtime.checkpoints import Partial

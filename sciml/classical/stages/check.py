@@ -15,7 +15,7 @@ from torch import Tensor
 from sciml.datasets.loaders import load, window_hu
 from sciml.datasets.manifest import is_present, local_path, record, tier_ids
 from sciml.imaging.cases import cases
-from sciml.imaging.config import REFERENCE_SLICE, CheckConfig
+from sciml.classical.config import REFERENCE_SLICE, CheckConfig
 from sciml.imaging.metrics import psnr, spread
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers import non_local_means, tv

@@ -12,7 +12,7 @@ import numpy as np
 from sciml.datasets.card import card
 from sciml.imaging import paragraphs  # noqa: F401 (registers the methods text)
 from sciml.imaging.catalogue import METHODS, TASKS, is_installed, methods_for
-from sciml.imaging.stages.evaluate import inside
+from sciml.classical.stages.evaluate import inside
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import (
     Check,

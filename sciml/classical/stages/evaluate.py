@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.imaging.config import EvaluateConfig
+from sciml.classical.config import EvaluateConfig
 from sciml.imaging.metrics import psnr, spread, ssim
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors, write_json

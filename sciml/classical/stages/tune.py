@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sciml.imaging.config import TuneConfig
+from sciml.classical.config import TuneConfig
 from sciml.imaging.measurements import Measurements
 from sciml.imaging.methods import METHODS, chosen, tune
 from sciml.runtime.files import write_json
