@@ -13,15 +13,22 @@ from types import ModuleType
 
 from sciml.runtime.errors import ConfigError
 
-BUILT_IN = ("imaging", "proximal", "deblurring", "active_fluid", "compression", "progression")
+BUILT_IN = {
+    "imaging": "sciml.classical",
+    "proximal": "sciml.proximal",
+    "deblurring": "sciml.deblurring",
+    "active_fluid": "sciml.active_fluid",
+    "compression": "sciml.compression",
+    "progression": "sciml.progression",
+}
+"""Package by the name that users give a family in settings and commands."""
 
 
 @lru_cache
 def families() -> dict[str, str]:
     """Return package path by family name: the built-in ones first, then installed ones in alphabetical order."""
-    built_in = {name: f"sciml.{name}" for name in BUILT_IN}
     others = {point.name: point.value for point in sorted(entry_points(group="sciml.families"))}
-    return {**built_in, **{name: package for name, package in others.items() if name not in built_in}}
+    return {**BUILT_IN, **{name: package for name, package in others.items() if name not in BUILT_IN}}
 
 
 def room(family: str, name: str) -> ModuleType:

@@ -76,7 +76,7 @@ def _value(text: str) -> Any:
 
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a settings file with the built-in families; editors complete from it."""
-    result = settings_model(BUILT_IN).model_json_schema()
+    result = settings_model(tuple(BUILT_IN)).model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sciml import cli
+from sciml.datasets import manifest
 
 # a job that loads or opens what its rule does not declare fails, wherever a test runs a workflow
 os.environ["SCIML_STRICT"] = "1"
@@ -39,3 +40,16 @@ def sciml_command(tmp_path, monkeypatch, capfd) -> Iterator[Call]:
 
     yield call
     cli.app.registered_groups[:] = groups
+
+
+@pytest.fixture
+def need_data() -> Callable[..., None]:
+    """Return a function that skips the test where data is not fetched; a check run must have its smallest tier."""
+
+    def need(*names: str) -> None:
+        absent = [name for name in names if not manifest.is_present(manifest.record(name))]
+        if absent:
+            must = manifest.in_ci() and set(absent) & set(manifest.tier_ids("ci"))
+            (pytest.fail if must else pytest.skip)(f"not fetched: {', '.join(absent)}; run `sciml data fetch`")
+
+    return need

@@ -239,6 +239,7 @@ def test_ctrl_c_ends_with_130_and_one_line(run, files, monkeypatch, words):
 
     monkeypatch.setattr("sciml.doctor.examine", stop)
     monkeypatch.setattr("sciml.imaging.problems.read_image", stop)
+    monkeypatch.setattr("sciml.classical.commands.single.read_image", stop)
     code, out, err = run(*words.split())
     assert code == 130 and not out
     assert err.startswith("sciml: error: ") and "interrupted" in err and err.count("\n") == 1
@@ -452,7 +453,7 @@ def test_missing_pixels_are_those_of_the_mask(run, tmp_path, monkeypatch, mask):
     assert filled.shape == colours.shape
     assert np.abs(filled - colours)[known].mean() < 0.01 and np.abs(filled - colours)[~known].mean() < 0.02
     given = []
-    monkeypatch.setattr("sciml.imaging.problems.reconstruct", lambda data, *rest: given.append(data) or data)
+    monkeypatch.setattr("sciml.classical.commands.single.reconstruct", lambda data, *rest: given.append(data) or data)
     assert run(*words.split())[0] == 0
     assert torch.equal(given[0] == 0, torch.from_numpy(~known).expand(3, 1, -1, -1)), "a missing pixel is measured as 0"
 
@@ -470,7 +471,7 @@ def test_a_measurement_of_another_shape_is_refused(run, files):
 
 
 def test_a_wrong_output_is_refused_before_the_work(run, files, monkeypatch):
-    monkeypatch.setattr("sciml.imaging.problems.reconstruct", lambda *given: pytest.fail("solved first"))
+    monkeypatch.setattr("sciml.classical.commands.single.reconstruct", lambda *given: pytest.fail("solved first"))
     for name in ("y.gif", "y.jpg", "y"):
         code, _, err = run(*f"{DENOISE} photo.png --out {name}".split())
         assert code == 2 and ".png, .tif, .npy, .nii or .nii.gz" in err
@@ -498,7 +499,7 @@ def test_config_show_resolves_a_tier_a_stage_and_overrides(run):
     words = "config show --tier ci --stage imaging.measure --argument denoise --set imaging.studies.denoise.test_images=2"
     part = json.loads(run(*words.split())[1])
     assert part["task"] == "denoise" and part["test_images"] == 2 and part["seed"] == settings["master_seed"]
-    from sciml.classical.config import MeasureConfig
+    from sciml.imaging.studies import MeasureConfig
 
     assert set(part) == set(MeasureConfig.model_fields)
 

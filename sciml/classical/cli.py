@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
+from sciml.classical.commands.stage import stage_app
+
 app = typer.Typer(
     help="Reconstruct pictures from blurred, noisy or incomplete measurements with classical methods.", no_args_is_help=True
 )
-stage_app = typer.Typer(help="The stages of the study, as the workflow calls them.", no_args_is_help=True)
 app.add_typer(stage_app, name="stage")
 
 TaskName = Annotated[str, typer.Option("--task", help="A task of `sciml imaging tasks`.")]
@@ -24,9 +25,6 @@ Seed = Annotated[int, typer.Option(min=0, help="Seed of kernel, mask, phase and 
 Kernel = Annotated[Path | None, typer.Option(help="Your own blur kernel for `deblur`: an image or NPY file.")]
 Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
 Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
-Settings = Annotated[str, typer.Option("--config", help="Settings of the stage: JSON text or the path of a JSON file.")]
-Output = Annotated[Path, typer.Option("--output", help="Output folder.")]
-Measurements = Annotated[Path, typer.Option(help="measurements.safetensors of the measure stage.")]
 
 
 @app.command("tasks")
@@ -67,7 +65,7 @@ def measure_command(
 
     Example: sciml imaging measure scan.nii.gz --task ct-sparse --set views=60 --out scan.safetensors
     """
-    from sciml.imaging.problems import measure_file
+    from sciml.classical.commands.single import measure_file
 
     measure_file(image, task, out, options or [], kernel, seed, range)
     typer.echo(f"{out}: measured {image.name} for {task}; next: sciml imaging solve {out} --method tv --out result.png")
@@ -115,7 +113,7 @@ def solve_command(
     from sciml.stages import stage
 
     with stage("imaging.solve", out, threads, gpu) as device:
-        from sciml.imaging.problems import solve_file
+        from sciml.classical.commands.single import solve_file
 
         solve_file(measurement, out, method, parameter, task, options or [], kernel, seed, device, mask, range)
     typer.echo(str(out))
@@ -131,7 +129,7 @@ def evaluate_command(
     ] = None,
 ) -> None:
     """Print PSNR and SSIM of a reconstruction against the truth, both on the truth's scale."""
-    from sciml.imaging.problems import score_files
+    from sciml.classical.commands.single import score_files
 
     for name, (psnr, ssim) in score_files(result, truth, range).items():
         typer.echo(f"{name}\tPSNR {psnr:.2f} dB\tSSIM {ssim:.4f}")
@@ -150,98 +148,3 @@ def report_command(
     settings = load(tier)
     run(settings.imaging.report_config(settings), results or Path("results", settings.tier, "imaging"), out)
     typer.echo(str(out))
-
-
-@stage_app.command("check")
-def stage_check(config: Settings, output: Output, threads: Threads = None) -> None:
-    """Check every operator (adjoint, linearity, norm) and the filtered back-projection."""
-    from sciml.classical.config import CheckConfig
-    from sciml.stages import parse_config, stage
-
-    with stage("imaging.check", output, threads):
-        settings = parse_config(CheckConfig, config)
-        from sciml.classical.stages.check import run
-
-        run(settings, output)
-
-
-@stage_app.command("measure")
-def stage_measure(config: Settings, output: Output, threads: Threads = None) -> None:
-    """Measure the real pictures of one task."""
-    from sciml.classical.config import MeasureConfig
-    from sciml.stages import parse_config, stage
-
-    with stage("imaging.measure", output, threads):
-        settings = parse_config(MeasureConfig, config)
-        from sciml.classical.stages.measure import run
-
-        run(settings, output)
-
-
-@stage_app.command("tune")
-def stage_tune(config: Settings, measurements: Measurements, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
-    """Find the parameter of every method on validation data."""
-    from sciml.classical.config import TuneConfig
-    from sciml.stages import parse_config, stage
-
-    with stage("imaging.tune", output, threads, gpu) as device:
-        settings = parse_config(TuneConfig, config)
-        from sciml.classical.stages.tune import run
-
-        run(settings, measurements, output, device)
-
-
-@stage_app.command("solve")
-def stage_solve(
-    config: Settings,
-    measurements: Measurements,
-    parameters: Annotated[Path, typer.Option(help="parameters.json of the tune stage.")],
-    output: Output,
-    threads: Threads = None,
-    gpu: Gpu = 0,
-) -> None:
-    """Reconstruct the test data of one task with every method."""
-    from sciml.classical.config import SolveConfig
-    from sciml.stages import parse_config, stage
-
-    with stage("imaging.solve", output, threads, gpu) as device:
-        settings = parse_config(SolveConfig, config)
-        from sciml.classical.stages.solve import run
-
-        run(settings, measurements, parameters, output, device)
-
-
-@stage_app.command("evaluate")
-def stage_evaluate(
-    config: Settings,
-    measurements: Measurements,
-    reconstructions: Annotated[Path, typer.Option(help="reconstructions.safetensors of the solve stage.")],
-    output: Output,
-    threads: Threads = None,
-) -> None:
-    """Compute PSNR and SSIM of every reconstruction."""
-    from sciml.classical.config import EvaluateConfig
-    from sciml.stages import parse_config, stage
-
-    with stage("imaging.evaluate", output, threads):
-        settings = parse_config(EvaluateConfig, config)
-        from sciml.classical.stages.evaluate import run
-
-        run(settings, measurements, reconstructions, output)
-
-
-@stage_app.command("report")
-def stage_report(
-    config: Settings,
-    results: Annotated[Path, typer.Option(help="Results folder of the study.")],
-    output: Annotated[Path, typer.Option("--output", help="Page to write.")],
-) -> None:
-    """Write the page of the study."""
-    from sciml.classical.config import ReportConfig
-    from sciml.stages import parse_config, stage
-
-    with stage("imaging.report", output):
-        settings = parse_config(ReportConfig, config)
-        from sciml.classical.stages.report import run
-
-        run(settings, results, output)

@@ -1,15 +1,13 @@
-"""The methods text of the study: one paragraph a stage, with the parameters of what really ran."""
+"""The methods text of what every study of a task does: one paragraph a stage, with the parameters of what really ran."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sciml.imaging.catalogue import TASKS
-from sciml.report.methods import stage_paragraph
 
 
-@stage_paragraph("imaging.measure")
 def _measure_text(parameters: Mapping[str, Any]) -> str:
     task, size = parameters["task"], parameters["size"]
     options = {key: _values(parameters["variants"], key, default) for key, default in TASKS[task].defaults.items()}
@@ -50,7 +48,6 @@ def _plain(value: Any) -> str:
     return f"{value:.3g}" if isinstance(value, float) else str(value)
 
 
-@stage_paragraph("imaging.tune")
 def _tune_text(parameters: Mapping[str, Any]) -> str:
     return (
         "The one parameter of every method was chosen on validation data: from the middle of a fixed grid the best neighbour by "
@@ -58,7 +55,6 @@ def _tune_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("imaging.solve")
 def _solve_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Total variation [@rudin1992] was solved by ADMM [@boyd2011] with a preconditioned inner solve, for denoising by fast "
@@ -68,6 +64,14 @@ def _solve_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("imaging.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return f"Quality is PSNR and SSIM [@wang2004] with a data range of {parameters['data_range']:g}."
+
+
+PARAGRAPHS: dict[str, Callable[[Mapping[str, Any]], str]] = {
+    "imaging.measure": _measure_text,
+    "imaging.tune": _tune_text,
+    "imaging.solve": _solve_text,
+    "imaging.evaluate": _evaluate_text,
+}
+"""Writers of a stage's paragraph by its name; a page that shows these stages registers them."""

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from sciml.classical.config import Config as Classical
-from sciml.classical.config import MeasureConfig, SolveConfig, Study, TuneConfig, measured_digests
+from sciml.imaging.studies import MeasureConfig, SolveConfig, Study, TuneConfig, measure_slice, measured_digests
 from sciml.proximal.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
 from sciml.proximal.structures import (
     Schedule,
@@ -276,7 +275,7 @@ class Config(StageConfig):
 
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
         """Return the slice of one task's measurements: those of the classical study, with the variants of this one."""
-        return Classical(studies={task: self.studies[task]}).measure_config(run, task)
+        return measure_slice(self.studies[task], run, task)
 
     def tune_config(self, run: RunSettings, task: TaskName) -> TuneConfig:
         """Return the slice of the classical methods' tuning."""

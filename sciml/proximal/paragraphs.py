@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sciml.imaging import paragraphs  # noqa: F401 (measurements and classical methods are those of that study)
-from sciml.report.methods import stage_paragraph
+from sciml.imaging.paragraphs import PARAGRAPHS
+from sciml.report.methods import register, stage_paragraph
+
+register(PARAGRAPHS)  # measurements and classical methods are those of every study of a task
 
 DOMAINS = {"photo-grey": "grey photographs", "photo-colour": "colour photographs", "ct": "CT slices", "mri": "MR slices"}
 TASKS = {"denoise": "to remove noise", "deblur": "to deblur", "ct": "to reconstruct CT", "mri": "to reconstruct MR"}

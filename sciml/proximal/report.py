@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sciml.classical.page.report import data_gallery, stage_parameters, volumes
+from sciml.datasets.card import card
+from sciml.imaging.results import volumes
 from sciml.proximal import paragraphs  # noqa: F401 (registers the methods text)
 from sciml.proximal.config import PageConfig
 from sciml.proximal.report_claims import claims, guarantees
@@ -16,6 +17,7 @@ from sciml.proximal.report_results import StudyResults, read_study
 from sciml.proximal.report_tasks import task_reportlets
 from sciml.proximal.report_theory import check_reportlets, line_reportlets
 from sciml.proximal.report_training import training_reportlets
+from sciml.report.parts import data_gallery, stage_parameters, used_data
 from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
 
 READING = """A learned proximal network is the proximal operator of a regulariser R, for any weights. `implicit` learns R and
@@ -55,7 +57,7 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
     records = list(study.records())
     measured = [record for record in records if record["stage"] == "imaging.measure"]
     if measured:
-        items.append(data_gallery(measured))
+        items.append(data_gallery(card(used_data(measured))))
     items.append(Methods([{"stage": record["stage"], "parameters": stage_parameters(record)} for record in records]))
     items.append(Provenance(records))
     items.append(Limits(list(limits(study, config))))

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from sciml.imaging.catalogue import METHODS
-from sciml.classical.page.report import spread
 from sciml.proximal.report_price import minutes
 from sciml.proximal.report_results import LearnedResults, StudyResults
+from sciml.report.parts import spread
 from sciml.report.reportlets import Claim, Spread, Text
 
 GOAL = "goal of this study: at least so much"

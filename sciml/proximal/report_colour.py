@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sciml.classical.page.report import spread
 from sciml.proximal.report_results import Tables
+from sciml.report.parts import spread
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Reportlet, Slider, Table, Text, Value
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.classical.page.report import spread
 from sciml.proximal.comparison import load_denoiser
 from sciml.proximal.network import WEIGHTS
 from sciml.proximal.report_results import LearnedResults
+from sciml.report.parts import spread
 from sciml.report.reportlets import Column, Table, Value
 from sciml.runtime.files import digest_file
 from sciml.training import read_weights_metadata

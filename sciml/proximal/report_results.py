@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from sciml.imaging.catalogue import METHODS, TASKS
-from sciml.classical.page.report import TaskResults
+from sciml.imaging.results import TaskResults
 from sciml.proximal.config import PageConfig
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors, read_json

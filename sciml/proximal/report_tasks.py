@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from sciml.imaging.catalogue import TASKS
-from sciml.classical.page.report import absent, spread
+from sciml.imaging.results import absent
 from sciml.proximal.report_results import LearnedResults
+from sciml.report.parts import spread
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, Spread, Table, Value
 

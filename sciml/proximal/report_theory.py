@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
-from sciml.classical.page.report import range_check
 from sciml.proximal.report_claims import DRIFT_GOAL_DB
 from sciml.proximal.report_figures import function_panels
 from sciml.proximal.report_results import LearnedResults, StudyResults, Tables
 from sciml.proximal.report_training import training_checks
+from sciml.report.parts import range_check
 from sciml.report.reportlets import Check, Checks, Column, Curve, Figure, Reportlet, Table, Text, Value
 
 
@@ -65,7 +65,7 @@ def run_checks(task: LearnedResults) -> Iterator[Check]:
         fall = max(fall for row in rows for fall in row["below_best_db"])
         text = "largest fall of a picture's PSNR from its best iterate to its last"
         yield Check(f"{task.task}, {name}: drift", fall, DRIFT_GOAL_DB, fall <= DRIFT_GOAL_DB, "dB", text)
-    yield range_check(task)
+    yield range_check(task.task, task.open_ended())
 
 
 def line_reportlets(toy: Tables) -> Iterator[Reportlet]:

@@ -16,8 +16,8 @@ from torch import Tensor
 
 from sciml.formats.read import read_image
 from sciml.imaging.metrics import psnr, ssim
-from sciml.imaging.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
 from sciml.imaging.problems import FileProblem, read_problem, write_result
+from sciml.imaging.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
 from sciml.imaging.solvers import start as first_guess
 from sciml.proximal.loading import DENOISER, for_network, load_network, parts, warn_if_far
 from sciml.proximal.network import Images, LearnedProximalNetwork

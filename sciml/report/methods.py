@@ -46,6 +46,12 @@ def stage_paragraph(stage: str) -> Callable[[Paragraph], Paragraph]:
     return register
 
 
+def register(paragraphs: Mapping[str, Paragraph]) -> None:
+    """Register the writers of several stages, by stage; those that are registered already may come again."""
+    for stage, writer in paragraphs.items():
+        stage_paragraph(stage)(writer)
+
+
 def methods_text(
     stages: Sequence[Mapping[str, Any]], entries: Mapping[str, bibliography.Entry] | None = None
 ) -> tuple[str, list[str]]:

@@ -11,12 +11,13 @@ import pytest
 import torch
 from imaging_problems import blocks
 
+from sciml.classical.config import CheckConfig, EvaluateConfig
+from sciml.classical.stages import check, evaluate, measure, solve, tune
 from sciml.datasets import splits
-from sciml.imaging import metrics
+from sciml.imaging import metrics, scores
 from sciml.imaging.cases import Case
-from sciml.classical.config import CheckConfig, EvaluateConfig, MeasureConfig, SolveConfig, TuneConfig
 from sciml.imaging.measurements import Measurements
-from sciml.imaging.stages import check, evaluate, measure, solve, tune
+from sciml.imaging.studies import MeasureConfig, SolveConfig, TuneConfig
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors, write_json
 
@@ -324,7 +325,7 @@ def test_a_method_for_another_task_is_refused_before_any_work(study):
 
 def test_the_truth_is_cut_to_what_was_reconstructed():
     truth = np.arange(36.0).reshape(1, 1, 6, 6)
-    np.testing.assert_array_equal(evaluate.inside(truth, (2, 4))[0, 0], truth[0, 0, 2:4, 1:5])
+    np.testing.assert_array_equal(scores.inside(truth, (2, 4))[0, 0], truth[0, 0, 2:4, 1:5])
 
 
 @pytest.mark.parametrize(("values", "mean", "std"), [([3.0], 3.0, 0.0), ([1.0, 3.0], 2.0, 2**0.5), ([1.0, 2.0, 3.0], 2.0, 1.0)])

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from imaging_problems import blocks
 
+from sciml.classical.config import CheckConfig, EvaluateConfig, ReportConfig
+from sciml.classical.stages import check, evaluate, measure, report, solve, tune
 from sciml.imaging.cases import Case
-from sciml.classical.config import CheckConfig, EvaluateConfig, MeasureConfig, ReportConfig, SolveConfig, TuneConfig
-from sciml.imaging.stages import check, evaluate, measure, report, solve, tune
+from sciml.imaging.studies import MeasureConfig, SolveConfig, TuneConfig
 from sciml.report.check import check_page
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json

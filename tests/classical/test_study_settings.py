@@ -6,8 +6,8 @@ import json
 
 import pytest
 
+from sciml.classical import config as study_config
 from sciml.datasets import record
-from sciml.imaging import config as study_config
 from sciml.runtime.errors import ConfigError
 from sciml.settings import load, slice_of
 

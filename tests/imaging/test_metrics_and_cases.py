@@ -190,7 +190,7 @@ def test_a_users_own_pictures_stand_in_for_a_split(tmp_path, monkeypatch):
 
 
 def test_the_same_data_cannot_be_validation_and_test():
-    from sciml.classical.config import Study
+    from sciml.imaging.studies import Study
     from sciml.runtime.errors import ConfigError
     from sciml.runtime.settings import validated
 

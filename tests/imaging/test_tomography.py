@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from imaging_problems import blobs, random
 from skimage.transform import iradon, radon
 
-from sciml.datasets.loaders import load, window_hu
 from sciml.classical.stages.check import fbp_reference
+from sciml.datasets.loaders import load, window_hu
 from sciml.imaging.tomography import ParallelBeam, detector_count, system_matrix
 from sciml.runtime.errors import ConfigError, ShapeError
 

@@ -204,7 +204,7 @@ def test_a_measurement_file_a_mask_and_colours(run, tmp_path):
     code, out, _ = run(*words.split(), "--curve", "f.csv")
     assert code == 0 and "(mean of 3)" in out and np.load("y.npy").shape == COLOURS.shape
     assert {row["image"] for row in csv.DictReader((tmp_path / "f.csv").open())} == {"0", "1", "2"}
-    from sciml.imaging.problems import measure_file
+    from sciml.classical.commands.single import measure_file
 
     measure_file(tmp_path / "photo.png", "deblur", tmp_path / "m.safetensors", ["kernel_size=5", "kernel=gaussian"], None, 0)
     code, out, _ = run(
@@ -352,7 +352,7 @@ def test_the_prior_by_name_at_another_noise_level(tmp_path, entry_points):
 
 
 def test_imaging_solves_with_the_prior_by_name(run, tmp_path, entry_points):
-    from sciml.imaging.problems import solve_file
+    from sciml.classical.commands.single import solve_file
 
     words = (tmp_path / "noisy.npy", tmp_path / "y.npy", f"prior:lpn:{tmp_path / 'grey.safetensors'}", None, "denoise")
     solve_file(*words, ["sigma=0.1"], None, 0)

@@ -192,7 +192,7 @@ def test_nothing_is_imported_to_find_out(lab):
 
 def test_the_stages_of_this_package_do_not_share_what_they_should_not():
     forget()
-    stage = "sciml.imaging.stages"
+    stage = "sciml.classical.stages"
     solve, evaluate, measure = (set(reached(f"{stage}.{name}")) for name in ("solve", "evaluate", "measure"))
     assert f"{stage}.evaluate" not in solve | measure and f"{stage}.solve" not in evaluate | measure
     assert "sciml.imaging.solvers" in solve and "sciml.imaging.solvers" not in measure

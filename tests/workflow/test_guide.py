@@ -15,7 +15,7 @@ from sciml.imaging.priors import Prior, resolve
 GUIDE = ROOT / "docs" / "add-a-family.md"
 BLOCK = re.compile(r"^```\w+ (\S+)\n(.*?)\n```$", re.MULTILINE | re.DOTALL)
 
-BUILT_IN_FAMILIES = {name: f"sciml.{name}" for name in BUILT_IN}
+BUILT_IN_FAMILIES = dict(BUILT_IN)
 
 
 def test_every_excerpt_is_part_of_its_file():

@@ -12,10 +12,10 @@ import torch
 from skimage.transform import iradon, radon
 from torch import Tensor
 
+from sciml.classical.config import REFERENCE_SLICE, CheckConfig
 from sciml.datasets.loaders import load, window_hu
 from sciml.datasets.manifest import is_present, local_path, record, tier_ids
 from sciml.imaging.cases import cases
-from sciml.classical.config import REFERENCE_SLICE, CheckConfig
 from sciml.imaging.metrics import psnr, spread
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers import non_local_means, tv

@@ -9,8 +9,8 @@ import torch
 
 from sciml.datasets.manifest import local_path
 from sciml.imaging.cases import cases
-from sciml.classical.config import MeasureConfig
 from sciml.imaging.measurements import ROLES, Measured, Measurements
+from sciml.imaging.studies import MeasureConfig
 from sciml.imaging.tasks import task
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds

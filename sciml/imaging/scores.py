@@ -1,0 +1,54 @@
+"""PSNR and SSIM of the reconstructions of a file of measurements, one row a variant and method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.imaging.metrics import psnr, spread, ssim
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import load_tensors
+
+UNITS = {"psnr": {"unit": "dB", "direction": "up"}, "ssim": {"unit": "1", "direction": "up"}}
+
+
+def score(measurements: Path, reconstructions: Sequence[Path], data_range: float = 1.0) -> list[dict[str, Any]]:
+    """Return the rows of `metrics.json` for one or more files of reconstructions of the same measurements.
+
+    Raises:
+        DataError: a file is missing, or they do not belong together.
+    """
+    truths, metadata = load_tensors(measurements)
+    rows = []
+    for source in reconstructions:
+        for key, batch in load_tensors(source)[0].items():
+            index, _, method = key.partition(".")
+            truth = truths.get(f"{index}.test.truth")
+            if truth is None or len(truth) != len(batch):
+                raise DataError(f"{source} was not made from {measurements} (its {key}): run the solve stage again")
+            variant = metadata["variants"][int(index)]
+            truth = inside(truth, batch.shape[-2:])
+            numbers = {
+                name: [measure(a[0], b[0], data_range) for a, b in zip(batch, truth, strict=True)]
+                for name, measure in (("psnr", psnr), ("ssim", ssim))
+            }
+            rows.append(
+                {
+                    "task": variant["name"],
+                    "variant": variant["label"],
+                    "order": int(index),
+                    "method": method,
+                    "cases": variant["test"]["cases"],
+                    **{name: {**UNITS[name], **spread(values), "values": values} for name, values in numbers.items()},
+                }
+            )
+    return sorted(rows, key=lambda row: (row["order"], row["method"]))
+
+
+def inside(truth: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """Return the central part of a canvas that a reconstruction covers."""
+    top, left = ((a - b) // 2 for a, b in zip(truth.shape[-2:], size, strict=True))
+    return truth[..., top : top + size[0], left : left + size[1]]
