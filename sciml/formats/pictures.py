@@ -20,7 +20,6 @@ from sciml.formats.npy import open_npy
 from sciml.formats.parts import VOLUMES, has_parts, is_store, read_part
 from sciml.formats.pillow import ORIENTATION, deep_png, is_deep, is_srgb, opened, plain_mode, srgb, upright
 from sciml.formats.read import read_image
-from sciml.formats.tiff import STARTS as TIFF_STARTS
 from sciml.formats.tiff import decoded, opened_tiff
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
@@ -30,6 +29,7 @@ SUFFIXES = (
     *(".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp", ".avif", ".jxl", ".jp2", ".bmp", ".gif", ".pgm", ".ppm", ".pnm"),
     *(".npy", ".dcm", *VOLUMES),
 )
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 JPEG_XL_STARTS = (b"\xff\x0a", b"\0\0\0\x0cJXL ")
 NIC_START = b"\x8eNIC"
 ICC_TAG = 34675

@@ -16,7 +16,6 @@ from sciml.formats.nifti import read_nifti
 from sciml.formats.npy import open_npy
 from sciml.runtime.errors import DataError, FormatError, ShapeError
 
-SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".npy", ".dcm", ".nii", ".nii.gz")
 CONVERTED = ("P", "1", "CMYK", "YCbCr", "LAB", "HSV", "PA")
 
 
@@ -54,7 +53,7 @@ def read_image(path: Path | str) -> Image:
 
 def _reader(path: Path) -> Callable[[Path], Image]:
     suffix = ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix.lower()
-    if suffix in SUFFIXES:
+    if suffix in _READERS:
         return _READERS[suffix]
     if is_dicom(path):
         return read_dicom
@@ -114,7 +113,8 @@ def _read_npy(path: Path) -> Image:
 _READERS: dict[str, Callable[[Path], Image]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg"), _read_picture),
     **dict.fromkeys((".tif", ".tiff"), _read_tiff),
-    **dict.fromkeys((".nii", ".nii.gz"), read_nifti),
     ".npy": _read_npy,
     ".dcm": read_dicom,
+    **dict.fromkeys((".nii", ".nii.gz"), read_nifti),
 }
+SUFFIXES = tuple(_READERS)

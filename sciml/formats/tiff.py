@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import numpy as np
     import tifffile
 
-STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-
 
 @contextmanager
 def opened_tiff(path: Path) -> Iterator[tifffile.TiffFile]:
