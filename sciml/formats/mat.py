@@ -33,7 +33,7 @@ def read_mat(path: Path) -> np.ndarray:
         named = [(name, shape) for name, shape, kind in listed if kind in NUMERIC | {"sparse"} and max(shape) > 1]
         if len(named) != 1:
             found = ", ".join(f"{name} {' x '.join(map(str, shape))}" for name, shape in named) or "none"
-            raise DataError(f"{path} must hold one numeric matrix; it holds: {found}; save the one alone")
+            raise DataError(f"{path} must hold one numeric matrix; it holds: {found}; save that one alone")
         check_claim(named[0][1], str(path))
         array = io.loadmat(str(path), variable_names=[named[0][0]])[named[0][0]]
     return array.toarray() if sparse.issparse(array) else np.asarray(array)

@@ -1,5 +1,4 @@
-"""Picture files to arrays for the codec: PNG, JPEG, WebP, AVIF and others, TIFF, NPY, DICOM, and one part of larger files, at all
-their bits.
+"""Picture files at all their bits: PNG, JPEG, WebP, AVIF and others, TIFF, NPY, DICOM, and one part of larger files.
 
 What a file is shows in its first bytes, not in its name. The size that it claims is checked before anything is decoded.
 """
