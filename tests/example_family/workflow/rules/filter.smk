@@ -15,10 +15,10 @@ rule train_filter:
         gpu=1,
     params:
         config=stage_config("example", "train"),
-        code=source_digest("sciml_example.stages.train"),
+        code=declared("sciml_example.stages.train"),
         folder=folder_of,
     shell:
-        "sciml example stage train --config {params.config:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} sciml example stage train --config {params.config:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -41,10 +41,10 @@ rule evaluate_filter:
         runtime=10,
     params:
         config=stage_config("example", "evaluate"),
-        code=source_digest("sciml_example.stages.evaluate"),
+        code=declared("sciml_example.stages.evaluate"),
         folder=folder_of,
     shell:
-        "sciml example stage evaluate --config {params.config:q} --weights {input.weights:q} "
+        "SCIML_DECLARED={params.code:q} sciml example stage evaluate --config {params.config:q} --weights {input.weights:q} "
         "--output {params.folder:q} --threads {threads} > {log:q} 2>&1"
 
 
@@ -64,7 +64,7 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("example", "report"),
-        code=source_digest("sciml_example.stages.report"),
+        code=declared("sciml_example.stages.report"),
         results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.metrics)),
     shell:
-        "sciml example stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} sciml example stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
