@@ -11,6 +11,8 @@ from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 # planes below have predicted means, which vectors have not
 FIRST_PLANE = 24
 LARGEST_DIMENSION = 64
+SCALAR = "scalar"
+"""Name on the bench of the model without vectors."""
 
 
 class VectorsConfig(StageConfig):

@@ -13,6 +13,7 @@ import numpy as np
 from sciml.compression.anchors import ANCHORS
 from sciml.compression.bench import Bench, Failure, Row
 from sciml.compression.config import PageConfig
+from sciml.compression.config_vectors import SCALAR
 from sciml.compression.quality import Metric
 from sciml.compression.rate_distortion import BdRateOverPictures, Curve, mean_curve, quality_at
 from sciml.runtime.errors import DataError
@@ -23,7 +24,6 @@ MAIN = "photo"
 STAGES = ("fit", "train", "neural", "evaluate", "inspect", "compare_vectors", "apart")
 OWN = ("nic", "nic-linear", "nic-ms-ssim")
 NEURAL = "nic-neural"
-SCALAR = "scalar"
 ORDER = (*OWN, NEURAL, "photo", *ANCHORS)
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sciml.compression.config_vectors import SCALAR
 from sciml.compression.quality import METRICS, PSNR
 from sciml.compression.report_goals import AT_MOST, met
 from sciml.compression.report_rates import MEGAPIXELS
-from sciml.compression.report_results import SCALAR, DomainResults, VectorResults
+from sciml.compression.report_results import DomainResults, VectorResults
 from sciml.compression.report_style import counted, sequence, signed
 from sciml.report.reportlets import Claim, Column, Curve, Reportlet, Table, Text, Value
 

@@ -16,12 +16,8 @@ def start_of(wildcards):
     return weights_of(first) if first else []
 
 
-# the networks whose certificates the page shows: all that this run compares, each once; peers have none
-CERTIFIED = sorted(
-    {
-        name
-        for names in SETTINGS.proximal.networks.values()
-        for name in names
-        if not name.startswith("peer-")
-    }
+# all networks that this run compares, each once, whose sizes the page shows; peers have no certificates
+COMPARED = sorted(
+    {name for names in SETTINGS.proximal.networks.values() for name in names}
 )
+CERTIFIED = [name for name in COMPARED if not name.startswith("peer-")]

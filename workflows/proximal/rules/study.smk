@@ -136,6 +136,7 @@ rule write_page:
         histories=expand(
             rules.train_network.output.history, model=sorted(SETTINGS.proximal.models)
         ),
+        weights=[weights_of(name) for name in COMPARED],
     output:
         page=report(
             "<reports>/proximal.html",
