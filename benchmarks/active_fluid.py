@@ -47,13 +47,13 @@ from rich.console import Console
 from rich.table import Table
 from scipy.interpolate import CubicSpline
 
-from sciml.active_fluid.bingham import ratio
-from sciml.active_fluid.closures import BinghamClosure, Closure, QuadraticClosure
-from sciml.active_fluid.grid import Grid
-from sciml.active_fluid.moments import Model, flow_of, tendency
-from sciml.active_fluid.parameters import Parameters
-from sciml.active_fluid.states import lifted, modes_needed, random_state
-from sciml.active_fluid.stepping import Carry, start, steps
+from sciml.active_fluid.closures.bingham import ratio
+from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.fields.grid import Grid
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.theory.moments import Model, flow_of, tendency
+from sciml.active_fluid.theory.states import lifted, modes_needed, random_state
+from sciml.active_fluid.theory.stepping import Carry, start, steps
 from sciml.runtime.errors import ScimlError
 
 PARAMETERS = Parameters(alpha=-1.0, zeta=0.5)
@@ -104,7 +104,7 @@ def closures() -> dict[str, Closure]:
     """Return the closures by name; the network where its module and weights are there."""
     found: dict[str, Closure] = {"quadratic": QuadraticClosure(), "Bingham": BinghamClosure()}
     try:
-        from sciml.active_fluid.neural import NeuralClosure
+        from sciml.active_fluid.closures.neural import NeuralClosure
     except ImportError:
         return found
     shipped = True

@@ -26,14 +26,14 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from sciml.compression.anchors import ANCHORS, Own, missing_reason
-from sciml.compression.codec import Codec
-from sciml.compression.container import read_header
-from sciml.compression.model import step_of
-from sciml.compression.model_files import load_model
-from sciml.compression.quality import psnr
-from sciml.compression.tile_coding import decode_planes, encode_planes, tile_blocks, tile_planes
-from sciml.compression.transform import lap
+from sciml.compression.codecs.codec import Codec
+from sciml.compression.codecs.model_files import load_model
+from sciml.compression.coding.model import step_of
+from sciml.compression.coding.tile_coding import decode_planes, encode_planes, tile_blocks, tile_planes
+from sciml.compression.coding.transform import lap
+from sciml.compression.container.file import read_header
+from sciml.compression.study.anchors import ANCHORS, Own, missing_reason
+from sciml.compression.study.quality import psnr
 from sciml.datasets.loaders import load
 
 PICTURE = "kodim23"

@@ -24,15 +24,15 @@ from rich.console import Console
 from rich.table import Table
 
 from sciml.datasets.loaders import load_photo
-from sciml.deblurring.cells import circular, picture_of, solve
-from sciml.deblurring.dip import untrained
-from sciml.deblurring.image import natural_weight, restored
-from sciml.deblurring.kernel_errors import perturbed
-from sciml.deblurring.kernel_step import corrected_kernel
-from sciml.deblurring.kernels import read_kernel
-from sciml.deblurring.structures import DipConfig, StopConfig
-from sciml.imaging.kernels import Kernel
-from sciml.imaging.physics import ValidBlur
+from sciml.deblurring.correction.kernel_step import corrected_kernel
+from sciml.deblurring.dip.fit import untrained
+from sciml.deblurring.kernels.canonical import read_kernel
+from sciml.deblurring.kernels.errors import perturbed
+from sciml.deblurring.settings.structures import DipConfig, StopConfig
+from sciml.deblurring.solvers.image import natural_weight, restored
+from sciml.deblurring.study.cells import circular, picture_of, solve
+from sciml.imaging.operators.kernels import Kernel
+from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.devices import keep_freed_memory
 
 KERNEL, TURN, SIGMA = "motion:15,30", "rotation:10", 0.01

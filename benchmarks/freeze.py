@@ -58,7 +58,7 @@ def entries(results: Path) -> Iterator[tuple[str, str]]:
 def streams() -> Iterator[tuple[str, str]]:
     """Yield a digest of the bytes that every shipped codec makes of a seeded picture."""
     from sciml.compression import Codec
-    from sciml.compression.model_files import shipped
+    from sciml.compression.codecs.model_files import shipped
 
     ramp = np.add.outer(np.arange(96.0), np.arange(128.0))[..., None] + np.random.default_rng(1).normal(0, 12, (96, 128, 3))
     for name in sorted(shipped()):

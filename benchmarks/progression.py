@@ -45,14 +45,15 @@ def random_forecaster(published: bool = False) -> Any:
     """Return a forecaster of random weights: their values do not change the times."""
     import torch
 
-    from sciml.progression.autoencoder import Autoencoder
-    from sciml.progression.courses import fit_courses
-    from sciml.progression.covariates import CovariateScale
-    from sciml.progression.denoiser import Denoiser
-    from sciml.progression.forecast import Forecaster
-    from sciml.progression.grids import GRIDS
-    from sciml.progression.model_files import ForecastModel
-    from sciml.progression.models import (
+    from sciml.progression.cohorts.covariates import CovariateScale
+    from sciml.progression.cohorts.grids import GRIDS
+    from sciml.progression.cohorts.regions import REGIONS
+    from sciml.progression.courses.fit import fit_courses
+    from sciml.progression.forecasting.forecast import Forecaster
+    from sciml.progression.networks.autoencoder import Autoencoder
+    from sciml.progression.networks.denoiser import Denoiser
+    from sciml.progression.networks.model_files import ForecastModel
+    from sciml.progression.settings.models import (
         FORMS,
         PUBLISHED_AUTOENCODER,
         PUBLISHED_UNET,
@@ -60,7 +61,6 @@ def random_forecaster(published: bool = False) -> Any:
         ForecastConfig,
         UNetConfig,
     )
-    from sciml.progression.regions import REGIONS
 
     torch.manual_seed(0)
     autoencoder = Autoencoder(PUBLISHED_AUTOENCODER if published else AutoencoderConfig()).eval()
@@ -78,8 +78,8 @@ def random_forecaster(published: bool = False) -> Any:
 
 def people(count: int) -> list[Any]:
     """Return people of four visits whose logarithms of volumes change at constant rates."""
-    from sciml.progression.course import Course
-    from sciml.progression.regions import DIAGNOSES
+    from sciml.progression.cohorts.regions import DIAGNOSES
+    from sciml.progression.courses.course import Course
 
     random = np.random.default_rng(0)
     middle, rates = np.array([30.0, 9.0, 3.0, 16.0, 1000.0, 600.0, 200.0]), np.array([5, -2.5, -2, -0.9, -0.9, -0.7, 1]) / 100
@@ -94,8 +94,8 @@ def people(count: int) -> list[Any]:
 
 def question(forecaster: Any) -> tuple[list[Any], list[float]]:
     """Return a visit with an image of noise, and an age."""
-    from sciml.progression.cohort import Visit
-    from sciml.progression.forecast import ImagedVisit
+    from sciml.progression.cohorts.cohort import Visit
+    from sciml.progression.forecasting.forecast import ImagedVisit
 
     volumes = tuple(people(1)[0].volumes[0].tolist())
     image = np.random.default_rng(0).random(forecaster.model.grid.shape, dtype=np.float32)
@@ -118,8 +118,8 @@ def chains(repeat: int) -> list[Row]:
     """Return seconds of eight chains in one batch and one by one."""
     import torch
 
-    from sciml.progression.covariates import context_width
-    from sciml.progression.prediction import Question, followup_latents
+    from sciml.progression.cohorts.covariates import context_width
+    from sciml.progression.forecasting.prediction import Question, followup_latents
 
     forecaster, rows = random_forecaster(), []
     denoiser = forecaster.model.denoiser
@@ -133,11 +133,11 @@ def chains(repeat: int) -> list[Row]:
 
 def simulator(grids: Sequence[str]) -> list[Row]:
     """Return seconds of a simulated year by grid."""
-    from sciml.progression.anatomy import build_anatomy, mni_template
+    from sciml.progression.cohorts.grids import grid_of
     from sciml.progression.config import SimulationConfig
-    from sciml.progression.grids import grid_of
-    from sciml.progression.people import draw_person, roster
-    from sciml.progression.simulator import simulate
+    from sciml.progression.simulation.anatomy import build_anatomy, mni_template
+    from sciml.progression.simulation.people import draw_person, roster
+    from sciml.progression.simulation.simulator import simulate
     from sciml.runtime.seeds import Seeds
 
     template, rows = mni_template(), []
@@ -157,7 +157,7 @@ def simulator(grids: Sequence[str]) -> list[Row]:
 
 def courses(repeat: int) -> list[Row]:
     """Return seconds of the fit of every course model to 80 people."""
-    from sciml.progression.courses import KINDS, fit_courses
+    from sciml.progression.courses.fit import KINDS, fit_courses
 
     group = people(80)
     return [(kind, f"{timed(lambda k=kind: fit_courses(group, [k]), repeat)[0]:.2f}") for kind in KINDS]

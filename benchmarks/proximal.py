@@ -18,14 +18,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sciml.imaging.physics import ValidBlur
-from sciml.imaging.tasks import task
-from sciml.proximal.comparison import load_denoiser
-from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.objectives import denoising_directly, denoising_through_the_solver
-from sciml.proximal.published import photographs
-from sciml.proximal.structures import PublishedPotential, SolverSchedule
+from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.tasks.task import task
+from sciml.proximal.learning.objectives import denoising_directly, denoising_through_the_solver
+from sciml.proximal.networks.denoisers import load_denoiser
+from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.implicit import ImplicitNetwork
+from sciml.proximal.potentials.published import photographs
+from sciml.proximal.settings.structures import PublishedPotential, SolverSchedule
 
 PUBLISHED_SIZE = 128
 CROPS = 64

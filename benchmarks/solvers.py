@@ -24,14 +24,14 @@ from rich.table import Table
 from skimage.restoration import denoise_tv_chambolle
 from skimage.transform import iradon, radon
 
-from sciml.imaging.cases import cases
-from sciml.imaging.methods import METHODS, mean_psnr, tune
 from sciml.imaging.metrics import psnr
-from sciml.imaging.physics import ValidBlur
+from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import TotalVariation
-from sciml.imaging.solvers import richardson_lucy, tv, wiener
-from sciml.imaging.tasks import task
-from sciml.imaging.tomography import ParallelBeam
+from sciml.imaging.solvers.classical import richardson_lucy, tv, wiener
+from sciml.imaging.solvers.tuning import METHODS, mean_psnr, tune
+from sciml.imaging.tasks.cases import cases
+from sciml.imaging.tasks.task import task
 
 PHOTOS = ("camera", "kodim23", "monarch")
 SIGMA_TV_WEIGHT = 0.075

@@ -238,7 +238,7 @@ def test_ctrl_c_ends_with_130_and_one_line(run, files, monkeypatch, words):
         raise KeyboardInterrupt
 
     monkeypatch.setattr("sciml.doctor.examine", stop)
-    monkeypatch.setattr("sciml.imaging.problems.read_image", stop)
+    monkeypatch.setattr("sciml.imaging.tasks.problems.read_image", stop)
     monkeypatch.setattr("sciml.classical.commands.single.read_image", stop)
     code, out, err = run(*words.split())
     assert code == 130 and not out
@@ -319,7 +319,7 @@ def test_a_slice_of_dicom_and_its_sinogram_alone(run, tmp_path):
     assert by_tv > by_fbp + 3 and by_fbp > 20
     # a sinogram of one's own holds line integrals in pixels, far above 1
     data, _ = load_tensors(tmp_path / "scan.safetensors")
-    from sciml.imaging.tasks import task
+    from sciml.imaging.tasks.task import task
 
     np.save(tmp_path / "sinogram.npy", data["data"][0, 0] * task("ct-sparse", (128, 128), views=30).physics.scale)
     words = "imaging solve sinogram.npy --task ct-sparse --set views=30 --method fbp --out alone.npy"
@@ -337,8 +337,8 @@ NOISY = SCENE + 0.1 * np.random.default_rng(0).normal(size=SCENE.shape).astype(n
     ("low", "high", "words"), [(0, 1, ""), (0, 255, "--range 0 255"), (-1000, 1000, "--range -1000 1000")], ids=str
 )
 def test_a_noisy_float_file_is_solved_on_its_own_scale(run, tmp_path, low, high, words):
-    from sciml.imaging.solvers import tv
-    from sciml.imaging.tasks import task
+    from sciml.imaging.solvers.classical import tv
+    from sciml.imaging.tasks.task import task
 
     for name, array in {"noisy": NOISY, "truth": SCENE}.items():
         np.save(tmp_path / f"{name}.npy", array * (high - low) + low)
@@ -499,7 +499,7 @@ def test_config_show_resolves_a_tier_a_stage_and_overrides(run):
     words = "config show --tier ci --stage imaging.measure --argument denoise --set imaging.studies.denoise.test_images=2"
     part = json.loads(run(*words.split())[1])
     assert part["task"] == "denoise" and part["test_images"] == 2 and part["seed"] == settings["master_seed"]
-    from sciml.imaging.studies import MeasureConfig
+    from sciml.imaging.tasks.studies import MeasureConfig
 
     assert set(part) == set(MeasureConfig.model_fields)
 

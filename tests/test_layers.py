@@ -114,8 +114,8 @@ def test_command_lines_and_settings_import_light_modules_only(path):
         *LIGHT_MODULES,
         *own_light,
         "sciml.__version__",
-        "sciml.imaging.catalogue",
-        "sciml.imaging.studies",
+        "sciml.imaging.tasks.catalogue",
+        "sciml.imaging.tasks.studies",
         "sciml.classical.commands",
     )
     assert not [name for name in own if not any(within(name, module) for module in allowed)]

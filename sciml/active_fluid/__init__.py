@@ -14,20 +14,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.active_fluid.closures import BinghamClosure, QuadraticClosure
-    from sciml.active_fluid.neural import NeuralClosure
-    from sciml.active_fluid.parameters import Parameters
-    from sciml.active_fluid.solvers import CoarseSolver, KineticSolver
-    from sciml.active_fluid.states import random_state
+    from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
+    from sciml.active_fluid.closures.neural import NeuralClosure
+    from sciml.active_fluid.fields.parameters import Parameters
+    from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
+    from sciml.active_fluid.theory.states import random_state
 
 _HOMES = {
-    "BinghamClosure": "closures",
-    "CoarseSolver": "solvers",
-    "KineticSolver": "solvers",
-    "NeuralClosure": "neural",
-    "Parameters": "parameters",
-    "QuadraticClosure": "closures",
-    "random_state": "states",
+    "BinghamClosure": "closures.closure",
+    "CoarseSolver": "solvers.solvers",
+    "KineticSolver": "solvers.solvers",
+    "NeuralClosure": "closures.neural",
+    "Parameters": "fields.parameters",
+    "QuadraticClosure": "closures.closure",
+    "random_state": "theory.states",
 }
 __all__ = [
     "BinghamClosure",

@@ -9,9 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.active_fluid.stage_cli import app as stage_app
-from sciml.active_fluid.study_cli import evaluate_command, report_command, train_command
-from sciml.active_fluid.uses_cli import growth_rates_command, infer_command
+from sciml.active_fluid.commands.stage import app as stage_app
+from sciml.active_fluid.commands.study import evaluate_command, report_command, train_command
+from sciml.active_fluid.commands.uses import growth_rates_command, infer_command
 
 app = typer.Typer(
     help="Active fluids: rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
@@ -81,8 +81,8 @@ def simulate_command(
     from sciml.stages import stage
 
     with stage("active-fluid.simulate", out, threads, gpu):
-        from sciml.active_fluid.parameters import Parameters
-        from sciml.active_fluid.simulation import simulate
+        from sciml.active_fluid.fields.parameters import Parameters
+        from sciml.active_fluid.solvers.simulation import simulate
 
         parameters = Parameters(alpha=alpha, zeta=zeta, beta=beta, d_t=d_t, d_r=d_r, length=length)
         line = simulate(

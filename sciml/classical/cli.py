@@ -33,7 +33,7 @@ def tasks_command() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sciml.imaging.catalogue import METHODS, TASKS, is_installed, methods_for
+    from sciml.imaging.tasks.catalogue import METHODS, TASKS, is_installed, methods_for
 
     table = Table("task", "what it is", "options with defaults (--set)", "methods (--method)")
     for name, kind in TASKS.items():

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field, field_validator
 
-from sciml.imaging.studies import (
+from sciml.imaging.tasks.studies import (
     MeasureConfig,
     Size,
     SolveConfig,

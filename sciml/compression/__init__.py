@@ -15,10 +15,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.compression.codec import Codec
-    from sciml.compression.container import Channel, Limits
+    from sciml.compression.codecs.codec import Codec
+    from sciml.compression.container.file import Channel, Limits
 
-_HOMES = {"Channel": "container", "Codec": "codec", "Limits": "container"}
+_HOMES = {"Channel": "container.file", "Codec": "codecs.codec", "Limits": "container.file"}
 __all__ = ["Channel", "Codec", "Limits"]
 
 

@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from sciml.compression.bench_cli import bench_command
-from sciml.compression.stage_cli import app as stage_app
-from sciml.compression.study_cli import evaluate_command, report_command, train_command
+from sciml.compression.commands.bench import bench_command
+from sciml.compression.commands.stage import app as stage_app
+from sciml.compression.commands.study import evaluate_command, report_command, train_command
 
 app = typer.Typer(
     help="Code pictures into small `.nic` files with a learned model, and decode them to the same codes on every machine. "
@@ -130,7 +130,7 @@ def encode_command(
     sciml compression encode head.nii.gz slice.nic --model mr --part axial=90 --window 0 4000;
     sciml compression encode run.zarr flow.nic --model field --part vorticity,time=-1 --bpp 1.6
     """
-    from sciml.compression.commands_encode import EncodeOrder, encode_files
+    from sciml.compression.commands.encode import EncodeOrder, encode_files
 
     order = EncodeOrder(
         model=model,
@@ -186,7 +186,7 @@ def decode_command(
     sciml compression decode broken.nic rest.png --salvage;
     sciml compression decode flow.nic flow.npy --model my-model.safetensors
     """
-    from sciml.compression.commands_decode import DecodeOrder, decode_files
+    from sciml.compression.commands.decode import DecodeOrder, decode_files
 
     order = DecodeOrder(model, layers, salvage, not no_refine, max_pixels, force)
     decode_files(inputs, out, order, typer.echo, jobs)
@@ -206,7 +206,7 @@ def info_command(
     """
     from rich.console import Console
 
-    from sciml.compression.commands_info import describe_files, tables
+    from sciml.compression.commands.info import describe_files, tables
     from sciml.runtime.errors import PartialResult
 
     found, failed = describe_files(files)
@@ -230,7 +230,7 @@ def verify_command(files: NicFiles, model: ModelFile = None, max_pixels: MaxPixe
     Examples: sciml compression verify photo.nic;
     sciml compression verify archive --jobs 4
     """
-    from sciml.compression.commands_decode import verify_files
+    from sciml.compression.commands.decode import verify_files
 
     verify_files(files, model, max_pixels, typer.echo, jobs)
 
@@ -252,7 +252,7 @@ def selftest_command(
     from rich.table import Table
     from rich.text import Text
 
-    from sciml.compression.commands_selftest import machine, selftest
+    from sciml.compression.study.selftest import machine, selftest
     from sciml.runtime.errors import ScimlError
 
     checks = selftest(models or ())

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from sciml.compression.config_vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
-from sciml.compression.domains import FlowRunsConfig, SourceConfig
+from sciml.compression.settings.domains import FlowRunsConfig, SourceConfig
+from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:

@@ -15,22 +15,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.deblurring.deblurred import Deblurred, deblur
-    from sciml.deblurring.estimate import estimate_kernel, noise_std
-    from sciml.deblurring.kernel_errors import perturbed
-    from sciml.deblurring.kernels import Canonical, canonicalise, read_kernel
-    from sciml.deblurring.sensitivity import spread_map
+    from sciml.deblurring.correction.estimate import estimate_kernel, noise_std
+    from sciml.deblurring.correction.sensitivity import spread_map
+    from sciml.deblurring.kernels.canonical import Canonical, canonicalise, read_kernel
+    from sciml.deblurring.kernels.errors import perturbed
+    from sciml.deblurring.restoration.deblur import Deblurred, deblur
 
 _HOMES = {
-    "Canonical": "kernels",
-    "Deblurred": "deblurred",
-    "canonicalise": "kernels",
-    "deblur": "deblurred",
-    "estimate_kernel": "estimate",
-    "noise_std": "estimate",
-    "perturbed": "kernel_errors",
-    "read_kernel": "kernels",
-    "spread_map": "sensitivity",
+    "Canonical": "kernels.canonical",
+    "Deblurred": "restoration.deblur",
+    "canonicalise": "kernels.canonical",
+    "deblur": "restoration.deblur",
+    "estimate_kernel": "correction.estimate",
+    "noise_std": "correction.estimate",
+    "perturbed": "kernels.errors",
+    "read_kernel": "kernels.canonical",
+    "spread_map": "correction.sensitivity",
 }
 __all__ = [
     "Canonical",

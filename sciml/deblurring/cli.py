@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.deblurring.stage_cli import app as stage_app
+from sciml.deblurring.commands.stage import app as stage_app
 
 app = typer.Typer(
     help="Sharpen a photograph whose blur kernel is only roughly known: the kernel is corrected as far as the photograph itself "
@@ -144,8 +144,8 @@ def restore_command(
     if out is None and not check_orientation:
         raise ConfigError("say with --out where the result goes")
     with stage("deblurring.restore", out or photo, threads, gpu) as device:
-        from sciml.deblurring.orders import Order, Outputs, parse_dip
-        from sciml.deblurring.sensitivity import KERNEL_ERROR
+        from sciml.deblurring.commands.orders import Order, Outputs, parse_dip
+        from sciml.deblurring.correction.sensitivity import KERNEL_ERROR
 
         if spread_out is not None and spread == 0:
             spread = 16
@@ -167,7 +167,7 @@ def restore_command(
         )
         order.check()
         if not photo.is_dir():
-            from sciml.deblurring.single import restore_file
+            from sciml.deblurring.commands.single import restore_file
 
             outputs = Outputs(out, kernel_out, residual_out, spread_out, mask_out, progress, summary)
             done = restore_file(photo, outputs, order, device, _say(), check_orientation)
@@ -177,7 +177,7 @@ def restore_command(
             if given := [option for option, value in single.items() if value is not None]:
                 raise ConfigError(f"{photo} is a folder, and {given[0]} goes with one photograph")
             assert out is not None
-            from sciml.deblurring.folder import restore_folder
+            from sciml.deblurring.commands.folder import restore_folder
 
             batch = restore_folder(photo, out, order, device, _say(), _tell, overwrite, summary)
     if not photo.is_dir():
@@ -212,9 +212,9 @@ def estimate_command(
     from sciml.stages import stage
 
     with stage("deblurring.estimate-kernel", out, threads):
-        from sciml.deblurring.outputs import check_outputs, write_kernel
-        from sciml.deblurring.photos import read_photo
-        from sciml.deblurring.single import estimated
+        from sciml.deblurring.commands.single import estimated
+        from sciml.deblurring.files.outputs import check_outputs, write_kernel
+        from sciml.deblurring.files.photos import read_photo
 
         check_outputs({"--out": out}, [photo])
         found = estimated(read_photo(photo, gamma, range), size, noise_std, _say())
@@ -260,7 +260,7 @@ def simulate_command(
     from sciml.stages import stage
 
     with stage("deblurring.simulate", out, threads):
-        from sciml.deblurring.simulation import simulate_file
+        from sciml.deblurring.study.simulation import simulate_file
 
         line = simulate_file(
             photo,
@@ -298,8 +298,8 @@ def evaluate_command(
 
     Example: sciml deblurring evaluate sharp.png truth.png --border 10 --kernel wrong.npy --true-kernel motion:15,30
     """
-    from sciml.deblurring.outputs import check_outputs
-    from sciml.deblurring.simulation import evaluate_files
+    from sciml.deblurring.files.outputs import check_outputs
+    from sciml.deblurring.study.simulation import evaluate_files
     from sciml.runtime.files import write_json
 
     check_outputs({"--json": json}, [restored, truth])
@@ -333,8 +333,8 @@ def kernel_command(
 
     Example: sciml deblurring kernel motion:15,30 --out kernel.png
     """
-    from sciml.deblurring.kernels import read_kernel
-    from sciml.deblurring.outputs import check_outputs, write_kernel
+    from sciml.deblurring.files.outputs import check_outputs, write_kernel
+    from sciml.deblurring.kernels.canonical import read_kernel
 
     check_outputs({"--out": out}, [Path(kernel)])
     found = read_kernel(kernel, strict=strict)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from sciml.deblurring.structures import DipAblationConfig, DipStudyConfig
+from sciml.deblurring.settings.structures import DipAblationConfig, DipStudyConfig
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -267,7 +267,7 @@ class Config(StageConfig):
 
     def _models(self, pair_set: str, prior: str | None = None) -> set[str]:
         """Return the error models of a set's cells, of one prior or of all."""
-        from sciml.deblurring.grid import cells, parted
+        from sciml.deblurring.settings.grid import cells, parted
 
         found = [parted(cell) for cell in cells(self.priors, self.sets[pair_set].cells)]
         return {model for name, model in found if prior in (None, name)}

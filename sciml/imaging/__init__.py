@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from sciml.formats.image import Image
     from sciml.formats.read import read_image
     from sciml.formats.write import write_image
-    from sciml.imaging.kernels import camera_shake, check_kernel, disk, gaussian, line
-    from sciml.imaging.methods import METHODS, tune
     from sciml.imaging.metrics import psnr, ssim
-    from sciml.imaging.physics import Identity, Noise, ValidBlur
+    from sciml.imaging.operators.kernels import camera_shake, check_kernel, disk, gaussian, line
+    from sciml.imaging.operators.physics import Identity, Noise, ValidBlur
+    from sciml.imaging.operators.tomography import ParallelBeam
     from sciml.imaging.priors import Certificate, Prior, TotalVariation, resolve
-    from sciml.imaging.solvers import (
+    from sciml.imaging.solvers.classical import (
         bm3d,
         fbp,
         non_local_means,
@@ -34,17 +34,17 @@ if TYPE_CHECKING:
         wiener,
         zero_filled,
     )
-    from sciml.imaging.tasks import TASKS, Task, task
-    from sciml.imaging.tomography import ParallelBeam
-    from sciml.imaging.wavelets import WaveletSparsity
+    from sciml.imaging.solvers.tuning import METHODS, tune
+    from sciml.imaging.solvers.wavelets import WaveletSparsity
+    from sciml.imaging.tasks.task import TASKS, Task, task
 
 _HOMES = {
-    "kernels": ("camera_shake", "check_kernel", "disk", "gaussian", "line"),
-    "methods": ("METHODS", "tune"),
+    "operators.kernels": ("camera_shake", "check_kernel", "disk", "gaussian", "line"),
+    "solvers.tuning": ("METHODS", "tune"),
     "metrics": ("psnr", "ssim"),
-    "physics": ("Identity", "Noise", "ValidBlur"),
+    "operators.physics": ("Identity", "Noise", "ValidBlur"),
     "priors": ("Certificate", "Prior", "TotalVariation", "resolve"),
-    "solvers": (
+    "solvers.classical": (
         "bm3d",
         "fbp",
         "non_local_means",
@@ -55,9 +55,9 @@ _HOMES = {
         "wiener",
         "zero_filled",
     ),
-    "tasks": ("TASKS", "Task", "task"),
-    "tomography": ("ParallelBeam",),
-    "wavelets": ("WaveletSparsity",),
+    "tasks.task": ("TASKS", "Task", "task"),
+    "operators.tomography": ("ParallelBeam",),
+    "solvers.wavelets": ("WaveletSparsity",),
 }
 _HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
 _HOME |= {"Image": "sciml.formats.image", "read_image": "sciml.formats.read", "write_image": "sciml.formats.write"}

@@ -15,20 +15,20 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.progression.cohort import Cohort, Visit
-    from sciml.progression.forecast import Forecast, Forecaster, ImagedVisit
-    from sciml.progression.grids import GRIDS, Grid
-    from sciml.progression.regions import REGIONS
+    from sciml.progression.cohorts.cohort import Cohort, Visit
+    from sciml.progression.cohorts.grids import GRIDS, Grid
+    from sciml.progression.cohorts.regions import REGIONS
+    from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
 
 _HOMES = {
-    "GRIDS": "grids",
-    "REGIONS": "regions",
-    "Cohort": "cohort",
-    "Forecast": "forecast",
-    "Forecaster": "forecast",
-    "Grid": "grids",
-    "ImagedVisit": "forecast",
-    "Visit": "cohort",
+    "GRIDS": "cohorts.grids",
+    "REGIONS": "cohorts.regions",
+    "Cohort": "cohorts.cohort",
+    "Forecast": "forecasting.forecast",
+    "Forecaster": "forecasting.forecast",
+    "Grid": "cohorts.grids",
+    "ImagedVisit": "forecasting.forecast",
+    "Visit": "cohorts.cohort",
 }
 __all__ = ["GRIDS", "REGIONS", "Cohort", "Forecast", "Forecaster", "Grid", "ImagedVisit", "Visit"]
 

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sciml.progression.data_cli import check_command, prepare_command
-from sciml.progression.stage_cli import app as stage_app
-from sciml.progression.study_cli import (
+from sciml.progression.commands.data import check_command, prepare_command
+from sciml.progression.commands.stage import app as stage_app
+from sciml.progression.commands.study import (
     assemble_command,
     evaluate_command,
     fit_course_command,
@@ -18,7 +18,7 @@ from sciml.progression.study_cli import (
     train_controlnet_command,
     train_diffusion_command,
 )
-from sciml.progression.uses_cli import convert_weights_command, forecast_command
+from sciml.progression.commands.uses import convert_weights_command, forecast_command
 
 app = typer.Typer(
     help="Brain latent progression: forecast a brain MRI years ahead, on a cohort whose truth is known. Not for clinical use.",

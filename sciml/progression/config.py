@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from sciml.progression.models import (
+from sciml.progression.settings.models import (
     EvaluateConfig,
     FitCourseConfig,
     ForecastConfig,

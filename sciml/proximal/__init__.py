@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.proximal.config import Config
-    from sciml.proximal.forms import LearnedProximalNetwork
-    from sciml.proximal.reconstruction import Reconstruction, reconstruct
+    from sciml.proximal.networks.forms import LearnedProximalNetwork
+    from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
 
 _HOMES = {
     "Config": "config",
-    "LearnedProximalNetwork": "forms",
-    "Reconstruction": "reconstruction",
-    "reconstruct": "reconstruction",
+    "LearnedProximalNetwork": "networks.forms",
+    "Reconstruction": "reconstruction.reconstruct",
+    "reconstruct": "reconstruction.reconstruct",
 }
 __all__ = ["Config", "LearnedProximalNetwork", "Reconstruction", "reconstruct"]
 

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from sciml.proximal.stage_cli import app as stage_app
+from sciml.proximal.commands.stage import app as stage_app
 
 app = typer.Typer(
     help="Denoise and reconstruct with a learned prior: the network is a proximal operator, its prior R a number that you can "
@@ -40,7 +40,7 @@ def models_command() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sciml.proximal.table import shipped_models
+    from sciml.proximal.networks.table import shipped_models
 
     rows = shipped_models()
     if not rows:
@@ -77,7 +77,7 @@ def denoise_command(
     from sciml.stages import stage
 
     with stage("proximal.denoise", out, threads, gpu) as device:
-        from sciml.proximal.single import denoise_file
+        from sciml.proximal.commands.single import denoise_file
 
         line = denoise_file(image, out, model, sigma, range, device)
     typer.echo(line)
@@ -143,7 +143,7 @@ def reconstruct_command(
     from sciml.stages import stage
 
     with stage("proximal.reconstruct", out, threads, gpu) as device:
-        from sciml.proximal.single import reconstruct_file
+        from sciml.proximal.commands.single import reconstruct_file
 
         outcome = reconstruct_file(
             measurement,
@@ -197,7 +197,7 @@ def prior_command(
     from sciml.stages import stage
 
     with stage("proximal.prior", picture or images[0], threads, gpu) as device:
-        from sciml.proximal.prior_picture import priors_of_files
+        from sciml.proximal.study.prior_picture import priors_of_files
 
         rows, level = priors_of_files(images, model, sigma, range, picture, device)
     table = Table("image", "R", "R per pixel", "status", title=f"{model}, noise level {level:g}")
@@ -220,7 +220,7 @@ def certify_command(
 
     Example: sciml proximal certify photo-grey my-weights.safetensors
     """
-    from sciml.proximal.certificates import certify_file
+    from sciml.proximal.certificates.certification import certify_file
 
     good = True
     for name in weights:
@@ -242,7 +242,7 @@ def repair_command(
 
     Example: sciml proximal repair broken.safetensors --out repaired.safetensors
     """
-    from sciml.proximal.certificates import repair_file
+    from sciml.proximal.certificates.certification import repair_file
 
     good = _print_invariants(str(out), repair_file(weights, out, size=size, seed=seed))
     if not good:
@@ -300,7 +300,7 @@ def train_command(
         raise ConfigError("the tier gpu is for a card, which --gpu 1 claims; on the processor train with --tier cpu")
     config = settings.proximal.train_config(settings, name)
     with stage("proximal.train", output, threads, gpu) as device:
-        from sciml.proximal.network import weight_file
+        from sciml.proximal.networks.network import weight_file
         from sciml.proximal.stages.train import run
 
         begin = start or config.start_from
@@ -328,7 +328,7 @@ def evaluate_command(
     from sciml.stages import stage
 
     with stage("proximal.evaluate", images[0], threads, gpu) as device:
-        from sciml.proximal.single import score_files
+        from sciml.proximal.commands.single import score_files
 
         rows = score_files(images, sigma, model, seed, range, device)
     for name, decibels, similarity in rows:

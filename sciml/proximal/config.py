@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from sciml.imaging.studies import MeasureConfig, SolveConfig, Study, TuneConfig, measure_slice, measured_digests
-from sciml.proximal.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
-from sciml.proximal.structures import (
+from sciml.imaging.tasks.studies import MeasureConfig, SolveConfig, Study, TuneConfig, measure_slice, measured_digests
+from sciml.proximal.settings.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
+from sciml.proximal.settings.structures import (
     Schedule,
     Signs,
     matching_schedule,

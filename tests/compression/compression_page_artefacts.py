@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from sciml.compression.bench import Bench, Row
 from sciml.compression.config import Config, FitConfig, TrainConfig
+from sciml.compression.study.bench import Bench, Row
 from sciml.runtime.files import save_tensors, write_json, write_text
 from sciml.runtime.provenance import Recorder
 

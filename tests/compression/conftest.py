@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from tiny_models import make_model, with_groups
 
-from sciml.compression.codec import Codec
-from sciml.compression.fitting_groups import Structure
-from sciml.compression.model import CodecModel
+from sciml.compression.codecs.codec import Codec
+from sciml.compression.coding.model import CodecModel
+from sciml.compression.fitting.groups import Structure
 
 
 @pytest.fixture(scope="session")

@@ -28,7 +28,7 @@ def codes_digest(codes: list[np.ndarray]) -> str:
 
 def decoded() -> dict[str, str]:
     """Return the digest of every file's codes, decoded here and now."""
-    from sciml.compression.codec import Codec
+    from sciml.compression.codecs.codec import Codec
 
     found = {}
     for model in (MODEL, GROUPS):
@@ -47,9 +47,9 @@ def regenerate() -> None:
     """Write model, files and digests."""
     from tiny_models import make_model, texture
 
-    from sciml.compression.codec import Codec
-    from sciml.compression.container import Channel
-    from sciml.compression.model_files import save_model
+    from sciml.compression.codecs.codec import Codec
+    from sciml.compression.codecs.model_files import save_model
+    from sciml.compression.container.file import Channel
 
     FOLDER.mkdir(exist_ok=True)
     facts = {"config": {}, "seed": 0, "inputs": {}, "source_digest": "", "cpu_minutes": 0.0}
@@ -78,9 +78,9 @@ def regenerate_groups() -> None:
     """Write the model with groups and its files: vectors of four and of eight, in one pass."""
     from tiny_models import make_model, texture, with_groups
 
-    from sciml.compression.codec import Codec
-    from sciml.compression.fitting_groups import Structure
-    from sciml.compression.model_files import save_model
+    from sciml.compression.codecs.codec import Codec
+    from sciml.compression.codecs.model_files import save_model
+    from sciml.compression.fitting.groups import Structure
 
     GROUPS.parent.mkdir(exist_ok=True)
     structure = Structure({24: 4, 56: 8}, words=24, rounds=6)

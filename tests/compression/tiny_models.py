@@ -9,13 +9,13 @@ import torch
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from sciml.compression.field import Grid
-from sciml.compression.fitting import Fit
-from sciml.compression.fitting_groups import Structure, fit_groups, members_of, scalar_part
-from sciml.compression.model import CodecModel, StepSet
-from sciml.compression.network import Restorer
-from sciml.compression.tile_coding import tile_planes
-from sciml.compression.transform import Transform, fit_transform
+from sciml.compression.coding.model import CodecModel, StepSet
+from sciml.compression.coding.network import Restorer
+from sciml.compression.coding.tile_coding import tile_planes
+from sciml.compression.coding.transform import Transform, fit_transform
+from sciml.compression.entropy.field import Grid
+from sciml.compression.fitting.groups import Structure, fit_groups, members_of, scalar_part
+from sciml.compression.fitting.scalar import Fit
 
 CENTRE, SPAN = 127.5, 255.0
 STEPS = (0.5, 0.2)

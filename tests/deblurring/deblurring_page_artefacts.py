@@ -10,11 +10,11 @@ import torch
 from blurred_scenes import sharp
 
 from sciml.deblurring.config import CalibrateConfig, EvaluateConfig
-from sciml.deblurring.grid import cells
-from sciml.deblurring.kernels import read_kernel
-from sciml.deblurring.pairs import MARGIN, wrong_kernel
+from sciml.deblurring.kernels.canonical import read_kernel
+from sciml.deblurring.settings.grid import cells
 from sciml.deblurring.stages import calibrate, evaluate
-from sciml.imaging.physics import ValidBlur
+from sciml.deblurring.study.pairs import MARGIN, wrong_kernel
+from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
 

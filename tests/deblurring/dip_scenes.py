@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from sciml.deblurring.structures import DipConfig, StopConfig
-from sciml.imaging.kernels import line
-from sciml.imaging.physics import ValidBlur
+from sciml.deblurring.settings.structures import DipConfig, StopConfig
+from sciml.imaging.operators.kernels import line
+from sciml.imaging.operators.physics import ValidBlur
 
 QUICK = DipConfig(
     warm_start="fit",

@@ -9,7 +9,7 @@ import numpy as np
 from blurred_scenes import blurred
 
 from sciml.formats.image import linear_to_srgb
-from sciml.imaging.kernels import line
+from sciml.imaging.operators.kernels import line
 
 KERNEL = line(9, 30)
 LIGHT, TRUTH = (np.moveaxis(part[0].numpy(), 0, -1) for part in blurred(KERNEL, 72, channels=3))

@@ -15,7 +15,7 @@ from imaging_problems import random
 from scipy.optimize import minimize
 
 from sciml.imaging.priors import Certificate, Prior, TotalVariation, gradient, gradient_adjoint, per_image, resolve
-from sciml.imaging.wavelets import WaveletSparsity
+from sciml.imaging.solvers.wavelets import WaveletSparsity
 from sciml.runtime.errors import ConfigError
 
 EXACT = {

@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciml.progression import simulation
-from sciml.progression.anatomy import Anatomy, Template, build_anatomy
-from sciml.progression.cohort import Cohort
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.cohorts.grids import GRIDS
+from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.config import PeopleConfig, SimulateConfig
-from sciml.progression.grids import GRIDS
-from sciml.progression.regions import REGIONS
+from sciml.progression.simulation import cohort
+from sciml.progression.simulation.anatomy import Anatomy, Template, build_anatomy
 
 STEP_MM = 3.0
 # region: middles and half axes in mm; later ones lie over earlier ones, both sides
@@ -64,8 +64,8 @@ def _use_phantom(monkeypatch: pytest.MonkeyPatch, template: Template, folder: Pa
     source = folder / "source"
     source.write_bytes(b"phantom")
     monkeypatch.setenv("SCIML_CACHE", str(folder / "cache"))
-    monkeypatch.setattr(simulation, "local_path", lambda name: source)
-    monkeypatch.setattr(simulation, "mni_template", lambda atlas: template)
+    monkeypatch.setattr(cohort, "local_path", lambda name: source)
+    monkeypatch.setattr(cohort, "mni_template", lambda atlas: template)
 
 
 @pytest.fixture(scope="session")

@@ -10,10 +10,11 @@ import numpy as np
 import torch
 from scipy import ndimage
 
-from sciml.progression.autoencoder import Autoencoder
-from sciml.progression.cohort import Cohort, Visit, write_cohort, write_subject
-from sciml.progression.grids import GRIDS
-from sciml.progression.models import (
+from sciml.progression.cohorts.cohort import Cohort, Visit, write_cohort, write_subject
+from sciml.progression.cohorts.grids import GRIDS
+from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.networks.autoencoder import Autoencoder
+from sciml.progression.settings.models import (
     AutoencoderConfig,
     FormConfig,
     TrainAutoencoderConfig,
@@ -21,7 +22,6 @@ from sciml.progression.models import (
     TrainDiffusionConfig,
     UNetConfig,
 )
-from sciml.progression.regions import REGIONS
 
 GRID = GRIDS["4.5mm"]
 # latents of 5 x 6 x 5 voxels, which the UNet's halving pads to 6 x 6 x 6

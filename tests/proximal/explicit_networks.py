@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.structures import ConvolutionalPotential, DensePotential, PublishedPotential
+from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.settings.structures import ConvolutionalPotential, DensePotential, PublishedPotential
 
 DENSE = DensePotential(channels=5, width=12, hidden=2, alpha=0.05)
 PUBLISHED = PublishedPotential(size=(7, 6), width=6, head=5, alpha=0.05)

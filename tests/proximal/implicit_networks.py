@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from sciml.proximal.regularizer import WeaklyConvexRegularizer
-from sciml.proximal.structures import RegularizerConfig
+from sciml.proximal.potentials.regularizer import WeaklyConvexRegularizer
+from sciml.proximal.settings.structures import RegularizerConfig
 
 
 def perturbed(config: RegularizerConfig, seed: int = 0, size: float = 0.3) -> WeaklyConvexRegularizer:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from deepinv.physics import LinearPhysics
 
-from sciml.imaging.physics import Noise
+from sciml.imaging.operators.physics import Noise
 from sciml.imaging.priors import Certificate
-from sciml.proximal import symmetric
-from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.network import LearnedProximalNetwork, PriorValues
-from sciml.proximal.structures import RegularizerConfig
+from sciml.proximal.networks.implicit import ImplicitNetwork
+from sciml.proximal.networks.network import LearnedProximalNetwork, PriorValues
+from sciml.proximal.potentials import symmetric
+from sciml.proximal.settings.structures import RegularizerConfig
 
 
 def normal(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -195,6 +195,6 @@ def test_the_stages_of_this_package_do_not_share_what_they_should_not():
     stage = "sciml.classical.stages"
     solve, evaluate, measure = (set(reached(f"{stage}.{name}")) for name in ("solve", "evaluate", "measure"))
     assert f"{stage}.evaluate" not in solve | measure and f"{stage}.solve" not in evaluate | measure
-    assert "sciml.imaging.solvers" in solve and "sciml.imaging.solvers" not in measure
+    assert "sciml.imaging.solvers.classical" in solve and "sciml.imaging.solvers.classical" not in measure
     assert not any(name.startswith("sciml.report") for name in solve | evaluate | measure)
-    assert {"sciml", "sciml.imaging", "sciml.imaging.physics", "sciml.runtime.files"} <= solve
+    assert {"sciml", "sciml.imaging", "sciml.imaging.operators.physics", "sciml.runtime.files"} <= solve

@@ -198,7 +198,7 @@ def test_nothing_is_left_to_do_and_time_stamps_comments_and_docstrings_change_no
     tree = story.tree
     for path in (*(tree.root / "sciml").rglob("*.py"), *(tree.root / "tests").rglob("*.py"), tree.root / "tiny.yaml"):
         path.touch()
-    tree.edit("sciml/imaging/scores.py", '"""Return the central part', '"""Return the mean, the sample')
+    tree.edit("sciml/imaging/tasks/scores.py", '"""Return the central part', '"""Return the mean, the sample')
     tree.edit(
         "tests/example_family/sciml_example/stages/train.py", "    recorder = Recorder(", "    # why\n    recorder = Recorder("
     )
@@ -210,7 +210,7 @@ def test_nothing_is_left_to_do_and_time_stamps_comments_and_docstrings_change_no
     ("path", "old", "new", "expected"),
     [
         pytest.param(
-            "sciml/imaging/scores.py",
+            "sciml/imaging/tasks/scores.py",
             '{"unit": "dB"',
             '{"unit": "decibel"',
             {"imaging_evaluate_reconstructions", "imaging_write_page", "write_index"},

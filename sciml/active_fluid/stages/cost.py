@@ -11,15 +11,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sciml.active_fluid.closures import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import CostConfig
-from sciml.active_fluid.grid import Grid, transform
-from sciml.active_fluid.moments import Model
-from sciml.active_fluid.neural import NeuralClosure
-from sciml.active_fluid.parameters import Parameters
-from sciml.active_fluid.precision import Precision, working
-from sciml.active_fluid.states import lifted, random_state
-from sciml.active_fluid.stepping import start, steps
+from sciml.active_fluid.fields.grid import Grid, transform
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import Precision, working
+from sciml.active_fluid.theory.moments import Model
+from sciml.active_fluid.theory.states import lifted, random_state
+from sciml.active_fluid.theory.stepping import start, steps
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.active_fluid.closures import BinghamClosure, Closure, QuadraticClosure
-from sciml.active_fluid.comparison import a_priori, compared, run_beside
+from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import EvaluateConfig
-from sciml.active_fluid.fourth_moment import curves
-from sciml.active_fluid.neural import NeuralClosure
-from sciml.active_fluid.spectra import energy_spectrum
-from sciml.active_fluid.states import resampled
-from sciml.active_fluid.trajectories import load_trajectories
+from sciml.active_fluid.fields.spectra import energy_spectrum
+from sciml.active_fluid.solvers.trajectories import load_trajectories
+from sciml.active_fluid.study.comparison import a_priori, compared, run_beside
+from sciml.active_fluid.study.fourth_moment import curves
+from sciml.active_fluid.theory.states import resampled
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, save_tensors, write_json
 from sciml.runtime.provenance import Recorder

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from sciml.active_fluid.config import GenerateConfig
-from sciml.active_fluid.parameters import Parameters
-from sciml.active_fluid.trajectories import (
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.solvers.trajectories import (
     FIELDS,
     Resolution,
     Trajectory,

@@ -6,9 +6,9 @@ import logging
 from pathlib import Path
 from typing import Any
 
+from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TEST, RecoverConfig
-from sciml.active_fluid.neural import NeuralClosure
-from sciml.active_fluid.recovery import recovery
+from sciml.active_fluid.inference.recovery import recovery
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, write_json
 from sciml.runtime.provenance import Recorder

@@ -9,15 +9,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sciml.active_fluid.closures import BinghamClosure, Closure, slack
+from sciml.active_fluid.closures.closure import BinghamClosure, Closure, slack
+from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import StabilityConfig
-from sciml.active_fluid.gradient_check import gradient_rows
-from sciml.active_fluid.guards import StoppedRun
-from sciml.active_fluid.neural import NeuralClosure
-from sciml.active_fluid.parameters import Parameters
-from sciml.active_fluid.precision import working
-from sciml.active_fluid.solvers import CoarseSolver
-from sciml.active_fluid.states import random_state
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.inference.gradient_check import gradient_rows
+from sciml.active_fluid.solvers.guards import StoppedRun
+from sciml.active_fluid.solvers.solvers import CoarseSolver
+from sciml.active_fluid.theory.states import random_state
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, write_json
 from sciml.runtime.provenance import Recorder

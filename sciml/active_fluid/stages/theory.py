@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.active_fluid.closures import BinghamClosure, QuadraticClosure
+from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
+from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TheoryConfig
-from sciml.active_fluid.dispersion import growth_rates, measured_rates
-from sciml.active_fluid.neural import NeuralClosure
-from sciml.active_fluid.parameters import Parameters
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.theory.dispersion import growth_rates, measured_rates
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 

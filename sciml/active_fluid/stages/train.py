@@ -13,12 +13,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TrainConfig
-from sciml.active_fluid.neural import NeuralClosure
-from sciml.active_fluid.precision import working
-from sciml.active_fluid.regression import Points, chosen_points, closure_errors, train_offline
-from sciml.active_fluid.rollout import Horizon, Plan, State, train_rollout
-from sciml.active_fluid.trajectories import Trajectory, load_trajectories
+from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.learning.regression import Points, chosen_points, closure_errors, train_offline
+from sciml.active_fluid.learning.rollout import Horizon, Plan, State, train_rollout
+from sciml.active_fluid.solvers.trajectories import Trajectory, load_trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, write_text
 from sciml.runtime.provenance import Recorder

@@ -10,15 +10,15 @@ from torch import Tensor
 
 from sciml.formats.image import HOUNSFIELD
 from sciml.formats.read import read_image
-from sciml.imaging.catalogue import METHODS, chosen
-from sciml.imaging.methods import solve
 from sciml.imaging.metrics import psnr, ssim
-from sciml.imaging.physics import ValidBlur
+from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.priors import resolve
-from sciml.imaging.problems import build, parse_options, read_problem, write_result
-from sciml.imaging.scale import Origin, range_of, to_batch
-from sciml.imaging.solvers import noise_weight, proximal_gradient
-from sciml.imaging.tasks import Task
+from sciml.imaging.solvers.classical import noise_weight, proximal_gradient
+from sciml.imaging.solvers.tuning import solve
+from sciml.imaging.tasks.catalogue import METHODS, chosen
+from sciml.imaging.tasks.problems import build, parse_options, read_problem, write_result
+from sciml.imaging.tasks.scale import Origin, range_of, to_batch
+from sciml.imaging.tasks.task import Task
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.files import save_tensors
 from sciml.runtime.seeds import Seeds

@@ -32,7 +32,7 @@ def stage_check(config: Settings, output: Output, threads: Threads = None) -> No
 @stage_app.command("measure")
 def stage_measure(config: Settings, output: Output, threads: Threads = None) -> None:
     """Measure the real pictures of one task."""
-    from sciml.imaging.studies import MeasureConfig
+    from sciml.imaging.tasks.studies import MeasureConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.measure", output, threads):
@@ -45,7 +45,7 @@ def stage_measure(config: Settings, output: Output, threads: Threads = None) -> 
 @stage_app.command("tune")
 def stage_tune(config: Settings, measurements: Measurements, output: Output, threads: Threads = None, gpu: Gpu = 0) -> None:
     """Find the parameter of every method on validation data."""
-    from sciml.imaging.studies import TuneConfig
+    from sciml.imaging.tasks.studies import TuneConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.tune", output, threads, gpu) as device:
@@ -65,7 +65,7 @@ def stage_solve(
     gpu: Gpu = 0,
 ) -> None:
     """Reconstruct the test data of one task with every method."""
-    from sciml.imaging.studies import SolveConfig
+    from sciml.imaging.tasks.studies import SolveConfig
     from sciml.stages import parse_config, stage
 
     with stage("imaging.solve", output, threads, gpu) as device:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sciml.imaging.catalogue import METHODS, TASKS
-from sciml.imaging.results import TaskResults
+from sciml.imaging.tasks.catalogue import METHODS, TASKS
+from sciml.imaging.tasks.results import TaskResults
 from sciml.report.parts import spread
 from sciml.report.reportlets import Claim, Spread
 

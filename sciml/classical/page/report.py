@@ -9,8 +9,8 @@ from typing import Any
 from sciml.classical.page.claims import claims
 from sciml.classical.page.tasks import metric_tables, task_pictures, tuning_curves
 from sciml.datasets.card import card
-from sciml.imaging.paragraphs import PARAGRAPHS
-from sciml.imaging.results import TaskResults, read_results, volumes
+from sciml.imaging.tasks.paragraphs import PARAGRAPHS
+from sciml.imaging.tasks.results import TaskResults, read_results, volumes
 from sciml.report.methods import register
 from sciml.report.parts import data_gallery, range_check, stage_parameters, used_data
 from sciml.report.reportlets import Check, Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict

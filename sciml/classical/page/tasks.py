@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from sciml.imaging.catalogue import METHODS, TASKS, methods_for
-from sciml.imaging.results import TaskResults, absent, volumes
+from sciml.imaging.tasks.catalogue import METHODS, TASKS, methods_for
+from sciml.imaging.tasks.results import TaskResults, absent, volumes
 from sciml.report.parts import spread
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Curve, Reportlet, Scrubber, Slider, Table

@@ -15,12 +15,12 @@ from torch import Tensor
 from sciml.classical.config import REFERENCE_SLICE, CheckConfig
 from sciml.datasets.loaders import load, window_hu
 from sciml.datasets.manifest import is_present, local_path, record, tier_ids
-from sciml.imaging.cases import cases
 from sciml.imaging.metrics import psnr, spread
+from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import TotalVariation
-from sciml.imaging.solvers import non_local_means, tv
-from sciml.imaging.tasks import TASKS, Task, task
-from sciml.imaging.tomography import ParallelBeam
+from sciml.imaging.solvers.classical import non_local_means, tv
+from sciml.imaging.tasks.cases import cases
+from sciml.imaging.tasks.task import TASKS, Task, task
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.classical.config import EvaluateConfig
-from sciml.imaging.scores import score
+from sciml.imaging.tasks.scores import score
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 

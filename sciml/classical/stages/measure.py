@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from sciml.datasets.manifest import local_path
-from sciml.imaging.cases import cases
-from sciml.imaging.measurements import ROLES, Measured, Measurements
-from sciml.imaging.studies import MeasureConfig
-from sciml.imaging.tasks import task
+from sciml.imaging.tasks.cases import cases
+from sciml.imaging.tasks.measurements import ROLES, Measured, Measurements
+from sciml.imaging.tasks.studies import MeasureConfig
+from sciml.imaging.tasks.task import task
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from sciml.imaging.measurements import Measurements
-from sciml.imaging.methods import METHODS, chosen, solve
-from sciml.imaging.studies import SolveConfig
+from sciml.imaging.solvers.tuning import METHODS, chosen, solve
+from sciml.imaging.tasks.measurements import Measurements
+from sciml.imaging.tasks.studies import SolveConfig
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_file, read_json, save_tensors

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sciml.imaging.measurements import Measurements
-from sciml.imaging.methods import METHODS, chosen, tune
-from sciml.imaging.studies import TuneConfig
+from sciml.imaging.solvers.tuning import METHODS, chosen, tune
+from sciml.imaging.tasks.measurements import Measurements
+from sciml.imaging.tasks.studies import TuneConfig
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 

@@ -14,16 +14,16 @@ import torch
 from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] - made by the extension
 from jaxtyping import Float, Int, Shaped
 
-from sciml.compression.container import Limits, Tile, tile_layout
-from sciml.compression.container_header import Header
-from sciml.compression.encoder import LAMBDA, Tune
-from sciml.compression.model import step_of
+from sciml.compression.coding.model import step_of
+from sciml.compression.coding.picture_codec import TILE_LOG2, Encoded, PictureCodec
+from sciml.compression.coding.rate_control import FINEST
+from sciml.compression.coding.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
+from sciml.compression.coding.symbol_choice import LAMBDA, Tune
+from sciml.compression.coding.tile_coding import CodedTile, codes_checksum
+from sciml.compression.container.file import Limits, Tile, tile_layout
+from sciml.compression.container.header import Header
 from sciml.compression.neural.cascade import STRIDES, cells
 from sciml.compression.neural.model import NeuralModel
-from sciml.compression.picture_codec import TILE_LOG2, Encoded, PictureCodec
-from sciml.compression.rate_control import FINEST
-from sciml.compression.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
-from sciml.compression.tile_coding import CodedTile, codes_checksum
 from sciml.runtime.errors import ConfigError, FormatError
 
 # activations of the published networks take a gigabyte at this size

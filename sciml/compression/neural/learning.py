@@ -15,10 +15,10 @@ import torch
 from jaxtyping import Float, Int, UInt8
 from torch import Tensor, nn
 
+from sciml.compression.entropy.tables import TOTAL
 from sciml.compression.neural.cascade import Cascade, Picture
 from sciml.compression.neural.codebooks import Estimator
 from sciml.compression.neural.start import pictures_of
-from sciml.compression.tables import TOTAL
 from sciml.runtime.seeds import Seeds
 from sciml.training.step import LossStep, Scalars
 

@@ -10,17 +10,17 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from sciml.compression.codec import Codec
+from sciml.compression.codecs.codec import Codec
+from sciml.compression.codecs.model_files import load_model
+from sciml.compression.coding.model import StepSet, step_code, step_set_arrays, step_set_from
+from sciml.compression.coding.samples import samples_of
+from sciml.compression.coding.transform import BLOCK
 from sciml.compression.config import AblateConfig
-from sciml.compression.domains import SourceConfig
-from sciml.compression.levers import FULL, LEVERS, Variant, psnr_of
-from sciml.compression.model import StepSet, step_code, step_set_arrays, step_set_from
-from sciml.compression.model_files import load_model
-from sciml.compression.pools import pictures, reduced, training_crops
-from sciml.compression.quality import PSNR, psnr
-from sciml.compression.rate_distortion import Points, bd_rate_over_pictures
-from sciml.compression.samples import samples_of
-from sciml.compression.transform import BLOCK
+from sciml.compression.fitting.pools import pictures, reduced, training_crops
+from sciml.compression.settings.domains import SourceConfig
+from sciml.compression.study.curves import Points, bd_rate_over_pictures
+from sciml.compression.study.levers import FULL, LEVERS, Variant, psnr_of
+from sciml.compression.study.quality import PSNR, psnr
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_json

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sciml.compression import report_methods  # noqa: F401 (registers the text of the stage)
 from sciml.compression.config import PageConfig
+from sciml.compression.page import methods as report_methods  # noqa: F401 (registers the text of the stage)
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Claim, Column, Curve, Limits, Methods, Provenance, Reportlet, Spread, Table, Verdict
 from sciml.runtime.errors import DataError

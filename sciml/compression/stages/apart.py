@@ -10,15 +10,15 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped
 
-from sciml.compression.anchors_deep import DeepJpeg2000
-from sciml.compression.codec import Codec
+from sciml.compression.codecs.codec import Codec
+from sciml.compression.codecs.model_files import load_model
+from sciml.compression.coding.picture_codec import PictureCodec
 from sciml.compression.config import ApartConfig
-from sciml.compression.enstrophy import enstrophy_spectrum, spectrum_error
-from sciml.compression.inspection_checks import fresh_processes
-from sciml.compression.model_files import load_model
-from sciml.compression.picture_codec import PictureCodec
-from sciml.compression.pools import Sample, check_inputs, samples, spread
-from sciml.compression.quality import peak, psnr
+from sciml.compression.fitting.pools import Sample, check_inputs, samples, spread
+from sciml.compression.study.anchors_deep import DeepJpeg2000
+from sciml.compression.study.enstrophy import enstrophy_spectrum, spectrum_error
+from sciml.compression.study.inspection_checks import fresh_processes
+from sciml.compression.study.quality import peak, psnr
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder

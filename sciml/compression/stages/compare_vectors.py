@@ -7,12 +7,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from sciml.compression.anchors import Codec, Own
-from sciml.compression.bench import Picture, run_bench
-from sciml.compression.config_vectors import SCALAR, CompareVectorsConfig
-from sciml.compression.model import CodecModel
-from sciml.compression.model_files import load_model
-from sciml.compression.pools import FOLDER, pictures
+from sciml.compression.codecs.model_files import load_model
+from sciml.compression.coding.model import CodecModel
+from sciml.compression.fitting.pools import FOLDER, pictures
+from sciml.compression.settings.vectors import SCALAR, CompareVectorsConfig
+from sciml.compression.study.anchors import Codec, Own
+from sciml.compression.study.bench import Picture, run_bench
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from sciml.compression.anchors import ANCHORS, Codec, Own
-from sciml.compression.anchors_deep import DeepJpeg2000
-from sciml.compression.bench import Picture, run_bench
+from sciml.compression.codecs.model_files import load_any, load_model
 from sciml.compression.config import EvaluateConfig
-from sciml.compression.model_files import load_any, load_model
-from sciml.compression.pools import check_inputs, samples, spread
+from sciml.compression.fitting.pools import check_inputs, samples, spread
+from sciml.compression.study.anchors import ANCHORS, Codec, Own
+from sciml.compression.study.anchors_deep import DeepJpeg2000
+from sciml.compression.study.bench import Picture, run_bench
 from sciml.runtime.provenance import Recorder
 
 log = logging.getLogger(__name__)

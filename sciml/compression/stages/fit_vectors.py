@@ -9,15 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.compression.config_vectors import FitVectorsConfig
-from sciml.compression.domains import SourceConfig
-from sciml.compression.field import Grid
-from sciml.compression.fitting_groups import Structure, fit_groups, members_of, scalar_part
-from sciml.compression.model import CodecModel, StepSet, step_set_arrays, step_set_from
-from sciml.compression.model_files import load_model, save_model
-from sciml.compression.pools import training_crops
+from sciml.compression.codecs.model_files import load_model, save_model
+from sciml.compression.coding.model import CodecModel, StepSet, step_set_arrays, step_set_from
+from sciml.compression.coding.transform import BLOCK
+from sciml.compression.entropy.field import Grid
+from sciml.compression.fitting.groups import Structure, fit_groups, members_of, scalar_part
+from sciml.compression.fitting.pools import training_crops
+from sciml.compression.settings.domains import SourceConfig
+from sciml.compression.settings.vectors import FitVectorsConfig
 from sciml.compression.stages.fit import planes_of
-from sciml.compression.transform import BLOCK
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from sciml.compression.codec import Codec
+from sciml.compression.codecs.codec import Codec
+from sciml.compression.codecs.model_files import load_model
 from sciml.compression.config import InspectConfig, ViewConfig
-from sciml.compression.inspection import SymbolCounts, inspect_picture, largest_sums, maps_of, model_facts
-from sciml.compression.inspection_checks import damage, fresh_processes, seam_steps
-from sciml.compression.inspection_pictures import equal_bytes
-from sciml.compression.model_files import load_model
-from sciml.compression.pools import pictures
-from sciml.compression.quality import measure
+from sciml.compression.fitting.pools import pictures
+from sciml.compression.study.inspection import SymbolCounts, inspect_picture, largest_sums, maps_of, model_facts
+from sciml.compression.study.inspection_checks import damage, fresh_processes, seam_steps
+from sciml.compression.study.inspection_pictures import equal_bytes
+from sciml.compression.study.quality import measure
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import atomic_path, save_tensors, write_json

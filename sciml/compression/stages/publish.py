@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sciml.compression.commands_selftest import reference_path, selftest_reference
-from sciml.compression.model_files import load_any
+from sciml.compression.codecs.model_files import load_any
+from sciml.compression.study.selftest import reference_path, selftest_reference
 from sciml.datasets.manifest import record
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import atomic_path, read_json, write_json

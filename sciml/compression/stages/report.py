@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.compression.config import PageConfig
-from sciml.compression.report import reportlets
+from sciml.compression.page.page import reportlets
 from sciml.report.page import Page, write_page
 from sciml.runtime.errors import DataError
 from sciml.runtime.settings import TIERS

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import torch
 
+from sciml.compression.codecs.model_files import load_model, save_model
+from sciml.compression.coding.network import Restorer
 from sciml.compression.config import TrainConfig
-from sciml.compression.model_files import load_model, save_model
-from sciml.compression.network import Restorer
-from sciml.compression.pairs import PairBatches, code_crops, relative_error
-from sciml.compression.pools import training_crops
+from sciml.compression.fitting.pairs import PairBatches, code_crops, relative_error
+from sciml.compression.fitting.pools import training_crops
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest

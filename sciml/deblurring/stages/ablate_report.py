@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.deblurring import paragraphs  # noqa: F401 (registers the methods text)
 from sciml.deblurring.config import PageConfig
-from sciml.deblurring.report_dip import cell_table, paired, runs_of
-from sciml.deblurring.report_numbers import spread_of
-from sciml.deblurring.report_results import Extra, read_dip
+from sciml.deblurring.page import methods  # noqa: F401 (registers the methods text)
+from sciml.deblurring.page.dip import cell_table, paired, runs_of
+from sciml.deblurring.page.numbers import spread_of
+from sciml.deblurring.page.results import Extra, read_dip
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Column, Limits, Methods, Provenance, Reportlet, Table, Value
 from sciml.runtime.errors import DataError

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from sciml.deblurring.config import CalibrateConfig
-from sciml.deblurring.metrics import calibrated, coverage, rank_correlation
-from sciml.deblurring.pairs import load_problems, load_truths
-from sciml.deblurring.scores import display
+from sciml.deblurring.study.metrics import calibrated, coverage, rank_correlation
+from sciml.deblurring.study.pairs import load_problems, load_truths
+from sciml.deblurring.study.scores import display
 from sciml.runtime.files import load_tensors, write_json
 from sciml.runtime.provenance import Recorder
 

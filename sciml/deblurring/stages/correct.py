@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from sciml.deblurring.config import CorrectConfig
-from sciml.deblurring.kernel_step import corrected_kernel, evidence_of
-from sciml.deblurring.kernel_warp import trimmed
-from sciml.deblurring.pairs import Problem, load_problems
+from sciml.deblurring.correction.kernel_step import corrected_kernel, evidence_of
+from sciml.deblurring.kernels.warp import trimmed
+from sciml.deblurring.study.pairs import Problem, load_problems
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, save_tensors, write_json
 from sciml.runtime.provenance import Recorder

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import picture_of, solve, weight_of
-from sciml.deblurring.dip_study import Fit, Scorer, fit_of, scores_of, spread_scores
-from sciml.deblurring.grid import TRUE
-from sciml.deblurring.pairs import Problem, Truth, load_problems, load_truths
-from sciml.deblurring.scores import display_psnr
-from sciml.deblurring.structures import DipCell, DipStudyConfig
-from sciml.imaging.kernels import Kernel
+from sciml.deblurring.settings.grid import TRUE
+from sciml.deblurring.settings.structures import DipCell, DipStudyConfig
+from sciml.deblurring.study.cells import picture_of, solve, weight_of
+from sciml.deblurring.study.dip import Fit, Scorer, fit_of, scores_of, spread_scores
+from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
+from sciml.deblurring.study.scores import display_psnr
+from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors, write_json

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from sciml.deblurring.config import EvaluateConfig
-from sciml.deblurring.pairs import load_problems, load_truths
-from sciml.deblurring.scores import kernel_scores, picture_scores, residual_scores
+from sciml.deblurring.study.pairs import load_problems, load_truths
+from sciml.deblurring.study.scores import kernel_scores, picture_scores, residual_scores
 from sciml.runtime.files import load_tensors, read_json, write_json
 from sciml.runtime.provenance import Recorder
 

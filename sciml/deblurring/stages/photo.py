@@ -14,10 +14,10 @@ from skimage.measure import blur_effect
 from sciml.datasets.loaders import load_photo
 from sciml.datasets.manifest import local_path
 from sciml.deblurring.config import PhotoConfig
-from sciml.deblurring.deblurred import deblur
-from sciml.deblurring.estimate import estimate_kernel
-from sciml.deblurring.grid import parted
-from sciml.deblurring.scores import display
+from sciml.deblurring.correction.estimate import estimate_kernel
+from sciml.deblurring.restoration.deblur import deblur
+from sciml.deblurring.settings.grid import parted
+from sciml.deblurring.study.scores import display
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.deblurring.config import PageConfig
-from sciml.deblurring.report import reportlets
+from sciml.deblurring.page.page import reportlets
 from sciml.report.page import Page, write_page
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json

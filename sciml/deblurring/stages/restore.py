@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import picture_of, solve, weight_of
 from sciml.deblurring.config import RestoreConfig
-from sciml.deblurring.grid import TRUE, cells, parted
-from sciml.deblurring.image import unexplained
-from sciml.deblurring.pairs import Problem, load_problems, load_truths
-from sciml.imaging.kernels import Kernel
+from sciml.deblurring.settings.grid import TRUE, cells, parted
+from sciml.deblurring.solvers.image import unexplained
+from sciml.deblurring.study.cells import picture_of, solve, weight_of
+from sciml.deblurring.study.pairs import Problem, load_problems, load_truths
+from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.plugins import prior_digests
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.deblurring.config import SimulateConfig
-from sciml.deblurring.pairs import simulate
+from sciml.deblurring.study.pairs import simulate
 from sciml.runtime.provenance import Recorder
 
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.deblurring.cells import weight_of
 from sciml.deblurring.config import SpreadConfig
-from sciml.deblurring.image import natural_weight
-from sciml.deblurring.pairs import load_problems
-from sciml.deblurring.picture import srgb_encoded
-from sciml.deblurring.sensitivity import spread_map
+from sciml.deblurring.correction.sensitivity import spread_map
+from sciml.deblurring.files.picture import srgb_encoded
+from sciml.deblurring.solvers.image import natural_weight
+from sciml.deblurring.study.cells import weight_of
+from sciml.deblurring.study.pairs import load_problems
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
 from sciml.runtime.provenance import Recorder

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.cells import picture_of, solve
 from sciml.deblurring.config import TuneConfig
-from sciml.deblurring.grid import TRUE
-from sciml.deblurring.pairs import load_problems, load_truths
-from sciml.deblurring.scores import display_psnr
+from sciml.deblurring.settings.grid import TRUE
+from sciml.deblurring.study.cells import picture_of, solve
+from sciml.deblurring.study.pairs import load_problems, load_truths
+from sciml.deblurring.study.scores import display_psnr
 from sciml.imaging.plugins import prior_digests
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.progression import report_methods  # noqa: F401 (registers the methods text)
 from sciml.progression.config import PageConfig
-from sciml.progression.report_ablations import ablation_claims, ablation_table
-from sciml.progression.report_results import read_study
+from sciml.progression.page import methods  # noqa: F401 (registers the methods text)
+from sciml.progression.page.ablations import ablation_claims, ablation_table
+from sciml.progression.page.results import read_study
 from sciml.progression.stages.report import BANNER
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Limits, Methods, Provenance, Verdict

@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from sciml.progression.convert import PUBLISHED_RANGE, convert_autoencoder, convert_course, convert_denoiser
-from sciml.progression.course import CourseModel
-from sciml.progression.grids import GRIDS, grid_of
-from sciml.progression.model_files import ForecastModel, write_model
-from sciml.progression.models import PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
+from sciml.progression.cohorts.grids import GRIDS, grid_of
+from sciml.progression.courses.course import CourseModel
+from sciml.progression.networks.convert import PUBLISHED_RANGE, convert_autoencoder, convert_course, convert_denoiser
+from sciml.progression.networks.model_files import ForecastModel, write_model
+from sciml.progression.settings.models import PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
 from sciml.runtime.errors import NumericalError
 from sciml.runtime.files import digest_file, write_json
 from sciml.runtime.sources import source_digest
 
 if TYPE_CHECKING:
-    from sciml.progression.autoencoder import Autoencoder
+    from sciml.progression.networks.autoencoder import Autoencoder
 
 log = logging.getLogger(__name__)
 LEAST_PSNR_DB = 25.0
@@ -99,7 +99,7 @@ def reconstruction_psnr(autoencoder: Autoencoder, brain: np.ndarray) -> float:
 
 
 def _template() -> np.ndarray:
-    from sciml.progression.anatomy import build_anatomy, mni_template
+    from sciml.progression.simulation.anatomy import build_anatomy, mni_template
 
     t1 = build_anatomy(mni_template(), GRIDS["1.5mm"]).t1
     return t1 / t1.max()

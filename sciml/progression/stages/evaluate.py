@@ -10,25 +10,25 @@ from typing import Any
 import numpy as np
 import torch
 
-from sciml.progression.baselines import (
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.courses.fit import anchored, course_of
+from sciml.progression.forecasting.forecast import Forecaster
+from sciml.progression.forecasting.pair_predictions import Pair, pairs_of, reconstructions
+from sciml.progression.forecasting.prediction import DECODED_AT_ONCE
+from sciml.progression.networks.model_files import ForecastModel, load_model
+from sciml.progression.settings.models import EvaluateConfig, ForecastConfig
+from sciml.progression.study.baselines import (
     choose_filter,
     filtered,
     fit_population_field,
     prescribed_forecast,
     volume_ratios,
 )
-from sciml.progression.cohort import Cohort
-from sciml.progression.courses import anchored, course_of
-from sciml.progression.evaluation import Method, Truth, averaging, calibration, evaluate, lowest_frequencies, spearman
-from sciml.progression.forecast import Forecaster
-from sciml.progression.model_files import ForecastModel, load_model
-from sciml.progression.models import EvaluateConfig, ForecastConfig
-from sciml.progression.pair_predictions import Pair, pairs_of, reconstructions
-from sciml.progression.prediction import DECODED_AT_ONCE
-from sciml.progression.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
-from sciml.progression.regions import REGIONS
-from sciml.progression.scores import brain_psnr
-from sciml.progression.trajectories import forecast_trajectories
+from sciml.progression.study.evaluation import Method, Truth, averaging, calibration, evaluate, lowest_frequencies, spearman
+from sciml.progression.study.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
+from sciml.progression.study.scores import brain_psnr
+from sciml.progression.study.trajectories import forecast_trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors, save_tensors, write_json
 from sciml.runtime.provenance import Recorder

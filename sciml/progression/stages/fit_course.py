@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from sciml.progression.cohort import Cohort
-from sciml.progression.courses import course_of, fit_courses
-from sciml.progression.model_files import write_courses
-from sciml.progression.models import FitCourseConfig
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.courses.fit import course_of, fit_courses
+from sciml.progression.networks.model_files import write_courses
+from sciml.progression.settings.models import FitCourseConfig
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
 

@@ -12,11 +12,11 @@ from typing import Any, Literal
 import nibabel
 import numpy as np
 
-from sciml.progression.cohort import Cohort, Visit
-from sciml.progression.forecast import Forecast, Forecaster, ImagedVisit
-from sciml.progression.models import AskConfig
-from sciml.progression.native import trajectory
-from sciml.progression.preparation import Reading, examine_image
+from sciml.progression.cohorts.cohort import Cohort, Visit
+from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
+from sciml.progression.scans.native import trajectory
+from sciml.progression.scans.preparation import Reading, examine_image
+from sciml.progression.settings.models import AskConfig
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
 from sciml.runtime.files import atomic_path, digest_file, write_json, write_text

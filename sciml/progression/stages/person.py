@@ -15,24 +15,24 @@ import nibabel
 import numpy as np
 
 from sciml.datasets import local_path
-from sciml.progression.anatomy import colin_template
-from sciml.progression.baselines import prescribed_forecast, volume_ratios
-from sciml.progression.cohort import Cohort
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.cohorts.grids import Grid
+from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.config import PERSON_DATA, PersonConfig
-from sciml.progression.courses import anchored, course_of
-from sciml.progression.evaluation import lowest_frequencies
-from sciml.progression.forecast import Forecaster, ImagedVisit
-from sciml.progression.grids import Grid
-from sciml.progression.model_files import load_model
-from sciml.progression.pair_predictions import reconstructions
-from sciml.progression.preparation import Reading, prepare_cohort
-from sciml.progression.readout import neighbourhoods
-from sciml.progression.regions import REGIONS
-from sciml.progression.scores import brain_psnr
-from sciml.progression.segmentation import code_table
+from sciml.progression.courses.fit import anchored, course_of
+from sciml.progression.forecasting.forecast import Forecaster, ImagedVisit
+from sciml.progression.forecasting.pair_predictions import reconstructions
+from sciml.progression.networks.model_files import load_model
+from sciml.progression.scans.preparation import Reading, prepare_cohort
+from sciml.progression.scans.segmentation import code_table
+from sciml.progression.scans.tables import read_table
+from sciml.progression.simulation.anatomy import colin_template
 from sciml.progression.stages.evaluate import fit_readouts
 from sciml.progression.stages.forecast import save
-from sciml.progression.tables import read_table
+from sciml.progression.study.baselines import prescribed_forecast, volume_ratios
+from sciml.progression.study.evaluation import lowest_frequencies
+from sciml.progression.study.readout import neighbourhoods
+from sciml.progression.study.scores import brain_psnr
 from sciml.runtime.files import save_tensors, write_json, write_text
 from sciml.runtime.provenance import Recorder
 

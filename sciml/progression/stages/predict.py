@@ -11,10 +11,17 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from sciml.progression.cohort import Cohort
-from sciml.progression.model_files import ForecastModel, load_model
-from sciml.progression.models import PredictConfig, VariantConfig
-from sciml.progression.pair_predictions import Pair, PairPredictions, decode_chains, pairs_of, predict_pairs, sampling_of
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.forecasting.pair_predictions import (
+    Pair,
+    PairPredictions,
+    decode_chains,
+    pairs_of,
+    predict_pairs,
+    sampling_of,
+)
+from sciml.progression.networks.model_files import ForecastModel, load_model
+from sciml.progression.settings.models import PredictConfig, VariantConfig
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, save_tensors, write_json

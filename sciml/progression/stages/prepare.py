@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
+from sciml.progression.cohorts.grids import grid_of
 from sciml.progression.config import PrepareConfig
-from sciml.progression.grids import grid_of
-from sciml.progression.preparation import Reading, prepare_cohort
-from sciml.progression.segmentation import code_table
-from sciml.progression.tables import read_table, warnings_of, with_splits
+from sciml.progression.scans.preparation import Reading, prepare_cohort
+from sciml.progression.scans.segmentation import code_table
+from sciml.progression.scans.tables import read_table, warnings_of, with_splits
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds

@@ -6,8 +6,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from sciml.progression.model_files import load_model
-from sciml.progression.regions import TITLES
+from sciml.progression.cohorts.regions import TITLES
+from sciml.progression.networks.model_files import load_model
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import atomic_path, read_json
 from sciml.training.card import write_model_card

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.progression.config import PageConfig
-from sciml.progression.report import reportlets
+from sciml.progression.page.page import reportlets
 from sciml.report.page import Page, write_page
 
 QUESTION = (

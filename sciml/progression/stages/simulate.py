@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.progression.config import SimulateConfig
-from sciml.progression.simulation import simulate_cohort
+from sciml.progression.simulation.cohort import simulate_cohort
 from sciml.runtime.files import read_json
 from sciml.runtime.provenance import Recorder
 

@@ -13,16 +13,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from sciml.progression.autoencoder import Autoencoder
-from sciml.progression.cohort import Cohort
-from sciml.progression.covariates import CovariateScale
-from sciml.progression.denoiser import Denoiser
-from sciml.progression.diffusion import noise_levels
-from sciml.progression.model_files import describe_denoiser, read_autoencoder, read_denoiser
-from sciml.progression.models import ForecastConfig, TrainControlConfig, TrainDiffusionConfig
-from sciml.progression.prediction import Question, followup_latents
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.cohorts.covariates import CovariateScale
+from sciml.progression.forecasting.diffusion import noise_levels
+from sciml.progression.forecasting.prediction import Question, followup_latents
+from sciml.progression.forecasting.training_pairs import DenoisingStep, LatentTable, PairBatches, encode_split, pair_tensors
+from sciml.progression.networks.autoencoder import Autoencoder
+from sciml.progression.networks.denoiser import Denoiser
+from sciml.progression.networks.model_files import describe_denoiser, read_autoencoder, read_denoiser
+from sciml.progression.settings.models import ForecastConfig, TrainControlConfig, TrainDiffusionConfig
 from sciml.progression.stages.train_autoencoder import training_settings
-from sciml.progression.training_pairs import DenoisingStep, LatentTable, PairBatches, encode_split, pair_tensors
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds

@@ -11,11 +11,11 @@ from typing import Any
 
 import torch
 
-from sciml.proximal.comparison import load_denoiser
 from sciml.proximal.config import AblateConfig
-from sciml.proximal.network import weight_file
-from sciml.proximal.objectives import validate_denoising
-from sciml.proximal.pools import validation_crops
+from sciml.proximal.learning.objectives import validate_denoising
+from sciml.proximal.learning.pools import validation_crops
+from sciml.proximal.networks.denoisers import load_denoiser
+from sciml.proximal.networks.network import weight_file
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json, write_text
 from sciml.runtime.provenance import Recorder

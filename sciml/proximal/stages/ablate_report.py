@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from sciml.proximal import paragraphs  # noqa: F401 (registers the text of the trainings)
 from sciml.proximal.config import PageConfig
+from sciml.proximal.page import methods  # noqa: F401 (registers the text of the trainings)
 from sciml.report.methods import stage_paragraph
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Claim, Column, Curve, Limits, Methods, Provenance, Reportlet, Table, Text, Value, Verdict

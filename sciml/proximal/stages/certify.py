@@ -6,9 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from sciml.proximal.certificates import certify_file
+from sciml.proximal.certificates.certification import certify_file
 from sciml.proximal.config import CertifyConfig
-from sciml.proximal.network import weight_file
+from sciml.proximal.networks.network import weight_file
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder

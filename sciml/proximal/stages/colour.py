@@ -12,12 +12,12 @@ import numpy as np
 import torch
 
 from sciml.datasets import check_weight_inputs
-from sciml.imaging.physics import Identity
-from sciml.proximal.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
+from sciml.imaging.operators.physics import Identity
 from sciml.proximal.config import ColourConfig
-from sciml.proximal.forms import LearnedProximalNetwork
-from sciml.proximal.network import Images
-from sciml.proximal.reconstruction import reconstruct
+from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.network import Images
+from sciml.proximal.reconstruction.reconstruct import reconstruct
+from sciml.proximal.study.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder

@@ -11,7 +11,9 @@ import torch
 from torch import nn
 
 from sciml.proximal.config import DigitsConfig
-from sciml.proximal.digits import (
+from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.network import Images, PriorValues
+from sciml.proximal.study.digits import (
     build_network,
     denoising_errors,
     digit_images,
@@ -20,10 +22,8 @@ from sciml.proximal.digits import (
     partners,
     weights_at,
 )
-from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.landscape import Path as Corruption
-from sciml.proximal.landscape import along, auroc, blurred, humps, mixed, noisy
-from sciml.proximal.network import Images, PriorValues
+from sciml.proximal.study.landscape import Path as Corruption
+from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
@@ -44,7 +44,7 @@ def run(config: DigitsConfig, folder: Path, device: str = "cpu") -> list[Path]:
       last gamma, `mean_weight` and `effective_share` of the matching loss on them; `zero_share` of the non-negative weights;
     * `test`: RMSE and PSNR of the test digits; `ended`: how the schedule ended;
     * `prior`: for `noise` (clipped to [0, 1]), `blur` (zeros beyond the border) and `mixing` the table of
-      `sciml.proximal.landscape.Path.table`, R of whole digits, `lowest` subtracted; `mixing.humps`;
+      `sciml.proximal.study.landscape.Path.table`, R of whole digits, `lowest` subtracted; `mixing.humps`;
     * `detection`: AUROC of R for clean against noisy digits, with `levels`, and `detection_sigma` without clipping; for
       comparison that of total variation, which knows no digits;
     * `targets`: what a good digit prior should do, each true or false; `visible` blur leaves out widths below `visible_blur`;

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.imaging.scores import score
+from sciml.imaging.tasks.scores import score
 from sciml.proximal.config import ScoreConfig
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder

@@ -11,16 +11,16 @@ import torch
 from torch import Tensor
 
 from sciml.datasets import check_weight_inputs, split
-from sciml.imaging.cases import cases
-from sciml.imaging.tomography import ParallelBeam
+from sciml.imaging.operators.tomography import ParallelBeam
+from sciml.imaging.tasks.cases import cases
 from sciml.proximal.config import PriorConfig
-from sciml.proximal.forms import LearnedProximalNetwork
-from sciml.proximal.landscape import Path as Corruption
-from sciml.proximal.landscape import along, auroc, blurred, humps, mixed, noisy, quartiles
-from sciml.proximal.models import EXPERIMENTS
-from sciml.proximal.network import Images
-from sciml.proximal.pools import validation_crops
-from sciml.proximal.uncertainty import calibrate, leading_directions, linearise, pixel_variance
+from sciml.proximal.learning.pools import validation_crops
+from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.network import Images
+from sciml.proximal.settings.models import EXPERIMENTS
+from sciml.proximal.study.landscape import Path as Corruption
+from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy, quartiles
+from sciml.proximal.study.uncertainty import calibrate, leading_directions, linearise, pixel_variance
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
@@ -38,8 +38,8 @@ def run(config: PriorConfig, folder: Path, photo: Path, ct: Path | None = None, 
 
     `prior.json`:
 
-    * `photographs`: names, and for `noise`, `blur` and `mixing` the table of `sciml.proximal.landscape.Path.table`, R a pixel;
-      `mixing.humps`;
+    * `photographs`: names, and for `noise`, `blur` and `mixing` the table of `sciml.proximal.study.landscape.Path.table`, R a
+      pixel; `mixing.humps`;
     * `detection` (null without a CT network): R a pixel of each group of slices, `reference` of the validation slices, and for
       each group against the heads `auroc`, `auroc_two_sided` (of the distance from the reference's median),
       `auroc_total_variation` and `verdict`, or `absent` with the reason;

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.proximal.config import PageConfig
-from sciml.proximal.report import reportlets
+from sciml.proximal.page.page import reportlets
 from sciml.report.page import Page, write_page
 
 QUESTION = (

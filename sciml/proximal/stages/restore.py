@@ -12,14 +12,14 @@ import torch
 from torch import Tensor
 
 from sciml.datasets.splits import check_weight_inputs
-from sciml.imaging.measurements import Measured, Measurements
 from sciml.imaging.metrics import psnr
-from sciml.imaging.physics import Identity, noise_of
-from sciml.imaging.tasks import Task
-from sciml.proximal.comparison import Denoiser, load_denoiser
+from sciml.imaging.operators.physics import Identity, noise_of
+from sciml.imaging.tasks.measurements import Measured, Measurements
+from sciml.imaging.tasks.task import Task
 from sciml.proximal.config import RestoreConfig
-from sciml.proximal.network import LearnedProximalNetwork
-from sciml.proximal.reconstruction import Reconstruction, reconstruct
+from sciml.proximal.networks.denoisers import Denoiser, load_denoiser
+from sciml.proximal.networks.network import LearnedProximalNetwork
+from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, save_tensors, write_json

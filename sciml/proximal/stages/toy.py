@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from sciml.proximal.analytic import Gaussian, Laplace, Points, Prior
-from sciml.proximal.analytic_nonconvex import StudentT, TwoGaussians
-from sciml.proximal.analytic_shapes import ExponentialNorm, FinitePoints, UniformBox, UniformDisc, UniformL1Ball
 from sciml.proximal.config import ToyConfig
-from sciml.proximal.posterior import ExactDenoiser, map_estimate, posterior_mean, posterior_median, smoothed_mode
-from sciml.proximal.potential import Potential
-from sciml.proximal.potential_kinds import build_potential
-from sciml.proximal.structures import DensePotential, MatchingStage, SmallPotential
-from sciml.proximal.toy import Small, SobolPairs, learned_prior, relative_error, train_small
+from sciml.proximal.potentials.kinds import build_potential
+from sciml.proximal.potentials.potential import Potential
+from sciml.proximal.settings.structures import DensePotential, MatchingStage, SmallPotential
+from sciml.proximal.study.analytic import Gaussian, Laplace, Points, Prior
+from sciml.proximal.study.analytic_nonconvex import StudentT, TwoGaussians
+from sciml.proximal.study.analytic_shapes import ExponentialNorm, FinitePoints, UniformBox, UniformDisc, UniformL1Ball
+from sciml.proximal.study.posterior import ExactDenoiser, map_estimate, posterior_mean, posterior_median, smoothed_mode
+from sciml.proximal.study.toy import Small, SobolPairs, learned_prior, relative_error, train_small
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds

@@ -9,17 +9,17 @@ from typing import Any
 import torch
 from torch import nn
 
-from sciml.proximal.comparison import Denoiser
-from sciml.proximal.explicit import ExplicitNetwork
-from sciml.proximal.forms import LearnedProximalNetwork
-from sciml.proximal.implicit import ImplicitNetwork
-from sciml.proximal.models import TrainConfig
-from sciml.proximal.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
-from sciml.proximal.peers import build_peer
-from sciml.proximal.pools import pool, validation_crops
-from sciml.proximal.random_physics import random_problems
-from sciml.proximal.structures import PeerConfig, RegularizerConfig
-from sciml.proximal.tuning import tuning_through_the_solver, validate_tuning
+from sciml.proximal.learning.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
+from sciml.proximal.learning.pools import pool, validation_crops
+from sciml.proximal.learning.random_physics import random_problems
+from sciml.proximal.learning.tuning import tuning_through_the_solver, validate_tuning
+from sciml.proximal.networks.denoisers import Denoiser
+from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.implicit import ImplicitNetwork
+from sciml.proximal.networks.peers import build_peer
+from sciml.proximal.settings.models import TrainConfig
+from sciml.proximal.settings.structures import PeerConfig, RegularizerConfig
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds

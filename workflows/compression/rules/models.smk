@@ -12,7 +12,7 @@ rule simulate_fields:
         runtime=30,
     params:
         run=simulate_options,
-        code=declared("sciml.active_fluid.simulation"),
+        code=declared("sciml.active_fluid.solvers.simulation"),
     shell:
         "SCIML_DECLARED={params.code:q} sciml active-fluid simulate {params.run} --threads {threads} --out {output.store:q} > {log:q} 2>&1"
 

@@ -127,7 +127,7 @@ rule assemble_model:
         mem_mb=2000,
         runtime=10,
     params:
-        code=declared("sciml.progression.model_files"),
+        code=declared("sciml.progression.networks.model_files"),
         name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
     shell:
         "SCIML_DECLARED={params.code:q} sciml progression stage assemble --name {params.name:q} --autoencoder {input.autoencoder:q} "

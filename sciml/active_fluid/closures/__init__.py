@@ -1,0 +1,1 @@
+"""Closures of the moment equations: Bingham, quadratic, learned."""

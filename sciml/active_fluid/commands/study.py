@@ -1,0 +1,117 @@
+"""`sciml active-fluid train|evaluate|report`: parts of the study in a folder of the user's choice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Tier = Annotated[str, typer.Option(help="Sizes: ci, demo, cpu, gpu, or the path of a YAML file.")]
+Set = Annotated[list[str] | None, typer.Option("--set", help="Override one setting, e.g. active_fluid.seeds=1; repeat for more.")]
+Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
+Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
+RUNS = "trajectories.safetensors"
+
+
+def train_command(
+    out: Annotated[Path, typer.Option(help="Folder: kinetic runs and weights. What is there is used again.")],
+    closure: Annotated[str, typer.Option(help="Name in the settings: order, offline, rollout, or one of yours.")] = "offline",
+    tier: Tier = "demo",
+    overrides: Set = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Train a closure: kinetic runs first, then the network, point by point and, where the settings say so, through the solver.
+
+    A stopped command goes on where it stopped. The weights are used by name of the file.
+
+    Examples: sciml active-fluid train --out my --closure offline;
+    sciml active-fluid train --out my --closure rollout --set active_fluid.closures.rollout.batch=8;
+    sciml active-fluid simulate --closure neural:my/rollout/0.safetensors --out run.zarr
+    """
+    from sciml.stages import stage
+
+    with stage("active-fluid.train", out, threads, gpu):
+        from sciml.active_fluid.stages.train import run
+        from sciml.runtime.errors import ConfigError
+
+        settings = _settings(tier, overrides)
+        if closure not in settings.active_fluid.closures:
+            known = ", ".join(settings.active_fluid.closures)
+            raise ConfigError(f"no closure is called {closure!r}: the settings have {known}")
+        learned, judged = (_kinetic(settings, which, out) for which in ("train", "validation"))
+        written = run(settings.active_fluid.train_config(settings, closure), learned, judged, out / closure)
+    for path in written:
+        typer.echo(path)
+
+
+def evaluate_command(
+    out: Annotated[Path, typer.Option(help="Folder: kinetic test runs, scores.json and fields.")],
+    weights: Annotated[
+        list[Path] | None, typer.Option(help="Weight file of a closure; repeat for more. The package's without one.")
+    ] = None,
+    tier: Tier = "demo",
+    overrides: Set = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
+) -> None:
+    """Compare closures with kinetic runs that none was trained on, and print a table.
+
+    Examples: sciml active-fluid evaluate --out my; sciml active-fluid evaluate --weights my/offline/0.safetensors --out my
+    """
+    from sciml.stages import stage
+
+    with stage("active-fluid.evaluate", out, threads, gpu):
+        from sciml.active_fluid.closures.neural import WEIGHTS
+        from sciml.active_fluid.stages.evaluate import run
+        from sciml.runtime.files import read_json
+
+        settings = _settings(tier, overrides)
+        named: dict[str, list[Path]] = {}
+        for path in weights or [WEIGHTS / "default.safetensors"]:
+            named.setdefault(path.parent.name if weights else "shipped", []).append(path)
+        test = _kinetic(settings, "test", out)
+        written = run(settings.active_fluid.evaluate_config(settings), test, named, out / "evaluate")
+        rows = read_json(written[0])["rows"]
+    typer.echo(
+        f"{'closure':12} {'error of h* m2':>15} {'time to 10 %':>13}   (means of {len({row['place'] for row in rows})} runs)"
+    )
+    for name in dict.fromkeys(row["closure"] for row in rows):
+        mine = [row for row in rows if row["closure"] == name]
+        means = [sum(row[key] for row in mine) / len(mine) for key in ("closure_error", "first_above")]
+        typer.echo(f"{name:12} {means[0]:15.4f} {means[1]:13.2f}")
+
+
+def report_command(
+    results: Annotated[Path, typer.Argument(help="Results folder of the study, e.g. results/demo/active_fluid.")],
+    out: Annotated[Path, typer.Option(help="The page.")] = Path("active_fluid.html"),
+) -> None:
+    """Write the page of a study from its results."""
+    from sciml.stages import stage
+
+    with stage("active-fluid.report", out):
+        from sciml.active_fluid.stages.report import run, settings_of
+
+        run(settings_of(results), results, out)
+    typer.echo(out)
+
+
+def _settings(tier: str, overrides: list[str] | None) -> Any:
+    from sciml.settings import load
+
+    return load(tier, overrides or ())
+
+
+def _kinetic(settings: Any, which: Any, out: Path) -> Path:
+    """Return the kinetic runs of a set, made unless they are there for the same settings."""
+    from sciml.active_fluid.stages.generate import run
+    from sciml.runtime.errors import DataError
+    from sciml.runtime.files import read_json
+
+    config, folder = settings.active_fluid.generate_config(settings, which), out / which / "generate"
+    if (folder / RUNS).is_file():
+        if read_json(folder / "provenance.json")["config"] != config.model_dump(mode="json"):
+            raise DataError(f"{folder} holds kinetic runs of other settings: choose another --out, or remove it")
+        return folder / RUNS
+    return run(config, folder)[0]

@@ -1,0 +1,1 @@
+"""Activity and alignment from noisy snapshots, by gradients through the solver."""

@@ -1,0 +1,200 @@
+"""Least squares through the solver: parameters and the initial state together.
+
+The model M takes an initial state with Fourier amplitudes u_k and theta = (alpha, zeta) to the fields at the times of the
+snapshots y_j, seen at some points of the grid. With independent complex noise of variance s^2 a point and a Gaussian prior of
+variance S_k,
+
+    J(theta, u) = sum_j | y_j - M_j(theta, u) |^2 + sum_k (s^2 / S_k) |u_k|^2
+
+is s^2 times the negative logarithm of the posterior. Its Gauss-Newton equations, with r the residual, G the Jacobian to theta and
+F that to u, are reduced to theta by eliminating u (A = F'F + s^2 / S):
+
+    Sigma = G'G - G'F A^-1 F'G,    d theta = - Sigma^-1 ( G'r - G'F A^-1 (F'r + s^2 / S u) )
+
+The noise of the first snapshot is thereby part of the uncertainty: the covariance of theta, the initial state integrated out, is
+s^2 / 2 Sigma^-1, because the variance of a real part is s^2 / 2. The columns of G and F are tangents of the solver by forward
+mode, with longer steps than the residual's: an error of the tangents moves no estimate whose residual is noise.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Complex, Float
+from numpy.typing import NDArray
+
+from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.grid import Grid, inverse
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.theory.moments import Model
+from sciml.active_fluid.theory.stepping import start, steps
+
+SWEEPS = 3
+TANGENTS_AT_ONCE = 32
+
+
+class Problem(NamedTuple):
+    """What stays the same while parameters and states are sought.
+
+    Attributes:
+        closure: of m2.
+        known: beta, d_t, d_r, length; its alpha and zeta are not read.
+        data: m1 of the snapshots on the model's grid, 0 where it was not seen.
+        seen: 1 where a snapshot was seen, else 0.
+        gaps: time between snapshots.
+    """
+
+    closure: Closure
+    known: Parameters
+    data: Complex[Array, "snapshots points points"]
+    seen: Float[Array, "snapshots points points"]
+    gaps: Float[Array, " intervals"]
+
+
+class Normal(NamedTuple):
+    """A Gauss-Newton step.
+
+    Attributes:
+        theta: step of alpha and zeta.
+        amplitudes: step of the chosen amplitudes.
+        information: Sigma.
+        slope: gradient of J / 2 to theta, the chosen amplitudes at their best.
+    """
+
+    theta: Float[np.ndarray, " 2"]
+    amplitudes: Complex[np.ndarray, " modes"]
+    information: Float[np.ndarray, "2 2"]
+    slope: Float[np.ndarray, " 2"]
+
+
+def model_of(problem: Problem, theta: Array) -> Model:
+    """Return the closed model with density 1 and the given alpha and zeta."""
+    known = problem.known
+    parameters = Parameters(theta[0], theta[1], known.beta, known.d_t, known.d_r, known.length)  # pyright: ignore
+    return Model(Grid.of(problem.data.shape[-1], known.length), parameters, problem.closure, True, SWEEPS)
+
+
+def _advanced(model: Model, amplitudes: Array, gap: Array, count: int) -> Array:
+    """Return the amplitudes after an interval of `count` steps; those of fields of mean square 1 have a sum of squares of 1."""
+    size = amplitudes.shape[-1] ** 2
+    state = amplitudes[None] * size
+    return steps(model, start(model, state, gap / count), gap / count, count - 1).state[0] / size
+
+
+def trajectory(problem: Problem, theta: Array, amplitudes: Array, count: int) -> Complex[Array, "snapshots points points"]:
+    """Return m1 at the times of all snapshots.
+
+    Args:
+        problem: data and closure.
+        theta: alpha and zeta.
+        amplitudes: Fourier amplitudes at the first snapshot.
+        count: steps in each interval.
+    """
+    model = model_of(problem, theta)
+
+    def interval(now: Array, gap: Array) -> tuple[Array, Array]:
+        after = _advanced(model, now, gap, count)
+        return after, after
+
+    first = amplitudes * model.grid.keep
+    later = jax.lax.scan(interval, first, problem.gaps)[1]
+    return inverse(jnp.concatenate([first[None], later])) * first.size
+
+
+@eqx.filter_jit
+def intervals_apart(problem: Problem, theta: Array, amplitudes: Array, count: int) -> tuple[Array, Array, Array]:
+    """Return misfit, gradient and Gauss-Newton matrix in theta with every interval started from its own given state.
+
+    No interval is longer than the time between two snapshots, so that chaos plays no part and the misfit has few local minima.
+
+    Args:
+        problem: data and closure.
+        theta: alpha and zeta.
+        amplitudes: Fourier amplitudes at each snapshot.
+        count: steps in each interval.
+    """
+
+    def misfits(theta: Array) -> Array:
+        model = model_of(problem, theta)
+        ends = jax.vmap(lambda one, gap: _advanced(model, one * model.grid.keep, gap, count))(amplitudes[:-1], problem.gaps)
+        return (inverse(ends) * ends[0].size - problem.data[1:]) * problem.seen[1:]
+
+    slopes = jax.vmap(lambda unit: jax.jvp(misfits, (theta,), (unit,))[1])(jnp.eye(2))
+    residual = misfits(theta)
+    dot = lambda a, b: jnp.sum((jnp.conj(a) * b).real)  # noqa: E731
+    matrix = jnp.stack([jnp.stack([dot(a, b) for a in slopes]) for b in slopes])
+    return dot(residual, residual), jnp.stack([dot(a, residual) for a in slopes]), matrix
+
+
+@eqx.filter_jit
+def residuals(problem: Problem, theta: Array, amplitudes: Array, count: int) -> tuple[Array, Array]:
+    """Return model minus data where seen, and the trajectory."""
+    fields = trajectory(problem, theta, amplitudes, count)
+    return (fields - problem.data) * problem.seen, fields
+
+
+@eqx.filter_jit
+def _tangents(problem: Problem, theta: Array, amplitudes: Array, turns: Array, waves: Array, count: int) -> Array:
+    """Return changes of what is seen for changes `turns` of theta and `waves` = (k_x, k_y, real, imaginary) of one amplitude."""
+
+    def change(turn: Array, wave: Array) -> Array:
+        seen = lambda t, a: trajectory(problem, t, a, count) * problem.seen  # noqa: E731
+        unit = jnp.zeros_like(amplitudes).at[wave[0].astype(int), wave[1].astype(int)].set(wave[2] + 1j * wave[3])
+        return jax.jvp(seen, (theta, amplitudes), (turn, unit))[1]
+
+    return jax.vmap(change)(turns, waves)
+
+
+def jacobian(
+    problem: Problem, theta: Array, amplitudes: Array, modes: NDArray[np.int64], count: int
+) -> Float[np.ndarray, "c data"]:
+    """Return G' and F' as rows: alpha, zeta, real parts of the chosen amplitudes, then imaginary parts.
+
+    Args:
+        problem: data and closure.
+        theta: alpha and zeta.
+        amplitudes: Fourier amplitudes at the first snapshot.
+        modes: indices of the chosen ones in Fourier order, (modes, 2).
+        count: steps in each interval.
+    """
+    number = len(modes)
+    rows = 2 + 2 * number
+    padded = -(-rows // TANGENTS_AT_ONCE) * TANGENTS_AT_ONCE
+    turns, waves = np.zeros((padded, 2)), np.zeros((padded, 4))
+    turns[0, 0] = turns[1, 1] = 1
+    waves[2 : 2 + number, :2] = waves[2 + number : rows, :2] = modes
+    waves[2 : 2 + number, 2] = waves[2 + number : rows, 3] = 1
+    blocks = []
+    for first in range(0, padded, TANGENTS_AT_ONCE):
+        some = slice(first, first + TANGENTS_AT_ONCE)
+        found = _tangents(problem, theta, amplitudes, jnp.asarray(turns[some]), jnp.asarray(waves[some]), count)
+        blocks.append(np.asarray(found).reshape(TANGENTS_AT_ONCE, -1).view(np.float64))
+    return np.concatenate(blocks)[:rows]
+
+
+def normal_step(
+    slopes: NDArray[np.float64], residual: NDArray[np.complex128], chosen: NDArray[np.complex128], ridge: NDArray
+) -> Normal:
+    """Return the Gauss-Newton step.
+
+    Args:
+        slopes: of `jacobian`.
+        residual: model minus data.
+        chosen: the chosen amplitudes, (modes,).
+        ridge: s^2 / S_k of them.
+    """
+    away = slopes @ np.ascontiguousarray(residual).reshape(-1).view(np.float64)
+    away[2:] += np.tile(ridge, 2) * np.concatenate([chosen.real, chosen.imag])
+    matrix = slopes @ slopes.T
+    mixed, inner = matrix[:2, 2:], matrix[2:, 2:] + np.diag(np.tile(ridge, 2))
+    solved = np.linalg.solve(inner, np.concatenate([mixed, away[None, 2:]]).T).T
+    information = matrix[:2, :2] - mixed @ solved[:2].T
+    slope = away[:2] - mixed @ solved[2]
+    theta = -np.linalg.pinv(information, hermitian=True) @ slope
+    parts = -solved[2] - theta @ solved[:2]
+    return Normal(theta, parts[: len(chosen)] + 1j * parts[len(chosen) :], (information + information.T) / 2, slope)

@@ -1,0 +1,158 @@
+"""Activity and alignment from a few noisy snapshots of the order, by gradients through the solver.
+
+D = c I / 2 + dev with dev_11 + i dev_12 = m1 / 2, so that m1 = 2 (D_11 - c / 2) + 2 i D_12. The steps:
+
+1. a Wiener filter gives the noise, a state at every snapshot, and the variances of their waves
+   (`sciml.active_fluid.inference.wiener`);
+2. alpha and zeta by Gauss and Newton with every interval started from its own filtered snapshot: short, so that it converges from
+   anywhere in the box, but biased by the noise of the snapshots that it starts from;
+3. alpha, zeta and the waves of the first snapshot that stand out of its noise, in one trajectory through all snapshots
+   (`sciml.active_fluid.inference.assimilation`): the most likely values, and their covariance with the initial state integrated
+   out.
+
+The interval is that of a normal distribution with this covariance (Laplace). It covers noise, not errors of the model. The error
+of a closure enters at second order in the order parameter, and biases estimates from the growth of a weak order least.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Bool, Complex, Float
+from numpy.typing import NDArray
+
+from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.inference.assimilation import Problem
+from sciml.active_fluid.inference.observations import checked
+from sciml.active_fluid.inference.search import Box, intervals_first, one_trajectory, search_limits
+from sciml.active_fluid.inference.verdicts import NINETY, sentences
+from sciml.active_fluid.inference.wiener import filtered
+
+BOX: Box = ((-3.0, -1.0), (0.25, 1.0))
+KNOWN = Parameters(-1.0, 0.5)
+# tangents take steps so many times longer than residuals, which cost far less
+LONGER = 10
+LEAST_STEPS = 8
+Progress = Callable[[dict[str, Any]], None]
+
+
+@dataclass(frozen=True)
+class Inference:
+    """Alpha and zeta with their uncertainty.
+
+    Attributes:
+        alpha, zeta: most likely values.
+        covariance: of (alpha, zeta), the initial state integrated out.
+        alpha_interval, zeta_interval: 90 % intervals.
+        noise_std: of the complex noise of m1 at a point, the larger of the given one and that of the misfit.
+        misfit: root mean square of model minus data at each snapshot, in units of the noise.
+        times: of the snapshots.
+        fitted: m1 of the model at these times, (snapshots, points, points).
+        start: alpha and zeta that the search began from.
+        converged: whether the last step was below a tenth of a standard deviation in both.
+        reason: why the search ended.
+        history: one row a step: stage, iteration, alpha, zeta, objective, gradient (in standard deviations to the minimum).
+        sentences: what a reader has to know, one a line.
+    """
+
+    alpha: float
+    zeta: float
+    covariance: Float[np.ndarray, "2 2"]
+    alpha_interval: tuple[float, float]
+    zeta_interval: tuple[float, float]
+    noise_std: float
+    misfit: Float[np.ndarray, " snapshots"]
+    times: Float[np.ndarray, " snapshots"]
+    fitted: Complex[np.ndarray, "snapshots points points"]
+    start: tuple[float, float]
+    converged: bool
+    reason: str
+    history: tuple[dict[str, Any], ...]
+    sentences: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all but the fields as plain numbers, lists and words, for JSON."""
+        plain = asdict(self)
+        del plain["fitted"]
+        return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
+
+
+def infer(
+    snapshots: Complex[np.ndarray, "snapshots n n"],
+    times: Sequence[float] | NDArray[np.float64],
+    closure: Closure,
+    start: tuple[float, float] | None = None,
+    known: Parameters = KNOWN,
+    noise_std: float | None = None,
+    mask: Bool[np.ndarray, ...] | None = None,
+    box: Box = BOX,
+    points: int | None = None,
+    time_step: float = 0.005,
+    most_waves: int = 450,
+    progress: Progress | None = None,
+) -> Inference:
+    """Return alpha and zeta of the closed model that explain snapshots of m1.
+
+    Args:
+        snapshots: m1 at each time on an even grid of the periodic square, density 1; whatever a mask hides may be NaN.
+        times: of the snapshots, increasing.
+        closure: of the model.
+        start: alpha and zeta to begin from; without it the best of nine in the box.
+        known: beta, d_t, d_r and length; its alpha and zeta are not read.
+        noise_std: root mean square of the complex noise at a point; estimated where it is not given.
+        mask: where m1 was seen, (n, n) or (snapshots, n, n); everywhere by default.
+        box: ranges of alpha and of zeta that are expected. The search may leave it by half its width, zeta not below 0.
+        points: a side of the model's grid, a multiple of n, which is the default.
+        time_step: of the model at most.
+        most_waves: of the initial state that are sought with alpha and zeta.
+        progress: called with each row of the history.
+
+    Raises:
+        ConfigError: start, box, noise, step or points make no sense.
+        ShapeError: snapshots, times and mask do not fit together.
+        DataError: snapshots are not finite, hidden, of an order beyond 1, or out of order in time.
+        NumericalError: the model diverges from every start.
+    """
+    data, seen, moments = checked(snapshots, times, mask, points, start, box, noise_std, time_step)
+    rows: list[dict[str, Any]] = []
+
+    def record(row: dict[str, Any]) -> None:
+        rows.append(row)
+        if progress:
+            progress(row)
+
+    with working("double"):
+        state = filtered(data, seen, noise_std)
+        gaps = np.diff(moments)
+        fine = max(math.ceil(gaps.max() / time_step - 1e-9), LEAST_STEPS)
+        coarse = max(math.ceil(fine / LONGER), LEAST_STEPS)
+        problem = Problem(closure, known, jnp.asarray(data), jnp.asarray(seen), jnp.asarray(gaps))
+        limits = search_limits(box)
+        first = intervals_first(problem, state, start, box, coarse, record)
+        found = one_trajectory(problem, first, state, noise_std, limits, (fine, coarse), most_waves, record)
+    theta, covariance = found.theta, found.covariance
+    excess = found.noise / (noise_std or state.noise)
+    width = NINETY * np.sqrt(np.diag(covariance))
+    return Inference(
+        alpha=float(theta[0]),
+        zeta=float(theta[1]),
+        covariance=covariance,
+        alpha_interval=(float(theta[0] - width[0]), float(theta[0] + width[0])),
+        zeta_interval=(float(theta[1] - width[1]), float(theta[1] + width[1])),
+        noise_std=found.noise,
+        misfit=found.misfit,
+        times=moments,
+        fitted=found.fields,
+        start=(rows[0]["alpha"], rows[0]["zeta"]),
+        converged=found.converged,
+        reason=found.reason,
+        history=tuple(rows),
+        sentences=tuple(sentences(theta, covariance, box, limits, excess, found.converged, found.reason)),
+    )

@@ -1,0 +1,199 @@
+"""The search for alpha and zeta: first with the intervals apart, then along one trajectory."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Complex, Float
+from numpy.typing import NDArray
+
+from sciml.active_fluid.inference.assimilation import Problem, intervals_apart, jacobian, normal_step, residuals
+from sciml.active_fluid.inference.wiener import Filtered, whole_numbers
+from sciml.runtime.errors import NumericalError
+
+Box = tuple[tuple[float, float], tuple[float, float]]
+Record = Callable[[dict[str, Any]], None]
+STEPS_APART, STEPS_JOINT = 25, 8
+# steps of more standard deviations than this call for new tangents: they change by the step's part of theta, which is small
+FAR = 10.0
+SMALL = 0.1
+# along each side of the box
+NINE = (0.15, 0.5, 0.85)
+LEAST_REACH = 3
+
+
+class Ending(NamedTuple):
+    """Where the search ended.
+
+    Attributes:
+        theta: alpha and zeta.
+        covariance: of theta.
+        noise: root mean square a point, the larger of the given one and that of the misfit.
+        misfit: of each snapshot, in units of the noise.
+        fields: m1 of the model at the snapshots.
+        converged: whether it did.
+        reason: why it ended.
+    """
+
+    theta: Float[np.ndarray, " 2"]
+    covariance: Float[np.ndarray, "2 2"]
+    noise: float
+    misfit: Float[np.ndarray, " snapshots"]
+    fields: Complex[np.ndarray, "snapshots points points"]
+    converged: bool
+    reason: str
+
+
+def search_limits(box: Box) -> Float[np.ndarray, "2 2"]:
+    """Return the box widened by half its width on each side, zeta at least 0."""
+    wide = np.array([(low - (high - low) / 2, high + (high - low) / 2) for low, high in box])
+    wide[1, 0] = max(wide[1, 0], 0.0)
+    return wide
+
+
+def standing_out(variances: NDArray[np.float64], floor: float, most: int) -> NDArray[np.int64]:
+    """Return the modes, (modes, 2) in Fourier order, of the initial state that are sought.
+
+    They are whole shells of wave numbers, up to the last that stands out of a tenth of the noise's variance, as `most` allows.
+    """
+    radius = np.hypot(*whole_numbers(len(variances)))
+    shells = np.rint(radius).astype(int)
+    reach = max(int(shells[(variances > floor / 10)].max(initial=0)), LEAST_REACH)
+    while reach > LEAST_REACH and np.sum((shells <= reach) & (variances > 0)) > most:
+        reach -= 1
+    return np.argwhere((shells <= reach) & (variances > 0))
+
+
+def intervals_first(
+    problem: Problem, state: Filtered, start: tuple[float, float] | None, box: Box, count: int, record: Record
+) -> NDArray[np.float64]:
+    """Return theta of intervals that each start from their own filtered snapshot: Gauss and Newton with Levenberg's damping.
+
+    Args:
+        problem: data and closure.
+        state: filtered snapshots.
+        start: alpha and zeta, or None for the best of nine in the box.
+        box: ranges of both.
+        count: steps in each interval.
+        record: takes the rows of the history.
+
+    Raises:
+        NumericalError: the model diverges from every start.
+    """
+    states, limits = jnp.asarray(state.amplitudes), search_limits(box)
+
+    def look(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
+        value, slope, matrix = intervals_apart(problem, jnp.asarray(theta), states, count)
+        return float(value), np.asarray(slope), np.asarray(matrix)
+
+    low, width = np.array(box)[:, 0], np.ptp(np.array(box), axis=1)
+    spots = [low + width * [a, b] for a in NINE for b in NINE] if start is None else [np.array(start, np.float64)]
+    looked = [look(spot) for spot in spots]
+    best = int(np.argmin([one[0] if np.isfinite(one[0]) else np.inf for one in looked]))
+    theta, (value, slope, matrix) = spots[best], looked[best]
+    if not np.isfinite(value):
+        raise NumericalError(f"the model diverges from alpha = {theta[0]:.4g}, zeta = {theta[1]:.4g}: take a smaller time_step")
+    damping = 1e-3
+    for iteration in range(STEPS_APART):
+        distance = float(np.sqrt(max(slope @ bounded_inverse(matrix) @ slope, 0) / max(value, 1e-300)))
+        row = {"alpha": float(theta[0]), "zeta": float(theta[1]), "objective": value, "gradient": distance}
+        record({"stage": "intervals", "iteration": iteration} | row)
+        trial, after = theta, (np.inf, slope, matrix)
+        while damping < 1e6 and not after[0] < value:
+            step = np.linalg.solve(matrix + damping * np.diag(np.diag(matrix) + 1e-300), -slope)
+            trial = np.clip(theta + step, limits[:, 0], limits[:, 1])
+            after = look(trial)
+            damping = max(damping / 10, 1e-9) if after[0] < value else damping * 10
+        if not after[0] < value:
+            break
+        small = bool(np.all(np.abs(trial - theta) < 1e-4))
+        theta, (value, slope, matrix) = trial, after
+        if small:
+            break
+    return theta
+
+
+def one_trajectory(
+    problem: Problem,
+    theta: NDArray[np.float64],
+    state: Filtered,
+    noise_std: float | None,
+    limits: NDArray[np.float64],
+    counts: tuple[int, int],
+    most_waves: int,
+    record: Record,
+) -> Ending:
+    """Return the most likely theta of one trajectory through all snapshots, whose start is sought too.
+
+    Args:
+        problem: data and closure.
+        theta: to begin from.
+        state: filtered snapshots.
+        noise_std: of the data where it is known.
+        limits: of theta.
+        counts: steps in each interval for residuals and for tangents.
+        most_waves: of the initial state that are sought.
+        record: takes the rows of the history.
+
+    Raises:
+        NumericalError: the model diverges.
+    """
+    fine, coarse = counts
+    seen = np.asarray(problem.seen)
+    number, square = float(seen.sum()), state.noise**2
+    modes = standing_out(state.variances[0], square / float(seen[0].sum()), most_waves)
+    spots = (modes[:, 0], modes[:, 1])
+    amplitudes, variances = state.amplitudes[0].copy(), state.variances[0][spots]
+
+    def look(theta: NDArray, amplitudes: NDArray) -> tuple[NDArray, NDArray, float]:
+        """Return residual, fields and J."""
+        residual, fields = residuals(problem, jnp.asarray(theta), jnp.asarray(amplitudes), fine)
+        prior = float(np.sum(square / variances * np.abs(amplitudes[spots]) ** 2))
+        return np.asarray(residual), np.asarray(fields), float(np.sum(np.abs(residual) ** 2)) + prior
+
+    residual, fields, value = look(theta, amplitudes)
+    if not np.isfinite(value):
+        raise NumericalError(f"the model diverges with alpha = {theta[0]:.4g}, zeta = {theta[1]:.4g}: take a smaller time_step")
+    reason, converged, far = f"no end after {STEPS_JOINT} steps", False, True
+    slopes = inverse = np.zeros((2, 2))
+    for iteration in range(STEPS_JOINT):
+        if far:
+            slopes = jacobian(problem, jnp.asarray(theta), jnp.asarray(amplitudes), modes, coarse)
+        step = normal_step(slopes, residual, amplitudes[spots], square / variances)
+        inverse = bounded_inverse(step.information)
+        size = float(np.max(np.abs(step.theta) / np.sqrt(max(square, value / number) / 2 * np.diag(inverse))))
+        far = size > FAR
+        row = {"alpha": float(theta[0]), "zeta": float(theta[1]), "objective": value, "gradient": size}
+        record({"stage": "joint", "iteration": iteration} | row)
+        if size < SMALL:
+            converged, reason = True, f"the step is below {SMALL} standard deviations"
+            break
+        trial, moved, after = theta, amplitudes, (residual, fields, np.inf)
+        for scale in (1.0, 0.5, 0.25, 0.1, 0.03):
+            trial, moved = np.clip(theta + scale * step.theta, limits[:, 0], limits[:, 1]), amplitudes.copy()
+            moved[spots] += scale * step.amplitudes
+            after = look(trial, moved)
+            if after[2] < value:
+                break
+        if not after[2] < value:
+            converged, reason = size < 1, "no smaller misfit along the step"
+            break
+        theta, amplitudes, (residual, fields, value) = trial, moved, after
+        if noise_std is None and not far:
+            # at its minimum J has the mean s^2 a seen point: the prior's part makes up for the freedom of the initial state
+            square = value / number
+            residual, fields, value = look(theta, amplitudes)
+    noise = math.sqrt(max(square, value / number))
+    misfit = np.sqrt(np.sum(np.abs(residual) ** 2, (1, 2)) / seen.sum((1, 2))) / noise
+    return Ending(theta, noise**2 / 2 * inverse, noise, misfit, fields, converged, reason)
+
+
+def bounded_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the inverse of a positive matrix; a direction that it knows nothing of gets a very large value, not none."""
+    values, vectors = np.linalg.eigh(matrix)
+    values = np.maximum(values, max(float(values.max()), 1e-300) * 1e-12)
+    return (vectors / values) @ vectors.T

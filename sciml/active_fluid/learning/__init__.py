@@ -1,0 +1,1 @@
+"""How closures learn: point by point, and through the solver."""

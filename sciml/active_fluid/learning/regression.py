@@ -1,0 +1,123 @@
+"""Offline training: the closure's m2 against that of kinetic trajectories, point by point.
+
+    loss = mean over trajectories of  < |h|^2 |m2 - m2_kinetic|^2 > / < |h m2_kinetic|^2 >,    h = e + zeta m1
+
+m2 acts on the coarse model through h* m2 alone, so that errors count where they matter; each trajectory has the same say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax import Array
+from jaxtyping import Complex, Float
+
+from sciml.active_fluid.closures.closure import Closure, squared
+from sciml.active_fluid.closures.neural import NeuralClosure
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.solvers.trajectories import Trajectory
+
+
+class Points(NamedTuple):
+    """Places of trajectories, density 1.
+
+    Attributes:
+        m1, m2, strain: complex, one row a trajectory.
+        vorticity: real.
+        parameters: of each trajectory, numbers of shape (trajectories, 1).
+    """
+
+    m1: Complex[Array, "trajectories points"]
+    m2: Complex[Array, "trajectories points"]
+    strain: Complex[Array, "trajectories points"]
+    vorticity: Float[Array, "trajectories points"]
+    parameters: Parameters
+
+
+def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, precision: str = "float32") -> Points:
+    """Return random places and times of each trajectory.
+
+    Args:
+        trajectories: kinetic ones.
+        count: places of each.
+        seed: of the choice.
+        precision: real type.
+    """
+    generator = np.random.default_rng(seed)
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in ("m1", "m2", "strain", "vorticity")}
+    for one in trajectories:
+        places = generator.choice(one.m1.size, count, replace=False)
+        for name, found in rows.items():
+            found.append(getattr(one, name).ravel()[places])
+    wide = {"float32": "complex64", "float64": "complex128"}[precision]
+    fields = {name: jnp.asarray(np.stack(found), precision if name == "vorticity" else wide) for name, found in rows.items()}
+    columns = [[[getattr(one.parameters, name)] for one in trajectories] for name in Parameters.__dataclass_fields__]
+    return Points(**fields, parameters=Parameters(*(jnp.asarray(column, precision) for column in columns)))
+
+
+def closure_errors(closure: Closure, points: Points) -> Float[Array, " trajectories"]:
+    """Return the relative L2 error of h* m2 of each trajectory."""
+    p = points.parameters
+    found = closure(jnp.ones_like(points.vorticity), points.m1, points.strain, points.vorticity, p)
+    weight = squared(points.strain + p.zeta * points.m1)
+    error, size = (jnp.sum(weight * squared(field), -1) for field in (found - points.m2, points.m2))
+    return jnp.sqrt(error / size)
+
+
+def at_places(points: Points, places: Array) -> Points:
+    """Return the same places of every trajectory."""
+    return jax.tree.map(lambda leaf: leaf if leaf.shape[1] == 1 else leaf[:, places], points)
+
+
+def train_offline(
+    closure: NeuralClosure,
+    points: Points,
+    steps: int,
+    seed: int,
+    rate: float = 3e-3,
+    batch: int = 512,
+    on_block: Callable[[int, NeuralClosure, float], None] | None = None,
+    block: int = 250,
+) -> NeuralClosure:
+    """Return the closure after Adam steps on random batches, the rate falling as a cosine.
+
+    Args:
+        closure: to start from.
+        points: of the training trajectories.
+        steps: of Adam.
+        seed: of the batches.
+        rate: at the start.
+        batch: places of each trajectory in a step.
+        on_block: called after each block with the number of steps, the closure and its loss.
+        block: steps between calls.
+    """
+    optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps, 0.01))
+    weights, rest = eqx.partition(closure, eqx.is_array_like)
+
+    def loss(weights: NeuralClosure, places: Array) -> Array:
+        return jnp.mean(closure_errors(eqx.combine(weights, rest), at_places(points, places)) ** 2)
+
+    @jax.jit
+    def advance(weights: NeuralClosure, state: optax.OptState, key: Array) -> tuple[NeuralClosure, optax.OptState, Array]:
+        def one(carry: tuple, key: Array) -> tuple:
+            weights, state = carry
+            places = jax.random.randint(key, (batch,), 0, points.m1.shape[1])
+            value, slope = jax.value_and_grad(loss)(weights, places)
+            update, state = optimiser.update(slope, state)
+            return (optax.apply_updates(weights, update), state), value
+
+        (weights, state), values = jax.lax.scan(one, (weights, state), jax.random.split(key, block))
+        return weights, state, values.mean()
+
+    state, key = optimiser.init(weights), jax.random.key(seed)
+    for done in range(0, steps, block):
+        weights, state, value = advance(weights, state, jax.random.fold_in(key, done))
+        if on_block is not None:
+            on_block(done + block, eqx.combine(weights, rest), float(value))
+    return eqx.combine(weights, rest)

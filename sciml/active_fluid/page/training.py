@@ -1,0 +1,96 @@
+"""Histories of the trainings."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from sciml.active_fluid.page.results import Row, StudyResults
+from sciml.active_fluid.page.style import title_of
+from sciml.report.reportlets import Column, Curve, Reportlet, Table, Text, Value
+
+PHASES = {
+    "offline": ("Offline training: closure error on validation runs", "step"),
+    "rollout": ("Training through the solver: closure error on validation runs", "update"),
+}
+
+
+def training_reportlets(study: StudyResults) -> Iterator[Reportlet]:
+    """Yield a curve for each kind of training, or a sentence where nothing was noted."""
+    trainings = [record for record in study.records if record["stage"] == "active_fluid.train"]
+    if trainings:
+        yield budget_table(trainings)
+    shown = False
+    for phase, (title, x_title) in PHASES.items():
+        rows = list(points(study.histories, phase))
+        if len({row["step"] for row in rows}) > 1:
+            shown = True
+            yield curve(rows, title, x_title)
+    if not shown:
+        yield Text(
+            "Training",
+            "No training was long enough to note a history: it is noted every 1000 steps and every 10 updates.",
+            "curves",
+        )
+
+
+def budget_table(records: Sequence[Row]) -> Table:
+    """Return what each closure's training was given, so that one sees which comparisons share it."""
+    rows: list[dict[str, Value]] = []
+    for record in records:
+        config = record["config"]
+        rows.append(
+            {
+                "closure": title_of(config["name"]),
+                "inputs": config["inputs"],
+                "network": f"{config['depth']} layers of {config['width']}",
+                "places": config["places"],
+                "steps": config["steps"],
+                "updates": sum(horizon["updates"] for horizon in config["horizons"]),
+                "minutes": record["cpu_seconds"] / 60 / config["seeds"],
+            }
+        )
+    columns = [
+        Column("closure", "closure"), Column("inputs", "invariants"), Column("network", "network"),
+        Column("places", "places of each run"), Column("steps", "offline steps"), Column("updates", "updates through the solver"),
+        Column("minutes", "time of a training", "CPU min", None, 1),
+    ]  # fmt: skip
+    return Table(
+        "What each training was given",
+        columns,
+        rows,
+        "All closures learn from the same kinetic runs and are judged on the same others; those whose rows agree share "
+        "network and budget as well. Nothing was tuned on the test runs. Bingham's closure and the quadratic one have no "
+        "number to fit.",
+    )
+
+
+def points(histories: Mapping[str, Sequence[Row]], phase: str) -> Iterator[dict[str, Any]]:
+    """Yield the noted validation errors of a phase, a series for each closure and seed."""
+    for name, rows in histories.items():
+        # the offline part of a training that goes on is that of the closure which stays with it
+        goes_on = any(row["phase"] == "rollout" for row in rows)
+        for row in rows:
+            if row["phase"] == phase and not (goes_on and phase == "offline"):
+                yield {
+                    "step": int(row["step"]),
+                    "error": float(row["validation_closure_error"]),
+                    "training": f"{name}, seed {row['seed']}",
+                }
+
+
+def curve(rows: Sequence[Mapping[str, Any]], title: str, x_title: str) -> Curve:
+    """Return the validation error over the steps of a phase."""
+    names = list(dict.fromkeys(row["training"] for row in rows))
+    ends = ", ".join(f"{name} {[row for row in rows if row['training'] == name][-1]['error']:.3f}" for name in names)
+    return Curve(
+        title,
+        rows,
+        "step",
+        "error",
+        "training",
+        x_title,
+        "relative error of h* m2, validation runs",
+        "Mean over the validation runs of the relative L2 error of h* m2 at fixed places; no weights were chosen by it.",
+        f"validation errors over the {x_title}s; at the end: {ends}",
+    )

@@ -1,0 +1,1 @@
+"""Runs of the kinetic theory and of coarse models: started, guarded, stored, diagnosed."""

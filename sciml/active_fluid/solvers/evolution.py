@@ -1,0 +1,114 @@
+"""The compiled parts of a run: its start, its steps, and what is seen of a state.
+
+The numbers of the theory, the closure's weights, the time step and the number of steps are traced: another alpha or another
+interval does not compile again. Another grid, number of modes, kind of closure, precision or number of sweeps does.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from sciml.active_fluid.closures.closure import Closure, slack, squared
+from sciml.active_fluid.fields.grid import Grid, inverse
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.solvers.guards import Watch
+from sciml.active_fluid.theory.moments import Model, Moments, flow_of
+from sciml.active_fluid.theory.stepping import Carry, cold_sweeps, start, step
+
+# what a sweep has to leave of the error of a flow extrapolated from the two steps before
+LEFT = 0.1
+
+
+class Case(NamedTuple):
+    """A model without its grid, which is made anew inside each compiled function.
+
+    Attributes:
+        parameters: of the theory, as arrays.
+        closure: of the coarse model, None for the kinetic one.
+        points: a side.
+        uniform: whether the density is 1 everywhere.
+        sweeps: of the flow's fixed point in a step.
+    """
+
+    parameters: Parameters
+    closure: Closure | None
+    points: int
+    uniform: bool
+    sweeps: int
+
+    def model(self) -> Model:
+        """Return the model."""
+        return Model(Grid.of(self.points, self.parameters.length), self.parameters, self.closure, self.uniform, self.sweeps)
+
+
+def case_of(parameters: Parameters, closure: Closure | None, points: int, uniform: bool, sweeps: int) -> Case:
+    """Return a case whose numbers are arrays of the precision at work."""
+    return Case(jax.tree.map(jnp.asarray, parameters), closure, points, uniform, sweeps)
+
+
+def sweeps_needed(beta: float) -> int:
+    """Return the sweeps of a step that leave a tenth of the extrapolated flow's error, itself of second order in the step.
+
+    A sweep leaves at most beta / (8 + beta) of it (`sciml.active_fluid.fields.stokes`), with mean density 1. At beta 0.8 one
+    sweep changes a run by 1e-8, a thousandth of what the time step does.
+    """
+    left = beta / (8 + beta)
+    return 1 if left <= LEFT else math.ceil(math.log(LEFT) / math.log(left))
+
+
+@eqx.filter_jit
+def begin(case: Case, state: Moments, dt: Array) -> Carry:
+    """Return the carry after the first step."""
+    return start(case.model(), state, dt)
+
+
+@eqx.filter_jit
+def advance(case: Case, carry: Carry, dt: Array, count: Array) -> Carry:
+    """Return the carry after `count` more steps."""
+    model = case.model()
+    return jax.lax.fori_loop(0, count, lambda _, held: step(model, held, dt), carry)
+
+
+@eqx.filter_jit
+def watch(case: Case, carry: Carry) -> Watch:
+    """Return the numbers that tell whether a step is good; the flow is that of the step before."""
+    fields, flow = inverse(carry.state), carry.flow
+    c, m1 = (jnp.ones(()), fields[0]) if case.uniform else (fields[0].real, fields[1])
+    if case.closure is None:
+        m2 = fields[1 if case.uniform else 2]
+        last = jnp.max(jnp.abs(fields[-1]) / c)
+        turning = jnp.max(jnp.abs(flow.vorticity) + 2 * jnp.abs(flow.strain + case.parameters.zeta * m1))
+    else:
+        m2 = case.closure(c, m1, flow.strain, flow.vorticity, case.parameters)
+        last = turning = jnp.zeros(())
+    return Watch(
+        finite=jnp.all(jnp.isfinite(carry.state)),
+        density=jnp.min(c),
+        order=jnp.sqrt(jnp.max(squared(m1 / c))),
+        slack=jnp.min(slack(c, m1, m2)),
+        last=last,
+        speed=jnp.max(jnp.abs(flow.velocity)),
+        turning=turning,
+    )
+
+
+@eqx.filter_jit
+def observe(case: Case, state: Moments) -> dict[str, Array]:
+    """Return the fields of a state that a run saves, with the flow converged."""
+    model, fields = case.model(), inverse(state)
+    flow = flow_of(model, fields, None, cold_sweeps(model))
+    seen = {
+        "m1": fields[0 if case.uniform else 1],
+        "m2": flow.m2,
+        "velocity_x": flow.velocity.real,
+        "velocity_y": flow.velocity.imag,
+        "vorticity": flow.vorticity,
+        "strain": flow.strain,
+    }
+    return seen if case.uniform else {"density": fields[0].real, **seen}

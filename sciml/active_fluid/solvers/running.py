@@ -1,0 +1,263 @@
+"""A run: steps, saved times, guards and the store."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import NDArray
+
+from sciml import __version__
+from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.grid import transform
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import Precision, complex_type, working
+from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, watch
+from sciml.active_fluid.solvers.guards import Bounds, StoppedRun, fault, stable_bounds, stable_step
+from sciml.active_fluid.solvers.layout import FORMAT
+from sciml.active_fluid.solvers.store import Store, attributes, carry_arrays, open_run
+from sciml.active_fluid.theory.stepping import Carry
+from sciml.runtime.errors import ConfigError, NumericalError
+from sciml.runtime.files import digest_bytes
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+# steps between two looks at the guards
+STRIDE = 40
+
+
+class Progress(NamedTuple):
+    """What is told of a saved time.
+
+    Attributes:
+        time: of it.
+        index, last: its index and that of the last one.
+        order: root mean square of |m1| / c.
+        speed: root mean square of the velocity.
+    """
+
+    time: float
+    index: int
+    last: int
+    order: float
+    speed: float
+
+
+@dataclass(frozen=True)
+class Order:
+    """Everything that decides a run, but for its initial state."""
+
+    parameters: Parameters
+    closure: Closure | None
+    points: int
+    modes: int | None
+    time_step: float
+    precision: Precision
+    sweeps: int
+    until: float
+    save_every: float
+    warnings: tuple[str, ...] = ()
+    every: int = field(init=False)
+    last: int = field(init=False)
+    dt: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.save_every < math.inf or not 0 < self.until < math.inf:
+            raise ConfigError(f"until = {self.until} and save_every = {self.save_every}: both have to be above 0")
+        last = round(self.until / self.save_every)
+        if last < 1 or abs(last * self.save_every - self.until) > 1e-9 * self.until:
+            raise ConfigError(f"until = {self.until} is no whole number of save_every = {self.save_every}")
+        every = max(1, math.ceil(self.save_every / self.time_step - 1e-9))
+        for name, value in (("last", last), ("every", every), ("dt", self.save_every / every)):
+            object.__setattr__(self, name, value)
+
+    def settings(self, moments: NDArray[np.complex128]) -> dict[str, Any]:
+        """Return the attributes of the run: JSON values."""
+        kinetic = self.closure is None
+        return {
+            "format": FORMAT,
+            "model": "kinetic" if kinetic else "coarse",
+            **({"modes": self.modes} if kinetic else {}),
+            "closure": "none" if kinetic else name_of(self.closure),
+            "closure_digest": digest_of(self.closure),
+            **self.parameters.as_dict(),
+            "points": self.points,
+            "time_step": self.dt,
+            "save_every": float(self.save_every),
+            "precision": self.precision,
+            "sweeps": self.sweeps,
+            "initial_digest": digest_bytes(np.ascontiguousarray(moments).tobytes()),
+            "version": __version__,
+            "warnings": list(self.warnings),
+        }
+
+
+def name_of(closure: Any) -> str:
+    """Return a closure's name: its own, or that of its class."""
+    return str(getattr(closure, "name", None) or type(closure).__name__.removesuffix("Closure").lower())
+
+
+def digest_of(closure: Any) -> str:
+    """Return a digest of a closure's class and numbers."""
+    digest = hashlib.sha256(f"{type(closure).__module__}.{type(closure).__qualname__}".encode())
+    for path, leaf in jax.tree_util.tree_leaves_with_path(closure):
+        digest.update(jax.tree_util.keystr(path).encode())
+        if isinstance(leaf, jax.Array | np.ndarray):
+            digest.update(f"{leaf.dtype}{leaf.shape}".encode() + np.asarray(leaf).tobytes())
+        else:
+            # the representation of a function has its address
+            digest.update((getattr(leaf, "__qualname__", None) or repr(leaf)).encode())
+    return digest.hexdigest()
+
+
+def follow(
+    order: Order, moments: NDArray[np.complex128], path: Path | str | None, on_save: Callable[[Progress], None] | None
+) -> xr.Dataset:
+    """Return the run of an order from its initial moments; see `KineticSolver.run`."""
+    return _Run(order, moments, path, on_save).whole()
+
+
+class _Run:
+    """A run under way."""
+
+    def __init__(
+        self,
+        order: Order,
+        moments: NDArray[np.complex128],
+        path: Path | str | None,
+        on_save: Callable[[Progress], None] | None,
+    ) -> None:
+        self.order, self.on_save = order, on_save
+        self.settings = order.settings(moments)
+        self.x = np.arange(order.points) * (float(order.parameters.length) / order.points)
+        self.uniform = bool(np.abs(moments[0] - 1).max() <= 1e-12)
+        self.bounds = stable_bounds(order.parameters, order.points, order.modes or 1, order.dt)
+        self.store = None if path is None else Store(path, self.settings, self.x)
+        if self.store is not None and self.store.invalid:
+            raise NumericalError(f"{path} was stopped: {self.store.invalid}; choose another name, or remove it")
+        self.frames: list[tuple[float, dict[str, np.ndarray]]] = []
+        with working(order.precision) as real:
+            self.complex = complex_type(real)
+            self.case: Case = case_of(order.parameters, order.closure, order.points, self.uniform, order.sweeps)
+            self.state = transform(jnp.asarray(moments[1:] if self.uniform else moments, self.complex))
+            self.dt = jnp.asarray(order.dt, real)
+
+    def whole(self) -> xr.Dataset:
+        """Return the run, from its start or from where the store ends."""
+        carry, done = None, 0
+        if self.store is not None:
+            with working(self.order.precision):
+                shapes = eqx.filter_eval_shape(begin, self.case, self.state, self.dt)
+                blank = jax.tree.map(lambda part: np.empty(part.shape, part.dtype), shapes)
+                saved, arrays = self.store.resume(carry_arrays(blank))
+                if saved:
+                    done, parts = saved - 1, [jnp.asarray(arrays[name]) for name in carry_arrays(blank)]
+                    carry = jax.tree.unflatten(jax.tree.structure(blank), parts)
+        if carry is None:
+            self._save(0, self.state, None)
+        for index in range(done + 1, self.order.last + 1):
+            carry = self._block(carry, index)
+            self._save(index, carry.state, carry)
+        if self.store is not None:
+            times = slice(None, self.order.last + 1)
+            return open_run(self.store.path).isel(time=times)
+        return self._dataset()
+
+    def _block(self, carry: Carry | None, index: int) -> Carry:
+        """Return the carry at a saved index from that at the one before."""
+        step = (index - 1) * self.order.every
+        while step < index * self.order.every:
+            count = min(STRIDE, index * self.order.every - step)
+            after = self._steps(carry, count)
+            if self._fault(after) is not None:
+                self._stop(carry, step, count)
+            carry, step = after, step + count
+        assert carry is not None
+        return carry
+
+    def _steps(self, carry: Carry | None, count: int) -> Carry:
+        with working(self.order.precision):
+            if carry is None:
+                carry, count = begin(self.case, self.state, self.dt), count - 1
+                self._check_type(carry_arrays(carry))
+            return advance(self.case, carry, self.dt, jnp.asarray(count))
+
+    def _fault(self, carry: Carry) -> tuple[str, str] | None:
+        order = self.order
+        with working(order.precision):
+            seen = jax.tree.map(float, watch(self.case, carry))
+        return fault(seen, self.bounds, self._suggested)
+
+    def _suggested(self, wanted: Bounds) -> float:
+        order = self.order
+        return stable_step(order.parameters, order.points, order.modes or 1, wanted, order.dt)
+
+    def _stop(self, carry: Carry | None, step: int, count: int) -> None:
+        """Find the first bad step among the next ones, save the good one before it and raise."""
+        wrong = None
+        for _ in range(count):
+            after = self._steps(carry, 1)
+            wrong, step = self._fault(after), step + 1
+            if wrong is not None:
+                break
+            carry = after
+        if wrong is None:  # a longer loop that rounds in another way
+            wrong = "values that the guards refuse", "give a smaller time step"
+        quantity, advice = wrong
+        time = step * self.order.dt
+        message = f"stopped at step {step}, time {time:.6g}: {quantity}; {advice}"
+        index, left = divmod(step - 1, self.order.every)
+        if carry is not None and left:
+            self._save(index + 1, carry.state, None, (step - 1) * self.order.dt)
+        if self.store is not None:
+            self.store.mark_invalid(message)
+            held = open_run(self.store.path)
+        else:
+            held = self._dataset()
+            held.attrs["invalid"] = message
+        raise StoppedRun(message, step, time, quantity, held)
+
+    def _save(self, index: int, state: Any, carry: Carry | None, time: float | None = None) -> None:
+        with working(self.order.precision):
+            fields = {name: np.asarray(array) for name, array in observe(self.case, state).items()}
+        self._check_type(fields)
+        time = index * self.order.save_every if time is None else time
+        if self.store is not None:
+            self.store.append(index, time, fields, None if carry is None else carry_arrays(carry))
+        else:
+            self.frames.append((time, fields))
+        if self.on_save is not None:
+            density = fields.get("density", 1.0)
+            rms = float(np.sqrt(np.mean(np.abs(fields["m1"] / density) ** 2)))
+            speed = float(np.sqrt(np.mean(fields["velocity_x"] ** 2 + fields["velocity_y"] ** 2)))
+            self.on_save(Progress(time, index, self.order.last, rms, speed))
+
+    def _check_type(self, arrays: dict[str, np.ndarray]) -> None:
+        types = (self.complex, np.dtype(f"f{self.complex.itemsize // 2}"))
+        single = [name for name, array in arrays.items() if array.dtype not in types]
+        if single:
+            raise NumericalError(
+                f"{single[0]} came out as {arrays[single[0]].dtype} where {self.order.precision} precision was asked for: "
+                "the closure, or JAX's settings, change it"
+            )
+
+    def _dataset(self) -> xr.Dataset:
+        import xarray as xr
+
+        axes = ("time", "x", "y")
+        names = self.frames[0][1]
+        variables = {name: (axes, np.stack([fields[name] for _, fields in self.frames]), attributes(name)) for name in names}
+        coordinates = {
+            "time": ("time", np.array([time for time, _ in self.frames]), attributes("time")),
+            **{name: (name, self.x, attributes(name)) for name in ("x", "y")},
+        }
+        return xr.Dataset(variables, coordinates, self.settings)

@@ -1,0 +1,105 @@
+"""The command's run: texts read into a solver and an initial state, and a picture of the result."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.solvers.running import Progress
+from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
+from sciml.active_fluid.solvers.store import open_run
+from sciml.active_fluid.theory.states import AMPLE, modes_needed, random_state
+from sciml.runtime.errors import ConfigError, DataError
+
+LEAST_AUTOMATIC_MODES = 16
+
+
+def simulate(
+    parameters: Parameters,
+    out: Path,
+    *,
+    model: str,
+    closure: str | None,
+    points: int,
+    modes: str,
+    until: float,
+    save_every: float,
+    time_step: float,
+    precision: Any,
+    initial: Path | None,
+    seed: int,
+    picture: Path | None,
+    tell: Callable[[Progress], None],
+) -> str:
+    """Run what `sciml active-fluid simulate` orders, and return a line about the result.
+
+    Raises:
+        ConfigError: a word is not one of the allowed.
+        ScimlError: as `KineticSolver.run`.
+    """
+    if picture is not None and picture.suffix.lower() != ".png":
+        raise ConfigError(f"{picture}: the picture is a .png file")
+    state = random_state(points, seed) if initial is None else read_state(initial)
+    solver: KineticSolver | CoarseSolver
+    if model == "kinetic":
+        if closure is not None:
+            raise ConfigError("the kinetic model has no closure: leave --closure out, or give --model coarse")
+        solver = KineticSolver(parameters, points, modes_of(modes, parameters), time_step, precision)
+    elif model == "coarse":
+        solver = CoarseSolver(parameters, closure_of(closure or "bingham"), points, time_step, precision)
+    else:
+        raise ConfigError(f"no model is called {model!r}: it is kinetic or coarse")
+    run = solver.run(state, until, save_every, out, tell)
+    if picture is not None:
+        from sciml.active_fluid.solvers.picture import write_strip
+
+        write_strip(run, picture)
+    last = run.isel(time=-1)
+    order = np.abs(last["m1"].values) / (last["density"].values if "density" in last else 1.0)
+    return f"{out}: {run.sizes['time']} times to {float(last['time']):g}, mean order {order.mean():.4f} at the last"
+
+
+def modes_of(text: str, parameters: Parameters) -> int:
+    """Return the number of modes that a text says; `auto` is ample for the alignment, and at least 16."""
+    if text == "auto":
+        return max(LEAST_AUTOMATIC_MODES, modes_needed(float(parameters.zeta), float(parameters.d_r), AMPLE))
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ConfigError(f"modes {text!r}: a whole number or auto is expected") from error
+
+
+def closure_of(text: str) -> Closure:
+    """Return the closure of a name: bingham, quadratic, neural, neural:NAME."""
+    kind, _, name = text.partition(":")
+    if kind == "neural":
+        from sciml.active_fluid.closures.neural import NeuralClosure
+
+        return NeuralClosure.load(name or "default")
+    if text == "bingham":
+        return BinghamClosure()
+    if text == "quadratic":
+        return QuadraticClosure()
+    raise ConfigError(f"no closure is called {text!r}: it is bingham, quadratic, neural or neural:NAME")
+
+
+def read_state(path: Path) -> Any:
+    """Return an initial state from a .npy file, or the last time of a run.
+
+    Raises:
+        DataError: the file is missing, damaged or of another kind.
+    """
+    if path.is_dir():
+        run = open_run(path)
+        return run[[name for name in ("m1", "density") if name in run]].isel(time=-1).load()
+    if path.suffix != ".npy":
+        raise DataError(f"{path}: an initial state is a .npy file (complex m1 or real D) or a run, a folder such as run.zarr")
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error

@@ -1,0 +1,167 @@
+"""The two solvers of the theory: the kinetic one, which is the truth, and the coarse one with a closure.
+
+Example:
+    from sciml.active_fluid import CoarseSolver, Parameters, random_state
+
+    run = CoarseSolver(Parameters(alpha=-1.0, zeta=0.5), points=64).run(random_state(64, seed=0), until=20.0, save_every=0.5)
+    run["vorticity"].sel(time=10.0)
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sciml.active_fluid.closures.closure import BinghamClosure, Closure
+from sciml.active_fluid.fields.grid import check_points
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import Precision
+from sciml.active_fluid.solvers.evolution import sweeps_needed
+from sciml.active_fluid.solvers.guards import check_modes
+from sciml.active_fluid.solvers.initial import initial_moments
+from sciml.active_fluid.solvers.running import Order, Progress, follow
+from sciml.runtime.errors import ConfigError
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+OnSave = Callable[[Progress], None]
+
+
+@dataclass(frozen=True)
+class KineticSolver:
+    """The kinetic theory: Fourier in space and angle, second order in time.
+
+    Args:
+        parameters: of the theory.
+        points: a side, even, at least 16.
+        modes: angular modes m_1 ... m_M, each of which stands for two of the 2 M + 1 even harmonics.
+        time_step: the longest; it is lowered so that a whole number of steps lies between saved times.
+        precision: double or single.
+        sweeps: of the flow's fixed point in a step; by default what beta asks.
+
+    Raises:
+        ConfigError: a number is out of range, or the modes cannot resolve zeta / d_r.
+    """
+
+    parameters: Parameters
+    points: int = 64
+    modes: int = 16
+    time_step: float = 0.0125
+    precision: Precision = "double"
+    sweeps: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.points, self.time_step, self.precision, self.sweeps)
+        check_modes(self.parameters, self.modes)
+
+    def run(
+        self,
+        initial: Any,
+        until: float,
+        save_every: float,
+        store: Path | str | None = None,
+        on_save: OnSave | None = None,
+    ) -> xr.Dataset:
+        """Return the run from time 0.
+
+        A store is written during the run, one chunk a saved time; the same call goes on with one that was stopped, and ends with
+        the same bytes as a run that was not. A later `until` goes on from the end.
+
+        Args:
+            initial: m1 (n, n), complex, which is lifted to a Bingham distribution; D (2, 2, n, n); moments (modes + 1, n, n); or
+                a mapping or Dataset with m1 or D, and density (`sciml.active_fluid.solvers.initial`). Another grid is resampled.
+            until: the last time, a whole number of `save_every`.
+            save_every: time between saved states.
+            store: folder for a Zarr group, by convention RUN.zarr; without one the run is kept in memory.
+            on_save: is told of every saved time.
+
+        Returns:
+            Dataset of dimensions (time, x, y): m1, m2, velocity_x, velocity_y, vorticity, strain, and density where it varies.
+            Without dimension. With a store, fields are read from it when they are used.
+
+        Raises:
+            ShapeError, DataError: an initial state that is none; a damaged store.
+            ConfigError: times that do not fit, or a store made with other settings.
+            StoppedRun: the run left the range where it means something (a NumericalError, with what was good in `.partial`).
+        """
+        moments = initial_moments(initial, self.points, self.modes)
+        return follow(_order(self, None, self.modes, until, save_every), moments, store, on_save)
+
+
+@dataclass(frozen=True)
+class CoarseSolver:
+    """The coarse model of density and second moment, with a closure; the same numerics.
+
+    Args:
+        parameters: of the theory.
+        closure: of the fourth moment m2; with a method `outside(parameters)`, the sentences that it returns are warnings.
+        points: a side, even, at least 16.
+        time_step: the longest; it is lowered so that a whole number of steps lies between saved times.
+        precision: double or single.
+        sweeps: of the flow's fixed point in a step; by default what beta asks.
+
+    Raises:
+        ConfigError: a number is out of range.
+    """
+
+    parameters: Parameters
+    closure: Closure = field(default_factory=BinghamClosure)
+    points: int = 64
+    time_step: float = 0.0125
+    precision: Precision = "double"
+    sweeps: int | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.points, self.time_step, self.precision, self.sweeps)
+
+    def run(
+        self,
+        initial: Any,
+        until: float,
+        save_every: float,
+        store: Path | str | None = None,
+        on_save: OnSave | None = None,
+    ) -> xr.Dataset:
+        """Return the run from time 0; arguments, result and errors are those of `KineticSolver.run`, without moments."""
+        moments = initial_moments(initial, self.points, None)
+        outside: Any = getattr(self.closure, "outside", None)
+        sentences = list(outside(self.parameters)) if outside is not None else []
+        for sentence in sentences:
+            warnings.warn(sentence, stacklevel=2)
+        return follow(_order(self, self.closure, None, until, save_every, sentences), moments, store, on_save)
+
+
+def _check(points: int, time_step: float, precision: str, sweeps: int | None) -> None:
+    check_points(points)
+    if not 0 < time_step < float("inf"):
+        raise ConfigError(f"time step {time_step}: it has to be above 0")
+    if precision not in ("double", "single"):
+        raise ConfigError(f"precision {precision!r}: it is double or single")
+    if sweeps is not None and sweeps < 1:
+        raise ConfigError(f"{sweeps} sweeps: at least 1 is needed")
+
+
+def _order(
+    solver: KineticSolver | CoarseSolver,
+    closure: Closure | None,
+    modes: int | None,
+    until: float,
+    save_every: float,
+    sentences: list[str] | None = None,
+) -> Order:
+    return Order(
+        parameters=solver.parameters,
+        closure=closure,
+        points=solver.points,
+        modes=modes,
+        time_step=solver.time_step,
+        precision=solver.precision,
+        sweeps=solver.sweeps or sweeps_needed(float(solver.parameters.beta)),
+        until=until,
+        save_every=save_every,
+        warnings=tuple(sentences or ()),
+    )

@@ -1,0 +1,1 @@
+"""What the study measures: closures beside the truth, and the fourth moment."""

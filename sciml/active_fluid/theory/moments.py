@@ -1,0 +1,104 @@
+"""Moments of the kinetic theory and how they change.
+
+The distribution Psi(x, theta) of immotile rods obeys (Maddu, Weady and Shelley, J. Comput. Phys. 2024)
+
+    dPsi/dt + div(u Psi) + d/dtheta( theta' Psi ) = d_t Lap Psi + d_r d^2 Psi / dtheta^2
+    theta' = p_perp . (grad u + 2 zeta D) . p
+
+Its even moments m_n = <exp(2 i n theta)>, n >= 0 with m_0 = c, m_-1 = m_1*, and h = e + zeta m_1 obey exactly
+
+    dm_n/dt + u . grad m_n = i n w m_n + n (h m_{n-1} - h* m_{n+1}) - 4 n^2 d_r m_n + d_t Lap m_n
+
+and odd ones vanish for rods without head and tail. The kinetic solver keeps m_0 ... m_M and sets m_{M+1} = 0; the coarse model
+keeps m_0 and m_1 and a closure gives m_2: equations (7) and (8) of the tensors c and D are the same two lines.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Complex, Float
+
+from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.grid import Grid, inverse, scaled, transform
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.stokes import Flow, solve_flow
+
+Moments = Complex[Array, "moments points points"]
+
+
+class Model(NamedTuple):
+    """What decides the right-hand side.
+
+    Attributes:
+        grid: of the fields.
+        parameters: of the theory.
+        closure: of m2 for the coarse model, None for the kinetic one.
+        uniform: whether the density is 1 everywhere, and then no part of the state.
+        sweeps: of the flow's fixed point.
+    """
+
+    grid: Grid
+    parameters: Parameters
+    closure: Closure | None
+    uniform: bool
+    sweeps: int
+
+
+def linear(model: Model, count: int) -> Float[Array, "moments points points"]:
+    """Return -d_t k^2 - 4 n^2 d_r for each moment of a state."""
+    first = 1 if model.uniform else 0
+    orders = jnp.arange(first, first + count)[:, None, None]
+    return -model.parameters.d_t * model.grid.k2 - 4 * orders**2 * model.parameters.d_r
+
+
+def flow_of(model: Model, fields: Moments, guess: Flow | None, sweeps: int | None = None) -> Flow:
+    """Return the flow of moments given as fields, with the m2 that goes with it."""
+    c, m1, higher = _parted(model, fields)
+    if model.closure is None:
+        second = lambda strain, vorticity: higher[0]  # noqa: E731
+    else:
+        second = partial(_closed, model, c, m1)
+    mean = 1.0 if model.uniform else jnp.mean(c)
+    return solve_flow(model.grid, c, m1, second, guess, model.parameters, sweeps or model.sweeps, mean)
+
+
+def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | None = None) -> tuple[Moments, Flow]:
+    """Return the explicit part of the right-hand side in Fourier space, and the flow.
+
+    Args:
+        model: grid, parameters and closure.
+        state: Fourier coefficients of the moments.
+        guess: flow to start from.
+        sweeps: of the fixed point, the model's by default.
+    """
+    grid = model.grid
+    fields = inverse(state)
+    flow = flow_of(model, fields, guess, sweeps)
+    c, m1, _ = _parted(model, fields)
+    # n runs over the state; below stands m_{n-1}, above m_{n+1}
+    first = 1 if model.uniform else 0
+    orders = jnp.arange(first, first + len(fields))[:, None, None]
+    lowest = jnp.broadcast_to(jnp.asarray(c, m1.dtype), m1.shape) if model.uniform else jnp.conj(m1)
+    highest = jnp.zeros_like(m1) if model.closure is None else flow.m2
+    below, above = jnp.concatenate([lowest[None], fields[:-1]]), jnp.concatenate([fields[1:], highest[None]])
+    h = flow.strain + model.parameters.zeta * m1
+    turned = scaled(scaled(1j * fields, flow.vorticity) + h * below - jnp.conj(h) * above, orders)
+    flux_x, flux_y = transform(scaled(fields, flow.velocity.real)), transform(scaled(fields, flow.velocity.imag))
+    flux = scaled(flux_x, grid.kx) + scaled(flux_y, grid.ky)
+    return scaled(transform(turned) - 1j * flux, grid.keep), flow
+
+
+def _closed(model: Model, c: Array, m1: Array, strain: Array, vorticity: Array) -> Array:
+    assert model.closure is not None
+    return model.closure(c, m1, strain, vorticity, model.parameters)
+
+
+def _parted(model: Model, fields: Moments) -> tuple[Array, Array, Array]:
+    """Return density, m1 and the moments above."""
+    if model.uniform:
+        return jnp.ones((), fields.real.dtype), fields[0], fields[1:]
+    return fields[0].real, fields[1], fields[2:]

@@ -1,0 +1,1 @@
+"""The codec of pictures, and the models that it loads."""

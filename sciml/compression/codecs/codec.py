@@ -1,0 +1,193 @@
+"""The codec: pictures to `.nic` bytes and back.
+
+Example:
+    from sciml.compression import Codec
+
+    codec = Codec.load("photo")
+    data = codec.encode(image, bpp=0.2)      # uint8, uint16 or float32; (rows, columns[, channels])
+    picture = codec.decode(data)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from sciml.compression.coding.effort import refined_planes
+from sciml.compression.coding.model import CodecModel, step_of
+from sciml.compression.coding.picture_codec import TILE_LOG2, Encoded, PictureCodec
+from sciml.compression.coding.rate_control import finest_step
+from sciml.compression.coding.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
+from sciml.compression.coding.symbol_choice import LAMBDA, Tune, masking
+from sciml.compression.coding.tile_coding import (
+    CodedTile,
+    codes_checksum,
+    decode_planes,
+    encode_planes,
+    finish,
+    tile_blocks,
+    tile_window,
+)
+from sciml.compression.coding.transform import BLOCK
+from sciml.compression.container.file import Limits, Tile, tile_layout
+from sciml.compression.container.header import Header
+from sciml.runtime.errors import FormatError
+
+if TYPE_CHECKING:
+    from sciml.compression.codecs.model_files import Model
+
+# pictures above are cut into tiles, so that memory does not grow with them
+WHOLE_PIXELS = 2**22
+
+
+class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
+    """Encodes and decodes with one model; `Codec.load` returns the codec of any.
+
+    Args:
+        model: of planes, rules and tables.
+        limits: what is accepted when reading.
+        refine: False leaves out the network behind the decoder.
+    """
+
+    model: CodecModel
+
+    def __init__(self, model: CodecModel, limits: Limits | None = None, refine: bool = True):
+        super().__init__(limits, refine and model.network is not None)
+        self.model = model
+
+    @property
+    def finest(self) -> float:
+        """The step of quality 100."""
+        return finest_step([one.step for one in self.model.sets])
+
+    @staticmethod
+    def load(name: str | Path, limits: Limits | None = None, refine: bool = True) -> PictureCodec:
+        """Return the codec of a shipped model, such as `photo` or `neural`, or of a model file.
+
+        Raises:
+            ConfigError: neither a shipped model nor a file.
+            FormatError: the file is damaged or no model.
+        """
+        from sciml.compression.codecs.model_files import load_any
+
+        return codec_of(load_any(name), limits, refine)
+
+    def encode_samples(
+        self,
+        samples: Samples,
+        code: int,
+        care: Float[np.ndarray, "rows columns"] | None = None,
+        profile: bytes | None = None,
+        strong: bool = False,
+        tile_log2: int | None = None,
+        effort: int = 0,
+        tune: Tune = "psnr",
+    ) -> Encoded:
+        """Return a picture coded at one step, with what the encoder knows of it; arguments as the base class."""
+        height, width = samples.array.shape[:2]
+        step = step_of(code)
+        quality = self.model.set_for(step)
+        if tile_log2 is None:
+            tile_log2 = TILE_LOG2 if height * width > WHOLE_PIXELS else 0
+        header = Header(
+            self.model.id,
+            width,
+            height,
+            samples.channels,
+            samples.sample_type,
+            quality,
+            code,
+            tile_log2,
+            strong,
+            care is not None,
+        )
+        self.check(header)
+        tiles, checksum = [], 0
+        for tile in tile_layout(header).tiles:
+            coded = self._encode_tile(samples, tile, quality, step, care, effort if self.refine else 0, tune)
+            checksum = self.checksum(coded.symbols, checksum)
+            # memory must not grow with the picture: of several tiles only bytes and code lengths are kept
+            tiles.append(coded if tile_log2 == 0 else coded.without_planes())
+        return self._written(header, tiles, checksum, samples, profile)
+
+    def _encode_tile(
+        self,
+        samples: Samples,
+        tile: Tile,
+        quality: int,
+        step: float,
+        care: Float[np.ndarray, "rows columns"] | None,
+        effort: int,
+        tune: Tune,
+    ) -> CodedTile:
+        # the tile with one block around it
+        top, left = max(tile.top - BLOCK, 0), max(tile.left - BLOCK, 0)
+        part = samples.array[top : tile.top + tile.height + BLOCK, left : tile.left + tile.width + BLOCK]
+        numbers = to_numbers(part, samples.channels, self.model.channels)
+        window = tile_window(self.model, numbers, tile.top - top, tile.left - left, tile.height, tile.width)
+        weight: float | np.ndarray = LAMBDA
+        if tune == "ms-ssim":
+            weight = LAMBDA * masking(self.model, window.planes(self.model))
+        if care is not None:
+            weight = weight / block_means(care[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width])
+        planes = refined_planes(self.model, quality, step, window, weight, effort)
+        return encode_planes(self.model, quality, step, planes, weight)
+
+    def _decode_tile(
+        self, header: Header, tile: Tile, layers: tuple[bytes, ...]
+    ) -> tuple[Float[np.ndarray, "planes rows columns"], Int[np.ndarray, "planes rows columns"]]:
+        return decode_planes(self.model, header.quality, layers, -(-tile.height // BLOCK), -(-tile.width // BLOCK))
+
+    def checksum(self, codes: Int[np.ndarray, "planes rows columns"], before: int = 0) -> int:
+        """Return the CRC32 of a tile's codes, going on from the tile before."""
+        return codes_checksum(codes, before)
+
+    def check(self, header: Header) -> None:
+        """Raise FormatError where this codec cannot decode a file with this header."""
+        self.check_model(header)
+        if header.quality >= len(self.model.sets):
+            raise FormatError(f"the file uses table set {header.quality}: the model has {len(self.model.sets)}")
+        most = len(self.model.sets[header.quality].layers())
+        if header.layers > most:
+            raise FormatError(f"the file has {header.layers} layers: table set {header.quality} has {most}")
+
+    def _assemble(self, header: Header, values: Iterable[np.ndarray]) -> Shaped[np.ndarray, "rows columns channels"]:
+        """Return samples from the decoded values of all tiles, strip by strip."""
+        step = step_of(header.step)
+        source = iter(values)
+
+        def strips() -> Iterator[tuple[np.ndarray, bool]]:
+            for row in range(header.tile_rows):
+                parts = [tile_blocks(self.model, step, next(source)) for _ in range(header.tile_columns)]
+                yield np.concatenate(parts, 2), row == header.tile_rows - 1
+
+        refine = partial(self.model.network.apply_to, step=step) if self.refine and self.model.network is not None else None
+        kind = header.sample_type
+        result = np.empty((header.height, header.width, len(header.channels)), SAMPLE_DTYPES[kind])
+        done = 0
+        for rows in finish(self.model, strips(), refine):
+            part = rows[: header.height - done, : header.width]
+            result[done : done + len(part)] = to_samples(part, header.channels, kind)
+            done += len(part)
+        return result
+
+
+def block_means(pixels: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows16 columns16"]:
+    """Return the mean over each block; the last row and column go on to full blocks."""
+    rows, columns = pixels.shape
+    padded = np.pad(pixels, ((0, -rows % BLOCK), (0, -columns % BLOCK)), mode="edge")
+    return padded.reshape(len(padded) // BLOCK, BLOCK, -1, BLOCK).mean((1, 3))
+
+
+def codec_of(model: Model, limits: Limits | None = None, refine: bool = True) -> PictureCodec:
+    """Return the codec of a model of either kind; arguments as `Codec`."""
+    if isinstance(model, CodecModel):
+        return Codec(model, limits, refine)
+    from sciml.compression.neural.codec import NeuralCodec
+
+    return NeuralCodec(model, limits)

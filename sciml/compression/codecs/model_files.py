@@ -1,0 +1,134 @@
+"""Model files: shipped ones by name, a user's own by path; safetensors, so that nothing in them can run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from sciml.compression.coding.model import CodecModel, model_from
+from sciml.runtime.errors import ConfigError, FormatError
+from sciml.runtime.files import note_opened
+from sciml.training.weight_files import read_weight_file, write_weight_file
+
+if TYPE_CHECKING:
+    from sciml.compression.neural.model import NeuralModel
+
+SUFFIX = ".safetensors"
+NETWORK = "network."
+Model: TypeAlias = "CodecModel | NeuralModel"
+
+
+def shipped() -> dict[str, Path]:
+    """Return the files of the models that come with the package, by name."""
+    folder = Path(str(files("sciml.compression"))) / "weights"
+    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+
+
+def load_model(name: str | Path) -> CodecModel:
+    """Return a shipped model by its name, or the model of a file; one with planes, rules and tables, no neural one.
+
+    Raises:
+        ConfigError: neither a shipped model nor a file, or a neural model.
+        FormatError: the file is damaged or no model of this codec.
+    """
+    model = load_any(name)
+    if not isinstance(model, CodecModel):
+        raise ConfigError(f"{name} is a neural model: expected one of the stages fit and train")
+    return model
+
+
+def load_any(name: str | Path) -> Model:
+    """Return a shipped model by its name, or the model of a file, of either kind.
+
+    Raises:
+        ConfigError: neither a shipped model nor a file.
+        FormatError: the file is damaged or no model of this codec.
+    """
+    known = shipped()
+    path = known.get(str(name), Path(name))
+    if not path.is_file():
+        raise ConfigError(f"there is no model {name}: shipped are {', '.join(known) or 'none'}; or give the path of a model file")
+    return _read(path, path.stat().st_mtime_ns)
+
+
+def find_model(model_id: bytes) -> Model:
+    """Return the shipped model that a stream names.
+
+    Raises:
+        FormatError: none of them; the message says how to give another.
+    """
+    known = shipped_ids()
+    if model_id in known:
+        model = load_any(known[model_id])
+        if model.id == model_id:
+            return model
+        raise FormatError(
+            f"the shipped model {model.name} is damaged: its id is {model.id.hex()}, its file says {model_id.hex()}"
+        )
+    listed = ", ".join(f"{name} ({found.hex()})" for found, name in known.items()) or "none"
+    raise FormatError(f"the file was coded with model {model_id.hex()}: shipped are {listed}; give its file with --model")
+
+
+def shipped_ids() -> dict[bytes, str]:
+    """Return the names of the shipped models by id, from the heads of their files."""
+    return {_id_in_head(path, path.stat().st_mtime_ns): name for name, path in shipped().items()}
+
+
+def save_model(path: Path, model: Model, **facts: Any) -> None:
+    """Write a model; `facts` are those of `sciml.training.weight_files.write_weight_file`."""
+    arrays, extra = model.arrays(), {"name": model.name, "model_id": model.id.hex(), "about": dict(model.about)}
+    if not isinstance(model, CodecModel):
+        extra["neural"] = model.settings.model_dump(mode="json")
+    elif model.network is not None:
+        arrays |= {NETWORK + name: value for name, value in model.network.arrays().items()}
+    write_weight_file(path, arrays, extra=extra, **facts)
+
+
+def shipped_steps(model_id: bytes) -> tuple[float, ...] | None:
+    """Return the steps of the shipped model with an id, from coarse to fine, without loading it; None where none has the id."""
+    from safetensors import safe_open
+
+    name = shipped_ids().get(model_id)
+    if name is None:
+        return None
+    note_opened(path := shipped()[name])
+    with safe_open(path, framework="np") as file:
+        return tuple(float(step) for step in file.get_tensor("steps"))
+
+
+@lru_cache
+def _id_in_head(path: Path, changed: int) -> bytes:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        note_opened(path)
+        with safe_open(path, framework="np") as file:
+            metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
+        return bytes.fromhex(metadata["extra"]["model_id"])
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+        raise FormatError(f"{path} is damaged or no model of this codec: {error}") from error
+
+
+@lru_cache(maxsize=8)
+def _read(path: Path, changed: int) -> Model:
+    arrays, metadata = read_weight_file(path)
+    extra = metadata.get("extra") or {}
+    if "model_id" not in extra:
+        raise FormatError(f"{path} holds weights of something else than this codec")
+    name = str(extra.get("name", path.stem))
+    if "neural" in extra:
+        from sciml.compression.neural.model import neural_model_from
+
+        return neural_model_from(arrays, name, extra["neural"], extra.get("about"))
+    plain: Mapping[str, Any] = {name: value for name, value in arrays.items() if not name.startswith(NETWORK)}
+    network = None
+    weights = {name.removeprefix(NETWORK): value for name, value in arrays.items() if name.startswith(NETWORK)}
+    if weights:
+        from sciml.compression.coding.network import Restorer
+
+        network = Restorer.from_arrays(weights)
+    return model_from(plain, name, network, extra.get("about"))

@@ -1,0 +1,299 @@
+"""What every codec does, whichever model it has: meet a target, write and read `.nic` files, check them tile by tile.
+
+A codec of one kind of model adds how it codes a picture at one step, how it decodes a tile, and how tiles become a picture.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+import numpy as np
+from jaxtyping import Float, Shaped
+
+from sciml.compression.coding.rate_control import quality_code, search
+from sciml.compression.coding.samples import LARGEST, Samples, samples_of
+from sciml.compression.coding.symbol_choice import Tune, tuning
+from sciml.compression.coding.tile_coding import CodedTile
+from sciml.compression.container.alpha import decode_alpha, encode_alpha
+from sciml.compression.container.file import Channel, Container, Limits, Tile, read_container, tile_layout, write_container
+from sciml.compression.container.header import Header
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
+
+if TYPE_CHECKING:
+    from sciml.compression.codecs.model_files import Model
+
+TILE_LOG2 = 10
+# a larger tile would take more than a gigabyte
+MOST_TILE_PIXELS = 2**23
+QUALITY = 50.0
+EFFORT = 1
+MOST_EFFORT = 20
+Unit = Callable[[float], float]
+MOST_PSNR = 240.0
+
+Codes = TypeVar("Codes")
+"""The whole numbers of one tile that are coded: an array, or one for each level."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """A coded picture and what the encoder knows of it.
+
+    Attributes:
+        data: the file.
+        header: of the file, its lengths not filled in.
+        tiles: what was chosen for each tile.
+    """
+
+    data: bytes
+    header: Header
+    tiles: tuple[CodedTile, ...]
+
+    @property
+    def ideal_bits(self) -> float:
+        """Ideal code length of the payloads by the tables."""
+        return float(sum(tile.bits.sum() for tile in self.tiles))
+
+    @property
+    def bpp(self) -> float:
+        """Bits of the file for every pixel."""
+        return 8 * len(self.data) / self.header.pixels
+
+
+class PictureCodec(ABC, Generic[Codes]):
+    """Encodes and decodes with one model; the base of `Codec` and of `NeuralCodec`.
+
+    Args:
+        model: a neural one or one with planes, rules and tables.
+        limits: what is accepted when reading.
+        refine: whether there is a network behind the decoder that is used.
+    """
+
+    model: Model
+
+    def __init__(self, limits: Limits | None = None, refine: bool = False):
+        self.limits = limits or Limits()
+        self.refine = refine
+
+    @property
+    @abstractmethod
+    def finest(self) -> float:
+        """The step of quality 100."""
+
+    @abstractmethod
+    def encode_samples(
+        self,
+        samples: Samples,
+        code: int,
+        care: Float[np.ndarray, "rows columns"] | None = None,
+        profile: bytes | None = None,
+        strong: bool = False,
+        tile_log2: int | None = None,
+        effort: int = 0,
+        tune: Tune = "psnr",
+    ) -> Encoded:
+        """Return a picture coded at one step, with what the encoder knows of it; arguments as `encode`.
+
+        Args:
+            samples: the picture.
+            code: of the step, see `sciml.compression.coding.model.step_of`.
+            care: see `encode`.
+            profile: see `encode`.
+            strong: see `encode`.
+            tile_log2: see `encode`.
+            effort: see `encode`.
+            tune: see `encode`.
+        """
+
+    @abstractmethod
+    def checksum(self, codes: Codes, before: int = 0) -> int:
+        """Return the CRC32 of a tile's codes, going on from the tile before."""
+
+    @abstractmethod
+    def check(self, header: Header) -> None:
+        """Raise FormatError where this codec cannot decode a file with this header."""
+
+    @abstractmethod
+    def _decode_tile(self, header: Header, tile: Tile, layers: tuple[bytes, ...]) -> tuple[Any, Codes]:
+        """Return what a picture is made of, and the codes, of one tile from its layers."""
+
+    @abstractmethod
+    def _assemble(self, header: Header, values: Iterable[Any]) -> Shaped[np.ndarray, "rows columns channels"]:
+        """Return samples from what `_decode_tile` gave for all tiles."""
+
+    def encode(
+        self,
+        image: Shaped[np.ndarray, "*shape"],
+        *,
+        quality: float | None = None,
+        bpp: float | None = None,
+        max_bytes: int | None = None,
+        psnr: float | None = None,
+        care: Float[np.ndarray, "rows columns"] | None = None,
+        scale: tuple[Channel, ...] | None = None,
+        profile: bytes | None = None,
+        strong: bool = False,
+        tile_log2: int | None = None,
+        effort: int = EFFORT,
+        tune: Tune = "psnr",
+    ) -> bytes:
+        """Return the `.nic` file of a picture; give at most one of quality, bpp, max_bytes and psnr.
+
+        Args:
+            image: (rows, columns) or (rows, columns, channels); uint8, uint16 or float. Colour models take alpha as last channel.
+            quality: 1 (small) to 100 (near the original); 50 by default.
+            bpp: bits of the file for every pixel, met from below within 0.5 %.
+            max_bytes: largest file, met from below within 0.5 %.
+            psnr: least peak signal-to-noise ratio of the decoded picture in dB, met from above.
+            care: of every pixel, 1 where it is as usual; where it is 2, an error may cost twice the bits.
+            scale: offset, scale and unit of every channel.
+            profile: ICC profile to keep.
+            strong: 32-bit checksums on every layer.
+            tile_log2: logarithm of the tiles' side, 0 for one tile; by default 10 above 4 megapixels, else 0.
+            effort: how often the symbols are chosen anew for what the network makes of them, 0 to 20; each time takes as long as
+                plain coding and decoding. The first brings most of what there is to gain.
+            tune: `psnr`: least squared error; `ms-ssim`: more error where the picture is busy, less where it is smooth.
+
+        Raises:
+            ConfigError: unknown effort or tuning, several targets, or one out of reach for this picture (the message names
+                what is within).
+            ShapeError, DataError: see `sciml.compression.coding.samples.samples_of`.
+        """
+        targets = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr}
+        given = {name: value for name, value in targets.items() if value is not None}
+        if len(given) > 1:
+            raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes and psnr")
+        if not 0 <= effort <= MOST_EFFORT:
+            raise ConfigError(f"an effort of {effort} was asked for: expected 0 to {MOST_EFFORT}")
+        tuning(tune)
+        samples = samples_of(image, self.model, scale)
+        rows, columns = samples.array.shape[:2]
+        if care is not None and care.shape != (rows, columns):
+            raise ShapeError(f"the map of care has shape {care.shape}: expected that of the picture, {(rows, columns)}")
+        if care is not None and not (np.isfinite(care).all() and care.min() > 0):
+            raise DataError("the map of care has values that are not finite or not above 0: expected 1 where it is as usual")
+
+        finest = self.finest
+
+        def encode(code: int, effort: int = effort) -> Encoded:
+            return self.encode_samples(samples, code, care, profile, strong, tile_log2, effort, tune)
+
+        def search_for(measure: Callable[[Encoded], float], target: float, what: str, at_most: bool, unit: Unit) -> bytes:
+            # where plain coding meets the target, more effort does nearly
+            start = (
+                search(partial(encode, effort=0), measure, target, what, at_most, unit, None, finest)
+                if effort and self.refine
+                else None
+            )
+            near = None if start is None else start.header.step
+            return search(encode, measure, target, what, at_most, unit, near, finest).data
+
+        if psnr is not None:
+            peak = self._peak(samples)
+
+            def inverse_error(trial: Encoded) -> float:
+                container = read_container(trial.data, self.limits)
+                decoded = self._assemble(container.header, (values for values, _ in self._decode_tiles(container, None)))
+                error = np.mean((decoded.astype(np.float64) - samples.array) ** 2)
+                return peak / max(math.sqrt(error), 1e-12 * peak)
+
+            if not 0 < psnr <= MOST_PSNR:
+                raise ConfigError(f"a psnr of {psnr:g} dB was asked for: expected a number above 0, up to {MOST_PSNR:g}")
+            wanted = 10 ** (psnr / 20)
+            return search_for(inverse_error, wanted, "dB", at_most=False, unit=lambda ratio: 20 * math.log10(ratio))
+        target = max_bytes if bpp is None else bpp * rows * columns / 8
+        if target is not None:
+            per_byte = 1.0 if bpp is None else 8 / (rows * columns)
+            what = "bytes" if bpp is None else "bits per pixel"
+            return search_for(lambda trial: len(trial.data), target, what, at_most=True, unit=lambda size: size * per_byte)
+        return encode(quality_code(QUALITY if quality is None else quality, finest)).data
+
+    def decode(self, data: bytes, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
+        """Return the picture of a `.nic` file: uint8, uint16 or float32, (rows, columns) for one channel, else channel last.
+
+        Args:
+            data: the file.
+            layers: decode the first so many layers only, from 1: a coarser picture from fewer bytes.
+
+        Raises:
+            ConfigError: fewer than one layer.
+            FormatError: the file is damaged, beyond the limits, of another model, or decodes to other codes than its encoder had.
+        """
+        return self.decode_container(read_container(data, self.limits), layers)
+
+    def decode_container(self, container: Container, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
+        """Return the picture of what was read, intact or salvaged; arguments as `decode`."""
+        header = container.header
+        # before anything is allocated
+        self.check(header)
+        values = (item for item, _ in self._decode_tiles(container, layers))
+        decoded = self._assemble(header, values)
+        if container.alpha is not None:
+            alpha = decode_alpha(container.alpha, header.height, header.width)
+            decoded = np.concatenate([decoded, alpha.astype(decoded.dtype)[..., None]], 2)
+        return decoded[..., 0] if decoded.shape[2] == 1 else decoded
+
+    def codes(self, data: bytes) -> list[Codes]:
+        """Return the integer codes of each tile of a `.nic` file; the same on every machine.
+
+        Raises:
+            FormatError: as `decode`.
+        """
+        container = read_container(data, self.limits)
+        return [codes for _, codes in self._decode_tiles(container, None)]
+
+    def _decode_tiles(self, container: Container, layers: int | None) -> Iterator[tuple[Any, Codes]]:
+        header = container.header
+        self.check(header)
+        if layers is not None and layers < 1:
+            raise ConfigError(f"{layers} layers were asked for: expected at least 1")
+        tiles = tile_layout(header).tiles
+        checksum, wanted = 0, None if layers is not None or container.damage else header.codes_crc
+        for number, (tile, payloads) in enumerate(zip(tiles, container.tiles, strict=True)):
+            try:
+                values, codes = self._decode_tile(header, tile, payloads[:layers])
+            except FormatError as error:
+                raise FormatError(f"tile at row {tile.top}, column {tile.left}: {error}") from error
+            checksum = self.checksum(codes, checksum)
+            if number == len(tiles) - 1 and wanted not in (None, checksum):
+                raise FormatError(
+                    f"the decoded codes have checksum {checksum:08x}, the file says {wanted:08x}: please report this"
+                )
+            yield values, codes
+
+    def _written(
+        self, header: Header, tiles: Sequence[CodedTile], checksum: int, samples: Samples, profile: bytes | None
+    ) -> Encoded:
+        """Return the file of coded tiles, with the checksum of their codes."""
+        header = replace(header, codes_crc=checksum)
+        alpha = None if samples.alpha is None else encode_alpha(samples.alpha)
+        data = write_container(header, [tile.layers for tile in tiles], alpha, profile, self.limits)
+        return Encoded(data, header, tuple(tiles))
+
+    def check_model(self, header: Header) -> None:
+        """Raise FormatError for a file of another model, with other channels, or with a tile that is too large."""
+        if header.model_id != self.model.id:
+            raise FormatError(
+                f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model.id.hex()}): "
+                "give the model file that it was coded with"
+            )
+        first = tile_layout(header).tiles[0]
+        if first.height * first.width > MOST_TILE_PIXELS:
+            raise FormatError(
+                f"a tile has {first.height} x {first.width} pixels: at most {MOST_TILE_PIXELS} are coded in one piece"
+            )
+        count = len(header.channels)
+        if count != self.model.channels and count != 1:
+            raise FormatError(f"the file has {count} channels: the model {self.model.name} codes {self.model.channels}")
+
+    @staticmethod
+    def _peak(samples: Samples) -> float:
+        """Return the range of the samples: of the type for integers, of the values for floats."""
+        if samples.sample_type in LARGEST:
+            return float(LARGEST[samples.sample_type])
+        return float(samples.array.max() - samples.array.min()) or 1.0

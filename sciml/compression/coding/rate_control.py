@@ -1,0 +1,105 @@
+"""One model, many rates: from a quality, a file size or an error to a quantiser step."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+from sciml.compression.coding.model import STEP_CODES, step_code
+from sciml.runtime.errors import ConfigError
+
+# steps of quality 1 and quality 100, in units of the model's span
+COARSEST, FINEST = 1.0, 0.04
+LOWEST, HIGHEST = 1, 100
+# a wanted size is met from below within this share, if steps are fine enough
+TOLERANCE = 0.005
+MOST_TRIALS = 14
+FIRST_SLOPE = 1.3 * math.log(2) / STEP_CODES
+
+Trial = TypeVar("Trial")
+
+
+def finest_step(steps: Sequence[float]) -> float:
+    """Return the step of quality 100: two thirds of the finest that a model knows, at least as fine as for photographs."""
+    return min(FINEST, steps[-1] * 2 / 3)
+
+
+def quality_code(quality: float, finest: float = FINEST) -> int:
+    """Return the step code of a quality: steps are evenly spaced on a logarithmic scale.
+
+    Args:
+        quality: 1 to 100.
+        finest: step of quality 100.
+
+    Raises:
+        ConfigError: a quality outside 1 to 100.
+    """
+    if not LOWEST <= quality <= HIGHEST:
+        raise ConfigError(f"quality {quality:g} is outside {LOWEST} (smallest file) to {HIGHEST} (nearest to the original)")
+    share = (quality - LOWEST) / (HIGHEST - LOWEST)
+    return step_code(COARSEST * (finest / COARSEST) ** share)
+
+
+def search(
+    encode: Callable[[int], Trial],
+    measure: Callable[[Trial], float],
+    target: float,
+    what: str,
+    at_most: bool,
+    unit: Callable[[float], float] = float,
+    start: int | None = None,
+    finest: float = FINEST,
+) -> Trial:
+    """Return the trial whose measure is nearest to a target from the allowed side.
+
+    The measure rises with the step code, nearly as an exponential: every trial is where the line through the logarithms of
+    the last two meets the target (the first slope is that of a size that grows as step^-1.3), within what is still possible.
+
+    Args:
+        encode: step code to trial.
+        measure: of a trial; positive.
+        target: wanted.
+        what: the measure in words, for messages: `"bytes"`.
+        at_most: True: the largest measure up to the target; False: the smallest from the target on.
+        unit: turns a measure into what `what` names, for messages.
+        start: step code that is tried first, the middle one by default.
+        finest: the finest step that is tried.
+
+    Raises:
+        ConfigError: the target is no positive number, or it is out of reach for this picture; the message names what is within.
+    """
+    if not (math.isfinite(target) and target > 0):
+        raise ConfigError(f"{unit(target):g} {what} were asked for: expected a finite number above 0")
+    low, high = step_code(COARSEST), step_code(finest)
+    least, most = low - 1, high + 1
+    best: Trial | None = None
+    slope, code = FIRST_SLOPE, (low + high) // 2 if start is None else start
+    last: tuple[int, float] | None = None
+    for _ in range(MOST_TRIALS):
+        trial = encode(code)
+        value = measure(trial)
+        if (value <= target) == at_most or value == target:
+            best = trial
+            if abs(value - target) <= TOLERANCE * target:
+                break
+        if value > target or (value == target and not at_most):
+            most = code
+        else:
+            least = code
+        if most - least <= 1 or (least, most) in ((high, high + 1), (low - 1, low)):
+            break
+        distance = math.log(target / value)
+        if last is not None and last[0] != code:
+            slope = max((math.log(value) - last[1]) / (code - last[0]), FIRST_SLOPE / 8)
+        last = (code, math.log(value))
+        # aim at the middle of what is allowed, so that one more trial is often enough
+        aim = distance + (-TOLERANCE / 2 if at_most else TOLERANCE / 2)
+        code = min(max(round(code + aim / slope), least + 1, low), most - 1, high)
+    if best is None:
+        ends = sorted(measure(encode(end)) for end in (low, high))
+        raise ConfigError(
+            f"{unit(target):.6g} {what} cannot be reached for this picture: "
+            f"this model gives {unit(ends[0]):.6g} to {unit(ends[1]):.6g}"
+        )
+    return best

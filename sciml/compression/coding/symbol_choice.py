@@ -1,0 +1,153 @@
+"""The encoder's choice of symbols: least distortion plus rate, with the tables that the decoder will use.
+
+For each block the candidates are 0 and the two whole numbers around u = y - mu; chosen is
+
+    argmin_q (u - r(q))^2 + lambda w bits(q | class)
+
+in units of the step, r(q) the value that q stands for and w a weight of the block (a region of interest, or masking). Groups take
+the best of all their words in the same way.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sciml.compression.coding.model import CodecModel
+from sciml.compression.coding.transform import BLOCK
+from sciml.compression.entropy.coder import Writer
+from sciml.compression.entropy.field import VALUE_UNITS
+from sciml.compression.entropy.groups import Groups
+from sciml.compression.entropy.rules import Rules
+from sciml.compression.entropy.tables import LARGEST_SYMBOL, Tables, band_of
+from sciml.compression.entropy.vectors import assign
+from sciml.runtime.errors import ConfigError
+
+Tune = Literal["psnr", "ms-ssim"]
+TUNES: tuple[Tune, ...] = get_args(Tune)
+# squared steps a bit is worth
+LAMBDA = 0.15
+# tuning for MS-SSIM: power, and energies of a block in squares of the span
+MASKING = 0.5
+LEAST_ENERGY, USUAL_ENERGY = 0.01, 8.0
+
+
+class Chooser:
+    """Chooses symbols of a picture's planes.
+
+    Args:
+        planes: of one picture, in steps.
+        rules: of the step.
+        tables: of the step.
+        weight: of each block's rate: lambda times this.
+        writer: takes the symbols; without one only the ideal code length is counted.
+    """
+
+    def __init__(
+        self,
+        planes: Float[np.ndarray, "planes blocks"],
+        rules: Rules,
+        tables: Tables,
+        weight: float | Float[np.ndarray, " blocks"] = LAMBDA,
+        writer: Writer | None = None,
+    ):
+        self.planes, self.rules, self.tables, self.writer = planes, rules, tables, writer
+        self.weight = np.broadcast_to(np.asarray(weight, np.float64), planes.shape[1:])
+        self.bits = np.zeros(rules.planes)
+        self.symbols = np.zeros((rules.planes, planes.shape[1]), np.int32)
+
+    def __call__(
+        self,
+        plane: int,
+        blocks: Int[np.ndarray, " blocks"],
+        mean: Float[np.ndarray, " blocks"],
+        classes: Int[np.ndarray, " blocks"],
+    ) -> Float[np.ndarray, " blocks"]:
+        """Return the symbols of a pass."""
+        residual = self.planes[plane, blocks] - mean / VALUE_UNITS
+        size, below = np.abs(residual), np.floor(np.abs(residual))
+        candidates = np.stack([np.zeros_like(below), below, below + 1])
+        bits = self._bits(band_of(plane), classes, candidates)
+        distance = size - self.rules.reconstruct(plane, candidates) / VALUE_UNITS
+        best = np.argmin(distance**2 + self.weight[blocks] * bits, axis=0)[None]
+        self.bits[plane] += np.take_along_axis(bits, best, 0).sum()
+        symbols = np.sign(residual) * np.take_along_axis(candidates, best, 0)[0]
+        self.symbols[plane, blocks] = symbols
+        if self.writer is not None:
+            self.writer.put(plane, classes, symbols)
+        return symbols
+
+    def _bits(
+        self, band: int, classes: Int[np.ndarray, " blocks"], sizes: Float[np.ndarray, "candidates blocks"]
+    ) -> Float[np.ndarray, "candidates blocks"]:
+        """Return ideal code lengths of symbols of these sizes, remainders included."""
+        clipped = np.minimum(sizes, LARGEST_SYMBOL).astype(np.intp)
+        bits = self.tables.bits[band][classes, clipped + LARGEST_SYMBOL]
+        large = sizes >= LARGEST_SYMBOL
+        if large.any():
+            bits[large] += 2 * np.floor(np.log2(sizes[large] - LARGEST_SYMBOL + 1)) + 1
+        return bits
+
+
+def masking(model: CodecModel, planes: Float[np.ndarray, "planes rows columns"]) -> Float[np.ndarray, "rows columns"]:
+    """Return how many times the usual bits an error may cost less in each block, for MS-SSIM.
+
+        w = ((e + e0) / e1)^p,   e the energy of the block's planes without those of its means
+
+    The measure forgives errors where the picture varies much. e1 is a large energy: most blocks get finer, and the step of a rate
+    becomes coarser instead; e0 keeps flat blocks from costing everything.
+    """
+    waves = model.transform.order % BLOCK**2 != 0
+    energy = np.square(planes[waves], dtype=np.float64).sum(0)
+    return ((energy + LEAST_ENERGY) / USUAL_ENERGY) ** MASKING
+
+
+class WordChooser:
+    """Chooses words of a picture's groups.
+
+    Args:
+        planes: of one picture, in steps.
+        groups: of the step.
+        weight: of each block's rate: lambda times this.
+        writer: takes the words; without one only the ideal code length is counted.
+    """
+
+    def __init__(
+        self,
+        planes: Float[np.ndarray, "planes blocks"],
+        groups: Groups,
+        weight: float | Float[np.ndarray, " blocks"] = LAMBDA,
+        writer: Writer | None = None,
+    ):
+        self.planes, self.groups, self.writer = planes, groups, writer
+        self.weight = np.broadcast_to(np.asarray(weight, np.float64), planes.shape[1:])
+        self.bits = np.zeros(len(groups.members))
+        self.symbols = np.zeros((len(groups.members), planes.shape[1]), np.int32)
+
+    def __call__(
+        self, group: int, blocks: Int[np.ndarray, " blocks"], classes: Int[np.ndarray, " blocks"]
+    ) -> Int[np.ndarray, " blocks"]:
+        """Return the words of a pass."""
+        mine = self.groups.planes_of(group)
+        vectors = self.planes[np.ix_(mine, blocks)].T.astype(np.float64)
+        bits = self.groups.bits()[group]
+        words = assign(vectors, self.groups.words[group, :, : len(mine)] / VALUE_UNITS, bits, classes, self.weight[blocks])[0]
+        self.bits[group] += bits[classes, words].sum()
+        self.symbols[group, blocks] = words
+        if self.writer is not None:
+            self.writer.put_words(self.groups, group, classes, words)
+        return words
+
+
+def tuning(word: str) -> Tune:
+    """Return a tuning by its name.
+
+    Raises:
+        ConfigError: there is none of this name.
+    """
+    for tune in TUNES:
+        if word == tune:
+            return tune
+    raise ConfigError(f"tuning for {word} was asked for: expected {' or '.join(TUNES)}")

@@ -1,0 +1,1 @@
+"""The commands of `sciml compression`, and the stages as the workflow calls them."""

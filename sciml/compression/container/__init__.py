@@ -1,0 +1,1 @@
+"""The `.nic` file: header, layout, checked payloads, alpha."""

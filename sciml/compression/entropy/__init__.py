@@ -1,0 +1,1 @@
+"""What a symbol costs: interlaced passes, predicted classes, tables, codebooks, range coding."""

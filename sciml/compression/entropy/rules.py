@@ -1,0 +1,166 @@
+"""The prior: whole-number rules that give every block a predicted mean and one of 40 classes of magnitude.
+
+For a block of plane k, with w whole-number weights and f what is known (`sciml.compression.entropy.field`),
+
+    mean   mu = round(w_mean . f_mean / 2^12)             in 1/64 of the step, for the first 24 planes; |mu| <= 2^23
+    spread s  = max(w_spread . f_spread, floor)           E|q| in 2^-16
+    class  t  = number of thresholds that s reaches
+
+and the symbol q is coded with the table of class t. No float decides anything: every sum is exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from sciml.compression.entropy.field import (
+    HIERARCHICAL,
+    MAGNITUDE_UNITS,
+    MEAN_BASIS,
+    OWN,
+    PREDICTED,
+    SPREAD_BASIS,
+    SPREAD_SOURCES,
+    VALUE_UNITS,
+    Field,
+    Grid,
+)
+from sciml.runtime.errors import FormatError
+
+MEAN_BITS = 12
+SPREAD_BITS = 16
+CLASSES = 40
+PASSES = (3, 7)
+# E|q| = 2^-9 begins class 1; a class is 2^0.3 wide
+THRESHOLDS = np.round(2.0 ** (SPREAD_BITS - 9 + 0.3 * np.arange(CLASSES - 1)))
+# the largest numbers that a field may hold, so that the rules' sums stay exact
+LARGEST_VALUE = 2**24
+LARGEST_MEAN = LARGEST_VALUE // 2
+LARGEST_MAGNITUDE = 2**12
+MOST_PLANES = 2**12
+EXACT = 2**53
+MEAN_BOUNDS = np.array([1.0] + [LARGEST_VALUE] * (MEAN_BASIS - 1 + OWN))
+SPREAD_BOUNDS = LARGEST_MAGNITUDE * np.array(
+    [1.0 / LARGEST_MAGNITUDE, MOST_PLANES, 8 * MOST_PLANES] + [1] * SPREAD_SOURCES + [8] * SPREAD_SOURCES + [1] * OWN
+)
+
+Choose = Callable[[int, Int[np.ndarray, " blocks"], Float[np.ndarray, " blocks"], Int[np.ndarray, " blocks"]], np.ndarray]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The rules of one step for the first `planes` planes.
+
+    Attributes:
+        mean: weights of the predicted means; 1, 16 planes at nine blocks, own neighbours.
+        spread_first: weights of the magnitudes of the first 8 planes, seven passes.
+        spread_rest: weights of the others, three passes.
+        floor_first: least E|q| of the first 8 planes.
+        floor_rest: least E|q| of the others.
+        sources: earlier planes whose magnitudes count, -1 for none.
+        centroids: what |q| = 1, 2, 3 and more stand for is nearer to 0 by this, in 1/64.
+    """
+
+    mean: Int[np.ndarray, "24 7 149"]
+    spread_first: Int[np.ndarray, "first 7 27"]
+    spread_rest: Int[np.ndarray, "rest 3 27"]
+    floor_first: Int[np.ndarray, "first 7"]
+    floor_rest: Int[np.ndarray, "rest 3"]
+    sources: Int[np.ndarray, "planes 10"]
+    centroids: Int[np.ndarray, "planes 4"]
+
+    def __post_init__(self) -> None:
+        self._check_shapes()
+        bounds = {"mean": MEAN_BOUNDS, "spread_first": SPREAD_BOUNDS, "spread_rest": SPREAD_BOUNDS}
+        for name, bound in bounds.items():
+            if (np.abs(getattr(self, name).astype(np.float64)) @ bound).max(initial=0) >= EXACT:
+                raise FormatError(f"the codec's {name} weights are too large: their sums might pass 2^53 and not be exact")
+
+    def _check_shapes(self) -> None:
+        planes = len(self.sources)
+        rest = planes - HIERARCHICAL
+        shapes = {
+            "mean": (PREDICTED, PASSES[1], MEAN_BASIS + OWN),
+            "spread_first": (HIERARCHICAL, PASSES[1], SPREAD_BASIS + OWN),
+            "spread_rest": (rest, PASSES[0], SPREAD_BASIS + OWN),
+            "floor_first": (HIERARCHICAL, PASSES[1]),
+            "floor_rest": (rest, PASSES[0]),
+            "sources": (planes, SPREAD_SOURCES),
+            "centroids": (planes, 4),
+        }
+        for name, shape in shapes.items():
+            array = getattr(self, name)
+            if array.shape != shape or not np.issubdtype(array.dtype, np.integer):
+                raise FormatError(
+                    f"the codec's {name} are {array.dtype} of shape {array.shape}: expected whole numbers of shape {shape}"
+                )
+        if not PREDICTED <= planes <= MOST_PLANES:
+            raise FormatError(f"the codec's rules have {planes} planes: expected {PREDICTED} to {MOST_PLANES}")
+        if planes and not (self.sources < np.maximum(np.arange(planes), 0)[:, None]).all():
+            raise FormatError("the codec's sources name planes that are not decoded yet")
+
+    @property
+    def planes(self) -> int:
+        """Number of planes that are coded."""
+        return len(self.sources)
+
+    def mean_weights(self, plane: int) -> Float[np.ndarray, "passes 149"] | None:
+        """Return the weights of a plane's means for each pass, or None where the mean is 0."""
+        if plane >= PREDICTED:
+            return None
+        return self.mean[plane, : PASSES[plane < HIERARCHICAL]].astype(np.float64)
+
+    def spread_weights(self, plane: int) -> tuple[Float[np.ndarray, "passes 27"], Int[np.ndarray, " passes"]]:
+        """Return the weights of a plane's magnitudes, and the floors, for each pass."""
+        if plane < HIERARCHICAL:
+            return self.spread_first[plane].astype(np.float64), self.floor_first[plane]
+        return self.spread_rest[plane - HIERARCHICAL].astype(np.float64), self.floor_rest[plane - HIERARCHICAL]
+
+    def reconstruct(self, plane: int, symbols: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Return what symbols stand for beside the mean, in 1/64 of the step."""
+        size = np.abs(symbols)
+        shift = self.centroids[plane][np.minimum(size, 4).astype(np.intp) - 1]
+        return np.sign(symbols) * (VALUE_UNITS * size - shift)
+
+
+def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, field: Field | None = None) -> Field:
+    """Go through planes and passes; `choose` gives the symbols of a pass, from a stream or from a picture.
+
+    Args:
+        rules: of the step.
+        grid: the blocks.
+        choose: called with the plane, its blocks, their means (1/64 of the step) and classes; returns whole symbols.
+        planes: which planes, all by default.
+        field: what is known of the planes before.
+
+    Returns:
+        The field with these planes.
+    """
+    field = Field(grid, rules.planes) if field is None else field
+    for plane in range(rules.planes) if planes is None else planes:
+        mean_weights = rules.mean_weights(plane)
+        spread_weights, floors = rules.spread_weights(plane)
+        means = None if mean_weights is None else mean_weights[:, :MEAN_BASIS] @ field.mean_basis()
+        spreads = spread_weights[:, :SPREAD_BASIS] @ field.spread_basis(rules.sources[plane])
+        for number, item in enumerate(grid.passes(plane)):
+            blocks, near = item.blocks, item.neighbours
+            if not len(blocks):
+                continue
+            spread = spreads[number, blocks]
+            mean = np.zeros(len(blocks)) if means is None else means[number, blocks]
+            if len(near):
+                spread = spread + spread_weights[number, SPREAD_BASIS:] @ field.magnitudes[plane][near].astype(np.float64)
+                if mean_weights is not None:
+                    mean = mean + mean_weights[number, MEAN_BASIS:] @ field.values[plane][near].astype(np.float64)
+            # bounded, so that a symbol's size stays below what the coder can write
+            mean = np.clip(np.floor(mean / 2**MEAN_BITS + 0.5), -LARGEST_MEAN, LARGEST_MEAN)
+            classes = np.searchsorted(THRESHOLDS, np.maximum(spread, floors[number]), side="right")
+            symbols = choose(plane, blocks, mean, classes)
+            values = np.clip(mean + rules.reconstruct(plane, symbols), -LARGEST_VALUE, LARGEST_VALUE)
+            field.put(plane, blocks, values, np.minimum(MAGNITUDE_UNITS * np.abs(symbols), LARGEST_MAGNITUDE))
+        field.close(plane)
+    return field

@@ -1,0 +1,1 @@
+"""How models are fitted: rules, tables, groups, and the pictures that they are learned from."""

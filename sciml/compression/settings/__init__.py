@@ -1,0 +1,1 @@
+"""Settings that are shared by several stages: domains of pictures, and vectors."""

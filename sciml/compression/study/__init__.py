@@ -1,0 +1,1 @@
+"""What the study measures: codecs compared, bits accounted for, parts left out, the installation tested."""

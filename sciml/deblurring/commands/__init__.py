@@ -1,0 +1,1 @@
+"""The commands of `sciml deblurring` for photographs of the user, and the stages as the workflow calls them."""

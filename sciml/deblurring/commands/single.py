@@ -1,0 +1,192 @@
+"""One photograph of the user's own: its kernel found, read or estimated, the photograph restored, all results written."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from sciml.deblurring.commands.orders import Order, Outputs, estimate_size
+from sciml.deblurring.correction.estimate import Estimate, estimate_kernel
+from sciml.deblurring.correction.estimate import noise_std as estimated_noise
+from sciml.deblurring.correction.kernel_step import busiest
+from sciml.deblurring.correction.orientation import Fit, compare_orientations, table, turned
+from sciml.deblurring.files.outputs import check_outputs, write_kernel, write_map
+from sciml.deblurring.files.photos import Photo, read_photo, write_photo
+from sciml.deblurring.files.picture import read_picture
+from sciml.deblurring.files.progress import Progress, Say, check_size, seconds_of, words
+from sciml.deblurring.kernels.canonical import Canonical, read_kernel
+from sciml.deblurring.restoration.deblur import Deblurred, deblur
+from sciml.deblurring.restoration.steps import LEAST_NOISE
+from sciml.formats.write import write_image
+from sciml.imaging.tasks.problems import read_mask
+from sciml.runtime.files import write_json
+
+ESTIMATED_ON = 640
+
+
+@dataclass(frozen=True)
+class Done:
+    """A restored photograph.
+
+    Attributes:
+        line: what was written, in one line.
+        interrupted: whether it is what there was when it was interrupted.
+        record: everything in numbers and sentences, as JSON values.
+    """
+
+    line: str
+    interrupted: bool
+    record: dict[str, Any]
+
+
+def restore_file(path: Path, outputs: Outputs, order: Order, device: str, say: Say, compare: bool = False) -> Done:
+    """Restore one photograph and write what was asked for.
+
+    Args:
+        path: photograph.
+        outputs: files to write, refused before any work where that cannot be.
+        order: what is to be done; checked.
+        device: `cpu` or `cuda`.
+        say: is told what is going on.
+        compare: compare the orientations of the kernel first, and tell.
+
+    Raises:
+        ScimlError: something given is wrong; nothing is written then.
+    """
+    begun = time.monotonic()
+    check_outputs(outputs.by_option(), [path, *(each for each in (order.mask, Path(order.kernel)) if each is not None)])
+    photo = read_photo(path, order.gamma, order.value_range)
+    mask = None if order.mask is None else torch.from_numpy(read_mask(order.mask, photo.size))
+    say(f"{path.name}: {photo.size[0]} x {photo.size[1]} pixels, taken as {photo.meaning()}")
+    check_size(photo, order.prior, order.dip, device)
+    kernel = kernel_for(photo, order, mask, say)
+    fits = orientations_of(photo, kernel, order, mask, say) if compare else []
+    if outputs.out is None:
+        return Done(f"{path}: compared, nothing was restored", False, {"sentences": table(fits)})
+    seconds = seconds_of(photo, order.prior, order.error, order.dip, order.spread)
+    say("computing on the card" if device != "cpu" else f"expected time on one core: {words(seconds)}")
+    image = photo.values.to(device)
+    partial = partial_of(outputs.out)
+    found = deblur(
+        image,
+        kernel,
+        order.noise_std,
+        prior=order.prior,
+        error=order.error,  # pyright: ignore[reportArgumentType]
+        weight=order.weight,
+        mask=mask,
+        gamma=photo.gamma,
+        seed=order.seed,
+        spread=order.spread,
+        kernel_error=order.kernel_error,
+        dip=order.dip,
+        on_progress=Progress(photo, outputs.progress, say),
+        checkpoint=partial,
+    )
+    seconds = time.monotonic() - begun
+    line = _write(path, outputs, photo, order, found, seconds)
+    if not found.interrupted:
+        shutil.rmtree(partial, ignore_errors=True)
+    record = _record(path, photo, order, found, seconds, device)
+    if fits:
+        record |= {"orientations": [vars(fit) for fit in fits], "sentences": table(fits) + record["sentences"]}
+    if outputs.summary is not None:
+        write_json(outputs.summary, record)
+    return Done(line, found.interrupted, record)
+
+
+def partial_of(out: Path) -> Path:
+    """Return the folder beside a result from which an interrupted restoration goes on."""
+    return Path(f"{out}.partial")
+
+
+def kernel_for(photo: Photo, order: Order, mask: torch.Tensor | None, say: Say) -> Canonical:
+    """Return the kernel of an order for one photograph."""
+    size = estimate_size(order.kernel)
+    if size is None:
+        found = read_kernel(order.kernel, photo.size, order.strict)
+    else:
+        estimate = estimated(photo, size, order.noise_std, say, mask)
+        found = Canonical(estimate.kernel, notes=estimate.notes)
+    return turned(found, order.orientation)
+
+
+def estimated(photo: Photo, size: int, noise_std: float | None, say: Say, mask: torch.Tensor | None = None) -> Estimate:
+    """Return a kernel estimated from a photograph, from its part with the strongest edges where it is large."""
+    picture = read_picture(photo.values, mask, photo.gamma)
+    light, share = picture.luminance()
+    part = busiest(light, picture.mask, max(ESTIMATED_ON, 8 * size))
+    light = light[(..., *part)]
+    say(f"estimating a kernel of {size} x {size} pixels from {light.shape[-2]} x {light.shape[-1]} pixels of the photograph")
+    level = None if noise_std is None else share * noise_std
+    return estimate_kernel(light, size, level, lambda level, levels, _: say(f"estimating the kernel: scale {level} of {levels}"))
+
+
+def orientations_of(photo: Photo, kernel: Canonical, order: Order, mask: torch.Tensor | None, say: Say) -> list[Fit]:
+    """Return and tell how each orientation of the kernel explains a photograph."""
+    say("comparing the orientations of the kernel")
+    picture = read_picture(photo.values, mask, photo.gamma)
+    light, share = picture.luminance()
+    sigma = order.noise_std
+    if sigma is None:
+        sigma = max(float(estimated_noise(picture.y)), LEAST_NOISE)
+    return compare_orientations(light, kernel.kernel, share * sigma, picture.mask, order.seed)
+
+
+def _write(path: Path, outputs: Outputs, photo: Photo, order: Order, found: Deblurred, seconds: float) -> str:
+    assert outputs.out is not None
+    notes = write_photo(outputs.out, torch.as_tensor(found.image), photo)
+    more = []
+    if outputs.kernel is not None:
+        write_kernel(outputs.kernel, found.kernel)
+    if outputs.residual is not None:
+        more.append("residual in linear light: " + write_map(outputs.residual, torch.as_tensor(found.residual), signed=True))
+    if outputs.spread is not None and found.spread is not None:
+        more.append("spread: " + write_map(outputs.spread, torch.as_tensor(found.spread), signed=False))
+    if outputs.mask is not None:
+        trusted = torch.ones(photo.size) if found.mask is None else torch.as_tensor(found.mask)
+        write_image(outputs.mask, trusted.cpu().numpy())
+    noise = f"noise {found.noise_std:.4f} {'given' if order.noise_std is not None else 'estimated'}"
+    what = f"prior {order.prior}, error {order.error}, {noise}, misfit {found.misfit:.2f}, {photo.meaning()}, {seconds:.1f} s"
+    return " | ".join((f"{outputs.out}: {what}", *notes, *more))
+
+
+def _record(path: Path, photo: Photo, order: Order, found: Deblurred, seconds: float, device: str) -> dict[str, Any]:
+    step = found.step
+    warp = None
+    if step is not None and step.warp is not None:
+        warp = {name: getattr(step.warp, name) for name in ("angle_degrees", "scale", "variance", "gain", "kept", "tried")}
+        warp = {name: value if isinstance(value, bool) else float(value) for name, value in warp.items()}
+    return {
+        "photo": str(path),
+        "height": photo.size[0],
+        "width": photo.size[1],
+        "channels": photo.channels,
+        "values": photo.meaning(),
+        "value_range": list(photo.value_range),
+        "kernel": {"given": order.kernel, "size": len(found.kernel)},
+        "shift_rows_columns": list(found.shift),
+        "prior": order.prior,
+        "error": order.error,
+        "weight": order.weight,
+        "noise_std": found.noise_std,
+        "noise_given": order.noise_std is not None,
+        "misfit_over_noise": found.misfit,
+        "pixels_left_out": 0 if found.mask is None else int((torch.as_tensor(found.mask) == 0).sum()),
+        "warp": warp,
+        "corrected_by": [] if step is None else list(step.corrected_by),
+        "held_out": {} if step is None else step.held_out,
+        "curves": {name: [[int(at), float(value)] for at, value in curve] for name, curve in found.curves.items()},
+        "stop_reason": found.stop_reason,
+        "interrupted": found.interrupted,
+        "sentences": [*photo.notes, *found.sentences],
+        "warnings": list(found.warnings),
+        "seed": order.seed,
+        "device": device,
+        "seconds": seconds,
+    }

@@ -1,0 +1,197 @@
+"""A rough kernel from the blurred picture itself, for those who have nothing else, and its noise level.
+
+Coarse to fine: at each size of the picture, a sharp image of few edges and a kernel that turns its edges into those of the
+picture are found in turn; the kernel, enlarged, starts the next size.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from skimage.restoration import estimate_sigma
+from torch import Tensor
+
+from sciml.datasets.loaders import LUMA
+from sciml.deblurring.correction.blind_steps import cleaned, enlarged, pyramid_sizes, ridge_kernel, slopes, strong_edges
+from sciml.deblurring.dip.objective import unsaturated
+from sciml.deblurring.solvers.tv import Canvas, total_variation
+from sciml.imaging.operators.kernels import Kernel
+from sciml.imaging.priors import Images
+from sciml.runtime.errors import ConfigError, DataError, ShapeError
+
+LEAST_NOISE = 0.002
+ROUNDS = 5
+# the misfit that an image of few edges is granted, in units of the contrast and, if more, of the noise; least noise believed
+EDGE_SIGMA, NOISE_SHARE = 0.0075, 0.25
+NOISE_FLOOR = 0.005
+# log-odds of an edge in a pixel: from few edges to more, never below the last
+EDGE_WEIGHTS, EDGE_DECAY = (20.0, 8.0), 0.95
+IMAGE_WEIGHT = 0.3
+# below these an estimate is called poor
+NEARLY_A_POINT, BLOCK, LEAST_EDGES = 3.0, 4, 10.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A kernel estimated from a picture.
+
+    Attributes:
+        kernel: canonical: odd, non-negative, sum 1, centre of mass within half a pixel of the middle.
+        image: the picture restored with it, masked total variation; a preview.
+        notes: what speaks against the estimate, in sentences for the user; empty when nothing does.
+    """
+
+    kernel: Kernel
+    image: Float[Tensor, "1 channel height width"]
+    notes: tuple[str, ...] = ()
+
+
+def noise_std(y: Images) -> float:
+    """Return the standard deviation of white noise, from the finest diagonal wavelet band (Donoho and Johnstone 1994).
+
+    A blur leaves next to nothing of the picture in that band. The mean over images and channels.
+
+    Args:
+        y: picture of at least 8 x 8 pixels.
+
+    Raises:
+        ShapeError: not (batch, channel, height, width), or smaller.
+        DataError: not finite, or constant.
+
+    Warns:
+        UserWarning: the result is below 0.002, the order of the rounding to 8 bits (0.0011).
+    """
+    _check_picture(y)
+    level = _wavelet_noise(y)
+    if level < LEAST_NOISE:
+        warnings.warn(
+            f"the picture seems nearly free of noise (standard deviation {level:.2g}, below {LEAST_NOISE}): rounding or a filter "
+            "may hide what there is; give noise_std when you know it",
+            UserWarning,
+            stacklevel=2,
+        )
+    return level
+
+
+def estimate_kernel(
+    y: Float[Tensor, "1 channel height width"],
+    size: int,
+    noise_std: float | None = None,
+    on_level: Callable[[int, int, Kernel], None] | None = None,
+) -> Estimate:
+    """Return a rough kernel of one blur for the whole picture.
+
+    Works on the luminance, in linear light, clipped pixels left out. Deterministic: there is no chance in it. The kernel's place
+    cannot be known; its centre of mass is put in the middle. Whatever of the blur is wider than `size` is lost, so rather give
+    too large a size than too small a one.
+
+    Args:
+        y: blurred picture in linear light in [0, 1], 1 or 3 channels.
+        size: odd support of the kernel in pixels, at least 3 and at most half of the picture.
+        noise_std: standard deviation of the noise of y; estimated when not given.
+        on_level: called after each size of the pyramid with its number from 1, the count of all, and the kernel so far.
+
+    Raises:
+        ConfigError: the size is even, too small or too large, or noise_std is negative.
+        ShapeError: y is not one picture of 1 or 3 channels.
+        DataError: y is not finite, or constant.
+    """
+    _check_picture(y)
+    if y.shape[0] != 1 or y.shape[1] not in (1, 3):
+        raise ShapeError(f"a kernel is estimated from one picture of 1 or 3 channels, got shape {tuple(y.shape)}")
+    if size % 2 == 0 or not 3 <= size <= min(y.shape[-2:]) // 2:
+        raise ConfigError(f"the kernel size is odd, at least 3 and at most half of the picture {tuple(y.shape[-2:])}, got {size}")
+    if noise_std is not None and not 0 <= noise_std < float("inf"):
+        raise ConfigError(f"noise_std is a finite number of at least 0, got {noise_std}")
+    y = y.detach().float().cpu()
+    mask = unsaturated(y).to(y)
+    weights = torch.tensor(LUMA if y.shape[1] == 3 else (1.0,))
+    light = (y * weights.reshape(1, -1, 1, 1)).sum(1, keepdim=True)
+    # a low level needs no warning here: it is floored
+    level = _wavelet_noise(light) if noise_std is None else noise_std * float(weights.square().sum().sqrt())
+    channel_level = _wavelet_noise(y) if noise_std is None else noise_std
+
+    low, high = (float(np.quantile(light.numpy(), share)) for share in (0.01, 0.99))
+    contrast = max(high - low, 1e-3 * float(light.max() - light.min()))
+    kernel = _coarse_to_fine((light - low) / contrast, mask, size, level / contrast, on_level)
+    notes = _notes(kernel, light, level)
+    canvas = Canvas.of(y, kernel, mask[0, 0])
+    restored = total_variation(canvas, IMAGE_WEIGHT * max(channel_level, LEAST_NOISE), 80)
+    return Estimate(kernel, canvas.picture(restored.x), notes)
+
+
+def _wavelet_noise(y: Images) -> float:
+    planes = y.detach().double().cpu().flatten(0, 1).numpy()
+    return float(np.mean([estimate_sigma(plane) for plane in planes]))
+
+
+def _coarse_to_fine(
+    y: Images, mask: Images, size: int, sigma: float, on_level: Callable[[int, int, Kernel], None] | None
+) -> Kernel:
+    """Return the kernel of a picture of contrast 1."""
+    sizes = pyramid_sizes(size)
+    # two pixels side by side: a blur, however small, leads away from the delta, which explains every picture
+    kernel = np.zeros((sizes[-1], sizes[-1]))
+    kernel[sizes[-1] // 2, sizes[-1] // 2 - 1 : sizes[-1] // 2 + 1] = 0.5
+    weight = EDGE_WEIGHTS[0]
+    for level in reversed(range(len(sizes))):
+        scale = 2 ** (-level / 2)
+        small, believed = _reduced(y, scale), (_reduced(mask, scale) > 0.99).to(y)
+        # means over blocks leave white noise smaller by the scale
+        noise = max(sigma * scale, NOISE_FLOOR)
+        if level < len(sizes) - 1:
+            kernel = enlarged(kernel, sizes[level], 2**0.5)
+        kernel = cleaned(kernel, cut=0)
+        for _ in range(ROUNDS):
+            edges = strong_edges(small, kernel, max(EDGE_SIGMA, NOISE_SHARE * noise), weight, believed)
+            kernel = cleaned(ridge_kernel(edges, small, kernel, noise, believed))
+            weight = max(weight * EDGE_DECAY, EDGE_WEIGHTS[1])
+        if on_level is not None:
+            on_level(len(sizes) - level, len(sizes), kernel.copy())
+    return kernel
+
+
+def _reduced(y: Images, scale: float) -> Images:
+    if scale == 1:
+        return y
+    size = [max(1, round(length * scale)) for length in y.shape[-2:]]
+    return torch.nn.functional.interpolate(y, size=size, mode="bicubic", antialias=True)
+
+
+def _notes(kernel: Kernel, light: Images, sigma: float) -> tuple[str, ...]:
+    """Return what speaks against the estimate."""
+    notes = []
+    # 1 / sum k^2 is the number of pixels of a flat kernel of equal sharpness
+    spread = 1 / float((kernel**2).sum())
+    if spread < NEARLY_A_POINT:
+        notes.append(
+            f"The estimate is nearly a single pixel (effective size {spread:.1f} pixels): the picture is sharp already, or its "
+            "blur was not found."
+        )
+    rim = 1 - float(kernel[1:-1, 1:-1].sum())
+    if rim > 0.02:
+        notes.append(f"The estimate reaches the edge of its support ({100 * rim:.0f} % lies there): try a larger size.")
+    # means over b x b pixels have noise sigma / b, so two slopes of noise alone have the mean square 4 (sigma / b)^2
+    means = torch.nn.functional.avg_pool2d(light, BLOCK)
+    noise = max(sigma, 1e-12) / BLOCK
+    ratio = float(slopes(means).square().sum(0).mean()) / (4 * noise**2) - 1
+    if ratio < LEAST_EDGES:
+        notes.append(
+            f"The picture has few edges above its noise (squared slopes of means over {BLOCK} x {BLOCK} pixels are {ratio:.1f} "
+            f"times those of the noise, at least {LEAST_EDGES:.0f} are needed): the estimate is hardly more than a guess."
+        )
+    return tuple(notes)
+
+
+def _check_picture(y: Tensor) -> None:
+    if y.ndim != 4 or min(y.shape[-2:]) < 8:
+        raise ShapeError(f"pictures have shape (batch, channel, height, width), at least 8 x 8 pixels, got {tuple(y.shape)}")
+    if not bool(torch.isfinite(y).all()):
+        raise DataError("the picture holds values that are not finite")
+    if float(y.max() - y.min()) <= 1e-6 * max(1.0, float(y.abs().max())):
+        raise DataError("the picture is constant: nothing can be estimated from it")

@@ -1,0 +1,1 @@
+"""Untrained networks: their objective, their fit, and when it stops."""

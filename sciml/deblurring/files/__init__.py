@@ -1,0 +1,1 @@
+"""Photographs and kernels in files, and results that mean the same."""

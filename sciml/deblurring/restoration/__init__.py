@@ -1,0 +1,1 @@
+"""A whole restoration, from a blurred picture and a rough kernel to a sharp one."""

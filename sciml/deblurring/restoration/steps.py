@@ -1,0 +1,244 @@
+"""The steps of one restoration and what is known between them, so that it can end at any time with the best so far."""
+
+from __future__ import annotations
+
+import math
+import warnings as python_warnings
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from sciml.deblurring.correction.estimate import noise_std as estimated_noise
+from sciml.deblurring.correction.kernel_step import KernelStep, corrected_kernel
+from sciml.deblurring.correction.sensitivity import spread_map
+from sciml.deblurring.dip.result import Snapshot
+from sciml.deblurring.dip.warm import warm_fit
+from sciml.deblurring.files.picture import SATURATED, Array, Picture
+from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, together
+from sciml.deblurring.settings.structures import DipConfig
+from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, natural_weight, restored, unexplained
+from sciml.deblurring.solvers.saturation import kept_bright
+from sciml.deblurring.solvers.tiles import in_tiles
+from sciml.imaging.operators.kernels import Kernel
+from sciml.runtime.seeds import Seeds
+
+Curves = dict[str, list[tuple[int, float]]]
+OnProgress = Callable[[str, Array], None]
+QUIET, LEAST_NOISE = 0.002, 1 / 255 / math.sqrt(12)
+INCONSISTENT = 1.5
+
+
+class Restoration:
+    """One restoration. Arguments are those of `sciml.deblurring.deblur`, checked.
+
+    Attributes:
+        x: latent image on the canvas of `kernel`.
+        kernel: the best so far.
+        sigma: standard deviation of the noise.
+        residual: a network's estimate of what the kernel leaves unexplained, or None.
+        spread: map over the picture, in display values, or None.
+        step: the fit of the kernel, or None.
+        curves, stop_reason, interrupted, sentences, warnings: as in `Deblurred`.
+    """
+
+    def __init__(
+        self,
+        picture: Picture,
+        given: Canonical,
+        prior: str,
+        error: str,
+        weight: float | None,
+        seed: int,
+        dip: DipConfig,
+        on_progress: OnProgress | None,
+        checkpoint: Path | None = None,
+    ) -> None:
+        self.picture, self.given, self.prior, self.error, self.seed, self.dip = picture, given, prior, error, seed, dip
+        self.weight, self.on_progress, self.checkpoint = weight, on_progress, checkpoint
+        self.sentences, self.warnings = [*picture.notes, *given.notes], list(picture.warnings)
+        self.delta = np.count_nonzero(given.kernel) == 1
+        if self.delta and NOTHING_TO_DEBLUR not in given.notes:
+            self.sentences.append(NOTHING_TO_DEBLUR)
+        # until there is a better one
+        self.kernel, self.x = (
+            given.kernel,
+            torch.nn.functional.pad(picture.y, (given.kernel.shape[0] // 2,) * 4, mode="replicate"),
+        )
+        self.step: KernelStep | None = None
+        self.residual: Tensor | None = None
+        self.spread: Tensor | None = None
+        self.curves: Curves = {}
+        self.stop_reason, self.sigma, self.interrupted = "", 0.0, False
+        self._size = (int(picture.y.shape[-2]), int(picture.y.shape[-1]))
+
+    def find_noise(self, given: float | None) -> None:
+        """Set sigma to the given number or to an estimate."""
+        if given is None:
+            with python_warnings.catch_warnings():
+                python_warnings.simplefilter("ignore", UserWarning)
+                found = estimated_noise(self.picture.y)
+            self.sigma = max(found, LEAST_NOISE)
+            self.sentences.append(f"The noise was estimated from the picture: standard deviation {found:.4f} in linear light.")
+        else:
+            self.sigma = float(given)
+        if self.sigma < QUIET:
+            self.warnings.append(
+                f"The noise is taken as {self.sigma:.4f}, near the rounding to 8 bits (0.0011): what the model does not "
+                "describe, such as a wrong kernel or a file's compression, will show. A larger noise_std gives a calmer picture."
+            )
+
+    def find_image(self) -> None:
+        """Restore with the given kernel, correct it, restore with the corrected one."""
+        self._tell("restoring with the given kernel")
+        self.x = self._variation(self.kernel)
+        if self.error in ("warp", "kernel", "both") and not self.delta:
+            self._tell("correcting the kernel")
+            self._correct()
+        if self.prior == "dip":
+            self._tell("fitting untrained networks")
+            self._fit_networks()
+        elif self.prior != "tv":
+            self._tell(f"restoring with the prior {self.prior}")
+            weight = self._weight(self.kernel, self.prior)
+            self.x = restored(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x, on_image=self._see)
+        self._tell("restored")
+
+    def find_spread(self, count: int, error: str, calibration: tuple[float, float]) -> None:
+        """Find the map of spreads over kernels with an error."""
+        self._tell("restoring with kernels of the stated error")
+        weight = self._weight(self.kernel, "tv")
+        y, mask, seed = self.picture.y, self.picture.mask, Seeds(self.seed)("spread")
+
+        def part(rows: slice, columns: slice) -> Tensor:
+            trusted = None if mask is None else mask[rows, columns]
+            draws = (error, count, seed, *calibration)
+            return spread_map(y[..., rows, columns], self.kernel, weight, *draws, trusted, self.picture.display)
+
+        self.spread = in_tiles(self._size, self.kernel.shape[0], 0, part)
+        self.sentences.append(
+            f"The map of spreads is the standard deviation over {count} kernels with the error {error}, "
+            f"restored by total variation, with a floor of {calibration[1]:g} for all other errors, times {calibration[0]:g}."
+        )
+
+    def kernels(self) -> tuple[Kernel, Kernel]:
+        """Return the kernel in use and the given one, of one size."""
+        return together(self.kernel, self.given.kernel)
+
+    def explained(self) -> tuple[float, Float[Tensor, "1 channel height width"]]:
+        """Return the misfit in units of the noise and the residual of the given kernel; warn where the misfit is large.
+
+            r = (k - k^) * x,     misfit^2 = mean over trusted pixels of (y - k * x - R)^2 / sigma^2
+
+        with R the residual of the untrained network, where there is one; it is then r as well.
+        """
+        blur = MaskedBlur(self.kernel, self.picture.y, self.picture.mask)
+        left = blur.misfit(self.x, self.picture.y - (0 if self.residual is None else self.residual))
+        trusted = float(left.numel() if blur.mask is None else blur.mask.sum() * left.shape[1])
+        misfit = math.sqrt(float(left.double().square().sum()) / trusted) / self.sigma
+        if misfit > INCONSISTENT:
+            self.warnings.append(
+                f"Kernel inconsistent: what is left of the picture is {misfit:.1f} times the noise. The kernel may be "
+                "wrong in a way that is not corrected, such as flipped or turned, or the noise is larger than stated."
+            )
+        if self.residual is not None:
+            return misfit, self.residual
+        kernel, given = self.kernels()
+        if np.array_equal(kernel, given):
+            return misfit, torch.zeros_like(self.picture.y)
+        return misfit, unexplained(self.x, self.kernel, self.given.kernel, self.picture.y)
+
+    def shown(self, x: Tensor | None = None) -> Array:
+        """Return an image on a canvas, by default the best so far, in the form of the picture; clipped areas stay bright."""
+        x, picture = self.x if x is None else x, self.picture
+        if picture.mask is not None:
+            clipped = (picture.display(picture.y) >= SATURATED).any(1, keepdim=True)
+            x = kept_bright(x, picture.y, self.kernel, picture.mask, clipped)
+        return picture.back(self.placed(x))
+
+    def placed(self, x: Tensor) -> Float[Tensor, "1 channel height width"]:
+        """Return an image, on the canvas or on the picture, where the given kernel puts it: moved by its shift.
+
+        Whole pixels only: of the half pixel by which an even kernel has no middle, nothing can be known.
+        """
+        y = self.picture.y
+        moves = [math.trunc(move) for move in self.given.shift]
+        margin = (x.shape[-2] - y.shape[-2]) // 2
+        more = max(0, max(abs(move) for move in moves) - margin)
+        x = torch.nn.functional.pad(x, (more,) * 4, mode="replicate")
+        top, left = (margin + more - move for move in moves)
+        return x[..., top : top + y.shape[-2], left : left + y.shape[-1]]
+
+    def _weight(self, kernel: Kernel, prior: str) -> float:
+        """Return factor sigma |k|_2; the user's factor is that of the user's prior."""
+        if self.weight is None or prior != self.prior:
+            return natural_weight(kernel, self.sigma, prior)
+        return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
+
+    def _variation(self, kernel: Kernel, mask: Tensor | None = None) -> Tensor:
+        y, weight = self.picture.y, self._weight(kernel, "tv")
+        trusted = self.picture.mask if mask is None else mask
+
+        def part(rows: slice, columns: slice) -> Tensor:
+            return restored(y[..., rows, columns], kernel, "tv", weight, None if trusted is None else trusted[rows, columns])
+
+        return in_tiles(self._size, kernel.shape[0], kernel.shape[0] // 2, part)
+
+    def _correct(self) -> None:
+        luminance, share = self.picture.luminance()
+        seed = Seeds(self.seed)("held-out pixels")
+        step = corrected_kernel(luminance, self.kernel, share * self.sigma, self.error, self.picture.mask, seed)
+        x = self._variation(step.kernel) if step.corrected_by else self.x
+        # together, so that an interruption in between leaves an image and its own kernel
+        self.step, self.kernel, self.x = step, step.kernel, x
+        self.sentences += step.sentences
+        self.warnings += step.warnings
+        if step.held_out:
+            self.curves["held-out misfit of kernels"] = list(enumerate(step.held_out.values()))
+
+    def _see(self, x: Tensor) -> None:
+        # each iterate lowers the objective of the wanted prior, so it is the best so far
+        self.x = x
+        self._tell(f"restoring with the prior {self.prior}")
+
+    def _fit_networks(self) -> None:
+        y = self.picture.y
+        mode = "residual" if self.error == "residual" else "none"
+        changes: dict[str, object] = {"mode": mode}
+        if self.weight is not None:
+            changes["tv_weight"] = self.weight
+        config = self.dip.model_copy(update=changes)
+
+        def look(x: Tensor, residual: Tensor | None, snapshot: Snapshot) -> None:
+            self.x, self.residual = x, residual
+            self._tell(f"step {snapshot.iteration} of at most {config.iterations} of the untrained networks", x)
+
+        found = warm_fit(
+            y,
+            self.kernel,
+            self.sigma,
+            self._weight(self.kernel, "tv"),
+            config,
+            Seeds(self.seed)("networks"),
+            None if self.picture.mask is None else self.picture.mask[None, None],
+            start=self.x,
+            on_image=look,
+            folder=self.checkpoint,
+        )
+        fit = found.fit
+        self.x, self.residual, self.stop_reason = found.image, None if fit.fell_back else fit.residual, fit.reason
+        self.curves |= fit.curves
+        if fit.fell_back:
+            self.warnings.append(f"The untrained networks {fit.reason}; the result is that of total variation.")
+        else:
+            self.sentences.append(
+                f"Untrained networks took {fit.iterations} steps: {fit.reason}. "
+                f"{fit.share:.0%} of their change was kept, by pixels that they had not seen."
+            )
+
+    def _tell(self, what: str, x: Tensor | None = None) -> None:
+        if self.on_progress is not None:
+            self.on_progress(what, self.shown(x))

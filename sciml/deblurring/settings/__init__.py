@@ -1,0 +1,1 @@
+"""Settings of solvers and fits, and the grid of the study by name."""

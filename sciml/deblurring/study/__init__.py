@@ -1,0 +1,1 @@
+"""What the study does on many pairs: blur, restore, score."""

@@ -1,0 +1,1 @@
+"""Forward operators: blurs and their kernels, parallel-beam tomography, sampling; what noise is added."""

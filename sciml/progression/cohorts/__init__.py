@@ -1,0 +1,1 @@
+"""Cohorts: people, visits, regions of the brain, grids, covariates."""

@@ -1,0 +1,1 @@
+"""Courses of volumes over age: linear, logistic, and their fit to a cohort."""

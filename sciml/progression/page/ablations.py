@@ -1,0 +1,113 @@
+"""Ablations on the page: one change at a time between the published and the residual form, on validation people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
+from sciml.progression.page.results import Ablations
+from sciml.progression.settings.models import FORMS, FormConfig
+from sciml.report.reportlets import Claim, Column, Table, Value
+
+REGIONS_SHOWN = ("ventricle", "hippocampus")
+CHAINS = (1, 8)
+BASES = ("residual", "official")
+WORDS = {"residual": "residual", "official": "published"}
+SWITCHES = {
+    ("target", "change"): "learns the change",
+    ("target", "followup"): "learns the follow-up",
+    ("prediction", "v_prediction"): "predicts v",
+    ("prediction", "epsilon"): "predicts noise",
+    ("anatomy", "concatenation"): "start concatenated",
+    ("anatomy", "controlnet"): "start by ControlNet",
+    ("context", "change"): "told changes too",
+    ("context", "followup"): "told later values only",
+}
+CEILINGS = {"residual": "decoded_true_change", "direct": "decoded_truth"}
+
+
+def ablation_table(found: Ablations) -> Table:
+    """Return the scores of every form and decoding."""
+    methods, rows = found.metrics["methods"], []
+    for form in sorted({form for form, _ in found.variants.values()}, key=_order):
+        for decoding in CEILINGS:
+            name = next(name for name, variant in found.variants.items() if variant == (form, decoding))
+            row: dict[str, Value] = {**_names(form), "decoding": decoding, **_scores(methods[name])}
+            row |= {f"m_{count}": _latent_error(found, name, count) for count in CHAINS}
+            rows.append(row)
+    gains = {decoding: methods[name]["gain_db"]["all"]["mean"] for decoding, name in CEILINGS.items()}
+    most = {decoding: f"{gain:.2f}".replace("-", "\u2212") for decoding, gain in gains.items()}
+    columns = [
+        Column("form", "form"), Column("but", "but"), Column("decoding", "decoding"),
+        Column("gain", "PSNR gain", "dB", "up", 2),
+    ]  # fmt: skip
+    for region in REGIONS_SHOWN:
+        columns += [
+            Column(f"{region}_correlation", f"{REGION_TITLES[region]}: correlation", "", "up", 2),
+            Column(f"{region}_skill", "skill", "", "up", 2),
+        ]
+    columns += [Column(f"m_{count}", f"latent, {count} chain{'s' * (count > 1)}", "of no change", "down", 2) for count in CHAINS]
+    return Table(
+        "One change at a time",
+        columns,
+        rows,
+        f"{found.metrics['pairs']} pairs of {found.metrics['people']} validation people; PSNR in the brain above no change, "
+        "correlation and skill of changes of ln V, squared error of the latent in parts of that of no change. Every form "
+        "was trained for the same short time, so compare rows with each other, not with the forecasts of the study. A "
+        "change that makes the residual form worse and, reversed, the published form better is one that matters; one that "
+        "does neither does not.",
+        f"Decoding changes no latent. The true latent of the follow-up would gain {most['residual']} dB by residual "
+        f"decoding and {most['direct']} dB decoded directly.",
+    )
+
+
+def ablation_claims(found: Ablations) -> Iterator[Claim]:
+    """Yield what either form reaches in the short time: whether its latents are nearer than those of the first scan."""
+    for base in BASES:
+        name = next((name for name, (form, _) in found.variants.items() if form == f"short_{base}"), None)
+        ratio = _latent_error(found, name, CHAINS[1]) if name else None
+        status = "not run" if ratio is None else "reproduced" if ratio < 1 else "not"
+        what = f"error of the latent, mean of {CHAINS[1]} chains, in parts of that of no change"
+        text = f"The {WORDS[base]} form after the short time: {what}"
+        yield Claim(text, None if ratio is None else round(ratio, 3), 1, "no change, below", "", status)
+
+
+def _latent_error(found: Ablations, name: str, count: int) -> float | None:
+    """Return the squared error of the latent after averaging chains, in parts of that of no change."""
+    entry = found.metrics["averaging"][name]
+    errors = dict(zip(entry["chains"], entry["latent_mse"], strict=True))
+    return errors[count] / entry["no_change_mse"] if count in errors else None
+
+
+def _scores(entry: dict[str, Any]) -> dict[str, Value]:
+    row: dict[str, Value] = {"gain": entry["gain_db"]["all"]["mean"]}
+    for region in REGIONS_SHOWN:
+        score = entry["changes"][region]["all"]
+        row |= {f"{region}_{key}": score[key] for key in ("correlation", "skill")}
+    return row
+
+
+def _order(form: str) -> tuple[int, int, str]:
+    base, switch = _parts(form)
+    switches = [None, *FormConfig.model_fields]
+    return (
+        BASES.index(base) if base in BASES else len(BASES),
+        switches.index(switch) if switch in switches else len(switches),
+        form,
+    )
+
+
+def _parts(form: str) -> tuple[str, str | None]:
+    """Return base and switch of a form's name: `residual_with_target`, `short_residual`."""
+    base, _, switch = form.partition("_with_")
+    return base.removeprefix("short_"), switch or None
+
+
+def _names(form: str) -> dict[str, Value]:
+    """Return what a form is called: its base, and what the other one does in its place."""
+    base, switch = _parts(form)
+    if base not in BASES or switch not in (None, *FormConfig.model_fields):
+        return {"form": form.replace("_", " "), "but": ""}
+    other = FORMS[BASES[1 - BASES.index(base)]]
+    return {"form": WORDS[base], "but": "" if switch is None else SWITCHES[switch, getattr(other, switch)]}

@@ -1,0 +1,94 @@
+"""The page's claims about forecasts: our number, its goal, whether it is met."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sciml.progression.cohorts.regions import DIAGNOSES
+from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
+from sciml.progression.page.courses import RATES
+from sciml.progression.page.results import DENOISED, LONG, MAIN, STILL, Forecasts, title_of
+from sciml.report.reportlets import Claim
+
+GAIN_DB = 1.0
+CORRELATIONS = {"ventricle": 0.85, "hippocampus": 0.75}
+WITHIN_GROUP = 0.5
+SKILL = 0.5
+AVERAGING, CHAINS = 0.75, (1, 8)
+IDENTITY_POINTS = 1.5
+SEVERAL = "2 visits and more"
+AT_LEAST, AT_MOST = "goal of this project, at least", "goal of this project, at most"
+
+
+def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
+    """Yield the claims; `not run` where nothing was compared."""
+    for base, words in ((STILL, "no change"), (DENOISED, "a denoised no change")):
+        text = f"Forecast images after 3 years and more: PSNR in the brain above {words}"
+        ours, other = (None, None) if found is None else (found.psnr(MAIN, LONG), found.psnr(base, LONG))
+        gain = None if ours is None or other is None else ours - other
+        if found is not None and base == STILL and gain is not None:
+            interval = found.metrics["methods"][MAIN]["gain_db"][LONG]
+            text += f" (95 % interval over people {interval['low']:.2f} to {interval['high']:.2f}, {interval['n']} pairs)"
+        yield claim(text, gain, GAIN_DB, AT_LEAST, "dB", 0.0)
+    for region, goal in CORRELATIONS.items():
+        value = _value(found.change(MAIN, region) if found else None, "correlation")
+        text = f"Change of the {REGION_TITLES[region]}: correlation of forecast with truth over all test pairs"
+        yield claim(text, value, goal, AT_LEAST, "", WITHIN_GROUP)
+    for region in CORRELATIONS:
+        values = [] if found is None else [_value(found.change(MAIN, region, name), "correlation") for name in DIAGNOSES]
+        known = [value for value in values if value is not None]
+        text = f"The same within a diagnosis, the least of the three: {REGION_TITLES[region]}"
+        yield claim(text, min(known, default=None), WITHIN_GROUP, AT_LEAST, "", 0.3)
+    for region in CORRELATIONS:
+        value = _value(found.change(MAIN, region) if found else None, "skill")
+        text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
+        yield claim(text, value, SKILL, AT_LEAST, "", 0.0)
+    yield _courses(found)
+    yield _averaging(found)
+    yield _identity(found)
+    yield _codes(found)
+
+
+def _averaging(found: Forecasts | None) -> Claim:
+    text = f"Averaging {CHAINS[1]} chains: squared error of the latent, in parts of that of one chain"
+    entry: dict[str, Any] = found.metrics["averaging"].get(MAIN, {}) if found else {}
+    errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
+    ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
+    return claim(text, ratio, AVERAGING, AT_MOST, "", 0.95, below=True)
+
+
+def _courses(found: Forecasts | None) -> Claim:
+    text = f"Change of the {REGION_TITLES['ventricle']}, {SEVERAL}: error in parts of that of {title_of(RATES)}"
+    ours, rates = (
+        _value(found.change(name, "ventricle", SEVERAL) if found else None, "mean_error_points") for name in (MAIN, RATES)
+    )
+    return claim(text, ours / rates if ours is not None and rates else None, 1.0, AT_MOST, "", 1.1, below=True)
+
+
+def _codes(found: Forecasts | None) -> Claim:
+    codes = found.metrics["autoencoder"] if found else None
+    text = "Autoencoder: PSNR in the brain above as many cosine coefficients"
+    if codes is not None:
+        text += f" ({codes['numbers']} numbers; {codes['psnr_db']:.2f} against {codes['cosines_psnr_db']:.2f} dB)"
+    gain = codes["psnr_db"] - codes["cosines_psnr_db"] if codes else None
+    return claim(text, gain, 0.0, AT_LEAST, "dB", 0.0)
+
+
+def _identity(found: Forecasts | None) -> Claim:
+    text = "Asked for the first scan itself: largest mean change of a region that should be none"
+    points = found.metrics.get("zero_gap_points") if found else None
+    return claim(text, max(points.values()) if points else None, IDENTITY_POINTS, AT_MOST, "%", 3.0, below=True)
+
+
+def _value(score: dict[str, Any] | None, name: str) -> float | None:
+    return score[name] if score else None
+
+
+def claim(text: str, ours: float | None, goal: float, source: str, unit: str, partly: float, below: bool = False) -> Claim:
+    """Return a claim: reproduced where the goal is met, partly where `partly` is."""
+    if ours is None:
+        return Claim(text, None, goal, source, unit)
+    sign = -1 if below else 1
+    status = "reproduced" if sign * ours >= sign * goal else "partly" if sign * ours >= sign * partly else "not"
+    return Claim(text, round(ours, 3), goal, source, unit, status)

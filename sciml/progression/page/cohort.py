@@ -1,0 +1,166 @@
+"""The simulated cohort on the page: who is in it, what they look like, and how exactly the truth is known."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sciml.progression.cohorts.cohort import Cohort, Visit
+from sciml.progression.cohorts.planes import axial, coronal
+from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS, TISSUES, TITLES
+from sciml.progression.page.style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, label_picture
+from sciml.report.drawing import panels, plain, signed_picture
+from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Spread, Table
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+VOLUME_GOAL_PERCENT = 0.3
+DRAWN = ("ventricle", "hippocampus", "thalamus")
+CHANGE_LIMIT = 0.3
+
+
+def cohort_claims(accuracy: dict[str, Any]) -> Iterator[Claim]:
+    """Yield the claims about the simulator."""
+    text = "Simulated volumes: largest distance of any region from its target, all people and visits"
+    worst = max(accuracy["volume_error"]["worst"].values())
+    met = "reproduced" if worst <= VOLUME_GOAL_PERCENT else "not"
+    yield Claim(
+        f"{text} ({accuracy['subjects']} people, {accuracy['visits']} scans)",
+        round(worst, 3), VOLUME_GOAL_PERCENT, "goal of this project, at most", "%", met,
+    )  # fmt: skip
+    least = accuracy["atrophy_determinant"]["least"]
+    yield Claim(
+        "Nothing folds: least Jacobian determinant of the map from any visit to the start",
+        round(least, 3), 0, "goal of this project, above", "", "reproduced" if least > 0 else "not",
+    )  # fmt: skip
+
+
+def cohort_checks(accuracy: dict[str, Any]) -> Iterator[Check]:
+    """Yield the certificates of the simulator, region by region."""
+    for region in TISSUES:
+        worst = accuracy["volume_error"]["worst"][region]
+        text = "measured volume against its target, the worst visit"
+        passed = worst <= VOLUME_GOAL_PERCENT
+        yield Check(f"volume on target: {TITLES[region]}", round(worst, 4), VOLUME_GOAL_PERCENT, passed, "%", text)
+    for name, what in (("atrophy_determinant", "atrophy"), ("anatomy_determinant", "people's own anatomy")):
+        least = accuracy[name]["least"]
+        text = "at the corners of all voxels, so that linear interpolation between them folds nowhere"
+        yield Check(f"least determinant: {what}", round(least, 3), 0, least > 0, "", text)
+
+
+def cohort_reportlets(cohort: Cohort, accuracy: dict[str, Any]) -> Iterator[Reportlet]:
+    """Yield pictures and tables of a cohort."""
+    yield _people_table(cohort)
+    yield _accuracy_table(accuracy)
+    yield _trajectories(cohort)
+    if shown := _shown_person(cohort):
+        yield _slices(cohort, shown)
+
+
+def _people_table(cohort: Cohort) -> Table:
+    rows = []
+    for diagnosis in DIAGNOSES:
+        people = [visits for visits in cohort.subjects().values() if visits[0].diagnosis == diagnosis]
+        if not people:
+            continue
+        row: dict[str, Any] = {"diagnosis": DIAGNOSIS_TITLES[diagnosis], "people": len(people)}
+        row["women"] = sum(visits[0].sex == "F" for visits in people)
+        row["age"] = _spread([visits[0].age_years for visits in people])
+        row["years"] = _spread([visits[-1].age_years - visits[0].age_years for visits in people])
+        for region in ("ventricle", "hippocampus"):
+            row[f"{region}_ml"] = _spread([visits[0].volume_ml(region) for visits in people])
+            row[f"{region}_rate"] = _spread([rate for visits in people if (rate := yearly_change(visits, region)) is not None])
+        rows.append(row)
+    columns = [
+        Column("diagnosis", "diagnosis"), Column("people", "people"), Column("women", "women"),
+        Column("age", "age at the first visit", "years", None, 1), Column("years", "followed for", "years", None, 1),
+        *(
+            column
+            for region in ("ventricle", "hippocampus")
+            for column in (
+                Column(f"{region}_ml", TITLES[region], "ml", None, 1),
+                Column(f"{region}_rate", f"change of the {TITLES[region]}", "% a year", None, 2),
+            )
+        ),
+    ]  # fmt: skip
+    return Table("The cohort", columns, rows, "Mean and standard deviation over people. Everybody is simulated.")
+
+
+def yearly_change(visits: Sequence[Visit], region: str) -> float | None:
+    """Return 100 d ln V / dt from the first to the last visit, or None where no time passes."""
+    years = visits[-1].age_years - visits[0].age_years
+    return 100 * float(np.log(visits[-1].volume_ml(region) / visits[0].volume_ml(region))) / years if years > 0 else None
+
+
+def _spread(values: list[float]) -> Spread | None:
+    if not values:
+        return None
+    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None, len(values))
+
+
+def _accuracy_table(accuracy: dict[str, Any]) -> Table:
+    error = accuracy["volume_error"]
+    rows = [{"region": TITLES[name], "mean": error["mean"][name], "worst": error["worst"][name]} for name in TISSUES]
+    return Table(
+        "How exactly volumes are known",
+        [Column("region", "region"), Column("mean", "mean distance", "%", None, 3), Column("worst", "worst", "%", None, 3)],
+        rows,
+        f"Distance of the measured volume from its target over {accuracy['visits']} scans. Scores use the measured volumes, "
+        "so what is left here enters no score.",
+    )
+
+
+def _trajectories(cohort: Cohort) -> Figure:
+    def draw(axes: Sequence[Axes], _: Any) -> None:
+        for one, region in zip(axes, DRAWN, strict=True):
+            for visits in cohort.subjects().values():
+                ages, volumes = [v.age_years for v in visits], [v.volume_ml(region) for v in visits]
+                one.plot(ages, volumes, color=DIAGNOSIS_COLOURS[visits[0].diagnosis], linewidth=1, alpha=0.7)
+            plain(one, "age in years", "ml", TITLES[region])
+        for diagnosis, colour in DIAGNOSIS_COLOURS.items():
+            axes[0].plot([], [], color=colour, label=diagnosis)
+        axes[0].legend(fontsize=8, frameon=False)
+
+    return Figure(
+        "True volumes over age",
+        panels(len(DRAWN), (9.6, 3.2), draw),
+        "One line a person, through the visits. CN cognitively normal, MCI mild cognitive impairment, AD Alzheimer's disease.",
+        "three diagrams of regional volumes over age with one line a person, coloured by diagnosis",
+    )
+
+
+def _shown_person(cohort: Cohort) -> tuple[Visit, ...]:
+    people = list(cohort.subjects("test").values()) or list(cohort.subjects().values())
+    ill = [visits for visits in people if visits[0].diagnosis == "AD" and len(visits) > 1]
+    return max(ill, key=lambda visits: visits[-1].age_years - visits[0].age_years, default=())
+
+
+def _slices(cohort: Cohort, visits: Sequence[Visit]) -> Scrubber:
+    first, last = visits[0], visits[-1]
+    before, after = (cohort.image(visit)[0] for visit in (first, last))
+    change = signed_picture(cohort.clean(last)[0] - cohort.clean(first)[0], CHANGE_LIMIT)
+    shown: dict[str, np.ndarray] = {
+        f"first visit, {first.age_years:.0f} years": before,
+        f"last visit, {last.age_years:.0f} years": after,
+        "change": change,
+        "labels at the last visit": label_picture(cohort.labels(last)),
+    }
+    front, height = cohort.grid.shape[1], cohort.grid.shape[2]
+    planes = [("coronal", coronal, round(front * share)) for share in (0.42, 0.5, 0.58, 0.66)]
+    planes += [("axial", axial, round(height * share)) for share in (0.35, 0.45, 0.55)]
+    names = ", ".join(f"{TITLES[region]} {word}" for region, word in zip(REGIONS, _COLOUR_WORDS, strict=True))
+    return Scrubber(
+        f"A simulated person with {DIAGNOSIS_TITLES['AD']}",
+        {title: [cut(volume, index) for _, cut, index in planes] for title, volume in shown.items()},
+        [f"{plane}, slice {index}" for plane, _, index in planes],
+        f"{first.subject}. The change is that of the images without bias and noise: orange darker, purple brighter, full colour "
+        f"at {CHANGE_LIMIT} of an intensity scale on which white matter has 0.8. Labels: {names}. The person's right is on the "
+        "left.",
+        "slices of a simulated brain",
+    )
+
+
+_COLOUR_WORDS = ("light blue", "vermilion", "pink", "green", "grey", "white", "dark blue")

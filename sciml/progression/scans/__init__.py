@@ -1,0 +1,1 @@
+"""Images of users and public scans: read, registered, segmented, prepared, examined."""

@@ -1,0 +1,172 @@
+"""Whether an image is what the models expect: a brain without skull, T1, in MNI space, of a usual size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from sciml.formats.nifti import Scan
+from sciml.progression.cohorts.grids import Grid
+from sciml.progression.scans.reference import Reference
+from sciml.progression.scans.resampling import on_grid
+from sciml.progression.simulation.anatomy import connected_parts
+from sciml.progression.simulation.scanner import normalise
+from sciml.runtime.errors import DataError
+
+BACKGROUND_SHARE = 0.02
+FULLEST = 0.75
+RIM_MM, RIM_SHARE = 9.0, 0.1
+FARTHEST_MM = 20.0
+EXTENT_MM = (120.0, 185.0)
+LEAST_CORRELATION = 0.6
+BRAIN_ML = (1000.0, 2200.0)
+COARSE_MM, ANISOTROPY_MM = 2.0, 3.0
+NEGATIVE_SHARE = 0.05
+PURE = 0.8
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something unusual about an image.
+
+    Attributes:
+        level: `error` forbids its use, `warning` does not.
+        code: `skull`, `space`, `contrast`, `size`, `voxels`.
+        text: what was found, what was expected, what to do.
+    """
+
+    level: Literal["error", "warning"]
+    code: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Placed:
+    """An image on a grid.
+
+    Attributes:
+        image: normalised, 0 outside the brain, (*grid), float32.
+        mask: the brain, bool.
+        to_scan: (4, 4), places of the template to places of the scan, in mm.
+    """
+
+    image: np.ndarray
+    mask: np.ndarray
+    to_scan: np.ndarray
+
+
+def place(scan: Scan, grid: Grid, to_scan: np.ndarray | None = None) -> Placed:
+    """Return a scan on a grid, normalised, with its brain: whatever differs from the background.
+
+    Args:
+        scan: brain only.
+        grid: where to.
+        to_scan: the affine map of a registration; none by default.
+
+    Raises:
+        DataError: nothing is in it, or intensities lie below the background.
+    """
+    above = scan.array - background(scan.array)
+    top = float(np.percentile(np.abs(above[above != 0]), 99)) if (above != 0).any() else 0.0
+    if top == 0:
+        raise DataError(f"{scan.path} is constant: expected a T1 image")
+    inside = np.abs(above) > BACKGROUND_SHARE * top
+    if (above[inside] < 0).mean() > NEGATIVE_SHARE:
+        raise DataError(f"{scan.path} has intensities below its background, as after a z-score: give the image before that")
+    share = on_grid(Scan(inside.astype(np.float32), scan.affine, scan.path), grid, to_scan)
+    mask = np.asarray(ndimage.binary_fill_holes(share >= 0.5))
+    if not mask.any():
+        raise DataError(f"{scan.path} has nothing in the field of view of {grid.name}: is it in MNI space? try --register affine")
+    parts = connected_parts(mask)
+    mask = parts == np.bincount(parts[mask]).argmax()
+    image = on_grid(Scan(np.clip(above, 0, None), scan.affine, scan.path), grid, to_scan)
+    return Placed(normalise(image, mask).astype(np.float32), mask, np.eye(4) if to_scan is None else to_scan)
+
+
+def background(array: np.ndarray) -> float:
+    """Return the most usual value on the six outer faces of a volume."""
+    faces = np.concatenate([array[index].ravel() for axis in range(3) for index in (_face(axis, 0), _face(axis, -1))])
+    values, counts = np.unique(faces, return_counts=True)
+    return float(values[counts.argmax()])
+
+
+def _face(axis: int, index: int) -> tuple:
+    return tuple(index if one == axis else slice(None) for one in range(3))
+
+
+def examine(scan: Scan, placed: Placed, grid: Grid, reference: Reference) -> list[Finding]:
+    """Return what is unusual about an image, errors first.
+
+    Args:
+        scan: as read.
+        placed: on the grid.
+        grid: of `placed` and `reference`.
+        reference: the template.
+    """
+    found = [
+        *_skull(placed, grid, reference), *_space(placed, grid, reference), *_contrast(placed, reference),
+        *_size(placed, grid), *_voxels(scan),
+    ]  # fmt: skip
+    return sorted(found, key=lambda finding: finding.level)
+
+
+def _skull(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding]:
+    fullness = float(placed.mask.mean())
+    far = np.asarray(ndimage.distance_transform_edt(~reference.mask)) * grid.spacing_mm > RIM_MM
+    rim = float((placed.mask & far).sum() / placed.mask.sum())
+    if fullness > FULLEST or rim > RIM_SHARE:
+        yield Finding(
+            "error", "skull",
+            f"{100 * fullness:.0f} % of the field of view is filled and {100 * rim:.0f} % of that lies more than {RIM_MM:g} mm "
+            "outside the template's brain: remove the skull first (HD-BET, SynthStrip), or go on with --allow-skull",
+        )  # fmt: skip
+
+
+def _space(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding]:
+    advice = "register it to MNI152 first, or use --register affine"
+    centre, wanted = (np.array(ndimage.center_of_mass(mask)) * grid.spacing_mm for mask in (placed.mask, reference.mask))
+    distance = float(np.linalg.norm(centre - wanted))
+    if distance > FARTHEST_MM:
+        yield Finding(
+            "error", "space", f"its middle lies {distance:.0f} mm from the template's, at most {FARTHEST_MM:g}: {advice}"
+        )
+    extents = [grid.spacing_mm * (np.ptp(np.nonzero(placed.mask)[axis]) + 1) for axis in range(3)]
+    if min(extents) < EXTENT_MM[0] or max(extents) > EXTENT_MM[1] + 2 * grid.spacing_mm:
+        sizes = " x ".join(f"{extent:.0f}" for extent in extents)
+        yield Finding("error", "space", f"the brain measures {sizes} mm, expected {EXTENT_MM[0]:g} to {EXTENT_MM[1]:g}: {advice}")
+    alike = correlation(placed.image, reference.t1, placed.mask | reference.mask)
+    if alike < LEAST_CORRELATION:
+        yield Finding("error", "space", f"correlation with the template is {alike:.2f}, at least {LEAST_CORRELATION:g}: {advice}")
+
+
+def correlation(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> float:
+    """Return the correlation of two images, each smoothed by a voxel, over the given voxels."""
+    one, other = (ndimage.gaussian_filter(image.astype(float), 1.0)[where] for image in (first, second))
+    return float(np.corrcoef(one, other)[0, 1]) if one.std() > 0 and other.std() > 0 else 0.0
+
+
+def _contrast(placed: Placed, reference: Reference) -> Iterator[Finding]:
+    white, grey = (float(placed.image[(share > PURE) & placed.mask].mean()) for share in (reference.white, reference.grey))
+    if not white > grey:
+        yield Finding(
+            "error",
+            "contrast",
+            f"white matter ({white:.2f}) is not brighter than grey ({grey:.2f}): looks like T2; a T1 is expected",
+        )
+
+
+def _size(placed: Placed, grid: Grid) -> Iterator[Finding]:
+    volume = float(placed.mask.sum()) * grid.voxel_ml
+    if not BRAIN_ML[0] <= volume <= BRAIN_ML[1]:
+        yield Finding("warning", "size", f"the brain has {volume:.0f} ml, outside {BRAIN_ML[0]:.0f} to {BRAIN_ML[1]:.0f}")
+
+
+def _voxels(scan: Scan) -> Iterator[Finding]:
+    sizes = scan.spacing_mm
+    if max(sizes) > COARSE_MM or max(sizes) - min(sizes) > ANISOTROPY_MM:
+        text = " x ".join(f"{size:.3g}" for size in sizes)
+        yield Finding("warning", "voxels", f"voxels of {text} mm are coarse: small regions will not be measured well")

@@ -1,0 +1,1 @@
+"""Simulated people: anatomy, atrophy as a flow, and the scanner."""

@@ -1,0 +1,232 @@
+"""A whole cohort: person after person in several processes, kept in the cache, an accuracy table beside it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import logging
+import multiprocessing
+import os
+import shutil
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sciml.datasets import local_path
+from sciml.progression.cohorts.cohort import Visit, write_cohort, write_subject
+from sciml.progression.cohorts.grids import grid_of
+from sciml.progression.cohorts.regions import TISSUES
+from sciml.progression.config import TEMPLATE_DATA, SimulateConfig, SimulationConfig
+from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_template
+from sciml.progression.simulation.people import draw_person, roster
+from sciml.progression.simulation.simulator import Life, simulate
+from sciml.runtime.errors import FormatError, ScimlError
+from sciml.runtime.files import canonical_json, digest_bytes, digest_file, load_tensors, save_tensors, write_json, write_text
+from sciml.runtime.places import cache_folder
+from sciml.runtime.seeds import Seeds
+from sciml.runtime.sources import source_digest
+
+log = logging.getLogger(__name__)
+
+ACCURACY_COLUMNS = ("subject", "visit", "diagnosis", "region", "target_ml", "measured_ml", "error_percent")
+
+
+def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) -> list[Path]:
+    """Write a simulated cohort and the table of how well its volumes were reached.
+
+    A cohort of the same settings, data and code is taken from the cache; a simulation that was stopped goes on with the people
+    that are missing. The result does not depend on the number of processes.
+
+    Args:
+        config: of the cohort.
+        folder: of the cohort.
+        processes: people at a time.
+
+    Returns:
+        The paths of `cohort.json`, `visits.csv`, `accuracy.csv` and `accuracy.json`.
+    """
+    inputs = {name: digest_file(local_path(name)) for name in (*TEMPLATE_DATA, config.atlas)}
+    key = digest_bytes(canonical_json([config.model_dump(mode="json"), inputs, source_digest(__name__)]).encode())
+    store = cache_folder("progression") / key[:32]
+    names = ("cohort.json", "visits.csv", "accuracy.csv", "accuracy.json")
+    if all((store / name).is_file() for name in names):
+        log.info("this cohort was simulated before: taken from %s", store)
+    else:
+        people = _simulate_people(config, store, processes)
+        about = {"kind": "simulated", "config": config.model_dump(mode="json"), "inputs": inputs, "key": key}
+        write_text(store / "accuracy.csv", _table(people))
+        write_json(store / "accuracy.json", _summary(people))
+        visits = [_visit(values) for notes in people for values in notes["visits"]]
+        write_cohort(store, grid_of(config.grid), visits, about)
+    _place(store, folder)
+    return [folder / name for name in names]
+
+
+def _simulate_people(config: SimulateConfig, store: Path, processes: int) -> list[dict[str, Any]]:
+    """Return the notes of all people, in the order of the roster, simulating those whose file is missing."""
+    everybody = roster(config)
+    notes = {name: _notes(store, name) for _, name, _ in everybody}
+    missing = [one for one in everybody if notes[one[1]] is None]
+    if missing:
+        anatomy = store / "anatomy.safetensors"
+        _write_anatomy(anatomy, config)
+        for done, (name, found) in enumerate(_work_through(config, store, anatomy, missing, processes), start=1):
+            notes[name] = found
+            log.info("%s: %d of %d, worst volume %.3f %%", name, done, len(missing), 100 * _worst(found))
+        anatomy.unlink()
+    return [found for found in notes.values() if found is not None]
+
+
+def _work_through(
+    config: SimulateConfig, store: Path, anatomy: Path, people: list[tuple[int, str, str]], processes: int
+) -> Iterator[tuple[str, dict[str, Any]]]:
+    if processes == 1:
+        _start_worker(config, store, anatomy)
+        for person in people:
+            yield person[1], _work(person)
+        return
+    # a forked copy of a process with threads may hang
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPoolExecutor(min(processes, len(people)), context, _start_worker, (config, store, anatomy))
+    try:
+        futures = {pool.submit(_work, person): person[1] for person in people}
+        for future in as_completed(futures):
+            yield futures[future], future.result()
+    except BrokenProcessPool as error:
+        raise ScimlError("a process of the simulation was killed, or the machine ran out of memory: use fewer threads") from error
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+_worker: dict[str, Any] = {}  # of this process
+
+
+def _start_worker(config: SimulateConfig, store: Path, anatomy: Path) -> None:
+    if multiprocessing.parent_process() is not None:
+        from sciml.runtime.devices import set_threads
+
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the first one ends the others
+        set_threads(1)
+    arrays, _ = load_tensors(anatomy)
+    box_mm = grid_of(config.grid).spacing_mm
+    _worker.update(config=config, store=store, anatomy=Anatomy(arrays["labels"], arrays["inside"], arrays["t1"], box_mm))
+
+
+def _work(person: tuple[int, str, str]) -> dict[str, Any]:
+    config: SimulateConfig = _worker["config"]
+    # the settings of a cohort, without atlas and seed, draw its people: the atlas changes labels, not who is there
+    settings = SimulationConfig(**{name: getattr(config, name) for name in SimulationConfig.model_fields})
+    seeds = Seeds(config.seed)
+    number, name, split = person
+    drawn = draw_person(settings, number, name, split, seeds)
+    life = simulate(drawn, _worker["anatomy"], settings, seeds)
+    notes = _life_notes(life)
+    write_subject(_worker["store"], name, life.arrays, grid_of(config.grid), notes)
+    return notes
+
+
+def _life_notes(life: Life) -> dict[str, Any]:
+    return {
+        "visits": [
+            [one.subject, one.number, one.split, one.age_years, one.sex, one.diagnosis, list(one.volumes_ml)]
+            for one in life.visits
+        ],
+        "targets_ml": life.targets_ml.tolist(),
+        "determinants": life.determinants.tolist(),
+        "warp_determinants": life.warp_determinants.tolist(),
+    }
+
+
+def _visit(values: list[Any]) -> Visit:
+    subject, number, split, age, sex, diagnosis, volumes = values
+    return Visit(subject, number, split, age, sex, diagnosis, tuple(volumes))
+
+
+def _notes(store: Path, name: str) -> dict[str, Any] | None:
+    from safetensors import SafetensorError, safe_open
+
+    path = store / "subjects" / f"{name}.safetensors"
+    if not path.is_file():
+        return None
+    try:
+        with safe_open(path, framework="np") as file:
+            return json.loads(file.metadata()["sciml"])
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        raise FormatError(f"{path} is damaged: delete it, it is made again") from error
+
+
+def _worst(notes: dict[str, Any]) -> float:
+    return float(np.abs(_errors(notes)).max())
+
+
+def _errors(notes: dict[str, Any]) -> np.ndarray:
+    """Return measured over target volume minus 1, (visits, tissues)."""
+    measured = np.array([visit[-1] for visit in notes["visits"]])[:, : len(TISSUES)]
+    return measured / np.array(notes["targets_ml"]) - 1
+
+
+def _table(people: list[dict[str, Any]]) -> str:
+    rows = io.StringIO()
+    table = csv.writer(rows, lineterminator="\n")
+    table.writerow(ACCURACY_COLUMNS)
+    for notes in people:
+        errors = _errors(notes)
+        for visit, targets, wrong in zip(notes["visits"], notes["targets_ml"], errors, strict=True):
+            subject, number, _, _, _, diagnosis, volumes = visit
+            for index, region in enumerate(TISSUES):
+                table.writerow(
+                    [
+                        subject,
+                        number,
+                        diagnosis,
+                        region,
+                        f"{targets[index]:.6f}",
+                        f"{volumes[index]:.6f}",
+                        f"{100 * wrong[index]:.5f}",
+                    ]
+                )
+    return rows.getvalue()
+
+
+def _summary(people: list[dict[str, Any]]) -> dict[str, Any]:
+    errors = np.concatenate([100 * np.abs(_errors(notes)) for notes in people])
+    determinants = np.concatenate([notes["determinants"] for notes in people])
+    warps = np.array([notes["warp_determinants"] for notes in people])
+    return {
+        "subjects": len(people),
+        "visits": len(errors),
+        "volume_error": {
+            "unit": "%", "direction": "down", "n": len(errors),
+            "mean": dict(zip(TISSUES, errors.mean(axis=0).tolist(), strict=True)),
+            "worst": dict(zip(TISSUES, errors.max(axis=0).tolist(), strict=True)),
+        },
+        "atrophy_determinant": {"unit": "1", "least": float(determinants[:, 0].min()), "most": float(determinants[:, 1].max())},
+        "anatomy_determinant": {"unit": "1", "least": float(warps[:, 0].min()), "most": float(warps[:, 1].max())},
+    }  # fmt: skip
+
+
+def _write_anatomy(path: Path, config: SimulateConfig) -> None:
+    anatomy = build_anatomy(mni_template(config.atlas), grid_of(config.grid))
+    save_tensors(path, {"labels": anatomy.labels, "inside": anatomy.inside, "t1": anatomy.t1})
+
+
+def _place(store: Path, folder: Path) -> None:
+    """Put the cohort into its folder, as links to the files of the cache where that is one file system."""
+    wanted = {path.relative_to(store) for path in store.rglob("*") if path.is_file()}
+    for stale in (folder / "subjects").glob("*"):
+        if stale.relative_to(folder) not in wanted:
+            stale.unlink()
+    for name in sorted(wanted):
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.unlink(missing_ok=True)
+        try:
+            os.link(store / name, target)
+        except OSError:
+            shutil.copyfile(store / name, target)

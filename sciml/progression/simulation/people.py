@@ -1,0 +1,130 @@
+"""Who is simulated: a smooth diffeomorphic variant of the template, an age, a diagnosis, rates and visits.
+
+A person's anatomy at a place x is the template's at
+
+    (1)  phi(x) = c + A (x + d(x) - c),    d = exp(u) - id,
+
+with A a change of size along the axes, c the middle of the brain, and d the flow of a smooth velocity u for unit time by
+squaring, d <- d + d o (id + d). u is drawn on the 4.5 mm grid whatever the grid of the study, so that the same seed is the same
+person on all of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from scipy import ndimage
+
+from sciml.progression.cohorts.grids import GRIDS
+from sciml.progression.cohorts.regions import DIAGNOSES, TISSUES
+from sciml.progression.config import AtrophyConfig, PeopleConfig, SimulationConfig
+from sciml.runtime.seeds import Seeds
+
+WARP_GRID = GRIDS["4.5mm"]
+MIDDLE_MM = np.array([0.0, -18.0, 0.0])
+SQUARINGS = 6
+# calibration: the change of a region, in parts of what AD does within these years
+CALIBRATION_SHARES = (-0.25, 1.5)
+CALIBRATION_YEARS = 4.0
+
+
+@dataclass(frozen=True)
+class Person:
+    """One simulated person.
+
+    Attributes:
+        name: of the subject.
+        split: what the person is used for.
+        sex: `M` or `F`.
+        diagnosis: `CN`, `MCI` or `AD`.
+        pace: factor of all rates.
+        ages_years: at the visits.
+        early: change of ln V of each tissue from the template to the first visit, (tissues,).
+        changes: change of ln V of each tissue from the first visit to each visit, (visits, tissues); the first row is 0.
+        size: A of (1), (3,).
+        shift_mm: d of (1) on `WARP_GRID`, (3, D, H, W).
+    """
+
+    name: str
+    split: str
+    sex: Literal["M", "F"]
+    diagnosis: Literal["CN", "MCI", "AD"]
+    pace: float
+    ages_years: tuple[float, ...]
+    early: np.ndarray
+    changes: np.ndarray
+    size: np.ndarray
+    shift_mm: np.ndarray
+
+    def in_template(self, places_mm: np.ndarray) -> np.ndarray:
+        """Return phi of (1) at places (3, n) in mm."""
+        indices = (places_mm - WARP_GRID.affine[:3, 3:]) / WARP_GRID.spacing_mm
+        shift = np.stack([ndimage.map_coordinates(axis, indices, order=1, mode="nearest") for axis in self.shift_mm])
+        middle = MIDDLE_MM[:, None]
+        return middle + self.size[:, None] * (places_mm + shift - middle)
+
+
+def roster(config: SimulationConfig) -> list[tuple[int, str, str]]:
+    """Return (number within the split, name, split) of everybody in a cohort.
+
+    The names, from which the seeds come, count within a split: a smaller cohort tests on the same people, never on people that
+    a larger one trains on.
+    """
+    return [(number, f"{split}-{number:03d}", split) for split, count in config.subjects.items() for number in range(count)]
+
+
+def draw_person(config: SimulationConfig, number: int, name: str, split: str, seeds: Seeds) -> Person:
+    """Return a person of the cohort; equal seeds give the same person on every grid.
+
+    Args:
+        config: of the cohort.
+        number: within the split; diagnoses take turns.
+        name: of the subject.
+        split: what the person is used for.
+        seeds: of the run.
+    """
+    random = np.random.default_rng(seeds("person", name))
+    people, atrophy = config.people, config.atrophy
+    diagnosis = DIAGNOSES[number % len(DIAGNOSES)]
+    sex = ("M", "F")[int(random.integers(2))]
+    pace = float(np.exp(atrophy.pace_spread * random.normal()))
+    factors = pace * np.exp(atrophy.region_spread * random.normal(size=len(TISSUES)))
+    gaps = random.uniform(*people.gaps_years, size=people.visits - 1)
+    ages = random.uniform(*people.ages_years) + np.append(0.0, np.cumsum(gaps))
+    rates = _rates(atrophy, diagnosis)
+    # before the first visit: healthy ageing, and the disease so far
+    early = atrophy.early_share * (ages[0] - atrophy.from_age_years) * _rates(atrophy, "CN")
+    early = early + (diagnosis != "CN") * atrophy.disease_years * factors * rates
+    early[TISSUES.index("ventricle")] += atrophy.ventricle_spread * random.normal()
+    if config.independent_rates:
+        shares = random.uniform(*CALIBRATION_SHARES, size=(people.visits, len(TISSUES)))
+        changes = shares * CALIBRATION_YEARS * _rates(atrophy, "AD")
+        changes[0] = 0
+    else:
+        changes = np.outer(ages - ages[0], factors * rates)
+    size = people.size_spread * random.normal() + people.axis_spread * random.normal(size=3)
+    # (1) leads from the person to the template: a large head is looked up with a small A
+    size = np.exp(-size + (people.sex_shift if sex == "F" else -people.sex_shift))
+    return Person(name, split, sex, diagnosis, pace, tuple(ages.tolist()), early, changes, size, _random_shift(people, random))  # type: ignore[arg-type]
+
+
+def _rates(atrophy: AtrophyConfig, diagnosis: str) -> np.ndarray:
+    return np.array([getattr(atrophy.rates[region], diagnosis) for region in TISSUES])
+
+
+def _random_shift(people: PeopleConfig, random: np.random.Generator) -> np.ndarray:
+    """Return d of (1) in mm, (3, D, H, W)."""
+    velocity = np.zeros((3, *WARP_GRID.shape))
+    for spread_mm, width_mm in people.warps_mm:
+        field = random.normal(size=velocity.shape)
+        width = width_mm / WARP_GRID.spacing_mm
+        field = ndimage.gaussian_filter(field, (0, width, width, width), mode="reflect")
+        velocity += spread_mm * field / field.std()
+    shift = velocity / WARP_GRID.spacing_mm / 2**SQUARINGS
+    places = np.indices(WARP_GRID.shape, dtype=np.float64)
+    for _ in range(SQUARINGS):
+        at = places + shift
+        shift = shift + np.stack([ndimage.map_coordinates(axis, at, order=1, mode="nearest") for axis in shift])
+    return shift * WARP_GRID.spacing_mm

@@ -1,0 +1,1 @@
+"""What the study does with forecasts: baselines, readout, scores, trajectories, trials."""

@@ -1,0 +1,222 @@
+"""The study's table: every way to forecast on the same pairs, as images and as changes of volumes.
+
+Changes of volumes are read from images by a readout of the right kind (`readout.ChangeReadout`): one fitted to scans for
+whatever is made of scans, one fitted to what the autoencoder makes of them for whatever was decoded. Methods without images
+give volumes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from scipy import fft
+
+from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
+from sciml.progression.forecasting.pair_predictions import Pair
+from sciml.progression.study.scores import brain_psnr, brain_ssim, brain_volume_error, grouped_change_scores, subject_interval
+
+GAPS = ((0.0, 2.0, "below 2 y"), (2.0, 4.0, "2 to 4 y"), (4.0, np.inf, "4 y and more"))
+LONG_YEARS = 3.0
+LONG = "3 y and more"
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to forecast, on all pairs.
+
+    Attributes:
+        name: key in tables.
+        kind: `baseline`, `model`, `ablation` or `ceiling`.
+        changes: ln(V^_B / V_A), shape (pairs, regions); read from the images where there are any.
+        images: shape (pairs, x, y, z), or None where only volumes are forecast.
+    """
+
+    name: str
+    kind: str
+    changes: np.ndarray
+    images: np.ndarray | None = None
+
+
+@dataclass(frozen=True)
+class Truth:
+    """What the forecasts are compared with.
+
+    Attributes:
+        pairs: questions.
+        clean: follow-ups without bias and noise, shape (pairs, x, y, z).
+        noisy: follow-ups as scanned.
+        masks: brains of the follow-ups.
+        start_ml: volumes at A, shape (pairs, regions).
+        followup_ml: at B.
+    """
+
+    pairs: Sequence[Pair]
+    clean: np.ndarray
+    noisy: np.ndarray
+    masks: np.ndarray
+    start_ml: np.ndarray
+    followup_ml: np.ndarray
+    changes: np.ndarray = field(init=False)
+    subjects: tuple[str, ...] = field(init=False)
+    gaps: np.ndarray = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "changes", np.log(self.followup_ml / self.start_ml))
+        object.__setattr__(self, "subjects", tuple(pair.start.subject for pair in self.pairs))
+        object.__setattr__(self, "gaps", np.array([pair.gap_years for pair in self.pairs]))
+
+    def groups(self) -> dict[str, np.ndarray]:
+        """Return which pairs belong to each group: all, by diagnosis, by gap, by visits given."""
+        diagnoses = np.array([pair.start.diagnosis for pair in self.pairs])
+        visits = np.array([len(pair.history) for pair in self.pairs])
+        found = {"all": np.ones(len(diagnoses), dtype=bool), LONG: self.gaps >= LONG_YEARS}
+        found |= {name: diagnoses == name for name in DIAGNOSES}
+        found |= {name: (self.gaps >= low) & (self.gaps < high) for low, high, name in GAPS}
+        found |= {"1 visit": visits == 1, "2 visits and more": visits > 1}
+        return {name: members for name, members in found.items() if members.any()}
+
+
+def image_scores(method: Method, truth: Truth) -> dict[str, np.ndarray]:
+    """Return scores of each pair: in the brain against clean and scanned follow-ups, and over the whole volume as published."""
+    if method.images is None:
+        return {}
+    rows = [
+        {
+            "psnr_db": brain_psnr(image, clean, mask),
+            "psnr_scanned_db": brain_psnr(image, noisy, mask),
+            "ssim": brain_ssim(image, clean, mask),
+            "whole_psnr_db": brain_psnr(image, noisy, np.ones_like(mask)),
+            "whole_ssim": brain_ssim(image, noisy),
+            "whole_mse": float(np.square(image.astype(float) - noisy).mean()),
+        }
+        for image, clean, noisy, mask in zip(method.images.astype(np.float32), truth.clean, truth.noisy, truth.masks, strict=True)
+    ]
+    return {name: np.array([row[name] for row in rows]) for name in rows[0]}
+
+
+def evaluate(methods: Sequence[Method], truth: Truth, reference: str, random: np.random.Generator) -> dict[str, Any]:
+    """Return the scores of all methods.
+
+    Args:
+        methods: on the same pairs.
+        truth: of them.
+        reference: method with images that gains are against, with intervals over people.
+        random: of the bootstrap.
+
+    Returns:
+        By method: `kind`, `images` (by score: mean and standard deviation over pairs, and by group its mean), `gain_db` over the
+        reference by group with a 95 % interval, and `changes` by region and group.
+    """
+    groups = truth.groups()
+    scored = {method.name: image_scores(method, truth) for method in methods}
+    found: dict[str, Any] = {}
+    for method in methods:
+        images = scored[method.name]
+        entry: dict[str, Any] = {
+            "kind": method.kind,
+            "images": {
+                name: {"mean": _mean(values), "sd": float(np.std(values)), "n": len(values)} for name, values in images.items()
+            },
+            "changes": _change_scores(method, truth, groups),
+            "brain_volume_error": dict(
+                zip(REGIONS, brain_volume_error(
+                    truth.start_ml * np.exp(method.changes), truth.followup_ml, truth.start_ml
+                ).mean(axis=0).tolist(), strict=True)
+            ),
+        }  # fmt: skip
+        if images:
+            entry["psnr_by_group_db"] = {name: _mean(images["psnr_db"][members]) for name, members in groups.items()}
+            gain = images["psnr_db"] - scored[reference]["psnr_db"]
+            entry["gain_db"] = {
+                name: _with_interval(gain[members], [truth.subjects[i] for i in np.flatnonzero(members)], random)
+                for name, members in groups.items()
+            }
+        found[method.name] = entry
+    return found
+
+
+def _change_scores(method: Method, truth: Truth, groups: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
+    by_region: dict[str, dict[str, Any]] = {region: {} for region in REGIONS}
+    for name, members in groups.items():
+        count = int(members.sum())
+        scores = grouped_change_scores(method.changes[members], truth.changes[members], [name] * count)
+        for region in REGIONS:
+            by_region[region][name] = scores[region]["all"].__dict__
+    return by_region
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(np.mean(values[np.isfinite(values)])) if np.isfinite(values).any() else float("nan")
+
+
+def _with_interval(values: np.ndarray, subjects: Sequence[str], random: np.random.Generator) -> dict[str, float]:
+    finite = np.isfinite(values)
+    if not finite.any():
+        return {"mean": float("nan"), "low": float("nan"), "high": float("nan"), "n": 0}
+    low, high = subject_interval(values[finite], [s for s, good in zip(subjects, finite, strict=True) if good], random)
+    return {"mean": float(values[finite].mean()), "low": low, "high": high, "n": int(finite.sum())}
+
+
+def averaging(counts: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
+    """Return the latent error against the number of chains with the fit bias^2 + variance / m.
+
+    Args:
+        counts: m of each column; 0 is no change.
+        errors: mean squared latent errors, shape (pairs, counts).
+    """
+    means = dict(zip(counts.tolist(), errors.mean(axis=0).tolist(), strict=True))
+    chains = np.array([count for count in means if count])
+    measured = np.array([means[count] for count in chains])
+    if len(chains) > 1:
+        bias, variance = np.linalg.lstsq(np.stack([np.ones(len(chains)), 1 / chains], axis=1), measured, rcond=None)[0].tolist()
+    else:
+        bias, variance = float("nan"), float("nan")
+    return {
+        "chains": chains.tolist(),
+        "latent_mse": measured.tolist(),
+        "no_change_mse": means.get(0, float("nan")),
+        "squared_bias": bias,
+        "variance": variance,
+    }
+
+
+def calibration(changes: np.ndarray, truth: Truth) -> dict[str, Any]:
+    """Return how often the truth lies within two standard deviations of the chains, and whether spread tells error.
+
+    Args:
+        changes: of each chain, shape (m, pairs, regions).
+        truth: of the pairs.
+    """
+    mean, sd = changes.mean(axis=0), changes.std(axis=0, ddof=1)
+    error = np.abs(mean - truth.changes)
+    return {
+        region: {
+            "coverage_2sd": float((error[:, column] < 2 * sd[:, column]).mean()),
+            "mean_sd_points": 100 * float(sd[:, column].mean()),
+            "mean_error_points": 100 * float(error[:, column].mean()),
+            "spearman": spearman(sd[:, column], error[:, column]),
+        }
+        for column, region in enumerate(REGIONS)
+    }
+
+
+def spearman(first: np.ndarray, second: np.ndarray) -> float:
+    """Return the rank correlation of two lists; NaN where one is constant."""
+    one, other = (np.argsort(np.argsort(values)).astype(float) for values in (first, second))
+    constant = np.ptp(first) == 0 or np.ptp(second) == 0
+    return float("nan") if constant else float(np.corrcoef(one, other)[0, 1])
+
+
+def lowest_frequencies(image: np.ndarray, count: int) -> np.ndarray:
+    """Return an image from its `count` cosine coefficients of lowest frequency: a code as long as the autoencoder's.
+
+    Args:
+        image: shape (x, y, z).
+        count: kept coefficients; those of equal frequency at the limit are left out.
+    """
+    frequency = sum(axis**2 for axis in np.meshgrid(*[np.arange(side) / side for side in image.shape], indexing="ij"))
+    kept = frequency < np.sort(frequency, axis=None)[count] if count < image.size else np.ones(image.shape, dtype=bool)
+    return np.asarray(fft.idctn(np.asarray(fft.dctn(image, norm="ortho")) * kept, norm="ortho"))

@@ -1,0 +1,1 @@
+"""Invariants that hold for any weights, each checked in numbers."""

@@ -1,0 +1,1 @@
+"""How networks learn: losses, schedules, operators and pictures."""

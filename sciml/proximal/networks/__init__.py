@@ -1,0 +1,1 @@
+"""Learned proximal networks in both forms, unconstrained peers, and how either is loaded."""

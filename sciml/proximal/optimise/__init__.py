@@ -1,0 +1,1 @@
+"""Minimisation and inversion: quasi-Newton steps, Newton's method, and gradients through a minimiser."""

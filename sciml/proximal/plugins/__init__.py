@@ -1,0 +1,1 @@
+"""Learned proximal networks inside other programs: deepinv, and the imaging commands."""

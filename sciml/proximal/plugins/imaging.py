@@ -1,0 +1,108 @@
+"""Learned proximal networks under the name `lpn`: `sciml imaging solve ... --method prior:lpn:photo-grey`.
+
+A solver that knows nothing of noise levels weighs a prior by w = sigma_n c, noise times column norm (`noise_weight` of
+`sciml.imaging.solvers.classical`). With R_s the regulariser at the noise level s, R_s / s^2 is about minus the logarithm of one
+prior, so
+
+    R(x) = R_s(x) / s,     prox_{w R} = prox_{(w / s) R_s}
+
+has the weight of Bayes' rule where w = s, and one that grows with the noise like that of total variation elsewhere.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from jaxtyping import Float
+from torch import Tensor
+
+from sciml.imaging.priors import Certificate, per_image
+from sciml.proximal.networks.network import Images, LearnedProximalNetwork
+from sciml.proximal.reconstruction.reconstruct import in_type
+from sciml.runtime.errors import ConfigError
+
+
+class NamedPrior:
+    """A learned proximal network at one noise level as `sciml.imaging.priors.Prior`.
+
+    Args:
+        network: of either form.
+        sigma: noise level s of the regulariser, on the scale of the images.
+        name: for messages.
+
+    Raises:
+        ConfigError: the noise level is not above 0.
+    """
+
+    def __init__(self, network: LearnedProximalNetwork, sigma: float, name: str = "lpn") -> None:
+        if not 0 < sigma < float("inf"):
+            raise ConfigError(f"the noise level of the prior {name} is a number above 0, got {sigma:g}")
+        self.network, self.sigma, self.name = network, sigma, name
+
+    def value(self, x: Images) -> Float[Tensor, " batch"]:
+        """Return R_s(x) / s; +inf outside the range of f."""
+        return in_type(self.network, x).prior(x, self.sigma) / self.sigma
+
+    def gradient(self, x: Images) -> Images:
+        """Return the gradient of R_s divided by s.
+
+        Raises:
+            NumericalError: an image is outside the range of f.
+        """
+        return in_type(self.network, x).prior_gradient(x, self.sigma) / self.sigma
+
+    def prox(self, v: Images, weight: float | Float[Tensor, " batch"]) -> Images:
+        """Return argmin_x 1/2 ||x - v||^2 + weight R_s(x) / s.
+
+        Raises:
+            ConfigError: the weight is so large that the minimiser need not be unique; another noise level helps.
+        """
+        lam = per_image(weight, v).flatten()
+        if bool((lam == 0).all()):
+            return v.clone()
+        largest = float(lam.max())
+        if largest * (self.certificate().weak_convexity or 0.0) >= 1 and self.network.form == "implicit":
+            raise ConfigError(
+                f"the weight {largest:.3g} is too large for the prior {self.name} at noise level {self.sigma:g}, whose prox need "
+                f"not be unique there; name a higher noise level: lpn:{self.name}:{1.1 * largest:.2g}"
+            )
+        return in_type(self.network, v).prox(v, lam / self.sigma, self.sigma)
+
+    def certificate(self) -> Certificate:
+        """Return what is proved of R_s / s: the bounds of R_s divided by s."""
+        found = self.network.certificate(self.sigma)
+        weak, smooth = (None if bound is None else bound / self.sigma for bound in (found.weak_convexity, found.smoothness))
+        return dataclasses.replace(
+            found, weak_convexity=weak, smoothness=smooth, reason=f"{found.reason}; at noise level {self.sigma:g}"
+        )
+
+
+def lpn(name: str = "photo-grey") -> NamedPrior:
+    """Return the prior of a learned proximal network, the entry point `lpn` of `sciml.priors`.
+
+    Args:
+        name: shipped name or path of a weight file, with an optional noise level behind a colon, `photo-grey:0.05`; without one
+            it is the network's own, mostly 0.1.
+
+    Raises:
+        DataError, FormatError, ConfigError: there is no such network, or it cannot be used.
+
+    Example:
+        >>> from sciml.imaging.priors import resolve
+        >>> prior = resolve("lpn:photo-grey")  # doctest: +SKIP
+    """
+    from sciml.proximal.networks.loading import load_network
+
+    kind, _, last = name.rpartition(":")
+    level = _number(last) if kind else None
+    if level is None:
+        kind = name
+    network = load_network(kind)
+    return NamedPrior(network, network.default_sigma if level is None else level, kind)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None

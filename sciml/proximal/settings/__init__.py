@@ -1,0 +1,1 @@
+"""Settings that networks are made from: their structures, their training, and those known by name."""

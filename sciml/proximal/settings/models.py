@@ -1,0 +1,179 @@
+"""Settings of a network: what it learns from, its structure, how long it is trained; and the networks known by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from sciml.proximal.settings.structures import (
+    REDUCTIONS,
+    FramePotential,
+    Network,
+    PeerConfig,
+    RegularizerConfig,
+    SolverSchedule,
+)
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig
+
+# gives the peers about the parameters of the networks they are compared with
+PEER_WIDTH = 16
+
+
+class ModelConfig(StageConfig):
+    """One network: what it learns from, its structure and how long it is trained."""
+
+    domain: Literal["photo-grey", "photo-colour", "ct", "mri"] = Field(description="pictures that it learns from")
+    task: Literal["denoise", "deblur", "ct", "mri"] = Field(
+        default="denoise", description="what it is trained to do; all but denoising go through the solver of random operators"
+    )
+    start_from: str | None = Field(default=None, description="name of the trained network that it goes on from")
+    start_scale: float = Field(
+        default=1.0, gt=0, description="factor on the thresholds of the network it goes on from; its weight falls as much"
+    )
+    network: Network
+    sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
+    reductions: dict[int, float] = Field(
+        default=REDUCTIONS, min_length=1, description="whole factors that photographs are reduced by, with their chances"
+    )
+    crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
+    batch_size: int = Field(default=4, ge=1)
+    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
+    cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
+    learning_rate: float = Field(default=1e-2, gt=0)
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
+    schedule: SolverSchedule = SolverSchedule()
+    validation_sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1)
+    validation_crops: int = Field(default=20, ge=1)
+    validations: int = Field(default=10, ge=1, description="how often it is validated")
+    loss: Literal["mse", "log-mse"] = Field(
+        default="mse", description="log-mse counts easy and hard reconstructions alike; for a task that is not denoising"
+    )
+    operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
+
+    @model_validator(mode="after")
+    def _fits(self) -> ModelConfig:
+        if self.task != "denoise" and not isinstance(self.network, RegularizerConfig):
+            raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
+        if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
+            raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
+        return self
+
+
+EXPERIMENTS = {"photo-grey": "proximal-photos", "photo-colour": "proximal-photos", "ct": "proximal-ct", "mri": "proximal-mri"}
+"""Experiment of the splits by domain of a network."""
+
+
+class TrainConfig(ModelConfig, DataConfig):
+    """What `train` reads."""
+
+    name: str
+    data_tier: DataTier
+    seed: int
+
+
+def default_models() -> dict[str, ModelConfig]:
+    """Return the networks that the package ships, with the budgets they were trained under."""
+    grey = RegularizerConfig(windows=((7,), (7,)), curvature=60.0)
+
+    def tuned(domain: Literal["photo-grey", "ct", "mri"], task: Literal["deblur", "ct", "mri"], **changes: Any) -> ModelConfig:
+        values: dict[str, Any] = {
+            "domain": domain,
+            "task": task,
+            "start_from": "photo-grey",
+            "network": grey,
+            "crop_size": 64,
+            "steps": 300,
+            "cpu_minutes": 40,
+            "learning_rate": 3e-3,
+            "ema_decay": 0.98,
+            # few views and rows leave directions that a solver is slow in: a training must not profit from stopping early
+            "schedule": SolverSchedule(solver_steps=(60, 72, 90), adjoint_steps=(14, 16, 18)),
+            "loss": "log-mse",
+            "validations": 5,
+            "validation_crops": 8,
+        }
+        return ModelConfig.model_validate({**values, **changes})
+
+    blurred = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
+
+    def explicit(domain: Literal["photo-grey", "ct"], cpu_minutes: float) -> ModelConfig:
+        return ModelConfig(
+            domain=domain, network=FramePotential(), steps=int(3000 * cpu_minutes), cpu_minutes=3 * cpu_minutes, ema_decay=0.99
+        )
+
+    def peer(kind: Literal["residual", "gradient_step"], steps: int) -> ModelConfig:
+        return ModelConfig(
+            domain="photo-grey",
+            network=PeerConfig(kind=kind, width=PEER_WIDTH),
+            steps=steps,
+            cpu_minutes=118,
+            learning_rate=3e-3,
+            ema_decay=0.999,
+        )
+
+    return {
+        "photo-grey": ModelConfig(domain="photo-grey", network=grey, steps=30000, cpu_minutes=118),
+        "photo-colour": ModelConfig(
+            domain="photo-colour",
+            network=grey.model_copy(update={"channels": 3}),
+            steps=2400,
+            cpu_minutes=40,
+        ),
+        "photo-deblur": tuned(
+            "photo-grey",
+            "deblur",
+            # sharper crops, and a loss that looks at their edges: chosen on validation photographs
+            reductions={1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
+            loss="mse",
+            operators=60,
+            steps=2400,
+            learning_rate=4e-3,
+            ema_decay=0.995,
+            schedule=blurred,
+            validations=10,
+            validation_crops=20,
+        ),
+        "ct": tuned("ct", "ct", schedule=SolverSchedule(solver_steps=(80, 100, 120), adjoint_steps=(16, 20, 24))),
+        "mr-t1": tuned("mri", "mri", steps=200, start_scale=2.0),
+        "photo-grey-explicit": explicit("photo-grey", 6),
+        "ct-explicit": explicit("ct", 3),
+        "peer-residual": peer("residual", 200_000),
+        "peer-gradient-step": peer("gradient_step", 50_000),
+    }
+
+
+def default_ablations() -> dict[str, ModelConfig]:
+    """Return short trainings that ask what a design is worth: photo-grey goes on at one noise level, or R is built otherwise."""
+    grey = default_models()["photo-grey"]
+    short: dict[str, Any] = {"cpu_minutes": 30, "validations": 2, "validation_crops": 8}
+
+    def only(sigma: float) -> ModelConfig:
+        level = {"start_from": "photo-grey", "sigma_range": (sigma, sigma), "validation_sigmas": (sigma,)}
+        return grey.model_copy(update={**short, **level, "steps": 1500, "learning_rate": 3e-3, "ema_decay": 0.995})
+
+    def structure(**changes: Any) -> ModelConfig:
+        return grey.model_copy(update={**short, "network": grey.network.model_copy(update=changes), "steps": 3000})
+
+    return {
+        **{f"only-{sigma:g}": only(sigma) for sigma in (0.025, 0.1, 0.2)},
+        "reference": structure(),
+        "one-level": structure(windows=((7,),)),
+        "three-levels": structure(windows=((7,), (7,), (7,))),
+        "short-and-long": structure(windows=((3, 7), (3, 7))),
+        "curvature-20": structure(curvature=20.0),
+        # 0 itself is no setting: the potentials are differences
+        "convex": structure(weak_convexity=1e-3),
+    }
+
+
+def changed(model: ModelConfig, changes: Any) -> Any:
+    """Return the values of a network with changes; a structure of the same kind may be changed in parts."""
+    if not isinstance(changes, Mapping):
+        return changes
+    values = {**model.model_dump(), **changes}
+    network = changes.get("network")
+    if isinstance(network, Mapping) and network.get("kind", model.network.kind) == model.network.kind:
+        values["network"] = {**model.network.model_dump(), **network}
+    return values

@@ -1,0 +1,150 @@
+"""The learned closure: equivariant and realisable whatever its weights, written and read whole."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sciml.active_fluid.closures.closure import BinghamClosure, slack
+from sciml.active_fluid.closures.neural import FORM, WEIGHTS, NeuralClosure, count
+from sciml.active_fluid.config import Config
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.stages.stability import least_slack
+from sciml.runtime.errors import DataError, FormatError
+from sciml.runtime.files import digest_file, save_tensors
+from sciml.training.weight_files import weights_digest, write_weight_file
+
+PLACE = Parameters(alpha=-2.0, zeta=0.6)
+
+
+def wild(seed: int = 0, inputs: int = 6) -> NeuralClosure:
+    """Return a closure whose weights are large and random."""
+    closure = NeuralClosure.create(seed, 8, 2, inputs)
+    generator = np.random.default_rng(seed)
+    big = tuple(jnp.asarray(3 * generator.standard_normal(m.shape), jnp.float32) for m in closure.matrices)
+    return NeuralClosure(big, closure.offsets, inputs=inputs)
+
+
+def inputs(count: int = 400, seed: int = 1) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    disc = np.sqrt(generator.random(count)) * np.exp(2j * np.pi * generator.random(count))
+    strain = generator.standard_normal(count) + 1j * generator.standard_normal(count)
+    return 0.999 * disc, strain, generator.standard_normal(count)
+
+
+def call(closure, m1, strain, vorticity, place=PLACE, c=1.0):
+    with working():
+        return np.asarray(closure(jnp.asarray(c), jnp.asarray(m1), jnp.asarray(strain), jnp.asarray(vorticity), place))
+
+
+@pytest.mark.parametrize("angle", [0.3, 1.1, 2.9])
+def test_a_turn_of_all_turns_m2_twice_as_far(angle):
+    m1, strain, vorticity = inputs()
+    turn = np.exp(2j * angle)
+    expected = turn**2 * call(wild(), m1, strain, vorticity)
+    np.testing.assert_allclose(call(wild(), turn * m1, turn * strain, vorticity), expected, rtol=0, atol=1e-13)
+
+
+def test_a_reflection_conjugates_m2():
+    m1, strain, vorticity = inputs()
+    mirrored = call(wild(), m1.conj(), strain.conj(), -vorticity)
+    np.testing.assert_allclose(mirrored, call(wild(), m1, strain, vorticity).conj(), rtol=0, atol=1e-13)
+    # and the vorticity does matter: without its sign the phase of m2 could not follow
+    assert np.abs(call(wild(), m1, strain, -vorticity) - call(wild(), m1, strain, vorticity)).max() > 1e-2
+
+
+def test_density_scales_moments():
+    m1, strain, vorticity = inputs()
+    # zeta c is what the network sees
+    half = Parameters(alpha=-2.0, zeta=0.3)
+    expected = 2 * call(wild(), m1, strain, vorticity)
+    np.testing.assert_allclose(call(wild(), 2 * m1, strain, vorticity, half, 2.0), expected, rtol=0, atol=1e-13)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_weights_leave_what_a_distribution_can_have(seed):
+    assert least_slack(wild(seed), 50_000, seed) >= -1e-12
+
+
+def test_the_measure_of_realisability_sees_what_is_not():
+    def too_far(c, m1, strain, vorticity, parameters):
+        return 1.5 * m1 * m1
+
+    assert least_slack(too_far, 2000, 0) < -0.1
+
+
+def test_without_output_weights_it_is_binghams():
+    closure = NeuralClosure.create(0)
+    zero = NeuralClosure((*closure.matrices[:-1], 0 * closure.matrices[-1]), closure.offsets)
+    m1, strain, vorticity = inputs()
+    np.testing.assert_allclose(
+        call(zero, m1, strain, vorticity), call(BinghamClosure(), m1, strain, vorticity), rtol=0, atol=1e-11
+    )
+
+
+def test_gradients_are_finite_without_order_and_with_all_of_it():
+    def loss(parts, strain):
+        with_order = parts[0] + 1j * parts[1]
+        return jnp.sum(jnp.abs(wild()(jnp.ones(()), with_order, strain, strain.real, PLACE) - 0.3) ** 2)
+
+    with working():
+        for order in (0.0, 1.0):
+            parts = jnp.array([[order], [0.0]])
+            assert np.isfinite(np.asarray(jax.grad(loss)(parts, jnp.array([0.3 + 0.2j])))).all()
+
+
+def test_with_one_input_only_the_order_counts():
+    m1, strain, vorticity = inputs()
+    closure = wild(inputs=1)
+    np.testing.assert_array_equal(call(closure, m1, strain, vorticity), call(closure, m1, 5 * strain, -vorticity))
+    with working():
+        assert float(jnp.min(slack(jnp.ones(()), jnp.asarray(m1), jnp.asarray(call(closure, m1, strain, vorticity))))) >= -1e-12
+
+
+def saved(path, closure, **changes):
+    notes = {**closure.notes(), **changes}
+    write_weight_file(path, closure.arrays(), config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=notes)
+    return path
+
+
+def test_it_is_written_and_read_to_the_bit(tmp_path):
+    closure = NeuralClosure.create(3, 8, 2)
+    boxed = NeuralClosure(closure.matrices, closure.offsets, "mine", (("alpha", -3.0, -1.0),))
+    found = NeuralClosure.load(saved(tmp_path / "mine.safetensors", boxed))
+    assert found.name == "mine" and found.box == boxed.box and count(found) == count(boxed)
+    m1, strain, vorticity = inputs()
+    np.testing.assert_array_equal(call(found, m1, strain, vorticity), call(boxed, m1, strain, vorticity))
+    assert found.outside(PLACE) == []
+    assert "alpha = -4 is outside -3 to -1" in found.outside(Parameters(alpha=-4.0, zeta=0.5))[0]
+
+
+def test_other_files_are_refused_in_one_line(tmp_path):
+    closure = NeuralClosure.create(3, 8, 2)
+    with pytest.raises(DataError, match="no closure is called 'none'"):
+        NeuralClosure.load("none")
+    with pytest.raises(FormatError, match="holds no neural closure"):
+        NeuralClosure.load(saved(tmp_path / "a.safetensors", closure, form="something else"))
+    with pytest.raises(FormatError, match="do not fit one another"):
+        NeuralClosure.load(saved(tmp_path / "b.safetensors", closure, inputs=3))
+    with pytest.raises(FormatError, match="box"):
+        NeuralClosure.load(saved(tmp_path / "c.safetensors", closure, box={"alpha": 1}))
+    broken = NeuralClosure((*closure.matrices[:-1], closure.matrices[-1] * np.nan), closure.offsets)
+    with pytest.raises(FormatError, match="not finite"):
+        NeuralClosure.load(saved(tmp_path / "d.safetensors", broken))
+    save_tensors(tmp_path / "e.safetensors", closure.arrays(), {"kind": "x", "form": FORM})
+    with pytest.raises(FormatError, match="not a weight file"):
+        NeuralClosure.load(tmp_path / "e.safetensors")
+
+
+def test_the_shipped_closure_is_what_its_card_says():
+    path = WEIGHTS / "default.safetensors"
+    card = path.with_suffix(".md").read_text()
+    assert digest_file(path) in card and weights_digest(path) in card and path.stat().st_size < 100_000
+    closure = NeuralClosure.load()
+    assert {name: (low, high) for name, low, high in closure.box} == {"alpha": (-3.0, -1.0), "zeta": (0.25, 1.0)}
+    # it was trained on points of the box that the test does not have
+    assert not {(p.alpha, p.zeta) for p in Config().test} & {(p.alpha, p.zeta) for p in Config().train}
+    assert least_slack(closure, 50_000, 0) >= -1e-12

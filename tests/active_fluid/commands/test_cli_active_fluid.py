@@ -1,0 +1,107 @@
+"""`sciml active-fluid simulate` as a user calls it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from sciml.active_fluid import random_state
+from sciml.active_fluid.solvers.store import open_run
+from sciml.active_fluid.theory.states import tensor_of_order
+
+BASE = "active-fluid simulate --points 16 --time-step 0.05 --until 1 --save-every 0.5"
+
+
+@pytest.fixture
+def run(sciml_command):
+    def call(words: str):
+        return sciml_command(*f"{BASE} {words}".split())
+
+    return call
+
+
+def test_a_run_is_written_told_and_drawn(run, tmp_path):
+    code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture run.png")
+    assert code == 0 and out.startswith("run.zarr: 3 times to 1, mean order ")
+    assert err.count(" saved, order ") == 3 and "2 of 2 saved" in err
+    held = open_run(tmp_path / "run.zarr")
+    assert held.attrs["alpha"] == -2 and held.attrs["closure"] == "bingham" and held.sizes["time"] == 3
+    with PIL.Image.open(tmp_path / "run.png") as picture:
+        pixels = np.asarray(picture.convert("RGB"), float)
+    assert pixels.std() > 20
+    code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture run.png")
+    assert code == 0 and "saved, order" not in err
+
+
+def test_the_kinetic_model_takes_the_modes_that_it_needs(run, tmp_path):
+    assert run("--model kinetic --alpha -2 --zeta 0.25 --out run.zarr")[0] == 0
+    assert open_run(tmp_path / "run.zarr").attrs["modes"] == 16
+    code, _, err = run("--model kinetic --zeta 1 --modes 12 --out other.zarr")
+    assert code == 2 and "needs at least 18" in err
+
+
+def test_initial_states_come_from_files_and_runs(run, tmp_path):
+    m1 = random_state(16, 7, amplitude=0.3)
+    np.save(tmp_path / "m1.npy", m1)
+    np.save(tmp_path / "d.npy", tensor_of_order(m1))
+    assert run("--initial m1.npy --out one.zarr")[0] == run("--initial d.npy --out two.zarr")[0] == 0
+    one, two = open_run(tmp_path / "one.zarr"), open_run(tmp_path / "two.zarr")
+    np.testing.assert_allclose(one["m1"], two["m1"], atol=1e-12)
+    assert run("--initial one.zarr --closure quadratic --out three.zarr")[0] == 0
+    np.testing.assert_allclose(open_run(tmp_path / "three.zarr")["m1"][0], one["m1"][-1], atol=1e-15)
+
+
+def test_a_run_that_was_stopped_goes_on(run, tmp_path, monkeypatch):
+    from sciml.active_fluid import cli
+
+    def stop(progress):
+        if progress.index == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "_teller", lambda: stop)
+        code, _, err = run("--out run.zarr")
+    assert code == 130 and "run it again to go on" in err
+    assert open_run(tmp_path / "run.zarr").sizes["time"] == 2
+    code, _, err = run("--out run.zarr")
+    assert code == 0 and err.count(" saved, order ") == 1
+
+
+WRONG = {
+    "--out x.zarr --points 15": "even number of at least 16",
+    "--out x.zarr --model boltzmann": "kinetic or coarse",
+    "--out x.zarr --closure cubic": "bingham, quadratic, neural or neural:NAME",
+    "--out x.zarr --model kinetic --closure bingham": "no closure",
+    "--out x.zarr --model kinetic --modes many": "whole number or auto",
+    "--out x.zarr --picture x.jpg": ".png",
+    "--out x.zarr --initial absent.npy": "absent.npy",
+    "--out x.zarr --initial absent.zarr": ".npy file",
+    "--out x.zarr --initial text.npy": "text.npy",
+    "--out x.zarr --initial pickled.npy": "pickled.npy",
+    "--out x.zarr --d-r 0": "d_r = 0",
+    "--out x.zarr --until 0.7": "no whole number",
+    "--out x.zarr --precision half": "double or single",
+}
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_is_wrong_is_said_in_one_line(run, tmp_path, words):
+    (tmp_path / "text.npy").write_text("no array")
+    np.save(tmp_path / "pickled.npy", np.array([{}], dtype=object), allow_pickle=True)
+    code, _, err = run(words)
+    assert code == 2 and err.count("sciml: error:") == 1 and WRONG[words] in err
+    assert not (tmp_path / "x.zarr").exists()
+
+
+def test_the_help_teaches_and_loads_no_framework():
+    program = (
+        "import sys, contextlib\nfrom sciml import cli\nsys.argv = ['sciml', 'active-fluid', 'simulate', '--help']\n"
+        "with contextlib.suppress(SystemExit):\n    cli.main()\nprint(sorted({'jax', 'numpy', 'torch'} & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert result.stdout.splitlines()[-1] == "[]", result.stderr
+    assert "Examples:" in result.stdout and "--initial" in result.stdout

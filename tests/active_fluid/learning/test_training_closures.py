@@ -1,0 +1,179 @@
+"""Training from kinetic trajectories: the right gradient, a loss that falls, an exact resume."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from sciml.active_fluid.closures.closure import BinghamClosure
+from sciml.active_fluid.closures.neural import NeuralClosure
+from sciml.active_fluid.config import Config, HorizonConfig, Place, TrainConfig
+from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.learning.regression import chosen_points, closure_errors, train_offline
+from sciml.active_fluid.learning.rollout import Horizon, Plan, chosen_windows, run_window, train_rollout, window_errors
+from sciml.active_fluid.solvers.solvers import CoarseSolver
+from sciml.active_fluid.solvers.trajectories import (
+    Resolution,
+    Trajectory,
+    kinetic_trajectory,
+    load_trajectories,
+    resolution,
+    save_trajectories,
+)
+from sciml.active_fluid.stages import train as stage
+from sciml.active_fluid.theory.states import random_state
+from sciml.runtime.errors import ConfigError, FormatError
+from sciml.runtime.files import load_tensors, save_tensors
+
+PLAN = Plan([Horizon(1, 3, 1e-3), Horizon(2, 2, 1e-3)], 0.05, 5, 16, 2)
+
+
+@pytest.fixture(scope="module")
+def truths() -> list[Trajectory]:
+    place = Resolution(16, 12, 0.05)
+    return [kinetic_trajectory(Parameters(a, z, length=5.0), 3, 6.0, 0.25, place) for a, z in ((-2.0, 0.3), (-1.5, 0.4))]
+
+
+def test_kinetic_runs_go_through_a_file(truths, tmp_path):
+    path = tmp_path / "runs.safetensors"
+    save_trajectories(path, truths)
+    for one, other in zip(truths, load_trajectories(path), strict=True):
+        assert one.parameters.as_dict() == other.parameters.as_dict() and one.slack == other.slack > -1e-6
+        for name in ("times", "m1", "m2", "strain", "vorticity", "velocity"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+    save_tensors(path, {"0.m1": np.zeros(1)}, {"kind": "sciml kinetic trajectories 1", "trajectories": [{}]})
+    with pytest.raises(FormatError, match="no kinetic trajectories"):
+        load_trajectories(path)
+
+
+def test_stronger_places_get_more_points_modes_and_steps():
+    mild, strong = resolution(Parameters(-1.0, 0.25)), resolution(Parameters(-3.0, 1.0))
+    assert mild.points < strong.points and mild.modes < strong.modes and mild.time_step > strong.time_step
+    assert strong.points >= 96 and strong.modes >= 24 and strong.time_step <= 0.00625
+
+
+def test_the_offline_loss_is_the_relative_error_of_what_acts(truths):
+    with working():
+        points = chosen_points(truths, 50, 0, "float64")
+        found = np.asarray(closure_errors(BinghamClosure(), points))
+    m1, m2, e, w = (np.asarray(field) for field in points[:4])
+    zeta = np.array([[0.3], [0.4]])
+    with working():
+        closed = np.asarray(BinghamClosure()(jnp.ones(()), points.m1, points.strain, points.vorticity, points.parameters))
+    h = e + zeta * m1
+    expected = np.sqrt((np.abs(h * (closed - m2)) ** 2).sum(1) / (np.abs(h * m2) ** 2).sum(1))
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    assert w.shape == (2, 50)
+
+
+def test_offline_training_beats_bingham_and_repeats_to_the_bit(truths):
+    with working("single"):
+        points = chosen_points(truths, 2000, 0)
+        first, second = (train_offline(NeuralClosure.create(1, 8, 2), points, 500, 2, block=250) for _ in range(2))
+        before, after = (float(closure_errors(one, points).mean()) for one in (BinghamClosure(), first))
+    assert after < 0.6 * before
+    for one, other in zip(first.matrices, second.matrices, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_a_window_is_the_solvers_own_run(truths):
+    place = Parameters(-2.0, 0.3, length=5.0)
+    first = random_state(16, 5)
+    run = CoarseSolver(place, BinghamClosure(), 16, 0.05).run(first, 0.5, 0.25)
+    with working():
+        found = np.asarray(run_window(BinghamClosure(), jnp.asarray(first), jax.tree.map(jnp.asarray, place), 0.05, 5, 2))
+    np.testing.assert_allclose(found, run["m1"].to_numpy()[1:], atol=1e-7)
+
+
+def test_the_gradient_through_the_solver_is_that_of_differences(truths):
+    closure = NeuralClosure.create(0, 4, 1)
+    with working():
+        windows = chosen_windows(truths, 2, 2, 16, np.random.default_rng(0))
+        first, after = (jnp.asarray(part, jnp.complex128) for part in (windows.fields[0, 0], windows.fields[0, 1:]))
+        place = jax.tree.map(lambda numbers: jnp.asarray(numbers[0], jnp.float64), windows.parameters)
+
+        @jax.jit
+        def loss(shift):
+            moved = NeuralClosure((closure.matrices[0], closure.matrices[1] + shift), closure.offsets)
+            return jnp.mean(window_errors(run_window(moved, first, place, 0.05, 5, 2), after) ** 2)
+
+        shift = jnp.zeros(closure.matrices[1].shape)
+        slope = np.asarray(jax.grad(loss)(shift))
+        for place_ in ((0, 0), (2, 1), (3, 2)):
+            step = shift.at[place_].set(1e-4)
+            assert slope[place_] == pytest.approx((float(loss(step)) - float(loss(-step))) / 2e-4, rel=1e-5)
+
+
+@pytest.mark.slow
+def test_training_through_the_solver_goes_on_to_the_bit(truths):
+    class Stopped(Exception):
+        pass
+
+    with working("single"):
+        points = chosen_points(truths, 600, 0)
+        losses: list[float] = []
+        whole = train_rollout(NeuralClosure.create(0, 4, 1), truths, (points, 0.1), PLAN, 7, lambda s, loss: losses.append(loss))
+        kept = []
+
+        def stop(state, loss):
+            kept.append(state)
+            if state.updates == 4:
+                raise Stopped
+
+        with pytest.raises(Stopped):
+            train_rollout(NeuralClosure.create(0, 4, 1), truths, (points, 0.1), PLAN, 7, stop)
+        resumed = train_rollout(NeuralClosure.create(0, 4, 1), truths, (points, 0.1), PLAN, 7, resume=lambda _: kept[-1])
+    assert len(losses) == 5 and all(np.isfinite(losses))
+    for one, other in zip(jax.tree.leaves(whole), jax.tree.leaves(resumed), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def settings(**changes) -> TrainConfig:
+    numbers = {"name": "tiny", "seeds": 1, "seed": 0, "points": 16, "time_step": 0.05, "save_every": 0.25}
+    horizons = (HorizonConfig(times=1, updates=20, rate=1e-3),)
+    values = {"width": 4, "depth": 1, "places": 500, "steps": 250, "batch": 1, "horizons": horizons}
+    return TrainConfig(**{**numbers, **values, **changes})
+
+
+def test_the_stage_goes_on_from_its_checkpoint_and_writes_weights_with_a_box(truths, tmp_path, monkeypatch):
+    path = tmp_path / "runs.safetensors"
+    save_trajectories(path, truths)
+    whole = stage.run(settings(), path, path, tmp_path / "whole")
+    real, count = stage.write_checkpoint, []
+
+    def dies(*arguments):
+        real(*arguments)
+        count.append(1)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "write_checkpoint", dies)
+    with pytest.raises(KeyboardInterrupt):
+        stage.run(settings(), path, path, tmp_path / "again")
+    assert count == [1] and (tmp_path / "again" / "0.safetensors.partial").is_dir()
+    monkeypatch.setattr(stage, "write_checkpoint", real)
+    again = stage.run(settings(), path, path, tmp_path / "again")
+    one, other = (load_tensors(files[0]) for files in (whole, again))
+    assert all(np.array_equal(one[0][name], other[0][name]) for name in one[0])
+    assert one[1]["weights_digest"] == other[1]["weights_digest"]
+    assert whole[1].read_text() == again[1].read_text()
+    assert not (tmp_path / "again" / "0.safetensors.partial").exists()
+    closure = NeuralClosure.load(whole[0])
+    assert closure.box == (("alpha", -2.0, -1.5), ("zeta", 0.3, 0.4))
+    rows = list(csv.DictReader(Path(whole[1]).read_text().splitlines()))
+    assert rows[-1]["phase"] == "rollout" and rows[-1]["step"] == "20"
+    with pytest.raises(ConfigError, match="no whole number of steps"):
+        stage.run(settings(time_step=0.06), path, path, tmp_path / "bad")
+
+
+def test_places_of_the_test_are_never_trained_on():
+    with pytest.raises(ValueError, match="trained on and tested on"):
+        Config(test=(Place(alpha=-1.0, zeta=0.25, seed=99),))
+    with pytest.raises(ValueError, match="is chosen"):
+        Config(chosen="none")
+    assert len(Config().test) == 18 and len({(p.alpha, p.zeta) for p in Config().test}) == 6

@@ -1,0 +1,48 @@
+"""What the package ships: models that are what their cards say, trained on nothing that is tested, and pass the self-test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from sciml.compression.codecs.model_files import load_any, shipped
+from sciml.compression.config import Config
+from sciml.compression.study.selftest import selftest
+from sciml.datasets.splits import check_weight_inputs
+from sciml.runtime.files import digest_file
+from sciml.training.weight_files import read_weights_metadata, weights_digest
+
+MODELS = shipped()
+BYTES_OF_A_FAMILY = 10 * 2**20
+
+
+def test_the_photo_model_is_shipped_and_all_are_small() -> None:
+    assert "photo" in MODELS
+    assert sum(path.stat().st_size for path in MODELS.values()) < BYTES_OF_A_FAMILY
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_is_what_its_card_says(name: str) -> None:
+    path: Path = MODELS[name]
+    card = path.with_suffix(".md").read_text(encoding="utf-8")
+    for fact in (digest_file(path), weights_digest(path), load_any(path).id.hex()):
+        assert fact in card, fact
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
+    domain = Config().domains["photo" if name == "neural" else name]
+    if domain.kind != "fields":
+        assert len(check_weight_inputs(MODELS[name], domain.experiment)) >= {"pictures": 20, "slices": 2}[domain.kind]
+        return
+    inputs = read_weights_metadata(MODELS[name])["inputs"]
+    runs = Config().simulations.runs
+    assert set(inputs) == {run.name for run in runs["train"]}
+    assert not set(inputs) & {run.name for run in (*runs["test"], *runs["validation"])}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_a_model_decodes_here_what_was_coded_where_it_was_published(name: str) -> None:
+    found = selftest([name])
+    assert len(found) >= 4 and all(check.verdict == "pass" for check in found), found

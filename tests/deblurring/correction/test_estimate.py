@@ -1,0 +1,191 @@
+"""The rough kernel from the picture itself: its steps against dense algebra, a known scene, and bad input."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+import torch
+from scipy.ndimage import center_of_mass
+
+from sciml.deblurring.correction.blind_steps import centred, cleaned, enlarged, pyramid_sizes, ridge_kernel, slopes
+from sciml.deblurring.correction.estimate import Estimate, estimate_kernel, noise_std
+from sciml.deblurring.kernels.canonical import ncc
+from sciml.imaging.operators.kernels import camera_shake, gaussian, line
+from sciml.imaging.operators.physics import ValidBlur
+from sciml.runtime.errors import ConfigError, DataError, ShapeError
+
+
+def scene(size: int) -> torch.Tensor:
+    """A picture of boxes and disks of many sizes and greys: edges in all directions."""
+    rng = np.random.default_rng(4)
+    x = np.full((size, size), 0.4)
+    rows, columns = np.mgrid[:size, :size]
+    for index in range(30):
+        r, c, extent, grey = rng.uniform(0, size), rng.uniform(0, size), rng.uniform(4, size / 5), rng.uniform(0.05, 0.9)
+        if index % 2:
+            x[(rows - r) ** 2 + (columns - c) ** 2 < extent**2] = grey
+        else:
+            angle = rng.uniform(0, math.pi)
+            along = (rows - r) * math.cos(angle) + (columns - c) * math.sin(angle)
+            across = (columns - c) * math.cos(angle) - (rows - r) * math.sin(angle)
+            x[(np.abs(along) < extent) & (np.abs(across) < extent / 2)] = grey
+    return torch.from_numpy(x).float()[None, None]
+
+
+def blurred(kernel: np.ndarray, size: int = 96, sigma: float = 0.01, channels: int = 1) -> torch.Tensor:
+    physics = ValidBlur(kernel, (size, size))
+    y = physics.A(scene(size + kernel.shape[0] - 1)).expand(1, channels, size, size)
+    return y + sigma * torch.randn(y.shape, generator=torch.Generator().manual_seed(1))
+
+
+def bent() -> np.ndarray:
+    """A path without symmetry, 5 x 5 pixels in 9 x 9."""
+    kernel = np.zeros((9, 9))
+    kernel[2:7, 2] = [1, 1, 2, 2, 1]
+    kernel[6, 3:7] = [1, 1, 2, 1]
+    return centred(kernel)
+
+
+KERNELS = {"bent": bent, "shake": lambda: camera_shake(9, np.random.default_rng(2)), "line": lambda: line(7, 30, 9)}
+
+
+@pytest.mark.parametrize("name", KERNELS)
+def test_a_known_kernel_is_found_from_the_picture_alone(name):
+    kernel = KERNELS[name]()
+    result = estimate_kernel(blurred(kernel), 9)
+    assert ncc(result.kernel, kernel, any_shift=True) > 0.75
+    assert result.notes == ()
+    # neither flipped nor transposed: the right one fits best
+    if name == "bent":
+        others = [kernel.T, kernel[::-1, ::-1], kernel[::-1], kernel[:, ::-1]]
+        assert ncc(result.kernel, kernel, any_shift=True) > max(ncc(result.kernel, k, any_shift=True) for k in others) + 0.1
+
+
+def test_the_estimate_is_canonical_deterministic_and_reported_level_by_level():
+    y = blurred(bent())
+    seen = []
+    y = y[..., :64, :64]
+    first = estimate_kernel(y, 11, on_level=lambda level, levels, kernel: seen.append((level, levels, kernel.shape[0])))
+    second = estimate_kernel(y, 11, noise_std=None)
+    assert isinstance(first, Estimate) and first.kernel.tobytes() == second.kernel.tobytes()
+    assert torch.equal(first.image, second.image) and first.image.shape == y.shape
+    assert first.kernel.shape == (11, 11) and first.kernel.dtype == np.float64
+    assert first.kernel.min() >= 0 and first.kernel.sum() == pytest.approx(1)
+    assert np.abs(np.array(center_of_mass(first.kernel)) - 5).max() <= 0.5
+    assert [level for level, _, _ in seen] == list(range(1, len(seen) + 1)) and {levels for _, levels, _ in seen} == {len(seen)}
+    assert [size for _, _, size in seen] == pyramid_sizes(11)[::-1]
+
+
+def test_the_grey_scale_does_not_matter():
+    y = 0.7 * blurred(bent())
+    full, dim = estimate_kernel(y, 9), estimate_kernel(0.25 * y + 0.1, 9)
+    assert ncc(full.kernel, dim.kernel, any_shift=True) > 0.98
+
+
+def test_colour_is_read_as_its_luminance():
+    kernel = bent()
+    result = estimate_kernel(blurred(kernel, channels=3), 9, noise_std=0.01)
+    assert ncc(result.kernel, kernel, any_shift=True) > 0.75
+    assert result.image.shape == (1, 3, 96, 96)
+
+
+def test_clipped_pixels_are_left_out():
+    kernel = bent()
+    bright = (1.4 * blurred(kernel)).clamp(max=1)
+    assert float((bright >= 0.98).float().mean()) > 0.01
+    assert ncc(estimate_kernel(bright, 9).kernel, kernel, any_shift=True) > 0.7
+
+
+def test_ridge_step_solves_its_normal_equations():
+    size, kernel = 14, camera_shake(7, np.random.default_rng(0))[1:-1, 1:-1]
+    x = torch.randn(1, 1, size + 4, size + 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    y = torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
+    mask = torch.ones_like(y)
+    mask[..., 3, 4] = 0
+    found = ridge_kernel(x, y, kernel, 0.3, mask, steps=200)
+    edges, target = slopes(x).numpy(), slopes(y).numpy()
+    believed = np.ones((size - 1, size - 1), dtype=bool)
+    believed[2:4, 3:5] = [[True, True], [True, True]]
+    for row, column in ((3, 4), (2, 4), (3, 3)):  # the pixels whose slopes need the one that is masked
+        believed[row, column] = False
+    rows, values = [], []
+    for axis in range(2):
+        for r in range(size - 1):
+            for c in range(size - 1):
+                if believed[r, c]:
+                    rows.append(edges[axis, r : r + 5, c : c + 5][::-1, ::-1].ravel())
+                    values.append(target[axis, r, c])
+    a, b = np.array(rows), np.array(values)
+    ridge = believed.sum() * (0.1 * (edges**2).sum() / edges[0].size + 5 * 0.3**2)
+    direct = np.linalg.solve(a.T @ a + ridge * np.eye(25), a.T @ b).reshape(5, 5)
+    np.testing.assert_allclose(found, direct, atol=1e-3 * np.abs(direct).max())
+
+
+def test_ridge_step_returns_the_kernel_of_clean_data():
+    kernel = bent()
+    x = scene(72).double()
+    physics = ValidBlur(kernel, (64, 64), torch.float64)
+    y = physics.A(x)
+    found = ridge_kernel(x, y, gaussian(1.5, 9), 0.0, torch.ones_like(y), share=1e-8, noise_share=0.0, steps=500)
+    np.testing.assert_allclose(found, kernel, atol=1e-3)
+
+
+def test_cleaning_cuts_islands_small_and_negative_values_and_centres():
+    kernel = np.zeros((11, 11))
+    kernel[1:5, 1] = 1.0
+    kernel[4, 2] = 0.05
+    kernel[9, 9] = 0.3
+    kernel[7, 2] = -0.5
+    k = cleaned(kernel)
+    assert np.count_nonzero(k) == 4 and k.sum() == pytest.approx(1) and k.min() == 0
+    assert np.abs(np.array(center_of_mass(k)) - 5).max() <= 0.5
+    np.testing.assert_array_equal(cleaned(-np.ones((5, 5))), np.outer(np.eye(5)[2], np.eye(5)[2]))
+
+
+def test_enlarging_keeps_the_middle_and_scales_the_width():
+    k = enlarged(gaussian(1.5, 13), 19, math.sqrt(2))
+    assert np.abs(np.array(center_of_mass(k)) - 9).max() < 1e-6
+    width = math.sqrt(float((k * (np.arange(19) - 9)[:, None] ** 2).sum()))
+    assert width == pytest.approx(1.5 * math.sqrt(2), rel=0.05)
+
+
+def test_noise_level_of_a_blurred_picture():
+    kernel = gaussian(1.5)
+    for sigma in (0.005, 0.01, 0.03):
+        assert noise_std(blurred(kernel, sigma=sigma)) == pytest.approx(sigma, rel=0.1)
+        assert noise_std(blurred(kernel, sigma=sigma, channels=3)) == pytest.approx(sigma, rel=0.1)
+    with pytest.warns(UserWarning, match="nearly free of noise"):
+        noise_std(blurred(kernel, sigma=0.0005))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        estimate_kernel(blurred(kernel, 48, sigma=0.0005), 5)
+
+
+def test_poor_estimates_say_so():
+    sharp = scene(64) + 0.01 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert any("sharp already" in note for note in estimate_kernel(sharp, 9).notes)
+    cut_off = estimate_kernel(blurred(line(21, 20, 23)), 9)
+    assert any("edge of its support" in note for note in cut_off.notes)
+    noise = 0.4 + 0.02 * torch.randn(1, 1, 64, 64, generator=torch.Generator().manual_seed(1))
+    assert any("few edges" in note for note in estimate_kernel(noise, 9).notes)
+
+
+def test_bad_input_is_refused_in_words():
+    y = blurred(bent(), 32)
+    for size in (8, 1, 17, 101, -3):
+        with pytest.raises(ConfigError, match="odd, at least 3 and at most half"):
+            estimate_kernel(y, size)
+    with pytest.raises(DataError, match="not finite"):
+        estimate_kernel(torch.where(y == y.max(), torch.nan, y), 9)
+    with pytest.raises(DataError, match="constant"):
+        estimate_kernel(torch.full_like(y, 0.3), 9)
+    with pytest.raises(ConfigError, match="noise_std"):
+        estimate_kernel(y, 9, noise_std=-1.0)
+    for wrong in (y[0], y.expand(2, 1, 32, 32), y.expand(1, 2, 32, 32), y[..., :4, :4]):
+        with pytest.raises(ShapeError):
+            estimate_kernel(wrong, 3)
+    with pytest.raises(DataError, match="constant"):
+        noise_std(torch.zeros(1, 1, 16, 16))

@@ -1,0 +1,407 @@
+"""A user's images and tables: orientation, resampling, checks, leaks, and every bad input with its answer."""
+
+from __future__ import annotations
+
+import shutil
+
+import nibabel
+import numpy as np
+import pytest
+from scipy import ndimage
+
+from sciml.formats.nifti import Scan, read_scan
+from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.cohorts.grids import GRIDS
+from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.scans.examination import examine, place
+from sciml.progression.scans.native import at_voxels_of
+from sciml.progression.scans.reference import mni_reference
+from sciml.progression.scans.registration import affine_of, register_affine
+from sciml.progression.scans.resampling import labels_on_grid, on_grid
+from sciml.progression.scans.segmentation import SYNTHSEG, code_table, measured_volumes, run_synthseg, unknown_codes
+from sciml.progression.scans.tables import read_table
+from sciml.progression.simulation.anatomy import template_volume
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
+
+GRID = GRIDS["4.5mm"]
+
+
+@pytest.fixture(scope="session")
+def brain():
+    """The template at 3 mm with a dark marker in the right hemisphere, as (array, affine)."""
+    array, affine = template_volume("mni2009a_t1")
+    array = ndimage.uniform_filter(array.astype(np.float32), 3)[1::3, 1::3, 1::3]
+    affine = affine @ np.diag([3.0, 3.0, 3.0, 1.0])
+    affine[:3, 3] += 1
+    places = np.stack(np.indices(array.shape), -1) * 3 + affine[:3, 3]
+    array[(((places - (30, 20, 25)) / 9) ** 2).sum(-1) < 1] = 20
+    return array, affine
+
+
+def save(path, array, affine):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nibabel.save(nibabel.Nifti1Image(array, affine), path)
+    return path
+
+
+@pytest.fixture
+def image(tmp_path, brain):
+    return save(tmp_path / "a scan.nii.gz", *brain)
+
+
+def oriented(array, affine, codes):
+    image = nibabel.Nifti1Image(array, affine)
+    turn = nibabel.orientations.ornt_transform(
+        nibabel.orientations.io_orientation(affine), nibabel.orientations.axcodes2ornt(codes)
+    )
+    turned = image.as_reoriented(turn)
+    return np.asarray(turned.dataobj), turned.affine
+
+
+def rotated(array, affine, degrees=10.0):
+    """The same brain in the world, stored on voxels that are turned by some degrees."""
+    turn = np.eye(4)
+    cosine, sine = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
+    turn[:2, :2] = [[cosine, -sine], [sine, cosine]]
+    new = turn @ affine
+    both = np.linalg.inv(affine) @ new
+    places = np.indices(array.shape).reshape(3, -1)
+    values = ndimage.map_coordinates(array, both[:3, :3] @ places + both[:3, 3:], order=3, mode="constant")
+    return values.reshape(array.shape).clip(0).astype(np.float32), new
+
+
+def psnr(one, other):
+    return -10 * np.log10(np.mean((one - other) ** 2))
+
+
+@pytest.mark.parametrize("codes", ["LAS", "LPI", "PSR", "AIL"])
+def test_orientation_changes_nothing(brain, tmp_path, codes):
+    scan = read_scan(save(tmp_path / "a.nii.gz", *brain))
+    other = read_scan(save(tmp_path / "b.nii.gz", *oriented(*brain, codes)))
+    assert nibabel.aff2axcodes(other.affine) == tuple(codes)
+    one, two = place(scan, GRID), place(other, GRID)
+    np.testing.assert_allclose(two.image, one.image, atol=1e-4)
+    # back in its own voxels, the marker is where it was: left stays left
+    back = at_voxels_of(one.image[None], GRID, other.affine, other.array.shape)[0]
+    darkest = other.affine @ [*np.unravel_index(np.argmin(np.where(other.array == 20, back, 9)), back.shape), 1]
+    assert np.linalg.norm(darkest[:3] - (30, 20, 25)) < 9
+    mirrored = place(Scan(scan.array[::-1], scan.affine, scan.path), GRID)
+    assert np.abs(mirrored.image - one.image).max() > 0.3
+
+
+def test_turned_voxels_give_the_same_image(brain, tmp_path):
+    one = place(read_scan(save(tmp_path / "a.nii.gz", *brain)), GRID)
+    two = place(read_scan(save(tmp_path / "b.nii.gz", *rotated(*brain))), GRID)
+    assert psnr(one.image, two.image) > 35
+
+
+def test_means_over_voxels_keep_amounts(brain):
+    array, affine = brain
+    scan = Scan(array, affine, None)  # type: ignore[arg-type]
+    coarse, fine = (on_grid(scan, GRIDS[name]) for name in ("4.5mm", "1.5mm"))
+    assert coarse.sum() * GRID.voxel_ml == pytest.approx(fine.sum() * GRIDS["1.5mm"].voxel_ml, rel=1e-3)
+    codes = (array > 100).astype(np.int32)
+    share = labels_on_grid(Scan(codes, affine, None), [(1,)], GRID)[0]  # type: ignore[arg-type]
+    assert share.sum() * GRID.voxel_ml == pytest.approx(codes.sum() * 0.027, rel=0.02)
+    assert share.max() <= 1
+
+
+def test_a_good_image_is_good(image):
+    scan = read_scan(image)
+    findings = examine(scan, place(scan, GRID), GRID, mni_reference(GRID))
+    # 3 mm voxels are coarse, nothing else is unusual
+    assert [finding.code for finding in findings] == ["voxels"]
+
+
+def with_skull(array, affine):
+    shell = ndimage.binary_dilation(array > 0, iterations=6) & (array == 0)
+    return np.where(shell, 150, array).astype(np.float32), affine
+
+
+def shifted(array, affine):
+    moved = affine.copy()
+    moved[2, 3] += 30
+    return array, moved
+
+
+def small(array, affine):
+    return array, np.diag([0.6, 0.6, 0.6, 1.0]) @ affine
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "words"),
+    [
+        (with_skull, "skull", "HD-BET, SynthStrip"),
+        (shifted, "space", "--register affine"),
+        (small, "space", "the brain measures"),
+        (lambda array, affine: (np.where(array > 0, 260 - array, 0), affine), "contrast", "looks like T2"),
+        (lambda array, affine: (array[:, ::-1].copy(), affine), "space", "correlation with the template"),
+    ],
+)
+def test_what_is_wrong_is_named(brain, tmp_path, change, code, words):
+    scan = read_scan(save(tmp_path / "a.nii.gz", *change(*brain)))
+    errors = [one for one in examine(scan, place(scan, GRID), GRID, mni_reference(GRID)) if one.level == "error"]
+    assert any(one.code == code and words in one.text for one in errors), errors
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda a: a * np.nan, DataError, "not finite"),
+        (lambda a: np.ones_like(a), DataError, "constant"),
+        (lambda a: np.stack([a, a], -1), DataError, "--volume"),
+        (lambda a: a.astype(np.complex64), DataError, "complex64"),
+        (lambda a: np.where(a > 0, a - 150, 0), DataError, "z-score"),
+    ],
+)
+def test_arrays_that_are_no_t1_are_refused(brain, tmp_path, make, error, words):
+    path = save(tmp_path / "a.nii.gz", make(brain[0]), brain[1])
+    with pytest.raises(error, match=words):
+        place(read_scan(path), GRID)
+
+
+def test_files_that_are_no_image_are_refused(brain, image, tmp_path):
+    with pytest.raises(DataError, match="no such file"):
+        read_scan(tmp_path / "none.nii")
+    with pytest.raises(DataError, match="dcm2niix"):
+        read_scan(tmp_path)
+    broken = tmp_path / "broken.nii.gz"
+    broken.write_bytes(image.read_bytes()[:500])
+    with pytest.raises(FormatError, match="cannot be read"):
+        place(read_scan(broken), GRID)
+    (tmp_path / "a.png").write_bytes(b"")
+    with pytest.raises(FormatError, match="not NIfTI"):
+        read_scan(tmp_path / "a.png")
+    with pytest.raises(DataError, match="6 x 3 x 3 mm"):
+        read_scan(save(tmp_path / "c.nii.gz", brain[0], np.diag([6.0, 3, 3, 1])))
+    nowhere = nibabel.Nifti1Image(brain[0], None)
+    nowhere.header["qform_code"] = nowhere.header["sform_code"] = 0
+    nibabel.save(nowhere, tmp_path / "d.nii.gz")
+    with pytest.raises(DataError, match="neither qform nor sform"):
+        read_scan(tmp_path / "d.nii.gz")
+    two = save(tmp_path / "e.nii.gz", np.stack([brain[0], brain[0] / 2], -1), brain[1])
+    np.testing.assert_allclose(read_scan(two, volume=1).array, brain[0] / 2, rtol=1e-5)
+    with pytest.raises(DataError, match="volumes 0 to 1"):
+        read_scan(two, volume=2)
+
+
+def test_affine_numbers_mean_what_they_say():
+    np.testing.assert_allclose(affine_of(np.zeros(12)), np.eye(4), atol=1e-12)
+    numbers = np.zeros(12)
+    numbers[:3] = 0.5, -0.2, 0.1
+    np.testing.assert_allclose(affine_of(numbers)[:3, 3], (5, -2, 1))
+    numbers = np.zeros(12)
+    numbers[6:9] = 1.0
+    assert np.linalg.det(affine_of(numbers)[:3, :3]) == pytest.approx(np.exp(0.3))
+
+
+@pytest.mark.slow
+def test_registration_finds_a_moved_brain(brain, tmp_path):
+    array, affine = brain
+    moved = affine_of(np.array([1.5, -1.0, 0.8, 0.5, 0.3, -0.4, 0.6, -0.5, 0.3, 0, 0, 0]))
+    scan = read_scan(save(tmp_path / "a.nii.gz", array, moved @ affine))
+    reference = mni_reference(GRID)
+    found = register_affine(scan, reference)
+    places = GRID.affine[:3, :3] @ np.argwhere(reference.mask).T + GRID.affine[:3, 3:]
+    distance = np.linalg.norm((found - moved)[:3, :3] @ places + (found - moved)[:3, 3:], axis=0)
+    assert distance.mean() < 2.0
+    assert not [one for one in examine(scan, place(scan, GRID, found), GRID, reference) if one.level == "error"]
+
+
+HEADER = "subject,age,sex,diagnosis,image\n"
+
+
+def table(tmp_path, *rows, header=HEADER):
+    path = tmp_path / "scans.csv"
+    path.write_text(header + "".join(f"{row}\n" for row in rows))
+    return path
+
+
+def test_a_table_is_read_and_sorted(tmp_path):
+    rows = read_table(table(tmp_path, "b,71.5,male,AD,b2.nii", "b,70,M,1,b1.nii", "a,60,1,0.5,a.nii"))
+    assert [(row.subject, row.age_years, row.sex, row.diagnosis) for row in rows] == [
+        ("a", 60, "F", "MCI"), ("b", 70, "M", "AD"), ("b", 71.5, "M", "AD"),
+    ]  # fmt: skip
+    assert rows[0].image == tmp_path / "a.nii"
+    official = read_table(table(tmp_path, "a,60,2,3,a.nii"), coding="brlp-cli")[0]
+    assert (official.sex, official.diagnosis) == ("F", "AD")
+    assert read_table(table(tmp_path, "a,60,F,,a.nii"), diagnosis="MCI")[0].diagnosis == "MCI"
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (["a,0.72,F,CN,a.nii", "b,0.65,M,CN,b.nii"], "age must be in years"),
+        (["a,840,F,CN,a.nii", "b,70,M,CN,b.nii"], "line 2: age 840 is not in years"),
+        (["a,old,F,CN,a.nii"], "line 2: age 'old' is not a number"),
+        (["a,70,x,CN,a.nii"], "line 2: sex 'x' is unknown: expected one of m, male"),
+        (["a,70,2,CN,a.nii"], "--coding brlp-cli"),
+        (["a,70,F,demented,a.nii"], "line 2: diagnosis 'demented' is unknown: expected one of cn"),
+        (["a,70,F,,a.nii"], r"--diagnosis CN\|MCI\|AD"),
+        (["a,70,F,CN,a.nii", "a,70,F,CN,b.nii"], "line 3: subject a has two scans at age 70"),
+        (["a,70,F,CN,a.nii", "a,72,M,CN,b.nii"], "subject a has sex 'M'"),
+        ([], "holds no scan"),
+        (["a,70,F,CN,"], "subject and image must be given"),
+    ],
+)
+def test_rows_that_cannot_be_used_are_named(tmp_path, rows, words):
+    with pytest.raises(DataError, match=words):
+        read_table(table(tmp_path, *rows))
+
+
+def test_tables_that_are_none_are_refused(tmp_path):
+    with pytest.raises(FormatError, match="lacks the column sex"):
+        read_table(table(tmp_path, "a,70", header="subject,age\n"))
+    with pytest.raises(DataError, match="cannot read"):
+        read_table(tmp_path / "none.csv")
+    with pytest.raises(FormatError, match=r"participants\.tsv"):
+        read_table(tmp_path)
+    header = "subject,age,sex,diagnosis,image,split\n"
+    with pytest.raises(DataError, match="split 'holdout' is unknown"):
+        read_table(table(tmp_path, "a,70,F,CN,a.nii,holdout", header=header))
+    with pytest.raises(DataError, match="has split 'test', but 'train'"):
+        read_table(table(tmp_path, "a,70,F,CN,a.nii,train", "a,72,F,CN,b.nii,test", header=header))
+
+
+def test_a_bids_folder_is_a_table(tmp_path, image):
+    for session in ("ses-1", "ses-2"):
+        target = tmp_path / "bids" / "sub-01" / session / "anat" / f"sub-01_{session}_T1w.nii.gz"
+        target.parent.mkdir(parents=True)
+        shutil.copy(image, target)
+    (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tsex\tage\tdiagnosis\nsub-01\tF\tn/a\tCN\n")
+    (tmp_path / "bids" / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\tage\nses-1\t70\nses-2\t72.5\n")
+    rows = read_table(tmp_path / "bids")
+    assert [(row.subject, row.age_years, row.image_uid) for row in rows] == [("sub-01", 70, "ses-1"), ("sub-01", 72.5, "ses-2")]
+    (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tsex\nsub-02\tF\n")
+    with pytest.raises(DataError, match="no row of sub-01"):
+        read_table(tmp_path / "bids")
+
+
+@pytest.fixture
+def labels(brain):
+    """Codes of SynthSeg: every region a slab of the brain, one code of no region."""
+    array, affine = brain
+    codes = np.zeros(array.shape, np.int16)
+    for number, region in enumerate(REGIONS):
+        codes[:, 10 + 8 * number : 18 + 8 * number] = SYNTHSEG[region][number % 2]
+    codes[array == 0] = 0
+    codes[40, 40, 40] = 99
+    return codes, affine
+
+
+def test_volumes_are_millilitres_whatever_the_voxels(labels, tmp_path):
+    scan = read_scan(save(tmp_path / "a.nii.gz", *labels), whole_numbers=True)
+    volumes = measured_volumes(scan, SYNTHSEG)
+    counts = [np.isin(labels[0], SYNTHSEG[region]).sum() for region in REGIONS]
+    np.testing.assert_allclose(volumes, np.array(counts) * 0.027, rtol=1e-6)
+    doubled = read_scan(save(tmp_path / "b.nii.gz", labels[0].repeat(2, 0), labels[1] @ np.diag([0.5, 1, 1, 1])), None, True)
+    np.testing.assert_allclose(measured_volumes(doubled, SYNTHSEG), volumes, rtol=1e-6)
+    assert unknown_codes(scan, SYNTHSEG) == [99]
+    with pytest.raises(DataError, match="no voxel of amygdala"):
+        measured_volumes(Scan(np.where(np.isin(labels[0], SYNTHSEG["amygdala"]), 0, labels[0]), labels[1], scan.path), SYNTHSEG)
+    with pytest.raises(DataError, match="not whole numbers"):
+        measured_volumes(Scan(labels[0] + 0.5, labels[1], scan.path), SYNTHSEG)
+
+
+def test_code_tables(tmp_path):
+    assert code_table("published")["grey_matter"] == (3, 42)
+    path = tmp_path / "codes.csv"
+    path.write_text("region,code\n" + "".join(f"{region},{number}\n" for number, region in enumerate(REGIONS, 1)))
+    assert code_table(str(path))["amygdala"] == (3,)
+    path.write_text("region,code\nventricle,one\n")
+    with pytest.raises(FormatError, match="no code table"):
+        code_table(str(path))
+    path.write_text("region,code\nventricle,1\n")
+    with pytest.raises(FormatError, match="expected ventricle, hippocampus"):
+        code_table(str(path))
+    with pytest.raises(ConfigError, match="synthseg, published"):
+        code_table("none")
+
+
+def test_synthseg_is_run_where_it_is_installed(tmp_path, image, labels, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    with pytest.raises(ConfigError, match="column segmentation"):
+        run_synthseg(image, tmp_path / "out.nii.gz")
+    made = save(tmp_path / "made.nii.gz", *labels)
+    command = tmp_path / "bin" / "mri_synthseg"
+    command.parent.mkdir()
+    # the image's path has a space in it
+    command.write_text(f'#!/bin/sh\n/bin/test -f "$2" && /bin/cp "{made}" "$4"\n')
+    command.chmod(0o755)
+    assert measured_volumes(run_synthseg(image, tmp_path / "out.nii.gz"), SYNTHSEG)[0] > 0
+    command.write_text("#!/bin/sh\necho out of memory >&2\nexit 3\n")
+    with pytest.raises(ScimlError, match="exit code 3: out of memory"):
+        run_synthseg(image, tmp_path / "out.nii.gz")
+
+
+def cohort_table(tmp_path, brain, labels, people=3):
+    rows = []
+    save(tmp_path / "seg.nii.gz", *labels)
+    for number in range(people):
+        for visit in range(2):
+            name = f"p{number} v{visit}.nii.gz"
+            save(tmp_path / name, brain[0] * (1 + number + 0.1 * visit), brain[1])
+            rows.append(f"p{number},{70 + visit},F,CN,{name},seg.nii.gz")
+    return table(tmp_path, *rows, header="subject,age,sex,diagnosis,image,segmentation\n")
+
+
+def test_prepare_makes_a_cohort(tmp_path, brain, labels, sciml_command):
+    code, out, error = sciml_command(
+        "progression", "prepare", cohort_table(tmp_path, brain, labels), tmp_path / "cohort", "--split", "0.34,0.33,0.33"
+    )
+    assert code == 0, error
+    assert "6 scans of 3 people (1 train, 1 validation, 1 test)" in out
+    cohort = Cohort(tmp_path / "cohort")
+    first, second = cohort.subjects()["p0"]
+    # brightness is taken away
+    np.testing.assert_allclose(cohort.image(first), cohort.image(second), atol=2e-3)
+    assert first.volume_ml("thalamus") > 1
+    assert cohort.labels(first).sum() > 0
+    assert "99" in (tmp_path / "cohort" / "warnings.json").read_text()
+
+
+def test_one_image_is_not_two_people(tmp_path, brain, labels, sciml_command):
+    path = cohort_table(tmp_path, brain, labels)
+    shutil.copy(tmp_path / "p0 v0.nii.gz", tmp_path / "p1 v0.nii.gz")
+    code, _, error = sciml_command("progression", "prepare", path, tmp_path / "cohort")
+    assert code == 2
+    assert "byte for byte that of p0" in error
+    assert "\n" not in error.strip()
+
+
+def test_a_file_that_stands_twice_for_one_person_is_a_warning(tmp_path, brain, labels, sciml_command):
+    path = cohort_table(tmp_path, brain, labels, people=1)
+    shutil.copy(tmp_path / "p0 v0.nii.gz", tmp_path / "p0 v1.nii.gz")
+    assert sciml_command("progression", "prepare", path, tmp_path / "cohort")[0] == 0
+    assert "byte for byte" in (tmp_path / "cohort" / "warnings.json").read_text()
+
+
+def test_another_persons_row_changes_no_artefact_of_the_first(tmp_path, brain, labels, sciml_command):
+    """Leakage by mutation: nothing of one person enters the file of another."""
+    path = cohort_table(tmp_path, brain, labels, people=2)
+    assert sciml_command("progression", "prepare", path, tmp_path / "one")[0] == 0
+    save(tmp_path / "p1 v0.nii.gz", brain[0] * 0.7 + (brain[0] > 0) * 20, brain[1])
+    assert sciml_command("progression", "prepare", path, tmp_path / "two")[0] == 0
+    same, changed = "subjects/p0.safetensors", "subjects/p1.safetensors"
+    assert (tmp_path / "one" / same).read_bytes() == (tmp_path / "two" / same).read_bytes()
+    assert (tmp_path / "one" / changed).read_bytes() != (tmp_path / "two" / changed).read_bytes()
+
+
+def test_check_says_good_or_shows_why_not(tmp_path, brain, image, sciml_command):
+    code, out, _ = sciml_command("progression", "check", image, "--picture", tmp_path / "check.png")
+    assert code == 0
+    assert "warning: voxels of 3 x 3 x 3 mm" in out
+    assert (tmp_path / "check.png").stat().st_size > 1000
+    bad = save(tmp_path / "skull.nii.gz", *with_skull(*brain))
+    code, out, error = sciml_command("progression", "check", bad)
+    assert code == 2
+    assert "skull.nii.gz cannot be used" in error
+    assert "\n" not in error.strip()
+    code, _, error = sciml_command("progression", "check", image, "--register", "elastic")
+    assert code == 2
+    assert "expected none or affine" in error
+
+
+def test_help_says_what_it_is_not_for(sciml_command):
+    for words in ([], ["simulate"], ["check"], ["prepare"]):
+        assert "Not for clinical use" in " ".join(sciml_command("progression", *words, "--help")[1].replace("│", " ").split())

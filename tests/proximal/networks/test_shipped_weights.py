@@ -1,0 +1,85 @@
+"""The weights that come with the package: their cards, their size, what they were trained on, and that they do their job."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from sciml.datasets.splits import check_weight_inputs
+from sciml.proximal.certificates.certification import certify_network
+from sciml.proximal.networks.denoisers import load_denoiser
+from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.network import WEIGHTS, shipped
+from sciml.runtime.files import digest_file
+from sciml.training import read_weights_metadata, weights_digest
+
+EXPECTED = {
+    "ct",
+    "ct-explicit",
+    "digits",
+    "mr-t1",
+    "peer-gradient-step",
+    "peer-residual",
+    "photo-colour",
+    "photo-deblur",
+    "photo-grey",
+    "photo-grey-explicit",
+}
+PEERS = {"peer-gradient-step", "peer-residual"}
+TUNED = {"ct", "mr-t1", "photo-deblur"}
+MEGABYTE = 1_000_000
+
+
+def test_all_are_there_and_small():
+    assert set(shipped()) == EXPECTED
+    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 10 * MEGABYTE
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_the_card_states_the_digests_of_its_weights(name: str):
+    path = WEIGHTS / f"{name}.safetensors"
+    card = path.with_suffix(".md").read_text()
+    assert digest_file(path) in card
+    assert weights_digest(path) in card
+    metadata = read_weights_metadata(path)
+    assert metadata["inputs"] and all(digest in card for digest in metadata["inputs"].values())
+    assert "## Limits" in card and "validation crops" in card
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED))
+def test_none_was_trained_on_test_data(name: str):
+    for experiment in ("proximal-photos", "proximal-ct", "proximal-mri", "proximal-digits"):
+        check_weight_inputs(WEIGHTS / f"{name}.safetensors", experiment)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED - {"digits"}))
+def test_each_takes_noise_out_of_a_smooth_image(name: str):
+    network = load_denoiser(name)
+    clean = torch.linspace(0.2, 0.8, 48).repeat(1, network.channels, 48, 1)
+    noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
+    before, after = ((x - clean).square().mean() for x in (noisy, network(noisy, 0.1)))
+    # a prior that was tuned through a solver weighs R anew there, so that alone it denoises less
+    assert float(after) < (0.7 if name in TUNED else 0.2) * float(before)
+
+
+@pytest.mark.parametrize("name", sorted(EXPECTED - PEERS))
+def test_each_proximal_network_is_certified_bounded_below(name: str):
+    certificate = LearnedProximalNetwork.load(name).certificate()
+    assert certificate.bounded_below and certificate.exact_prox
+    assert certificate.weak_convexity is not None and certificate.weak_convexity <= 1
+
+
+@pytest.mark.parametrize(
+    "name", [name if name == "digits" else pytest.param(name, marks=pytest.mark.slow) for name in sorted(EXPECTED - PEERS)]
+)
+def test_all_invariants_hold_for_each_proximal_network(name: str):
+    found = certify_network(LearnedProximalNetwork.load(name))
+    assert [one for one in found if not one.passed] == []
+    assert {f"I{number}" for number in range(12)} <= {one.id for one in found}
+
+
+def test_the_package_carries_nothing_else():
+    allowed = {f"{name}{suffix}" for name in EXPECTED for suffix in (".safetensors", ".md")}
+    assert {Path(path).name for path in WEIGHTS.iterdir()} == allowed

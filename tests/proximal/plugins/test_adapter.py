@@ -1,0 +1,62 @@
+"""A learned network inside deepinv's own optimisers."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from deepinv.optim import PGD
+from deepinv.optim.data_fidelity import L2
+from reconstruction_problems import Gaussian, Matrix, implicit, matrix, normal
+
+from sciml.proximal.plugins.deepinv import LearnedPrior
+from sciml.proximal.reconstruction.reconstruct import reconstruct
+from sciml.runtime.errors import ConfigError
+
+STEP = 0.4
+
+
+def problem() -> tuple[torch.Tensor, Matrix]:
+    physics = Matrix(matrix())
+    return physics.A(0.5 + 0.2 * normal(2, 1, 8, 8, seed=5)) + 0.1 * normal(2, 1, 1, 40, seed=6), physics
+
+
+def run(prior: LearnedPrior, y: torch.Tensor, physics: Matrix, weight: float, sigma: float, steps: int) -> torch.Tensor:
+    solver = PGD(L2(), prior, lambda_reg=weight, stepsize=STEP, g_param=sigma, max_iter=steps, early_stop=False)
+    with torch.no_grad():
+        return solver(y, physics, init=physics.A_adjoint(y))
+
+
+@pytest.mark.parametrize("make", [Gaussian, implicit])
+def test_deepinv_takes_the_same_steps(make):
+    y, physics = problem()
+    network, sigma, noise = make(), 0.2, 0.1
+    ours = reconstruct(
+        y, physics, network, noise, solver="pgd", step=STEP, sigma=sigma, accelerate=False, iterations=7, tolerance=1e-12
+    )
+    theirs = run(LearnedPrior(network), y, physics, float(ours.weight[0]), sigma, 7)
+    torch.testing.assert_close(theirs, ours.image, rtol=0, atol=1e-8)
+
+
+def test_the_tie_of_the_network_alone_is_enforced():
+    y, physics = problem()
+    prior = LearnedPrior(Gaussian(), exact=False)
+    tied = reconstruct(y, physics, Gaussian(), 0.1, solver="pgd", step=STEP, accelerate=False, iterations=5, tolerance=1e-12)
+    theirs = run(prior, y, physics, 1 / STEP, float(tied.sigma[0]), 5)
+    torch.testing.assert_close(theirs, tied.image, rtol=0, atol=1e-8)
+    with pytest.raises(ConfigError, match="lambda_reg"):
+        run(prior, y, physics, 1.0, 0.1, 2)
+
+
+def test_value_and_gradient_are_those_of_the_network():
+    network, x = Gaussian(), 0.5 + 0.2 * normal(3, 1, 8, 8)
+    prior = LearnedPrior(network)
+    torch.testing.assert_close(prior(x, 0.3), network.prior(x, 0.3))
+    torch.testing.assert_close(prior.grad(x, torch.tensor([[0.3]])), network.prior_gradient(x, 0.3))
+    step = 0.7 * torch.ones(3, 1, 1, 1, dtype=torch.float64)
+    torch.testing.assert_close(prior.prox(x, 0.3, gamma=step), network.prox(x, 0.7, 0.3))
+
+
+def test_the_types_of_image_and_network_may_differ():
+    network = implicit().float()
+    network.tolerance = 1e-6
+    assert LearnedPrior(network).prox(normal(1, 1, 8, 8), 0.1).dtype == torch.float64
