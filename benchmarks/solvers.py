@@ -12,6 +12,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers.classical import richardson_lucy, tv, wiener
-from sciml.imaging.solvers.tuning import METHODS, mean_psnr, tune
+from sciml.imaging.solvers.tuning import METHODS, mean_psnr, solve, tune
 from sciml.imaging.tasks.cases import cases
 from sciml.imaging.tasks.task import task
 
@@ -182,10 +183,10 @@ def deblur(size: int, repeat: int) -> Iterator[Row]:
     plain = {"richardson-lucy": richardson_lucy, "wiener": wiener}
     for name, label in labels.items():
         value = tune(METHODS[name], built, y_validation, validation).value
-        solve = plain.get(name, METHODS[name].solve)
+        run_method = plain.get(name, partial(solve, METHODS[name]))
 
-        def run(solve: Callable[..., Any] = solve, value: float = value) -> Any:
-            return solve(y, built.physics, value)
+        def run(run_method: Callable[..., Any] = run_method, value: float = value) -> Any:
+            return run_method(y, built.physics, value)
 
         row, result = timed(f"deblurring, {size} x {size}, sigma 0.02", label, run, repeat, len(y))
         score = mean_psnr(built, result, truth)

@@ -1,7 +1,7 @@
 """Which families there are and how to reach their rooms; found by the entry-point group `sciml.families`.
 
-A family is a package with `config.py` (a `Config` model), `cli.py` (a typer `app`) and a page. Packages of others join
-by declaring the entry point; see `docs/add-a-family.md`.
+A family is a package with `config.py` (a `Config` model) and `cli.py` (a typer `app`). Packages of others join by declaring
+the entry point; see `docs/add-a-family.md`.
 """
 
 from __future__ import annotations

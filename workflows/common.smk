@@ -5,7 +5,7 @@ from snakemake.exceptions import WorkflowError
 
 import sciml
 
-from sciml.runtime.declared import declaration
+from sciml.runtime.declared import declaration, in_package
 from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
 from sciml.settings import load, slice_of
@@ -41,9 +41,15 @@ def stage_config(family, stage, *wildcard_names):
     )
 
 
+# Snakemake leaves parameters that are made from inputs out when it looks for changes: the digest of the code must not be one
 def declared(*modules):
-    """Return a params function: what a job loads, by digest, and which of its inputs lie in the package; the job compares."""
-    return lambda wildcards, input: declaration(modules, input)
+    """Return a params function: the modules of a job and the digest of the code that they reach; the job compares."""
+    return lambda wildcards: declaration(modules)
+
+
+def package_files(wildcards, input):
+    """Return which inputs of a job lie in the package, its shipped weights, for the rules that may have such; the job compares."""
+    return os.pathsep.join(sorted(filter(in_package, input)))
 
 
 def packaged(*parts):

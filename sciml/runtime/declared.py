@@ -23,24 +23,28 @@ from sciml.runtime.places import cache_folder
 from sciml.runtime.sources import reached, source_digest, travelling
 
 VARIABLE = "SCIML_DECLARED"
+FILES = "SCIML_FILES"
 STRICT = "SCIML_STRICT"
 PACKAGE = Path(__file__).resolve().parents[1]
 SHOWN = 5
 
 
-def declaration(modules: Iterable[str], inputs: Iterable[str]) -> str:
-    """Return what a rule declares of a job, as canonical JSON: its modules, their digest, its inputs inside the package.
+def declaration(modules: Iterable[str]) -> str:
+    """Return what a rule declares of a job's code, as canonical JSON: its modules, and the digest of all that they reach.
 
     Args:
         modules: dotted names of the stage and of what it loads by name, such as the prior of a plugin.
-        inputs: paths of the job's input files.
 
     Raises:
         ScimlError: there is no such module.
     """
     names = list(modules)
-    own = sorted(path for path in map(str, inputs) if Path(path).resolve().is_relative_to(PACKAGE))
-    return canonical_json({"modules": names, "digest": source_digest(*names), "files": own})
+    return canonical_json({"modules": names, "digest": source_digest(*names)})
+
+
+def in_package(path: Path | str) -> bool:
+    """Say whether a file lies in the package, as shipped weights do: `SCIML_FILES` names those among a job's inputs."""
+    return Path(path).resolve().is_relative_to(PACKAGE)
 
 
 _opened: set[str] | None = None
@@ -73,7 +77,7 @@ def compared() -> Iterator[None]:
     if not text:
         yield
         return
-    declared = json.loads(text)
+    modules = json.loads(text)["modules"]
     before = set(sys.modules)
     _opened = set()
     _data.clear()
@@ -83,7 +87,7 @@ def compared() -> Iterator[None]:
     try:
         yield
         found, _opened = _opened, None
-        more = [*_modules(declared["modules"], set(sys.modules) - before), *_files(declared, found)]
+        more = [*_modules(modules, set(sys.modules) - before), *_files(modules, found)]
     finally:
         _opened = None
     if not more:
@@ -107,11 +111,11 @@ def _modules(declared: list[str], loaded: set[str]) -> list[str]:
     return sorted(name for name in loaded - known if name.partition(".")[0] in roots)
 
 
-def _files(declared: Mapping[str, Any], opened: set[str]) -> list[str]:
+def _files(declared: list[str], opened: set[str]) -> list[str]:
     """Return the opened weights and data sets that are neither inputs nor named by the settings."""
     data = cache_folder("data").resolve()
-    allowed = {Path(path).resolve() for path in declared["files"]}
-    for name in declared["modules"]:
+    allowed = {Path(path).resolve() for path in os.environ.get(FILES, "").split(os.pathsep) if path}
+    for name in declared:
         for module in reached(name):
             allowed.update(path.resolve() for path in travelling(module))
     found = []

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 import sciml
-from sciml.runtime.declared import STRICT, VARIABLE, declaration
-from sciml.runtime.files import save_tensors
+from sciml.runtime.declared import FILES as FILES_VARIABLE
+from sciml.runtime.declared import STRICT, VARIABLE, declaration, in_package
+from sciml.runtime.sources import source_digest
 
 PACKAGE = Path(sciml.__file__).parent
 DEFAULT = PACKAGE / "active_fluid/weights/default.safetensors"
@@ -35,7 +36,7 @@ def run(tmp_path, monkeypatch):
     (cache / "data" / "photo" / "photo.png").write_bytes(b"1")
 
     def call(body: str, files: tuple[object, ...] = (), digests: dict[str, str] | None = None, strict: bool = True):
-        declared = {"modules": ["lab.stage"], "files": [str(file) for file in files], "digest": ""}
+        declared = {"modules": ["lab.stage"], "digest": ""}
         lines = [
             "from sciml.runtime.declared import compared, declare_data",
             "from sciml.runtime.files import load_tensors",
@@ -44,7 +45,7 @@ def run(tmp_path, monkeypatch):
             "    import lab.stage",
             *(f"    {line}" for line in body.splitlines()),
         ]
-        environment = {VARIABLE: json.dumps(declared), "SCIML_CACHE": str(cache), "PATH": "/usr/bin"}
+        environment = {VARIABLE: json.dumps(declared), "SCIML_CACHE": str(cache), FILES_VARIABLE: ":".join(map(str, files))}
         environment |= {"PYTHONPATH": f"{tmp_path}:{PACKAGE.parent}", **({STRICT: "1"} if strict else {})}
         found = subprocess.run(
             [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=False
@@ -99,8 +100,12 @@ def test_an_error_of_the_job_passes_through(run):
     assert code == 1 and "ValueError: mine" in said and "does not declare" not in said
 
 
-def test_a_declaration_names_the_inputs_inside_the_package(tmp_path):
-    own = tmp_path / "own.safetensors"
-    save_tensors(own, {})
-    found = json.loads(declaration(["sciml.runtime.files"], [str(own), str(DEFAULT)]))
-    assert found["files"] == [str(DEFAULT)] and found["modules"] == ["sciml.runtime.files"] and len(found["digest"]) == 64
+def test_a_declaration_holds_the_digest_of_what_its_modules_reach():
+    one, both = (
+        json.loads(declaration(names)) for names in (["sciml.runtime.files"], ["sciml.runtime.files", "sciml.report.index"])
+    )
+    assert one["modules"] == ["sciml.runtime.files"] and one["digest"] == source_digest("sciml.runtime.files") != both["digest"]
+
+
+def test_shipped_weights_lie_in_the_package(tmp_path):
+    assert in_package(DEFAULT) and not in_package(tmp_path / "own.safetensors")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -204,6 +205,17 @@ def test_nothing_is_left_to_do_and_time_stamps_comments_and_docstrings_change_no
     )
     tree.edit("workflows/imaging/rules/report.smk", "rule write_page:", "# the page\nrule write_page:")
     assert tree.pending() == set()
+
+
+def test_a_copy_of_the_tree_elsewhere_repeats_nothing(story, tmp_path):
+    """Files get new times, in another order than they were made; weights of the package are newer than what was made of them."""
+    copy = tmp_path / "a copy"
+    shutil.copytree(story.tree.root, copy, copy_function=shutil.copyfile, symlinks=True)
+    for path in sorted((copy / "sciml").rglob("*.safetensors")):
+        path.touch()
+    shutil.copymode(story.tree.root / "bin" / "sciml", copy / "bin" / "sciml")
+    environment = {name: value.replace(str(story.tree.root), str(copy)) for name, value in story.tree.environment.items()}
+    assert Tree(copy, environment).pending() == set()
 
 
 @pytest.mark.parametrize(

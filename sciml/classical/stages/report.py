@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.classical.config import ReportConfig
-from sciml.classical.page.report import reportlets
+from sciml.classical.page.page import reportlets
 from sciml.report.page import Page, write_page
 
 QUESTION = (

@@ -2,7 +2,7 @@
 
 Example:
     >>> import torch
-    >>> from sciml_example.network import LinearFilter
+    >>> from sciml_example.filters.network import LinearFilter
     >>> LinearFilter(5)(torch.ones(1, 1, 8, 8)).shape
     torch.Size([1, 1, 8, 8])
 """

@@ -53,11 +53,12 @@ rule evaluate_closures:
         gpu=1,
     params:
         config=stage_config("active_fluid", "evaluate"),
+        files=package_files,
         code=declared("sciml.active_fluid.stages.evaluate"),
         folder=folder_of,
         weights=named_weights,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage evaluate --config {params.config:q} --test {input.test:q} {params.weights} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage evaluate --config {params.config:q} --test {input.test:q} {params.weights} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 

@@ -16,10 +16,11 @@ rule run_long:
         gpu=1,
     params:
         config=stage_config("active_fluid", "stability"),
+        files=package_files,
         code=declared("sciml.active_fluid.stages.stability"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage stability --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage stability --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -40,10 +41,11 @@ rule infer_parameters:
         gpu=1,
     params:
         config=stage_config("active_fluid", "recover"),
+        files=package_files,
         code=declared("sciml.active_fluid.stages.recover"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage recover --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage recover --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -63,10 +65,11 @@ rule measure_rates:
         runtime=10,
     params:
         config=stage_config("active_fluid", "theory"),
+        files=package_files,
         code=declared("sciml.active_fluid.stages.theory"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage theory --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage theory --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -87,10 +90,11 @@ rule measure_cost:
         gpu=1,
     params:
         config=stage_config("active_fluid", "cost"),
+        files=package_files,
         code=declared("sciml.active_fluid.stages.cost"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage cost --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage cost --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 

@@ -15,10 +15,11 @@ rule measure_parts:
         runtime=90,
     params:
         config=stage_config("compression", "ablate"),
+        files=package_files,
         code=declared("sciml.compression.stages.ablate"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage ablate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage ablate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 

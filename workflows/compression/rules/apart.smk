@@ -22,9 +22,10 @@ rule show_apart:
         runtime=30,
     params:
         config=stage_config("compression", "apart", "domain"),
+        files=package_files,
         code=declared("sciml.compression.stages.apart"),
         folder=folder_of,
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --photo {input.photo:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --photo {input.photo:q} --output {params.folder:q} "
         "{params.runs} --threads {threads} > {log:q} 2>&1"

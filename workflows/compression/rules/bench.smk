@@ -22,6 +22,7 @@ rule compare_codecs:
         runtime=60,
     params:
         config=stage_config("compression", "evaluate", "domain"),
+        files=package_files,
         code=declared("sciml.compression.stages.evaluate"),
         folder=folder_of,
         neural=lambda wildcards, input: [
@@ -29,5 +30,5 @@ rule compare_codecs:
         ],
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "{params.neural:q} {params.runs} --threads {threads} > {log:q} 2>&1"

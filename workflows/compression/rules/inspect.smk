@@ -20,8 +20,9 @@ rule inspect_model:
         runtime=30,
     params:
         config=stage_config("compression", "inspect", "domain"),
+        files=package_files,
         code=declared("sciml.compression.stages.inspect"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage inspect --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage inspect --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"

@@ -17,9 +17,7 @@ def sources_of(names):
 
 def declared_with(stage, names):
     """Return a params function as `declared` does, with the modules behind the priors that a stage makes by name."""
-    return lambda wildcards, input: declaration(
-        [stage, *sources_of(names(wildcards))[0]], input
-    )
+    return lambda wildcards: declaration([stage, *sources_of(names(wildcards))[0]])
 
 
 def fitted(settings):

@@ -63,6 +63,7 @@ rule tune_prior:
         config=lambda wildcards: slice_of(
             SETTINGS, "deblurring", "tune", PRIORS[wildcards.prior]
         ),
+        files=package_files,
         code=declared_with(
             "sciml.deblurring.stages.tune",
             lambda wildcards: [PRIORS[wildcards.prior]],
@@ -70,7 +71,7 @@ rule tune_prior:
         folder=folder_of,
         kernels=lambda wildcards, input: repeated("--kernels", input.kernels),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage tune --config {params.config:q} --pairs {input.pairs:q} {params.kernels} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml deblurring stage tune --config {params.config:q} --pairs {input.pairs:q} {params.kernels} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -94,6 +95,7 @@ rule restore_pairs:
         gpu=1,
     params:
         config=stage_config("deblurring", "restore", "set"),
+        files=package_files,
         code=declared_with(
             "sciml.deblurring.stages.restore", lambda wildcards: PRIORS.values()
         ),
@@ -103,7 +105,7 @@ rule restore_pairs:
             for (_, name), path in zip(sorted(PRIORS.items()), input.weights)
         ),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage restore --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml deblurring stage restore --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
         "--kernels {input.kernels:q} {params.weights} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} "
         "> {log:q} 2>&1"
 

@@ -155,6 +155,7 @@ rule predict_pairs:
         gpu=1,
     params:
         config=stage_config("progression", "predict"),
+        files=package_files,
         code=declared("sciml.progression.stages.predict"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         models=lambda wildcards, input: [
@@ -162,7 +163,7 @@ rule predict_pairs:
         ],
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -194,13 +195,14 @@ rule evaluate_forecasts:
         gpu=1,
     params:
         config=stage_config("progression", "evaluate"),
+        files=package_files,
         code=declared("sciml.progression.stages.evaluate"),
         cohort=lambda wildcards, input: os.path.dirname(input.header),
         calibration=lambda wildcards, input: os.path.dirname(input.calibration),
         predictions=lambda wildcards, input: os.path.dirname(input.pairs),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
         "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
@@ -226,11 +228,12 @@ rule forecast_person:
         gpu=1,
     params:
         config=stage_config("progression", "person"),
+        files=package_files,
         code=declared("sciml.progression.stages.person"),
         calibration=lambda wildcards, input: os.path.dirname(input.calibration),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage person --config {params.config:q} --calibration {params.calibration:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml progression stage person --config {params.config:q} --calibration {params.calibration:q} "
         "--model {input.model:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 

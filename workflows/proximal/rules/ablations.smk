@@ -38,13 +38,14 @@ rule compare_ablations:
         gpu=1,
     params:
         config=stage_config("proximal", "ablate"),
+        files=package_files,
         code=declared("sciml.proximal.stages.ablate"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage ablate --config {params.config:q} {params.weights} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage ablate --config {params.config:q} {params.weights} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 

@@ -86,13 +86,14 @@ rule restore_problems:
         gpu=1,
     params:
         config=stage_config("proximal", "restore", "task"),
+        files=package_files,
         code=declared("sciml.proximal.stages.restore"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage restore --config {params.config:q} --measurements {input.measurements:q} {params.weights} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage restore --config {params.config:q} --measurements {input.measurements:q} {params.weights} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 

@@ -12,13 +12,14 @@ rule certify_networks:
         runtime=20,
     params:
         config=stage_config("proximal", "certify"),
+        files=package_files,
         code=declared("sciml.proximal.stages.certify"),
         folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {path}" for path in input.weights
         ),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage certify --config {params.config:q} {params.weights} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage certify --config {params.config:q} {params.weights} --output {params.folder:q} "
         "--threads {threads} > {log:q} 2>&1"
 
 
@@ -89,10 +90,11 @@ rule study_prior:
         gpu=1,
     params:
         config=stage_config("proximal", "prior"),
+        files=package_files,
         code=declared("sciml.proximal.stages.prior"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage prior --config {params.config:q} --photo {input.photo:q} --ct {input.ct:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage prior --config {params.config:q} --photo {input.photo:q} --ct {input.ct:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -115,10 +117,11 @@ rule study_colour:
         gpu=1,
     params:
         config=stage_config("proximal", "colour"),
+        files=package_files,
         code=declared("sciml.proximal.stages.colour"),
         folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage colour --config {params.config:q} --colour {input.colour:q} --grey {input.grey:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage colour --config {params.config:q} --colour {input.colour:q} --grey {input.grey:q} "
         "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 
@@ -151,9 +154,10 @@ rule write_page:
         runtime=10,
     params:
         config=stage_config("proximal", "report"),
+        files=package_files,
         code=declared("sciml.proximal.stages.report"),
         results=lambda wildcards, input: os.path.dirname(
             os.path.dirname(input.certificates)
         ),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"

@@ -16,11 +16,12 @@ rule train_network:
         gpu=1,
     params:
         config=stage_config("proximal", "train", "model"),
+        files=package_files,
         code=declared("sciml.proximal.stages.train"),
         folder=folder_of,
         start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
+        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
         "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
 
 

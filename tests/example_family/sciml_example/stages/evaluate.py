@@ -12,8 +12,8 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.training import load_weights, read_weights_metadata
 from sciml_example.config import EvaluateConfig
-from sciml_example.network import LinearFilter
-from sciml_example.pictures import waves
+from sciml_example.filters.network import LinearFilter
+from sciml_example.filters.pictures import waves
 
 
 def run(config: EvaluateConfig, weights: Path, folder: Path) -> list[Path]:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from sciml.report.page import Page, write_page
 from sciml_example.config import ReportConfig
-from sciml_example.report import reportlets
+from sciml_example.page.page import reportlets
 
 QUESTION = "Does a learned linear filter take noise out of smooth pictures?"
 

@@ -13,8 +13,8 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
 from sciml.training import RandomCrops, TrainingConfig, partial_folder, save_weights, train, write_model_card
 from sciml_example.config import TrainConfig
-from sciml_example.network import LinearFilter
-from sciml_example.pictures import waves
+from sciml_example.filters.network import LinearFilter
+from sciml_example.filters.pictures import waves
 
 
 def run(config: TrainConfig, folder: Path, device: str = "cpu") -> list[Path]:

@@ -1,0 +1,1 @@
+"""The page of the example, from its artefacts alone."""
