@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
 
-from sciml.compression.codecs.model_files import load_any, load_model
+from sciml.compression.codecs.model_files import load_any, load_model, shipped
 from sciml.compression.config import EvaluateConfig
 from sciml.compression.fitting.pools import check_inputs, samples, spread
 from sciml.compression.study.anchors import ANCHORS, Codec, Own
@@ -51,6 +51,7 @@ def run(
     found = [Picture(one.name, one.array if config.channels == 3 else one.array[..., 0]) for one in some]
     codecs: list[Codec] = [*ANCHORS.values()]
     if config.kind != "pictures":
+        recorder.reads([shipped()[PHOTO]])
         shipped_photo = f"the shipped model of photographs {load_model(PHOTO).id.hex()}, the picture as grey over its range"
         codecs = [DeepJpeg2000(), Own(PHOTO, shipped_photo, PHOTO, config.qualities)]
     identity = model.id.hex()

@@ -2,7 +2,7 @@
 rule show_apart:
     input:
         weights=model_of,
-        photo=f"{PACKAGE_MODELS}/photo.safetensors",
+        photo=PHOTO,
         runs=runs_of("test"),
     output:
         numbers=report(

@@ -3,6 +3,7 @@ rule compare_codecs:
     input:
         weights=model_of,
         neural=neural_of,
+        photo=photo_of,
         runs=runs_of("test"),
     output:
         bench=report(

@@ -72,6 +72,14 @@ def neural_of(wildcards):
     return [shipped] if os.path.isfile(shipped) else []
 
 
+PHOTO = f"{PACKAGE_MODELS}/photo.safetensors"
+
+
+def photo_of(wildcards):
+    """Return the package's model of photographs where slices or fields are compared with it too."""
+    return [PHOTO] if wildcards.domain in APART else []
+
+
 def trained_neural_of(wildcards):
     """Return the neural model that this run makes of a domain, or none."""
     if wildcards.domain not in NEURAL:
