@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -213,6 +214,18 @@ def test_the_start_costs_little_processor_time(command, seconds):
 )
 def test_a_stage_pays_for_what_it_uses_only(module, absent):
     assert not loaded(f"import {module}") & absent
+
+
+def test_every_import_of_the_manuals_works():
+    """Those of the README and of the manuals, and names that they showed before; torch and jax in processes of their own."""
+    texts = [path.read_text() for path in (ROOT.parent / "README.md", *(ROOT.parent / "docs").glob("*.md"))]
+    lines = sorted(
+        {line.strip() for text in texts for line in re.findall(r"^\s*from sciml[\w.]* import [\w, ]+$", text, re.MULTILINE)}
+    )
+    lines.append("from sciml.imaging.files import Image, read_image, write_image")
+    for own in (True, False):
+        assert len(chosen := [line for line in lines if ("active_fluid" in line) == own]) > (0 if own else 10)
+        loaded("\n".join(chosen))
 
 
 @pytest.mark.parametrize("package", ["imaging", "datasets", "training", "report"])

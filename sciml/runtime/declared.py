@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -78,7 +79,7 @@ def compared() -> Iterator[None]:
         yield
         return
     modules = json.loads(text)["modules"]
-    before = set(sys.modules)
+    before, begun = set(sys.modules), time.time()
     _opened = set()
     _data.clear()
     if not _listening:
@@ -87,7 +88,7 @@ def compared() -> Iterator[None]:
     try:
         yield
         found, _opened = _opened, None
-        more = [*_modules(modules, set(sys.modules) - before), *_files(modules, found)]
+        more = [*_modules(modules, set(sys.modules) - before), *_files(modules, found, begun)]
     finally:
         _opened = None
     if not more:
@@ -111,8 +112,8 @@ def _modules(declared: list[str], loaded: set[str]) -> list[str]:
     return sorted(name for name in loaded - known if name.partition(".")[0] in roots)
 
 
-def _files(declared: list[str], opened: set[str]) -> list[str]:
-    """Return the opened weights and data sets that are neither inputs nor named by the settings."""
+def _files(declared: list[str], opened: set[str], begun: float) -> list[str]:
+    """Return the opened weights and data sets that are neither inputs, nor named by the settings, nor made by the job itself."""
     data = cache_folder("data").resolve()
     allowed = {Path(path).resolve() for path in os.environ.get(FILES, "").split(os.pathsep) if path}
     for name in declared:
@@ -121,7 +122,7 @@ def _files(declared: list[str], opened: set[str]) -> list[str]:
     found = []
     for path in sorted(Path(name).resolve() for name in opened):
         if path.is_relative_to(PACKAGE):
-            if path.suffix not in (".py", ".pyc") and not path.is_dir() and path not in allowed:
+            if path.suffix not in (".py", ".pyc") and path.is_file() and path.stat().st_mtime < begun and path not in allowed:
                 found.append(str(path.relative_to(PACKAGE.parent)))
         elif path.is_relative_to(data):
             parts = path.relative_to(data).parts
