@@ -4,7 +4,8 @@ A workflow repeats a job when its settings, its inputs or its code change. Code 
 stage reaches (`sciml.runtime.sources`), weights are inputs, data sets stand in the settings by id and SHA-256. All of these are
 read from source and settings before anything runs, so they could miss what is reached by another way. The rule hands its
 declaration to the command in `SCIML_DECLARED`; a stage that loads a module of the package, opens a file of the package or reads
-a data set that is not declared says so, and fails where `SCIML_STRICT` is set.
+a data set that is not declared says so, and fails where `SCIML_STRICT` is set. A result that is not what the record beside it
+says that its stage wrote fails everywhere.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from typing import Any
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import canonical_json
 from sciml.runtime.places import cache_folder
+from sciml.runtime.provenance import check_origin
 from sciml.runtime.sources import reached, source_digest, travelling
 
 VARIABLE = "SCIML_DECLARED"
@@ -71,6 +73,7 @@ def compared() -> Iterator[None]:
     """Compare what the body loads and opens with the declaration in the environment; without one nothing is watched.
 
     Raises:
+        DataError: a result that it opened is not what its stage wrote.
         ScimlError: it loaded or opened more, and `SCIML_STRICT` is set; else a line on standard error says so.
     """
     global _opened, _listening
@@ -88,6 +91,9 @@ def compared() -> Iterator[None]:
     try:
         yield
         found, _opened = _opened, None
+        for path in sorted(found):
+            if Path(path).is_file() and not in_package(path):
+                check_origin(path)
         more = [*_modules(modules, set(sys.modules) - before), *_files(modules, found, begun)]
     finally:
         _opened = None

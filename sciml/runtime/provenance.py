@@ -64,6 +64,10 @@ class Recorder:
         Raises:
             DataError: one is missing, or is not what its stage wrote.
         """
+        paths = [Path(path) for path in paths]
+        for path in paths:
+            if not path.exists():
+                raise DataError(f"no such file: {path}")
         found = digests(paths)
         for path, digest in found.items():
             check_origin(path, digest)
@@ -95,7 +99,7 @@ class Recorder:
         write_json(path, self.describe(outputs))
 
 
-def check_origin(path: Path | str, digest: str) -> None:
+def check_origin(path: Path | str, digest: str | None = None) -> None:
     """Refuse a file or folder that is not what the `provenance.json` beside it says that its stage wrote (DataError)."""
     path = Path(path)
     record = path.with_name("provenance.json")
@@ -104,7 +108,10 @@ def check_origin(path: Path | str, digest: str) -> None:
     content = read_json(record)
     written = content.get("outputs", {}) if isinstance(content, dict) else {}
     stated = {Path(name).name: value for name, value in written.items()}.get(path.name)
-    if stated not in (None, digest):
+    if stated is None:
+        return
+    digest = digest or digest_file(path)
+    if stated != digest:
         raise DataError(
             f"{path} is not what {content.get('stage')} wrote: its SHA-256 is {digest[:12]}..., "
             f"{record} says {str(stated)[:12]}...; remove it, and the workflow makes it again"

@@ -242,7 +242,7 @@ def test_what_stands_after_a_priors_name_is_checked(monkeypatch):
         return float(strength)
 
     points = [Point("scaled", scaled), Point("needy", lambda name: name), Point("plain", lambda: 7), Point("tv", TotalVariation)]
-    monkeypatch.setattr("sciml.imaging.priors.entry_points", lambda group: points)
+    monkeypatch.setattr("sciml.imaging.plugins.entry_points", lambda group: points)
     assert (resolve("scaled:4"), resolve("scaled"), resolve("needy:a:b"), resolve("plain")) == (4, 1, "a:b", 7)
     for name in ("tv:3", "plain:x"):
         with pytest.raises(ConfigError, match="takes nothing after its name"):

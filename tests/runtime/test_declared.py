@@ -12,6 +12,7 @@ import pytest
 import sciml
 from sciml.runtime.declared import FILES as FILES_VARIABLE
 from sciml.runtime.declared import STRICT, VARIABLE, declaration, in_package
+from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
 
 PACKAGE = Path(sciml.__file__).parent
@@ -93,6 +94,18 @@ def test_data_are_declared_by_the_digests_in_the_settings(run):
 
 def test_what_is_written_is_not_read(run, tmp_path):
     assert run(f"open({str(run.data.with_name('.stamp.json'))!r}, 'w').close()") == (0, "")
+
+
+def test_a_result_that_its_stage_did_not_write_is_refused_everywhere(run, tmp_path):
+    result = tmp_path / "make" / "numbers.json"
+    result.parent.mkdir()
+    result.write_text("[1]")
+    Recorder("lab.make", {}).write(result.with_name("provenance.json"), [result])
+    body = f"open({str(result)!r}).read()"
+    assert run(body) == (0, "")
+    result.write_text("[2]")
+    code, said = run(body, strict=False)
+    assert code == 1 and "numbers.json is not what lab.make wrote" in said
 
 
 def test_an_error_of_the_job_passes_through(run):

@@ -17,7 +17,7 @@ import pytest
 import tifffile
 import torch
 
-from sciml.imaging import priors
+from sciml.imaging import plugins, priors
 from sciml.proximal.networks import loading
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.forms import LearnedProximalNetwork
@@ -317,7 +317,7 @@ def entry_points(monkeypatch):
     """The entry points that the package declares, whether or not this installation knows them yet."""
     declared = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]["entry-points"]
     points = [EntryPoint(name, value, "sciml.priors") for name, value in declared["sciml.priors"].items()]
-    monkeypatch.setattr(priors, "entry_points", lambda group: points)
+    monkeypatch.setattr(plugins, "entry_points", lambda group: points)
     assert declared["sciml.families"]["proximal"] == "sciml.proximal"
 
 
