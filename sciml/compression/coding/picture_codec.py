@@ -10,22 +10,19 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 from jaxtyping import Float, Shaped
 
 from sciml.compression.coding.rate_control import quality_code, search
-from sciml.compression.coding.samples import LARGEST, Samples, samples_of
+from sciml.compression.coding.samples import LARGEST, AnyModel, Samples, samples_of
 from sciml.compression.coding.symbol_choice import Tune, tuning
 from sciml.compression.coding.tile_coding import CodedTile
 from sciml.compression.container.alpha import decode_alpha, encode_alpha
 from sciml.compression.container.file import Channel, Container, Limits, Tile, read_container, tile_layout, write_container
 from sciml.compression.container.header import Header
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
-
-if TYPE_CHECKING:
-    from sciml.compression.codecs.model_files import Model
 
 TILE_LOG2 = 10
 # a larger tile would take more than a gigabyte
@@ -74,11 +71,16 @@ class PictureCodec(ABC, Generic[Codes]):
         refine: whether there is a network behind the decoder that is used.
     """
 
-    model: Model
+    model: AnyModel
 
     def __init__(self, limits: Limits | None = None, refine: bool = False):
         self.limits = limits or Limits()
         self.refine = refine
+
+    @property
+    @abstractmethod
+    def model_id(self) -> bytes:
+        """The 8 bytes that name the model in a stream."""
 
     @property
     @abstractmethod
@@ -277,9 +279,9 @@ class PictureCodec(ABC, Generic[Codes]):
 
     def check_model(self, header: Header) -> None:
         """Raise FormatError for a file of another model, with other channels, or with a tile that is too large."""
-        if header.model_id != self.model.id:
+        if header.model_id != self.model_id:
             raise FormatError(
-                f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model.id.hex()}): "
+                f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model_id.hex()}): "
                 "give the model file that it was coded with"
             )
         first = tile_layout(header).tiles[0]

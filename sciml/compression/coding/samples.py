@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Shaped
@@ -12,13 +12,39 @@ from sciml.compression.container.file import Channel
 from sciml.compression.container.header import MOST_CHANNELS, SampleType, check_channel
 from sciml.runtime.errors import DataError, ShapeError
 
-if TYPE_CHECKING:
-    from sciml.compression.codecs.model_files import Model
-
 TYPES: dict[str, SampleType] = {"uint8": "u8", "uint16": "u16", "float32": "f32", "float64": "f32"}
 LARGEST = {"u8": 255, "u16": 65535}
 SAMPLE_DTYPES: dict[SampleType, type[np.generic]] = {"u8": np.uint8, "u16": np.uint16, "f32": np.float32}
 COLOURS = 3
+
+
+class AnyModel(Protocol):
+    """What a codec asks of a model, whether of planes and tables or of networks."""
+
+    @property
+    def name(self) -> str:
+        """Name of the model, for people."""
+        ...
+
+    @property
+    def channels(self) -> int:
+        """Channels that it codes together."""
+        ...
+
+    @property
+    def centre(self) -> float:
+        """Centre of the numbers of a channel."""
+        ...
+
+    @property
+    def span(self) -> float:
+        """Span of the numbers of a channel."""
+        ...
+
+    @property
+    def test_codes(self) -> tuple[int, ...]:
+        """Step codes at which the self-test codes."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,7 +64,7 @@ class Samples:
     alpha: Shaped[np.ndarray, "rows columns"] | None = None
 
 
-def samples_of(image: Shaped[np.ndarray, "*shape"], model: Model, scale: tuple[Channel, ...] | None = None) -> Samples:
+def samples_of(image: Shaped[np.ndarray, "*shape"], model: AnyModel, scale: tuple[Channel, ...] | None = None) -> Samples:
     """Return a picture as samples that the model can code.
 
     A model of colours takes grey (rows, columns), grey with alpha (2 channels), colour (3) and colour with alpha (4); others
@@ -87,7 +113,7 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: Model, scale: tuple[C
     return Samples(array, kind, channels, alpha)
 
 
-def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model: Model) -> Channel:
+def _default(plane: Shaped[np.ndarray, "rows columns"], kind: SampleType, model: AnyModel) -> Channel:
     """Return the map from the model's numbers to a channel's values."""
     low, high = model.centre - model.span / 2, model.centre + model.span / 2
     if kind in LARGEST:

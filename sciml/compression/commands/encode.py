@@ -12,9 +12,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sciml.compression.codecs.codec import Codec
-from sciml.compression.codecs.model_files import Model, load_any
+from sciml.compression.codecs.model_files import load_any
 from sciml.compression.coding.picture_codec import EFFORT
-from sciml.compression.coding.samples import COLOURS, samples_of
+from sciml.compression.coding.samples import COLOURS, AnyModel, samples_of
 from sciml.compression.coding.symbol_choice import tuning
 from sciml.compression.commands.batch import Outcome, run
 from sciml.compression.commands.files import NIC, Job, new_file, plan, refuse_existing
@@ -141,7 +141,7 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
 
 
 def windowed(
-    picture: PictureFile, window: tuple[float, float] | None, model: Model
+    picture: PictureFile, window: tuple[float, float] | None, model: AnyModel
 ) -> tuple[PictureFile, tuple[Channel, ...] | None]:
     """Return a picture with its values cut to a window, and the scale that spreads the window over a model's range.
 

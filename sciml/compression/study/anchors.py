@@ -250,7 +250,7 @@ def _anchor(name: str) -> Codec:
 
 def _own(name: str) -> Codec:
     model = name.removeprefix(OWN)
-    return Own(name, f"learned codec, model {model} {_load_own(model, True).model.id.hex()}", model)
+    return Own(name, f"learned codec, model {model} {_load_own(model, True).model_id.hex()}", model)
 
 
 @lru_cache

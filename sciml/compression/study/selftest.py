@@ -22,7 +22,7 @@ from jaxtyping import Shaped
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import Model, load_any, shipped
 from sciml.compression.coding.picture_codec import PictureCodec
-from sciml.compression.coding.samples import samples_of
+from sciml.compression.coding.samples import AnyModel, samples_of
 from sciml.compression.study.quality import psnr_of
 from sciml.runtime.devices import thread_count
 from sciml.runtime.errors import ConfigError, FormatError, ScimlError
@@ -97,7 +97,7 @@ def machine() -> dict[str, str]:
     }
 
 
-def built_in_picture(model: Model) -> Shaped[np.ndarray, "rows columns *channels"]:
+def built_in_picture(model: AnyModel) -> Shaped[np.ndarray, "rows columns *channels"]:
     """Return the built-in picture: ramps, a disc, stripes, a chequered corner and speckles, from whole numbers alone."""
     row, column = np.mgrid[:ROWS, :COLUMNS]
     planes = []
@@ -150,8 +150,8 @@ def _against_reference(name: str, codec: PictureCodec, path: Path) -> Iterator[C
         return
     try:
         reference = read_json(path)
-        if reference["model_id"] != codec.model.id.hex():
-            raise FormatError(f"{path.name} is of the model {reference['model_id']}, this is {codec.model.id.hex()}")
+        if reference["model_id"] != codec.model_id.hex():
+            raise FormatError(f"{path.name} is of the model {reference['model_id']}, this is {codec.model_id.hex()}")
         for stream in reference["streams"]:
             yield _stream(name, codec, stream)
     except (KeyError, TypeError, ValueError, ScimlError) as error:

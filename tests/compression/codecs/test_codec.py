@@ -198,7 +198,7 @@ def test_scales_that_fit_no_file_are_refused(colour_codec: Codec) -> None:
 
 def test_files_that_this_model_cannot_decode_are_refused(colour_codec: Codec, grey_codec: Codec) -> None:
     data = colour_codec.encode(picture(20, 20, 3))
-    with pytest.raises(FormatError, match=f"{colour_codec.model.id.hex()}.*{grey_codec.model.id.hex()}"):
+    with pytest.raises(FormatError, match=f"{colour_codec.model_id.hex()}.*{grey_codec.model_id.hex()}"):
         grey_codec.decode(data)
     with pytest.raises(FormatError, match="pixels"):
         Codec(colour_codec.model, Limits(pixels=399)).decode(data)

@@ -124,7 +124,7 @@ def test_codes_do_not_depend_on_the_surroundings(codec: NeuralCodec) -> None:
     changed = dict(codec.model.arrays())
     changed |= {name: value + np.float16(0.1) for name, value in changed.items() if name.startswith("network.synthesis")}
     other = NeuralCodec(neural_model_from(changed, "other", codec.model.settings.model_dump()))
-    assert other.model.id != codec.model.id
+    assert other.model.id != codec.model_id
     tile = read_container(data).tiles[0]
     renamed = write_container(dataclasses.replace(read_container(data).header, model_id=other.model.id), [tile])
     assert all(np.array_equal(a, b) for a, b in zip(other.codes(renamed)[0], wanted, strict=True))

@@ -50,7 +50,7 @@ def test_a_model_is_trained_and_codes(tmp_path: Path, changes) -> None:
     assert notes["steps"] == 6
     assert set(notes["validation"]) == {"bpp", "psnr_db", "cost"}
     codec = Codec.load(tmp_path / "one" / "model.safetensors")
-    assert codec.model.id == Codec.load(tmp_path / "two" / "model.safetensors").model.id
+    assert codec.model_id == Codec.load(tmp_path / "two" / "model.safetensors").model.id
     picture = np.random.default_rng(0).integers(0, 256, (70, 80, 3)).astype(np.uint8)
     assert codec.decode(codec.encode(picture)).shape == picture.shape
 
