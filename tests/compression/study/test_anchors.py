@@ -102,7 +102,7 @@ def own_codec(monkeypatch):
     """A stand-in for the learned codec."""
 
     class Codec:
-        model = types.SimpleNamespace(id=b"\x01\xff")
+        model_id = b"\x01\xff"
 
         @staticmethod
         def load(name, refine):
