@@ -2,7 +2,6 @@ import io
 import pickle
 import subprocess
 import sys
-import types
 from dataclasses import replace
 
 import numpy as np
