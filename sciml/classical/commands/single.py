@@ -112,7 +112,7 @@ def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None 
         weight = noise_weight(data, built.physics) * (1.0 if parameter is None else parameter)
         return proximal_gradient(data, built.physics, resolve(method.removeprefix("prior:")), weight)
     if not chosen(built.name, (method,)):
-        raise ConfigError(f"{method} needs the extra package {METHODS[method].package}: pip install 'sciml[nonfree]'")
+        raise ConfigError(f"{method} needs the extra package {METHODS[method].package}: run `make env EXTRAS=nonfree`")
     if METHODS[method].parameter is None and parameter is not None:
         raise ConfigError(f"{method} has no parameter")
     if parameter is not None and not parameter > 0:

@@ -186,7 +186,7 @@ def bm3d(y: Tensor, physics: LinearPhysics, strength: float = 1.0) -> Images:
     try:
         from bm3d import bm3d as run  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ConfigError("bm3d is not installed: pip install 'sciml[nonfree]' (its licence is non-commercial)") from error
+        raise ConfigError("bm3d is not installed: run `make env EXTRAS=nonfree` (its licence is non-commercial)") from error
     sigma = noise_of(_need(physics, Identity, "bm3d")).sigma(y, physics)
     pairs = zip(y, sigma, strict=True)
     return _stack([[run(channel.cpu().numpy(), strength * float(s)) for channel in image] for image, s in pairs], y)
