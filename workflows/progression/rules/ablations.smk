@@ -4,7 +4,7 @@ rule predict_ablations:
     input:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         models=expand(rules.assemble_model.output.weights, form=ABLATIONS),
     output:
         pairs="<results>/ablate/predictions/pairs.json",
@@ -34,9 +34,9 @@ rule predict_ablations:
 rule evaluate_ablations:
     input:
         header="<results>/cohort/cohort.json",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         calibration="<results>/calibration/cohort.json",
-        calibrators="<results>/calibration/subjects",
+        calibrators=ancient("<results>/calibration/subjects"),
         model="<results>/models/short_residual.safetensors",
         pairs=rules.predict_ablations.output.pairs,
     output:

@@ -1,4 +1,5 @@
-# Names in paths.
+# Names in paths. Folders of subjects are ancient inputs: Snakemake knows only the time of a folder, which a copy of the tree changes; the
+# header and the table beside it, compared by content, change with every subject.
 COHORTS = sorted(SETTINGS.progression.cohorts)
 FORMS = sorted(SETTINGS.progression.learning.forms)
 MAIN_FORM = SETTINGS.progression.learning.variants["main"].form

@@ -5,7 +5,7 @@ rule train_autoencoder:
     input:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
     output:
         weights="<results>/autoencoder/autoencoder.safetensors",
         history="<results>/autoencoder/history.csv",
@@ -33,7 +33,7 @@ rule train_diffusion:
     input:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         autoencoder=rules.train_autoencoder.output.weights,
     output:
         weights="<results>/diffusion/{form}/{form}.safetensors",
@@ -62,7 +62,7 @@ rule train_controlnet:
     input:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         autoencoder=rules.train_autoencoder.output.weights,
         diffusion=rules.train_diffusion.output.weights,
     output:
@@ -93,7 +93,7 @@ rule fit_courses:
     input:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
     output:
         weights="<results>/course/course.safetensors",
         provenance="<results>/course/provenance.json",
@@ -138,7 +138,7 @@ rule predict_pairs:
     input:
         header="<results>/cohort/cohort.json",
         table="<results>/cohort/visits.csv",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         models=[model_of(form) for form in FORMS],
     output:
         pairs="<results>/predictions/pairs.json",
@@ -170,9 +170,9 @@ rule predict_pairs:
 rule evaluate_forecasts:
     input:
         header="<results>/cohort/cohort.json",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         calibration="<results>/calibration/cohort.json",
-        calibrators="<results>/calibration/subjects",
+        calibrators=ancient("<results>/calibration/subjects"),
         model=model_of(MAIN_FORM),
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
@@ -211,7 +211,7 @@ rule evaluate_forecasts:
 rule forecast_person:
     input:
         calibration="<results>/calibration/cohort.json",
-        calibrators="<results>/calibration/subjects",
+        calibrators=ancient("<results>/calibration/subjects"),
         model=model_of(MAIN_FORM),
     output:
         summary="<results>/person/person.json",

@@ -3,7 +3,7 @@ rule write_page:
     input:
         cohort="<results>/cohort/cohort.json",
         accuracy="<results>/cohort/accuracy.json",
-        subjects="<results>/cohort/subjects",
+        subjects=ancient("<results>/cohort/subjects"),
         metrics=rules.evaluate_forecasts.output.metrics,
         changes=rules.evaluate_forecasts.output.changes,
         pairs=rules.predict_pairs.output.pairs,
