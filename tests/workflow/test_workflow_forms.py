@@ -8,7 +8,9 @@ import os
 import re
 
 import pytest
-from trees import BOTH, EXAMPLE, ROOT, Tree, child_seconds
+from trees import BOTH, EXAMPLE, ROOT, Tree, child_seconds, jobs
+
+from sciml.families import BUILT_IN
 
 pytestmark = pytest.mark.workflow
 SLURM = pytest.mark.skipif(
@@ -57,6 +59,13 @@ def test_no_rule_holds_code_or_an_absolute_path():
         assert not re.search(r"[\"'\s]/(home|work|tmp|usr|root)/", text), path
         stages = re.findall(r"(SCIML_DECLARED=\{params.code:q\} )?(?:SCIML_FILES=\S+ )?sciml [\w-]+ (?:stage|simulate) ", text)
         assert all(stages), f"a rule of {path} does not tell its stage what it declares"
+
+
+def test_the_root_runs_every_family_of_the_tree_and_no_plugin(tree):
+    result = tree.snakemake("-n", snakefile="Snakefile", settings="ci")
+    assert result.returncode == 0, result.stdout
+    pages = {name for name in jobs(result.stdout) if name.endswith("write_page")}
+    assert pages == {f"{family}_write_page" for family in BUILT_IN}
 
 
 @pytest.mark.parametrize(
