@@ -13,9 +13,10 @@ DATA_ci := ci
 DATA_demo := default
 DATA_cpu := default
 DATA_gpu := full
-# families with learned parts add their name
-WITH_WEIGHTS := proximal active_fluid compression progression
-WITH_ABLATIONS := proximal deblurring compression progression
+# families whose workflow has a rule
+with = $(sort $(foreach file,$(shell grep -ls '^rule $(1):' workflows/*/rules/*.smk),$(word 2,$(subst /, ,$(file)))))
+WITH_WEIGHTS = $(call with,publish_weights)
+WITH_ABLATIONS = $(call with,ablations)
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=
 COMMA := ,
@@ -102,7 +103,7 @@ test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
 
 lint: dev ## format, lint, types, workflow lint, schema drift
 	@ruff format --check . && ruff check .
-	@snakefmt --check Snakefile workflows
+	@snakefmt --check Snakefile workflows tests/example_family
 	@for file in Snakefile workflows/*/Snakefile; do snakemake --lint -s $$file --config tier=ci > /dev/null || exit 1; done
 	@basedpyright
 	@sciml config check

@@ -96,6 +96,15 @@ def test_extras_are_installed_once_with_the_constraints(call):
     assert installed("gpu", "EXTRAS=cuda slurm nonfree") == [f"{pip} .[nonfree]"]
 
 
+def test_weights_and_ablations_are_offered_for_the_families_whose_workflow_has_them(call, tmp_path):
+    shutil.copytree(ROOT / "workflows", tmp_path / "workflows")
+    for target, rule in (("weights", "publish_weights"), ("ablations", "ablations")):
+        code, _, calls = call(target, "FAMILY=proximal")
+        assert code == 0 and calls == [f"snakemake --profile profiles/default --config tier=cpu -- proximal_{rule}"]
+        code, output, calls = call(target, "FAMILY=imaging")
+        assert code == 2 and calls == [] and "compression" in output and "imaging" not in output.rpartition(":")[2]
+
+
 def test_every_target_for_users_is_in_the_help(call):
     (names,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     phony = set(names.split()) - {"run"}
