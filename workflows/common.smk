@@ -1,10 +1,12 @@
-# Shared by the root Snakefile and by every family: settings, what a stage reads, and what its code is.
+# Shared by the root Snakefile and by every family: settings, what a stage reads, what its code is, and how it is called.
 import os
+from shlex import quote
 
 from snakemake.exceptions import WorkflowError
 
 import sciml
 
+from sciml.families import families
 from sciml.runtime.declared import declaration, in_package
 from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
@@ -33,22 +35,91 @@ if "gpu" not in workflow.global_resources:
 # stages keep a record of their failure here until they succeed; the index shows what is left
 shell.prefix(f"set -euo pipefail; export SCIML_REPORTS={REPORTS}; ")
 
+# every job declares its code and which of its inputs lie in the package, and compares with them what it loaded and opened
+DECLARED = "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q}"
+CALL = f"{DECLARED} sciml {{params.command}}"
+SLICE = "--config {params.config:q}"
+FOLDER = "--output {params.folder:q} --threads {threads}"
+LOG = "> {log:q} 2>&1"
 
-def stage_config(family, stage, *wildcard_names):
-    """Return a params function: canonical JSON of what the stage reads (a plain string with braces would be formatted)."""
-    return lambda wildcards: slice_of(
-        SETTINGS, family, stage, *(wildcards[name] for name in wildcard_names)
-    )
+
+def program(family, name, module="", beside=None):
+    """Return the params of a job without settings: the words of its command, the digest of its code, its files in the package.
+
+    Args:
+        family: name of the family.
+        name: the stage, as its module is called; the command has - where this has _.
+        module: what the command runs, in the family's package; without one `stages.<name>`.
+        beside: function of the wildcards: the modules that the command loads by name.
+    """
+    return {
+        "command": f"{family} stage {name}".replace("_", "-"),
+        "code": declared(f"{families()[family]}.{module or f'stages.{name}'}", beside),
+        "files": package_files,
+    }
+
+
+def stage(family, name, *arguments, settings="", module="", beside=None):
+    """Return the params of a stage: those of `program`, and its slice of the settings as `config` and its folder as `folder`.
+
+    Args:
+        family: name of the family.
+        name: the stage, as in `program`.
+        arguments: what the slice is for: names of wildcards, or functions of the wildcards.
+        settings: name of the slice where it is not the stage's: `report`, or `proximal.tune` for that of another family.
+        module, beside: as in `program`.
+    """
+    owner, _, part = (settings or name).rpartition(".")
+    return {
+        **program(family, name, module, beside),
+        # a plain string with braces would be formatted
+        "config": lambda wildcards: slice_of(
+            SETTINGS,
+            owner or family,
+            part,
+            *(one(wildcards) if callable(one) else wildcards[one] for one in arguments),
+        ),
+        "folder": folder_of,
+    }
+
+
+def program_command(*options):
+    """Return the shell command of a job with the params of `program`.
+
+    Args:
+        options: text, or the name of an input that is an option of the same name.
+    """
+    words = [
+        f"--{option} {{input.{option}:q}}" if option.isidentifier() else option
+        for option in options
+    ]
+    return " ".join([CALL, *words, LOG])
+
+
+def stage_command(*options, gpu=False):
+    """Return the shell command of a stage that writes a folder; `gpu` where its rule asks for a card."""
+    card = ["--gpu {resources.gpu}"] if gpu else []
+    return program_command(SLICE, *options, FOLDER, *card)
+
+
+def page_command(options="--results {params.results:q}", index=False):
+    """Return the shell command of a page; `index` where the index of a run does not ask for it, so that it is written again."""
+    call = " ".join([CALL, SLICE, options, "--output {output.page:q}"])
+    if index:
+        call = f"( {call} && sciml report index {{params.folder:q}} )"
+    return f"{call} {LOG}"
 
 
 # Snakemake leaves parameters that are made from inputs out when it looks for changes: the digest of the code must not be one
-def declared(*modules):
+def declared(module, beside=None):
     """Return a params function: the modules of a job and the digest of the code that they reach; the job compares."""
-    return lambda wildcards: declaration(modules)
+    return lambda wildcards: declaration(
+        [module, *(beside(wildcards) if beside else ())]
+    )
 
 
 def package_files(wildcards, input):
-    """Return which inputs of a job lie in the package, its shipped weights, for the rules that may have such; the job compares."""
+    """Return which inputs of a job lie in the package, such as its shipped weights; the job compares."""
     return os.pathsep.join(sorted(filter(in_package, input)))
 
 
@@ -62,3 +133,28 @@ def packaged(*parts):
 def folder_of(wildcards, output):
     """Return the folder of a job's first output."""
     return os.path.dirname(output[0])
+
+
+def files_of(input, name):
+    """Return the files of a named input as a list, one or many."""
+    files = input.get(name)
+    return [files] if isinstance(files, str) else list(files)
+
+
+def above(name, levels=1):
+    """Return a params function: the folder so many levels above the first file of an input."""
+
+    def folder(wildcards, input):
+        path = files_of(input, name)[0]
+        for _ in range(levels):
+            path = os.path.dirname(path)
+        return path
+
+    return folder
+
+
+def each(option, name):
+    """Return a params function: an option once for every file of an input."""
+    return lambda wildcards, input: " ".join(
+        f"{option} {quote(path)}" for path in files_of(input, name)
+    )

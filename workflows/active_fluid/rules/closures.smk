@@ -17,12 +17,9 @@ rule train_closure:
         runtime=180,
         gpu=1,
     params:
-        config=stage_config("active_fluid", "train", "closure"),
-        code=declared("sciml.active_fluid.stages.train"),
-        folder=folder_of,
+        **stage("active_fluid", "train", "closure"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage train --config {params.config:q} --train {input.train:q} --validation {input.validation:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("train", "validation", gpu=True)
 
 
 rule evaluate_closures:
@@ -52,14 +49,10 @@ rule evaluate_closures:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("active_fluid", "evaluate"),
-        files=package_files,
-        code=declared("sciml.active_fluid.stages.evaluate"),
-        folder=folder_of,
+        **stage("active_fluid", "evaluate"),
         weights=named_weights,
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage evaluate --config {params.config:q} --test {input.test:q} {params.weights} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("test", "{params.weights}", gpu=True)
 
 
 rule publish_weights:
@@ -71,7 +64,7 @@ rule publish_weights:
     log:
         "<logs>/publish.log",
     params:
-        code=declared("sciml.active_fluid.stages.publish"),
+        **program("active_fluid", "publish"),
         package=PACKAGE_WEIGHTS,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage publish --weights {input.weights:q} --scores {input.scores:q} --output {params.package:q} > {log:q} 2>&1"
+        program_command("weights", "scores", "--output {params.package:q}")

@@ -13,9 +13,6 @@ rule generate_runs:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("active_fluid", "generate", "set"),
-        code=declared("sciml.active_fluid.stages.generate"),
-        folder=folder_of,
+        **stage("active_fluid", "generate", "set"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage generate --config {params.config:q} --output {params.folder:q} --threads {threads} "
-        "--gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(gpu=True)

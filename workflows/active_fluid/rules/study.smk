@@ -15,13 +15,9 @@ rule run_long:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("active_fluid", "stability"),
-        files=package_files,
-        code=declared("sciml.active_fluid.stages.stability"),
-        folder=folder_of,
+        **stage("active_fluid", "stability"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage stability --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("weights", gpu=True)
 
 
 rule infer_parameters:
@@ -40,13 +36,9 @@ rule infer_parameters:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("active_fluid", "recover"),
-        files=package_files,
-        code=declared("sciml.active_fluid.stages.recover"),
-        folder=folder_of,
+        **stage("active_fluid", "recover"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage recover --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("weights", gpu=True)
 
 
 rule measure_rates:
@@ -64,13 +56,9 @@ rule measure_rates:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("active_fluid", "theory"),
-        files=package_files,
-        code=declared("sciml.active_fluid.stages.theory"),
-        folder=folder_of,
+        **stage("active_fluid", "theory"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage theory --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        stage_command("weights")
 
 
 rule measure_cost:
@@ -89,13 +77,9 @@ rule measure_cost:
         runtime=20,
         gpu=1,
     params:
-        config=stage_config("active_fluid", "cost"),
-        files=package_files,
-        code=declared("sciml.active_fluid.stages.cost"),
-        folder=folder_of,
+        **stage("active_fluid", "cost"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml active-fluid stage cost --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("weights", gpu=True)
 
 
 rule write_page:
@@ -118,8 +102,7 @@ rule write_page:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("active_fluid", "report"),
-        code=declared("sciml.active_fluid.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.scores)),
+        **stage("active_fluid", "report"),
+        results=above("scores", 2),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()

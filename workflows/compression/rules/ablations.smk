@@ -14,13 +14,9 @@ rule measure_parts:
         mem_mb=4000,
         runtime=90,
     params:
-        config=stage_config("compression", "ablate"),
-        files=package_files,
-        code=declared("sciml.compression.stages.ablate"),
-        folder=folder_of,
+        **stage("compression", "ablate"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage ablate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        stage_command("weights")
 
 
 # the index of a run does not ask for this page, so it is written again here
@@ -41,12 +37,9 @@ rule write_ablations_page:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("compression", "report"),
-        code=declared("sciml.compression.stages.ablate_report"),
-        folder=folder_of,
+        **stage("compression", "ablate_report", settings="report"),
     shell:
-        "( SCIML_DECLARED={params.code:q} sciml compression stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
-        "&& sciml report index {params.folder:q} ) > {log:q} 2>&1"
+        page_command("--table {input.numbers:q}", index=True)
 
 
 rule ablations:

@@ -21,11 +21,7 @@ rule show_apart:
         mem_mb=3000,
         runtime=30,
     params:
-        config=stage_config("compression", "apart", "domain"),
-        files=package_files,
-        code=declared("sciml.compression.stages.apart"),
-        folder=folder_of,
+        **stage("compression", "apart", "domain"),
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage apart --config {params.config:q} --weights {input.weights:q} --photo {input.photo:q} --output {params.folder:q} "
-        "{params.runs} --threads {threads} > {log:q} 2>&1"
+        stage_command("weights", "photo", "{params.runs}")

@@ -22,14 +22,8 @@ rule compare_codecs:
         mem_mb=3000,
         runtime=60,
     params:
-        config=stage_config("compression", "evaluate", "domain"),
-        files=package_files,
-        code=declared("sciml.compression.stages.evaluate"),
-        folder=folder_of,
-        neural=lambda wildcards, input: [
-            word for path in input.neural for word in ("--neural", path)
-        ],
+        **stage("compression", "evaluate", "domain"),
+        neural=each("--neural", "neural"),
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage evaluate --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "{params.neural:q} {params.runs} --threads {threads} > {log:q} 2>&1"
+        stage_command("weights", "{params.neural} {params.runs}")

@@ -15,6 +15,12 @@ RUNS = {
     for run in runs
 }
 PACKAGE_MODELS = packaged("compression", "weights")
+# one call for each model of a domain
+PUBLISH = (
+    "for weights in {input.weights:q} {input.neural:q}; do "
+    f"{CALL} --weights $weights --bench {{input.bench:q}} --output {{params.package:q}} || exit 1; "
+    f"done {LOG}"
+)
 
 
 def runs_of(*roles):

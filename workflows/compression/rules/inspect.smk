@@ -19,10 +19,6 @@ rule inspect_model:
         mem_mb=3000,
         runtime=30,
     params:
-        config=stage_config("compression", "inspect", "domain"),
-        files=package_files,
-        code=declared("sciml.compression.stages.inspect"),
-        folder=folder_of,
+        **stage("compression", "inspect", "domain"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml compression stage inspect --config {params.config:q} --weights {input.weights:q} --output {params.folder:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        stage_command("weights")

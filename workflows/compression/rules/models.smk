@@ -12,9 +12,11 @@ rule simulate_fields:
         runtime=30,
     params:
         run=simulate_options,
+        command="active-fluid simulate",
         code=declared("sciml.active_fluid.solvers.simulation"),
+        files=package_files,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml active-fluid simulate {params.run} --threads {threads} --out {output.store:q} > {log:q} 2>&1"
+        program_command("{params.run} --threads {threads} --out {output.store:q}")
 
 
 rule fit_model:
@@ -32,13 +34,10 @@ rule fit_model:
         mem_mb=6000,
         runtime=90,
     params:
-        config=stage_config("compression", "fit", "domain"),
-        code=declared("sciml.compression.stages.fit"),
-        folder=folder_of,
+        **stage("compression", "fit", "domain"),
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage fit --config {params.config:q} --output {params.folder:q} {params.runs} "
-        "--threads {threads} > {log:q} 2>&1"
+        stage_command("{params.runs}")
 
 
 rule train_network:
@@ -59,13 +58,10 @@ rule train_network:
         runtime=180,
         gpu=1,
     params:
-        config=stage_config("compression", "train", "domain"),
-        code=declared("sciml.compression.stages.train"),
-        folder=folder_of,
+        **stage("compression", "train", "domain"),
         runs=runs_option,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage train --config {params.config:q} --base {input.base:q} --output {params.folder:q} {params.runs} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("base", "{params.runs}", gpu=True)
 
 
 # Networks on both sides of vector codebooks, trained end to end.
@@ -84,12 +80,9 @@ rule train_neural:
         runtime=180,
         gpu=1,
     params:
-        config=stage_config("compression", "train_neural", "domain"),
-        code=declared("sciml.compression.stages.train_neural"),
-        folder=folder_of,
+        **stage("compression", "train_neural", "domain"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage train-neural --config {params.config:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(gpu=True)
 
 
 rule publish_model:
@@ -102,12 +95,10 @@ rule publish_model:
     log:
         "<logs>/{domain}/publish.log",
     params:
-        code=declared("sciml.compression.stages.publish"),
+        **program("compression", "publish"),
         package=PACKAGE_MODELS,
     shell:
-        "for weights in {input.weights:q} {input.neural:q}; do "
-        "SCIML_DECLARED={params.code:q} sciml compression stage publish --weights $weights --bench {input.bench:q} --output {params.package:q} || exit 1; "
-        "done > {log:q} 2>&1"
+        PUBLISH
 
 
 rule publish_weights:

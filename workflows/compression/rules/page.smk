@@ -19,10 +19,7 @@ rule write_page:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("compression", "report"),
-        code=declared("sciml.compression.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(
-            os.path.dirname(os.path.dirname(input.benches[0]))
-        ),
+        **stage("compression", "report"),
+        results=above("benches", 3),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()

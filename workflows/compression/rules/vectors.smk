@@ -14,12 +14,9 @@ rule fit_vectors:
         mem_mb=6000,
         runtime=90,
     params:
-        config=stage_config("compression", "fit_vectors", "structure"),
-        code=declared("sciml.compression.stages.fit_vectors"),
-        folder=folder_of,
+        **stage("compression", "fit_vectors", "structure"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage fit-vectors --config {params.config:q} --base {input.base:q} --output {params.folder:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        stage_command("base")
 
 
 rule compare_vectors:
@@ -40,12 +37,7 @@ rule compare_vectors:
         mem_mb=3000,
         runtime=30,
     params:
-        config=stage_config("compression", "compare_vectors"),
-        code=declared("sciml.compression.stages.compare_vectors"),
-        folder=folder_of,
-        weights=lambda wildcards, input: " ".join(
-            f"--weights {path}" for path in input.weights
-        ),
+        **stage("compression", "compare_vectors"),
+        weights=each("--weights", "weights"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml compression stage compare-vectors --config {params.config:q} --base {input.base:q} {params.weights} "
-        "--output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command("base", "{params.weights}")

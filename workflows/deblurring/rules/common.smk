@@ -7,17 +7,20 @@ PHOTOGRAPHS = {name: SETTINGS.deblurring.photographs(SETTINGS, name) for name in
 PRIORS = {name.replace(":", "-"): name for name in SETTINGS.deblurring.priors}
 
 
-def sources_of(names):
-    """Return the modules and the weight files behind the priors of some names; solvers of the family itself have none."""
-    found = [prior_sources(name) for name in names if ":" in name]
-    return sorted({module for module, _ in found}), sorted(
-        {os.path.relpath(path) for _, files in found for path in files}
-    )
+def prior_of(wildcards):
+    """Return the name of a prior in the settings."""
+    return PRIORS[wildcards.prior]
 
 
-def declared_with(stage, names):
-    """Return a params function as `declared` does, with the modules behind the priors that a stage makes by name."""
-    return lambda wildcards: declaration([stage, *sources_of(names(wildcards))[0]])
+def modules_of(names):
+    """Return the modules behind the priors of some names; solvers of the family itself have none."""
+    return sorted({prior_sources(name)[0] for name in names if ":" in name})
+
+
+def files_behind(names):
+    """Return the weight files behind the priors of some names."""
+    found = [path for name in names if ":" in name for path in prior_sources(name)[1]]
+    return sorted({os.path.relpath(path) for path in found})
 
 
 def fitted(settings):
@@ -32,8 +35,3 @@ def fitted(settings):
 def each_photograph(path, name):
     """Return a path for each photograph of a set."""
     return expand(path, set=name, photo=PHOTOGRAPHS[name])
-
-
-def repeated(option, paths):
-    """Return an option once for each path."""
-    return " ".join(f"{option} {path}" for path in paths)

@@ -20,13 +20,11 @@ rule fit_networks:
         runtime=240,
         gpu=1,
     params:
-        config=stage_config("deblurring", "dip"),
-        code=declared("sciml.deblurring.stages.dip"),
-        folder=folder_of,
+        **stage("deblurring", "dip"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage dip --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
-        "--kernels {input.kernels:q} --weights {input.weights:q} --output {params.folder:q} --threads {threads} "
-        "--gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(
+            "pairs", "--photograph {wildcards.photo:q}", "kernels", "weights", gpu=True
+        )
 
 
 use rule fit_networks as fit_ablations with:
@@ -39,9 +37,7 @@ use rule fit_networks as fit_ablations with:
     benchmark:
         "<benchmarks>/ablations/{photo}.tsv"
     params:
-        config=stage_config("deblurring", "ablate"),
-        code=declared("sciml.deblurring.stages.dip"),
-        folder=folder_of,
+        **stage("deblurring", "dip", settings="ablate"),
 
 
 # the index of a run does not ask for this page, so it is written again here
@@ -63,13 +59,10 @@ rule write_ablations_page:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("deblurring", "report"),
-        code=declared("sciml.deblurring.stages.ablate_report"),
-        folder=folder_of,
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.runs[0])),
+        **stage("deblurring", "ablate_report", settings="report"),
+        results=above("runs", 2),
     shell:
-        "( SCIML_DECLARED={params.code:q} sciml deblurring stage ablate-report --config {params.config:q} --results {params.results:q} "
-        "--output {output.page:q} && sciml report index {params.folder:q} ) > {log:q} 2>&1"
+        page_command(index=True)
 
 
 rule ablations:

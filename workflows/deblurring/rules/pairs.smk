@@ -10,11 +10,9 @@ rule simulate_pairs:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("deblurring", "simulate", "set"),
-        code=declared("sciml.deblurring.stages.simulate"),
-        folder=folder_of,
+        **stage("deblurring", "simulate", "set"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage simulate --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command()
 
 
 rule correct_kernels:
@@ -34,19 +32,16 @@ rule correct_kernels:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("deblurring", "correct", "set"),
-        code=declared("sciml.deblurring.stages.correct"),
-        folder=folder_of,
+        **stage("deblurring", "correct", "set"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage correct --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("pairs", "--photograph {wildcards.photo:q}", gpu=True)
 
 
 rule tune_prior:
     input:
         pairs=expand(rules.simulate_pairs.output.pairs, set="validation"),
         kernels=each_photograph(rules.correct_kernels.output.kernels, "validation"),
-        prior=lambda wildcards: sources_of([PRIORS[wildcards.prior]])[1],
+        prior=lambda wildcards: files_behind([prior_of(wildcards)]),
     output:
         weights="<results>/tune/{prior}/weights.json",
         provenance="<results>/tune/{prior}/provenance.json",
@@ -60,19 +55,15 @@ rule tune_prior:
         runtime=60,
         gpu=1,
     params:
-        config=lambda wildcards: slice_of(
-            SETTINGS, "deblurring", "tune", PRIORS[wildcards.prior]
+        **stage(
+            "deblurring",
+            "tune",
+            prior_of,
+            beside=lambda wildcards: modules_of([prior_of(wildcards)]),
         ),
-        files=package_files,
-        code=declared_with(
-            "sciml.deblurring.stages.tune",
-            lambda wildcards: [PRIORS[wildcards.prior]],
-        ),
-        folder=folder_of,
-        kernels=lambda wildcards, input: repeated("--kernels", input.kernels),
+        kernels=each("--kernels", "kernels"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml deblurring stage tune --config {params.config:q} --pairs {input.pairs:q} {params.kernels} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("pairs", "{params.kernels}", gpu=True)
 
 
 rule restore_pairs:
@@ -80,7 +71,7 @@ rule restore_pairs:
         pairs=rules.simulate_pairs.output.pairs,
         kernels=rules.correct_kernels.output.kernels,
         weights=expand(rules.tune_prior.output.weights, prior=sorted(PRIORS)),
-        priors=sources_of(PRIORS.values())[1],
+        priors=files_behind(PRIORS.values()),
     output:
         pictures="<results>/{set}/{photo}/restore/restored.safetensors",
         provenance="<results>/{set}/{photo}/restore/provenance.json",
@@ -94,20 +85,24 @@ rule restore_pairs:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("deblurring", "restore", "set"),
-        files=package_files,
-        code=declared_with(
-            "sciml.deblurring.stages.restore", lambda wildcards: PRIORS.values()
+        **stage(
+            "deblurring",
+            "restore",
+            "set",
+            beside=lambda wildcards: modules_of(PRIORS.values()),
         ),
-        folder=folder_of,
         weights=lambda wildcards, input: " ".join(
             f"--weights {name}={path}"
             for (_, name), path in zip(sorted(PRIORS.items()), input.weights)
         ),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml deblurring stage restore --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
-        "--kernels {input.kernels:q} {params.weights} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} "
-        "> {log:q} 2>&1"
+        stage_command(
+            "pairs",
+            "--photograph {wildcards.photo:q}",
+            "kernels",
+            "{params.weights}",
+            gpu=True,
+        )
 
 
 rule evaluate_pairs:
@@ -134,11 +129,8 @@ rule evaluate_pairs:
         mem_mb=2000,
         runtime=20,
     params:
-        config=stage_config("deblurring", "evaluate"),
-        code=declared("sciml.deblurring.stages.evaluate"),
-        folder=folder_of,
-        kernels=lambda wildcards, input: repeated("--kernels", input.kernels),
-        pictures=lambda wildcards, input: repeated("--restored", input.pictures),
+        **stage("deblurring", "evaluate"),
+        kernels=each("--kernels", "kernels"),
+        pictures=each("--restored", "pictures"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage evaluate --config {params.config:q} --pairs {input.pairs:q} {params.pictures} {params.kernels} "
-        "--output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command("pairs", "{params.pictures} {params.kernels}")

@@ -15,13 +15,11 @@ rule map_spreads:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("deblurring", "spread"),
-        code=declared("sciml.deblurring.stages.spread"),
-        folder=folder_of,
+        **stage("deblurring", "spread"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage spread --config {params.config:q} --pairs {input.pairs:q} --photograph {wildcards.photo:q} "
-        "--kernels {input.kernels:q} --weights {input.weights:q} --output {params.folder:q} --threads {threads} "
-        "--gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(
+            "pairs", "--photograph {wildcards.photo:q}", "kernels", "weights", gpu=True
+        )
 
 
 rule calibrate_spreads:
@@ -46,20 +44,16 @@ rule calibrate_spreads:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("deblurring", "calibrate"),
-        code=declared("sciml.deblurring.stages.calibrate"),
-        folder=folder_of,
-        files=lambda wildcards, input: " ".join(
-            [
-                repeated("--validation-restored", input.validation_pictures),
-                repeated("--validation-spreads", input.validation_spreads),
-                repeated("--restored", input.test_pictures),
-                repeated("--spreads", input.test_spreads),
-            ]
-        ),
+        **stage("deblurring", "calibrate"),
+        validation=each("--validation-restored", "validation_pictures"),
+        validation_spreads=each("--validation-spreads", "validation_spreads"),
+        test=each("--restored", "test_pictures"),
+        test_spreads=each("--spreads", "test_spreads"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage calibrate --config {params.config:q} --validation {input.validation:q} --pairs {input.test:q} "
-        "{params.files} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command(
+            "validation",
+            "--pairs {input.test:q} {params.validation} {params.validation_spreads} {params.test} {params.test_spreads}",
+        )
 
 
 rule sharpen_photograph:
@@ -77,12 +71,9 @@ rule sharpen_photograph:
         runtime=20,
         gpu=1,
     params:
-        config=stage_config("deblurring", "photo"),
-        code=declared("sciml.deblurring.stages.photo"),
-        folder=folder_of,
+        **stage("deblurring", "photo"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage photo --config {params.config:q} --output {params.folder:q} --threads {threads} "
-        "--gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(gpu=True)
 
 
 rule write_page:
@@ -106,10 +97,7 @@ rule write_page:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("deblurring", "report"),
-        code=declared("sciml.deblurring.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(
-            os.path.dirname(input.calibration)
-        ),
+        **stage("deblurring", "report"),
+        results=above("calibration", 2),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml deblurring stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()

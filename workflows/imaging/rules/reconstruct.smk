@@ -9,11 +9,9 @@ rule check_operators:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("imaging", "check"),
-        code=declared("sciml.classical.stages.check"),
-        folder=folder_of,
+        **stage("imaging", "check"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage check --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command()
 
 
 rule measure_pictures:
@@ -27,11 +25,9 @@ rule measure_pictures:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("imaging", "measure", "task"),
-        code=declared("sciml.classical.stages.measure"),
-        folder=folder_of,
+        **stage("imaging", "measure", "task"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command()
 
 
 rule tune_methods:
@@ -50,12 +46,9 @@ rule tune_methods:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("imaging", "tune", "task"),
-        code=declared("sciml.classical.stages.tune"),
-        folder=folder_of,
+        **stage("imaging", "tune", "task"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("measurements", gpu=True)
 
 
 rule solve_problems:
@@ -75,12 +68,9 @@ rule solve_problems:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("imaging", "solve", "task"),
-        code=declared("sciml.classical.stages.solve"),
-        folder=folder_of,
+        **stage("imaging", "solve", "task"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
-        "--parameters {input.parameters:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("measurements", "parameters", gpu=True)
 
 
 rule evaluate_reconstructions:
@@ -102,9 +92,6 @@ rule evaluate_reconstructions:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("imaging", "evaluate", "task"),
-        code=declared("sciml.classical.stages.evaluate"),
-        folder=folder_of,
+        **stage("imaging", "evaluate", "task"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
-        "--reconstructions {input.reconstructions:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command("measurements", "reconstructions")

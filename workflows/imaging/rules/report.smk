@@ -16,8 +16,7 @@ rule write_page:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("imaging", "report"),
-        code=declared("sciml.classical.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.checks)),
+        **stage("imaging", "report"),
+        results=above("checks", 2),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()

@@ -19,16 +19,13 @@ rule predict_ablations:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("progression", "ablate_predict"),
-        code=declared("sciml.progression.stages.predict"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        **stage("progression", "predict", settings="ablate_predict"),
+        cohort=above("header"),
         models=lambda wildcards, input: [
             f"--model {form}={path}" for form, path in zip(ABLATIONS, input.models)
         ],
-        folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("--cohort {params.cohort:q} {params.models}", gpu=True)
 
 
 rule evaluate_ablations:
@@ -53,16 +50,17 @@ rule evaluate_ablations:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("progression", "ablate_evaluate"),
-        code=declared("sciml.progression.stages.evaluate"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
-        calibration=lambda wildcards, input: os.path.dirname(input.calibration),
-        predictions=lambda wildcards, input: os.path.dirname(input.pairs),
-        folder=folder_of,
+        **stage("progression", "evaluate", settings="ablate_evaluate"),
+        cohort=above("header"),
+        calibration=above("calibration"),
+        predictions=above("pairs"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
-        "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(
+            "--cohort {params.cohort:q} --calibration {params.calibration:q}",
+            "model",
+            "--predictions {params.predictions:q}",
+            gpu=True,
+        )
 
 
 rule write_ablations_page:
@@ -84,13 +82,10 @@ rule write_ablations_page:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("progression", "report"),
-        code=declared("sciml.progression.stages.ablate_report"),
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.header)),
-        folder=folder_of,
+        **stage("progression", "ablate_report", settings="report"),
+        results=above("header", 2),
     shell:
-        "( SCIML_DECLARED={params.code:q} sciml progression stage ablate-report --config {params.config:q} --results {params.results:q} "
-        "--output {output.page:q} && sciml report index {params.folder:q} ) > {log:q} 2>&1"
+        page_command(index=True)
 
 
 rule ablations:

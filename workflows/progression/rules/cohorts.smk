@@ -20,9 +20,6 @@ rule simulate_cohort:
         mem_mb=4000,
         runtime=120,
     params:
-        config=stage_config("progression", "simulate", "cohort"),
-        code=declared("sciml.progression.stages.simulate"),
-        folder=folder_of,
+        **stage("progression", "simulate", "cohort"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage simulate --config {params.config:q} --output {params.folder:q} --threads {threads} "
-        "> {log:q} 2>&1"
+        stage_command()

@@ -20,13 +20,10 @@ rule train_autoencoder:
         runtime=240,
         gpu=1,
     params:
-        config=stage_config("progression", "train_autoencoder"),
-        code=declared("sciml.progression.stages.train_autoencoder"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
-        folder=folder_of,
+        **stage("progression", "train_autoencoder"),
+        cohort=above("header"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage train-autoencoder --config {params.config:q} --cohort {params.cohort:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("--cohort {params.cohort:q}", gpu=True)
 
 
 rule train_diffusion:
@@ -49,13 +46,10 @@ rule train_diffusion:
         runtime=240,
         gpu=1,
     params:
-        config=stage_config("progression", "train_diffusion", "form"),
-        code=declared("sciml.progression.stages.train_diffusion"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
-        folder=folder_of,
+        **stage("progression", "train_diffusion", "form"),
+        cohort=above("header"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage train-diffusion --config {params.config:q} --cohort {params.cohort:q} "
-        "--autoencoder {input.autoencoder:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("--cohort {params.cohort:q}", "autoencoder", gpu=True)
 
 
 rule train_controlnet:
@@ -79,14 +73,18 @@ rule train_controlnet:
         runtime=240,
         gpu=1,
     params:
-        config=stage_config("progression", "train_control", "form"),
-        code=declared("sciml.progression.stages.train_diffusion"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
-        folder=folder_of,
+        **stage(
+            "progression",
+            "train_controlnet",
+            "form",
+            settings="train_control",
+            module="stages.train_diffusion",
+        ),
+        cohort=above("header"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage train-controlnet --config {params.config:q} --cohort {params.cohort:q} "
-        "--autoencoder {input.autoencoder:q} --diffusion {input.diffusion:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(
+            "--cohort {params.cohort:q}", "autoencoder", "diffusion", gpu=True
+        )
 
 
 rule fit_courses:
@@ -104,13 +102,10 @@ rule fit_courses:
         mem_mb=2000,
         runtime=20,
     params:
-        config=stage_config("progression", "fit_course"),
-        code=declared("sciml.progression.stages.fit_course"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
-        folder=folder_of,
+        **stage("progression", "fit_course"),
+        cohort=above("header"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage fit-course --config {params.config:q} --cohort {params.cohort:q} --output {params.folder:q} "
-        "> {log:q} 2>&1"
+        program_command(SLICE, "--cohort {params.cohort:q} --output {params.folder:q}")
 
 
 rule assemble_model:
@@ -127,11 +122,16 @@ rule assemble_model:
         mem_mb=2000,
         runtime=10,
     params:
-        code=declared("sciml.progression.networks.model_files"),
+        **program("progression", "assemble", module="networks.model_files"),
         name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage assemble --name {params.name:q} --autoencoder {input.autoencoder:q} "
-        "--denoiser {input.denoiser:q} --course {input.course:q} --output {output.weights:q} > {log:q} 2>&1"
+        program_command(
+            "--name {params.name:q}",
+            "autoencoder",
+            "denoiser",
+            "course",
+            "--output {output.weights:q}",
+        )
 
 
 rule predict_pairs:
@@ -154,17 +154,13 @@ rule predict_pairs:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("progression", "predict"),
-        files=package_files,
-        code=declared("sciml.progression.stages.predict"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
+        **stage("progression", "predict"),
+        cohort=above("header"),
         models=lambda wildcards, input: [
             f"--model {form}={path}" for form, path in zip(FORMS, input.models)
         ],
-        folder=folder_of,
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml progression stage predict --config {params.config:q} --cohort {params.cohort:q} {params.models} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("--cohort {params.cohort:q} {params.models}", gpu=True)
 
 
 rule evaluate_forecasts:
@@ -194,17 +190,17 @@ rule evaluate_forecasts:
         runtime=120,
         gpu=1,
     params:
-        config=stage_config("progression", "evaluate"),
-        files=package_files,
-        code=declared("sciml.progression.stages.evaluate"),
-        cohort=lambda wildcards, input: os.path.dirname(input.header),
-        calibration=lambda wildcards, input: os.path.dirname(input.calibration),
-        predictions=lambda wildcards, input: os.path.dirname(input.pairs),
-        folder=folder_of,
+        **stage("progression", "evaluate"),
+        cohort=above("header"),
+        calibration=above("calibration"),
+        predictions=above("pairs"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml progression stage evaluate --config {params.config:q} --cohort {params.cohort:q} "
-        "--calibration {params.calibration:q} --model {input.model:q} --predictions {params.predictions:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(
+            "--cohort {params.cohort:q} --calibration {params.calibration:q}",
+            "model",
+            "--predictions {params.predictions:q}",
+            gpu=True,
+        )
 
 
 # one real brain, where the data tier has it
@@ -227,14 +223,10 @@ rule forecast_person:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("progression", "person"),
-        files=package_files,
-        code=declared("sciml.progression.stages.person"),
-        calibration=lambda wildcards, input: os.path.dirname(input.calibration),
-        folder=folder_of,
+        **stage("progression", "person"),
+        calibration=above("calibration"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml progression stage person --config {params.config:q} --calibration {params.calibration:q} "
-        "--model {input.model:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("--calibration {params.calibration:q}", "model", gpu=True)
 
 
 # make weights FAMILY=progression
@@ -247,9 +239,10 @@ rule publish_weights:
     log:
         "<logs>/publish.log",
     params:
-        code=declared("sciml.progression.stages.publish"),
+        **program("progression", "publish"),
         name=SETTINGS.progression.learning.model,
         package=PACKAGE_MODELS,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage publish --weights {input.weights:q} --metrics {input.metrics:q} --name {params.name:q} "
-        "--output {params.package:q} > {log:q} 2>&1"
+        program_command(
+            "weights", "metrics", "--name {params.name:q} --output {params.package:q}"
+        )

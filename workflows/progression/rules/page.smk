@@ -22,9 +22,8 @@ rule write_page:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("progression", "report"),
-        code=declared("sciml.progression.stages.report"),
+        **stage("progression", "report"),
         ablated=ablated,
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.cohort)),
+        results=above("cohort", 2),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml progression stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()

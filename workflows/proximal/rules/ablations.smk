@@ -37,16 +37,10 @@ rule compare_ablations:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("proximal", "ablate"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.ablate"),
-        folder=folder_of,
-        weights=lambda wildcards, input: " ".join(
-            f"--weights {path}" for path in input.weights
-        ),
+        **stage("proximal", "ablate"),
+        weights=each("--weights", "weights"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage ablate --config {params.config:q} {params.weights} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("{params.weights}", gpu=True)
 
 
 # the index of a run does not ask for this page, so it is written again here
@@ -67,12 +61,9 @@ rule write_ablations_page:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("proximal", "report"),
-        code=declared("sciml.proximal.stages.ablate_report"),
-        folder=folder_of,
+        **stage("proximal", "ablate_report", settings="report"),
     shell:
-        "( SCIML_DECLARED={params.code:q} sciml proximal stage ablate-report --config {params.config:q} --table {input.numbers:q} --output {output.page:q} "
-        "&& sciml report index {params.folder:q} ) > {log:q} 2>&1"
+        page_command("--table {input.numbers:q}", index=True)
 
 
 rule ablations:

@@ -9,11 +9,9 @@ rule measure_pictures:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("proximal", "measure", "task"),
-        code=declared("sciml.classical.stages.measure"),
-        folder=folder_of,
+        **stage("imaging", "measure", "task", settings="proximal.measure"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage measure --config {params.config:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command()
 
 
 rule tune_methods:
@@ -32,12 +30,9 @@ rule tune_methods:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("proximal", "tune", "task"),
-        code=declared("sciml.classical.stages.tune"),
-        folder=folder_of,
+        **stage("imaging", "tune", "task", settings="proximal.tune"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage tune --config {params.config:q} --measurements {input.measurements:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("measurements", gpu=True)
 
 
 rule solve_problems:
@@ -57,12 +52,9 @@ rule solve_problems:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("proximal", "solve", "task"),
-        code=declared("sciml.classical.stages.solve"),
-        folder=folder_of,
+        **stage("imaging", "solve", "task", settings="proximal.solve"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml imaging stage solve --config {params.config:q} --measurements {input.measurements:q} "
-        "--parameters {input.parameters:q} --output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("measurements", "parameters", gpu=True)
 
 
 rule restore_problems:
@@ -85,16 +77,10 @@ rule restore_problems:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("proximal", "restore", "task"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.restore"),
-        folder=folder_of,
-        weights=lambda wildcards, input: " ".join(
-            f"--weights {path}" for path in input.weights
-        ),
+        **stage("proximal", "restore", "task"),
+        weights=each("--weights", "weights"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage restore --config {params.config:q} --measurements {input.measurements:q} {params.weights} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("measurements", "{params.weights}", gpu=True)
 
 
 rule evaluate_reconstructions:
@@ -117,9 +103,6 @@ rule evaluate_reconstructions:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("proximal", "evaluate", "task"),
-        code=declared("sciml.proximal.stages.evaluate"),
-        folder=folder_of,
+        **stage("proximal", "evaluate", "task"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage evaluate --config {params.config:q} --measurements {input.measurements:q} "
-        "--classical {input.classical:q} --learned {input.learned:q} --output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command("measurements", "classical", "learned")

@@ -11,16 +11,10 @@ rule certify_networks:
         mem_mb=3000,
         runtime=20,
     params:
-        config=stage_config("proximal", "certify"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.certify"),
-        folder=folder_of,
-        weights=lambda wildcards, input: " ".join(
-            f"--weights {path}" for path in input.weights
-        ),
+        **stage("proximal", "certify"),
+        weights=each("--weights", "weights"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage certify --config {params.config:q} {params.weights} --output {params.folder:q} "
-        "--threads {threads} > {log:q} 2>&1"
+        stage_command("{params.weights}")
 
 
 rule study_small_priors:
@@ -38,12 +32,9 @@ rule study_small_priors:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("proximal", "toy"),
-        code=declared("sciml.proximal.stages.toy"),
-        folder=folder_of,
+        **stage("proximal", "toy"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage toy --config {params.config:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(gpu=True)
 
 
 rule study_digits:
@@ -63,12 +54,9 @@ rule study_digits:
         runtime=60,
         gpu=1,
     params:
-        config=stage_config("proximal", "digits"),
-        code=declared("sciml.proximal.stages.digits"),
-        folder=folder_of,
+        **stage("proximal", "digits"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage digits --config {params.config:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(gpu=True)
 
 
 rule study_prior:
@@ -89,13 +77,9 @@ rule study_prior:
         runtime=30,
         gpu=1,
     params:
-        config=stage_config("proximal", "prior"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.prior"),
-        folder=folder_of,
+        **stage("proximal", "prior"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage prior --config {params.config:q} --photo {input.photo:q} --ct {input.ct:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("photo", "ct", gpu=True)
 
 
 rule study_colour:
@@ -116,13 +100,9 @@ rule study_colour:
         runtime=30,
         gpu=1,
     params:
-        config=stage_config("proximal", "colour"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.colour"),
-        folder=folder_of,
+        **stage("proximal", "colour"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage colour --config {params.config:q} --colour {input.colour:q} --grey {input.grey:q} "
-        "--output {params.folder:q} --threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("colour", "grey", gpu=True)
 
 
 rule write_page:
@@ -153,11 +133,7 @@ rule write_page:
         mem_mb=3000,
         runtime=10,
     params:
-        config=stage_config("proximal", "report"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(
-            os.path.dirname(input.certificates)
-        ),
+        **stage("proximal", "report"),
+        results=above("certificates", 2),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()

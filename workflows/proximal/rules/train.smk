@@ -15,14 +15,10 @@ rule train_network:
         runtime=180,
         gpu=1,
     params:
-        config=stage_config("proximal", "train", "model"),
-        files=package_files,
-        code=declared("sciml.proximal.stages.train"),
-        folder=folder_of,
-        start=lambda wildcards, input: f"--start {input.start}" if input.start else "",
+        **stage("proximal", "train", "model"),
+        start=each("--start", "start"),
     shell:
-        "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q} sciml proximal stage train --config {params.config:q} {params.start} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command("{params.start}", gpu=True)
 
 
 rule publish_weights:
@@ -36,10 +32,8 @@ rule publish_weights:
     log:
         "<logs>/publish.log",
     params:
-        code=declared("sciml.proximal.stages.publish"),
-        weights=lambda wildcards, input: " ".join(
-            f"--weights {path}" for path in input.weights
-        ),
+        **program("proximal", "publish"),
+        weights=each("--weights", "weights"),
         package=PACKAGE_WEIGHTS,
     shell:
-        "SCIML_DECLARED={params.code:q} sciml proximal stage publish {params.weights} --output {params.package:q} > {log:q} 2>&1"
+        program_command("{params.weights} --output {params.package:q}")

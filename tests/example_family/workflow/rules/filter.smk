@@ -14,12 +14,9 @@ rule train_filter:
         runtime=10,
         gpu=1,
     params:
-        config=stage_config("example", "train"),
-        code=declared("sciml_example.stages.train"),
-        folder=folder_of,
+        **stage("example", "train"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml example stage train --config {params.config:q} --output {params.folder:q} "
-        "--threads {threads} --gpu {resources.gpu} > {log:q} 2>&1"
+        stage_command(gpu=True)
 
 
 rule evaluate_filter:
@@ -40,12 +37,9 @@ rule evaluate_filter:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("example", "evaluate"),
-        code=declared("sciml_example.stages.evaluate"),
-        folder=folder_of,
+        **stage("example", "evaluate"),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml example stage evaluate --config {params.config:q} --weights {input.weights:q} "
-        "--output {params.folder:q} --threads {threads} > {log:q} 2>&1"
+        stage_command("weights")
 
 
 rule write_page:
@@ -63,8 +57,7 @@ rule write_page:
         mem_mb=2000,
         runtime=10,
     params:
-        config=stage_config("example", "report"),
-        code=declared("sciml_example.stages.report"),
-        results=lambda wildcards, input: os.path.dirname(os.path.dirname(input.metrics)),
+        **stage("example", "report"),
+        results=above("metrics", 2),
     shell:
-        "SCIML_DECLARED={params.code:q} sciml example stage report --config {params.config:q} --results {params.results:q} --output {output.page:q} > {log:q} 2>&1"
+        page_command()
