@@ -110,6 +110,21 @@ def page_command(options="--results {params.results:q}", index=False):
     return f"{call} {LOG}"
 
 
+def shown(category, caption, path, **labels):
+    """Return an output that the audit of a run shows, with a caption of the family's folder `report`."""
+    caption = f"../report/{caption}.rst"
+    return report(path, caption=caption, category=category, labels=labels or None)
+
+
+def page_files(name):
+    """Return the outputs of a page: the page of this name, and its line of the index."""
+    category = name.partition("-")[0].replace("_", " ")
+    return {
+        "page": shown(category, "page", f"<reports>/{name}.html"),
+        "record": f"<reports>/{name}.report.json",
+    }
+
+
 # Snakemake leaves parameters that are made from inputs out when it looks for changes: the digest of the code must not be one
 def declared(module, beside=None):
     """Return a params function: the modules of a job and the digest of the code that they reach; the job compares."""

@@ -11,7 +11,6 @@ rule train_closure:
         "<logs>/train/{closure}.log",
     benchmark:
         "<benchmarks>/train/{closure}.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=180,
@@ -32,18 +31,13 @@ rule evaluate_closures:
         ),
         shipped=[SHIPPED] if SETTINGS.active_fluid.weights == "shipped" else [],
     output:
-        scores=report(
-            "<results>/evaluate/scores.json",
-            caption="../report/scores.rst",
-            category="active fluid",
-        ),
+        scores=shown("active fluid", "scores", "<results>/evaluate/scores.json"),
         fields="<results>/evaluate/fields.safetensors",
         provenance="<results>/evaluate/provenance.json",
     log:
         "<logs>/evaluate.log",
     benchmark:
         "<benchmarks>/evaluate.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,

@@ -7,7 +7,6 @@ rule generate_runs:
         "<logs>/{set}/generate.log",
     benchmark:
         "<benchmarks>/{set}/generate.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=120,

@@ -9,7 +9,6 @@ rule run_long:
         "<logs>/stability.log",
     benchmark:
         "<benchmarks>/stability.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=120,
@@ -30,7 +29,6 @@ rule infer_parameters:
         "<logs>/recover.log",
     benchmark:
         "<benchmarks>/recover.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=120,
@@ -51,7 +49,6 @@ rule measure_rates:
         "<logs>/theory.log",
     benchmark:
         "<benchmarks>/theory.tsv"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -71,7 +68,6 @@ rule measure_cost:
         "<logs>/cost.log",
     benchmark:
         "<benchmarks>/cost.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=20,
@@ -90,12 +86,7 @@ rule write_page:
         rates=rules.measure_rates.output.numbers,
         cost=rules.measure_cost.output.numbers,
     output:
-        page=report(
-            "<reports>/active_fluid.html",
-            caption="../report/page.rst",
-            category="active fluid",
-        ),
-        record="<reports>/active_fluid.report.json",
+        **page_files("active_fluid"),
     log:
         "<logs>/report.log",
     resources:

@@ -9,7 +9,6 @@ rule measure_parts:
         "<logs>/ablate.log",
     benchmark:
         "<benchmarks>/ablate.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=90,
@@ -25,12 +24,7 @@ rule write_ablations_page:
         numbers=rules.measure_parts.output.numbers,
         provenance=rules.measure_parts.output.provenance,
     output:
-        page=report(
-            "<reports>/compression-ablations.html",
-            caption="../report/page.rst",
-            category="compression",
-        ),
-        record="<reports>/compression-ablations.report.json",
+        **page_files("compression-ablations"),
     log:
         "<logs>/ablate-report.log",
     resources:

@@ -5,18 +5,13 @@ rule show_apart:
         photo=PHOTO,
         runs=runs_of("test"),
     output:
-        numbers=report(
-            "<results>/{domain}/apart/apart.json",
-            caption="../report/apart.rst",
-            category="compression",
-        ),
+        numbers=shown("compression", "apart", "<results>/{domain}/apart/apart.json"),
         arrays="<results>/{domain}/apart/apart.safetensors",
         provenance="<results>/{domain}/apart/provenance.json",
     log:
         "<logs>/{domain}/apart.log",
     benchmark:
         "<benchmarks>/{domain}/apart.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=30,

@@ -6,11 +6,7 @@ rule compare_codecs:
         photo=photo_of,
         runs=runs_of("test"),
     output:
-        bench=report(
-            "<results>/{domain}/evaluate/bench.json",
-            caption="../report/bench.rst",
-            category="compression",
-        ),
+        bench=shown("compression", "bench", "<results>/{domain}/evaluate/bench.json"),
         rows="<results>/{domain}/evaluate/bench.csv",
         provenance="<results>/{domain}/evaluate/provenance.json",
     log:

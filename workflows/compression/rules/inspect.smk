@@ -3,10 +3,8 @@ rule inspect_model:
     input:
         weights=model_of,
     output:
-        numbers=report(
-            "<results>/{domain}/inspect/inspect.json",
-            caption="../report/inspect.rst",
-            category="compression",
+        numbers=shown(
+            "compression", "inspect", "<results>/{domain}/inspect/inspect.json"
         ),
         maps="<results>/{domain}/inspect/maps.safetensors",
         provenance="<results>/{domain}/inspect/provenance.json",
@@ -14,7 +12,6 @@ rule inspect_model:
         "<logs>/{domain}/inspect.log",
     benchmark:
         "<benchmarks>/{domain}/inspect.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=30,

@@ -6,7 +6,6 @@ rule simulate_fields:
         "<logs>/runs/{role}/{run}.log",
     benchmark:
         "<benchmarks>/runs/{role}/{run}.tsv"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=30,
@@ -29,7 +28,6 @@ rule fit_model:
         "<logs>/{domain}/fit.log",
     benchmark:
         "<benchmarks>/{domain}/fit.tsv"
-    threads: 1
     resources:
         mem_mb=6000,
         runtime=90,
@@ -52,7 +50,6 @@ rule train_network:
         "<logs>/{domain}/train.log",
     benchmark:
         "<benchmarks>/{domain}/train.tsv"
-    threads: 1
     resources:
         mem_mb=6000,
         runtime=180,
@@ -74,7 +71,6 @@ rule train_neural:
         "<logs>/{domain}/neural.log",
     benchmark:
         "<benchmarks>/{domain}/neural.tsv"
-    threads: 1
     resources:
         mem_mb=6000,
         runtime=180,

@@ -7,12 +7,7 @@ rule write_page:
         histories=trainings,
         vectors=vector_comparison,
     output:
-        page=report(
-            "<reports>/compression.html",
-            caption="../report/page.rst",
-            category="compression",
-        ),
-        record="<reports>/compression.report.json",
+        **page_files("compression"),
     log:
         "<logs>/report.log",
     resources:

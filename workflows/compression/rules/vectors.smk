@@ -9,7 +9,6 @@ rule fit_vectors:
         "<logs>/photo/vectors-{structure}.log",
     benchmark:
         "<benchmarks>/photo/vectors-{structure}.tsv"
-    threads: 1
     resources:
         mem_mb=6000,
         runtime=90,
@@ -32,7 +31,6 @@ rule compare_vectors:
         "<logs>/photo/compare_vectors.log",
     benchmark:
         "<benchmarks>/photo/compare_vectors.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=30,

@@ -14,7 +14,6 @@ rule fit_networks:
         "<logs>/dip/{photo}.log",
     benchmark:
         "<benchmarks>/dip/{photo}.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=240,
@@ -47,12 +46,7 @@ rule write_ablations_page:
             rules.fit_ablations.output.runs, photo=fitted(SETTINGS.deblurring.ablate)
         ),
     output:
-        page=report(
-            "<reports>/deblurring-ablations.html",
-            caption="../report/page.rst",
-            category="deblurring",
-        ),
-        record="<reports>/deblurring-ablations.report.json",
+        **page_files("deblurring-ablations"),
     log:
         "<logs>/ablate-report.log",
     resources:

@@ -5,7 +5,6 @@ rule simulate_pairs:
         provenance="<results>/{set}/simulate/provenance.json",
     log:
         "<logs>/{set}/simulate.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -26,7 +25,6 @@ rule correct_kernels:
         "<logs>/{set}/{photo}/correct.log",
     benchmark:
         "<benchmarks>/{set}/{photo}/correct.tsv"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
@@ -49,7 +47,6 @@ rule tune_prior:
         "<logs>/tune/{prior}.log",
     benchmark:
         "<benchmarks>/tune/{prior}.tsv"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
@@ -79,7 +76,6 @@ rule restore_pairs:
         "<logs>/{set}/{photo}/restore.log",
     benchmark:
         "<benchmarks>/{set}/{photo}/restore.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
@@ -115,16 +111,12 @@ rule evaluate_pairs:
             rules.restore_pairs.output.pictures, wildcards.set
         ),
     output:
-        scores=report(
-            "<results>/{set}/evaluate/scores.json",
-            caption="../report/scores.rst",
-            category="deblurring",
-            labels={"set": "{set}"},
+        scores=shown(
+            "deblurring", "scores", "<results>/{set}/evaluate/scores.json", set="{set}"
         ),
         provenance="<results>/{set}/evaluate/provenance.json",
     log:
         "<logs>/{set}/evaluate.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,

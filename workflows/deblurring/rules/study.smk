@@ -9,7 +9,6 @@ rule map_spreads:
         provenance="<results>/{set}/{photo}/spread/provenance.json",
     log:
         "<logs>/{set}/{photo}/spread.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=60,
@@ -39,7 +38,6 @@ rule calibrate_spreads:
         provenance="<results>/calibrate/provenance.json",
     log:
         "<logs>/calibrate.log",
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=10,
@@ -65,7 +63,6 @@ rule sharpen_photograph:
         "<logs>/photo.log",
     benchmark:
         "<benchmarks>/photo.tsv"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
@@ -85,12 +82,7 @@ rule write_page:
             rules.fit_networks.output.runs, photo=fitted(SETTINGS.deblurring.dip)
         ),
     output:
-        page=report(
-            "<reports>/deblurring.html",
-            caption="../report/page.rst",
-            category="deblurring",
-        ),
-        record="<reports>/deblurring.report.json",
+        **page_files("deblurring"),
     log:
         "<logs>/report.log",
     resources:

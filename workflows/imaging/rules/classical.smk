@@ -7,7 +7,6 @@ rule measure_pictures:
         provenance="<results>/{task}/measure/provenance.json",
     log:
         "<logs>/{task}/measure.log",
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=10,
@@ -27,7 +26,6 @@ rule tune_methods:
         "<logs>/{task}/tune.log",
     benchmark:
         "<benchmarks>/{task}/tune.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
@@ -49,7 +47,6 @@ rule solve_problems:
         "<logs>/{task}/solve.log",
     benchmark:
         "<benchmarks>/{task}/solve.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,

@@ -4,7 +4,6 @@ rule check_operators:
         provenance="<results>/check/provenance.json",
     log:
         "<logs>/check.log",
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=10,
@@ -19,16 +18,15 @@ rule evaluate_reconstructions:
         measurements=rules.measure_pictures.output.measurements,
         reconstructions=rules.solve_problems.output.reconstructions,
     output:
-        metrics=report(
+        metrics=shown(
+            "imaging",
+            "metrics",
             "<results>/{task}/evaluate/metrics.json",
-            caption="../report/metrics.rst",
-            category="imaging",
-            labels={"task": "{task}"},
+            task="{task}",
         ),
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,

@@ -6,10 +6,7 @@ rule write_page:
             task=sorted(SETTINGS.imaging.studies),
         ),
     output:
-        page=report(
-            "<reports>/imaging.html", caption="../report/page.rst", category="imaging"
-        ),
-        record="<reports>/imaging.report.json",
+        **page_files("imaging"),
     log:
         "<logs>/report.log",
     resources:

@@ -70,12 +70,7 @@ rule write_ablations_page:
         provenance=rules.evaluate_ablations.output.provenance,
         predictions=rules.predict_ablations.output.provenance,
     output:
-        page=report(
-            "<reports>/progression-ablations.html",
-            caption="../report/page.rst",
-            category="progression",
-        ),
-        record="<reports>/progression-ablations.report.json",
+        **page_files("progression-ablations"),
     log:
         "<logs>/ablate-report.log",
     resources:

@@ -4,11 +4,7 @@ rule simulate_cohort:
         header="<results>/{cohort}/cohort.json",
         table="<results>/{cohort}/visits.csv",
         accuracy="<results>/{cohort}/accuracy.csv",
-        summary=report(
-            "<results>/{cohort}/accuracy.json",
-            caption="../report/accuracy.rst",
-            category="progression",
-        ),
+        summary=shown("progression", "accuracy", "<results>/{cohort}/accuracy.json"),
         subjects=directory("<results>/{cohort}/subjects"),
         provenance="<results>/{cohort}/provenance.json",
     log:

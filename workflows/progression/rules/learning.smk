@@ -97,7 +97,6 @@ rule fit_courses:
         provenance="<results>/course/provenance.json",
     log:
         "<logs>/course.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=20,
@@ -117,7 +116,6 @@ rule assemble_model:
         weights="<results>/models/{form}.safetensors",
     log:
         "<logs>/models/{form}.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -173,11 +171,7 @@ rule evaluate_forecasts:
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
     output:
-        metrics=report(
-            "<results>/evaluate/metrics.json",
-            caption="../report/evaluate.rst",
-            category="progression",
-        ),
+        metrics=shown("progression", "evaluate", "<results>/evaluate/metrics.json"),
         changes="<results>/evaluate/changes.safetensors",
         provenance="<results>/evaluate/provenance.json",
     log:

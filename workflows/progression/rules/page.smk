@@ -10,12 +10,7 @@ rule write_page:
         variants=rules.predict_pairs.output.variants,
         person=rules.forecast_person.output if HAS_PERSON else [],
     output:
-        page=report(
-            "<reports>/progression.html",
-            caption="../report/page.rst",
-            category="progression",
-        ),
-        record="<reports>/progression.report.json",
+        **page_files("progression"),
     log:
         "<logs>/report.log",
     resources:

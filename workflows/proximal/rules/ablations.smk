@@ -31,7 +31,6 @@ rule compare_ablations:
         provenance="<results>/ablate/provenance.json",
     log:
         "<logs>/ablate.log",
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
@@ -49,12 +48,7 @@ rule write_ablations_page:
         numbers=rules.compare_ablations.output.numbers,
         provenance=rules.compare_ablations.output.provenance,
     output:
-        page=report(
-            "<reports>/proximal-ablations.html",
-            caption="../report/page.rst",
-            category="proximal",
-        ),
-        record="<reports>/proximal-ablations.report.json",
+        **page_files("proximal-ablations"),
     log:
         "<logs>/ablate-report.log",
     resources:

@@ -12,7 +12,6 @@ rule restore_problems:
         "<logs>/{task}/restore.log",
     benchmark:
         "<benchmarks>/{task}/restore.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=60,
@@ -30,16 +29,15 @@ rule evaluate_reconstructions:
         classical=rules.solve_problems.output.reconstructions,
         learned=rules.restore_problems.output.reconstructions,
     output:
-        metrics=report(
+        metrics=shown(
+            "proximal",
+            "metrics",
             "<results>/{task}/evaluate/metrics.json",
-            caption="../report/metrics.rst",
-            category="proximal",
-            labels={"task": "{task}"},
+            task="{task}",
         ),
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,

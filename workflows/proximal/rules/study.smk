@@ -6,7 +6,6 @@ rule certify_networks:
         provenance="<results>/certify/provenance.json",
     log:
         "<logs>/certify.log",
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=20,
@@ -26,7 +25,6 @@ rule study_small_priors:
         "<logs>/toy.log",
     benchmark:
         "<benchmarks>/toy.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
@@ -48,7 +46,6 @@ rule study_digits:
         "<logs>/digits.log",
     benchmark:
         "<benchmarks>/digits.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=60,
@@ -71,7 +68,6 @@ rule study_prior:
         "<logs>/prior.log",
     benchmark:
         "<benchmarks>/prior.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=30,
@@ -94,7 +90,6 @@ rule study_colour:
         "<logs>/colour.log",
     benchmark:
         "<benchmarks>/colour.tsv"
-    threads: 1
     resources:
         mem_mb=3000,
         runtime=30,
@@ -121,12 +116,7 @@ rule write_page:
         ),
         weights=[weights_of(name) for name in COMPARED],
     output:
-        page=report(
-            "<reports>/proximal.html",
-            caption="../report/page.rst",
-            category="proximal",
-        ),
-        record="<reports>/proximal.report.json",
+        **page_files("proximal"),
     log:
         "<logs>/report.log",
     resources:

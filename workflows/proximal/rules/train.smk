@@ -9,7 +9,6 @@ rule train_network:
         "<logs>/train/{model}.log",
     benchmark:
         "<benchmarks>/train/{model}.tsv"
-    threads: 1
     resources:
         mem_mb=4000,
         runtime=180,

@@ -8,7 +8,6 @@ rule train_filter:
         "<logs>/train.log",
     benchmark:
         "<benchmarks>/train.tsv"
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -23,16 +22,11 @@ rule evaluate_filter:
     input:
         weights=rules.train_filter.output.weights,
     output:
-        metrics=report(
-            "<results>/evaluate/metrics.json",
-            caption="../report/metrics.rst",
-            category="example",
-        ),
+        metrics=shown("example", "metrics", "<results>/evaluate/metrics.json"),
         pictures="<results>/evaluate/pictures.safetensors",
         provenance="<results>/evaluate/provenance.json",
     log:
         "<logs>/evaluate.log",
-    threads: 1
     resources:
         mem_mb=2000,
         runtime=10,
@@ -47,10 +41,7 @@ rule write_page:
         history=rules.train_filter.output.history,
         metrics=rules.evaluate_filter.output.metrics,
     output:
-        page=report(
-            "<reports>/example.html", caption="../report/page.rst", category="example"
-        ),
-        record="<reports>/example.report.json",
+        **page_files("example"),
     log:
         "<logs>/report.log",
     resources:
