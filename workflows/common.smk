@@ -110,6 +110,16 @@ def page_command(options="--results {params.results:q}", index=False):
     return f"{call} {LOG}"
 
 
+def growing(amount):
+    """Return a resources function: the amount, as often again as the job was tried."""
+    return lambda wildcards, attempt: amount * attempt
+
+
+def needs(memory, minutes, gpu=0):
+    """Return the resources of a job: memory in MB, which grows with every attempt, time, and `gpu=1` for a card."""
+    return {"mem_mb": growing(memory), "runtime": minutes, "gpu": gpu}
+
+
 def shown(category, caption, path, **labels):
     """Return an output that the audit of a run shows, with a caption of the family's folder `report`."""
     caption = f"../report/{caption}.rst"

@@ -12,9 +12,7 @@ rule train_closure:
     benchmark:
         "<benchmarks>/train/{closure}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=180,
-        gpu=1,
+        **needs(4000, 180, gpu=1),
     params:
         **stage("active_fluid", "train", "closure"),
     shell:
@@ -39,9 +37,7 @@ rule evaluate_closures:
     benchmark:
         "<benchmarks>/evaluate.tsv"
     resources:
-        mem_mb=3000,
-        runtime=60,
-        gpu=1,
+        **needs(3000, 60, gpu=1),
     params:
         **stage("active_fluid", "evaluate"),
         weights=named_weights,

@@ -8,9 +8,7 @@ rule generate_runs:
     benchmark:
         "<benchmarks>/{set}/generate.tsv"
     resources:
-        mem_mb=4000,
-        runtime=120,
-        gpu=1,
+        **needs(4000, 120, gpu=1),
     params:
         **stage("active_fluid", "generate", "set"),
     shell:

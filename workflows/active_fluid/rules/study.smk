@@ -10,9 +10,7 @@ rule run_long:
     benchmark:
         "<benchmarks>/stability.tsv"
     resources:
-        mem_mb=3000,
-        runtime=120,
-        gpu=1,
+        **needs(3000, 120, gpu=1),
     params:
         **stage("active_fluid", "stability"),
     shell:
@@ -30,9 +28,7 @@ rule infer_parameters:
     benchmark:
         "<benchmarks>/recover.tsv"
     resources:
-        mem_mb=3000,
-        runtime=120,
-        gpu=1,
+        **needs(3000, 120, gpu=1),
     params:
         **stage("active_fluid", "recover"),
     shell:
@@ -50,8 +46,7 @@ rule measure_rates:
     benchmark:
         "<benchmarks>/theory.tsv"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("active_fluid", "theory"),
     shell:
@@ -69,9 +64,7 @@ rule measure_cost:
     benchmark:
         "<benchmarks>/cost.tsv"
     resources:
-        mem_mb=3000,
-        runtime=20,
-        gpu=1,
+        **needs(3000, 20, gpu=1),
     params:
         **stage("active_fluid", "cost"),
     shell:
@@ -90,8 +83,7 @@ rule write_page:
     log:
         "<logs>/report.log",
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("active_fluid", "report"),
         results=above("scores", 2),

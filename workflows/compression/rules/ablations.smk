@@ -10,8 +10,7 @@ rule measure_parts:
     benchmark:
         "<benchmarks>/ablate.tsv"
     resources:
-        mem_mb=4000,
-        runtime=90,
+        **needs(4000, 90),
     params:
         **stage("compression", "ablate"),
     shell:
@@ -28,8 +27,7 @@ rule write_ablations_page:
     log:
         "<logs>/ablate-report.log",
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("compression", "ablate_report", settings="report"),
     shell:

@@ -13,8 +13,7 @@ rule show_apart:
     benchmark:
         "<benchmarks>/{domain}/apart.tsv"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        **needs(3000, 30),
     params:
         **stage("compression", "apart", "domain"),
         runs=runs_option,

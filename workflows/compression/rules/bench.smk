@@ -15,8 +15,7 @@ rule compare_codecs:
         "<benchmarks>/{domain}/evaluate.tsv"
     threads: 2
     resources:
-        mem_mb=3000,
-        runtime=60,
+        **needs(3000, 60),
     params:
         **stage("compression", "evaluate", "domain"),
         neural=each("--neural", "neural"),

@@ -13,8 +13,7 @@ rule inspect_model:
     benchmark:
         "<benchmarks>/{domain}/inspect.tsv"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        **needs(3000, 30),
     params:
         **stage("compression", "inspect", "domain"),
     shell:

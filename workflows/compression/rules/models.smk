@@ -7,8 +7,7 @@ rule simulate_fields:
     benchmark:
         "<benchmarks>/runs/{role}/{run}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=30,
+        **needs(2000, 30),
     params:
         run=simulate_options,
         command="active-fluid simulate",
@@ -29,8 +28,7 @@ rule fit_model:
     benchmark:
         "<benchmarks>/{domain}/fit.tsv"
     resources:
-        mem_mb=6000,
-        runtime=90,
+        **needs(6000, 90),
     params:
         **stage("compression", "fit", "domain"),
         runs=runs_option,
@@ -51,9 +49,7 @@ rule train_network:
     benchmark:
         "<benchmarks>/{domain}/train.tsv"
     resources:
-        mem_mb=6000,
-        runtime=180,
-        gpu=1,
+        **needs(6000, 180, gpu=1),
     params:
         **stage("compression", "train", "domain"),
         runs=runs_option,
@@ -72,9 +68,7 @@ rule train_neural:
     benchmark:
         "<benchmarks>/{domain}/neural.tsv"
     resources:
-        mem_mb=6000,
-        runtime=180,
-        gpu=1,
+        **needs(6000, 180, gpu=1),
     params:
         **stage("compression", "train_neural", "domain"),
     shell:

@@ -11,8 +11,7 @@ rule write_page:
     log:
         "<logs>/report.log",
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("compression", "report"),
         results=above("benches", 3),

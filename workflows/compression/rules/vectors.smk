@@ -10,8 +10,7 @@ rule fit_vectors:
     benchmark:
         "<benchmarks>/photo/vectors-{structure}.tsv"
     resources:
-        mem_mb=6000,
-        runtime=90,
+        **needs(6000, 90),
     params:
         **stage("compression", "fit_vectors", "structure"),
     shell:
@@ -32,8 +31,7 @@ rule compare_vectors:
     benchmark:
         "<benchmarks>/photo/compare_vectors.tsv"
     resources:
-        mem_mb=3000,
-        runtime=30,
+        **needs(3000, 30),
     params:
         **stage("compression", "compare_vectors"),
         weights=each("--weights", "weights"),

@@ -15,9 +15,7 @@ rule fit_networks:
     benchmark:
         "<benchmarks>/dip/{photo}.tsv"
     resources:
-        mem_mb=3000,
-        runtime=240,
-        gpu=1,
+        **needs(3000, 240, gpu=1),
     params:
         **stage("deblurring", "dip"),
     shell:
@@ -50,8 +48,7 @@ rule write_ablations_page:
     log:
         "<logs>/ablate-report.log",
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("deblurring", "ablate_report", settings="report"),
         results=above("runs", 2),

@@ -5,9 +5,10 @@ rule simulate_pairs:
         provenance="<results>/{set}/simulate/provenance.json",
     log:
         "<logs>/{set}/simulate.log",
+    benchmark:
+        "<benchmarks>/{set}/simulate.tsv"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("deblurring", "simulate", "set"),
     shell:
@@ -26,9 +27,7 @@ rule correct_kernels:
     benchmark:
         "<benchmarks>/{set}/{photo}/correct.tsv"
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=1,
+        **needs(2000, 60, gpu=1),
     params:
         **stage("deblurring", "correct", "set"),
     shell:
@@ -48,9 +47,7 @@ rule tune_prior:
     benchmark:
         "<benchmarks>/tune/{prior}.tsv"
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=1,
+        **needs(2000, 60, gpu=1),
     params:
         **stage(
             "deblurring",
@@ -77,9 +74,7 @@ rule restore_pairs:
     benchmark:
         "<benchmarks>/{set}/{photo}/restore.tsv"
     resources:
-        mem_mb=3000,
-        runtime=60,
-        gpu=1,
+        **needs(3000, 60, gpu=1),
     params:
         **stage(
             "deblurring",
@@ -117,9 +112,10 @@ rule evaluate_pairs:
         provenance="<results>/{set}/evaluate/provenance.json",
     log:
         "<logs>/{set}/evaluate.log",
+    benchmark:
+        "<benchmarks>/{set}/evaluate.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **needs(2000, 20),
     params:
         **stage("deblurring", "evaluate"),
         kernels=each("--kernels", "kernels"),

@@ -9,10 +9,10 @@ rule map_spreads:
         provenance="<results>/{set}/{photo}/spread/provenance.json",
     log:
         "<logs>/{set}/{photo}/spread.log",
+    benchmark:
+        "<benchmarks>/{set}/{photo}/spread.tsv"
     resources:
-        mem_mb=2000,
-        runtime=60,
-        gpu=1,
+        **needs(2000, 60, gpu=1),
     params:
         **stage("deblurring", "spread"),
     shell:
@@ -38,9 +38,10 @@ rule calibrate_spreads:
         provenance="<results>/calibrate/provenance.json",
     log:
         "<logs>/calibrate.log",
+    benchmark:
+        "<benchmarks>/calibrate.tsv"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("deblurring", "calibrate"),
         validation=each("--validation-restored", "validation_pictures"),
@@ -64,9 +65,7 @@ rule sharpen_photograph:
     benchmark:
         "<benchmarks>/photo.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
-        gpu=1,
+        **needs(2000, 20, gpu=1),
     params:
         **stage("deblurring", "photo"),
     shell:
@@ -86,8 +85,7 @@ rule write_page:
     log:
         "<logs>/report.log",
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("deblurring", "report"),
         results=above("calibration", 2),

@@ -7,9 +7,10 @@ rule measure_pictures:
         provenance="<results>/{task}/measure/provenance.json",
     log:
         "<logs>/{task}/measure.log",
+    benchmark:
+        "<benchmarks>/{task}/measure.tsv"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("imaging", "measure", "task", settings=f"{STUDY}.measure"),
     shell:
@@ -27,9 +28,7 @@ rule tune_methods:
     benchmark:
         "<benchmarks>/{task}/tune.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=1,
+        **needs(4000, 60, gpu=1),
     params:
         **stage("imaging", "tune", "task", settings=f"{STUDY}.tune"),
     shell:
@@ -48,9 +47,7 @@ rule solve_problems:
     benchmark:
         "<benchmarks>/{task}/solve.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=1,
+        **needs(4000, 60, gpu=1),
     params:
         **stage("imaging", "solve", "task", settings=f"{STUDY}.solve"),
     shell:

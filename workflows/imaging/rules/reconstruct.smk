@@ -4,9 +4,10 @@ rule check_operators:
         provenance="<results>/check/provenance.json",
     log:
         "<logs>/check.log",
+    benchmark:
+        "<benchmarks>/check.tsv"
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("imaging", "check"),
     shell:
@@ -27,9 +28,10 @@ rule evaluate_reconstructions:
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",
+    benchmark:
+        "<benchmarks>/{task}/evaluate.tsv"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("imaging", "evaluate", "task"),
     shell:

@@ -15,9 +15,7 @@ rule predict_ablations:
         "<benchmarks>/ablate/predict.tsv"
     threads: 2
     resources:
-        mem_mb=8000,
-        runtime=120,
-        gpu=1,
+        **needs(8000, 120, gpu=1),
     params:
         **stage("progression", "predict", settings="ablate_predict"),
         cohort=above("header"),
@@ -46,9 +44,7 @@ rule evaluate_ablations:
         "<benchmarks>/ablate/evaluate.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=120,
-        gpu=1,
+        **needs(6000, 120, gpu=1),
     params:
         **stage("progression", "evaluate", settings="ablate_evaluate"),
         cohort=above("header"),
@@ -74,8 +70,7 @@ rule write_ablations_page:
     log:
         "<logs>/ablate-report.log",
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("progression", "ablate_report", settings="report"),
         results=above("header", 2),

@@ -13,8 +13,7 @@ rule simulate_cohort:
         "<benchmarks>/{cohort}/simulate.tsv"
     threads: 2
     resources:
-        mem_mb=4000,
-        runtime=120,
+        **needs(4000, 120),
     params:
         **stage("progression", "simulate", "cohort"),
     shell:

@@ -16,9 +16,7 @@ rule train_autoencoder:
         "<benchmarks>/autoencoder.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=1,
+        **needs(6000, 240, gpu=1),
     params:
         **stage("progression", "train_autoencoder"),
         cohort=above("header"),
@@ -42,9 +40,7 @@ rule train_diffusion:
         "<benchmarks>/diffusion/{form}.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=1,
+        **needs(6000, 240, gpu=1),
     params:
         **stage("progression", "train_diffusion", "form"),
         cohort=above("header"),
@@ -69,9 +65,7 @@ rule train_controlnet:
         "<benchmarks>/controlnet/{form}.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=240,
-        gpu=1,
+        **needs(6000, 240, gpu=1),
     params:
         **stage(
             "progression",
@@ -97,9 +91,10 @@ rule fit_courses:
         provenance="<results>/course/provenance.json",
     log:
         "<logs>/course.log",
+    benchmark:
+        "<benchmarks>/course.tsv"
     resources:
-        mem_mb=2000,
-        runtime=20,
+        **needs(2000, 20),
     params:
         **stage("progression", "fit_course"),
         cohort=above("header"),
@@ -117,8 +112,7 @@ rule assemble_model:
     log:
         "<logs>/models/{form}.log",
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **program("progression", "assemble", module="networks.model_files"),
         name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
@@ -148,9 +142,7 @@ rule predict_pairs:
         "<benchmarks>/predict.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=120,
-        gpu=1,
+        **needs(6000, 120, gpu=1),
     params:
         **stage("progression", "predict"),
         cohort=above("header"),
@@ -180,9 +172,7 @@ rule evaluate_forecasts:
         "<benchmarks>/evaluate.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=120,
-        gpu=1,
+        **needs(6000, 120, gpu=1),
     params:
         **stage("progression", "evaluate"),
         cohort=above("header"),
@@ -213,9 +203,7 @@ rule forecast_person:
         "<benchmarks>/person.tsv"
     threads: 2
     resources:
-        mem_mb=6000,
-        runtime=60,
-        gpu=1,
+        **needs(6000, 60, gpu=1),
     params:
         **stage("progression", "person"),
         calibration=above("calibration"),

@@ -14,8 +14,7 @@ rule write_page:
     log:
         "<logs>/report.log",
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("progression", "report"),
         ablated=ablated,

@@ -31,10 +31,10 @@ rule compare_ablations:
         provenance="<results>/ablate/provenance.json",
     log:
         "<logs>/ablate.log",
+    benchmark:
+        "<benchmarks>/ablate.tsv"
     resources:
-        mem_mb=3000,
-        runtime=60,
-        gpu=1,
+        **needs(3000, 60, gpu=1),
     params:
         **stage("proximal", "ablate"),
         weights=each("--weights", "weights"),
@@ -52,8 +52,7 @@ rule write_ablations_page:
     log:
         "<logs>/ablate-report.log",
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("proximal", "ablate_report", settings="report"),
     shell:

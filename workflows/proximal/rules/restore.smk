@@ -13,9 +13,7 @@ rule restore_problems:
     benchmark:
         "<benchmarks>/{task}/restore.tsv"
     resources:
-        mem_mb=4000,
-        runtime=60,
-        gpu=1,
+        **needs(4000, 60, gpu=1),
     params:
         **stage("proximal", "restore", "task"),
         weights=each("--weights", "weights"),
@@ -38,9 +36,10 @@ rule evaluate_reconstructions:
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",
+    benchmark:
+        "<benchmarks>/{task}/evaluate.tsv"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("proximal", "evaluate", "task"),
     shell:

@@ -6,9 +6,10 @@ rule certify_networks:
         provenance="<results>/certify/provenance.json",
     log:
         "<logs>/certify.log",
+    benchmark:
+        "<benchmarks>/certify.tsv"
     resources:
-        mem_mb=3000,
-        runtime=20,
+        **needs(3000, 20),
     params:
         **stage("proximal", "certify"),
         weights=each("--weights", "weights"),
@@ -26,9 +27,7 @@ rule study_small_priors:
     benchmark:
         "<benchmarks>/toy.tsv"
     resources:
-        mem_mb=3000,
-        runtime=60,
-        gpu=1,
+        **needs(3000, 60, gpu=1),
     params:
         **stage("proximal", "toy"),
     shell:
@@ -47,9 +46,7 @@ rule study_digits:
     benchmark:
         "<benchmarks>/digits.tsv"
     resources:
-        mem_mb=3000,
-        runtime=60,
-        gpu=1,
+        **needs(3000, 60, gpu=1),
     params:
         **stage("proximal", "digits"),
     shell:
@@ -69,9 +66,7 @@ rule study_prior:
     benchmark:
         "<benchmarks>/prior.tsv"
     resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=1,
+        **needs(3000, 30, gpu=1),
     params:
         **stage("proximal", "prior"),
     shell:
@@ -91,9 +86,7 @@ rule study_colour:
     benchmark:
         "<benchmarks>/colour.tsv"
     resources:
-        mem_mb=3000,
-        runtime=30,
-        gpu=1,
+        **needs(3000, 30, gpu=1),
     params:
         **stage("proximal", "colour"),
     shell:
@@ -120,8 +113,7 @@ rule write_page:
     log:
         "<logs>/report.log",
     resources:
-        mem_mb=3000,
-        runtime=10,
+        **needs(3000, 10),
     params:
         **stage("proximal", "report"),
         results=above("certificates", 2),

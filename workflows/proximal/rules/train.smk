@@ -10,9 +10,7 @@ rule train_network:
     benchmark:
         "<benchmarks>/train/{model}.tsv"
     resources:
-        mem_mb=4000,
-        runtime=180,
-        gpu=1,
+        **needs(4000, 180, gpu=1),
     params:
         **stage("proximal", "train", "model"),
         start=each("--start", "start"),

@@ -9,9 +9,7 @@ rule train_filter:
     benchmark:
         "<benchmarks>/train.tsv"
     resources:
-        mem_mb=2000,
-        runtime=10,
-        gpu=1,
+        **needs(2000, 10, gpu=1),
     params:
         **stage("example", "train"),
     shell:
@@ -27,9 +25,10 @@ rule evaluate_filter:
         provenance="<results>/evaluate/provenance.json",
     log:
         "<logs>/evaluate.log",
+    benchmark:
+        "<benchmarks>/evaluate.tsv"
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("example", "evaluate"),
     shell:
@@ -45,8 +44,7 @@ rule write_page:
     log:
         "<logs>/report.log",
     resources:
-        mem_mb=2000,
-        runtime=10,
+        **needs(2000, 10),
     params:
         **stage("example", "report"),
         results=above("metrics", 2),
