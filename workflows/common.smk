@@ -1,5 +1,6 @@
 # Shared by the root Snakefile and by every family: settings, what a stage reads, what its code is, and how it is called.
 import os
+import re
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
@@ -120,8 +121,9 @@ def needs(memory, minutes, gpu=0):
     return {"mem_mb": growing(memory), "runtime": minutes, "gpu": gpu}
 
 
-def shown(category, caption, path, **labels):
-    """Return an output that the audit of a run shows, with a caption of the family's folder `report`."""
+def shown(category, caption, path):
+    """Return an output that the audit of a run shows: a caption of the family's folder `report`, wildcards as labels."""
+    labels = {name: f"{{{name}}}" for name in re.findall(r"\{(\w+)\}", path)}
     caption = f"../report/{caption}.rst"
     return report(path, caption=caption, category=category, labels=labels or None)
 

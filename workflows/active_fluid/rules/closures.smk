@@ -22,11 +22,7 @@ rule train_closure:
 rule evaluate_closures:
     input:
         test=expand(rules.generate_runs.output.runs, set="test"),
-        weights=expand(
-            "<results>/train/{closure}/{seed}.safetensors",
-            closure=CLOSURES,
-            seed=SEEDS,
-        ),
+        weights=expand(rules.train_closure.output.weights, closure=CLOSURES),
         shipped=[SHIPPED] if SETTINGS.active_fluid.weights == "shipped" else [],
     output:
         scores=shown("active fluid", "scores", "<results>/evaluate/scores.json"),

@@ -17,9 +17,7 @@ rule run_long:
         stage_command("weights", gpu=True)
 
 
-rule infer_parameters:
-    input:
-        weights=chosen_weights(),
+use rule run_long as infer_parameters with:
     output:
         numbers="<results>/recover/recovery.json",
         provenance="<results>/recover/provenance.json",
@@ -27,12 +25,8 @@ rule infer_parameters:
         "<logs>/recover.log",
     benchmark:
         "<benchmarks>/recover.tsv"
-    resources:
-        **needs(3000, 120, gpu=1),
     params:
         **stage("active_fluid", "recover"),
-    shell:
-        stage_command("weights", gpu=True)
 
 
 rule measure_rates:
@@ -53,9 +47,7 @@ rule measure_rates:
         stage_command("weights")
 
 
-rule measure_cost:
-    input:
-        weights=chosen_weights(),
+use rule run_long as measure_cost with:
     output:
         numbers="<results>/cost/cost.json",
         provenance="<results>/cost/provenance.json",
@@ -67,8 +59,6 @@ rule measure_cost:
         **needs(3000, 20, gpu=1),
     params:
         **stage("active_fluid", "cost"),
-    shell:
-        stage_command("weights", gpu=True)
 
 
 rule write_page:

@@ -48,11 +48,7 @@ def simulate_options(wildcards):
 
 def runs_option(wildcards, input):
     """Return the option that names the folder of the runs, or nothing."""
-    return (
-        f"--runs {os.path.dirname(os.path.dirname(input.runs[0]))}"
-        if input.runs
-        else ""
-    )
+    return f"--runs {above('runs', 2)(wildcards, input)}" if input.runs else ""
 
 
 def model_of(wildcards):

@@ -5,6 +5,7 @@ SETS = SETTINGS.deblurring.sets
 PHOTOGRAPHS = {name: SETTINGS.deblurring.photographs(SETTINGS, name) for name in SETS}
 # a prior such as lpn:photo-deblur, without what a path cannot hold
 PRIORS = {name.replace(":", "-"): name for name in SETTINGS.deblurring.priors}
+PHOTOGRAPH = "--photograph {wildcards.photo:q}"
 
 
 def prior_of(wildcards):
@@ -12,14 +13,24 @@ def prior_of(wildcards):
     return PRIORS[wildcards.prior]
 
 
-def modules_of(names):
-    """Return the modules behind the priors of some names; solvers of the family itself have none."""
-    return sorted({prior_sources(name)[0] for name in names if ":" in name})
+def sources_behind(names):
+    """Return module and weight files of the plugin behind each prior; solvers of the family itself have none."""
+    return [prior_sources(name) for name in names if ":" in name]
 
 
-def files_behind(names):
-    """Return the weight files behind the priors of some names."""
-    found = [path for name in names if ":" in name for path in prior_sources(name)[1]]
+def module_behind(wildcards):
+    """Return the module behind a prior, if there is one."""
+    return [module for module, _ in sources_behind([prior_of(wildcards)])]
+
+
+def modules_behind(wildcards):
+    """Return the modules behind all priors."""
+    return sorted({module for module, _ in sources_behind(PRIORS.values())})
+
+
+def files_behind(*names):
+    """Return the weight files behind priors."""
+    found = [path for _, files in sources_behind(names) for path in files]
     return sorted({os.path.relpath(path) for path in found})
 
 
@@ -32,6 +43,8 @@ def fitted(settings):
     return sorted({pair.split(" ")[0] for pair in pairs})
 
 
-def each_photograph(path, name):
-    """Return a path for each photograph of a set."""
+def every(path, name=None):
+    """Return a path for each photograph of a set; without its name an input function, for the set of the wildcards."""
+    if name is None:
+        return lambda wildcards: every(path, wildcards.set)
     return expand(path, set=name, photo=PHOTOGRAPHS[name])

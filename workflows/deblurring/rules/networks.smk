@@ -19,9 +19,7 @@ rule fit_networks:
     params:
         **stage("deblurring", "dip"),
     shell:
-        stage_command(
-            "pairs", "--photograph {wildcards.photo:q}", "kernels", "weights", gpu=True
-        )
+        stage_command("pairs", PHOTOGRAPH, "kernels", "weights", gpu=True)
 
 
 use rule fit_networks as fit_ablations with:

@@ -31,14 +31,14 @@ rule correct_kernels:
     params:
         **stage("deblurring", "correct", "set"),
     shell:
-        stage_command("pairs", "--photograph {wildcards.photo:q}", gpu=True)
+        stage_command("pairs", PHOTOGRAPH, gpu=True)
 
 
 rule tune_prior:
     input:
         pairs=expand(rules.simulate_pairs.output.pairs, set="validation"),
-        kernels=each_photograph(rules.correct_kernels.output.kernels, "validation"),
-        prior=lambda wildcards: files_behind([prior_of(wildcards)]),
+        kernels=every(rules.correct_kernels.output.kernels, "validation"),
+        prior=lambda wildcards: files_behind(prior_of(wildcards)),
     output:
         weights="<results>/tune/{prior}/weights.json",
         provenance="<results>/tune/{prior}/provenance.json",
@@ -49,12 +49,7 @@ rule tune_prior:
     resources:
         **needs(2000, 60, gpu=1),
     params:
-        **stage(
-            "deblurring",
-            "tune",
-            prior_of,
-            beside=lambda wildcards: modules_of([prior_of(wildcards)]),
-        ),
+        **stage("deblurring", "tune", prior_of, beside=module_behind),
         kernels=each("--kernels", "kernels"),
     shell:
         stage_command("pairs", "{params.kernels}", gpu=True)
@@ -65,7 +60,7 @@ rule restore_pairs:
         pairs=rules.simulate_pairs.output.pairs,
         kernels=rules.correct_kernels.output.kernels,
         weights=expand(rules.tune_prior.output.weights, prior=sorted(PRIORS)),
-        priors=files_behind(PRIORS.values()),
+        priors=files_behind(*PRIORS.values()),
     output:
         pictures="<results>/{set}/{photo}/restore/restored.safetensors",
         provenance="<results>/{set}/{photo}/restore/provenance.json",
@@ -76,39 +71,22 @@ rule restore_pairs:
     resources:
         **needs(3000, 60, gpu=1),
     params:
-        **stage(
-            "deblurring",
-            "restore",
-            "set",
-            beside=lambda wildcards: modules_of(PRIORS.values()),
-        ),
+        **stage("deblurring", "restore", "set", beside=modules_behind),
         weights=lambda wildcards, input: " ".join(
             f"--weights {name}={path}"
             for (_, name), path in zip(sorted(PRIORS.items()), input.weights)
         ),
     shell:
-        stage_command(
-            "pairs",
-            "--photograph {wildcards.photo:q}",
-            "kernels",
-            "{params.weights}",
-            gpu=True,
-        )
+        stage_command("pairs", PHOTOGRAPH, "kernels", "{params.weights}", gpu=True)
 
 
 rule evaluate_pairs:
     input:
         pairs=rules.simulate_pairs.output.pairs,
-        kernels=lambda wildcards: each_photograph(
-            rules.correct_kernels.output.kernels, wildcards.set
-        ),
-        pictures=lambda wildcards: each_photograph(
-            rules.restore_pairs.output.pictures, wildcards.set
-        ),
+        kernels=every(rules.correct_kernels.output.kernels),
+        pictures=every(rules.restore_pairs.output.pictures),
     output:
-        scores=shown(
-            "deblurring", "scores", "<results>/{set}/evaluate/scores.json", set="{set}"
-        ),
+        scores=shown("deblurring", "scores", "<results>/{set}/evaluate/scores.json"),
         provenance="<results>/{set}/evaluate/provenance.json",
     log:
         "<logs>/{set}/evaluate.log",

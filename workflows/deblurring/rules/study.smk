@@ -16,23 +16,17 @@ rule map_spreads:
     params:
         **stage("deblurring", "spread"),
     shell:
-        stage_command(
-            "pairs", "--photograph {wildcards.photo:q}", "kernels", "weights", gpu=True
-        )
+        stage_command("pairs", PHOTOGRAPH, "kernels", "weights", gpu=True)
 
 
 rule calibrate_spreads:
     input:
         validation=expand(rules.simulate_pairs.output.pairs, set="validation"),
-        validation_pictures=each_photograph(
-            rules.restore_pairs.output.pictures, "validation"
-        ),
-        validation_spreads=each_photograph(
-            rules.map_spreads.output.spreads, "validation"
-        ),
+        validation_pictures=every(rules.restore_pairs.output.pictures, "validation"),
+        validation_spreads=every(rules.map_spreads.output.spreads, "validation"),
         test=expand(rules.simulate_pairs.output.pairs, set="test"),
-        test_pictures=each_photograph(rules.restore_pairs.output.pictures, "test"),
-        test_spreads=each_photograph(rules.map_spreads.output.spreads, "test"),
+        test_pictures=every(rules.restore_pairs.output.pictures, "test"),
+        test_spreads=every(rules.map_spreads.output.spreads, "test"),
     output:
         numbers="<results>/calibrate/calibration.json",
         provenance="<results>/calibrate/provenance.json",

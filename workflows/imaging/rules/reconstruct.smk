@@ -19,12 +19,7 @@ rule evaluate_reconstructions:
         measurements=rules.measure_pictures.output.measurements,
         reconstructions=rules.solve_problems.output.reconstructions,
     output:
-        metrics=shown(
-            "imaging",
-            "metrics",
-            "<results>/{task}/evaluate/metrics.json",
-            task="{task}",
-        ),
+        metrics=shown("imaging", "metrics", "<results>/{task}/evaluate/metrics.json"),
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",

@@ -1,10 +1,8 @@
 # What makes the difference between the official and the residual form: one switch at a time, on validation people, for a quarter of
 # the time. What `make ablations` asks for, and no part of the study.
-rule predict_ablations:
+use rule predict_pairs as predict_ablations with:
     input:
-        header="<results>/cohort/cohort.json",
-        table="<results>/cohort/visits.csv",
-        subjects=ancient("<results>/cohort/subjects"),
+        **COHORT,
         models=expand(rules.assemble_model.output.weights, form=ABLATIONS),
     output:
         pairs="<results>/ablate/predictions/pairs.json",
@@ -13,25 +11,19 @@ rule predict_ablations:
         "<logs>/ablate/predict.log",
     benchmark:
         "<benchmarks>/ablate/predict.tsv"
-    threads: 2
     resources:
         **needs(8000, 120, gpu=1),
     params:
         **stage("progression", "predict", settings="ablate_predict"),
         cohort=above("header"),
-        models=lambda wildcards, input: [
-            f"--model {form}={path}" for form, path in zip(ABLATIONS, input.models)
-        ],
-    shell:
-        stage_command("--cohort {params.cohort:q} {params.models}", gpu=True)
+        models=named_models(ABLATIONS),
 
 
-rule evaluate_ablations:
+use rule evaluate_forecasts as evaluate_ablations with:
     input:
+        **CALIBRATION,
         header="<results>/cohort/cohort.json",
         subjects=ancient("<results>/cohort/subjects"),
-        calibration="<results>/calibration/cohort.json",
-        calibrators=ancient("<results>/calibration/subjects"),
         model="<results>/models/short_residual.safetensors",
         pairs=rules.predict_ablations.output.pairs,
     output:
@@ -42,21 +34,11 @@ rule evaluate_ablations:
         "<logs>/ablate/evaluate.log",
     benchmark:
         "<benchmarks>/ablate/evaluate.tsv"
-    threads: 2
-    resources:
-        **needs(6000, 120, gpu=1),
     params:
         **stage("progression", "evaluate", settings="ablate_evaluate"),
         cohort=above("header"),
         calibration=above("calibration"),
         predictions=above("pairs"),
-    shell:
-        stage_command(
-            "--cohort {params.cohort:q} --calibration {params.calibration:q}",
-            "model",
-            "--predictions {params.predictions:q}",
-            gpu=True,
-        )
 
 
 rule write_ablations_page:

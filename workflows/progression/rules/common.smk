@@ -10,6 +10,23 @@ HAS_PERSON = SETTINGS.data_tier in ("default", "full")
 
 ABLATIONS = sorted(SETTINGS.progression.learning.ablations.forms)
 PACKAGE_MODELS = packaged("progression", "weights")
+# the people of the study, and those that calibrate its measurements
+COHORT = {
+    "header": "<results>/cohort/cohort.json",
+    "table": "<results>/cohort/visits.csv",
+    "subjects": ancient("<results>/cohort/subjects"),
+}
+CALIBRATION = {
+    "calibration": "<results>/calibration/cohort.json",
+    "calibrators": ancient("<results>/calibration/subjects"),
+}
+
+
+def named_models(forms):
+    """Return a params function: the option of every model file, with its form's name."""
+    return lambda wildcards, input: [
+        f"--model {form}={path}" for form, path in zip(forms, input.models)
+    ]
 
 
 def model_of(form):

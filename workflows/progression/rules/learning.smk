@@ -1,11 +1,7 @@
 # What is learned: the latent space, the diffusion models by form, the courses of volumes; and the model files they make.
-
-
 rule train_autoencoder:
     input:
-        header="<results>/cohort/cohort.json",
-        table="<results>/cohort/visits.csv",
-        subjects=ancient("<results>/cohort/subjects"),
+        **COHORT,
     output:
         weights="<results>/autoencoder/autoencoder.safetensors",
         history="<results>/autoencoder/history.csv",
@@ -26,9 +22,7 @@ rule train_autoencoder:
 
 rule train_diffusion:
     input:
-        header="<results>/cohort/cohort.json",
-        table="<results>/cohort/visits.csv",
-        subjects=ancient("<results>/cohort/subjects"),
+        **COHORT,
         autoencoder=rules.train_autoencoder.output.weights,
     output:
         weights="<results>/diffusion/{form}/{form}.safetensors",
@@ -50,9 +44,7 @@ rule train_diffusion:
 
 rule train_controlnet:
     input:
-        header="<results>/cohort/cohort.json",
-        table="<results>/cohort/visits.csv",
-        subjects=ancient("<results>/cohort/subjects"),
+        **COHORT,
         autoencoder=rules.train_autoencoder.output.weights,
         diffusion=rules.train_diffusion.output.weights,
     output:
@@ -83,9 +75,7 @@ rule train_controlnet:
 
 rule fit_courses:
     input:
-        header="<results>/cohort/cohort.json",
-        table="<results>/cohort/visits.csv",
-        subjects=ancient("<results>/cohort/subjects"),
+        **COHORT,
     output:
         weights="<results>/course/course.safetensors",
         provenance="<results>/course/provenance.json",
@@ -128,9 +118,7 @@ rule assemble_model:
 
 rule predict_pairs:
     input:
-        header="<results>/cohort/cohort.json",
-        table="<results>/cohort/visits.csv",
-        subjects=ancient("<results>/cohort/subjects"),
+        **COHORT,
         models=[model_of(form) for form in FORMS],
     output:
         pairs="<results>/predictions/pairs.json",
@@ -146,19 +134,16 @@ rule predict_pairs:
     params:
         **stage("progression", "predict"),
         cohort=above("header"),
-        models=lambda wildcards, input: [
-            f"--model {form}={path}" for form, path in zip(FORMS, input.models)
-        ],
+        models=named_models(FORMS),
     shell:
         stage_command("--cohort {params.cohort:q} {params.models}", gpu=True)
 
 
 rule evaluate_forecasts:
     input:
+        **CALIBRATION,
         header="<results>/cohort/cohort.json",
         subjects=ancient("<results>/cohort/subjects"),
-        calibration="<results>/calibration/cohort.json",
-        calibrators=ancient("<results>/calibration/subjects"),
         model=model_of(MAIN_FORM),
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
@@ -190,8 +175,7 @@ rule evaluate_forecasts:
 # one real brain, where the data tier has it
 rule forecast_person:
     input:
-        calibration="<results>/calibration/cohort.json",
-        calibrators=ancient("<results>/calibration/subjects"),
+        **CALIBRATION,
         model=model_of(MAIN_FORM),
     output:
         summary="<results>/person/person.json",

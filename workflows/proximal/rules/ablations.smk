@@ -14,17 +14,8 @@ use rule train_network as train_ablation with:
 
 rule compare_ablations:
     input:
-        weights=expand(
-            rules.train_ablation.output.weights,
-            model=sorted(SETTINGS.proximal.ablations),
-        )
-        + [
-            weights_of(name)
-            for name in sorted(
-                {model.start_from for model in SETTINGS.proximal.ablations.values()}
-                - {None}
-            )
-        ],
+        weights=expand(rules.train_ablation.output.weights, model=ABLATIONS)
+        + [weights_of(name) for name in sorted(BEGUN)],
     output:
         numbers="<results>/ablate/ablations.json",
         table="<results>/ablate/ablations.csv",

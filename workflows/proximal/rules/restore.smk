@@ -1,9 +1,7 @@
 rule restore_problems:
     input:
         measurements=rules.measure_pictures.output.measurements,
-        weights=lambda wildcards: [
-            weights_of(name) for name in SETTINGS.proximal.networks[wildcards.task]
-        ],
+        weights=compared_weights_of,
     output:
         reconstructions="<results>/{task}/restore/reconstructions.safetensors",
         runs="<results>/{task}/restore/runs.json",
@@ -27,12 +25,7 @@ rule evaluate_reconstructions:
         classical=rules.solve_problems.output.reconstructions,
         learned=rules.restore_problems.output.reconstructions,
     output:
-        metrics=shown(
-            "proximal",
-            "metrics",
-            "<results>/{task}/evaluate/metrics.json",
-            task="{task}",
-        ),
+        metrics=shown("proximal", "metrics", "<results>/{task}/evaluate/metrics.json"),
         provenance="<results>/{task}/evaluate/provenance.json",
     log:
         "<logs>/{task}/evaluate.log",

@@ -95,18 +95,13 @@ rule study_colour:
 
 rule write_page:
     input:
-        metrics=expand(
-            rules.evaluate_reconstructions.output.metrics,
-            task=sorted(SETTINGS.proximal.studies),
-        ),
+        metrics=expand(rules.evaluate_reconstructions.output.metrics, task=TASKS),
         certificates=rules.certify_networks.output.certificates,
         toy=rules.study_small_priors.output.errors,
         digits=rules.study_digits.output.numbers,
         prior=rules.study_prior.output.numbers,
         colour=rules.study_colour.output.numbers,
-        histories=expand(
-            rules.train_network.output.history, model=sorted(SETTINGS.proximal.models)
-        ),
+        histories=expand(rules.train_network.output.history, model=MODELS),
         weights=[weights_of(name) for name in COMPARED],
     output:
         **page_files("proximal"),

@@ -20,9 +20,7 @@ rule train_network:
 
 rule publish_weights:
     input:
-        weights=expand(
-            rules.train_network.output.weights, model=sorted(SETTINGS.proximal.models)
-        )
+        weights=expand(rules.train_network.output.weights, model=MODELS)
         + ["<results>/digits/digits.safetensors"],
     output:
         done=touch("<results>/publish/published"),
