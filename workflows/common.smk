@@ -180,8 +180,24 @@ def above(name, levels=1):
     return folder
 
 
-def each(option, name):
-    """Return a params function: an option once for every file of an input."""
+def each(*same, **named):
+    """Return a params function: an option once for every file of an input.
+
+    Args:
+        same: inputs that are options of the same name.
+        named: inputs by the option's name, with _ where it has -.
+    """
+    options = {**dict(zip(same, same)), **named}
     return lambda wildcards, input: " ".join(
-        f"{option} {quote(path)}" for path in files_of(input, name)
+        f"--{option.replace('_', '-')} {quote(path)}"
+        for option, name in options.items()
+        for path in files_of(input, name)
+    )
+
+
+def folders(**named):
+    """Return a params function: options that name the folders in which inputs lie, inputs by the option's name."""
+    return lambda wildcards, input: " ".join(
+        f"--{option} {quote(above(name)(wildcards, input))}"
+        for option, name in named.items()
     )

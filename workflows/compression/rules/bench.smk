@@ -18,7 +18,7 @@ rule compare_codecs:
         **needs(3000, 60),
     params:
         **stage("compression", "evaluate", "domain"),
-        neural=each("--neural", "neural"),
+        neural=each("neural"),
         runs=runs_option,
     shell:
         stage_command("weights", "{params.neural} {params.runs}")

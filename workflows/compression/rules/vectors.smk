@@ -34,6 +34,6 @@ rule compare_vectors:
         **needs(3000, 30),
     params:
         **stage("compression", "compare_vectors"),
-        weights=each("--weights", "weights"),
+        weights=each("weights"),
     shell:
         stage_command("base", "{params.weights}")

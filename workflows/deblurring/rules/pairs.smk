@@ -50,7 +50,7 @@ rule tune_prior:
         **needs(2000, 60, gpu=1),
     params:
         **stage("deblurring", "tune", prior_of, beside=module_behind),
-        kernels=each("--kernels", "kernels"),
+        kernels=each("kernels"),
     shell:
         stage_command("pairs", "{params.kernels}", gpu=True)
 
@@ -96,7 +96,7 @@ rule evaluate_pairs:
         **needs(2000, 20),
     params:
         **stage("deblurring", "evaluate"),
-        kernels=each("--kernels", "kernels"),
-        pictures=each("--restored", "pictures"),
+        kernels=each("kernels"),
+        pictures=each(restored="pictures"),
     shell:
         stage_command("pairs", "{params.pictures} {params.kernels}")

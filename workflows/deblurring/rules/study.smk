@@ -38,15 +38,14 @@ rule calibrate_spreads:
         **needs(3000, 10),
     params:
         **stage("deblurring", "calibrate"),
-        validation=each("--validation-restored", "validation_pictures"),
-        validation_spreads=each("--validation-spreads", "validation_spreads"),
-        test=each("--restored", "test_pictures"),
-        test_spreads=each("--spreads", "test_spreads"),
+        more=each(
+            validation_restored="validation_pictures",
+            validation_spreads="validation_spreads",
+            restored="test_pictures",
+            spreads="test_spreads",
+        ),
     shell:
-        stage_command(
-            "validation",
-            "--pairs {input.test:q} {params.validation} {params.validation_spreads} {params.test} {params.test_spreads}",
-        )
+        stage_command("validation", "--pairs {input.test:q} {params.more}")
 
 
 rule sharpen_photograph:

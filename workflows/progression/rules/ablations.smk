@@ -15,7 +15,7 @@ use rule predict_pairs as predict_ablations with:
         **needs(8000, 120, gpu=1),
     params:
         **stage("progression", "predict", settings="ablate_predict"),
-        cohort=above("header"),
+        folders=folders(cohort="header"),
         models=named_models(ABLATIONS),
 
 
@@ -36,9 +36,7 @@ use rule evaluate_forecasts as evaluate_ablations with:
         "<benchmarks>/ablate/evaluate.tsv"
     params:
         **stage("progression", "evaluate", settings="ablate_evaluate"),
-        cohort=above("header"),
-        calibration=above("calibration"),
-        predictions=above("pairs"),
+        folders=folders(cohort="header", calibration="calibration", predictions="pairs"),
 
 
 rule write_ablations_page:

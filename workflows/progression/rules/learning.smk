@@ -15,9 +15,9 @@ rule train_autoencoder:
         **needs(6000, 240, gpu=1),
     params:
         **stage("progression", "train_autoencoder"),
-        cohort=above("header"),
+        folders=folders(cohort="header"),
     shell:
-        stage_command("--cohort {params.cohort:q}", gpu=True)
+        stage_command("{params.folders}", gpu=True)
 
 
 rule train_diffusion:
@@ -37,9 +37,9 @@ rule train_diffusion:
         **needs(6000, 240, gpu=1),
     params:
         **stage("progression", "train_diffusion", "form"),
-        cohort=above("header"),
+        folders=folders(cohort="header"),
     shell:
-        stage_command("--cohort {params.cohort:q}", "autoencoder", gpu=True)
+        stage_command("{params.folders}", "autoencoder", gpu=True)
 
 
 rule train_controlnet:
@@ -66,11 +66,9 @@ rule train_controlnet:
             settings="train_control",
             module="stages.train_diffusion",
         ),
-        cohort=above("header"),
+        folders=folders(cohort="header"),
     shell:
-        stage_command(
-            "--cohort {params.cohort:q}", "autoencoder", "diffusion", gpu=True
-        )
+        stage_command("{params.folders}", "autoencoder", "diffusion", gpu=True)
 
 
 rule fit_courses:
@@ -87,9 +85,9 @@ rule fit_courses:
         **needs(2000, 20),
     params:
         **stage("progression", "fit_course"),
-        cohort=above("header"),
+        folders=folders(cohort="header"),
     shell:
-        program_command(SLICE, "--cohort {params.cohort:q} --output {params.folder:q}")
+        program_command(SLICE, "{params.folders} --output {params.folder:q}")
 
 
 rule assemble_model:
@@ -108,11 +106,10 @@ rule assemble_model:
         name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
     shell:
         program_command(
-            "--name {params.name:q}",
             "autoencoder",
             "denoiser",
             "course",
-            "--output {output.weights:q}",
+            "--name {params.name:q} --output {output.weights:q}",
         )
 
 
@@ -133,10 +130,10 @@ rule predict_pairs:
         **needs(6000, 120, gpu=1),
     params:
         **stage("progression", "predict"),
-        cohort=above("header"),
+        folders=folders(cohort="header"),
         models=named_models(FORMS),
     shell:
-        stage_command("--cohort {params.cohort:q} {params.models}", gpu=True)
+        stage_command("{params.folders} {params.models}", gpu=True)
 
 
 rule evaluate_forecasts:
@@ -160,16 +157,9 @@ rule evaluate_forecasts:
         **needs(6000, 120, gpu=1),
     params:
         **stage("progression", "evaluate"),
-        cohort=above("header"),
-        calibration=above("calibration"),
-        predictions=above("pairs"),
+        folders=folders(cohort="header", calibration="calibration", predictions="pairs"),
     shell:
-        stage_command(
-            "--cohort {params.cohort:q} --calibration {params.calibration:q}",
-            "model",
-            "--predictions {params.predictions:q}",
-            gpu=True,
-        )
+        stage_command("{params.folders}", "model", gpu=True)
 
 
 # one real brain, where the data tier has it
@@ -190,9 +180,9 @@ rule forecast_person:
         **needs(6000, 60, gpu=1),
     params:
         **stage("progression", "person"),
-        calibration=above("calibration"),
+        folders=folders(calibration="calibration"),
     shell:
-        stage_command("--calibration {params.calibration:q}", "model", gpu=True)
+        stage_command("{params.folders}", "model", gpu=True)
 
 
 # make weights FAMILY=progression

@@ -28,7 +28,7 @@ rule compare_ablations:
         **needs(3000, 60, gpu=1),
     params:
         **stage("proximal", "ablate"),
-        weights=each("--weights", "weights"),
+        weights=each("weights"),
     shell:
         stage_command("{params.weights}", gpu=True)
 

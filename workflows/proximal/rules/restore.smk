@@ -14,7 +14,7 @@ rule restore_problems:
         **needs(4000, 60, gpu=1),
     params:
         **stage("proximal", "restore", "task"),
-        weights=each("--weights", "weights"),
+        weights=each("weights"),
     shell:
         stage_command("measurements", "{params.weights}", gpu=True)
 

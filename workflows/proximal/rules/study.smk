@@ -12,7 +12,7 @@ rule certify_networks:
         **needs(3000, 20),
     params:
         **stage("proximal", "certify"),
-        weights=each("--weights", "weights"),
+        weights=each("weights"),
     shell:
         stage_command("{params.weights}")
 

@@ -13,7 +13,7 @@ rule train_network:
         **needs(4000, 180, gpu=1),
     params:
         **stage("proximal", "train", "model"),
-        start=each("--start", "start"),
+        start=each("start"),
     shell:
         stage_command("{params.start}", gpu=True)
 
@@ -28,7 +28,7 @@ rule publish_weights:
         "<logs>/publish.log",
     params:
         **program("proximal", "publish"),
-        weights=each("--weights", "weights"),
+        weights=each("weights"),
         package=PACKAGE_WEIGHTS,
     shell:
         program_command("{params.weights} --output {params.package:q}")
