@@ -13,7 +13,7 @@ import ast
 import os
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -71,7 +71,7 @@ def reached(module: str) -> list[str]:
     """Return the sorted names of all modules of the same top-level package, or of `sciml`, that `module` imports in the end."""
     if _find(module) is None:
         raise ScimlError(f"no module is called {module}")
-    roots = {module.partition(".")[0], "sciml"}
+    roots = frozenset((module.partition(".")[0], "sciml"))
     seen: set[str] = set()
     waiting = [module]
     while waiting:
@@ -81,25 +81,27 @@ def reached(module: str) -> list[str]:
         seen.add(name)
         parents = [name.rsplit(".", depth)[0] for depth in range(1, name.count(".") + 1)]
         waiting += [parent for parent in parents if parent not in seen]
-        waiting += [target for target in _imports(name) if target.partition(".")[0] in roots and target not in seen]
+        waiting += [target for target in _imports(name, roots) if target.partition(".")[0] in roots and target not in seen]
     return sorted(seen)
 
 
 @cache
-def _imports(name: str) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(_import_targets(name)))
+def _imports(name: str, roots: frozenset[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(_import_targets(name, roots)))
 
 
-def _import_targets(name: str) -> Iterator[str]:
+def _import_targets(name: str, roots: frozenset[str]) -> Iterator[str]:
+    """Yield the modules below `roots` that a module imports; other packages are not even looked for."""
     path = _path(name)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in _executed(_tree(path)):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if _find(alias.name))
+            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in roots and _find(alias.name))
         elif isinstance(node, ast.ImportFrom):
             base = _absolute(node, package)
-            for alias in node.names:
-                yield from _origin(base, alias.name)
+            if base.partition(".")[0] in roots:
+                for alias in node.names:
+                    yield from _origin(base, alias.name)
 
 
 def _origin(base: str, name: str) -> Iterator[str]:
@@ -131,21 +133,26 @@ def _absolute(node: ast.ImportFrom, package: str) -> str:
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """Walk the tree without the bodies of `if TYPE_CHECKING`."""
-    for node in ast.iter_child_nodes(tree):
-        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
-            for other in node.orelse:
-                yield other
-                yield from _executed(other)
-            continue
+    """Walk the statements of a tree without the bodies of `if TYPE_CHECKING`; expressions hold no import."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
         yield node
-        yield from _executed(node)
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            below: Iterable[ast.AST] = node.orelse
+        else:
+            below = ast.iter_child_nodes(node)
+        waiting += [child for child in below if not isinstance(child, ast.expr)]
 
 
 @cache
 def _find(name: str) -> Path | None:
     """Return a module's file by looking at the search path; nothing is imported."""
     parts = name.split(".")
+    top = _find(parts[0]) if len(parts) > 1 else None
+    if top is not None and top.name == "__init__.py":  # as in Python, what lies in a package lies in its one folder
+        base = top.parent.joinpath(*parts[1:])
+        return next((path for path in (base / "__init__.py", base.with_suffix(".py")) if path.is_file()), None)
     for root in sys.path:
         base = Path(root or ".").joinpath(*parts)
         for path in (base / "__init__.py", base.with_suffix(".py")):
@@ -170,12 +177,9 @@ def _path(name: str) -> Path:
 
 @cache
 def _tree(path: Path) -> ast.Module:
-    return _parsed(path)
-
-
-def _parsed(path: Path) -> ast.Module:
+    """Return what a file says, without its docstrings."""
     try:
-        return ast.parse(path.read_bytes(), str(path))
+        return _without_docstrings(ast.parse(path.read_bytes(), str(path)))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise ScimlError(
@@ -185,13 +189,16 @@ def _parsed(path: Path) -> ast.Module:
 
 @cache
 def _code_digest(path: Path) -> str:
-    return digest_bytes(ast.dump(_without_docstrings(_parsed(path))).encode())
+    return digest_bytes(ast.dump(_tree(path)).encode())
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:
-    for node in ast.walk(tree):
+    waiting: list[ast.AST] = [tree]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
             if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
                 node.body = node.body[1:]
+        waiting += [child for child in ast.iter_child_nodes(node) if not isinstance(child, ast.expr)]
     return tree
