@@ -23,6 +23,7 @@ _HOMES = {
     "pictures": "error_map gallery to_display zoom_crops",
     "page": "Page write_page",
     "check": "check_page",
+    "goals": "Goal judge",
     "index": "forget_failure record_failure write_index",
     "methods": "methods_text stage_paragraph",
 }
@@ -31,6 +32,8 @@ __all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
 
 if TYPE_CHECKING:
     from sciml.report.check import check_page as check_page
+    from sciml.report.goals import Goal as Goal
+    from sciml.report.goals import judge as judge
     from sciml.report.index import forget_failure as forget_failure
     from sciml.report.index import record_failure as record_failure
     from sciml.report.index import write_index as write_index

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path, PurePath
 from typing import Any
 
 from sciml.report import rendering
+from sciml.report.goals import summary
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import digest_bytes, read_json, write_json, write_text
 
-STATUSES = ("reproduced", "partly", "not", "not run")
 FAILURE_FOLDER = "failures"
 _PAGE_NAME = re.compile(r"[\w.-]+\.html")
 _THUMBNAIL = re.compile(r"data:image/(png|webp|jpeg);base64,[A-Za-z0-9+/=]+")
@@ -108,7 +109,7 @@ def _page(record: Mapping[str, Any]) -> dict[str, Any]:
     """Return what the index shows of a page's record; links and pictures only in the forms that we write."""
     link, thumbnail = str(record["page"]), record.get("thumbnail")
     checks = record.get("checks") or []
-    verdict = record.get("verdict") or {}
+    claims = record.get("claims") or []
     return {
         "title": str(record["title"]),
         "question": str(record["question"]),
@@ -116,7 +117,10 @@ def _page(record: Mapping[str, Any]) -> dict[str, Any]:
         "banner": record.get("banner"),
         "link": link if _PAGE_NAME.fullmatch(link) else None,
         "thumbnail": thumbnail if isinstance(thumbnail, str) and _THUMBNAIL.fullmatch(thumbnail) else None,
-        "verdict": {status: int(verdict.get(status, 0)) for status in STATUSES},
+        "counts": Counter(claim["status"] for claim in claims),
+        "papers": sum(claim.get("paper", True) for claim in claims),
+        "goals": sum(not claim.get("paper", True) for claim in claims),
+        "summary": summary(claims),
         "checks": len(checks),
         "passed": sum(bool(check["passed"]) for check in checks),
         "failures": [_failure(failure) for failure in record.get("failures") or []],

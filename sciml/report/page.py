@@ -82,7 +82,7 @@ def write_page(page: Page, path: Path | str, budget_bytes: int = BUDGET_BYTES) -
         scripts,
         page=page,
         sections=[section for section in sections if section["parts"]],
-        counts=_counts(page),
+        counts=Counter(claim["status"] for claim in _claims(page)),
         failed=sum(isinstance(item, Failure) for item in page.reportlets),
         failed_checks=sum(not check.passed for item in page.reportlets if isinstance(item, Checks) for check in item.checks),
         lossy=any(part["lossy"] for part in parts),
@@ -126,14 +126,26 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "part"
 
 
-def _counts(page: Page) -> dict[str, int]:
-    counts = Counter(claim.status for item in page.reportlets if isinstance(item, Verdict) for claim in item.claims)
-    return {status: counts[status] for status in ("reproduced", "partly", "not", "not run")}
+def _claims(page: Page) -> list[dict[str, Any]]:
+    return [
+        {
+            "text": claim.text,
+            "ours": _plain(claim.ours),
+            "reference": _plain(claim.reference),
+            "unit": claim.unit,
+            "source": claim.source,
+            "status": claim.status,
+            "paper": claim.paper,
+        }
+        for item in page.reportlets
+        if isinstance(item, Verdict)
+        for claim in item.claims
+    ]
 
 
 def _record(page: Page, path: Path, html: str) -> dict[str, Any]:
     """The page as JSON values: all that the index and other programs need."""
-    items = page.reportlets
+    items, claims = page.reportlets, _claims(page)
     return {
         "schema": SCHEMA,
         "name": page.name,
@@ -144,20 +156,8 @@ def _record(page: Page, path: Path, html: str) -> dict[str, Any]:
         "page": path.name,
         "bytes": len(html.encode()),
         "digest": digest_bytes(html.encode()),
-        "verdict": _counts(page),
-        "claims": [
-            {
-                "text": claim.text,
-                "ours": _plain(claim.ours),
-                "reference": _plain(claim.reference),
-                "unit": claim.unit,
-                "source": claim.source,
-                "status": claim.status,
-            }
-            for item in items
-            if isinstance(item, Verdict)
-            for claim in item.claims
-        ],
+        "verdict": Counter(claim["status"] for claim in claims),
+        "claims": claims,
         "tables": [
             {
                 "title": item.title,

@@ -12,6 +12,8 @@ from typing import Any
 import jinja2
 from markupsafe import Markup, escape
 
+from sciml.report.reportlets import VERDICTS
+
 FOLDER = Path(__file__).parent
 VEGA_FILES = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.js")
 TIERS = {
@@ -33,6 +35,7 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
     )
     result.filters["minimal"] = minimal_markup
+    result.globals["verdicts"] = VERDICTS
     return result
 
 

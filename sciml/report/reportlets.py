@@ -30,7 +30,18 @@ SECTIONS = {
     "provenance": "Provenance",
     "limits": "Limits and differences",
 }
-STATUSES = ("reproduced", "partly", "not", "not run")
+# sign and words of every verdict: of papers' claims, of goals of this project, of both
+VERDICTS = {
+    "reproduced": ("✓", "reproduced"),
+    "partly": ("◐", "partly"),
+    "not": ("✗", "not reproduced"),
+    "met": ("✓", "met"),
+    "met at demo size": ("◐", "met at demo size"),
+    "missed": ("✗", "missed"),
+    "not decided": ("?", "not decided"),
+    "not run": ("○", "not run"),
+}
+Status: TypeAlias = Literal["reproduced", "partly", "not", "met", "met at demo size", "missed", "not decided", "not run"]
 
 
 class Reportlet:
@@ -63,13 +74,25 @@ class Spread:
     std: float | None
     n: int
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """The 95 % interval of the mean by Student's t; None for one case."""
+        if self.std is None or self.n < 2:
+            return None
+        from scipy.special import stdtrit
+
+        half = float(stdtrit(self.n - 1, 0.975)) * self.std / self.n**0.5
+        return self.mean - half, self.mean + half
+
 
 Value: TypeAlias = str | float | int | Spread | None
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One sentence of the paper, our number, the reference's number and how they compare.
+    """One sentence of a paper or goal of this project, our number, the reference's and how they compare.
+
+    `sciml.report.goals.judge` makes it from a goal and a number.
 
     Args:
         text: the claim, as a sentence.
@@ -77,7 +100,8 @@ class Claim:
         reference: the value that the reference gives.
         source: where the reference's value comes from (paper, table, page).
         unit: unit of both values.
-        status: `reproduced`, `partly`, `not` or `not run`.
+        status: a key of `VERDICTS`.
+        paper: whether a published paper says it; else it is a goal of this project.
     """
 
     text: str
@@ -85,11 +109,12 @@ class Claim:
     reference: Value
     source: str
     unit: str = ""
-    status: Literal["reproduced", "partly", "not", "not run"] = "not run"
+    status: Status = "not run"
+    paper: bool = False
 
     def __post_init__(self) -> None:
-        if self.status not in STATUSES:
-            raise ScimlError(f"a claim's status is one of {', '.join(STATUSES)}; given {self.status!r}")
+        if self.status not in VERDICTS:
+            raise ScimlError(f"a claim's status is one of {', '.join(VERDICTS)}; given {self.status!r}")
 
 
 @dataclass(frozen=True)

@@ -43,18 +43,22 @@ def view(item: Reportlet, anchor: str) -> dict[str, Any]:
 
 
 def _verdict(item: Verdict) -> dict[str, Any]:
-    claims = [
-        {
-            "text": claim.text,
-            "ours": tables.show_value(claim.ours),
-            "reference": tables.show_value(claim.reference),
-            "unit": claim.unit,
-            "source": claim.source,
-            "status": claim.status,
-        }
-        for claim in item.claims
-    ]
-    return {"claims": claims}
+    groups = []
+    for paper, title, head in ((True, "Claims of papers", "Reference"), (False, "Goals of this project", "Goal")):
+        claims = [
+            {
+                "text": claim.text,
+                "ours": tables.show_value(claim.ours),
+                "reference": tables.show_value(claim.reference),
+                "unit": claim.unit,
+                "source": claim.source,
+                "status": claim.status,
+            }
+            for claim in item.claims
+            if claim.paper == paper
+        ]
+        groups += [{"title": title, "reference": head, "claims": claims}] if claims else []
+    return {"groups": groups}
 
 
 def _figure(item: Figure) -> dict[str, Any]:

@@ -172,10 +172,11 @@ def reportlets(text=""):
                     f"Table 2 of the paper{text}",
                     "dB",
                     "reproduced",
+                    paper=True,
                 ),
-                Claim("The learned method needs fewer steps than TV", 12, 9, "Fig. 4", "steps", "partly"),
-                Claim("It is faster than FBP", 0.9, "below 0.02", "Section 5", "s", "not"),
-                Claim("It holds for real scans", None, 31.2, "Table 3", "dB", "not run"),
+                Claim("The learned method needs fewer steps than TV", 12, 9, "Fig. 4", "steps", "partly", paper=True),
+                Claim("It is faster than FBP", 0.9, "below 0.02", "Section 5", "s", "not", paper=True),
+                Claim("It holds for real scans", None, 31.2, "Table 3", "dB", "not run", paper=True),
             ]
         ),
     ]
