@@ -16,6 +16,9 @@ from typing import Any
 from sciml.report.reportlets import Claim, Spread, Status, Value
 from sciml.runtime.errors import ScimlError
 
+# interval of the mean of one case
+UNKNOWN = (-math.inf, math.inf)
+
 
 @dataclass(frozen=True)
 class Goal:
@@ -78,7 +81,8 @@ def judge(
     Args:
         goal: what is wanted.
         value: our number or its mean, in the goal's unit; None or NaN where it was not measured.
-        interval: of the same number, paired where it is a mean difference; one with a NaN counts as none.
+        interval: of the same number, paired where it is a mean difference; one with a NaN counts as none. `UNKNOWN` where a mean
+            of one case stands for many.
         enough: whether the run is as large as the goal asks.
         details: what the run adds to the goal's text.
         shown: what the page shows in place of the value.

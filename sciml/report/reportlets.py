@@ -7,6 +7,7 @@ them in any order. Pictures are NumPy arrays `(height, width)` or `(height, widt
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -75,13 +76,11 @@ class Spread:
     n: int
 
     @property
-    def interval(self) -> tuple[float, float] | None:
-        """The 95 % interval of the mean by Student's t; None for one case."""
-        if self.std is None or self.n < 2:
-            return None
+    def interval(self) -> tuple[float, float]:
+        """The 95 % interval of the mean by Student's t; one case leaves it boundless."""
         from scipy.special import stdtrit
 
-        half = float(stdtrit(self.n - 1, 0.975)) * self.std / self.n**0.5
+        half = math.inf if self.std is None or self.n < 2 else float(stdtrit(self.n - 1, 0.975)) * self.std / self.n**0.5
         return self.mean - half, self.mean + half
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from sciml.report import Goal, Page, Spread, Verdict, judge, write_index, write_page
-from sciml.report.goals import summary
+from sciml.report.goals import UNKNOWN, summary
 from sciml.report.reportlets import VERDICTS
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import read_json, write_json
@@ -47,7 +47,7 @@ LARGE, SMALL, NEAR = {"at_least": 3.0}, {"at_most": 3.0}, {"within": (3.0, 0.5)}
         # one case has no interval; an interval that is no number says nothing, a boundless one that nothing is known
         (LARGE, 5.0, (NAN, NAN), "met", "reproduced"),
         (LARGE, 5.0, (2.0, NAN), "met", "reproduced"),
-        (LARGE, 5.0, (-INF, INF), "not decided", "not decided"),
+        (LARGE, 5.0, UNKNOWN, "not decided", "not decided"),
         (LARGE, 5.0, (4.0, INF), "met", "reproduced"),
         (LARGE, 3.0, (3.0, 3.0), "met", "reproduced"),
         # an exact copy has an infinite PSNR, a run that diverged an infinite error
@@ -140,7 +140,7 @@ def test_interval_of_a_mean():
     # t of 0.975 is 4.3027 for two degrees of freedom and 12.706 for one
     assert Spread(1.0, 3.0, 3).interval == pytest.approx((1 - 4.3027 * 3**0.5, 1 + 4.3027 * 3**0.5), abs=1e-3)
     assert Spread(0.0, 2**0.5, 2).interval == pytest.approx((-12.706, 12.706), abs=1e-3)
-    assert Spread(1.0, None, 1).interval is None and Spread(1.0, 0.0, 4).interval == (1.0, 1.0)
+    assert Spread(1.0, None, 1).interval == UNKNOWN and Spread(1.0, 0.0, 4).interval == (1.0, 1.0)
 
 
 def test_pages_and_index_tell_papers_from_goals(tmp_path):

@@ -6,22 +6,20 @@ First the goals, then claims about accuracy, about what must hold whatever the a
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Literal
 
 import numpy as np
 
 from sciml.active_fluid.page.results import BINGHAM, OFFLINE, ORDER, ROLLOUT, Point, Row, Scores, StudyResults
 from sciml.active_fluid.page.style import counted, listed, percent, point_words, thousands, title_of
+from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
-Status = Literal["reproduced", "partly", "not"]
 AT_LEAST, AT_MOST = "goal of this study, at least", "goal of this study, at most"
 PEER = "measured in this run"
 
 RATE_ERROR = 1e-4
 OVER_BINGHAM, OVER_ORDER = 0.35, 0.05
-NEARLY_OVER_BINGHAM = 0.25
-LONGER, NEARLY_LONGER = 1.5, 1.3
+LONGER = 1.5
 HELD_OUT_POINTS, HELD_OUT_SEEDS = 6, 3
 SAMPLES, SLACK = 1_000_000, -1e-12
 # relative difference of automatic derivatives from finite differences
@@ -31,25 +29,6 @@ SIDE, UNTIL = 5, 200.0
 SPEED_UP = {("learned", 16): 2.0, ("learned", 42): 10.0, ("bingham", 16): 3.5, ("bingham", 42): 25.0}
 SPEED_POINTS = 64
 TWINS, TWIN_ERROR, COVERAGE, KINETIC_ERROR = 20, 0.02, 0.8, 0.05
-
-
-def met(value: float, goal: float, partly: float | None = None, enough: bool = True) -> Status:
-    """Return the status of a number that should reach a goal; NaN reaches none.
-
-    Args:
-        value: the number.
-        goal: least value.
-        partly: least value that is partly met.
-        enough: whether the run is as large as the goal asks; a smaller one meets it partly at most.
-    """
-    if value >= goal:
-        return "reproduced" if enough else "partly"
-    return "partly" if partly is not None and value >= partly else "not"
-
-
-def kept(value: float, limit: float, partly: float | None = None, enough: bool = True) -> Status:
-    """Return the status of a number that should stay below a limit; as `met`."""
-    return met(-value, -limit, None if partly is None else -partly, enough)
 
 
 def claims(study: StudyResults) -> Iterator[Claim]:
@@ -96,57 +75,59 @@ def goal_words(scores: Scores) -> str:
 def error_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield what the learned closure takes off the error of h* m2 of Bingham's and of the best function of the order alone."""
     scores, learned = study.scores, study.learned
-    for rival, goal, partly in ((BINGHAM, OVER_BINGHAM, NEARLY_OVER_BINGHAM), (ORDER, OVER_ORDER, 0.0)):
+    for rival, bar in ((BINGHAM, OVER_BINGHAM), (ORDER, OVER_ORDER)):
         text = f"Error of h* m2 of the learned closure on kinetic fields: how far below that of {_rival(rival)}"
+        goal = Goal(text, AT_LEAST, "%", at_least=100 * bar)
         if learned is None or not scores.of(rival):
-            yield Claim(text, None, 100 * goal, AT_LEAST, "%")
+            yield judge(goal, None)
             continue
-        value = reduction(scores, learned, rival)
+        value = 100 * reduction(scores, learned, rival)
         each = [100 * reduction(scores, learned, rival, seed=seed) for seed in scores.seeds(learned)]
         worst = min(scores.points, key=lambda point: reduction(scores, learned, rival, point))
-        said = (
-            f"{text} ({title_of(learned)}; mean over {size_words(scores)}; by training seed {listed(each)} %; least at "
+        details = (
+            f" ({title_of(learned)}; mean over {size_words(scores)}; by training seed {listed(each)} %; least at "
             f"{point_words(worst)}: {listed([100 * reduction(scores, learned, rival, worst)])} %"
             f"{goal_words(scores)})"
         )
-        yield Claim(said, round(100 * value, 1), 100 * goal, AT_LEAST, "%", met(value, goal, partly, enough(scores)))
+        yield judge(goal, known(value, -np.inf), enough=enough(scores), details=details, shown=round(value, 1))
+
+
+def known(value: float, worst: float) -> float:
+    """Return a number that was measured; NaN, of a run that diverged, as the worst there is, so that it is missed."""
+    return worst if np.isnan(value) else value
 
 
 def time_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield how much longer than Bingham's the learned closure stays below the threshold, on the mean and at the worst point."""
     scores, learned = study.scores, study.learned
     mark, last = f"{100 * scores.threshold:g} %", float(scores.times[-1])
-    text = f"Time until the field error passes {mark}, learned closure over Bingham's"
-    least = "The same ratio at the least favourable point, means over its runs: never below 1"
-    if learned is None or not scores.of(BINGHAM):
-        yield Claim(text, None, LONGER, AT_LEAST)
-        yield Claim(least, None, 1.0, AT_LEAST)
+    mean = Goal(f"Time until the field error passes {mark}, learned closure over Bingham's", AT_LEAST, at_least=LONGER)
+    least = Goal("The same ratio at the least favourable point, means over its runs: never below 1", AT_LEAST, at_least=1.0)
+    count = 0 if learned is None else passing(scores, learned, BINGHAM)
+    if learned is None or not scores.of(BINGHAM) or not count:
+        ran = learned is not None and scores.of(BINGHAM)
+        reason = f": no run of either passes it before the last time, {last:g}, so this run cannot tell" if ran else ""
+        yield from (judge(goal, None, details=reason) for goal in (mean, least))
         return
-    count, all_rows = passing(scores, learned, BINGHAM), len(scores.of(learned)) + len(scores.of(BINGHAM))
-    if not count:
-        reason = f": no run of either passes it before the last time, {last:g}, so this run cannot tell"
-        yield Claim(text + reason, None, LONGER, AT_LEAST)
-        yield Claim(least + reason, None, 1.0, AT_LEAST)
-        return
+    all_rows = len(scores.of(learned)) + len(scores.of(BINGHAM))
     value = lengthening(scores, learned, BINGHAM)
     each = [lengthening(scores, learned, BINGHAM, seed=seed) for seed in scores.seeds(learned)]
     capped = f"; {all_rows - count} of {all_rows} do not pass it and count as {last:g}" if count < all_rows else ""
-    said = (
-        f"{text} ({title_of(learned)}; mean over {size_words(scores)}; by training seed {listed(each)}{capped}"
-        f"{goal_words(scores)})"
+    details = (
+        f" ({title_of(learned)}; mean over {size_words(scores)}; by training seed {listed(each)}{capped}{goal_words(scores)})"
     )
-    yield Claim(said, round(value, 3), LONGER, AT_LEAST, "", met(value, LONGER, NEARLY_LONGER, enough(scores)))
+    yield judge(mean, known(value, -np.inf), enough=enough(scores), details=details, shown=round(value, 3))
     ratios = {point: lengthening(scores, learned, BINGHAM, point) for point in scores.points}
     worst = min(ratios, key=lambda point: ratios[point])
     below = sum(ratio < 1 for ratio in ratios.values())
-    said = f"{least} ({point_words(worst)}; below 1 at {below} of {len(ratios)} points)"
-    yield Claim(said, round(ratios[worst], 3), 1.0, AT_LEAST, "", met(ratios[worst], 1.0, None, enough(scores)))
+    details = f" ({point_words(worst)}; below 1 at {below} of {len(ratios)} points)"
+    yield judge(least, known(ratios[worst], -np.inf), enough=enough(scores), details=details, shown=round(ratios[worst], 3))
 
 
 def training_claims(scores: Scores) -> Iterator[Claim]:
     """Yield what training through the solver changes against offline training alone, every seed listed; a result either way.
 
-    Reproduced where each training through the solver is better than each offline one, partly where the mean is.
+    The interval goes over all pairs of seeds: one training a side decides nothing.
     """
     cases = (
         ("first_above", "time to the threshold", "longer", 1.0),
@@ -155,17 +136,18 @@ def training_claims(scores: Scores) -> Iterator[Claim]:
     for key, words, better, sign in cases:
         text = f"Training through the solver against offline training alone: {words} is {better}"
         if not scores.of(ROLLOUT) or not scores.of(OFFLINE):
-            yield Claim(text, None, None, PEER)
+            yield judge(Goal(text, PEER), None)
             continue
         ours, theirs = ([scores.mean(name, key, seed=seed) for seed in scores.seeds(name)] for name in (ROLLOUT, OFFLINE))
         said = f"{text}; by seed: through the solver {listed(ours)}; offline alone {listed(theirs)}. Either sign is a result"
         if key == "first_above" and not passing(scores, ROLLOUT, OFFLINE):
-            yield Claim(f"{said}; no run passes it, so this run cannot tell", None, None, PEER)
+            yield judge(Goal(f"{said}; no run passes it, so this run cannot tell", PEER), None)
             continue
         mean, other = float(np.mean(ours)), float(np.mean(theirs))
-        margin = min(sign * (a - b) for a in ours for b in theirs)
-        status: Status = "reproduced" if margin > 0 else "partly" if sign * (mean - other) > 0 else "not"
-        yield Claim(said, round(mean, 4), round(other, 4), f"offline alone, {PEER}", "", status)
+        gains = [sign * (a - b) for a in ours for b in theirs]
+        interval = (min(gains), max(gains)) if len(gains) > 1 else UNKNOWN
+        goal = Goal(said, f"offline alone, {PEER}", at_least=0.0, reference=round(other, 4))
+        yield judge(goal, known(sign * (mean - other), -np.inf), interval, shown=round(mean, 4))
 
 
 def _rival(name: str) -> str:
@@ -206,50 +188,51 @@ def rate_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield the largest error of a growth rate in runs, for the kinetic theory and for the closures."""
     for words, kinetic in (("Kinetic solver", True), ("Coarse solver with every closure", False)):
         text = f"{words}: growth rates of runs from weak waves against the dispersion relation, largest difference"
+        goal = Goal(text, AT_MOST, "1 / time", at_most=RATE_ERROR)
         rows = [row for row in study.rates if (row["model"] == "kinetic") == kinetic]
         if not rows:
-            yield Claim(text, None, RATE_ERROR, AT_MOST, "1 / time")
+            yield judge(goal, None)
             continue
         value, row = worst_rates(rows, "in_run")
         operator, _ = worst_rates(rows, "operator")
         models = list(dict.fromkeys(title_of(one["model"]) for one in rows))
-        said = (
-            f"{text} ({len(rows)} cases{'' if kinetic else ': ' + ', '.join(models)}; worst: "
+        details = (
+            f" ({len(rows)} cases{'' if kinetic else ': ' + ', '.join(models)}; worst: "
             f"{'' if kinetic else title_of(row['model']) + ', '}{point_words((row['alpha'], row['zeta']))}, wave {row['n_x']}; "
             f"of the linearised equations {operator:.1e})"
         )
-        yield Claim(said, float(f"{value:.3g}"), RATE_ERROR, AT_MOST, "1 / time", kept(value, RATE_ERROR))
+        yield judge(goal, known(value, np.inf), details=details, shown=float(f"{value:.3g}"))
 
 
 def realisable_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield the least slack of the learned closure on random inputs."""
     text = "Learned closure on random inputs: least slack of |m2 \u2212 m1\u00b2| \u2264 1 \u2212 |m1|\u00b2, 0 to rounding"
+    goal = Goal(text, AT_LEAST, at_least=SLACK)
     if study.stability is None:
-        yield Claim(text, None, SLACK, AT_LEAST)
+        yield judge(goal, None)
         return
     samples, least = study.stability["samples"], study.stability["least_slack"]
     value = np.nan if least is None else float(least)
     few = "" if samples >= SAMPLES else f"; the goal asks {thousands(SAMPLES)}"
-    said = f"{text} ({thousands(samples)} inputs, orders up to 1 \u2212 1e\u22129, flows up to 1e6{few})"
-    yield Claim(said, float(f"{value:.3g}"), SLACK, AT_LEAST, "", met(value, SLACK, None, samples >= SAMPLES))
+    details = f" ({thousands(samples)} inputs, orders up to 1 \u2212 1e\u22129, flows up to 1e6{few})"
+    yield judge(goal, known(value, -np.inf), enough=samples >= SAMPLES, details=details, shown=float(f"{value:.3g}"))
 
 
 def bounded_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield how many long runs over the box stayed bounded, of the learned closure."""
-    text = "Learned closure: share of the long runs all over the box that stay bounded to the end"
+    goal = Goal("Learned closure: share of the long runs all over the box that stay bounded to the end", AT_LEAST, at_least=1.0)
     rows = [row for row in (study.stability or {"rows": []})["rows"] if row["closure"] == "learned"]
     if study.stability is None or not rows:
-        yield Claim(text, None, 1.0, AT_LEAST)
+        yield judge(goal, None)
         return
     until = study.stability["until"]
     good = [row for row in rows if is_bounded(row, until)]
     large = len(rows) >= SIDE**2 and until >= UNTIL
     short = "" if large else f"; the goal asks {SIDE} x {SIDE} points to t = {UNTIL:g}"
     largest = max((row.get("largest_order") or 0.0 for row in rows), default=0.0)
-    said = f"{text} ({len(good)} of {len(rows)} to t = {until:g}, largest order {largest:.3f}{short})"
+    details = f" ({len(good)} of {len(rows)} to t = {until:g}, largest order {largest:.3f}{short})"
     share = len(good) / len(rows)
-    status: Status = met(share, 1.0, None, large)
-    yield Claim(said, round(share, 3), 1.0, AT_LEAST, "", status)
+    yield judge(goal, share, enough=large, details=details, shown=round(share, 3))
 
 
 def is_bounded(row: Row, until: float) -> bool:
@@ -271,15 +254,14 @@ def use_claims(study: StudyResults) -> Iterator[Claim]:
 def speed_claims(rows: Sequence[Row]) -> Iterator[Claim]:
     """Yield kinetic seconds a step over those of the coarse model, all four ratios, in double precision."""
     points = speed_points(rows)
-    for (closure, modes), goal in SPEED_UP.items():
+    for (closure, modes), bar in SPEED_UP.items():
         text = f"A coarse step with the {title_of(closure)} closure is faster than a kinetic step of {KINETICS[modes]}, times"
         value = None if points is None else speed_up(rows, closure, modes, points)
-        if value is None:
-            yield Claim(text, None, goal, AT_LEAST)
-            continue
         other = "" if points == SPEED_POINTS else f"; the goal is for {SPEED_POINTS}\u00b2"
-        said = f"{text} ({points}\u00b2, double precision, CPU time{other})"
-        yield Claim(said, round(value, 2), goal, AT_LEAST, "", met(value, goal, 0.8 * goal, points == SPEED_POINTS))
+        details, shown = "", None
+        if value is not None:
+            details, shown = f" ({points}\u00b2, double precision, CPU time{other})", round(value, 2)
+        yield judge(Goal(text, AT_LEAST, at_least=bar), value, enough=points == SPEED_POINTS, details=details, shown=shown)
 
 
 def speed_points(rows: Sequence[Row]) -> int | None:
@@ -304,36 +286,33 @@ def recovery_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield how well activity and alignment are recovered, twins and kinetic data apart."""
     rows = [] if study.recovery is None else study.recovery["rows"]
     twins, kinetic = experiments(rows, "closed model"), experiments(rows, "kinetic")
-    twin_text = "Twin experiments (data of the closed model itself): largest error of activity and of alignment"
-    cover_text = "Twin experiments: share of the 90 % intervals that hold the truth, the lower of both parameters"
-    kinetic_text = "Data of the kinetic theory: largest error of activity and of alignment"
+    text = "Twin experiments (data of the closed model itself): largest error of activity and of alignment"
+    error = Goal(text, AT_MOST, "%", at_most=100 * TWIN_ERROR)
+    text = "Twin experiments: share of the 90 % intervals that hold the truth, the lower of both parameters"
+    cover = Goal(text, AT_LEAST, "%", at_least=100 * COVERAGE)
+    text = "Data of the kinetic theory: largest error of activity and of alignment"
+    bias = Goal(text, AT_MOST, "%", at_most=100 * KINETIC_ERROR)
     if twins:
-        few = "" if len(twins) >= TWINS else f"; the goal asks {TWINS}"
         large = len(twins) >= TWINS
-        said = f"{twin_text} ({_each(twins)}; {counted(len(twins), 'seed')}{few})"
-        status = kept(worst_error(twins), TWIN_ERROR, None, large)
-        if status == "not" and typical_error(twins) <= TWIN_ERROR:
-            status = "partly"
-        yield Claim(said, round(100 * worst_error(twins), 2), 100 * TWIN_ERROR, AT_MOST, "%", status)
+        count = f"{counted(len(twins), 'seed')}{'' if large else f'; the goal asks {TWINS}'}"
+        yield _error_claim(error, twins, f" ({_each(twins)}; {count})", large)
         shares = {name: float(np.mean([row[f"{name}_covered"] for row in twins])) for name in NAMES}
         each = ", ".join(f"{NAMES[name]} {percent(share, 0)}" for name, share in shares.items())
-        said = f"{cover_text} ({each}; {counted(len(twins), 'seed')}{few})"
-        value = min(shares.values())
-        yield Claim(said, round(100 * value, 1), 100 * COVERAGE, AT_LEAST, "%", met(value, COVERAGE, None, large))
+        value = 100 * min(shares.values())
+        yield judge(cover, value, enough=large, details=f" ({each}; {count})", shown=round(value, 1))
     else:
-        yield Claim(twin_text, None, 100 * TWIN_ERROR, AT_MOST, "%")
-        yield Claim(cover_text, None, 100 * COVERAGE, AT_LEAST, "%")
+        yield from (judge(goal, None) for goal in (error, cover))
     if kinetic:
-        bias = ", ".join(f"{NAMES[name]} {percent(mean_error(kinetic, name), 2)}" for name in NAMES)
+        signed = ", ".join(f"{NAMES[name]} {percent(mean_error(kinetic, name), 2)}" for name in NAMES)
         number = counted(len(kinetic), "experiment")
-        said = f"{kinetic_text} ({_each(kinetic)}; {number}; bias, the mean of the signed errors: {bias})"
-        value = worst_error(kinetic)
-        status = kept(value, KINETIC_ERROR)
-        if status == "not" and typical_error(kinetic) <= KINETIC_ERROR:
-            status = "partly"
-        yield Claim(said, round(100 * value, 2), 100 * KINETIC_ERROR, AT_MOST, "%", status)
+        yield _error_claim(bias, kinetic, f" ({_each(kinetic)}; {number}; bias, the mean of the signed errors: {signed})")
     else:
-        yield Claim(kinetic_text, None, 100 * KINETIC_ERROR, AT_MOST, "%")
+        yield judge(bias, None)
+
+
+def _error_claim(goal: Goal, rows: Sequence[Row], details: str, large: bool = True) -> Claim:
+    value = 100 * worst_error(rows)
+    return judge(goal, known(value, np.inf), enough=large, details=details, shown=round(value, 2))
 
 
 def experiments(rows: Sequence[Row], data: str) -> list[Row]:
@@ -354,11 +333,6 @@ def mean_error(rows: Sequence[Row], name: str) -> float:
 def worst_error(rows: Sequence[Row]) -> float:
     """Return the largest size of an error of either parameter."""
     return float(max(np.abs(errors(rows, name)).max() for name in NAMES))
-
-
-def typical_error(rows: Sequence[Row]) -> float:
-    """Return the larger of both parameters' median size of the error."""
-    return float(max(np.median(np.abs(errors(rows, name))) for name in NAMES))
 
 
 def _each(rows: Sequence[Row]) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from sciml.imaging.tasks.catalogue import METHODS, TASKS
 from sciml.imaging.tasks.results import TaskResults
+from sciml.report.goals import Goal, judge
 from sciml.report.parts import spread
 from sciml.report.reportlets import Claim, Spread
 
@@ -22,25 +23,17 @@ DENOISE_CLAIMS = {
 def claims(results: Sequence[TaskResults], checks: Mapping[str, Any]) -> Iterator[Claim]:
     """Yield the page's claims with our number, the reference and how they compare."""
     for row in checks["fbp_reference"] or []:
-        yield Claim(
-            f"Filtered back-projection of a real abdominal slice from {row['views']} noiseless views, our projector",
-            row["ours_db"],
-            row["scikit_image_db"],
-            "scikit-image radon and iradon on the same slice, this run",
-            "dB",
-            "reproduced" if abs(row["ours_db"] - row["scikit_image_db"]) <= 0.5 else "not",
-        )
+        text = f"Filtered back-projection of a real abdominal slice from {row['views']} noiseless views, our projector"
+        source = "scikit-image radon and iradon on the same slice, this run"
+        yield judge(Goal(text, source, "dB", within=(row["scikit_image_db"], 0.5)), row["ours_db"])
     if checks["fbp_reference"] is None:
         text = "Filtered back-projection of a real abdominal slice agrees with scikit-image"
-        yield Claim(text, None, None, f"needs {checks['fbp_reference_data']}, which this data tier lacks", "dB")
+        yield judge(Goal(text, f"needs {checks['fbp_reference_data']}, which this data tier lacks", "dB"), None)
     yield from margin_claims({task.task: task for task in results})
     for name, text in DENOISE_CLAIMS.items():
         row = (checks["denoise_reference"] or {}).get(name)
-        if row is None:
-            yield Claim(text, None, DENOISE_REFERENCE_DB[name], DENOISE_SOURCE, "dB")
-            continue
-        close = abs(row["mean"] - DENOISE_REFERENCE_DB[name]) <= 0.1
-        yield Claim(text, spread(row), DENOISE_REFERENCE_DB[name], DENOISE_SOURCE, "dB", "reproduced" if close else "not")
+        goal = Goal(text, DENOISE_SOURCE, "dB", within=(DENOISE_REFERENCE_DB[name], 0.1))
+        yield judge(goal, row and row["mean"], shown=row and spread(row))
 
 
 def margin_claims(by_task: Mapping[str, TaskResults]) -> Iterator[Claim]:
@@ -52,14 +45,8 @@ def margin_claims(by_task: Mapping[str, TaskResults]) -> Iterator[Claim]:
     ):
         for rival in rivals:
             text = f"{TASKS[task].title}, {variant}: gain of total variation over {METHODS[rival].title}"
-            ours = _psnr(by_task, task, variant, "tv")
-            theirs = _psnr(by_task, task, variant, rival)
-            if ours is None or theirs is None:
-                yield Claim(text, None, least, CRITERION, "dB")
-                continue
-            gain = ours.mean - theirs.mean
-            status = "reproduced" if gain >= least and gain > 0 else "partly" if gain > 0 else "not"
-            yield Claim(text, gain, least, CRITERION, "dB", status)
+            ours, theirs = (_psnr(by_task, task, variant, method) for method in ("tv", rival))
+            yield judge(Goal(text, CRITERION, "dB", at_least=least), ours and theirs and ours.mean - theirs.mean)
 
 
 def _psnr(by_task: Mapping[str, TaskResults], task: str, variant: str, method: str) -> Spread | None:

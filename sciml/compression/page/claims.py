@@ -22,8 +22,6 @@ from sciml.compression.page.goals import (
     BEYOND_BPP,
     EQUAL_TO_AVIF,
     LINEAR_OVER_WEBP,
-    NEARLY_ALL,
-    NEARLY_AVIF,
     OVER_WEBP,
     OVER_WEBP_ELSEWHERE,
     OVERHEAD,
@@ -35,7 +33,6 @@ from sciml.compression.page.goals import (
     RATES_BPP,
     RATIO,
     SPECTRUM_ERROR,
-    met,
 )
 from sciml.compression.page.limits import winning_words
 from sciml.compression.page.published import HYPERPRIOR, WHERE, against_jpeg
@@ -44,6 +41,7 @@ from sciml.compression.page.style import counted, listed, sequence, signed, titl
 from sciml.compression.page.vectors import vector_claim
 from sciml.compression.study.bench import RATES_BPP as TABLE_RATES
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR
+from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
 # rates at which a range is looked through
@@ -72,77 +70,81 @@ def mean_words(domain: DomainResults) -> str:
     return f"mean over {counted(domain.pictures, 'test picture')}, rates of whole files"
 
 
-def _lead_claim(
-    domain: DomainResults, text: str, codec: str, other: str, rates: tuple[float, ...], goal: float, partly: float
-) -> Claim:
+def _lead_claim(domain: DomainResults, text: str, codec: str, other: str, rates: tuple[float, ...], bar: float) -> Claim:
     """Return a claim about the least lead in PSNR over some rates."""
-    leads = [domain.lead(codec, other, rate, PSNR) for rate in rates]
-    if codec not in domain.bench.codecs or any(lead is None for lead in leads):
-        return Claim(text, None, goal, AT_LEAST, "dB")
-    least = min(lead for lead in leads if lead is not None)
+    found = [domain.lead(codec, other, rate, PSNR) for rate in rates] if codec in domain.bench.codecs else []
+    leads = [lead for lead in found if lead is not None]
+    goal = Goal(text, AT_LEAST, "dB", at_least=bar)
+    if len(leads) < len(rates):
+        return judge(goal, None)
     each = f": {listed(leads)} dB; least" if len(rates) > 1 else ""
-    said = f"{text} ({mean_words(domain)}{each})"
-    return Claim(said, round(least, 2), goal, AT_LEAST, "dB", met(least, goal, partly, enough(domain)))
+    details = f" ({mean_words(domain)}{each})"
+    return judge(goal, min(leads), enough=enough(domain), details=details, shown=round(min(leads), 2))
 
 
 def webp_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the leads over WebP, without the network and with it."""
     every = ", ".join(f"{rate:g}" for rate in RATES_BPP)
     text = f"Without the network: PSNR above WebP at {every} bits a pixel"
-    yield _lead_claim(domain, text, "nic-linear", "webp", RATES_BPP, LINEAR_OVER_WEBP, 0.0)
+    yield _lead_claim(domain, text, "nic-linear", "webp", RATES_BPP, LINEAR_OVER_WEBP)
     low, middle, high = RATES_BPP
     text = f"With the network: PSNR above WebP at {middle:g} bits a pixel"
-    yield _lead_claim(domain, text, "nic", "webp", (middle,), OVER_WEBP, LINEAR_OVER_WEBP)
+    yield _lead_claim(domain, text, "nic", "webp", (middle,), OVER_WEBP)
     text = f"With the network: PSNR above WebP at {low:g} and {high:g} bits a pixel"
-    yield _lead_claim(domain, text, "nic", "webp", (low, high), OVER_WEBP_ELSEWHERE, LINEAR_OVER_WEBP)
+    yield _lead_claim(domain, text, "nic", "webp", (low, high), OVER_WEBP_ELSEWHERE)
 
 
 def avif_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the leads over AVIF: equal to it, and beyond."""
     middle = RATES_BPP[1]
     text = f"With the network: PSNR beside AVIF at {middle:g} bits a pixel, equal within {-EQUAL_TO_AVIF:g} dB or better"
-    yield _lead_claim(domain, text, "nic", "avif", (middle,), EQUAL_TO_AVIF, NEARLY_AVIF)
+    yield _lead_claim(domain, text, "nic", "avif", (middle,), EQUAL_TO_AVIF)
     low, high = BEYOND_BPP
     text = f"Beyond: PSNR above AVIF all over {low:g} to {high:g} bits a pixel"
     grid = [rate for rate in np.geomspace(low, high, GRID) if domain.lead("nic", "avif", float(rate), PSNR) is not None]
     leads = {float(rate): domain.lead("nic", "avif", float(rate), PSNR) or 0.0 for rate in grid}
+    goal = Goal(text, AT_LEAST, "dB", at_least=BEYOND_AVIF)
     if len(leads) < GRID:
-        yield Claim(text, None, BEYOND_AVIF, AT_LEAST, "dB")
+        yield judge(goal, None)
         return
     worst = min(leads, key=lambda rate: leads[rate])
-    said = f"{text} ({mean_words(domain)}; least, at {worst:.2g} bits a pixel; most {signed(max(leads.values()))} dB)"
-    yield Claim(said, round(leads[worst], 2), BEYOND_AVIF, AT_LEAST, "dB", met(leads[worst], BEYOND_AVIF, 0.0, enough(domain)))
+    details = f" ({mean_words(domain)}; least, at {worst:.2g} bits a pixel; most {signed(max(leads.values()))} dB)"
+    yield judge(goal, leads[worst], enough=enough(domain), details=details, shown=round(leads[worst], 2))
 
 
 def structure_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield whether MS-SSIM is above that of WebP at every rate of the tables."""
-    text = "MS-SSIM above WebP at all rates"
+    goal = Goal("MS-SSIM above WebP at all rates", AT_LEAST, at_least=0.0)
     differences = {}
     if domain.best is not None and "webp" in domain.bench.codecs:
         found = {rate: domain.difference(domain.best, "webp", rate, MS_SSIM) for rate in TABLE_RATES}
         differences = {rate: value for rate, value in found.items() if value is not None}
     if not differences or domain.best is None:
-        yield Claim(text, None, 0.0, AT_LEAST)
+        yield judge(goal, None)
         return
     worst = min(differences, key=lambda rate: differences[rate])
     rates = ", ".join(f"{rate:g}" for rate in differences)
-    said = f"{text} ({title_of(domain.best)}; {mean_words(domain)}; at {rates} bits a pixel, least at {worst:g})"
-    above = sum(value >= 0 for value in differences.values())
-    partly = differences[worst] if above >= len(differences) / 2 else None
-    yield Claim(said, round(differences[worst], 4), 0.0, AT_LEAST, "", met(differences[worst], 0.0, partly, enough(domain)))
+    details = f" ({title_of(domain.best)}; {mean_words(domain)}; at {rates} bits a pixel, least at {worst:g})"
+    yield judge(goal, differences[worst], enough=enough(domain), details=details, shown=round(differences[worst], 4))
 
 
 def bd_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the mean BD-rates in PSNR against JPEG and WebP."""
-    for anchor, goal, partly in (("jpeg", BD_JPEG, 0.8 * BD_JPEG), ("webp", BD_WEBP, 0.0)):
-        text = f"BD-rate against {title_of(anchor)} (PSNR)"
-        found = domain.bd_rates(anchor, PSNR).get(domain.best or "")
-        if found is None or found.mean is None:
-            yield Claim(text, None, goal, AT_MOST, "%")
-            continue
-        interval = "" if found.interval is None else f"; 95 % interval {listed(found.interval, 1)} %"
-        said = f"{text} ({title_of(domain.best or '')}; mean over {counted(found.pictures, 'test picture')}{interval})"
-        yield Claim(said, round(found.mean, 1), goal, AT_MOST, "%", met(-found.mean, -goal, -partly, enough(domain)))
+    for anchor, bar in (("jpeg", BD_JPEG), ("webp", BD_WEBP)):
+        goal = Goal(f"BD-rate against {title_of(anchor)} (PSNR)", AT_MOST, "%", at_most=bar)
+        yield _bd_claim(domain, goal, anchor, enough(domain))
+
+
+def _bd_claim(domain: DomainResults, goal: Goal, anchor: str, large: bool = True, where: bool = False) -> Claim:
+    """Return the mean BD-rate in PSNR with its interval over pictures; `where` adds over which PSNR it goes."""
+    found = domain.bd_rates(anchor, PSNR).get(domain.best or "")
+    if found is None or found.mean is None:
+        return judge(goal, None)
+    words = "" if found.interval is None else f"; 95 % interval {listed(found.interval, 1)} %"
+    overlap = found.of_mean_curves.overlap_db
+    words += f"; over {overlap[0]:.0f} to {overlap[1]:.0f} dB" if where and overlap else ""
+    details = f" ({title_of(domain.best or '')}; mean over {counted(found.pictures, 'test picture')}{words})"
+    return judge(goal, found.mean, found.interval or UNKNOWN, large, details, round(found.mean, 1))
 
 
 def losing_claims(domain: DomainResults) -> Iterator[Claim]:
@@ -157,27 +159,27 @@ def losing_claims(domain: DomainResults) -> Iterator[Claim]:
     shared = [rate for rate in TABLE_RATES if domain.lead(best, "jpegxl", rate, PSNR) is not None]
     high = max(shared, default=1.0)
     yield _peer_claim(domain, f"PSNR beside JPEG XL at {high:g} bits a pixel, a high rate", best, "jpegxl", high, PSNR.key)
-    found = domain.bd_rates("jpeg", PSNR).get(best)
     theirs = against_jpeg(HYPERPRIOR)
     text = f"BD-rate against JPEG (PSNR), ours on these pictures, beside the {HYPERPRIOR} on Kodak's"
-    if found is None or found.mean is None or theirs is None:
-        yield Claim(text, None, theirs and round(theirs, 1), f"{WHERE}; computed from its points", "%")
-    else:
-        status = met(theirs, found.mean, None, enough(domain))
-        yield Claim(text, round(found.mean, 1), round(theirs, 1), f"{WHERE}; computed from its points", "%", status)
+    source, shown = f"{WHERE}; computed from its points", None if theirs is None else round(theirs, 1)
+    found = domain.bd_rates("jpeg", PSNR).get(best)
+    mean, interval = (found.mean, found.interval or UNKNOWN) if found else (None, None)
+    goal = Goal(text, source, "%", at_most=theirs, reference=shown, paper=True)
+    yield judge(goal, mean, interval, enough(domain), shown=None if mean is None else round(mean, 1))
 
 
 def _peer_claim(domain: DomainResults, text: str, own: str, other: str, rate: float, key: str) -> Claim:
-    """Return our number beside a peer's; reproduced where ours is at least as large."""
+    """Return our number beside a peer's; met where ours is at least as large."""
     metric = PSNR if key == PSNR.key else MS_SSIM
     unit = "dB" if metric is PSNR else ""
     difference = domain.difference(own, other, rate, metric)
+    source = f"{title_of(other)}, {PEER}"
     if difference is None:
-        return Claim(text, None, None, f"{title_of(other)}, {PEER}", unit)
+        return judge(Goal(text, source, unit), None)
     values = {name: domain.bench.at_rates(metric, [rate])[name][0] for name in (own, other)}
     ours, theirs = (round(value, 2 if metric is PSNR else 4) for value in values.values() if value is not None)
     said = f"{text} ({title_of(own)}; {mean_words(domain)}); at least as high"
-    return Claim(said, ours, theirs, f"{title_of(other)}, {PEER}", unit, met(difference, 0.0, None, enough(domain)))
+    return judge(Goal(said, source, unit, at_least=0.0, reference=theirs), difference, enough=enough(domain), shown=ours)
 
 
 PEERS = ("jpeg", "webp")
@@ -193,10 +195,10 @@ def _beside(domain: DomainResults, other: str) -> Claim:
     """Return the lead in PSNR at the middle of the rates that both cover, with all that the curves say in words."""
     text, source = f"Neural preset beside {title_of(other)}", f"{title_of(other)}, {PEER}"
     if NEURAL not in domain.bench.codecs or other not in domain.bench.codecs:
-        return Claim(text, None, None, source, "dB")
+        return judge(Goal(text, source, "dB"), None)
     low, high = shared_rates(domain, NEURAL, other)
     if low >= high:
-        return Claim(f"{text}: no rate that both reach", None, None, source, "dB")
+        return judge(Goal(f"{text}: no rate that both reach", source, "dB"), None)
     middle = float(np.sqrt(low * high))
     lead = domain.lead(NEURAL, other, middle, PSNR) or 0.0
     structure = domain.difference(NEURAL, other, middle, MS_SSIM) or 0.0
@@ -209,7 +211,7 @@ def _beside(domain: DomainResults, other: str) -> Claim:
     values = domain.bench.at_rates(PSNR, [middle])
     ours, theirs = (values[name][0] for name in (NEURAL, other))
     shown = [None if value is None else round(value, 2) for value in (ours, theirs)]
-    return Claim(said, shown[0], shown[1], source, "dB", met(lead, 0.0))
+    return judge(Goal(said, source, "dB", at_least=0.0, reference=shown[1]), lead, shown=shown[0])
 
 
 def shared_rates(domain: DomainResults, one: str, other: str) -> tuple[float, float]:
@@ -233,7 +235,7 @@ def quality_claim(domain: DomainResults) -> Claim:
     low, high = RANGE_BPP
     text = f"One model from {low:g} to {high:g} bits a pixel: rate and PSNR rise with the quality, on every picture"
     if domain.best is None:
-        return Claim(text, None, None, AT_LEAST, "pictures")
+        return judge(Goal(text, AT_LEAST, "pictures"), None)
     rows: dict[str, list[Any]] = {}
     for row in domain.bench.rows:
         if row.codec == domain.best:
@@ -244,9 +246,9 @@ def quality_claim(domain: DomainResults) -> Claim:
         rising += all(a.rate_bpp < b.rate_bpp and a.psnr_db < b.psnr_db for a, b in pairwise(ordered))
     every = [sorted(mine, key=lambda row: row.quality) for mine in rows.values()]
     ends = [sum(mine[place].rate_bpp for mine in every) / len(every) for place in (0, -1)]
-    said = f"{text} ({title_of(domain.best)}; the bench goes from {ends[0]:.3f} to {ends[1]:.2f} on the mean)"
+    details = f" ({title_of(domain.best)}; the bench goes from {ends[0]:.3f} to {ends[1]:.2f} on the mean)"
     reaches = ends[0] <= low and ends[1] >= high
-    return Claim(said, rising, len(rows), AT_LEAST, "pictures", met(rising, len(rows), None, reaches))
+    return judge(Goal(text, AT_LEAST, "pictures", at_least=len(rows)), rising, enough=reaches, details=details)
 
 
 def overhead(layer: Mapping[str, Any], tiles: int) -> float:
@@ -258,15 +260,13 @@ def overhead_claim(inspection: Inspection | None) -> Claim:
     """Return whether every layer keeps to its overhead."""
     text = f"Payload within {100 * OVERHEAD:g} % and {OVERHEAD_BITS / 8:g} bytes a layer of the ideal code length of the tables"
     if inspection is None:
-        return Claim(text, None, None, AT_MOST)
+        return judge(Goal(text, AT_MOST), None)
     found = [overhead(layer, row["tiles"]) for row in inspection.rows for layer in row["layers"]]
     actual = sum(8 * layer["bytes"] for row in inspection.rows for layer in row["layers"])
     ideal = sum(layer["ideal_bits"] for row in inspection.rows for layer in row["layers"])
     kept = sum(one <= 1 for one in found)
-    said = (
-        f"{text} (all layers together {100 * (actual / ideal - 1):.2f} % above it; the worst layer uses {max(found):.0%} of that)"
-    )
-    return Claim(said, kept, len(found), AT_LEAST, "layers", met(kept, len(found), NEARLY_ALL * len(found)))
+    details = f" (all layers together {100 * (actual / ideal - 1):.2f} % above it; the worst layer uses {max(found):.0%} of that)"
+    return judge(Goal(text, AT_LEAST, "layers", at_least=len(found)), kept, details=details)
 
 
 def progressive_steps(inspection: Inspection) -> tuple[int, int]:
@@ -279,14 +279,14 @@ def progressive_claim(inspection: Inspection | None) -> Claim:
     """Return whether PSNR grows with every layer."""
     text = "PSNR grows with every progressive layer on every picture"
     if inspection is None:
-        return Claim(text, None, None, AT_LEAST)
+        return judge(Goal(text, AT_LEAST), None)
     growing, every = progressive_steps(inspection)
     qualities = sequence([f"{quality:g}" for quality in inspection.qualities])
     count = len({row["picture"] for row in inspection.rows})
     same = sum(a["psnr_db"] == b["psnr_db"] for row in inspection.rows for a, b in pairwise(row["layers"]))
     others = f"; {same} change nothing, {every - growing - same} lower it" if growing < every else ""
-    said = f"{text} ({counted(count, 'picture')} at the qualities {qualities}{others})"
-    return Claim(said, growing, every, AT_LEAST, "layers", met(growing, every, NEARLY_ALL * every))
+    details = f" ({counted(count, 'picture')} at the qualities {qualities}{others})"
+    return judge(Goal(text, AT_LEAST, "layers", at_least=every), growing, details=details)
 
 
 def codes_claim(inspection: Inspection | None) -> Claim:
@@ -294,11 +294,11 @@ def codes_claim(inspection: Inspection | None) -> Claim:
     text = "Decoded codes are equal across processes, threads and instruction sets"
     rows = [] if inspection is None else inspection.numbers["processes"]
     if not rows:
-        return Claim(text, None, None, AT_LEAST)
+        return judge(Goal(text, AT_LEAST), None)
     equal = sum(row["codes_equal"] for row in rows)
     words = sequence(list(dict.fromkeys(row["environment"] for row in rows)))
-    said = f"{text} ({counted(len({row['picture'] for row in rows}), 'picture')}: {words}; one machine)"
-    return Claim(said, equal, len(rows), AT_LEAST, "decodings", met(equal, len(rows)))
+    details = f" ({counted(len({row['picture'] for row in rows}), 'picture')}: {words}; one machine)"
+    return judge(Goal(text, AT_LEAST, "decodings", at_least=len(rows)), equal, details=details)
 
 
 def apart_claims(domain: DomainResults) -> Iterator[Claim]:
@@ -311,30 +311,25 @@ def apart_claims(domain: DomainResults) -> Iterator[Claim]:
         yield spectrum_claim(domain)
 
 
-def bd_claim(domain: DomainResults, anchor: str, goal: float) -> Claim:
+def bd_claim(domain: DomainResults, anchor: str, bar: float) -> Claim:
     """Return the BD-rate against another codec on the domain's test pictures."""
     text = f"Model {domain.name}: BD-rate against {'the photo model' if anchor == 'photo' else title_of(anchor)} (PSNR)"
-    found = domain.bd_rates(anchor, PSNR).get(domain.best or "")
-    if found is None or found.mean is None:
-        return Claim(text, None, goal, AT_MOST, "%")
-    interval = "" if found.interval is None else f"; 95 % interval {listed(found.interval, 1)} %"
-    overlap = found.of_mean_curves.overlap_db
-    where = "" if overlap is None else f"; over {overlap[0]:.0f} to {overlap[1]:.0f} dB"
-    said = f"{text} ({title_of(domain.best or '')}; mean over {counted(found.pictures, 'test picture')}{interval}{where})"
-    return Claim(said, round(found.mean, 1), goal, AT_MOST, "%", met(-found.mean, -goal, -goal / 2 if goal else None))
+    return _bd_claim(domain, Goal(text, AT_MOST, "%", at_most=bar), anchor, where=True)
 
 
 def pixel_claim(domain: DomainResults) -> Claim:
     """Return the largest difference of a pixel between processes, over the range."""
     text = f"Model {domain.name}: decoded values in other processes are equal within a share of the range"
+    goal = Goal(text, AT_MOST, at_most=PIXEL_SHARE)
     rows = domain.apart.numbers["processes"] if domain.apart else []
     if not rows:
-        return Claim(text, None, PIXEL_SHARE, AT_MOST)
+        return judge(goal, None)
     worst = max(row["share_of_range"] for row in rows)
     words = ", ".join(dict.fromkeys(row["environment"] for row in rows))
     same = all(row["codes_equal"] for row in rows)
-    said = f"{text} ({words}; one machine; codes {'equal' if same else 'NOT equal'})"
-    return Claim(said, float(f"{worst:.2g}"), PIXEL_SHARE, AT_MOST, "", met(-worst, -PIXEL_SHARE, enough=same))
+    details = f" ({words}; one machine; codes {'equal' if same else 'NOT equal'})"
+    # values from other codes are equal by chance
+    return judge(goal, worst if same else np.inf, details=details, shown=float(f"{worst:.2g}"))
 
 
 def spectrum_claim(domain: DomainResults) -> Claim:
@@ -347,9 +342,10 @@ def spectrum_claim(domain: DomainResults) -> Claim:
         if domain.apart
         else []
     )
+    goal = Goal(text, AT_MOST, "%", at_most=SPECTRUM_ERROR)
     if not rows:
-        return Claim(text, None, SPECTRUM_ERROR, AT_MOST, "%")
+        return judge(goal, None)
     worst = 100 * max(row["largest"] for row in rows)
     runs = len({row["run"] for row in rows})
-    said = f"{text} (largest relative error of a shell, worst of {counted(len(rows), 'field')} of {counted(runs, 'run')})"
-    return Claim(said, float(f"{worst:.2g}"), SPECTRUM_ERROR, AT_MOST, "%", met(-worst, -SPECTRUM_ERROR))
+    details = f" (largest relative error of a shell, worst of {counted(len(rows), 'field')} of {counted(runs, 'run')})"
+    return judge(goal, worst, details=details, shown=float(f"{worst:.2g}"))

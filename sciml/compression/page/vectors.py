@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sciml.compression.page.goals import AT_MOST, met
+from sciml.compression.page.goals import AT_MOST
 from sciml.compression.page.rates import MEGAPIXELS
 from sciml.compression.page.results import DomainResults, VectorResults
 from sciml.compression.page.style import counted, sequence, signed
 from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.quality import METRICS, PSNR
+from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim, Column, Curve, Reportlet, Table, Text, Value
 
 TITLE = "Vectors against scalar symbols"
@@ -30,16 +31,14 @@ def vector_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
 def vector_claim(domain: DomainResults) -> Claim:
     """Return what the best structure of vectors costs at equal quality."""
     text = "Vectors beside scalar symbols behind the same first planes: BD-rate (PSNR), bits at equal quality"
-    found = domain.vectors
-    if found is None:
-        return Claim(text, None, 0.0, AT_MOST, "%")
-    rates = {name: rate for name, rate in found.bench.bd_rates(SCALAR, PSNR, found.seed).items() if rate.mean is not None}
-    if not rates:
-        return Claim(text, None, 0.0, AT_MOST, "%")
-    best = min(rates, key=lambda name: rates[name].mean or 0.0)
-    mean = rates[best].mean or 0.0
-    said = f"{text} ({best}: {words_of(found.structures[best])}; {counted(rates[best].pictures, 'validation picture')})"
-    return Claim(said, round(mean, 2), 0.0, AT_MOST, "%", met(-mean, 0.0))
+    goal, found = Goal(text, AT_MOST, "%", at_most=0.0), domain.vectors
+    rates = {} if found is None else found.bench.bd_rates(SCALAR, PSNR, found.seed)
+    means = {name: rate.mean for name, rate in rates.items() if rate.mean is not None}
+    if found is None or not means:
+        return judge(goal, None)
+    best = min(means, key=lambda name: means[name])
+    details = f" ({best}: {words_of(found.structures[best])}; {counted(rates[best].pictures, 'validation picture')})"
+    return judge(goal, means[best], rates[best].interval or UNKNOWN, details=details, shown=round(means[best], 2))
 
 
 def words_of(structure: Mapping[str, Any]) -> str:

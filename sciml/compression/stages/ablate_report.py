@@ -8,6 +8,7 @@ from typing import Any
 
 from sciml.compression.config import PageConfig
 from sciml.compression.page import methods as report_methods  # noqa: F401 (registers the text of the stage)
+from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Claim, Column, Curve, Limits, Methods, Provenance, Reportlet, Spread, Table, Verdict
 from sciml.runtime.errors import DataError
@@ -74,7 +75,7 @@ def shared_claim(row: Mapping[str, Any]) -> Claim:
     """Return the claim that one model for all rates costs little."""
     cost = row["bd_rate_percent"]
     text = f"One model for all rates needs at most {SHARED_COST:g} % more bits than tables fitted to the very step"
-    return Claim(text, cost, SHARED_COST, GOAL, "%", "reproduced" if cost <= SHARED_COST else "not")
+    return judge(Goal(text, GOAL, "%", at_most=SHARED_COST), cost, row["interval_percent"] or UNKNOWN)
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

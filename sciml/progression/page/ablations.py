@@ -8,6 +8,7 @@ from typing import Any
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import Ablations
 from sciml.progression.settings.models import FORMS, FormConfig
+from sciml.report.goals import Goal, judge
 from sciml.report.reportlets import Claim, Column, Table, Value
 
 REGIONS_SHOWN = ("ventricle", "hippocampus")
@@ -67,10 +68,9 @@ def ablation_claims(found: Ablations) -> Iterator[Claim]:
     for base in BASES:
         name = next((name for name, (form, _) in found.variants.items() if form == f"short_{base}"), None)
         ratio = _latent_error(found, name, CHAINS[1]) if name else None
-        status = "not run" if ratio is None else "reproduced" if ratio < 1 else "not"
         what = f"error of the latent, mean of {CHAINS[1]} chains, in parts of that of no change"
         text = f"The {WORDS[base]} form after the short time: {what}"
-        yield Claim(text, None if ratio is None else round(ratio, 3), 1, "no change, below", "", status)
+        yield judge(Goal(text, "no change, below", at_most=1), ratio, shown=None if ratio is None else round(ratio, 3))
 
 
 def _latent_error(found: Ablations, name: str, count: int) -> float | None:

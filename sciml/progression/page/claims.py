@@ -9,6 +9,7 @@ from sciml.progression.cohorts.regions import DIAGNOSES
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.courses import RATES
 from sciml.progression.page.results import DENOISED, LONG, MAIN, STILL, Forecasts, title_of
+from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
 GAIN_DB = 1.0
@@ -24,26 +25,27 @@ AT_LEAST, AT_MOST = "goal of this project, at least", "goal of this project, at 
 def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
     """Yield the claims; `not run` where nothing was compared."""
     for base, words in ((STILL, "no change"), (DENOISED, "a denoised no change")):
-        text = f"Forecast images after 3 years and more: PSNR in the brain above {words}"
+        text, interval = f"Forecast images after 3 years and more: PSNR in the brain above {words}", None
         ours, other = (None, None) if found is None else (found.psnr(MAIN, LONG), found.psnr(base, LONG))
         gain = None if ours is None or other is None else ours - other
         if found is not None and base == STILL and gain is not None:
-            interval = found.metrics["methods"][MAIN]["gain_db"][LONG]
-            text += f" (95 % interval over people {interval['low']:.2f} to {interval['high']:.2f}, {interval['n']} pairs)"
-        yield claim(text, gain, GAIN_DB, AT_LEAST, "dB", 0.0)
+            score = found.metrics["methods"][MAIN]["gain_db"][LONG]
+            interval = (score["low"], score["high"]) if score["n"] > 1 else UNKNOWN
+            text += f" (95 % interval over people {score['low']:.2f} to {score['high']:.2f}, {score['n']} pairs)"
+        yield _judge(Goal(text, AT_LEAST, "dB", at_least=GAIN_DB), gain, interval)
     for region, goal in CORRELATIONS.items():
         value = _value(found.change(MAIN, region) if found else None, "correlation")
         text = f"Change of the {REGION_TITLES[region]}: correlation of forecast with truth over all test pairs"
-        yield claim(text, value, goal, AT_LEAST, "", WITHIN_GROUP)
+        yield _judge(Goal(text, AT_LEAST, at_least=goal), value)
     for region in CORRELATIONS:
         values = [] if found is None else [_value(found.change(MAIN, region, name), "correlation") for name in DIAGNOSES]
         known = [value for value in values if value is not None]
         text = f"The same within a diagnosis, the least of the three: {REGION_TITLES[region]}"
-        yield claim(text, min(known, default=None), WITHIN_GROUP, AT_LEAST, "", 0.3)
+        yield _judge(Goal(text, AT_LEAST, at_least=WITHIN_GROUP), min(known, default=None))
     for region in CORRELATIONS:
         value = _value(found.change(MAIN, region) if found else None, "skill")
         text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
-        yield claim(text, value, SKILL, AT_LEAST, "", 0.0)
+        yield _judge(Goal(text, AT_LEAST, at_least=SKILL), value)
     yield _courses(found)
     yield _averaging(found)
     yield _identity(found)
@@ -55,7 +57,7 @@ def _averaging(found: Forecasts | None) -> Claim:
     entry: dict[str, Any] = found.metrics["averaging"].get(MAIN, {}) if found else {}
     errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
     ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
-    return claim(text, ratio, AVERAGING, AT_MOST, "", 0.95, below=True)
+    return _judge(Goal(text, AT_MOST, at_most=AVERAGING), ratio)
 
 
 def _courses(found: Forecasts | None) -> Claim:
@@ -63,7 +65,7 @@ def _courses(found: Forecasts | None) -> Claim:
     ours, rates = (
         _value(found.change(name, "ventricle", SEVERAL) if found else None, "mean_error_points") for name in (MAIN, RATES)
     )
-    return claim(text, ours / rates if ours is not None and rates else None, 1.0, AT_MOST, "", 1.1, below=True)
+    return _judge(Goal(text, AT_MOST, at_most=1.0), ours / rates if ours is not None and rates else None)
 
 
 def _codes(found: Forecasts | None) -> Claim:
@@ -72,23 +74,18 @@ def _codes(found: Forecasts | None) -> Claim:
     if codes is not None:
         text += f" ({codes['numbers']} numbers; {codes['psnr_db']:.2f} against {codes['cosines_psnr_db']:.2f} dB)"
     gain = codes["psnr_db"] - codes["cosines_psnr_db"] if codes else None
-    return claim(text, gain, 0.0, AT_LEAST, "dB", 0.0)
+    return _judge(Goal(text, AT_LEAST, "dB", at_least=0.0), gain)
 
 
 def _identity(found: Forecasts | None) -> Claim:
     text = "Asked for the first scan itself: largest mean change of a region that should be none"
     points = found.metrics.get("zero_gap_points") if found else None
-    return claim(text, max(points.values()) if points else None, IDENTITY_POINTS, AT_MOST, "%", 3.0, below=True)
+    return _judge(Goal(text, AT_MOST, "%", at_most=IDENTITY_POINTS), max(points.values()) if points else None)
 
 
 def _value(score: dict[str, Any] | None, name: str) -> float | None:
     return score[name] if score else None
 
 
-def claim(text: str, ours: float | None, goal: float, source: str, unit: str, partly: float, below: bool = False) -> Claim:
-    """Return a claim: reproduced where the goal is met, partly where `partly` is."""
-    if ours is None:
-        return Claim(text, None, goal, source, unit)
-    sign = -1 if below else 1
-    status = "reproduced" if sign * ours >= sign * goal else "partly" if sign * ours >= sign * partly else "not"
-    return Claim(text, round(ours, 3), goal, source, unit, status)
+def _judge(goal: Goal, value: float | None, interval: tuple[float, float] | None = None) -> Claim:
+    return judge(goal, value, interval, shown=None if value is None else round(value, 3))

@@ -12,6 +12,7 @@ from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS, TISSUES, TITLES
 from sciml.progression.page.style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, label_picture
 from sciml.report.drawing import panels, plain, signed_picture
+from sciml.report.goals import Goal, judge
 from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Spread, Table
 
 if TYPE_CHECKING:
@@ -26,16 +27,11 @@ def cohort_claims(accuracy: dict[str, Any]) -> Iterator[Claim]:
     """Yield the claims about the simulator."""
     text = "Simulated volumes: largest distance of any region from its target, all people and visits"
     worst = max(accuracy["volume_error"]["worst"].values())
-    met = "reproduced" if worst <= VOLUME_GOAL_PERCENT else "not"
-    yield Claim(
-        f"{text} ({accuracy['subjects']} people, {accuracy['visits']} scans)",
-        round(worst, 3), VOLUME_GOAL_PERCENT, "goal of this project, at most", "%", met,
-    )  # fmt: skip
+    goal = Goal(text, "goal of this project, at most", "%", at_most=VOLUME_GOAL_PERCENT)
+    yield judge(goal, worst, details=f" ({accuracy['subjects']} people, {accuracy['visits']} scans)", shown=round(worst, 3))
     least = accuracy["atrophy_determinant"]["least"]
-    yield Claim(
-        "Nothing folds: least Jacobian determinant of the map from any visit to the start",
-        round(least, 3), 0, "goal of this project, above", "", "reproduced" if least > 0 else "not",
-    )  # fmt: skip
+    text = "Nothing folds: least Jacobian determinant of the map from any visit to the start"
+    yield judge(Goal(text, "goal of this project, above", at_least=0), least, shown=round(least, 3))
 
 
 def cohort_checks(accuracy: dict[str, Any]) -> Iterator[Check]:

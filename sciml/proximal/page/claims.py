@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 from sciml.imaging.tasks.catalogue import METHODS
 from sciml.proximal.page.price import minutes
 from sciml.proximal.page.results import LearnedResults, StudyResults
+from sciml.report.goals import Goal, judge
 from sciml.report.parts import spread
 from sciml.report.reportlets import Claim, Spread, Text
 
-GOAL = "goal of this study: at least so much"
+GOAL, AT_MOST = "goal of this study: at least so much", "goal of this study: at most so much"
 CROPS = (9, [256, 256])
 DENOISE_GOAL_DB = 29.2
 BM3D_DB = 29.87
@@ -23,8 +24,8 @@ TUNED = "weight chosen on validation data"
 DRIFT_GOAL_DB = 0.2
 TOY_GOALS = {"own_max": ("largest", 0.05), "own_mean": ("mean", 0.02)}
 AUROC_GOAL = 0.95
-# differences of PSNR below this are noise between trainings
-SAME_DB = 0.05
+# differences of PSNR below the first are noise between trainings; up to the second the price is small
+SAME_DB, CLOSE_DB = 0.05, 0.5
 
 
 def claims(study: StudyResults) -> Iterator[Claim]:
@@ -40,21 +41,14 @@ def claims(study: StudyResults) -> Iterator[Claim]:
     yield from digit_claims(study)
 
 
-def met(value: float, goal: float, partly: float = 0.0) -> Any:
-    """Return the status of a number that should reach a goal; between `partly` and the goal it is partly met."""
-    return "reproduced" if value >= goal else "partly" if value > partly else "not"
-
-
 def certified_claim(study: StudyResults) -> Claim:
     """Return the claim that every reconstruction has a certificate of convergence."""
     text = "Convergence to a critical point of the printed objective is certain for every run of a network that is a prox"
     rows = [row for task in study.tasks for name in task.learned() for row in task.runs_of(name)]
     good = sum(row["certified"] for row in rows)
     source = "all conditions of the convergence theorem, computed for the operators of this page"
-    if not rows:
-        return Claim(text, None, "all", source)
-    status = "reproduced" if good == len(rows) else "partly" if good else "not"
-    return Claim(text, f"{good} of {len(rows)}", "all", source, "runs", status)
+    goal = Goal(text, source, "runs", at_least=len(rows), reference="all", paper=True)
+    return judge(goal, good if rows else None, shown=f"{good} of {len(rows)}")
 
 
 def drift_claim(study: StudyResults) -> Claim:
@@ -63,10 +57,7 @@ def drift_claim(study: StudyResults) -> Claim:
     falls = [
         fall for task in study.tasks for name in task.learned() for row in task.runs_of(name) for fall in row["below_best_db"]
     ]
-    source = "goal of this study: at most so much"
-    if not falls:
-        return Claim(text, None, DRIFT_GOAL_DB, source, "dB")
-    return Claim(text, max(falls), DRIFT_GOAL_DB, source, "dB", "reproduced" if max(falls) <= DRIFT_GOAL_DB else "not")
+    return judge(Goal(text, AT_MOST, "dB", at_most=DRIFT_GOAL_DB), max(falls, default=None))
 
 
 def denoising_claims(task: LearnedResults | None) -> Iterator[Claim]:
@@ -75,51 +66,46 @@ def denoising_claims(task: LearnedResults | None) -> Iterator[Claim]:
     form = "implicit" if task is None else task.form(task.own)
     rivals = {"tv": f"total variation, {TUNED}", "nlm": f"fast non-local means, {TUNED.replace('weight', 'strength')}"}
     for rival, words in rivals.items():
-        text = f"Denoising photographs at sigma 0.1, {form} form: better than {words}"
-        ours = theirs = None
+        text, source = f"Denoising photographs at sigma 0.1, {form} form: better than {words}", "this run"
+        gain = ours = theirs = None
         if task is not None and index is not None:
+            gain = _spread(task.gains(task.own, rival, [task.labels[index]]))
             ours, theirs = (_mean(task, task.labels[index], name) for name in (task.own, rival))
-        if ours is None or theirs is None:
-            yield Claim(text, None, None, "this run", "dB")
-            continue
-        yield Claim(
-            text, ours, theirs, f"{METHODS[rival].title}, this run", "dB", "reproduced" if ours.mean > theirs.mean else "not"
-        )
-    fixed = {
-        "mean over nine 256 x 256 crops": (DENOISE_GOAL_DB, GOAL),
-        "at least BM3D on nine 256 x 256 crops": (BM3D_DB, BM3D_SOURCE),
-    }
-    for words, (goal, source) in fixed.items():
-        text = f"Denoising photographs at sigma 0.1, {form} form: {words}"
+        if ours and theirs:
+            source = f"{METHODS[rival].title}, this run"
+        # the gain is judged, picture by picture; both means are shown
+        goal = Goal(text, source, "dB", at_least=0.0 if ours and theirs else None, reference=theirs)
+        yield judge(goal, gain, gain and gain.interval, shown=ours)
+    for words, bar, source in (
+        ("mean over nine 256 x 256 crops", DENOISE_GOAL_DB, GOAL),
+        ("at least BM3D on nine 256 x 256 crops", BM3D_DB, BM3D_SOURCE),
+    ):
         ours = None
         if task is not None and index is not None:
             variant = task.variants[index]
             if (len(variant["test"]["cases"]), list(variant["size"])) == CROPS:
                 ours = _mean(task, variant["label"], task.own)
-        if ours is None:
-            yield Claim(text, None, goal, f"{source}; needs all nine crops", "dB")
-        else:
-            yield Claim(text, ours, goal, source, "dB", met(ours.mean, goal, goal))
+        text = f"Denoising photographs at sigma 0.1, {form} form: {words}"
+        yield judge(Goal(text, source if ours else f"{source}; needs all nine crops", "dB", at_least=bar), ours)
 
 
 def price_claims(task: LearnedResults | None) -> Iterator[Claim]:
     """Yield what the constraint costs: each form less each network without it, all of about the same size."""
-    source = "theory: at the optimum of the squared error the constraint costs nothing"
     text = "Price of provability at sigma 0.1: {} less {}"
+    source = "theory: at the optimum of the squared error the constraint costs nothing"
+    goal = Goal(text, source, "dB", at_least=-SAME_DB, partly=-CLOSE_DB, reference=0.0, paper=True)
     index = None if task is None else task.find(sigma=0.1)
     peers = [] if task is None or index is None else [name for name in task.networks if task.form(name) == "peer"]
     if task is None or index is None or not peers:
-        yield Claim(text.format("implicit form", "a network without constraint"), None, 0.0, source, "dB")
+        yield judge(replace(goal, text=text.format("implicit form", "a network without constraint")), None)
         return
-    label = task.labels[index]
     compared = [task.own, *(name for name in task.learned() if task.form(name) == "explicit")]
     for name in dict.fromkeys(compared):
         for peer in peers:
-            gain = _spread(task.gains(name, peer, [label]))
+            gain = _spread(task.gains(name, peer, [task.labels[index]]))
             if gain is not None:
-                status = met(gain.mean, -SAME_DB, -0.5)
                 ours, theirs = (f"{title}{minutes(task, of)}" for title, of in ((task.title(name), name), (peer, peer)))
-                yield Claim(text.format(ours, theirs), gain, 0.0, source, "dB", status)
+                yield judge(replace(goal, text=text.format(ours, theirs)), gain, gain.interval)
 
 
 def deblurring_claims(task: LearnedResults | None) -> Iterator[Claim]:
@@ -129,12 +115,10 @@ def deblurring_claims(task: LearnedResults | None) -> Iterator[Claim]:
     where = several if gains else ""
     gain = _spread(gains)
     text = f"Deblurring photographs{where}: mean gain over total variation, {TUNED}"
-    status = "not run" if gain is None else met(gain.mean, DEBLUR_GOAL_DB)
-    yield Claim(text, gain, DEBLUR_GOAL_DB, GOAL, "dB", status)
-    share = float(np.mean(np.array(gains) > 0)) if gains else None
+    yield judge(Goal(text, GOAL, "dB", at_least=DEBLUR_GOAL_DB), gain, gain and gain.interval)
     text = f"Deblurring photographs{where}: share of pictures above total variation"
-    status = "not run" if share is None else met(share, DEBLUR_GOAL_SHARE, 0.5)
-    yield Claim(text, share, DEBLUR_GOAL_SHARE, GOAL, "", status)
+    share = float(np.mean(np.array(gains) > 0)) if gains else None
+    yield judge(Goal(text, GOAL, at_least=DEBLUR_GOAL_SHARE), share)
 
 
 def tomography_claims(task: LearnedResults | None) -> Iterator[Claim]:
@@ -150,7 +134,7 @@ def magnetic_resonance_claims(task: LearnedResults | None) -> Iterator[Claim]:
 
 
 def _gain_claim(
-    task: LearnedResults | None, name: str, words: str, options: dict[str, float], rivals: Sequence[str], goal: float
+    task: LearnedResults | None, name: str, words: str, options: dict[str, float], rivals: Sequence[str], bar: float
 ) -> Claim:
     """Return the claim that the task's own network gains over the first of the rivals that ran."""
     index = None if task is None else task.find(**options)
@@ -162,7 +146,7 @@ def _gain_claim(
     # of filtered back-projections only the Hann window's cutoff is tuned
     tuned = "" if rival == "fbp" else ", cutoff chosen on validation data" if rival == "fbp-hann" else f", {TUNED}"
     text = f"{name}, {words}: mean gain over {METHODS[rival].title}{tuned}"
-    return Claim(text, gain, goal, GOAL, "dB", "not run" if gain is None else met(gain.mean, goal))
+    return judge(Goal(text, GOAL, "dB", at_least=bar), gain, gain and gain.interval)
 
 
 def line_claims(study: StudyResults) -> Iterator[Claim]:
@@ -171,12 +155,11 @@ def line_claims(study: StudyResults) -> Iterator[Claim]:
     gammas = [float(row["target"].partition("-")[2]) for row in rows if row["target"].startswith("gamma-")]
     last = f"gamma-{min(gammas):g}" if gammas else ""
     rows = [row for row in rows if row["target"] == last]
-    for key, (words, goal) in TOY_GOALS.items():
+    for key, (words, bar) in TOY_GOALS.items():
         where = f" at {last.replace('-', ' ')}, worst of {len(rows)} seed{'s' if len(rows) > 1 else ''}" if rows else ""
         text = f"Laplace prior on the line: {words} distance from the exact minimiser of the matching loss{where}"
-        worst = max((row[key] for row in rows), default=None)
-        status = "not run" if worst is None else "reproduced" if worst <= goal else "not"
-        yield Claim(text, worst, goal, "goal of this study: at most so much; the exact minimiser by quadrature", "", status)
+        goal = Goal(text, f"{AT_MOST}; the exact minimiser by quadrature", at_most=bar)
+        yield judge(goal, max((row[key] for row in rows), default=None))
 
 
 def digit_claims(study: StudyResults) -> Iterator[Claim]:
@@ -187,16 +170,14 @@ def digit_claims(study: StudyResults) -> Iterator[Claim]:
         ("median_rises_with_noise", "the median of R rises with every step of noise"),
         ("median_rises_with_visible_blur", "the median of R rises with every step of visible blur"),
     ):
-        value = None if numbers is None else numbers["targets"][key]
-        status = "not run" if value is None else "reproduced" if value else "not"
-        yield Claim(f"Prior of digits: {words}", value, "yes", source, "", status)
-    share = None if numbers is None else numbers["prior"]["mixing"]["humps"]["above_ends"]
+        goal = Goal(f"Prior of digits: {words}", source, at_least=1, reference="yes", paper=True)
+        yield judge(goal, numbers and numbers["targets"][key])
     text = "Prior of digits: share of mixtures whose R is above both ends"
-    yield Claim(text, share, 0.8, f"{source}; more than so many is our goal", "", "not run" if share is None else met(share, 0.8))
-    auroc = None if numbers is None else numbers["detection"]["auroc"]
+    goal = Goal(text, f"{source}; more than so many is our goal", at_least=0.8)
+    yield judge(goal, numbers and numbers["prior"]["mixing"]["humps"]["above_ends"])
     sigma = "" if numbers is None else f" of standard deviation {numbers['detection']['sigma']:g}"
     text = f"Prior of digits: area under the curve that tells clean digits from ones with noise{sigma} by R"
-    yield Claim(text, auroc, AUROC_GOAL, GOAL, "", "not run" if auroc is None else met(auroc, AUROC_GOAL, 0.5))
+    yield judge(Goal(text, GOAL, at_least=AUROC_GOAL), numbers and numbers["detection"]["auroc"])
 
 
 def guarantees(study: StudyResults) -> Text:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sciml.proximal.config import PageConfig
 from sciml.proximal.page import methods  # noqa: F401 (registers the text of the trainings)
+from sciml.report.goals import Goal, judge
 from sciml.report.methods import stage_paragraph
 from sciml.report.page import Page, write_page
 from sciml.report.reportlets import Claim, Column, Curve, Limits, Methods, Provenance, Reportlet, Table, Text, Value, Verdict
@@ -71,14 +72,8 @@ def reportlets(rows: Rows, record: Mapping[str, Any]) -> list[Reportlet]:
 def level_claim(rows: Rows, within_db: float) -> Claim:
     """Return the claim that no network of one noise level is much better than the one for all of them."""
     text = f"One network for all noise levels is within {within_db:g} dB of networks for one level: their largest gain"
-    source = "goal of this study: at most so much"
-    judged = [row for row in rows if row["within"] is not None]
-    if not judged:
-        return Claim(text, None, within_db, source, "dB")
-    good = sum(row["within"] for row in judged)
-    status = "reproduced" if good == len(judged) else "partly" if good else "not"
-    largest = max(row["difference_db"] for row in judged)
-    return Claim(text, largest, within_db, source, "dB", status)
+    largest = max((row["difference_db"] for row in rows if row["within"] is not None), default=None)
+    return judge(Goal(text, "goal of this study: at most so much", "dB", at_most=within_db), largest)
 
 
 def _compared(rows: Rows, reference: str) -> Iterator[Reportlet]:

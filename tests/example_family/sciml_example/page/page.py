@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sciml.report.goals import Goal, judge
 from sciml.report.methods import stage_paragraph
 from sciml.report.reportlets import (
     Check,
     Checks,
-    Claim,
     Column,
     Curve,
     Limits,
@@ -42,14 +42,8 @@ def reportlets(results: Path) -> list[Reportlet]:
         history = [{"step": int(row["step"]), "loss": float(row["loss"])} for row in csv.DictReader(file)]
     scores = {row["method"]: Spread(row["psnr"]["mean"], row["psnr"]["std"], row["psnr"]["n"]) for row in metrics["rows"]}
     gain_db = scores["filter"].mean - scores["noisy"].mean
-    claim = Claim(
-        "The filter gains at least 6 dB on pictures that it has not seen",
-        gain_db,
-        LEAST_GAIN_DB,
-        "set before the run",
-        "dB",
-        "reproduced" if gain_db >= LEAST_GAIN_DB else "partly" if gain_db > 0 else "not",
-    )
+    text = "The filter gains at least 6 dB on pictures that it has not seen"
+    claim = judge(Goal(text, "set before the run", "dB", at_least=LEAST_GAIN_DB), gain_db)
     gain = metrics["checks"]["gain"]
     return [
         Verdict([claim]),
