@@ -75,7 +75,7 @@ def stop_claims(dip: Extra | None) -> Iterator[Claim]:
         yield _judge(Goal(text, AT_MOST, "dB", at_most=bar), value, f", {len(runs)} fits" if runs else "")
     goal = Goal("Untrained networks: processor time of a fit, mean", AT_MOST, "s", at_most=SECONDS)
     longest = max(times, default=None)
-    details = f" over {len(runs)} fits, largest {longest:.0f} s, which the goal is about" if runs else ""
+    details = f" over {len(runs)} fits, largest {longest:.0f} s; the goal is for each" if runs else ""
     yield judge(goal, longest, details=details, shown=round(float(np.mean(times)), 1) if runs else None)
 
 
@@ -261,7 +261,8 @@ def spread_claims(study: StudyResults) -> Iterator[Claim]:
     # every pair is to lie within: the farthest one is judged
     inside = sum(low <= 100 * share <= high for share in shares)
     details = (
-        f" over {len(rows)} test pairs; {inside} pairs lie within the goal, the least has {100 * min(shares):.0f} %"
+        f" over {len(rows)} test pairs; {inside} pairs lie within the goal, which is for each, "
+        f"the least has {100 * min(shares):.0f} %"
         if rows
         else ""
     )

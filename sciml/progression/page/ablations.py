@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
+from sciml.progression.page.claims import judged
 from sciml.progression.page.results import Ablations
 from sciml.progression.settings.models import FORMS, FormConfig
-from sciml.report.goals import Goal, judge
+from sciml.report.goals import Goal
 from sciml.report.reportlets import Claim, Column, Table, Value
 
 REGIONS_SHOWN = ("ventricle", "hippocampus")
@@ -70,7 +71,7 @@ def ablation_claims(found: Ablations) -> Iterator[Claim]:
         ratio = _latent_error(found, name, CHAINS[1]) if name else None
         what = f"error of the latent, mean of {CHAINS[1]} chains, in parts of that of no change"
         text = f"The {WORDS[base]} form after the short time: {what}"
-        yield judge(Goal(text, "no change, below", at_most=1), ratio, shown=None if ratio is None else round(ratio, 3))
+        yield judged(Goal(text, "no change, below", at_most=1), ratio)
 
 
 def _latent_error(found: Ablations, name: str, count: int) -> float | None:

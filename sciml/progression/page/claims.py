@@ -32,20 +32,20 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
             score = found.metrics["methods"][MAIN]["gain_db"][LONG]
             interval = (score["low"], score["high"]) if score["n"] > 1 else UNKNOWN
             text += f" (95 % interval over people {score['low']:.2f} to {score['high']:.2f}, {score['n']} pairs)"
-        yield _judge(Goal(text, AT_LEAST, "dB", at_least=GAIN_DB), gain, interval)
+        yield judged(Goal(text, AT_LEAST, "dB", at_least=GAIN_DB), gain, interval)
     for region, goal in CORRELATIONS.items():
         value = _value(found.change(MAIN, region) if found else None, "correlation")
         text = f"Change of the {REGION_TITLES[region]}: correlation of forecast with truth over all test pairs"
-        yield _judge(Goal(text, AT_LEAST, at_least=goal), value)
+        yield judged(Goal(text, AT_LEAST, at_least=goal), value)
     for region in CORRELATIONS:
         values = [] if found is None else [_value(found.change(MAIN, region, name), "correlation") for name in DIAGNOSES]
         known = [value for value in values if value is not None]
         text = f"The same within a diagnosis, the least of the three: {REGION_TITLES[region]}"
-        yield _judge(Goal(text, AT_LEAST, at_least=WITHIN_GROUP), min(known, default=None))
+        yield judged(Goal(text, AT_LEAST, at_least=WITHIN_GROUP), min(known, default=None))
     for region in CORRELATIONS:
         value = _value(found.change(MAIN, region) if found else None, "skill")
         text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
-        yield _judge(Goal(text, AT_LEAST, at_least=SKILL), value)
+        yield judged(Goal(text, AT_LEAST, at_least=SKILL), value)
     yield _courses(found)
     yield _averaging(found)
     yield _identity(found)
@@ -57,7 +57,7 @@ def _averaging(found: Forecasts | None) -> Claim:
     entry: dict[str, Any] = found.metrics["averaging"].get(MAIN, {}) if found else {}
     errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
     ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
-    return _judge(Goal(text, AT_MOST, at_most=AVERAGING), ratio)
+    return judged(Goal(text, AT_MOST, at_most=AVERAGING), ratio)
 
 
 def _courses(found: Forecasts | None) -> Claim:
@@ -65,7 +65,7 @@ def _courses(found: Forecasts | None) -> Claim:
     ours, rates = (
         _value(found.change(name, "ventricle", SEVERAL) if found else None, "mean_error_points") for name in (MAIN, RATES)
     )
-    return _judge(Goal(text, AT_MOST, at_most=1.0), ours / rates if ours is not None and rates else None)
+    return judged(Goal(text, AT_MOST, at_most=1.0), ours / rates if ours is not None and rates else None)
 
 
 def _codes(found: Forecasts | None) -> Claim:
@@ -74,18 +74,19 @@ def _codes(found: Forecasts | None) -> Claim:
     if codes is not None:
         text += f" ({codes['numbers']} numbers; {codes['psnr_db']:.2f} against {codes['cosines_psnr_db']:.2f} dB)"
     gain = codes["psnr_db"] - codes["cosines_psnr_db"] if codes else None
-    return _judge(Goal(text, AT_LEAST, "dB", at_least=0.0), gain)
+    return judged(Goal(text, AT_LEAST, "dB", at_least=0.0), gain)
 
 
 def _identity(found: Forecasts | None) -> Claim:
     text = "Asked for the first scan itself: largest mean change of a region that should be none"
     points = found.metrics.get("zero_gap_points") if found else None
-    return _judge(Goal(text, AT_MOST, "%", at_most=IDENTITY_POINTS), max(points.values()) if points else None)
+    return judged(Goal(text, AT_MOST, "%", at_most=IDENTITY_POINTS), max(points.values()) if points else None)
 
 
 def _value(score: dict[str, Any] | None, name: str) -> float | None:
     return score[name] if score else None
 
 
-def _judge(goal: Goal, value: float | None, interval: tuple[float, float] | None = None) -> Claim:
+def judged(goal: Goal, value: float | None, interval: tuple[float, float] | None = None) -> Claim:
+    """Return the claim with three decimals shown."""
     return judge(goal, value, interval, shown=None if value is None else round(value, 3))

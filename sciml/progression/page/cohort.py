@@ -10,9 +10,10 @@ import numpy as np
 from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS, TISSUES, TITLES
+from sciml.progression.page.claims import judged
 from sciml.progression.page.style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, label_picture
 from sciml.report.drawing import panels, plain, signed_picture
-from sciml.report.goals import Goal, judge
+from sciml.report.goals import Goal
 from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Spread, Table
 
 if TYPE_CHECKING:
@@ -27,11 +28,11 @@ def cohort_claims(accuracy: dict[str, Any]) -> Iterator[Claim]:
     """Yield the claims about the simulator."""
     text = "Simulated volumes: largest distance of any region from its target, all people and visits"
     worst = max(accuracy["volume_error"]["worst"].values())
-    goal = Goal(text, "goal of this project, at most", "%", at_most=VOLUME_GOAL_PERCENT)
-    yield judge(goal, worst, details=f" ({accuracy['subjects']} people, {accuracy['visits']} scans)", shown=round(worst, 3))
+    text += f" ({accuracy['subjects']} people, {accuracy['visits']} scans)"
+    yield judged(Goal(text, "goal of this project, at most", "%", at_most=VOLUME_GOAL_PERCENT), worst)
     least = accuracy["atrophy_determinant"]["least"]
     text = "Nothing folds: least Jacobian determinant of the map from any visit to the start"
-    yield judge(Goal(text, "goal of this project, above", at_least=0), least, shown=round(least, 3))
+    yield judged(Goal(text, "goal of this project, above", at_least=0), least)
 
 
 def cohort_checks(accuracy: dict[str, Any]) -> Iterator[Check]:

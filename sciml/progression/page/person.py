@@ -11,9 +11,10 @@ import numpy as np
 from sciml.progression.cohorts.grids import grid_of
 from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import REGIONS, TITLES
-from sciml.progression.page.claims import AT_MOST, IDENTITY_POINTS, claim
+from sciml.progression.page.claims import AT_MOST, IDENTITY_POINTS, judged
 from sciml.progression.page.results import Forecasts
 from sciml.report.drawing import signed_picture
+from sciml.report.goals import Goal
 from sciml.report.methods import stage_paragraph
 from sciml.report.reportlets import Claim, Column, Reportlet, Scrubber, Table, Text, Value
 from sciml.runtime.files import load_tensors, read_json
@@ -28,7 +29,7 @@ def person_claims(results: Path) -> Iterator[Claim]:
     still = [row for row in read_json(path)["forecasts"] if row["years"] == 0] if path.is_file() else []
     ours = max((abs(value) for row in still for value in row["read_points"]), default=None)
     text = "A real brain (Colin27), asked for the scan itself: largest change of a region that should be none, any diagnosis"
-    yield claim(text, ours, IDENTITY_POINTS, AT_MOST, "%", 2 * IDENTITY_POINTS, below=True)
+    yield judged(Goal(text, AT_MOST, "%", at_most=IDENTITY_POINTS), ours)
 
 
 def person_reportlets(results: Path, tested: Forecasts | None) -> Iterator[Reportlet]:

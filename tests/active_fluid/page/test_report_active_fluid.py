@@ -10,7 +10,7 @@ import pytest
 from active_fluid_page_artefacts import ERRORS, PASSING, TRAINED, write_study
 
 from sciml.active_fluid.config import PageConfig
-from sciml.active_fluid.page.claims import claims, is_bounded, kept, lengthening, met, reduction
+from sciml.active_fluid.page.claims import claims, is_bounded, lengthening, reduction
 from sciml.active_fluid.page.fields import director_ends, frame_picture, upright
 from sciml.active_fluid.page.moments import velocity_of
 from sciml.active_fluid.page.page import missing, reportlets
@@ -74,43 +74,45 @@ def test_claims_about_accuracy_by_hand(study):
     # means over three initial states, and three trainings of the learned ones
     bingham, order, ours = ERRORS["bingham"] + 0.001, ERRORS["order"] + 0.003, ERRORS["rollout"] + 0.003
     found = one(study, "how far below that of Bingham's")
-    assert found.ours == pytest.approx(100 * (1 - ours / bingham), abs=0.06) and found.status == "reproduced"
+    assert found.ours == pytest.approx(100 * (1 - ours / bingham), abs=0.06) and found.status == "met"
     found = one(study, "fitted to the same data")
-    assert found.ours == pytest.approx(100 * (1 - ours / order), abs=0.06) and found.status == "reproduced"
+    assert found.ours == pytest.approx(100 * (1 - ours / order), abs=0.06) and found.status == "met"
     found = one(study, "learned closure over Bingham's")
     assert found.ours == pytest.approx((PASSING["rollout"] + 0.12) / (PASSING["bingham"] + 0.1), abs=1e-3)
-    assert found.status == "reproduced" and "1.73, 1.74, 1.74" in found.text
-    assert one(study, "least favourable point").status == "reproduced"
+    assert found.status == "met" and "1.73, 1.74, 1.74" in found.text
+    assert one(study, "least favourable point").status == "met"
 
 
 def test_training_through_the_solver_is_a_result_either_way(study, results, tmp_path):
-    # later than offline for every pair of seeds, and worse on the kinetic fields on the mean
-    assert one(study, "through the solver against", "time to the threshold").status == "reproduced"
+    # later than offline for every pair of seeds; worse on the kinetic fields on the mean, and not in every pair
+    assert one(study, "through the solver against", "time to the threshold").status == "met"
     found = one(study, "through the solver against", "error of h* m2")
-    assert found.status == "not" and "0.111, 0.113, 0.115" in found.text and "0.109, 0.111, 0.113" in found.text
+    assert found.status == "not decided" and "0.111, 0.113, 0.115" in found.text and "0.109, 0.111, 0.113" in found.text
 
-    def better(scores):
-        for row in scores["rows"]:
-            row["closure_error"] -= 0.003 * (row["closure"] == "rollout")
+    # by seed 0.111 to 0.115 less this against 0.109 to 0.113: every pair decides only where the ranges are apart
+    for shift, status in ((0.003, "not decided"), (0.007, "met"), (-0.009, "missed")):
 
-    # better on the mean, and not in every pair of seeds
-    nearer = changed(results, tmp_path, "evaluate/scores.json", better)
-    assert one(nearer, "through the solver against", "error of h* m2").status == "partly"
+        def better(scores, shift=shift):
+            for row in scores["rows"]:
+                row["closure_error"] -= shift * (row["closure"] == "rollout")
+
+        nearer = changed(results, tmp_path / str(shift), "evaluate/scores.json", better)
+        assert one(nearer, "through the solver against", "error of h* m2").status == status
 
 
 def test_claims_about_physics_speed_and_inference(study):
     assert one(study, "Kinetic solver: growth").ours == pytest.approx(2e-6, rel=1e-6)
-    assert one(study, "Coarse solver with every closure").status == "reproduced"
-    assert one(study, "least slack").status == "reproduced" and one(study, "stay bounded").ours == 1.0
+    assert one(study, "Coarse solver with every closure").status == "met"
+    assert one(study, "least slack").status == "met" and one(study, "stay bounded").ours == 1.0
     # 4.0 over 1.6 and 1.0 ms, 20 over 1.6 and 1.0 ms
     speed = [claim for claim in claims(study) if claim.text.startswith("A coarse step")]
     assert [claim.ours for claim in speed] == [2.5, 12.5, 4.0, 20.0]
-    assert [claim.status for claim in speed] == ["reproduced", "reproduced", "reproduced", "partly"]
+    assert [claim.status for claim in speed] == ["met", "met", "met", "missed"]
     twins = one(study, "Twin experiments (data")
-    assert twins.ours == pytest.approx(1.5) and twins.status == "reproduced"
+    assert twins.ours == pytest.approx(1.5) and twins.status == "met"
     assert one(study, "90 % intervals").ours == pytest.approx(90.0)
     kinetic = one(study, "Data of the kinetic theory")
-    assert kinetic.ours == pytest.approx(3.0) and kinetic.status == "reproduced" and "activity 3.00 %" in kinetic.text
+    assert kinetic.ours == pytest.approx(3.0) and kinetic.status == "met" and "activity 3.00 %" in kinetic.text
 
 
 def test_missed_goals_are_said_to_be_missed(results, tmp_path):
@@ -121,7 +123,7 @@ def test_missed_goals_are_said_to_be_missed(results, tmp_path):
 
     found = changed(results, tmp_path, "evaluate/scores.json", worse)
     for words in ("below that of Bingham's", "fitted to the same data", "closure over Bingham's", "least favourable"):
-        assert one(found, words).status == "not", words
+        assert one(found, words).status == "missed", words
 
 
 def test_a_stopped_long_run_counts_against_the_closure(results, tmp_path):
@@ -130,13 +132,13 @@ def test_a_stopped_long_run_counts_against_the_closure(results, tmp_path):
         row |= {"stopped": "step 7: not finite", "reached": 12.0}
 
     found = one(changed(results, tmp_path, "stability/stability.json", stop), "stay bounded")
-    assert found.status == "not" and found.ours == pytest.approx(24 / 25, abs=1e-3) and "24 of 25" in found.text
+    assert found.status == "missed" and found.ours == pytest.approx(24 / 25, abs=1e-3) and "24 of 25" in found.text
     assert not is_bounded({"stopped": "", "reached": 200.0, "largest_order": 1.01}, 200.0)
 
 
 def test_a_rate_that_is_no_number_is_missed(results, tmp_path):
     found = changed(results, tmp_path, "theory/rates.json", lambda rows: rows[0].update(cross_in_run=None))
-    assert one(found, "Kinetic solver: growth").status == "not"
+    assert one(found, "Kinetic solver: growth").status == "missed"
 
 
 def test_a_run_that_never_passes_decides_nothing(results, tmp_path):
@@ -149,12 +151,15 @@ def test_a_run_that_never_passes_decides_nothing(results, tmp_path):
         assert one(found, words).status == "not run" and "cannot tell" in one(found, words).text
 
 
-def test_small_runs_meet_a_goal_partly_at_most(tmp_path):
+def test_small_runs_meet_a_goal_at_demo_size(tmp_path):
     write_study(tmp_path, seeds=1, initials=1)
     small = read_study(tmp_path, SETTINGS)
-    assert one(small, "below that of Bingham's").status == "partly" and "the goal asks" in one(small, "that of Bingham's").text
-    assert met(2.0, 1.0, enough=False) == "partly" and met(0.9, 1.0, 0.8) == "partly" and met(np.nan, 1.0, 0.5) == "not"
-    assert kept(0.5, 1.0) == "reproduced" and kept(1.1, 1.0, 1.2) == "partly" and kept(np.nan, 1.0) == "not"
+    assert (
+        one(small, "below that of Bingham's").status == "met at demo size"
+        and "the goal asks" in one(small, "that of Bingham's").text
+    )
+    # one training a side
+    assert one(small, "through the solver against", "error of h* m2").status == "not decided"
 
 
 def test_parts_that_did_not_run_are_said_to_be_missing_and_scores_are_needed(results, tmp_path):
@@ -189,7 +194,7 @@ def test_a_run_without_twins_says_so(results, tmp_path):
         numbers["rows"] = [row for row in numbers["rows"] if row["data"] == "kinetic"]
 
     found = changed(results, tmp_path, "recover/recovery.json", untwinned)
-    assert one(found, "Twin experiments (data").status == "not run" and one(found, "Data of the kinetic").status == "reproduced"
+    assert one(found, "Twin experiments (data").status == "not run" and one(found, "Data of the kinetic").status == "met"
     said, *others = recovery_reportlets(found)
     assert isinstance(said, Text) and "no experiments with data of the closed model" in said.body and len(others) == 2
 

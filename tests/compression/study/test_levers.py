@@ -97,7 +97,7 @@ def fake_table(folder: Path, cost: float = 1.0) -> Path:
     return folder / "ablations.json"
 
 
-@pytest.mark.parametrize(("cost", "status"), [(-9.0, "reproduced"), (1.0, "not")])
+@pytest.mark.parametrize(("cost", "status"), [(-9.0, "met"), (1.0, "missed")])
 def test_the_page_says_what_shared_tables_cost(tmp_path, cost, status):
     """They are the tenth of the rows: cost + 10 % against a goal of 3 %."""
     page = tmp_path / "page.html"
