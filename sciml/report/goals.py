@@ -31,6 +31,7 @@ class Goal:
         at_least: the bar, where larger is better.
         at_most: the bar, where smaller is better.
         within: a reference and the distance from it that still counts as equal.
+        strict: whether `at_least` means above and `at_most` below, so that the bar itself is not enough.
         partly: a lower bar that a paper's claim states beside `at_least` or `at_most`.
         paper: whether this is a published paper's claim; else it is a goal of this project.
         reference: what the page shows in place of the bar.
@@ -42,6 +43,7 @@ class Goal:
     at_least: float | None = None
     at_most: float | None = None
     within: tuple[float, float] | None = None
+    strict: bool = False
     partly: float | None = None
     paper: bool = False
     reference: Value = None
@@ -49,6 +51,8 @@ class Goal:
     def __post_init__(self) -> None:
         if sum(bar is not None for bar in (self.at_least, self.at_most, self.within)) > 1:
             raise ScimlError(f"a goal has one bar: at_least, at_most or within; given more for {self.text!r}")
+        if self.within and self.strict:
+            raise ScimlError(f"only at_least and at_most are strict; given within for {self.text!r}")
         if self.partly is not None and (not self.paper or self.within):
             raise ScimlError(f"only a paper's claim with at_least or at_most is reached partly; given for {self.text!r}")
 
@@ -62,6 +66,8 @@ class Goal:
         bar = self.bar if bar is None else bar
         if bar is None:
             return False
+        if self.strict:
+            bar = math.nextafter(bar, math.inf if self.at_least is not None else -math.inf)
         margin = self.within[1] if self.within else math.inf
         least = bar if self.at_least is not None else bar - margin
         most = bar if self.at_most is not None else bar + margin
@@ -76,7 +82,7 @@ def judge(
     details: str = "",
     shown: Value = None,
 ) -> Claim:
-    """Return the claim that a number reaches a goal, with its verdict; the bar itself counts as reached.
+    """Return the claim that a number reaches a goal, with its verdict; the bar itself is enough for any goal that is not strict.
 
     Args:
         goal: what is wanted.

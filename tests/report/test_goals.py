@@ -10,6 +10,7 @@ from sciml.runtime.files import read_json, write_json
 
 INF, NAN = math.inf, math.nan
 LARGE, SMALL, NEAR = {"at_least": 3.0}, {"at_most": 3.0}, {"within": (3.0, 0.5)}
+ABOVE, BELOW = LARGE | {"strict": True}, SMALL | {"strict": True}
 
 
 @pytest.mark.parametrize(
@@ -26,6 +27,13 @@ LARGE, SMALL, NEAR = {"at_least": 3.0}, {"at_most": 3.0}, {"within": (3.0, 0.5)}
         (NEAR, 3.5, None, "met", "reproduced"),
         (NEAR, 2.49, None, "missed", "not"),
         (NEAR, 3.51, None, "missed", "not"),
+        # unless the goal is to be above or below it
+        (ABOVE, 3.0, None, "missed", "not"),
+        (ABOVE, 3.001, None, "met", "reproduced"),
+        (ABOVE, 3.2, (3.0, 3.4), "not decided", "not decided"),
+        (ABOVE, 2.8, (2.6, 3.0), "missed", "not"),
+        (BELOW, 3.0, None, "missed", "not"),
+        (BELOW, 2.999, None, "met", "reproduced"),
         # intervals: apart from the bar, across it, touching it from the side that reaches it and from the other one
         (LARGE, 5.0, (4.0, 6.0), "met", "reproduced"),
         (LARGE, 1.0, (0.0, 2.0), "missed", "not"),
@@ -116,6 +124,8 @@ def test_the_table_knows_every_verdict_and_goals_have_one_bar():
     assert {word for row in rows for word in row if isinstance(word, str)} == set(VERDICTS)
     with pytest.raises(ScimlError, match="one bar"):
         Goal("x", "s", at_least=1.0, at_most=2.0)
+    with pytest.raises(ScimlError, match="strict"):
+        Goal("x", "s", within=(1.0, 0.1), strict=True)
     for wrong in ({"at_least": 1.0}, {"within": (1.0, 0.1), "paper": True}):
         with pytest.raises(ScimlError, match="partly"):
             Goal("x", "s", partly=0.5, **wrong)

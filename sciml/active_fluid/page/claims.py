@@ -146,7 +146,7 @@ def training_claims(scores: Scores) -> Iterator[Claim]:
         mean, other = float(np.mean(ours)), float(np.mean(theirs))
         gains = [sign * (a - b) for a in ours for b in theirs]
         interval = (min(gains), max(gains)) if len(gains) > 1 else UNKNOWN
-        goal = Goal(said, f"offline alone, {PEER}", at_least=0.0, reference=round(other, 4))
+        goal = Goal(said, f"offline alone, {PEER}", at_least=0.0, strict=True, reference=round(other, 4))
         yield judge(goal, known(sign * (mean - other), -np.inf), interval, shown=round(mean, 4))
 
 

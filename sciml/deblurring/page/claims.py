@@ -37,7 +37,9 @@ def residual_network_claim(dip: Extra | None, start: str) -> Claim:
     found = Difference([{}] * gains.size, gains) if gains.size else None
     details = f", {gains.size} pairs, means over seeds; below the same fit without it in {found.losses}" if found else ""
     return _judge_gain(
-        Goal(text, "idea of Tang et al. 2023; our goal: the interval lies above 0", "dB", at_least=0.0), found, details
+        Goal(text, "idea of Tang et al. 2023; our goal: the interval lies above 0", "dB", at_least=0.0, strict=True),
+        found,
+        details,
     )
 
 

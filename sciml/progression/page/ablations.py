@@ -71,7 +71,7 @@ def ablation_claims(found: Ablations) -> Iterator[Claim]:
         ratio = _latent_error(found, name, CHAINS[1]) if name else None
         what = f"error of the latent, mean of {CHAINS[1]} chains, in parts of that of no change"
         text = f"The {WORDS[base]} form after the short time: {what}"
-        yield judged(Goal(text, "no change, below", at_most=1), ratio)
+        yield judged(Goal(text, "no change, below", at_most=1, strict=True), ratio)
 
 
 def _latent_error(found: Ablations, name: str, count: int) -> float | None:

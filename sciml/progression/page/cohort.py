@@ -32,7 +32,7 @@ def cohort_claims(accuracy: dict[str, Any]) -> Iterator[Claim]:
     yield judged(Goal(text, "goal of this project, at most", "%", at_most=VOLUME_GOAL_PERCENT), worst)
     least = accuracy["atrophy_determinant"]["least"]
     text = "Nothing folds: least Jacobian determinant of the map from any visit to the start"
-    yield judged(Goal(text, "goal of this project, above", at_least=0), least)
+    yield judged(Goal(text, "goal of this project, above", at_least=0, strict=True), least)
 
 
 def cohort_checks(accuracy: dict[str, Any]) -> Iterator[Check]:

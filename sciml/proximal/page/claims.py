@@ -74,7 +74,7 @@ def denoising_claims(task: LearnedResults | None) -> Iterator[Claim]:
         if ours and theirs:
             source = f"{METHODS[rival].title}, this run"
         # the gain is judged, picture by picture; both means are shown
-        goal = Goal(text, source, "dB", at_least=0.0 if ours and theirs else None, reference=theirs)
+        goal = Goal(text, source, "dB", at_least=0.0 if ours and theirs else None, strict=True, reference=theirs)
         yield judge(goal, gain, gain and gain.interval, shown=ours)
     for words, bar, source in (
         ("mean over nine 256 x 256 crops", DENOISE_GOAL_DB, GOAL),

@@ -98,7 +98,8 @@ def test_the_same_results_give_the_same_bytes(page, results, tmp_path):
 
 def test_claims_have_the_right_status(results):
     found = statuses(results)
-    assert one(found, "gains over the given kernel") == "met"
+    # +2.4 dB (0.6 to 4.2) against 1 dB
+    assert one(found, "gains over the given kernel") == "not decided"
     assert one(found, "gains over the kernel refined") == "met"
     assert one(found, "share of the pairs") == "met"
     assert one(found, "Exact and truncated") == "met"

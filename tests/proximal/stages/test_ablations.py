@@ -121,7 +121,7 @@ def test_a_gain_beyond_the_margin_is_told(weights, tmp_path):
     numbers, _ = ablate.run(CONFIG, [starved, better], tmp_path / "ablate")
     (row,) = [row for row in read_json(numbers) if row["network"] == "better"]
     assert row["difference_db"] > 0.1 and row["within"] is False
-    assert ablate_report.level_claim(read_json(numbers), 0.1).status == "not"
+    assert ablate_report.level_claim(read_json(numbers), 0.1).status == "missed"
 
 
 def test_what_cannot_be_compared_is_refused(weights, tmp_path):
