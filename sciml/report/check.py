@@ -1,13 +1,17 @@
-"""Check a finished page: nothing is loaded, nothing foreign runs, every picture is described."""
+"""Look at a finished page: nothing is loaded, nothing foreign runs, every picture is described; a screenshot of it."""
 
 from __future__ import annotations
 
 import re
+import shutil
+import subprocess
+import tempfile
 from html.parser import HTMLParser
 from pathlib import Path
 
 from sciml.report import rendering
-from sciml.runtime.errors import DataError
+from sciml.runtime.errors import DataError, ScimlError
+from sciml.runtime.files import atomic_path
 
 BUDGET_BYTES = 5_000_000
 
@@ -17,6 +21,21 @@ _SAFE_DATA = re.compile(r"data:(image/(png|webp|jpeg|x-icon)|text/csv)[;,]|data:
 _PAGE_LINK = re.compile(r"[\w.-]+\.html(#[\w-]*)?$")
 _CSS_LOAD = re.compile(r"url\(\s*['\"]?(?!data:image/|#)[^)]*\)|@import", re.IGNORECASE)
 _DATA_TYPES = {"application/json"}
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FLAGS = (
+    "--headless",
+    # containers seldom offer the namespaces that Chromium's sandbox needs; the pages are our own
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--disable-dev-shm-usage",
+    "--host-resolver-rules=MAP * ~NOTFOUND",
+)
 
 
 def check_page(path: Path | str, budget_bytes: int = BUDGET_BYTES) -> list[str]:
@@ -114,3 +133,38 @@ class _Reader(HTMLParser):
             self._script = None
         elif tag == "style":
             self._in_style = False
+
+
+def take_screenshot(page: Path | str, picture: Path | str, width: int = 1300, height: int = 900, dark: bool = False) -> None:
+    """Write a PNG of a page as Chromium shows it.
+
+    Args:
+        page: HTML file.
+        picture: PNG file to write.
+        width: window width in pixels.
+        height: window height in pixels.
+        dark: use the dark colour scheme.
+
+    Raises:
+        DataError: the page does not exist.
+        ScimlError: there is no Chromium, or it wrote no picture.
+    """
+    page = Path(page).resolve()
+    if not page.is_file():
+        raise DataError(f"no such page: {page}")
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if browser is None:
+        raise ScimlError(
+            f"no browser found (looked for {', '.join(BROWSERS)}); install one, for instance `apt-get install chromium`"
+        )
+    with tempfile.TemporaryDirectory() as profile, atomic_path(picture) as target:
+        command = [browser, *FLAGS, f"--user-data-dir={profile}", f"--window-size={width},{height}", "--hide-scrollbars"]
+        command += ["--blink-settings=preferredColorScheme=0"] if dark else ["--blink-settings=preferredColorScheme=1"]
+        command += ["--virtual-time-budget=3000", f"--screenshot={target}", page.as_uri()]
+        try:
+            result = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        except subprocess.TimeoutExpired as error:
+            raise ScimlError("the browser took more than two minutes for the screenshot") from error
+        if result.returncode != 0 or not target.stat().st_size:
+            lines = result.stderr.strip().splitlines() or ["it said nothing"]
+            raise ScimlError(f"the browser wrote no picture: {lines[-1]}")

@@ -44,7 +44,7 @@ def shot_command(
     dark: Annotated[bool, typer.Option("--dark", help="Use the dark colour scheme.")] = False,
 ) -> None:
     """Take a screenshot of a page with headless Chromium."""
-    from sciml.report.screenshot import take_screenshot
+    from sciml.report.check import take_screenshot
 
     take_screenshot(page, picture, width=width, height=height, dark=dark)
     typer.echo(picture)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sciml.report import check_page
-from sciml.report.screenshot import FLAGS
+from sciml.report.check import FLAGS
 
 BROWSER = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"

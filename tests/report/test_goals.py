@@ -128,7 +128,7 @@ def test_the_table_knows_every_verdict_and_goals_have_one_bar():
         Goal("x", "s", within=(1.0, 0.1), strict=True)
     for wrong in ({"at_least": 1.0}, {"within": (1.0, 0.1), "paper": True}):
         with pytest.raises(ScimlError, match="partly"):
-            Goal("x", "s", partly=0.5, **wrong)
+            Goal("x", "s", partly=0.5, **wrong)  # pyright: ignore[reportArgumentType]
 
 
 def test_a_claim_shows_number_reference_and_details():

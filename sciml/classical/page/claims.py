@@ -46,7 +46,9 @@ def margin_claims(by_task: Mapping[str, TaskResults]) -> Iterator[Claim]:
         for rival in rivals:
             text = f"{TASKS[task].title}, {variant}: gain of total variation over {METHODS[rival].title}"
             ours, theirs = (_psnr(by_task, task, variant, method) for method in ("tv", rival))
-            yield judge(Goal(text, CRITERION, "dB", at_least=least, strict=not least), ours and theirs and ours.mean - theirs.mean)
+            yield judge(
+                Goal(text, CRITERION, "dB", at_least=least, strict=not least), ours and theirs and ours.mean - theirs.mean
+            )
 
 
 def _psnr(by_task: Mapping[str, TaskResults], task: str, variant: str, method: str) -> Spread | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -171,13 +172,18 @@ def digit_claims(study: StudyResults) -> Iterator[Claim]:
         ("median_rises_with_visible_blur", "the median of R rises with every step of visible blur"),
     ):
         goal = Goal(f"Prior of digits: {words}", source, at_least=1, reference="yes", paper=True)
-        yield judge(goal, numbers and numbers["targets"][key])
+        yield judge(goal, _within(numbers, "targets", key))
     text = "Prior of digits: share of mixtures whose R is above both ends"
     goal = Goal(text, f"{source}; more than so many is our goal", at_least=0.8)
-    yield judge(goal, numbers and numbers["prior"]["mixing"]["humps"]["above_ends"])
+    yield judge(goal, _within(numbers, "prior", "mixing", "humps", "above_ends"))
     sigma = "" if numbers is None else f" of standard deviation {numbers['detection']['sigma']:g}"
     text = f"Prior of digits: area under the curve that tells clean digits from ones with noise{sigma} by R"
-    yield judge(Goal(text, GOAL, at_least=AUROC_GOAL), numbers and numbers["detection"]["auroc"])
+    yield judge(Goal(text, GOAL, at_least=AUROC_GOAL), _within(numbers, "detection", "auroc"))
+
+
+def _within(numbers: Any, *keys: str) -> float | None:
+    """Return a number inside tables, None without them."""
+    return numbers if numbers is None or not keys else _within(numbers[keys[0]], *keys[1:])
 
 
 def guarantees(study: StudyResults) -> Text:
