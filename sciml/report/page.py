@@ -13,6 +13,7 @@ from sciml.report import rendering
 from sciml.report.check import BUDGET_BYTES, check_page
 from sciml.report.reportlets import (
     SECTIONS,
+    VERDICTS,
     Checks,
     Curve,
     Failure,
@@ -156,7 +157,7 @@ def _record(page: Page, path: Path, html: str) -> dict[str, Any]:
         "page": path.name,
         "bytes": len(html.encode()),
         "digest": digest_bytes(html.encode()),
-        "verdict": Counter(claim["status"] for claim in claims),
+        "verdict": {status: sum(claim["status"] == status for claim in claims) for status in VERDICTS},
         "claims": claims,
         "tables": [
             {

@@ -38,7 +38,9 @@ def test_page_is_sound_and_ordered(demo):
 
 def test_record_holds_the_numbers(demo):
     record = json.loads(demo.with_suffix(".report.json").read_text())
-    assert record["verdict"] == {"reproduced": 1, "partly": 1, "not": 1, "not run": 1}
+    assert {word: count for word, count in record["verdict"].items() if count} == dict.fromkeys(
+        ("reproduced", "partly", "not", "not run"), 1
+    )
     assert record["tables"][0]["rows"][1]["psnr"] == {"mean": 31.456, "std": 0.92, "n": 9}
     assert record["failures"][0]["stage"] == "imaging.evaluate"
 

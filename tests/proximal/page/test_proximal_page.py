@@ -123,6 +123,18 @@ def test_missed_goals_are_said_to_be_missed(copied):
     assert one(found, "largest distance") == "missed"
 
 
+def test_a_price_within_the_spread_of_the_pictures_is_not_decided(copied):
+    path = copied / "denoise" / "evaluate" / "metrics.json"
+    rows = read_json(path)
+    for row in rows:
+        if row["method"] == "photo-grey":
+            row["psnr"]["values"] = [value + change for value, change in zip(row["psnr"]["values"], (5, -5, 5), strict=True)]
+    write_json(path, rows)
+    found = statuses(copied)
+    assert one(found, "Price", "photo-grey (implicit)") == "not decided"
+    assert one(found, "better than total variation") == "not decided"
+
+
 def test_the_goal_of_nine_crops_is_judged_on_nine_crops(copied):
     folder = copied / "denoise"
     study = read_study(copied, settings())
