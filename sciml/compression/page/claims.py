@@ -164,7 +164,7 @@ def losing_claims(domain: DomainResults) -> Iterator[Claim]:
     source, shown = f"{WHERE}; computed from its points", None if theirs is None else round(theirs, 1)
     found = domain.bd_rates("jpeg", PSNR).get(best)
     mean, interval = (found.mean, found.interval or UNKNOWN) if found else (None, None)
-    goal = Goal(text, source, "%", at_most=theirs, reference=shown, paper=True)
+    goal = Goal(text, source, "%", at_most=theirs, reference=shown)
     yield judge(goal, mean, interval, enough(domain), shown=None if mean is None else round(mean, 1))
 
 
