@@ -36,6 +36,7 @@ def changed(tmp_path_factory) -> dict[str, set[str]]:
 
     def code_digest(path):
         if path not in known:
+            sources._tree.cache_clear()
             known[path] = whole(path)
         return known[path]
 
