@@ -98,6 +98,19 @@ def _targets(node: ast.AST, package: str) -> Iterable[str]:
     return [f"{base}.{alias.name}" for alias in node.names]
 
 
+def reached(name: str, early: bool = False) -> set[str]:
+    """Return what a module imports in the end, with the packages above; only what is loaded with it where `early`."""
+    seen: set[str] = set()
+    waiting = [name]
+    while waiting:
+        if (one := waiting.pop()) not in seen:
+            seen.add(one)
+            parts = one.split(".")
+            waiting += [*(graph()[one].early if early else graph()[one].own)]
+            waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
+    return seen
+
+
 def circles(edges: Mapping[str, Collection[str]]) -> list[list[str]]:
     """Return the sets of nodes that reach one another (Tarjan's strongly connected components of more than one node)."""
     index: dict[str, int] = {}

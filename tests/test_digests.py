@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from imports import ROOT, graph, handed_out, modules
+from imports import ROOT, handed_out, modules, reached
 
 from sciml.families import BUILT_IN
 from sciml.imaging.plugins import prior_sources
@@ -13,18 +13,6 @@ from sciml.runtime import sources
 
 FAMILIES = {package.rpartition(".")[2] for package in BUILT_IN.values()}
 STAGES = sorted(name for name in modules() for package in BUILT_IN.values() if name.rpartition(".")[0] == f"{package}.stages")
-
-
-def loads(name: str) -> set[str]:
-    """Return every module that a module imports in the end, with the packages above: by the tests' own reading of the source."""
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        if (one := waiting.pop()) not in seen:
-            seen.add(one)
-            parts = one.split(".")
-            waiting += [*graph()[one].own, *(".".join(parts[:length]) for length in range(1, len(parts)))]
-    return seen
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +39,7 @@ def changed(tmp_path_factory) -> dict[str, set[str]]:
             copy = root / path.relative_to(ROOT.parent)
             text = copy.read_text()
             copy.write_text(text + "\n_EDITED = 1\n")
-            assert known.pop(copy, None) or not any(name in loads(stage) for stage in STAGES)
+            assert known.pop(copy, None) or not any(name in reached(stage) for stage in STAGES)
             found[name] = {stage for stage in STAGES if sources.source_digest(stage) != before[stage]}
             copy.write_text(text)
             known.pop(copy, None)
@@ -68,15 +56,15 @@ def forget():
 def test_an_edit_changes_the_digests_of_the_stages_that_load_the_file(changed):
     expected: dict[str, set[str]] = {name: set() for name in modules()}
     for stage in STAGES:
-        for name in loads(stage):
+        for name in reached(stage):
             expected[name].add(stage)
     assert {name: found for name, found in changed.items() if found != expected[name]} == {}
 
 
 def test_every_method_file_is_code_of_a_stage_or_of_a_command(changed):
     """A file of the method that neither reaches is dead, or hidden from the digests: two are called by hand alone."""
-    commands = set().union(*(loads(name) for name in modules() if name.split(".")[2:3] in (["cli"], ["commands"], ["plugins"])))
-    public = set().union(*(loads(home) for family in FAMILIES for home in handed_out(f"sciml.{family}").values()))
+    commands = set().union(*(reached(name) for name in modules() if name.split(".")[2:3] in (["cli"], ["commands"], ["plugins"])))
+    public = set().union(*(reached(home) for family in FAMILIES for home in handed_out(f"sciml.{family}").values()))
     lost = [name for name, stages in changed.items() if name.split(".")[1:2] and name.split(".")[1] in FAMILIES and not stages]
     assert {name for name in lost if name not in commands | public} == {
         "sciml.active_fluid.theory.imex",  # an independent check of our steps

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 import pytest
-from imports import ROOT, circles, graph, modules
+from imports import ROOT, circles, graph, modules, reached
 
 from sciml.families import BUILT_IN
 
@@ -110,19 +110,6 @@ def test_no_folder_is_a_long_shelf():
         if path.name != "__init__.py":
             counts[str(path.parent.relative_to(ROOT))] = counts.get(str(path.parent.relative_to(ROOT)), 0) + 1
     assert not {folder: count for folder, count in counts.items() if count > MOST_FILES}
-
-
-def reached(name: str, early: bool = False) -> set[str]:
-    """Return what a module imports in the end, with the packages above; only what is loaded with it where `early`."""
-    seen: set[str] = set()
-    waiting = [name]
-    while waiting:
-        if (one := waiting.pop()) not in seen:
-            seen.add(one)
-            parts = one.split(".")
-            waiting += [*(graph()[one].early if early else graph()[one].own)]
-            waiting += [".".join(parts[:length]) for length in range(1, len(parts))]
-    return seen
 
 
 def test_torch_and_jax_never_meet():

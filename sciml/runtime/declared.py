@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -29,6 +28,7 @@ VARIABLE = "SCIML_DECLARED"
 FILES = "SCIML_FILES"
 STRICT = "SCIML_STRICT"
 PACKAGE = Path(__file__).resolve().parents[1]
+CODE = (".py", ".pyc", ".so")
 SHOWN = 5
 
 
@@ -51,6 +51,7 @@ def in_package(path: Path | str) -> bool:
 
 
 _opened: set[str] | None = None
+_made: set[str] = set()
 _data: set[str] = set()
 _listening = False
 
@@ -61,11 +62,12 @@ def declare_data(values: Mapping[str, Any]) -> None:
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:
-    if event != "open" or _opened is None:
+    if _opened is None or event not in ("open", "os.rename"):
         return
-    path, _, flags = arguments
-    if isinstance(path, str | bytes | os.PathLike) and not (flags or 0) & (os.O_WRONLY | os.O_CREAT):
-        _opened.add(os.path.join(os.getcwd(), os.fsdecode(path)))  # noqa: PTH109, PTH118 - called for every file of the process
+    path = arguments[event == "os.rename"]
+    if isinstance(path, str | bytes | os.PathLike) and not (name := os.fsdecode(path)).endswith(CODE):
+        made = event == "os.rename" or (arguments[2] or 0) & (os.O_WRONLY | os.O_CREAT)
+        (_made if made else _opened).add(os.path.join(os.getcwd(), name))  # noqa: PTH109, PTH118 - called for every file
 
 
 @contextmanager
@@ -82,19 +84,20 @@ def compared() -> Iterator[None]:
         yield
         return
     modules = json.loads(text)["modules"]
-    before, begun = set(sys.modules), time.time()
+    before = set(sys.modules)
     _opened = set()
     _data.clear()
+    _made.clear()
     if not _listening:
         sys.addaudithook(_listen)  # for good: Python has no way to take one off again
         _listening = True
     try:
         yield
         found, _opened = _opened, None
-        for path in sorted(found):
+        for path in sorted(found - _made):
             if Path(path).is_file() and not in_package(path):
                 check_origin(path)
-        more = [*_modules(modules, set(sys.modules) - before), *_files(modules, found, begun)]
+        more = [*_modules(modules, set(sys.modules) - before), *_files(modules, found - _made)]
     finally:
         _opened = None
     if not more:
@@ -118,8 +121,8 @@ def _modules(declared: list[str], loaded: set[str]) -> list[str]:
     return sorted(name for name in loaded - known if name.partition(".")[0] in roots)
 
 
-def _files(declared: list[str], opened: set[str], begun: float) -> list[str]:
-    """Return the opened weights and data sets that are neither inputs, nor named by the settings, nor made by the job itself."""
+def _files(declared: list[str], opened: set[str]) -> list[str]:
+    """Return the opened weights and data sets that are neither inputs nor named by the settings."""
     data = cache_folder("data").resolve()
     allowed = {Path(path).resolve() for path in os.environ.get(FILES, "").split(os.pathsep) if path}
     for name in declared:
@@ -128,7 +131,7 @@ def _files(declared: list[str], opened: set[str], begun: float) -> list[str]:
     found = []
     for path in sorted(Path(name).resolve() for name in opened):
         if path.is_relative_to(PACKAGE):
-            if path.suffix not in (".py", ".pyc") and path.is_file() and path.stat().st_mtime < begun and path not in allowed:
+            if path.is_file() and path not in allowed:
                 found.append(str(path.relative_to(PACKAGE.parent)))
         elif path.is_relative_to(data):
             parts = path.relative_to(data).parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -94,6 +95,10 @@ def test_data_are_declared_by_the_digests_in_the_settings(run):
 
 def test_what_is_written_is_not_read(run, tmp_path):
     assert run(f"open({str(run.data.with_name('.stamp.json'))!r}, 'w').close()") == (0, "")
+    new = str(run.data.with_name("new.bin"))
+    assert run(f"from sciml.runtime.files import write_bytes\nwrite_bytes({new!r}, b'1')\nopen({new!r}).close()") == (0, "")
+    os.utime(run.data, (2**32, 2**32))
+    assert "data set photo" in run(f"open({str(run.data)!r}).close()")[1], "a file of the future is no file of the job"
 
 
 def test_a_result_that_its_stage_did_not_write_is_refused_everywhere(run, tmp_path):
