@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 import sciml
 
 from sciml.families import families
-from sciml.runtime.declared import declaration, in_package
+from sciml.runtime.declared import declaration, files_in_package
 from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
 from sciml.settings import load, slice_of
@@ -147,7 +147,7 @@ def declared(module, beside=None):
 
 def package_files(wildcards, input):
     """Return which inputs of a job lie in the package, such as its shipped weights; the job compares."""
-    return os.pathsep.join(sorted(filter(in_package, input)))
+    return files_in_package(input)
 
 
 def packaged(*parts):

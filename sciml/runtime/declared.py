@@ -46,8 +46,17 @@ def declaration(modules: Iterable[str]) -> str:
 
 
 def in_package(path: Path | str) -> bool:
-    """Say whether a file lies in the package, as shipped weights do: `SCIML_FILES` names those among a job's inputs."""
+    """Say whether a file lies in the package, as shipped weights do."""
     return Path(path).resolve().is_relative_to(PACKAGE)
+
+
+def files_in_package(paths: Iterable[Path | str]) -> str:
+    """Return what a rule declares in `SCIML_FILES`: those of its inputs that lie in the package, as paths within the package.
+
+    Paths within it, since a workflow may run from a copy of the tree whose environment holds the package somewhere else.
+    """
+    inside = sorted(Path(path).resolve().relative_to(PACKAGE).as_posix() for path in paths if in_package(path))
+    return os.pathsep.join(inside)
 
 
 _opened: set[str] | None = None
@@ -124,7 +133,7 @@ def _modules(declared: list[str], loaded: set[str]) -> list[str]:
 def _files(declared: list[str], opened: set[str]) -> list[str]:
     """Return the opened weights and data sets that are neither inputs nor named by the settings."""
     data = cache_folder("data").resolve()
-    allowed = {Path(path).resolve() for path in os.environ.get(FILES, "").split(os.pathsep) if path}
+    allowed = {(PACKAGE / path).resolve() for path in os.environ.get(FILES, "").split(os.pathsep) if path}
     for name in declared:
         for module in reached(name):
             allowed.update(path.resolve() for path in travelling(module))

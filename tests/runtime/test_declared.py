@@ -12,7 +12,7 @@ import pytest
 
 import sciml
 from sciml.runtime.declared import FILES as FILES_VARIABLE
-from sciml.runtime.declared import STRICT, VARIABLE, declaration, in_package
+from sciml.runtime.declared import STRICT, VARIABLE, declaration, files_in_package, in_package
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
 
@@ -47,7 +47,7 @@ def run(tmp_path, monkeypatch):
             "    import lab.stage",
             *(f"    {line}" for line in body.splitlines()),
         ]
-        environment = {VARIABLE: json.dumps(declared), "SCIML_CACHE": str(cache), FILES_VARIABLE: ":".join(map(str, files))}
+        environment = {VARIABLE: json.dumps(declared), "SCIML_CACHE": str(cache), FILES_VARIABLE: files_in_package(files)}
         environment |= {"PYTHONPATH": f"{tmp_path}:{PACKAGE.parent}", **({STRICT: "1"} if strict else {})}
         found = subprocess.run(
             [sys.executable, "-c", "\n".join(lines)], env=environment, capture_output=True, text=True, check=False
@@ -127,3 +127,4 @@ def test_a_declaration_holds_the_digest_of_what_its_modules_reach():
 
 def test_shipped_weights_lie_in_the_package(tmp_path):
     assert in_package(DEFAULT) and not in_package(tmp_path / "own.safetensors")
+    assert files_in_package([tmp_path / "own.safetensors", DEFAULT]) == "active_fluid/weights/default.safetensors"
