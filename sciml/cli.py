@@ -106,11 +106,16 @@ def config_schema() -> None:
 def _mount() -> None:
     from sciml.datasets.cli import app as data_app
     from sciml.report.cli import app as report_app
+    from sciml.stages import all_stages_app, stages_app
 
     app.add_typer(data_app, name="data")
     app.add_typer(report_app, name="report")
+    app.add_typer(all_stages_app(), name="stage")
     for family in families():
-        app.add_typer(room(family, "cli").app, name=family.replace("_", "-"))
+        family_app = room(family, "cli").app
+        # the place of the stages in earlier versions
+        family_app.add_typer(stages_app(family), name="stage", hidden=True)
+        app.add_typer(family_app, name=family.replace("_", "-"))
 
 
 def main() -> None:

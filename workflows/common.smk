@@ -54,7 +54,7 @@ def program(family, name, module="", beside=None):
         beside: function of the wildcards: the modules that the command loads by name.
     """
     return {
-        "command": f"{family} stage {name}".replace("_", "-"),
+        "command": f"stage {family} {name}".replace("_", "-"),
         "code": declared(f"{families()[family]}.{module or f'stages.{name}'}", beside),
         "files": package_files,
     }

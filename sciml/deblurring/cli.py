@@ -1,4 +1,4 @@
-"""`sciml deblurring`: sharpen photographs whose blur kernel is only roughly known, and the stages of the study."""
+"""`sciml deblurring`: sharpen photographs whose blur kernel is only roughly known."""
 
 from __future__ import annotations
 
@@ -9,14 +9,11 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.deblurring.commands.stage import app as stage_app
-
 app = typer.Typer(
     help="Sharpen a photograph whose blur kernel is only roughly known: the kernel is corrected as far as the photograph itself "
     "asks for it. A kernel is a name (motion:LENGTH,ANGLE, gaussian:WIDTH, disk:RADIUS, shake:SEED), a file, or estimated.",
     no_args_is_help=True,
 )
-app.add_typer(stage_app, name="stage")
 
 KernelText = Annotated[
     str,

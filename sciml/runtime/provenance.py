@@ -17,6 +17,7 @@ from typing import Any
 import sciml
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_file, digest_tree, read_json, write_json
+from sciml.runtime.results import Result, read_result
 
 PACKAGES = (
     "deepinv",
@@ -32,6 +33,56 @@ PACKAGES = (
     "snakemake",
     "torch",
 )
+
+
+class Record(Result):
+    """What `provenance.json` holds of one stage.
+
+    Attributes:
+        stage: dotted name, for instance `imaging.solve`.
+        version: of sciml.
+        commit: of the checkout, None outside one.
+        dirty: whether the tree differs from it.
+        command: words of the command.
+        config: settings of the stage.
+        seeds: by name.
+        notes: what the stage says of itself: data sets, counts, seconds.
+        started: time in UTC.
+        wall_seconds: of the stage.
+        cpu_seconds: of its process.
+        peak_memory_mib: of its process.
+        hardware: processor, cores, memory, system and the visible GPUs.
+        packages: versions by name.
+        inputs: SHA-256 by path.
+        outputs: SHA-256 by path.
+    """
+
+    stage: str
+    version: str
+    commit: str | None
+    dirty: bool | None
+    command: list[str]
+    config: dict[str, Any]
+    seeds: dict[str, int]
+    notes: dict[str, Any]
+    started: str
+    wall_seconds: float
+    cpu_seconds: float
+    peak_memory_mib: int
+    hardware: dict[str, Any]
+    packages: dict[str, str]
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+
+
+def read_record(folder: Path | str) -> Record:
+    """Return the record beside the artefacts of a folder.
+
+    Raises:
+        DataError: there is none, or it is not what a stage writes.
+        FormatError: it is no JSON.
+    """
+    return read_result(Path(folder) / "provenance.json", Record)
 
 
 class Recorder:

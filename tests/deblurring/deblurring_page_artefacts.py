@@ -57,7 +57,7 @@ def write_study(root: Path) -> None:
         write_json(folder / "weights.json", found)
         recorder.write(folder / "provenance.json", [folder / "weights.json"])
     roles = [(root / name / "simulate" / "pairs.safetensors", *files_of(root, name)) for name in ("validation", "test")]
-    calibrate.run(CalibrateConfig(), roles[0], roles[1], root / "calibrate")
+    calibrate.run(CalibrateConfig(), *roles[0], *roles[1], root / "calibrate")
     write_dip(root)
     write_photo(root)
 

@@ -21,24 +21,32 @@ Map = np.ndarray
 
 def run(
     config: CalibrateConfig,
-    validation: tuple[Path, Sequence[Path], Sequence[Path]],
-    test: tuple[Path, Sequence[Path], Sequence[Path]],
-    folder: Path,
+    validation: Path,
+    validation_restored: Sequence[Path],
+    validation_spreads: Sequence[Path],
+    pairs: Path,
+    restored: Sequence[Path],
+    spreads: Sequence[Path],
+    output: Path,
 ) -> list[Path]:
     """Write `calibration.json`: factor, floor, and coverage and rank correlation of every pair before and after.
 
     Args:
         config: level of the coverage.
-        validation: pairs, restored pictures and spreads of the set that they are fitted on, one file a photograph.
-        test: the same of the set that they are judged on.
-        folder: output folder.
+        validation: pairs of the set that factor and floor are fitted on.
+        validation_restored: its restored pictures, one file a photograph.
+        validation_spreads: its maps, in the same order.
+        pairs: of the set that they are judged on.
+        restored: its restored pictures.
+        spreads: its maps.
+        output: output folder.
     """
-    inputs = [path for pairs, restored, spreads in (validation, test) for path in (pairs, *restored, *spreads)]
+    inputs = [validation, *validation_restored, *validation_spreads, pairs, *restored, *spreads]
     recorder = Recorder("deblurring.calibrate", config.model_dump(mode="json"), inputs)
-    fitted = _maps(*validation)
+    fitted = _maps(validation, validation_restored, validation_spreads)
     found = calibrated([(spread, error) for _, spread, error in fitted], config.level)
     result: dict[str, Any] = {"factor": found.factor, "floor": found.floor, "level": config.level}
-    for role, maps in (("validation", fitted), ("test", _maps(*test))):
+    for role, maps in (("validation", fitted), ("test", _maps(pairs, restored, spreads))):
         result[role] = [
             {
                 **names,
@@ -51,9 +59,9 @@ def run(
             for names, spread, error in maps
         ]
         result[f"{role}_deciles"] = _deciles([(found(spread), error) for _, spread, error in maps])
-    path = folder / "calibration.json"
+    path = output / "calibration.json"
     write_json(path, result)
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

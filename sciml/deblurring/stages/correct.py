@@ -22,7 +22,7 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: CorrectConfig, pairs: Path, photograph: str, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: CorrectConfig, pairs: Path, photograph: str, output: Path, device: str = "cpu") -> list[Path]:
     """Write `kernels.safetensors`, tensors `<pair>.<error model>`, and `steps.json`, a row a pair.
 
     A tensor `<pair>.candidate` is the best warp whether it was kept or not. Each finished pair is kept beside the folder until
@@ -32,14 +32,14 @@ def run(config: CorrectConfig, pairs: Path, photograph: str, folder: Path, devic
         config: error models and seed.
         pairs: file of the `simulate` stage; nothing of its truth is read.
         photograph: whose pairs.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder("deblurring.correct", {**config.model_dump(mode="json"), "photograph": photograph}, [pairs])
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(pairs), photograph]
     arrays: dict[str, np.ndarray] = {}
     rows = []
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for number, problem in enumerate(load_problems(pairs, photograph, device)):
             found = partial.get(str(number))
             if found is None:
@@ -48,11 +48,11 @@ def run(config: CorrectConfig, pairs: Path, photograph: str, folder: Path, devic
                 log.info("%s: %.1f s", problem.name, row["seconds"])
             arrays |= {f"{number}.{name}": kernel for name, kernel in found[0].items()}
             rows.append(found[1])
-        outputs = [folder / "kernels.safetensors", folder / "steps.json"]
+        outputs = [output / "kernels.safetensors", output / "steps.json"]
         save_tensors(outputs[0], arrays, {"photograph": photograph})
         write_json(outputs[1], rows)
     recorder.notes = {"seconds": round(sum(row["seconds"] for row in rows), 1)}
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

@@ -27,7 +27,7 @@ Part = tuple[dict[str, np.ndarray], dict[str, Any]]
 
 
 def run(
-    config: DipStudyConfig, pairs: Path, photograph: str, kernels: Path, weights: Path, folder: Path, device: str = "cpu"
+    config: DipStudyConfig, pairs: Path, photograph: str, kernels: Path, weights: Path, output: Path, device: str = "cpu"
 ) -> list[Path]:
     """Write `runs.json` and `pictures.safetensors` of the pairs of one photograph.
 
@@ -43,7 +43,7 @@ def run(
         photograph: whose pairs.
         kernels: of the `correct` stage.
         weights: of the `tune` stage for total variation.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -55,7 +55,7 @@ def run(
     tuned = {"tv": read_json(weights)}
     parts: dict[tuple[str, str], list[Part]] = {}
     with Partial(
-        folder, [source_digest(__name__), config.seed, [digest_file(path) for path in (pairs, kernels, weights)]]
+        output, [source_digest(__name__), config.seed, [digest_file(path) for path in (pairs, kernels, weights)]]
     ) as partial:
         for number in range(config.seeds):
             for name, (problem, truth, known) in cases.items():
@@ -67,12 +67,12 @@ def run(
                         part = partial.put(key, *_fitted(problem, truth, known, tuned, cell, seed))
                         _say(name, label, number, part[1])
                     parts.setdefault((name, label), []).append(part)
-        outputs = [folder / "runs.json", folder / "pictures.safetensors"]
+        outputs = [output / "runs.json", output / "pictures.safetensors"]
         write_json(outputs[0], _table(config, cases, parts, tuned))
         save_tensors(outputs[1], _pictures(config, parts), {"photograph": photograph, "cells": list(config.cells)})
     rows = [notes for some in parts.values() for _, notes in some]
     recorder.notes = {"fits": len(rows), "seconds": round(sum(row["seconds"] for row in rows), 1)}
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

@@ -12,7 +12,7 @@ from sciml.runtime.files import load_tensors, read_json, write_json
 from sciml.runtime.provenance import Recorder
 
 
-def run(config: EvaluateConfig, pairs: Path, restored: list[Path], kernels: list[Path], folder: Path) -> list[Path]:
+def run(config: EvaluateConfig, pairs: Path, restored: list[Path], kernels: list[Path], output: Path) -> list[Path]:
     """Write `scores.json`: a row a pair with the scores of every cell, kernel and residual.
 
     Args:
@@ -20,7 +20,7 @@ def run(config: EvaluateConfig, pairs: Path, restored: list[Path], kernels: list
         pairs: file of the `simulate` stage.
         restored: pictures of the `restore` stage, one file a photograph.
         kernels: of the `correct` stage, in the same order; `steps.json` lies beside each.
-        folder: output folder.
+        output: output folder.
     """
     recorder = Recorder("deblurring.evaluate", config.model_dump(mode="json"), [pairs, *restored, *kernels])
     rows = []
@@ -50,7 +50,7 @@ def run(config: EvaluateConfig, pairs: Path, restored: list[Path], kernels: list
                 if estimate is not None:
                     row["residuals"][model] = residual_scores(estimate, truth, problem.given, problem.sigma)
             rows.append(row)
-    path = folder / "scores.json"
+    path = output / "scores.json"
     write_json(path, rows)
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

@@ -24,7 +24,7 @@ from sciml.runtime.provenance import Recorder
 log = logging.getLogger(__name__)
 
 
-def run(config: PhotoConfig, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: PhotoConfig, output: Path, device: str = "cpu") -> list[Path]:
     """Write `pictures.safetensors`: display values of every cell and its kernel, and `photo.json`: what was done and measured.
 
     There is no truth. Each row holds the misfit in units of the noise, the held-out misfit relative to that of the estimated
@@ -32,7 +32,7 @@ def run(config: PhotoConfig, folder: Path, device: str = "cpu") -> list[Path]:
 
     Args:
         config: photograph, size of the kernel and cells.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder("deblurring.photo", config.model_dump(mode="json"), [local_path(config.photograph)])
@@ -63,11 +63,11 @@ def run(config: PhotoConfig, folder: Path, device: str = "cpu") -> list[Path]:
             }
         )
         log.info("%s: %.1f s", name, rows[-1]["seconds"])
-    outputs = [folder / "pictures.safetensors", folder / "photo.json"]
+    outputs = [output / "pictures.safetensors", output / "photo.json"]
     save_tensors(outputs[0], arrays, {"photograph": config.photograph, "cells": list(config.cells)})
     write_json(outputs[1], {"photograph": config.photograph, "notes": list(estimate.notes), "rows": rows})
     recorder.notes = {"data": [config.photograph]}
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

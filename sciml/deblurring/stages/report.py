@@ -23,7 +23,7 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
 
     Args:
         config: tier and sets of the study.
-        results: its results folder.
+        results: its results output.
         output: the page, `.html`.
 
     Raises:

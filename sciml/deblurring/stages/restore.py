@@ -29,8 +29,8 @@ def run(
     pairs: Path,
     photograph: str,
     kernels: Path,
-    weights: dict[str, Path],
-    folder: Path,
+    weights: dict[str, list[Path]],
+    output: Path,
     device: str = "cpu",
 ) -> list[Path]:
     """Write `restored.safetensors`: pictures `<pair>.<cell>` in linear light, and residuals `<pair>.residual.<error model>`.
@@ -43,12 +43,13 @@ def run(
         pairs: file of the `simulate` stage.
         photograph: whose pairs.
         kernels: of the `correct` stage.
-        weights: of the `tune` stage by prior.
-        folder: output folder.
+        weights: of the `tune` stage by prior, one file each.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
-    given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in weights.items()}}
-    recorder = Recorder("deblurring.restore", {**config.model_dump(mode="json"), **given}, [pairs, kernels, *weights.values()])
+    files = {prior: path for prior, (path,) in weights.items()}
+    given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in files.items()}}
+    recorder = Recorder("deblurring.restore", {**config.model_dump(mode="json"), **given}, [pairs, kernels, *files.values()])
     made_by = [source_digest(__name__), prior_digests(config.priors)]
     identity = [*made_by, config.model_dump(mode="json"), given, digest_file(pairs), digest_file(kernels)]
     corrected, _ = load_tensors(kernels)
@@ -57,7 +58,7 @@ def run(
     seconds: dict[str, float] = dict.fromkeys(names, 0.0)
     true = [truth.kernel for truth in load_truths(pairs, photograph)]
     problems = load_problems(pairs, photograph, device)
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for number, problem in enumerate(problems):
             found = partial.get(str(number))
             if found is None:
@@ -66,10 +67,10 @@ def run(
                 log.info("%s: %.1f s", problem.name, sum(found[1]["seconds"].values()))
             arrays |= {f"{number}.{name}": array for name, array in found[0].items()}
             seconds = {name: value + found[1]["seconds"][name] / len(problems) for name, value in seconds.items()}
-        path = folder / "restored.safetensors"
+        path = output / "restored.safetensors"
         save_tensors(path, arrays, {"photograph": photograph, "cells": names})
     recorder.notes = {"seconds_per_image": {name: round(value, 3) for name, value in seconds.items()}}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

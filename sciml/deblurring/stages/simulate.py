@@ -9,16 +9,16 @@ from sciml.deblurring.study.pairs import simulate
 from sciml.runtime.provenance import Recorder
 
 
-def run(config: SimulateConfig, folder: Path) -> list[Path]:
+def run(config: SimulateConfig, output: Path) -> list[Path]:
     """Write `pairs.safetensors` and `provenance.json`.
 
     Args:
         config: of one set of pairs.
-        folder: output folder.
+        output: output folder.
     """
     recorder = Recorder("deblurring.simulate", config.model_dump(mode="json"))
-    path = folder / "pairs.safetensors"
+    path = output / "pairs.safetensors"
     recorder.reads(simulate(config, config.photographs, config.seed, path, config.data_tier))
     recorder.notes = {"data": sorted(config.photographs)}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

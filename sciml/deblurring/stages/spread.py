@@ -20,7 +20,7 @@ from sciml.runtime.sources import source_digest
 
 
 def run(
-    config: SpreadConfig, pairs: Path, photograph: str, kernels: Path, weights: Path, folder: Path, device: str = "cpu"
+    config: SpreadConfig, pairs: Path, photograph: str, kernels: Path, weights: Path, output: Path, device: str = "cpu"
 ) -> list[Path]:
     """Write `spreads.safetensors`: a tensor `<pair>` (height, width) a pair, in display values, not calibrated.
 
@@ -30,7 +30,7 @@ def run(
         photograph: whose pairs.
         kernels: of the `correct` stage.
         weights: of the `tune` stage for total variation.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder(
@@ -44,7 +44,7 @@ def run(
     corrected, _ = load_tensors(kernels)
     factor = weight_of({"tv": read_json(weights)}, "tv", config.model)
     arrays: dict[str, np.ndarray] = {}
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for number, problem in enumerate(load_problems(pairs, photograph, device)):
             found = partial.get(str(number))
             if found is None:
@@ -54,7 +54,7 @@ def run(
                 spread = spread_map(problem.y, kernel, weight, config.error, config.count, seed, display=srgb_encoded)
                 found = partial.put(str(number), {"spread": spread[0, 0].cpu().numpy()}, {})
             arrays[str(number)] = found[0]["spread"]
-        path = folder / "spreads.safetensors"
+        path = output / "spreads.safetensors"
         save_tensors(path, arrays, {"photograph": photograph, "cell": f"tv/{config.model}"})
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

@@ -23,7 +23,7 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: TuneConfig, pairs: Path, corrected: list[Path], folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: TuneConfig, pairs: Path, kernels: list[Path], output: Path, device: str = "cpu") -> list[Path]:
     """Write `weights.json`: by error model the best weight, the mean PSNR at it, and the whole curve.
 
     Every weight is tried on the same `config.pairs` pairs, spread evenly over the photographs, kernels and errors.
@@ -31,22 +31,22 @@ def run(config: TuneConfig, pairs: Path, corrected: list[Path], folder: Path, de
     Args:
         config: prior and weights.
         pairs: validation pairs of the `simulate` stage.
-        corrected: kernels of the `correct` stage, one file a photograph.
-        folder: output folder.
+        kernels: of the `correct` stage, one file a photograph.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
         DataError: there is no validation pair.
     """
-    recorder = Recorder("deblurring.tune", config.model_dump(mode="json"), [pairs, *corrected])
-    cases = _cases(pairs, corrected, device)
+    recorder = Recorder("deblurring.tune", config.model_dump(mode="json"), [pairs, *kernels])
+    cases = _cases(pairs, kernels, device)
     if not cases:
         raise DataError(f"{pairs} holds no pair to tune on")
     cases = [cases[index] for index in np.unique(np.linspace(0, len(cases) - 1, config.pairs).round().astype(int))]
     found: dict[str, Any] = {}
     made_by = [source_digest(__name__), prior_digests([config.prior])]
-    identity = [*made_by, config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *corrected]]]
-    with Partial(folder, identity) as partial:
+    identity = [*made_by, config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *kernels]]]
+    with Partial(output, identity) as partial:
         for model in config.models:
             curve = {}
             for weight in config.weights:
@@ -54,20 +54,20 @@ def run(config: TuneConfig, pairs: Path, corrected: list[Path], folder: Path, de
                 if part is None:
                     scores = [
                         display_psnr(
-                            picture_of(solve(p.y, kernels[model], p.sigma, config.prior, weight), p.y)[0, 0].cpu().numpy(),
+                            picture_of(solve(p.y, known[model], p.sigma, config.prior, weight), p.y)[0, 0].cpu().numpy(),
                             truth,
                         )
-                        for p, truth, kernels in cases
+                        for p, truth, known in cases
                     ]
                     part = partial.put(f"{model} {weight}", {"psnr": np.array(scores)}, {})
                 curve[weight] = float(part[0]["psnr"].mean())
             best = max(curve, key=curve.__getitem__)
             found[model] = {"weight": best, "psnr": curve[best], "curve": [[w, curve[w]] for w in sorted(curve)]}
             log.info("%s/%s: weight %.3g, %.2f dB", config.prior, model, best, curve[best])
-    path = folder / "weights.json"
+    path = output / "weights.json"
     write_json(path, found)
     recorder.notes = {"pairs": len(cases)}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

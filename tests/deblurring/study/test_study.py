@@ -54,7 +54,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     (scores,) = evaluate.run(EvaluateConfig(), pairs, [pictures], [kernels], folder / "evaluate")
     (spreads,) = spread.run(SpreadConfig(count=4), pairs, "camera", kernels, weights["tv"], folder / "spread")
     part = (pairs, [pictures], [spreads])
-    (numbers,) = calibrate.run(CalibrateConfig(), part, part, folder / "calibrate")
+    (numbers,) = calibrate.run(CalibrateConfig(), *part, *part, folder / "calibrate")
     return SimpleNamespace(
         folder=folder, pairs=pairs, kernels=kernels, steps=steps, weights=weights, pictures=pictures, scores=scores,
         spreads=spreads, numbers=numbers,
