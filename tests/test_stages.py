@@ -53,7 +53,10 @@ def test_named_files_are_gathered_by_name_and_a_bare_path_is_refused():
     [
         (["tune", "--config", "{}", "--pairs", "absent", "--kernels", "absent"], "--config: prior"),
         (["simulate", "--config", "{"], "--config is not valid JSON"),
-        (["ablate-report", "--config", '{"tier": "ci"}', "--results", "absent"], "no such file: absent"),
+        (
+            ["ablate-report", "--config", '{"tier": "ci", "data_tier": "ci", "sets": []}', "--results", "absent"],
+            "no such file: absent",
+        ),
     ],
 )
 def test_settings_and_inputs_are_refused_before_anything_heavy_loads(words, message, tmp_path):
