@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from sciml.compression.commands.bench import bench_command
-from sciml.compression.commands.stage import app as stage_app
 from sciml.compression.commands.study import evaluate_command, report_command, train_command
 
 app = typer.Typer(
@@ -21,7 +20,6 @@ app.command("bench")(bench_command)
 app.command("train")(train_command)
 app.command("evaluate")(evaluate_command)
 app.command("report")(report_command)
-app.add_typer(stage_app, name="stage")
 
 WIDTH = 110
 MOST_PIXELS = 2**27

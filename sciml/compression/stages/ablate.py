@@ -36,13 +36,13 @@ LARGEST_SIDES = (512, 768)
 Row = dict[str, Any]
 
 
-def run(config: AblateConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: AblateConfig, weights: Path, output: Path) -> list[Path]:
     """Write `ablations.json`: BD-rates of variants against the whole; fitted variants are kept when a run is stopped.
 
     Args:
         config: crops, pictures and steps.
         weights: model file with a network, to know what that is worth.
-        folder: output folder.
+        output: output folder.
 
     Raises:
         DataError: there is no validation picture, or the model has no network.
@@ -53,8 +53,8 @@ def run(config: AblateConfig, weights: Path, folder: Path) -> list[Path]:
     shown = validation_pictures(config)
     sizes = {name: picture.shape[0] * picture.shape[1] for name, picture in shown.items()}
     curves: dict[str, Points] = {}
-    path = folder / "ablations.json"
-    with Partial(folder, [source_digest(__name__), config.model_dump(mode="json"), crops.inputs]) as partial:
+    path = output / "ablations.json"
+    with Partial(output, [source_digest(__name__), config.model_dump(mode="json"), crops.inputs]) as partial:
         for name in LEVERS:
             variant = Variant(LEVERS[name], crops.array)
             planes = {picture: variant.planes(array) for picture, array in shown.items()}
@@ -74,7 +74,7 @@ def run(config: AblateConfig, weights: Path, folder: Path) -> list[Path]:
         rows = [_compared(curves, name, anchor, meaning, config.seed) for name, (anchor, meaning) in pairs.items()]
         write_json(path, {"crops": len(crops.array), "pictures": list(shown), "rows": rows, "curves": _plain(curves)})
     recorder.notes = {"crops": len(crops.array), "pictures": list(shown)}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

@@ -35,32 +35,32 @@ SPECTRA = 12
 BORDER = 16
 
 
-def run(config: ApartConfig, weights: Path, photo_weights: Path, folder: Path, runs: Path | None = None) -> list[Path]:
+def run(config: ApartConfig, weights: Path, photo: Path, output: Path, runs: Path | None = None) -> list[Path]:
     """Write `apart.json` (numbers) and `apart.safetensors` (pictures over their range, spectra).
 
     Args:
         config: pictures and rates.
         weights: model file, with or without a network.
-        photo_weights: model file of photographs, which is shown beside.
-        folder: output folder.
+        photo: model file of photographs, which is shown beside.
+        output: output folder.
         runs: folder of simulated runs, for fields that come from them.
 
     Raises:
         DataError: a test picture was trained on, or there is none.
     """
-    recorder = Recorder("compression.apart", config.model_dump(mode="json"), [weights, photo_weights])
+    recorder = Recorder("compression.apart", config.model_dump(mode="json"), [weights, photo])
     found = list(samples(config, config.role, config.data_tier, runs))
     if not found:
         raise DataError(f"there is no {config.role} picture of {config.domain}")
     check_inputs(weights, config, found)
-    own, photo = Codec(load_model(weights)), Codec(load_model(photo_weights))
+    own, of_photographs = Codec(load_model(weights)), Codec(load_model(photo))
     numbers: dict[str, Any] = {"kind": config.kind, "equal": [], "spectra": [], "borders": []}
     arrays: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
     for sample in spread(found, config.pictures):
         original = sample.array[..., 0]
         arrays[f"{sample.name}/original"] = _display(original, original)
-        for name, data, decoded in _equal_bytes(own, photo, original, config.rate_bpp):
+        for name, data, decoded in _equal_bytes(own, of_photographs, original, config.rate_bpp):
             arrays[f"{sample.name}/{name}"] = _display(decoded, original)
             numbers["equal"].append(
                 {
@@ -81,10 +81,10 @@ def run(config: ApartConfig, weights: Path, photo_weights: Path, folder: Path, r
         numbers["spectra"] = list(_spectra(own, vorticity, config, arrays))
         numbers["borders"] = list(_borders(own, vorticity, config))
     numbers["processes"] = list(fresh_processes(own, weights, files))
-    paths = [folder / "apart.json", folder / "apart.safetensors"]
+    paths = [output / "apart.json", output / "apart.safetensors"]
     write_json(paths[0], numbers)
     save_tensors(paths[1], arrays)
-    recorder.write(folder / "provenance.json", paths)
+    recorder.write(output / "provenance.json", paths)
     return paths
 
 

@@ -22,7 +22,7 @@ from sciml.training.weight_files import read_weights_metadata
 log = logging.getLogger(__name__)
 
 
-def run(config: CompareVectorsConfig, base: Path, weights: list[Path], folder: Path) -> list[Path]:
+def run(config: CompareVectorsConfig, base: Path, weights: list[Path], output: Path) -> list[Path]:
     """Write `bench.json` and `bench.csv` (the scalar model is the anchor), and `structures.json`: what the models are.
 
     All choose their symbols with the same price of a bit. One process, so that times can be compared.
@@ -31,7 +31,7 @@ def run(config: CompareVectorsConfig, base: Path, weights: list[Path], folder: P
         config: pictures and qualities.
         base: the scalar model.
         weights: models with groups behind planes of this very model.
-        folder: output folder.
+        output: output folder.
 
     Raises:
         ConfigError: a model with groups was not fitted to this base.
@@ -55,11 +55,11 @@ def run(config: CompareVectorsConfig, base: Path, weights: list[Path], folder: P
         Picture(name, pixels if config.channels == 3 else pixels[..., 0]) for name, pixels in islice(source, config.pictures)
     ]
     bench = run_bench(found, codecs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
-    bench.write(folder, SCALAR, config.seed)
+    bench.write(output, SCALAR, config.seed)
     structures[SCALAR] = {"units": [item.units for item in scalar.sets], "file_bytes": base.stat().st_size}
-    write_json(folder / "structures.json", structures)
-    paths = [folder / name for name in ("bench.json", "bench.csv", "structures.json")]
-    recorder.write(folder / "provenance.json", paths)
+    write_json(output / "structures.json", structures)
+    paths = [output / name for name in ("bench.json", "bench.csv", "structures.json")]
+    recorder.write(output / "provenance.json", paths)
     return paths
 
 

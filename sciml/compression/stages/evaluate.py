@@ -24,8 +24,8 @@ ANCHOR, PHOTO = "jpeg", "photo"
 def run(
     config: EvaluateConfig,
     weights: Path,
-    folder: Path,
-    jobs: int = 1,
+    output: Path,
+    workers: int = 1,
     neural: Sequence[Path] = (),
     runs: Path | None = None,
 ) -> list[Path]:
@@ -34,8 +34,8 @@ def run(
     Args:
         config: pictures and qualities.
         weights: model file, with or without a network.
-        folder: output folder.
-        jobs: processes.
+        output: output folder.
+        workers: processes of one thread.
         neural: file of a neural model that is compared too, or nothing.
         runs: folder of simulated runs, for fields that come from them.
 
@@ -65,8 +65,8 @@ def run(
     for path in neural:
         words = f"neural model {load_any(path).id.hex()}"
         codecs.append(Own("nic-neural", words, str(path), config.neural_qualities))
-    bench = run_bench(found, codecs, jobs=jobs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
-    bench.write(folder, ANCHOR if config.kind == "pictures" else PHOTO, config.seed)
-    paths = [folder / "bench.json", folder / "bench.csv"]
-    recorder.write(folder / "provenance.json", paths)
+    bench = run_bench(found, codecs, jobs=workers, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
+    bench.write(output, ANCHOR if config.kind == "pictures" else PHOTO, config.seed)
+    paths = [output / "bench.json", output / "bench.csv"]
+    recorder.write(output / "provenance.json", paths)
     return paths

@@ -22,12 +22,12 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: FitConfig, folder: Path, runs: Path | None = None) -> list[Path]:
+def run(config: FitConfig, output: Path, runs: Path | None = None) -> list[Path]:
     """Write `model.safetensors`; sets of steps that are fitted already are kept when a run is stopped.
 
     Args:
         config: pictures and steps.
-        folder: output folder.
+        output: output folder.
         runs: folder of simulated runs, for fields that come from them.
     """
     recorder = Recorder("compression.fit", config.model_dump(mode="json"))
@@ -40,8 +40,8 @@ def run(config: FitConfig, folder: Path, runs: Path | None = None) -> list[Path]
     grid = Grid(config.crop_size // BLOCK, config.crop_size // BLOCK, len(crops.array))
     code = source_digest(__name__)
     sets: list[StepSet] = []
-    path = folder / "model.safetensors"
-    with Partial(folder, [code, config.model_dump(mode="json"), crops.inputs]) as partial:
+    path = output / "model.safetensors"
+    with Partial(output, [code, config.model_dump(mode="json"), crops.inputs]) as partial:
         for step in config.steps:
             found = partial.get(f"step {step}")
             if found is None:
@@ -53,7 +53,7 @@ def run(config: FitConfig, folder: Path, runs: Path | None = None) -> list[Path]
         minutes = (time.process_time() - begun) / 60
         save_model(path, model, config=config, seed=config.seed, inputs=crops.inputs, source_digest=code, cpu_minutes=minutes)
     recorder.notes = {"crops": len(crops.array), "cpu_minutes": round(minutes, 2), "model_id": model.id.hex()}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

@@ -28,13 +28,13 @@ from sciml.training.weight_files import read_weights_metadata
 log = logging.getLogger(__name__)
 
 
-def run(config: FitVectorsConfig, base: Path, folder: Path) -> list[Path]:
+def run(config: FitVectorsConfig, base: Path, output: Path) -> list[Path]:
     """Write `model.safetensors`: transform, first planes and tables of the base, the other planes as vectors.
 
     Args:
         config: pictures and structure.
         base: model of the `fit` stage; a network in it is left out.
-        folder: output folder.
+        output: output folder.
 
     Raises:
         ConfigError: no set of the base has as many planes as the structure leaves scalar.
@@ -53,8 +53,8 @@ def run(config: FitVectorsConfig, base: Path, folder: Path) -> list[Path]:
     code = source_digest(__name__)
     sets: list[StepSet] = []
     facts: dict[str, list[dict]] = {}
-    path = folder / "model.safetensors"
-    with Partial(folder, [code, config.model_dump(mode="json"), crops.inputs, scalar.id.hex()]) as partial:
+    path = output / "model.safetensors"
+    with Partial(output, [code, config.model_dump(mode="json"), crops.inputs, scalar.id.hex()]) as partial:
         for item in scalar.sets:
             found = partial.get(f"step {item.step}")
             if found is None:
@@ -76,5 +76,5 @@ def run(config: FitVectorsConfig, base: Path, folder: Path) -> list[Path]:
         every = minutes + float(read_weights_metadata(base)["cpu_minutes"])
         save_model(path, model, config=config, seed=config.seed, inputs=crops.inputs, source_digest=code, cpu_minutes=every)
     recorder.notes = {"crops": len(crops.array), "cpu_minutes": round(minutes, 2), "model_id": model.id.hex()}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

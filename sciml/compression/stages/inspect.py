@@ -29,13 +29,13 @@ log = logging.getLogger(__name__)
 MAP_PLANES = (1, 5, 20, 100)
 
 
-def run(config: InspectConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: InspectConfig, weights: Path, output: Path) -> list[Path]:
     """Write `inspect.json` (numbers), `maps.safetensors` (classes, tables) and `pictures/*.png`.
 
     Args:
         config: pictures, qualities and what is shown.
         weights: model file, with or without a network.
-        folder: output folder.
+        output: output folder.
 
     Raises:
         DataError: a test picture was trained on.
@@ -68,15 +68,15 @@ def run(config: InspectConfig, weights: Path, folder: Path) -> list[Path]:
                 tables.add(tile.symbols)
             if quality == middle and view is not None:
                 for number, picture in enumerate(found.decoded, 1):
-                    paths.append(_save(folder, f"{name}-layer{number}", picture, view))
+                    paths.append(_save(output, f"{name}-layer{number}", picture, view))
                 if not arrays:
                     arrays = _maps(codec, chosen, found.encoded.tiles[0].symbols, name, numbers)
-                    paths.append(_save(folder, f"{name}-whole", pixels))
+                    paths.append(_save(output, f"{name}-whole", pixels))
         if view is not None:
             if (steps := seam_steps(codec, pixels, middle)) is not None:
                 numbers["seams"].append({"picture": name, **steps})
-            paths.append(_save(folder, f"{name}-original", pixels, view))
-            for row, path, data in _equal(config, codec, name, pixels, view, folder):
+            paths.append(_save(output, f"{name}-original", pixels, view))
+            for row, path, data in _equal(config, codec, name, pixels, view, output):
                 numbers["equal"].append(row)
                 paths.append(path)
                 if row["codec"] == "nic":
@@ -88,15 +88,15 @@ def run(config: InspectConfig, weights: Path, folder: Path) -> list[Path]:
     ]
     numbers["processes"] = list(fresh_processes(codec, weights, shown)) if shown else []
     numbers["damage"] = damage(next(iter(shown.values())), config.seed) if shown else None
-    numbers_path, maps_path = folder / "inspect.json", folder / "maps.safetensors"
+    numbers_path, maps_path = output / "inspect.json", output / "maps.safetensors"
     write_json(numbers_path, numbers)
     save_tensors(maps_path, arrays)
-    recorder.write(folder / "provenance.json", [numbers_path, maps_path, *paths])
+    recorder.write(output / "provenance.json", [numbers_path, maps_path, *paths])
     return [numbers_path, maps_path, *paths]
 
 
 def _equal(
-    config: InspectConfig, codec: Codec, name: str, pixels: np.ndarray, view: ViewConfig, folder: Path
+    config: InspectConfig, codec: Codec, name: str, pixels: np.ndarray, view: ViewConfig, output: Path
 ) -> Iterator[tuple[dict[str, Any], Path, bytes]]:
     """Yield row, picture and file of every codec at equal bytes."""
     for coded in equal_bytes(codec, pixels, config.rate_bpp):
@@ -110,7 +110,7 @@ def _equal(
             "psnr_db": reached.psnr_db,
             "ms_ssim": reached.ms_ssim,
         }
-        yield row, _save(folder, f"{name}-{coded.codec}", coded.decoded, view), coded.data
+        yield row, _save(output, f"{name}-{coded.codec}", coded.decoded, view), coded.data
 
 
 def _maps(codec: Codec, quality: int, codes: np.ndarray, name: str, numbers: dict[str, Any]) -> dict[str, np.ndarray]:
@@ -126,13 +126,13 @@ def _maps(codec: Codec, quality: int, codes: np.ndarray, name: str, numbers: dic
     }
 
 
-def _save(folder: Path, name: str, pixels: np.ndarray, view: ViewConfig | None = None) -> Path:
+def _save(output: Path, name: str, pixels: np.ndarray, view: ViewConfig | None = None) -> Path:
     """Write the window of a picture, or all of it."""
     top, left, height, width = view.window if view else (0, 0, *pixels.shape[:2])
     part = pixels[top : top + height, left : left + width]
     if part.shape[:2] != (height, width):
         raise ConfigError(f"the window {view and view.window} of {name} leaves the picture, which has {pixels.shape[:2]} pixels")
-    target = folder / "pictures" / f"{name}.png"
+    target = output / "pictures" / f"{name}.png"
     with atomic_path(target) as path:
         PillowImage.fromarray(np.ascontiguousarray(part)).save(path, optimize=True)
     return target

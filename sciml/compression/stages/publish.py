@@ -36,13 +36,13 @@ LIMITS = {
 DATA = {"pictures": "test photographs", "slices": "test slices", "fields": "test fields"}
 
 
-def run(weights: Path, bench: Path, folder: Path) -> list[Path]:
+def run(weights: Path, bench: Path, output: Path) -> list[Path]:
     """Copy a model file to `<name>.safetensors` and write `<name>.md` and `<name>.selftest.json`.
 
     Args:
         weights: of the `train` or `fit` stage.
         bench: `bench.json` of the `evaluate` stage for the same model.
-        folder: where the package keeps its models.
+        output: where the package keeps its models.
 
     Raises:
         DataError: the bench is of another model.
@@ -51,8 +51,8 @@ def run(weights: Path, bench: Path, folder: Path) -> list[Path]:
     metadata = read_weights_metadata(weights)
     kind = metadata["config"].get("data", metadata["config"]).get("kind", "pictures")
     rows = metrics_of(read_json(bench), model.id.hex(), DATA[kind])
-    target = folder / f"{model.name}.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
+    target = output / f"{model.name}.safetensors"
+    output.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as path:
         shutil.copyfile(weights, path)
     card, reference = target.with_suffix(".md"), reference_path(target)

@@ -29,13 +29,13 @@ VALIDATION_CROPS = {1.0: 6, 2.0: 2}
 MORE = 4
 
 
-def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu", runs: Path | None = None) -> list[Path]:
+def run(config: TrainConfig, base: Path, output: Path, device: str = "cpu", runs: Path | None = None) -> list[Path]:
     """Write `model.safetensors`, the model with its network, and `history.csv`.
 
     Args:
         config: pictures, network and training.
         base: model of the `fit` stage.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
         runs: folder of simulated runs, for fields that come from them.
     """
@@ -62,7 +62,7 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu", runs
         before = after * 10 ** (torch.stack([torch.as_tensor(more["gain_db"]) for _, more in results]) / 10)
         return {"gain_db": 10 * torch.log10(before.mean() / after.mean())}
 
-    weights, history = folder / "model.safetensors", folder / "history.csv"
+    weights, history = output / "model.safetensors", output / "history.csv"
     code = source_digest(__name__)
     identity = {
         "settings": config.model_dump(mode="json", exclude={"cpu_minutes"}),
@@ -95,5 +95,5 @@ def run(config: TrainConfig, base: Path, folder: Path, device: str = "cpu", runs
         )
         result.history.replace(history)
     recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
-    recorder.write(folder / "provenance.json", [weights, history])
+    recorder.write(output / "provenance.json", [weights, history])
     return [weights, history]

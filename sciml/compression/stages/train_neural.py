@@ -30,12 +30,12 @@ VALIDATION_CROPS = {1.0: 3, 2.0: 1}
 VALIDATIONS, CHECKPOINTS = 500, 250
 
 
-def run(config: TrainNeuralConfig, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: TrainNeuralConfig, output: Path, device: str = "cpu") -> list[Path]:
     """Write `model.safetensors` and `history.csv`; a stopped training goes on.
 
     Args:
         config: pictures, networks and training.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder("compression.train_neural", config.model_dump(mode="json"))
@@ -58,7 +58,7 @@ def run(config: TrainNeuralConfig, folder: Path, device: str = "cpu") -> list[Pa
     def validate(model: torch.nn.Module, _generator: torch.Generator) -> Scalars:
         return rate_and_error(network, held.array, weight)
 
-    weights, history = folder / "model.safetensors", folder / "history.csv"
+    weights, history = output / "model.safetensors", output / "history.csv"
     code = source_digest(__name__)
     identity = {"settings": config.model_dump(mode="json", exclude={"cpu_minutes"}), "data": crops.inputs, "code": code}
     with partial_folder(weights) as partial:
@@ -91,5 +91,5 @@ def run(config: TrainNeuralConfig, folder: Path, device: str = "cpu") -> list[Pa
         "steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2), "model_id": model.id.hex(),
         "validation": {name: round(value, 4) for name, value in reached.items()},
     }  # fmt: skip
-    recorder.write(folder / "provenance.json", [weights, history])
+    recorder.write(output / "provenance.json", [weights, history])
     return [weights, history]

@@ -1,0 +1,77 @@
+"""The stages of the study: settings and inputs of each."""
+
+from __future__ import annotations
+
+from sciml.compression.config import (
+    AblateConfig,
+    ApartConfig,
+    EvaluateConfig,
+    FitConfig,
+    InspectConfig,
+    PageConfig,
+    TrainConfig,
+    TrainNeuralConfig,
+)
+from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig
+from sciml.stages import File, Files, declare
+
+WEIGHTS = File("Model file.")
+BASE = File("Model file of the fit stage.")
+RUNS = File("Folder of simulated runs, one subfolder a role; for domains whose fields come from them.", required=False)
+
+STAGES = {
+    "fit": declare(
+        "Fit transform, rules and tables of one domain; finished steps are kept when it is stopped.", FitConfig, runs=RUNS
+    ),
+    "train": declare(
+        "Train the network behind the decoder; a stopped training goes on.", TrainConfig, gpu=True, base=BASE, runs=RUNS
+    ),
+    "train_neural": declare("Train a neural model end to end; a stopped training goes on.", TrainNeuralConfig, gpu=True),
+    "evaluate": declare(
+        "Compare a model with the classical codecs on test pictures.",
+        EvaluateConfig,
+        workers=True,
+        weights=WEIGHTS,
+        neural=Files("Neural model to compare too.", required=False),
+        runs=RUNS,
+    ),
+    "apart": declare(
+        "Show slices or fields at equal bytes beside JPEG 2000 and the photo model; spectra of fields; pixels in processes.",
+        ApartConfig,
+        weights=WEIGHTS,
+        photo=File("Model file of photographs, which is shown beside."),
+        runs=RUNS,
+    ),
+    "inspect": declare(
+        "Count where the bits of a model go, show its pictures at equal bytes, check its files.", InspectConfig, weights=WEIGHTS
+    ),
+    "ablate": declare(
+        "Measure what each part of the codec is worth, on validation pictures; fitted variants are kept when it is stopped.",
+        AblateConfig,
+        weights=WEIGHTS,
+    ),
+    "ablate_report": declare(
+        "Write the page of the codec's parts.",
+        PageConfig,
+        page=True,
+        table=File("ablations.json of the ablate stage, with its provenance.json beside it."),
+    ),
+    "fit_vectors": declare(
+        "Fit groups of vectors behind the first planes of a scalar model; finished steps are kept when it is stopped.",
+        FitVectorsConfig,
+        base=BASE,
+    ),
+    "compare_vectors": declare(
+        "Compare models with vectors with the scalar one at equal rates, on validation pictures.",
+        CompareVectorsConfig,
+        base=File("The scalar model."),
+        weights=Files("Model with vectors behind planes of this one."),
+    ),
+    "report": declare("Write the page of the study.", PageConfig, page=True, results=File("Results folder of the study.")),
+    "publish": declare(
+        "Copy a model into the package, with its card.",
+        None,
+        weights=WEIGHTS,
+        bench=File("bench.json of the evaluation."),
+    ),
+}
