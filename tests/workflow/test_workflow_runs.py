@@ -121,7 +121,7 @@ def story(tmp_path_factory) -> Story:
     resumed = Run.of(tree, third.returncode, third.stdout)
     log = (tree.root / "logs/ci/example/train.log").read_text()
     config = json.loads((tree.root / "results/ci/example/train/provenance.json").read_text())["config"]
-    plain = ("sciml", "example", "stage", "train", "--config", json.dumps(config), "--output", "plain", "--threads", "1")
+    plain = ("sciml", "stage", "example", "train", "--config", json.dumps(config), "--output", "plain", "--threads", "1")
     result = tree.call(*plain)
     assert result.returncode == 0, result.stdout
     return Story(tree, diverged, killed, locked, resumed, log, tree.root / "plain" / WEIGHTS.name)
@@ -145,7 +145,7 @@ def test_the_index_shows_the_failure_with_traceback_and_command(story):
     (record,) = story.diverged.failures
     assert record["stage"] == "example.train"
     assert "Traceback" in record["traceback"] and "NumericalError" in record["traceback"]
-    for part in ("example.train", "Traceback", "NumericalError", "sciml example stage train", "1e+30", "Classical"):
+    for part in ("example.train", "Traceback", "NumericalError", "sciml stage example train", "1e+30", "Classical"):
         assert part in story.diverged.index, part
 
 

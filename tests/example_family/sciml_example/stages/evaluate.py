@@ -16,13 +16,13 @@ from sciml_example.filters.network import LinearFilter
 from sciml_example.filters.pictures import waves
 
 
-def run(config: EvaluateConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: EvaluateConfig, weights: Path, output: Path) -> list[Path]:
     """Write `metrics.json` and `pictures.safetensors` (truth, noisy, filtered).
 
     Args:
         config: which test pictures.
         weights: file of the `train` stage; size, noise and filter are read from its metadata.
-        folder: output folder.
+        output: output folder.
     """
     recorder = Recorder("example.evaluate", config.model_dump(mode="json"), [weights])
     trained = read_weights_metadata(weights)["config"]
@@ -36,11 +36,11 @@ def run(config: EvaluateConfig, weights: Path, folder: Path) -> list[Path]:
         filtered = model(noisy)
         gain = float(model.convolution.weight.sum())
     rows = [{"method": name, "psnr": psnr(estimate, truth)} for name, estimate in (("noisy", noisy), ("filter", filtered))]
-    metrics, pictures = folder / "metrics.json", folder / "pictures.safetensors"
+    metrics, pictures = output / "metrics.json", output / "pictures.safetensors"
     save_tensors(pictures, {"truth": truth.numpy(), "noisy": noisy.numpy(), "filtered": filtered.numpy()})
     write_json(metrics, {"rows": rows, "checks": {"gain": gain}})
     recorder.seeds = seeds.used
-    recorder.write(folder / "provenance.json", [metrics, pictures])
+    recorder.write(output / "provenance.json", [metrics, pictures])
     return [metrics, pictures]
 
 

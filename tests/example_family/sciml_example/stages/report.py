@@ -11,12 +11,12 @@ from sciml_example.page.page import reportlets
 QUESTION = "Does a learned linear filter take noise out of smooth pictures?"
 
 
-def run(config: ReportConfig, results: Path, page: Path) -> list[Path]:
+def run(config: ReportConfig, results: Path, output: Path) -> list[Path]:
     """Write the page and its `report.json`.
 
     Args:
         config: the tier.
         results: results folder of the family.
-        page: path of the HTML file.
+        output: the page, `.html`.
     """
-    return [write_page(Page("example", "A learned filter", QUESTION, config.tier, reportlets(results)), page)]
+    return [write_page(Page("example", "A learned filter", QUESTION, config.tier, reportlets(results)), output)]

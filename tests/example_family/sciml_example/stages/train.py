@@ -17,14 +17,14 @@ from sciml_example.filters.network import LinearFilter
 from sciml_example.filters.pictures import waves
 
 
-def run(config: TrainConfig, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: TrainConfig, output: Path, device: str = "cpu") -> list[Path]:
     """Write `filter.safetensors`, its model card `filter.md` and `history.csv`.
 
     A run that was stopped goes on from its last checkpoint and ends in the same bytes.
 
     Args:
         config: pictures, noise and training.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder("example.train", config.model_dump(mode="json"))
@@ -38,7 +38,7 @@ def run(config: TrainConfig, folder: Path, device: str = "cpu") -> list[Path]:
         log_every_steps=max(1, config.steps // 20),
         checkpoint_every_steps=config.checkpoint_every_steps,
     )
-    weights, history, card = folder / "filter.safetensors", folder / "history.csv", folder / "filter.md"
+    weights, history, card = output / "filter.safetensors", output / "history.csv", output / "filter.md"
 
     def loss_step(model: torch.nn.Module, clean: torch.Tensor, generator: torch.Generator):
         noisy = clean + config.sigma * torch.randn(clean.shape, generator=generator, device=clean.device)
@@ -62,7 +62,7 @@ def run(config: TrainConfig, folder: Path, device: str = "cpu") -> list[Path]:
         limits=["Knows smooth waves only: edges come out blurred."],
     )
     recorder.notes = {"steps": result.steps, "ended": result.reason}
-    recorder.write(folder / "provenance.json", [weights, history, card])
+    recorder.write(output / "provenance.json", [weights, history, card])
     return [weights, history, card]
 
 

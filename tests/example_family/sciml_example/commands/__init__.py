@@ -1,0 +1,1 @@
+"""Commands of the example: what its stages declare."""
