@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.active_fluid.commands.stage import app as stage_app
 from sciml.active_fluid.commands.study import evaluate_command, report_command, train_command
 from sciml.active_fluid.commands.uses import growth_rates_command, infer_command
 
@@ -19,7 +18,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.add_typer(stage_app, name="stage")
 app.command("growth-rates")(growth_rates_command)
 app.command("infer")(infer_command)
 app.command("train")(train_command)

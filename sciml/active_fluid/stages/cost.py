@@ -29,13 +29,13 @@ PLACE = Parameters(alpha=-1.0, zeta=0.5)
 MODES = {"kinetic, 16 even modes": 16, "kinetic, 42 even modes (256 angles)": 42}
 
 
-def run(config: CostConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: CostConfig, weights: Path, output: Path) -> list[Path]:
     """Write `cost.json`: seconds of a step and of compilation of each model, grid and precision.
 
     Args:
         config: grids and repeats.
         weights: of the learned closure.
-        folder: output folder.
+        output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.cost", config.model_dump(mode="json"), [weights])
     closures: dict[str, Closure] = {
@@ -52,9 +52,9 @@ def run(config: CostConfig, weights: Path, folder: Path) -> list[Path]:
             for precision in ("double", "single"):
                 found = timed(closure, state[None], precision, config.repeats)
                 rows.append({"model": f"coarse, {name}", "points": points, **found})
-    path = folder / "cost.json"
+    path = output / "cost.json"
     write_json(path, rows)
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

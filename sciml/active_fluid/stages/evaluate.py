@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 SHOWN_TIMES = 15
 
 
-def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]], folder: Path) -> list[Path]:
+def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]], output: Path) -> list[Path]:
     """Write `scores.json`, a row for each run, closure and seed, and `fields.safetensors` with one run of each closure.
 
     The scores also hold the fourth moment over the order, of the first training of each closure.
@@ -35,7 +35,7 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
         config: grid, times and threshold.
         test: `trajectories.safetensors` of the `generate` stage.
         weights: by closure, the weight files of its seeds.
-        folder: output folder.
+        output: folder of the artefacts.
     """
     files = [path for paths in weights.values() for path in paths]
     recorder = Recorder("active_fluid.evaluate", config.model_dump(mode="json"), [test, *files])
@@ -44,7 +44,7 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
     truths = load_trajectories(test)
     identity = [source_digest(__name__), config.model_dump(mode="json"), [digest_file(path) for path in (test, *files)]]
     rows, fields = [], {}
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for number, truth in enumerate(truths):
             for name, seed, closure in closures:
                 part = partial.get(f"{number} {name} {seed}")
@@ -74,13 +74,13 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
         one = truths[config.shown]
         fields |= {f"kinetic.{key}": array for key, array in _shown(one.m1, one.vorticity, config.points).items()}
         times = one.times[_frames(len(one.times))]
-        outputs = [folder / "scores.json", folder / "fields.safetensors"]
+        outputs = [output / "scores.json", output / "fields.safetensors"]
         moments = curves({name: closure for name, seed, closure in closures if not seed}, truths)
         scores = {"times": truths[0].times.tolist(), "threshold": config.threshold, "rows": rows, "fourth_moment": moments}
         write_json(outputs[0], scores)
         shown_place = {"place": one.name, "times": times.tolist(), "length": float(one.parameters.length)}
         save_tensors(outputs[1], fields, shown_place)
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

@@ -27,12 +27,12 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: GenerateConfig, folder: Path) -> list[Path]:
+def run(config: GenerateConfig, output: Path) -> list[Path]:
     """Write `trajectories.safetensors`. Finished runs are kept until all are done, so that a stopped stage goes on.
 
     Args:
         config: places of the box, times and grid.
-        folder: output folder.
+        output: folder of the artefacts.
 
     Raises:
         NumericalError: a run is not resolved; it names the quantity and the time.
@@ -41,7 +41,7 @@ def run(config: GenerateConfig, folder: Path) -> list[Path]:
     identity = [source_digest(__name__), config.model_dump(mode="json")]
     found: list[Trajectory] = []
     seconds = []
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for place in config.places:
             parameters = Parameters(alpha=place.alpha, zeta=place.zeta)
             key = f"{place.alpha} {place.zeta} {place.seed}"
@@ -56,8 +56,8 @@ def run(config: GenerateConfig, folder: Path) -> list[Path]:
                 log.info("%s: %d points, order %.3f at the end, %.0f CPU s", one.name, one.m1.shape[-1], order, spent)
             found.append(unpacked(part[0], parameters, place.seed, part[1]["slack"]))
             seconds.append(part[1]["seconds"])
-        path = folder / "trajectories.safetensors"
+        path = output / "trajectories.safetensors"
         save_trajectories(path, found)
     recorder.notes = {"cpu_seconds": [round(each, 1) for each in seconds], "fields": list(FIELDS)}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

@@ -18,19 +18,19 @@ NAME = "default"
 LICENCE = "simulated by this package; MIT"
 
 
-def run(weights: Path, scores: Path, folder: Path) -> list[Path]:
+def run(weights: Path, scores: Path, output: Path) -> list[Path]:
     """Copy a weight file to `default.safetensors` and write its card `default.md`.
 
     Args:
         weights: of the `train` stage, in a folder with the closure's name.
         scores: of the `evaluate` stage.
-        folder: where the package keeps its weights.
+        output: where the package keeps its weights.
 
     Raises:
         DataError: the scores do not hold this closure.
     """
-    target = folder / f"{NAME}.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
+    target = output / f"{NAME}.safetensors"
+    output.mkdir(parents=True, exist_ok=True)
     metadata = read_weights_metadata(weights)
     rows = metrics_of(read_json(scores), metadata["config"]["name"], int(weights.stem))
     with atomic_path(target) as path:

@@ -18,20 +18,20 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: RecoverConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: RecoverConfig, weights: Path, output: Path) -> list[Path]:
     """Write `recovery.json`: a row for each experiment. Finished ones are kept until all are done.
 
     Args:
         config: number of experiments, grid and noise.
         weights: of the closure of the model that is fitted.
-        folder: output folder.
+        output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.recover", config.model_dump(mode="json"), [weights])
     closure = NeuralClosure.load(weights)
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(weights)]
     seeds = Seeds(config.seed)
     rows: list[dict[str, Any]] = []
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for kinetic, count in ((False, config.twins), (True, config.truths)):
             for number in range(count):
                 key = f"{kinetic} {number}"
@@ -49,7 +49,7 @@ def run(config: RecoverConfig, weights: Path, folder: Path) -> list[Path]:
                         *(100 * row[f"{k}_error"] for k in ("alpha", "zeta")),
                     )
                 rows.append(part[1])
-        path = folder / "recovery.json"
+        path = output / "recovery.json"
         write_json(path, {"noise": config.noise, "points": config.points, "rows": rows})
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

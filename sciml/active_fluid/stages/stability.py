@@ -31,20 +31,20 @@ CHUNK = 2**17
 CHECKED = Parameters(alpha=-1.5, zeta=0.5)
 
 
-def run(config: StabilityConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: StabilityConfig, weights: Path, output: Path) -> list[Path]:
     """Write `stability.json`: a row for each long run of the learned closure and of Bingham's, least slack and gradients.
 
     Args:
         config: lattice over the box, last time, grid.
         weights: of the learned closure; its box is the one that is covered.
-        folder: output folder.
+        output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.stability", config.model_dump(mode="json"), [weights])
     learned = NeuralClosure.load(weights)
     box = {name: (low, high) for name, low, high in learned.box}
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(weights)]
     rows = []
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for alpha in np.linspace(*box["alpha"], config.side):
             for zeta in np.linspace(*box["zeta"], config.side):
                 for name, closure in (("bingham", BinghamClosure()), ("learned", learned)):
@@ -55,12 +55,12 @@ def run(config: StabilityConfig, weights: Path, folder: Path) -> list[Path]:
                         part = partial.put(key, {}, row | long_run(closure, float(alpha), float(zeta), config))
                         log.info("alpha %.2f, zeta %.2f, %s: %s", alpha, zeta, name, part[1]["stopped"] or "bounded")
                     rows.append(part[1])
-        path = folder / "stability.json"
+        path = output / "stability.json"
         least = least_slack(learned, config.samples, config.seed)
         gradients = [{"closure": "learned", **row} for row in gradient_rows(learned, CHECKED, config.seed % 2**31)]
         numbers = {"until": config.until, "rows": rows, "samples": config.samples, "least_slack": least}
         write_json(path, {**numbers, "gradients": gradients})
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

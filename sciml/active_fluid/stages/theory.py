@@ -13,13 +13,13 @@ from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 
 
-def run(config: TheoryConfig, weights: Path, folder: Path) -> list[Path]:
+def run(config: TheoryConfig, weights: Path, output: Path) -> list[Path]:
     """Write `rates.json`: a row for each place, wave and model, with the formula, the linearised operator and a run.
 
     Args:
         config: places of the box and waves.
         weights: of the learned closure.
-        folder: output folder.
+        output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.theory", config.model_dump(mode="json"), [weights])
     models = {
@@ -40,7 +40,7 @@ def run(config: TheoryConfig, weights: Path, folder: Path) -> list[Path]:
             for rate, (cross, parallel) in zip(found, in_runs, strict=True):
                 row = {"alpha": alpha, "zeta": zeta, "model": name, **rate._asdict()}
                 rows.append({**row, "cross_in_run": float(cross), "parallel_in_run": float(parallel)})
-    path = folder / "rates.json"
+    path = output / "rates.json"
     write_json(path, rows)
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

@@ -33,7 +33,7 @@ EVERY = 10
 BOXED = ("alpha", "zeta")
 
 
-def run(config: TrainConfig, train: Path, validation: Path, folder: Path) -> list[Path]:
+def run(config: TrainConfig, train: Path, validation: Path, output: Path) -> list[Path]:
     """Write `<seed number>.safetensors` for each seed, and `history.csv`.
 
     First offline, point by point; then, where the settings name horizons, through the solver. The training through the solver
@@ -42,7 +42,7 @@ def run(config: TrainConfig, train: Path, validation: Path, folder: Path) -> lis
     Args:
         config: the network, both trainings, grid and seeds.
         train, validation: `trajectories.safetensors` of the `generate` stage.
-        folder: output folder.
+        output: folder of the artefacts.
 
     Raises:
         ConfigError: steps and saved times do not fit.
@@ -60,7 +60,7 @@ def run(config: TrainConfig, train: Path, validation: Path, folder: Path) -> lis
         points = chosen_points(learned, config.places, seeds("points", "train"))
         unseen = chosen_points(judged, config.places, seeds("points", "validation"))
         for number in range(config.seeds):
-            path = folder / f"{number}.safetensors"
+            path = output / f"{number}.safetensors"
             identity = {"config": config.model_dump(mode="json"), "inputs": inputs, "code": code, "number": number}
             begin = time.process_time()
             trained, history = _trained(config, number, seeds, learned, points, unseen, between, path, identity)
@@ -77,13 +77,13 @@ def run(config: TrainConfig, train: Path, validation: Path, folder: Path) -> lis
             )
             rows += history
             outputs.append(path)
-    table = folder / "history.csv"
+    table = output / "history.csv"
     text = io.StringIO()
     writer = csv.DictWriter(text, ["seed", "phase", "step", "loss", "validation_closure_error"], lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(table, text.getvalue())
-    recorder.write(folder / "provenance.json", [*outputs, table])
+    recorder.write(output / "provenance.json", [*outputs, table])
     return [*outputs, table]
 
 
