@@ -1,4 +1,4 @@
-"""`sciml proximal`: learned proximal networks on your own pictures and scans, and the stages of the study."""
+"""`sciml proximal`: learned proximal networks on your own pictures and scans."""
 
 from __future__ import annotations
 
@@ -8,14 +8,11 @@ from typing import Annotated
 
 import typer
 
-from sciml.proximal.commands.stage import app as stage_app
-
 app = typer.Typer(
     help="Denoise and reconstruct with a learned prior: the network is a proximal operator, its prior R a number that you can "
     "ask for, and a reconstruction comes with a certificate of convergence.",
     no_args_is_help=True,
 )
-app.add_typer(stage_app, name="stage")
 
 Model = Annotated[str, typer.Option(help="Shipped weights (`sciml proximal models`), or a .safetensors file of `train`.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
@@ -304,7 +301,7 @@ def train_command(
         from sciml.proximal.stages.train import run
 
         begin = start or config.start_from
-        written = run(config, output, None if begin is None else weight_file(begin), device)
+        written = run(config, None if begin is None else weight_file(begin), output, device)
     typer.echo(f"{written[0]}: use it with --model {written[0]}")
 
 

@@ -25,7 +25,7 @@ from sciml.training import read_weights_metadata
 log = logging.getLogger(__name__)
 
 
-def run(config: AblateConfig, weights: Sequence[Path | str], folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: AblateConfig, weights: Sequence[Path | str], output: Path, device: str = "cpu") -> list[Path]:
     """Write `ablations.json` and `ablations.csv`: one row for each network and noise level of its training.
 
     A row has `network`, `reference` (what it is compared with), `sigma`, `psnr_n` and `psnr_3n` (dB, at N and at 3 N gradients;
@@ -37,7 +37,7 @@ def run(config: AblateConfig, weights: Sequence[Path | str], folder: Path, devic
     Args:
         config: crops, noise levels, reference.
         weights: weight files or shipped names of denoisers of one domain; every reference is among them.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -86,16 +86,17 @@ def run(config: AblateConfig, weights: Sequence[Path | str], folder: Path, devic
                     "cpu_minutes": float(metadata[name]["cpu_minutes"]),
                 }
             )
-    numbers, table = folder / "ablations.json", folder / "ablations.csv"
+    numbers, table = output / "ablations.json", output / "ablations.csv"
     write_json(numbers, rows)
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
     write_text(table, text.getvalue())
+    log.info("%s:\n%s", table, text.getvalue())
     recorder.seeds = seeds.used
     recorder.notes = {"trainings": trainings}
-    recorder.write(folder / "provenance.json", [numbers, table])
+    recorder.write(output / "provenance.json", [numbers, table])
     return [numbers, table]
 
 

@@ -16,7 +16,7 @@ from sciml.runtime.provenance import Recorder
 log = logging.getLogger(__name__)
 
 
-def run(config: CertifyConfig, weights: Sequence[Path | str], folder: Path) -> list[Path]:
+def run(config: CertifyConfig, weights: Sequence[Path | str], output: Path) -> list[Path]:
     """Write `certificates.json`: label -> one row an invariant, the label being the name of a file without its ending.
 
     A network that fails is written like the others, with its witness; a reader decides what to do about it.
@@ -24,7 +24,7 @@ def run(config: CertifyConfig, weights: Sequence[Path | str], folder: Path) -> l
     Args:
         config: size of the test images, noise level and seed.
         weights: weight files or shipped names.
-        folder: output folder.
+        output: output folder.
 
     Raises:
         ConfigError: no weights, or two with one label.
@@ -42,8 +42,8 @@ def run(config: CertifyConfig, weights: Sequence[Path | str], folder: Path) -> l
         log.info("%s: %d invariants, %d failed", label, len(tables[label]), len(failed))
         for row in failed:
             log.warning("%s fails %s, %s: %s", label, row["id"], row["name"], row["witness"])
-    certificates = folder / "certificates.json"
+    certificates = output / "certificates.json"
     write_json(certificates, tables)
     recorder.seeds = {"certify": config.seed}
-    recorder.write(folder / "provenance.json", [certificates])
+    recorder.write(output / "provenance.json", [certificates])
     return [certificates]

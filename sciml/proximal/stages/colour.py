@@ -26,7 +26,7 @@ from sciml.runtime.seeds import Seeds
 log = logging.getLogger(__name__)
 
 
-def run(config: ColourConfig, folder: Path, colour: Path, grey: Path, device: str = "cpu") -> list[Path]:
+def run(config: ColourConfig, colour: Path, grey: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `colour.json` and `pictures.safetensors`.
 
     `colour.json`: `networks` (`colour` and `grey`: names), `titles` (pairs of method and title, in order), `pictures` and
@@ -42,9 +42,9 @@ def run(config: ColourConfig, folder: Path, colour: Path, grey: Path, device: st
 
     Args:
         config: pictures and noise levels.
-        folder: output folder.
         colour: weights of a network of colour photographs.
         grey: weights of a network of grey photographs.
+        output: output folder.
         device: where the networks are evaluated.
 
     Raises:
@@ -93,11 +93,11 @@ def run(config: ColourConfig, folder: Path, colour: Path, grey: Path, device: st
         "levels": levels,
         "reading": reading(levels, colour.stem, grey.stem),
     }
-    outputs = [folder / "colour.json", folder / "pictures.safetensors"]
+    outputs = [output / "colour.json", output / "pictures.safetensors"]
     write_json(outputs[0], numbers)
     save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigmas": list(config.sigmas)})
     recorder.seeds, recorder.notes = seeds.used, {"seconds_per_image": seconds}
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 STRIPS = 6
 
 
-def run(config: DigitsConfig, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: DigitsConfig, output: Path) -> list[Path]:
     """Write `digits.safetensors` (weights), `history.csv`, `digits.json` and `strips.safetensors`.
 
     `digits.json`:
@@ -55,8 +55,7 @@ def run(config: DigitsConfig, folder: Path, device: str = "cpu") -> list[Path]:
 
     Args:
         config: network, schedule and corruptions.
-        folder: output folder.
-        device: not used: a network this small is trained on the processor.
+        output: output folder.
     """
     recorder = Recorder("proximal.digits", config.model_dump(mode="json"))
     seeds = Seeds(config.seed)
@@ -66,7 +65,7 @@ def run(config: DigitsConfig, folder: Path, device: str = "cpu") -> list[Path]:
     test = test[: config.test_digits]
     network = build_network(config, train_images.shape[-1])
     weights, history, tables, strips = (
-        folder / name for name in ("digits.safetensors", "history.csv", "digits.json", "strips.safetensors")
+        output / name for name in ("digits.safetensors", "history.csv", "digits.json", "strips.safetensors")
     )
     rows: list[dict[str, Any]] = []
     noise_seed, last_gamma = seeds("digits", "validation noise") % 2**31, config.schedule[-1].gamma
@@ -106,7 +105,7 @@ def run(config: DigitsConfig, folder: Path, device: str = "cpu") -> list[Path]:
     save_tensors(strips, arrays, {"digits": len(test), "sigma": config.sigma})
     recorder.seeds = seeds.used
     recorder.notes = {"cpu_minutes_of_training": round(ended.cpu_minutes, 3)}
-    recorder.write(folder / "provenance.json", [weights, history, tables, strips])
+    recorder.write(output / "provenance.json", [weights, history, tables, strips])
     return [weights, history, tables, strips]
 
 

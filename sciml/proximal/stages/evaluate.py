@@ -10,7 +10,7 @@ from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 
 
-def run(config: ScoreConfig, measurements: Path, classical: Path, learned: Path, folder: Path) -> list[Path]:
+def run(config: ScoreConfig, measurements: Path, classical: Path, learned: Path, output: Path) -> list[Path]:
     """Write `metrics.json`: rows of (variant, method), as the classical study has them; a network's method is its name.
 
     Args:
@@ -18,10 +18,10 @@ def run(config: ScoreConfig, measurements: Path, classical: Path, learned: Path,
         measurements: file of the `measure` stage.
         classical: reconstructions of the classical methods.
         learned: reconstructions of the `restore` stage.
-        folder: output folder.
+        output: output folder.
     """
     recorder = Recorder("proximal.evaluate", config.model_dump(mode="json"), [measurements, classical, learned])
-    path = folder / "metrics.json"
+    path = output / "metrics.json"
     write_json(path, score(measurements, [classical, learned], config.data_range))
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

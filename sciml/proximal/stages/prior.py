@@ -33,7 +33,7 @@ STRIPS = 3
 SAME = 0.05
 
 
-def run(config: PriorConfig, folder: Path, photo: Path, ct: Path | None = None, device: str = "cpu") -> list[Path]:
+def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `prior.json` and `pictures.safetensors`.
 
     `prior.json`:
@@ -53,31 +53,30 @@ def run(config: PriorConfig, folder: Path, photo: Path, ct: Path | None = None, 
 
     Args:
         config: sizes and levels.
-        folder: output folder.
         photo: weights of a network of grey photographs, trained on the squared error.
-        ct: weights of a network of CT slices; without them nothing is detected.
+        ct: weights of a network of CT slices.
+        output: output folder.
         device: where the networks are evaluated.
 
     Raises:
         DataError: a network was trained on test data.
         ConfigError: a network is not for grey pictures.
     """
-    given = [path for path in (photo, ct) if path is not None]
-    recorder = Recorder("proximal.prior", config.model_dump(mode="json"), inputs=given)
+    recorder = Recorder("proximal.prior", config.model_dump(mode="json"), inputs=[photo, ct])
     seeds, arrays = Seeds(config.seed), {}
     network = _load(photo, EXPERIMENTS["photo-grey"], device)
     tables: dict[str, Any] = {"sigma": config.sigma, "photo_network": photo.stem, "ct_network": ct and ct.stem}
     pictures, names = _photographs(config, device)
     tables["photographs"] = {"names": names} | landscape(network, pictures, config, seeds, arrays)
-    tables["detection"] = None if ct is None else detection(_load(ct, EXPERIMENTS["ct"], device), config, seeds, arrays, device)
+    tables["detection"] = detection(_load(ct, EXPERIMENTS["ct"], device), config, seeds, arrays, device)
     tables["covariance"] = covariance(network, config, seeds, arrays, device)
     tables["wrong_sigma"] = wrong_sigma(network, pictures, config, seeds)
     tables["readings"] = readings(tables)
-    outputs = [folder / "prior.json", folder / "pictures.safetensors"]
+    outputs = [output / "prior.json", output / "pictures.safetensors"]
     write_json(outputs[0], tables)
     save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigma": config.sigma})
     recorder.seeds = seeds.used
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

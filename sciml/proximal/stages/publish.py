@@ -33,20 +33,20 @@ TASK_LIMITS = {
 }
 
 
-def run(weights: Sequence[Path], folder: Path) -> list[Path]:
-    """Copy each weight file into `folder` and write its card `<name>.md` beside it.
+def run(weights: Sequence[Path], output: Path) -> list[Path]:
+    """Copy each weight file into `output` and write its card `<name>.md` beside it.
 
     Args:
         weights: files of the `train` or `digits` stage; `history.csv` lies beside each.
-        folder: where the package keeps its weights.
+        output: where the package keeps its weights.
 
     Raises:
         DataError: a history is missing or empty.
     """
     written = []
     for source in weights:
-        target = folder / source.name
-        folder.mkdir(parents=True, exist_ok=True)
+        target = output / source.name
+        output.mkdir(parents=True, exist_ok=True)
         with atomic_path(target) as path:
             shutil.copyfile(source, path)
         metadata = read_weights_metadata(target)

@@ -32,7 +32,7 @@ EXPERIMENTS = {"denoise": "proximal-photos", "deblur": "proximal-photos", "ct-sp
 FURTHER = 3
 
 
-def run(config: RestoreConfig, measurements: Path, weights: list[Path], folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: RestoreConfig, measurements: Path, weights: list[Path], output: Path, device: str = "cpu") -> list[Path]:
     """Write `reconstructions.safetensors` (tensors `<variant index>.<network>`) and `runs.json`.
 
     `runs.json` has a row for each variant and network: the certificate, the objective and the PSNR along the iterations, the
@@ -42,7 +42,7 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], folder: 
         config: the networks by name, and how exactly they solve.
         measurements: file of the classical `measure` stage; only its test part is looked at.
         weights: one weight file a network, in the same order.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -57,7 +57,7 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], folder: 
     arrays: dict[str, np.ndarray] = {}
     rows: list[dict[str, Any]] = []
     seconds: dict[str, float] = {}
-    with Partial(folder, [source_digest(__name__), config.model_dump(mode="json"), digests]) as partial:
+    with Partial(output, [source_digest(__name__), config.model_dump(mode="json"), digests]) as partial:
         for name, path in zip(config.networks, weights, strict=True):
             network = load_denoiser(path)
             network.to(device)
@@ -74,11 +74,11 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], folder: 
                 rows.append(found[1]["row"])
                 seconds[f"{label}, {name}"] = round(found[1]["seconds"] / len(arrays[key]), 3)
                 log.info("%s, %s, %s: %.2f s an image", task.name, label, name, seconds[f"{label}, {name}"])
-        outputs = [folder / "reconstructions.safetensors", folder / "runs.json"]
+        outputs = [output / "reconstructions.safetensors", output / "runs.json"]
         save_tensors(outputs[0], arrays, {"variants": list(measured.tasks)})
         write_json(outputs[1], sorted(rows, key=lambda row: (row["order"], row["network"])))
     recorder.notes = {"seconds_per_image": seconds}
-    recorder.write(folder / "provenance.json", outputs)
+    recorder.write(output / "provenance.json", outputs)
     return outputs
 
 

@@ -43,7 +43,7 @@ PRIORS: dict[str, tuple[Callable[[], Prior], float, float]] = {
 RANGE, PRIOR_RANGE, GRID, TEST_POINTS, FARTHEST = 3.0, 3.5, 281, 4096, 8.0
 
 
-def run(config: ToyConfig, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: ToyConfig, output: Path) -> list[Path]:
     """Write `toy.safetensors` (curves on the line) and `toy.json` (tables of errors).
 
     Curves of the Laplace prior with b = sigma = 1, float64: `y` (grid), `laplace.<target>.f`, `.psi`, `.R` for the exact
@@ -52,8 +52,7 @@ def run(config: ToyConfig, folder: Path, device: str = "cpu") -> list[Path]:
 
     Args:
         config: seeds, schedules and priors.
-        folder: output folder.
-        device: not used: networks this small are trained on the processor.
+        output: output folder.
     """
     recorder = Recorder("proximal.toy", config.model_dump(mode="json"))
     seeds = Seeds(config.seed)
@@ -62,7 +61,7 @@ def run(config: ToyConfig, folder: Path, device: str = "cpu") -> list[Path]:
     rows: list[dict[str, Any]] = []
     minutes: dict[str, float] = {}
     endings: dict[str, str] = {}
-    curves, tables = folder / "toy.safetensors", folder / "toy.json"
+    curves, tables = output / "toy.safetensors", output / "toy.json"
     with partial_folder(curves) as partial:
         identity = {"code": source_digest(__name__), "config": config.model_dump(mode="json")}
 
@@ -105,7 +104,7 @@ def run(config: ToyConfig, folder: Path, device: str = "cpu") -> list[Path]:
         write_json(tables, {"laplace": rows, "exact": exact_errors(y, exact, laplace), "priors": others, "endings": endings})
     recorder.seeds = seeds.used
     recorder.notes = {"cpu_minutes": minutes}
-    recorder.write(folder / "provenance.json", [curves, tables])
+    recorder.write(output / "provenance.json", [curves, tables])
     return [curves, tables]
 
 

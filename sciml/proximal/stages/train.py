@@ -30,13 +30,13 @@ VALIDATION_SIZE = 96
 VALIDATION_OPERATORS = 4
 
 
-def run(config: TrainConfig, folder: Path, start: Path | None = None, device: str = "cpu") -> list[Path]:
+def run(config: TrainConfig, start: Path | None, output: Path, device: str = "cpu") -> list[Path]:
     """Write `<name>.safetensors` and `history.csv`; a run that was stopped goes on from its last checkpoint.
 
     Args:
         config: pictures, network and training.
-        folder: output folder.
-        start: weight file that the network goes on from, where the settings name one.
+        start: weight file that the network goes on from, where the settings name one; else None.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
@@ -52,7 +52,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
         inputs |= load_weights(start, model)["inputs"]
         _rescale(model, config.start_scale)
     model.train()
-    weights, history = folder / f"{config.name}.safetensors", folder / "history.csv"
+    weights, history = output / f"{config.name}.safetensors", output / "history.csv"
     code = source_digest(__name__)
     identity = {"model": config.model_dump(mode="json", exclude={"cpu_minutes"}), "data": inputs, "code": code}
     seed = Seeds(config.seed)("proximal", config.name)
@@ -88,7 +88,7 @@ def run(config: TrainConfig, folder: Path, start: Path | None = None, device: st
         result.history.replace(history)
     recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
     recorder.notes["constant_crops_skipped"] = batches.skipped
-    recorder.write(folder / "provenance.json", [weights, history])
+    recorder.write(output / "provenance.json", [weights, history])
     return [weights, history]
 
 

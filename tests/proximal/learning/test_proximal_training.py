@@ -172,17 +172,17 @@ def test_training_writes_a_network_that_denoises_and_can_be_tuned_further(tmp_pa
     from sciml.proximal.networks.denoisers import load_denoiser
     from sciml.proximal.stages.train import run
 
-    weights, _ = run(small(steps=40), tmp_path / "a")
+    weights, _ = run(small(steps=40), None, tmp_path / "a")
     network = load_denoiser(weights)
     clean = torch.linspace(0, 1, 48).repeat(1, 1, 48, 1)
     noisy = clean + 0.1 * torch.randn(clean.shape, generator=torch.Generator().manual_seed(0))
     assert float((network(noisy, 0.1) - clean).square().mean()) < 0.3 * float((noisy - clean).square().mean())
     for task, domain in (("deblur", "photo-grey"), ("mri", "mri"), ("ct", "ct")):
         tuned, history = run(
-            small(name=task, task=task, domain=domain, start_from="small", crop_size=40), tmp_path / task, weights
+            small(name=task, task=task, domain=domain, start_from="small", crop_size=40), weights, tmp_path / task
         )
         assert load_denoiser(tuned).form == "implicit" and "psnr" in history.read_text()
-    peer, _ = run(small(name="peer", network=PeerConfig(width=4, depth=3)), tmp_path / "peer")
+    peer, _ = run(small(name="peer", network=PeerConfig(width=4, depth=3)), None, tmp_path / "peer")
     assert load_denoiser(peer)(noisy, 0.1).shape == noisy.shape
 
 
@@ -191,10 +191,10 @@ def test_a_stopped_training_ends_in_the_same_bytes(tmp_path):
     from sciml.proximal.stages.train import run
     from sciml.training import weights_digest
 
-    whole, _ = run(small(), tmp_path / "whole")
+    whole, _ = run(small(), None, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         _interrupted(small(), tmp_path / "parts")
-    again, _ = run(small(), tmp_path / "parts")
+    again, _ = run(small(), None, tmp_path / "parts")
     assert weights_digest(again) == weights_digest(whole)
 
 
@@ -212,6 +212,6 @@ def _interrupted(config: TrainConfig, folder) -> None:
 
     stage._project = stop
     try:
-        stage.run(config, folder)
+        stage.run(config, None, folder)
     finally:
         stage._project = original

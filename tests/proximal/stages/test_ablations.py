@@ -27,6 +27,7 @@ from sciml.report.check import check_page
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import digest_file, read_json, write_json
 from sciml.settings import load
+from sciml.stages import all_stages_app
 from sciml.training import save_weights
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -173,19 +174,20 @@ def test_an_empty_table_is_no_page(tmp_path):
         ablate_report.run(PAGE, tmp_path / "ablations.json", tmp_path / "page.html")
 
 
-def test_the_commands_write_the_same_bytes_and_print_the_table(weights, written, tmp_path):
-    from sciml.proximal.commands.stage import app
-
-    call = CliRunner().invoke
+def test_the_commands_write_the_same_bytes_and_log_the_table(weights, written, tmp_path, caplog):
+    app, call = all_stages_app(), CliRunner().invoke
+    caplog.set_level("INFO")
     files = [part for path in weights for part in ("--weights", str(path))]
-    result = call(app, ["ablate", "--config", CONFIG.model_dump_json(), *files, "--output", str(tmp_path / "ablate")])
+    result = call(app, ["proximal", "ablate", "--config", CONFIG.model_dump_json(), *files, "--output", str(tmp_path / "ablate")])
     assert result.exit_code == 0, result.output
     table = (tmp_path / "ablate" / "ablations.csv").read_text()
-    assert table in result.output and "only-0.05,grey,0.05" in table
+    assert table in caplog.text and "only-0.05,grey,0.05" in table
     for name in ("ablations.json", "ablations.csv"):
         assert digest_file(tmp_path / "ablate" / name) == digest_file(written / name)
     page, numbers = tmp_path / "page.html", tmp_path / "ablate" / "ablations.json"
-    result = call(app, ["ablate-report", "--config", PAGE.model_dump_json(), "--table", str(numbers), "--output", str(page)])
+    result = call(
+        app, ["proximal", "ablate-report", "--config", PAGE.model_dump_json(), "--table", str(numbers), "--output", str(page)]
+    )
     assert result.exit_code == 0 and page.is_file(), result.output
 
 
@@ -238,12 +240,12 @@ def test_the_target_trains_every_ablation_compares_them_and_writes_the_page(tmp_
     output = result.stdout + result.stderr
     assert result.returncode == 0, output
     settings = load("ci")
-    trained = dict(re.findall(r"sciml proximal stage train --config '?(\{.*?\})'?  ?(?:--start \S+ )?--output (\S+)", output))
+    trained = dict(re.findall(r"sciml stage proximal train --config '?(\{.*?\})'?  ?(?:--start \S+ )?--output (\S+)", output))
     configs = {json.loads(text)["name"]: folder for text, folder in trained.items()}
     assert configs == {name: f"results/ci/proximal/ablations/{name}" for name in settings.proximal.ablations}
     assert len(re.findall(r"--start \S*sciml/proximal/weights/photo-grey\.safetensors --output \S+/only-0", output)) == 3
-    (compared,) = re.findall(r"sciml proximal stage ablate --config .*", output)
+    (compared,) = re.findall(r"sciml stage proximal ablate --config .*", output)
     assert compared.count("--weights") == len(settings.proximal.ablations) + 1
     assert "--output reports/proximal-ablations.html" in output and "sciml report index reports" in output
     # no part of the study itself
-    assert "proximal stage restore" not in output
+    assert "stage proximal restore" not in output

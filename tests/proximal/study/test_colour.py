@@ -166,7 +166,7 @@ def test_reading_follows_the_numbers(ahead, says):
 @needs_data
 def test_stage_writes_what_it_documents(tmp_path):
     config = ColourConfig(data_tier="ci", sigmas=(0.1, 0.2), photographs=2, validation_photographs=1, size=32)
-    stage.run(config, tmp_path / "colour", weights(tmp_path, 3), weights(tmp_path, 1))
+    stage.run(config, weights(tmp_path, 3), weights(tmp_path, 1), tmp_path / "colour")
     numbers = read_json(tmp_path / "colour" / "colour.json")
     assert [level["sigma"] for level in numbers["levels"]] == [0.1, 0.2] and len(numbers["pictures"]) == 2
     keys = {key for key, _ in numbers["titles"]}
@@ -190,9 +190,9 @@ def test_stage_writes_what_it_documents(tmp_path):
 def test_stage_refuses_other_networks(tmp_path):
     config = ColourConfig(data_tier="ci", photographs=1, validation_photographs=1, size=32)
     with pytest.raises(ConfigError, match="expects 3"):
-        stage.run(config, tmp_path, weights(tmp_path, 1), weights(tmp_path, 1))
+        stage.run(config, weights(tmp_path, 1), weights(tmp_path, 1), tmp_path)
     with pytest.raises(DataError, match="trained on sail"):
-        stage.run(config, tmp_path, weights(tmp_path, 3, {"sail": "0"}), weights(tmp_path, 1))
+        stage.run(config, weights(tmp_path, 3, {"sail": "0"}), weights(tmp_path, 1), tmp_path)
 
 
 def page():

@@ -125,7 +125,7 @@ SMALL = PriorConfig(
 @needs_data
 def test_prior_stage_writes_what_it_documents(tmp_path):
     weights = [stand_in(tmp_path, name, {}) for name in ("photo", "ct")]
-    prior.run(SMALL, tmp_path / "out", *weights)
+    prior.run(SMALL, *weights, tmp_path / "out")
     tables = read_json(tmp_path / "out" / "prior.json")
     assert tables["photographs"]["noise"]["median_rises_strictly"]
     assert "absent" in tables["detection"]["abdomen"]
@@ -141,7 +141,7 @@ def test_prior_stage_writes_what_it_documents(tmp_path):
 @needs_data
 def test_prior_stage_refuses_weights_that_saw_test_pictures(tmp_path):
     with pytest.raises(DataError, match="trained on kodim23"):
-        prior.run(SMALL, tmp_path, stand_in(tmp_path, "photo", {"kodim23": "0"}))
+        prior.run(SMALL, stand_in(tmp_path, "photo", {"kodim23": "0"}), stand_in(tmp_path, "ct", {}), tmp_path)
 
 
 @pytest.mark.parametrize(

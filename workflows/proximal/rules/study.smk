@@ -27,11 +27,11 @@ rule study_small_priors:
     benchmark:
         "<benchmarks>/toy.tsv"
     resources:
-        **needs(3000, 60, gpu=1),
+        **needs(3000, 60),
     params:
         **stage("proximal", "toy"),
     shell:
-        stage_command(gpu=True)
+        stage_command()
 
 
 rule study_digits:
@@ -46,11 +46,11 @@ rule study_digits:
     benchmark:
         "<benchmarks>/digits.tsv"
     resources:
-        **needs(3000, 60, gpu=1),
+        **needs(3000, 60),
     params:
         **stage("proximal", "digits"),
     shell:
-        stage_command(gpu=True)
+        stage_command()
 
 
 rule study_prior:
