@@ -116,7 +116,7 @@ def files(tmp_path):
 
 MEASURE = "imaging measure photo.png --out x.safetensors --task"
 SOLVE = "imaging solve photo.png --task denoise --out y.png"
-EVALUATE = "imaging stage evaluate --measurements m --reconstructions r --output out --config"
+EVALUATE = "stage imaging evaluate --measurements m --reconstructions r --output out --config"
 DENOISE = "imaging solve --task denoise"
 INPAINT = "imaging solve photo.png --task inpaint --out y.png --mask"
 MISTAKES = [
@@ -482,7 +482,7 @@ def test_a_wrong_output_is_refused_before_the_work(run, files, monkeypatch):
 @pytest.mark.parametrize("words", [["--tier", "ci"], ["--tier", "ci", "own"]])
 def test_the_report_looks_where_the_workflow_writes(run, monkeypatch, words):
     seen = []
-    monkeypatch.setattr("sciml.classical.stages.report.run", lambda config, results, page: seen.append((results, page)))
+    monkeypatch.setattr("sciml.classical.stages.report.run", lambda config, results, output: seen.append((results, output)))
     assert run("imaging", "report", *words)[0] == 0
     assert seen == [(Path("own" if "own" in words else "results/ci/imaging"), Path("reports/imaging.html"))]
 

@@ -1,4 +1,4 @@
-"""`sciml imaging`: classical reconstruction on your own pictures, and the stages of the study."""
+"""`sciml imaging`: classical reconstruction on your own pictures."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ from typing import Annotated
 
 import typer
 
-from sciml.classical.commands.stage import stage_app
-
 app = typer.Typer(
     help="Reconstruct pictures from blurred, noisy or incomplete measurements with classical methods.", no_args_is_help=True
 )
-app.add_typer(stage_app, name="stage")
 
 TaskName = Annotated[str, typer.Option("--task", help="A task of `sciml imaging tasks`.")]
 Options = Annotated[

@@ -35,7 +35,7 @@ SETTINGS = {
 # what follows the stages of the classical study is asked here, not their numbers; everything else is the real command
 STAND_IN = """#!/usr/bin/env bash
 set -eu
-[ "$1 $2" = "imaging stage" ] || exec "$REAL_SCIML" "$@"
+[ "$1 $2" = "stage imaging" ] || exec "$REAL_SCIML" "$@"
 stage=$3
 while [ "$1" != --output ]; do shift; done
 case $stage in

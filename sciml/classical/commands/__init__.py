@@ -1,1 +1,1 @@
-"""Commands for a user's own files, and the stages as the workflow calls them."""
+"""Commands for a user's own files, and what every stage declares."""

@@ -29,12 +29,12 @@ DENOISE_SIZE = (256, 256)
 ORACLE_WEIGHTS = (0.07, 0.08, 0.1, 0.12)
 
 
-def run(config: CheckConfig, folder: Path) -> list[Path]:
+def run(config: CheckConfig, output: Path) -> list[Path]:
     """Write `checks.json`: pass/fail checks of every operator and the FBP reference figures.
 
     Args:
         config: size, seed and data tier.
-        folder: output folder.
+        output: output folder.
     """
     name, index = REFERENCE_SLICE
     available = name in tier_ids(config.data_tier) and is_present(record(name))
@@ -47,12 +47,12 @@ def run(config: CheckConfig, folder: Path) -> list[Path]:
     if available:
         picture = window_hu(load(name).array[index]).astype(np.float32)
         reference = [fbp_reference(picture, views) for views in config.views]
-    path = folder / "checks.json"
+    path = output / "checks.json"
     denoised = denoise_reference(config, seeds) if config.size == DENOISE_SIZE else None
     figures = {"fbp_reference": reference, "fbp_reference_data": f"{name}[{index}]", "denoise_reference": denoised}
     write_json(path, {"checks": checks, **figures})
     recorder.seeds = seeds.used
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

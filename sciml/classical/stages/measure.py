@@ -16,12 +16,12 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 
 
-def run(config: MeasureConfig, folder: Path) -> list[Path]:
+def run(config: MeasureConfig, output: Path) -> list[Path]:
     """Write `measurements.safetensors` and `provenance.json`.
 
     Args:
         config: task, variants, pictures and seed.
-        folder: output folder.
+        output: output folder.
     """
     recorder = Recorder("imaging.measure", config.model_dump(mode="json"))
     seeds = Seeds(config.seed)
@@ -42,9 +42,9 @@ def run(config: MeasureConfig, folder: Path) -> list[Path]:
             )
             names |= {case.name.partition("[")[0] for case in found}
     recorder.reads(local_path(name) for name in names)
-    path = folder / "measurements.safetensors"
+    path = output / "measurements.safetensors"
     Measurements(tasks, parts).save(path)
     recorder.seeds = seeds.used
     recorder.notes = {"data": sorted(names)}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]

@@ -14,14 +14,14 @@ QUESTION = (
 )
 
 
-def run(config: ReportConfig, results: Path, page: Path) -> list[Path]:
+def run(config: ReportConfig, results: Path, output: Path) -> list[Path]:
     """Write the page and its `report.json`.
 
     Args:
         config: the tier.
         results: results folder of the study.
-        page: path of the HTML file.
+        output: path of the HTML file.
     """
     banner = "Only the data that pip brings were there (no apt)." if config.data_tier == "pip" else None
     items = reportlets(results, config.tasks, config.data_tier)
-    return [write_page(Page("imaging", "Classical reconstruction", QUESTION, config.tier, items, banner), page)]
+    return [write_page(Page("imaging", "Classical reconstruction", QUESTION, config.tier, items, banner), output)]

@@ -21,7 +21,7 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: SolveConfig, measurements: Path, parameters: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `reconstructions.safetensors`: tensors `<variant index>.<method>`, pictures in [0, 1] of shape (batch, 1, H, W).
 
     Each finished method is kept beside the folder until all are done, so an interrupted run goes on where it stopped. The
@@ -31,7 +31,7 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path,
         config: which methods.
         measurements: file of the `measure` stage; only its test part is looked at.
         parameters: file of the `tune` stage.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder("imaging.solve", config.model_dump(mode="json"), [measurements, parameters])
@@ -40,7 +40,7 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path,
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(measurements), digest_file(parameters)]
     arrays: dict[str, np.ndarray] = {}
     seconds: dict[str, float] = {}
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         for index, (label, task) in enumerate(measured.tasks.items()):
             data = measured.part(label, "test").data
             for name in chosen(task.name, config.methods):
@@ -54,10 +54,10 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, folder: Path,
                 arrays[key] = found[0]["picture"]
                 seconds[f"{label}, {name}"] = round(found[1]["seconds"] / len(data), 4)
                 log.info("%s, %s, %s: %.2f s an image", task.name, label, name, seconds[f"{label}, {name}"])
-        path = folder / "reconstructions.safetensors"
+        path = output / "reconstructions.safetensors"
         save_tensors(path, arrays, {"variants": list(measured.tasks)})
     recorder.notes = {"seconds_per_image": seconds}
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
 
 

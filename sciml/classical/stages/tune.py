@@ -14,13 +14,13 @@ from sciml.runtime.provenance import Recorder
 log = logging.getLogger(__name__)
 
 
-def run(config: TuneConfig, measurements: Path, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: TuneConfig, measurements: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `parameters.json`: variant -> method -> value and the curve of PSNR it was chosen from.
 
     Args:
         config: which methods.
         measurements: file of the `measure` stage; only its validation part is looked at.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
     recorder = Recorder("imaging.tune", config.model_dump(mode="json"), [measurements])
@@ -43,7 +43,7 @@ def run(config: TuneConfig, measurements: Path, folder: Path, device: str = "cpu
             log.info(
                 "%s, %s, %s: %.4g gives %.2f dB on validation", task.name, label, name, tuned.value, tuned.curve[tuned.value]
             )
-    path = folder / "parameters.json"
+    path = output / "parameters.json"
     write_json(path, found)
-    recorder.write(folder / "provenance.json", [path])
+    recorder.write(output / "provenance.json", [path])
     return [path]
