@@ -60,7 +60,7 @@ def program(family, name, module="", beside=None):
     }
 
 
-def stage(family, name, *arguments, settings="", module="", beside=None):
+def stage(family, name, *arguments, settings="", module="", beside=None, levels=1):
     """Return the params of a stage: those of `program`, and its slice of the settings as `config` and its folder as `folder`.
 
     Args:
@@ -69,6 +69,7 @@ def stage(family, name, *arguments, settings="", module="", beside=None):
         arguments: what the slice is for: names of wildcards, or functions of the wildcards.
         settings: name of the slice where it is not the stage's: `report`, or `proximal.tune` for that of another family.
         module, beside: as in `program`.
+        levels: how many folders above its first output the stage writes to.
     """
     owner, _, part = (settings or name).rpartition(".")
     return {
@@ -80,7 +81,7 @@ def stage(family, name, *arguments, settings="", module="", beside=None):
             part,
             *(one(wildcards) if callable(one) else wildcards[one] for one in arguments),
         ),
-        "folder": folder_of,
+        "folder": folder_of(levels),
     }
 
 
@@ -121,9 +122,9 @@ def needs(memory, minutes, gpu=0):
     return {"mem_mb": growing(memory), "runtime": minutes, "gpu": gpu}
 
 
-def shown(category, caption, path):
-    """Return an output that the audit of a run shows: a caption of the family's folder `report`, wildcards as labels."""
-    labels = {name: f"{{{name}}}" for name in re.findall(r"\{(\w+)\}", path)}
+def shown(category, caption, path, **labels):
+    """Return an output that the audit of a run shows: a caption of the family's folder `report`; wildcards are labels too."""
+    labels |= {name: f"{{{name}}}" for name in re.findall(r"\{(\w+)\}", path)}
     caption = f"../report/{caption}.rst"
     return report(path, caption=caption, category=category, labels=labels or None)
 
@@ -157,9 +158,14 @@ def packaged(*parts):
     return path if inside.startswith(os.pardir) else inside
 
 
-def folder_of(wildcards, output):
-    """Return the folder of a job's first output."""
-    return os.path.dirname(output[0])
+def folder_of(levels=1):
+    """Return a params function: the folder so many levels above a job's first output."""
+    return lambda wildcards, output: upwards(output[0], levels)
+
+
+def upwards(path, levels):
+    """Return the folder so many levels above a file."""
+    return os.path.dirname(upwards(path, levels - 1) if levels > 1 else path)
 
 
 def files_of(input, name):
@@ -170,14 +176,7 @@ def files_of(input, name):
 
 def above(name, levels=1):
     """Return a params function: the folder so many levels above the first file of an input."""
-
-    def folder(wildcards, input):
-        path = files_of(input, name)[0]
-        for _ in range(levels):
-            path = os.path.dirname(path)
-        return path
-
-    return folder
+    return lambda wildcards, input: upwards(files_of(input, name)[0], levels)
 
 
 def each(*same, **named):

@@ -44,7 +44,7 @@ rule write_index:
     log:
         f"logs/{SETTINGS.tier}/index.log",
     params:
-        folder=folder_of,
+        folder=folder_of(),
         code=source_digest("sciml.report.index"),
     shell:
         "sciml report index {params.folder:q} > {log:q} 2>&1"

@@ -87,6 +87,13 @@ class DigitsConfig(DataConfig):
     seed: int = Field(default=0, ge=0)
 
 
+class TheoryConfig(StageConfig):
+    """What the studies of small networks read."""
+
+    toy: ToyConfig
+    digits: DigitsConfig
+
+
 class CertifyConfig(StageConfig):
     """What the certificates of weights are measured on."""
 
@@ -159,10 +166,10 @@ class RestoreConfig(StageConfig):
     drift: bool = Field(description="go on to three times the gradients and report what that changes")
 
 
-class ScoreConfig(StageConfig):
+class EvaluateConfig(StageConfig):
     """What `evaluate` reads."""
 
-    data_range: float = Field(default=1.0, gt=0, description="range of the pictures' values, for PSNR and SSIM")
+    tasks: tuple[TaskName, ...] = Field(description="tasks whose reconstructions are scored")
 
 
 class PageConfig(DataConfig):
@@ -289,9 +296,9 @@ class Config(StageConfig):
         """Return the slice of the learned reconstructions of one task."""
         return RestoreConfig(networks=self.networks[task], iterations=self.iterations, tolerance=self.tolerance, drift=self.drift)
 
-    def evaluate_config(self, run: RunSettings, task: TaskName) -> ScoreConfig:
-        """Return the slice of one task's scores."""
-        return ScoreConfig()
+    def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
+        """Return the slice of the scores of all tasks."""
+        return EvaluateConfig(tasks=tuple(sorted(self.studies)))
 
     def certify_config(self, run: RunSettings) -> CertifyConfig:
         """Return the slice of the certificates."""
@@ -304,6 +311,10 @@ class Config(StageConfig):
     def digits_config(self, run: RunSettings) -> DigitsConfig:
         """Return the slice of the study of digits."""
         return _reading(self.digits, run, (DIGITS[self.digits.digits], (*LEARNED_FROM, "test")))
+
+    def theory_config(self, run: RunSettings) -> TheoryConfig:
+        """Return the slice of the studies of small networks."""
+        return TheoryConfig(toy=self.toy_config(run), digits=self.digits_config(run))
 
     def prior_config(self, run: RunSettings) -> PriorConfig:
         """Return the slice of the study of trained priors."""

@@ -66,8 +66,11 @@ _listening = False
 
 
 def declare_data(values: Mapping[str, Any]) -> None:
-    """Take the data sets that the settings of a stage name with their digests: entries such as `ct_cranium` or `digits8[0:9]`."""
+    """Take the data sets that the settings of a stage, or of its parts, name with their digests: `ct_cranium`, `digits8[0:9]`."""
     _data.update(entry.partition("[")[0] for entry in values.get("digests") or {})
+    for part in values.values():
+        if isinstance(part, Mapping):
+            declare_data(part)
 
 
 def _listen(event: str, arguments: tuple[Any, ...]) -> None:

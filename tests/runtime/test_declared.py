@@ -37,13 +37,13 @@ def run(tmp_path, monkeypatch):
     (cache / "data" / "photo").mkdir(parents=True)
     (cache / "data" / "photo" / "photo.png").write_bytes(b"1")
 
-    def call(body: str, files: tuple[object, ...] = (), digests: dict[str, str] | None = None, strict: bool = True):
+    def call(body: str, files: tuple[object, ...] = (), settings: dict[str, object] | None = None, strict: bool = True):
         declared = {"modules": ["lab.stage"], "digest": ""}
         lines = [
             "from sciml.runtime.declared import compared, declare_data",
             "from sciml.runtime.files import load_tensors",
             "with compared():",
-            f"    declare_data({{'digests': {digests or {}!r}}})",
+            f"    declare_data({settings or {}!r})",
             "    import lab.stage",
             *(f"    {line}" for line in body.splitlines()),
         ]
@@ -90,7 +90,8 @@ def test_a_module_by_name_and_a_weight_by_path_are_found(run, body, named):
 def test_data_are_declared_by_the_digests_in_the_settings(run):
     body = f"open({str(run.data)!r}, 'rb').read()"
     assert "data set photo" in run(body)[1]
-    assert run(body, digests={"photo[0:3]": "1"}) == (0, "")
+    own = {"digests": {"photo[0:3]": "1"}}
+    assert run(body, settings=own) == run(body, settings={"part": own}) == (0, "")
 
 
 def test_what_is_written_is_not_read(run, tmp_path):

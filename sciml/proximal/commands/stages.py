@@ -7,10 +7,11 @@ from sciml.proximal.config import (
     CertifyConfig,
     ColourConfig,
     DigitsConfig,
+    EvaluateConfig,
     PageConfig,
     PriorConfig,
     RestoreConfig,
-    ScoreConfig,
+    TheoryConfig,
     ToyConfig,
 )
 from sciml.proximal.settings.models import TrainConfig
@@ -34,13 +35,12 @@ STAGES = {
         weights=WEIGHTS,
     ),
     "evaluate": declare(
-        "Compute PSNR and SSIM of learned and classical reconstructions.",
-        ScoreConfig,
-        measurements=MEASUREMENTS,
-        classical=File("reconstructions.safetensors of the classical methods."),
-        learned=File("reconstructions.safetensors of the restore stage."),
+        "Compute PSNR and SSIM of learned and classical reconstructions of every task.",
+        EvaluateConfig,
+        results=File("Results folder of the study, that measurements and reconstructions lie in."),
     ),
     "certify": declare("Check the invariants of every network.", CertifyConfig, weights=WEIGHTS),
+    "theory": declare("Study small networks on priors that are known or can be seen: toy, then digits.", TheoryConfig),
     "toy": declare("Learn analytic priors in one and two dimensions and compare with quadrature.", ToyConfig),
     "digits": declare("Learn a prior of handwritten digits and follow it along noise, blur and mixing.", DigitsConfig),
     "prior": declare(

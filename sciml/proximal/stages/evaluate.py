@@ -1,27 +1,38 @@
-"""Stage `evaluate`: PSNR and SSIM of the learned and the classical reconstructions of one task."""
+"""Stage `evaluate`: PSNR and SSIM of the learned and the classical reconstructions of every task."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sciml.imaging.tasks.scores import score
-from sciml.proximal.config import ScoreConfig
+from sciml.proximal.config import EvaluateConfig
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 
+# range of the pictures' values, for PSNR and SSIM
+DATA_RANGE = 1.0
 
-def run(config: ScoreConfig, measurements: Path, classical: Path, learned: Path, output: Path) -> list[Path]:
-    """Write `metrics.json`: rows of (variant, method), as the classical study has them; a network's method is its name.
+
+def run(config: EvaluateConfig, results: Path, output: Path) -> list[Path]:
+    """Write `<task>/evaluate/metrics.json` of every task, each with its provenance.
+
+    Its rows of (variant, method) are those of the classical study; a network's method is its name.
 
     Args:
-        config: the data range.
-        measurements: file of the `measure` stage.
-        classical: reconstructions of the classical methods.
-        learned: reconstructions of the `restore` stage.
-        output: output folder.
+        config: the tasks.
+        results: results folder of the study, in which measurements, classical and learned reconstructions lie by task.
+        output: the same folder, or another.
+
+    Raises:
+        DataError: a file is missing, or files do not belong together.
     """
-    recorder = Recorder("proximal.evaluate", config.model_dump(mode="json"), [measurements, classical, learned])
-    path = output / "metrics.json"
-    write_json(path, score(measurements, [classical, learned], config.data_range))
-    recorder.write(output / "provenance.json", [path])
-    return [path]
+    written = []
+    for task in config.tasks:
+        folder, path = results / task, output / task / "evaluate" / "metrics.json"
+        files = [folder / "measure" / "measurements.safetensors"]
+        files += [folder / stage / "reconstructions.safetensors" for stage in ("solve", "restore")]
+        recorder = Recorder("proximal.evaluate", {"data_range": DATA_RANGE}, files)
+        write_json(path, score(files[0], files[1:], DATA_RANGE))
+        recorder.write(path.with_name("provenance.json"), [path])
+        written.append(path)
+    return written

@@ -21,19 +21,28 @@ rule restore_problems:
 
 rule evaluate_reconstructions:
     input:
-        measurements=rules.measure_pictures.output.measurements,
-        classical=rules.solve_problems.output.reconstructions,
-        learned=rules.restore_problems.output.reconstructions,
+        measurements=expand(rules.measure_pictures.output.measurements, task=TASKS),
+        classical=expand(rules.solve_problems.output.reconstructions, task=TASKS),
+        learned=expand(rules.restore_problems.output.reconstructions, task=TASKS),
     output:
-        metrics=shown("proximal", "metrics", "<results>/{task}/evaluate/metrics.json"),
-        provenance="<results>/{task}/evaluate/provenance.json",
+        metrics=[
+            shown(
+                "proximal",
+                "metrics",
+                f"<results>/{task}/evaluate/metrics.json",
+                task=task,
+            )
+            for task in TASKS
+        ],
+        provenance=expand("<results>/{task}/evaluate/provenance.json", task=TASKS),
     log:
-        "<logs>/{task}/evaluate.log",
+        "<logs>/evaluate.log",
     benchmark:
-        "<benchmarks>/{task}/evaluate.tsv"
+        "<benchmarks>/evaluate.tsv"
     resources:
         **needs(2000, 10),
     params:
-        **stage("proximal", "evaluate", "task"),
+        **stage("proximal", "evaluate", levels=3),
+        results=above("measurements", 3),
     shell:
-        stage_command("measurements", "classical", "learned")
+        stage_command("--results {params.results:q}")

@@ -17,38 +17,24 @@ rule certify_networks:
         stage_command("{params.weights}")
 
 
-rule study_small_priors:
+rule study_small_networks:
     output:
         errors="<results>/toy/toy.json",
         curves="<results>/toy/toy.safetensors",
-        provenance="<results>/toy/provenance.json",
-    log:
-        "<logs>/toy.log",
-    benchmark:
-        "<benchmarks>/toy.tsv"
-    resources:
-        **needs(3000, 60),
-    params:
-        **stage("proximal", "toy"),
-    shell:
-        stage_command()
-
-
-rule study_digits:
-    output:
+        toy="<results>/toy/provenance.json",
         numbers="<results>/digits/digits.json",
         weights="<results>/digits/digits.safetensors",
         pictures="<results>/digits/strips.safetensors",
         history="<results>/digits/history.csv",
-        provenance="<results>/digits/provenance.json",
+        digits="<results>/digits/provenance.json",
     log:
-        "<logs>/digits.log",
+        "<logs>/theory.log",
     benchmark:
-        "<benchmarks>/digits.tsv"
+        "<benchmarks>/theory.tsv"
     resources:
         **needs(3000, 60),
     params:
-        **stage("proximal", "digits"),
+        **stage("proximal", "theory", levels=2),
     shell:
         stage_command()
 
@@ -95,10 +81,9 @@ rule study_colour:
 
 rule write_page:
     input:
-        metrics=expand(rules.evaluate_reconstructions.output.metrics, task=TASKS),
+        metrics=rules.evaluate_reconstructions.output.metrics,
         certificates=rules.certify_networks.output.certificates,
-        toy=rules.study_small_priors.output.errors,
-        digits=rules.study_digits.output.numbers,
+        theory=rules.study_small_networks.output.numbers,
         prior=rules.study_prior.output.numbers,
         colour=rules.study_colour.output.numbers,
         histories=expand(rules.train_network.output.history, model=MODELS),
