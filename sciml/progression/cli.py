@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from sciml.progression.commands.data import check_command, prepare_command
-from sciml.progression.commands.stage import app as stage_app
 from sciml.progression.commands.study import (
     assemble_command,
     evaluate_command,
@@ -25,7 +24,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.add_typer(stage_app, name="stage")
 app.command("train-autoencoder")(train_autoencoder_command)
 app.command("train-diffusion")(train_diffusion_command)
 app.command("train-controlnet")(train_controlnet_command)

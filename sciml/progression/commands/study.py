@@ -82,11 +82,11 @@ def train_controlnet_command(
     from sciml.stages import stage
 
     with stage("progression.train_controlnet", out, threads, gpu) as device:
-        from sciml.progression.stages.train_diffusion import run_control
+        from sciml.progression.stages.train_controlnet import run
 
         settings = load(tier, overrides or ())
         config = settings.progression.train_control_config(settings, form)
-        typer.echo(run_control(config, cohort, autoencoder, diffusion, out, device)[0])
+        typer.echo(run(config, cohort, autoencoder, diffusion, out, device)[0])
 
 
 def fit_course_command(cohort: CohortFolder, out: Out, tier: Tier = "cpu", overrides: Set = None) -> None:
@@ -149,7 +149,7 @@ def evaluate_command(
         form = config.variants["main"].form
         # one model is one form
         own = {name: variant for name, variant in config.variants.items() if variant.form == form}
-        predict(config.model_copy(update={"variants": own}), cohort, {form: model}, out / "predictions", device)
+        predict(config.model_copy(update={"variants": own}), cohort, {form: [model]}, out / "predictions", device)
         written = evaluate(
             settings.progression.evaluate_config(settings), cohort, calibration, model, out / "predictions", out, device
         )

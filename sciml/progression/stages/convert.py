@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 LEAST_PSNR_DB = 25.0
 
 
-def run(
+def convert_weights(
     autoencoder_file: Path,
     unet_file: Path,
     controlnet_file: Path,

@@ -25,7 +25,7 @@ from sciml.progression.study.baselines import (
     prescribed_forecast,
     volume_ratios,
 )
-from sciml.progression.study.evaluation import Method, Truth, averaging, calibration, evaluate, lowest_frequencies, spearman
+from sciml.progression.study.evaluation import Method, Truth, averaging, chain_coverage, evaluate, lowest_frequencies, spearman
 from sciml.progression.study.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
 from sciml.progression.study.scores import brain_psnr
 from sciml.progression.study.trajectories import forecast_trajectories
@@ -41,39 +41,39 @@ LATENT_EDGES = np.linspace(-6, 6, 49)
 
 def run(
     config: EvaluateConfig,
-    cohort_folder: Path,
-    calibration_folder: Path,
-    model_file: Path,
+    cohort: Path,
+    calibration: Path,
+    model: Path,
     predictions: Path,
-    folder: Path,
+    output: Path,
     device: str = "cpu",
 ) -> list[Path]:
     """Write `metrics.json`, and `changes.safetensors` with predicted and true changes of every pair and year by year.
 
     Args:
         config: split, baselines.
-        cohort_folder: the study's people.
-        calibration_folder: people whose regions change independently, for the readouts.
-        model_file: model whose autoencoder and courses are used.
+        cohort: folder of the study's people.
+        calibration: folder of people whose regions change independently, for the readouts.
+        model: model file whose autoencoder and courses are used.
         predictions: folder of `predict`, of the same split.
-        folder: output folder.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
         ConfigError: the predictions are of other pairs.
     """
-    inputs = [cohort_folder / "visits.csv", calibration_folder / "visits.csv", model_file, predictions]
+    inputs = [cohort / "visits.csv", calibration / "visits.csv", model, predictions]
     recorder = Recorder("progression.evaluate", config.model_dump(mode="json"), inputs)
-    cohort, other = Cohort(cohort_folder), Cohort(calibration_folder)
-    model = load_model(model_file).to(device)
-    pairs = pairs_of(cohort, config.split)[:: config.every]
-    truth = truth_of(cohort, pairs)
-    readouts = fit_readouts(other, model, device)
+    people, other = Cohort(cohort), Cohort(calibration)
+    loaded = load_model(model).to(device)
+    pairs = pairs_of(people, config.split)[:: config.every]
+    truth = truth_of(people, pairs)
+    readouts = fit_readouts(other, loaded, device)
     log.info("readouts fitted to %d people", len(other.subjects("calibration")))
     found = {path.stem: load_tensors(path) for path in sorted(predictions.glob("*.safetensors"))}
     if wrong := [name for name, (arrays, _) in found.items() if len(arrays["images"]) != len(pairs)]:
         raise ConfigError(f"{predictions}/{wrong[0]} is of other pairs than {config.split}; predict again")
-    sources = Sources(cohort, model, pairs, readouts, device)
+    sources = Sources(people, loaded, pairs, readouts, device)
     methods = [*sources.baselines(config), *sources.courses(), *sources.ceilings()]
     methods += [sources.variant(name, arrays, about["variant"]) for name, (arrays, about) in found.items() if name != "zero_gap"]
     random = np.random.default_rng(Seeds(config.seed)("evaluate", "bootstrap"))
@@ -92,7 +92,7 @@ def run(
         metrics["averaging"][name]["spearman_spread_error"] = spearman(spread, error)
         if "chain_images" in arrays:
             chains = np.stack([sources.decoded_changes(images, about["variant"]) for images in arrays["chain_images"]])
-            metrics.setdefault("calibration", {})[name] = calibration(chains, truth)
+            metrics.setdefault("calibration", {})[name] = chain_coverage(chains, truth)
         if about["variant"]["zero_gap"]:
             still = sources.decoded_changes(arrays["images"], about["variant"])
             metrics["zero_gap_points"] = dict(zip(REGIONS, (100 * np.abs(still)).mean(axis=0).tolist(), strict=True))
@@ -100,18 +100,18 @@ def run(
     if config.trajectory_people and "main" in found and sources.places is not None:
         how = ForecastConfig.model_validate(found["main"][1]["variant"]["how"])
         yearly = forecast_trajectories(
-            Forecaster(model, how, device), cohort, config.split, config.trajectory_people, config.trajectory_years,
+            Forecaster(loaded, how, device), people, config.split, config.trajectory_people, config.trajectory_years,
             readouts["decoded"], config.seed,
         )  # fmt: skip
         metrics["trajectories"] = {"years": yearly.years.tolist(), "diagnoses": [visit.diagnosis for visit in yearly.people],
                                    "regions": yearly.scores()}  # fmt: skip
         arrays |= {"trajectories": yearly.read, "trajectories_told": yearly.told}
-    written = [folder / "metrics.json", folder / "changes.safetensors"]
+    written = [output / "metrics.json", output / "changes.safetensors"]
     write_json(written[0], metrics)
     save_tensors(written[1], arrays, {"regions": list(REGIONS), "subjects": list(truth.subjects)})
     recorder.seeds = {"bootstrap": Seeds(config.seed)("evaluate", "bootstrap")}
-    recorder.write(folder / "provenance.json", written)
-    return [*written, folder / "provenance.json"]
+    recorder.write(output / "provenance.json", written)
+    return [*written, output / "provenance.json"]
 
 
 def truth_of(cohort: Cohort, pairs: Sequence[Pair]) -> Truth:

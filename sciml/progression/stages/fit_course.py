@@ -13,29 +13,29 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest
 
 
-def run(config: FitCourseConfig, cohort_folder: Path, folder: Path) -> list[Path]:
+def run(config: FitCourseConfig, cohort: Path, output: Path) -> list[Path]:
     """Write `course.safetensors`.
 
     Args:
         config: kinds of models.
-        cohort_folder: cohort whose training people are learned from.
-        folder: output folder.
+        cohort: folder of the cohort whose training people are learned from.
+        output: output folder.
     """
-    recorder = Recorder("progression.fit_course", config.model_dump(mode="json"), [cohort_folder / "visits.csv"])
-    cohort, begun = Cohort(cohort_folder), time.process_time()
-    people = [course_of(visits) for visits in cohort.subjects("train").values()]
-    models = fit_courses(people, config.kinds, config.rounds)
-    weights = folder / "course.safetensors"
+    recorder = Recorder("progression.fit_course", config.model_dump(mode="json"), [cohort / "visits.csv"])
+    people, begun = Cohort(cohort), time.process_time()
+    courses = [course_of(visits) for visits in people.subjects("train").values()]
+    models = fit_courses(courses, config.kinds, config.rounds)
+    weights = output / "course.safetensors"
     write_courses(
         weights,
         models,
         config=config,
         seed=0,
-        inputs=cohort.digests(cohort.select("train")),
+        inputs=people.digests(people.select("train")),
         source_digest=source_digest(__name__),
         # the seconds that it takes are in provenance.json, so that equal fits give equal bytes
         cpu_minutes=0.0,
     )
-    recorder.notes = {"people": len(people), "cpu_seconds": round(time.process_time() - begun, 2)}
-    recorder.write(folder / "provenance.json", [weights])
+    recorder.notes = {"people": len(courses), "cpu_seconds": round(time.process_time() - begun, 2)}
+    recorder.write(output / "provenance.json", [weights])
     return [weights]

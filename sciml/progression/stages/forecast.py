@@ -28,7 +28,7 @@ ARRAYS = ("ages", "images", "uncertainty", "volumes_ml", "low_ml", "high_ml", "l
 
 
 def run(
-    config: AskConfig, cohort_folder: Path, model: str | Path, folder: Path, device: str = "cpu", scan: Path | None = None
+    config: AskConfig, cohort: Path, model: str | Path, output: Path, device: str = "cpu", scan: Path | None = None
 ) -> list[Path]:
     """Write for each person `trajectory.nii.gz`, `uncertainty.nii.gz`, `volumes.csv` and `forecast.json`.
 
@@ -37,9 +37,9 @@ def run(
 
     Args:
         config: who, when, how.
-        cohort_folder: prepared or simulated people.
+        cohort: folder of prepared or simulated people.
         model: shipped model or model file.
-        folder: output folder, with a folder for each person.
+        output: output folder, with a folder for each person.
         device: `cpu` or `cuda`.
         scan: the last scan of the one person that is asked for, as it was before it was prepared.
 
@@ -47,12 +47,12 @@ def run(
         ConfigError: a scan is given and not exactly one person.
         PartialResult: some people could not be forecast; the others are written.
     """
-    recorder = Recorder("progression.forecast", config.model_dump(mode="json"), [cohort_folder / "visits.csv"])
-    cohort = Cohort(cohort_folder)
+    recorder = Recorder("progression.forecast", config.model_dump(mode="json"), [cohort / "visits.csv"])
+    known = Cohort(cohort)
     forecaster = Forecaster.load(model, device, **config.how.model_dump())
-    people = cohort.subjects()
+    people = known.subjects()
     if unknown := sorted(set(config.subjects) - set(people)):
-        raise DataError(f"{cohort_folder} has nobody called {unknown[0]}; it has {', '.join(sorted(people)[:8])} ...")
+        raise DataError(f"{cohort} has nobody called {unknown[0]}; it has {', '.join(sorted(people)[:8])} ...")
     wanted = config.subjects or tuple(people)
     identity = {"config": config.model_dump(mode="json"), "model": forecaster.model.about, "code": source_digest(__name__)}
     if scan is not None and len(wanted) != 1:
@@ -61,17 +61,17 @@ def run(
     failed: dict[str, str] = {}
     for subject in wanted:
         try:
-            forecast = _forecast(config, cohort, people[subject], forecaster, Partial(folder, identity))
-            written += _write(forecast, cohort, people[subject], folder / subject, scan, config.registration)
+            forecast = _forecast(config, known, people[subject], forecaster, Partial(output, identity))
+            written += _write(forecast, known, people[subject], output / subject, scan, config.registration)
             log.info("%s: %s", subject, ", ".join(f"{age:.1f}" for age in forecast.ages))
         except ScimlError as error:
             failed[subject] = str(error)
-    with Partial(folder, identity):
-        recorder.write(folder / "provenance.json", written)
+    with Partial(output, identity):
+        recorder.write(output / "provenance.json", written)
     if failed:
         told = "; ".join(f"{subject}: {message}" for subject, message in failed.items())
         raise PartialResult(f"{len(failed)} of {len(wanted)} people were not forecast: {told}")
-    return [*written, folder / "provenance.json"]
+    return [*written, output / "provenance.json"]
 
 
 def _forecast(config: AskConfig, cohort: Cohort, visits: Sequence[Visit], forecaster: Forecaster, partial: Partial) -> Forecast:

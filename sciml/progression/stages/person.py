@@ -40,26 +40,26 @@ SUBJECT = "colin27"
 SCAN, ATLAS = PERSON_DATA
 
 
-def run(config: PersonConfig, calibration_folder: Path, model_file: Path, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: PersonConfig, calibration: Path, model: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `person.json`, `person.safetensors` with the images, and the cohort of one that they are made from.
 
     Args:
         config: how old he is thought to be, how far ahead, with which diagnoses.
-        calibration_folder: people whose regions change independently, for the readouts.
-        model_file: model.
-        folder: output folder.
+        calibration: folder of people whose regions change independently, for the readouts.
+        model: model file.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
-    inputs = [local_path(SCAN), local_path(ATLAS), calibration_folder / "visits.csv", model_file]
+    inputs = [local_path(SCAN), local_path(ATLAS), calibration / "visits.csv", model]
     recorder = Recorder("progression.person", config.model_dump(mode="json"), inputs)
-    model = load_model(model_file).to(device)
-    forecaster = Forecaster(model, config.how.model_copy(update={"course": config.course}), device)
-    warnings = prepare_person(config, model.grid, folder)
-    cohort = Cohort(folder / "cohort")
+    loaded = load_model(model).to(device)
+    forecaster = Forecaster(loaded, config.how.model_copy(update={"course": config.course}), device)
+    warnings = prepare_person(config, loaded.grid, output)
+    cohort = Cohort(output / "cohort")
     (visit,) = cohort.visits
     image, mask, labels = cohort.image(visit)[0], cohort.mask(visit)[0], cohort.labels(visit)
-    decoded = reconstructions(model, cohort, [visit], device)[0, 0].numpy()
-    readouts, places = fit_readouts(Cohort(calibration_folder), model, device), neighbourhoods(cohort, [visit])
+    decoded = reconstructions(loaded, cohort, [visit], device)[0, 0].numpy()
+    readouts, places = fit_readouts(Cohort(calibration), loaded, device), neighbourhoods(cohort, [visit])
 
     def points(kind: str, before: np.ndarray, after: np.ndarray) -> list[float]:
         change = readouts[kind].change(places, before[None, None], after[None, None].astype(np.float32))
@@ -71,7 +71,7 @@ def run(config: PersonConfig, calibration_folder: Path, model_file: Path, folder
     found = []
     for diagnosis in config.diagnoses:
         forecast = forecaster.forecast([ImagedVisit(visit, image)], ages, diagnosis=diagnosis, seed=config.seed)
-        usual = anchored(model.course(config.how.course), course_of([visit], diagnosis), ages)
+        usual = anchored(loaded.course(config.how.course), course_of([visit], diagnosis), ages)
         for age, after, volumes, others in zip(ages, forecast.images, forecast.volumes_ml, usual, strict=True):
             years = age - visit.age_years
             flow = prescribed_forecast(image, labels, mask, volume_ratios(volumes, visit))
@@ -90,12 +90,12 @@ def run(config: PersonConfig, calibration_folder: Path, model_file: Path, folder
                     "notes": list(forecast.notes),
                 }
             )
-    count = int(np.prod(model.autoencoder.latent_shape(model.grid.shape)))
+    count = int(np.prod(loaded.autoencoder.latent_shape(loaded.grid.shape)))
     summary: dict[str, Any] = {
         "regions": list(REGIONS),
         "age_years": visit.age_years,
         "volumes_ml": list(visit.volumes_ml),
-        "grid": model.grid.name,
+        "grid": loaded.grid.name,
         "warnings": warnings,
         "forecasts": found,
         "floor_points": {kind: [readout.floor[region].mean_error_points for region in REGIONS]
@@ -106,12 +106,12 @@ def run(config: PersonConfig, calibration_folder: Path, model_file: Path, folder
             "numbers": count,
         },
     }  # fmt: skip
-    written = [folder / "person.json", folder / "person.safetensors"]
+    written = [output / "person.json", output / "person.safetensors"]
     write_json(written[0], summary)
     save_tensors(written[1], images)
     recorder.seeds = {"chains": config.seed}
-    recorder.write(folder / "provenance.json", written)
-    return [*written, folder / "provenance.json"]
+    recorder.write(output / "provenance.json", written)
+    return [*written, output / "provenance.json"]
 
 
 def prepare_person(config: PersonConfig, grid: Grid, folder: Path) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,9 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 
-def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], folder: Path, device: str = "cpu") -> list[Path]:
+def run(
+    config: PredictConfig, cohort: Path, model: Mapping[str, Sequence[Path]], output: Path, device: str = "cpu"
+) -> list[Path]:
     """Write `<variant>.safetensors` for each variant and `pairs.json`.
 
     A variant's file holds `images` (pairs, x, y, z) as float16, `volumes_ml` (pairs, regions) that the image model was told,
@@ -40,47 +42,50 @@ def run(config: PredictConfig, cohort_folder: Path, models: Mapping[str, Path], 
 
     Args:
         config: split and variants.
-        cohort_folder: cohort with the pairs.
-        models: model files by form.
-        folder: output folder.
+        cohort: folder of the cohort with the pairs.
+        model: the model file of each form.
+        output: output folder.
         device: `cpu` or `cuda`.
 
     Raises:
-        ConfigError: a variant's form has no model.
+        ConfigError: a variant's form has no model, or a form has two.
     """
+    if several := [form for form, files in model.items() if len(files) > 1]:
+        raise ConfigError(f"the form {several[0]!r} is given {len(model[several[0]])} models, expected one")
+    models = {form: path for form, (path,) in model.items()}
     if missing := sorted({variant.form for variant in config.variants.values()} - set(models)):
         raise ConfigError(f"no model of the form {missing[0]!r} is given; given are {', '.join(models) or 'none'}")
-    recorder = Recorder("progression.predict", config.model_dump(mode="json"), [cohort_folder / "visits.csv", *models.values()])
-    cohort = Cohort(cohort_folder)
-    pairs = pairs_of(cohort, config.split)[:: config.every]
+    recorder = Recorder("progression.predict", config.model_dump(mode="json"), [cohort / "visits.csv", *models.values()])
+    people = Cohort(cohort)
+    pairs = pairs_of(people, config.split)[:: config.every]
     loaded = {form: load_model(path).to(device) for form, path in models.items()}
     identity = {
         "seed": config.seed,
         "split": [config.split, config.every],
-        "data": cohort.digests(cohort.select(config.split)),
+        "data": people.digests(people.select(config.split)),
         "code": source_digest(__name__),
     }
     digests = {form: digest_file(path) for form, path in models.items()}
     written = []
     sampled: dict[str, Tensor] = {}
-    with Partial(folder, identity) as partial:
+    with Partial(output, identity) as partial:
         # the most chains first: those of fewer are among them
         for name, variant in sorted(config.variants.items(), key=lambda item: -item[1].how.samples):
             # a form trained anew leaves the forecasts of the others
             key = f"{name}/{variant.model_dump_json()}/{digests[variant.form]}"
             found = partial.get(key)
             if found is None:
-                found = partial.put(key, *_predict(loaded[variant.form], cohort, pairs, variant, config.seed, device, sampled))
+                found = partial.put(key, *_predict(loaded[variant.form], people, pairs, variant, config.seed, device, sampled))
                 log.info("%s: %.1f CPU seconds", name, found[1]["cpu_seconds"])
             arrays, notes = found
             recorder.notes[name] = notes
-            path = folder / f"{name}.safetensors"
+            path = output / f"{name}.safetensors"
             save_tensors(path, arrays, {"variant": variant.model_dump(mode="json")})
             written.append(path)
-        table = folder / "pairs.json"
+        table = output / "pairs.json"
         write_json(table, [_describe(pair) for pair in pairs])
         written.append(table)
-    recorder.write(folder / "provenance.json", written)
+    recorder.write(output / "provenance.json", written)
     return written
 
 

@@ -19,13 +19,13 @@ from sciml.runtime.seeds import Seeds
 log = logging.getLogger(__name__)
 
 
-def run(config: PrepareConfig, table: Path, folder: Path) -> list[Path]:
+def run(config: PrepareConfig, table: Path, output: Path) -> list[Path]:
     """Write a cohort folder and `warnings.json`.
 
     Args:
         config: grid, codes, splits and how images are read.
         table: CSV file or BIDS folder.
-        folder: of the cohort.
+        output: folder of the cohort.
 
     Raises:
         DataError: a row or an image cannot be used, with file and line.
@@ -40,12 +40,12 @@ def run(config: PrepareConfig, table: Path, folder: Path) -> list[Path]:
     reading = Reading(config.register_to, config.allow_skull)
     found = [
         *warnings_of(rows),
-        *prepare_cohort(rows, folder, grid_of(config.grid), reading, codes, config.synthseg, str(table)),
+        *prepare_cohort(rows, output, grid_of(config.grid), reading, codes, config.synthseg, str(table)),
     ]
     for warning in found:
         log.warning("%s", warning)
-    write_json(folder / "warnings.json", found)
-    paths = [folder / name for name in ("cohort.json", "visits.csv", "warnings.json")]
+    write_json(output / "warnings.json", found)
+    paths = [output / name for name in ("cohort.json", "visits.csv", "warnings.json")]
     recorder.seeds = seeds.used
-    recorder.write(folder / "provenance.json", [*paths, folder / "subjects"])
+    recorder.write(output / "provenance.json", [*paths, output / "subjects"])
     return paths

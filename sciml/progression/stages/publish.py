@@ -23,24 +23,24 @@ LIMITS = [
 ]
 
 
-def run(weights: Path, metrics_file: Path, name: str, folder: Path) -> list[Path]:
+def run(weights: Path, metrics: Path, name: str, output: Path) -> list[Path]:
     """Copy a model file to `<name>.safetensors` and write its card `<name>.md`.
 
     Args:
         weights: model file of the workflow.
-        metrics_file: `metrics.json` of the evaluation of the same model.
+        metrics: `metrics.json` of the evaluation of the same model.
         name: by which it is loaded.
-        folder: where the package keeps its models.
+        output: where the package keeps its models.
 
     Raises:
         DataError: the metrics have no main model.
     """
     load_model(weights)
-    metrics = read_json(metrics_file)
-    if "main" not in metrics["methods"]:
-        raise DataError(f"{metrics_file} has no method 'main'; evaluate the model first")
-    target = folder / f"{name}.safetensors"
-    folder.mkdir(parents=True, exist_ok=True)
+    scores = read_json(metrics)
+    if "main" not in scores["methods"]:
+        raise DataError(f"{metrics} has no method 'main'; evaluate the model first")
+    target = output / f"{name}.safetensors"
+    output.mkdir(parents=True, exist_ok=True)
     with atomic_path(target) as path:
         shutil.copyfile(weights, path)
     card = target.with_suffix(".md")
@@ -50,7 +50,7 @@ def run(weights: Path, metrics_file: Path, name: str, folder: Path) -> list[Path
         weights=target,
         licences=dict.fromkeys(read_weights_metadata(target)["inputs"], LICENCE),
         command=COMMAND,
-        metrics=rows_of(metrics),
+        metrics=rows_of(scores),
         limits=LIMITS,
     )
     return [target, card]

@@ -10,18 +10,18 @@ from sciml.runtime.files import read_json
 from sciml.runtime.provenance import Recorder
 
 
-def run(config: SimulateConfig, folder: Path, processes: int = 1) -> list[Path]:
+def run(config: SimulateConfig, output: Path, workers: int = 1) -> list[Path]:
     """Write a cohort folder with `accuracy.csv` and `accuracy.json`; equal settings come from the cache.
 
     Args:
         config: of the cohort.
-        folder: output folder.
-        processes: people that are simulated at a time.
+        output: folder of the cohort.
+        workers: people that are simulated at a time.
     """
     recorder = Recorder("progression.simulate", config.model_dump(mode="json"))
-    paths = simulate_cohort(config, folder, processes)
-    accuracy = read_json(folder / "accuracy.json")
+    paths = simulate_cohort(config, output, workers)
+    accuracy = read_json(output / "accuracy.json")
     recorder.seeds = {"master": config.seed}
     recorder.notes = {name: accuracy[name] for name in ("subjects", "visits")}
-    recorder.write(folder / "provenance.json", [*paths, folder / "subjects"])
+    recorder.write(output / "provenance.json", [*paths, output / "subjects"])
     return paths

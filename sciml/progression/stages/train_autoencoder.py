@@ -21,25 +21,25 @@ from sciml.training import TrainingConfig, partial_folder, save_weights, train
 from sciml.training.step import Scalars
 
 
-def run(config: TrainAutoencoderConfig, cohort_folder: Path, folder: Path, device: str = "cpu") -> list[Path]:
+def run(config: TrainAutoencoderConfig, cohort: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `autoencoder.safetensors` and `history.csv`; a stopped training goes on.
 
     Args:
         config: network and training.
-        cohort_folder: cohort whose training people are learned from.
-        folder: output folder.
+        cohort: folder of the cohort whose training people are learned from.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
-    recorder = Recorder("progression.train_autoencoder", config.model_dump(mode="json"), [cohort_folder / "visits.csv"])
-    cohort = Cohort(cohort_folder)
-    visits, held = cohort.select("train"), cohort.select("validation")[: config.validation_images]
+    recorder = Recorder("progression.train_autoencoder", config.model_dump(mode="json"), [cohort / "visits.csv"])
+    people = Cohort(cohort)
+    visits, held = people.select("train"), people.select("validation")[: config.validation_images]
     seed = Seeds(config.seed)("progression", "autoencoder")
     torch.manual_seed(seed)
     pair = AdversarialPair(config.network).to(device)
-    weights, history, code = folder / "autoencoder.safetensors", folder / "history.csv", source_digest(__name__)
-    inputs = cohort.digests(visits)
+    weights, history, code = output / "autoencoder.safetensors", output / "history.csv", source_digest(__name__)
+    inputs = people.digests(visits)
     identity = {"settings": config.model_dump(mode="json", exclude={"budget": {"cpu_minutes"}}), "data": inputs, "code": code}
-    batches = ImageBatches(cohort, visits, config.budget.batch_size, seed, config.flip)
+    batches = ImageBatches(people, visits, config.budget.batch_size, seed, config.flip)
     with partial_folder(weights) as partial:
         result = train(
             pair,
@@ -49,14 +49,14 @@ def run(config: TrainAutoencoderConfig, cohort_folder: Path, folder: Path, devic
             folder=partial,
             seed=seed,
             device=device,
-            validate=Reconstruction(cohort, held, device) if held else None,
+            validate=Reconstruction(people, held, device) if held else None,
             identity=identity,
         )
         autoencoder = pair.autoencoder.eval()
-        images = (cohort.images(visits[i : i + ENCODED_AT_ONCE]) for i in range(0, len(visits), ENCODED_AT_ONCE))
+        images = (people.images(visits[i : i + ENCODED_AT_ONCE]) for i in range(0, len(visits), ENCODED_AT_ONCE))
         autoencoder.measure_scale(torch.from_numpy(array).to(device) for array in images)
-        scale = CovariateScale.measured(cohort.volumes(visits))
-        table = encode_split(autoencoder, cohort, "train", scale, device, flip=False)
+        scale = CovariateScale.measured(people.volumes(visits))
+        table = encode_split(autoencoder, people, "train", scale, device, flip=False)
         autoencoder.change_sd.fill_(measured_change_sd(table))
         save_weights(
             weights,
@@ -66,12 +66,12 @@ def run(config: TrainAutoencoderConfig, cohort_folder: Path, folder: Path, devic
             inputs=inputs,
             source_digest=code,
             cpu_minutes=result.cpu_minutes,
-            extra={"part": "autoencoder", "network": config.network.model_dump(mode="json"), "grid": cohort.grid.name},
+            extra={"part": "autoencoder", "network": config.network.model_dump(mode="json"), "grid": people.grid.name},
         )
         result.history.replace(history)
     recorder.seeds = {"training": seed}
     recorder.notes = {"steps": result.steps, "ended": result.reason, "cpu_minutes": round(result.cpu_minutes, 2)}
-    recorder.write(folder / "provenance.json", [weights, history])
+    recorder.write(output / "provenance.json", [weights, history])
     return [weights, history]
 
 

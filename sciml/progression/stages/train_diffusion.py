@@ -1,7 +1,7 @@
-"""Stages `train-diffusion` and `train-controlnet`: the two phases behind the autoencoder.
+"""Stage `train-diffusion`: the diffusion model of one form, on latents of the autoencoder.
 
-A form with concatenation needs the first alone. A form with a ControlNet learns people in general first, from every visit alone
-when it predicts the follow-up itself, then how a start steers that, with the UNet frozen.
+A form with concatenation needs no more. A form with a ControlNet learns people in general here, from every visit alone when it
+predicts the follow-up itself; `train-controlnet` teaches it how a start steers that.
 """
 
 from __future__ import annotations
@@ -20,10 +20,9 @@ from sciml.progression.forecasting.prediction import Question, followup_latents
 from sciml.progression.forecasting.training_pairs import DenoisingStep, LatentTable, PairBatches, encode_split, pair_tensors
 from sciml.progression.networks.autoencoder import Autoencoder
 from sciml.progression.networks.denoiser import Denoiser
-from sciml.progression.networks.model_files import describe_denoiser, read_autoencoder, read_denoiser
+from sciml.progression.networks.model_files import describe_denoiser, read_autoencoder
 from sciml.progression.settings.models import ForecastConfig, TrainControlConfig, TrainDiffusionConfig
 from sciml.progression.stages.train_autoencoder import training_settings
-from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
@@ -34,65 +33,26 @@ VALIDATED = ForecastConfig(samples=4, steps=10)
 VALIDATION_PAIRS = 12
 
 
-def run(
-    config: TrainDiffusionConfig, cohort_folder: Path, autoencoder_file: Path, folder: Path, device: str = "cpu"
-) -> list[Path]:
+def run(config: TrainDiffusionConfig, cohort: Path, autoencoder: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `<name>.safetensors` and `history.csv`: the denoiser, without a ControlNet.
 
     Args:
         config: form, network and training.
-        cohort_folder: cohort whose training people are learned from.
-        autoencoder_file: weights of `train-autoencoder`.
-        folder: output folder.
+        cohort: folder of the cohort whose training people are learned from.
+        autoencoder: weights of `train-autoencoder`.
+        output: output folder.
         device: `cpu` or `cuda`.
     """
-    autoencoder, about = read_autoencoder(autoencoder_file)
-    cohort = Cohort(cohort_folder)
-    scale = CovariateScale.measured(cohort.volumes(cohort.select("train")))
+    encoder, about = read_autoencoder(autoencoder)
+    people = Cohort(cohort)
+    scale = CovariateScale.measured(people.volumes(people.select("train")))
     seed = Seeds(config.seed)("progression", "diffusion", config.name)
     torch.manual_seed(seed)
-    denoiser = Denoiser(config.form, config.network, autoencoder.config.latent_channels, with_control=False)
+    denoiser = Denoiser(config.form, config.network, encoder.config.latent_channels, with_control=False)
     # without the start's latent, follow-ups are people like any others, so every visit serves
     alone = config.form.anatomy == "controlnet" and config.form.target == "followup"
-    job = Job("progression.train_diffusion", config, cohort, autoencoder, about["weights_digest"], scale, seed, device)
-    return job.run(denoiser, folder, config.zero_gap_share, alone, autoencoder_file)
-
-
-def run_control(
-    config: TrainControlConfig,
-    cohort_folder: Path,
-    autoencoder_file: Path,
-    diffusion_file: Path,
-    folder: Path,
-    device: str = "cpu",
-) -> list[Path]:
-    """Write `<name>.safetensors` and `history.csv`: the denoiser with its ControlNet; the UNet stays as it was, bit for bit.
-
-    Args:
-        config: of the training.
-        cohort_folder: cohort whose training people are learned from.
-        autoencoder_file: weights of `train-autoencoder`.
-        diffusion_file: weights of `train-diffusion`.
-        folder: output folder.
-        device: `cpu` or `cuda`.
-
-    Raises:
-        ConfigError: the diffusion model was trained on latents of another autoencoder, or its form has no ControlNet.
-    """
-    autoencoder, about = read_autoencoder(autoencoder_file)
-    trained, scale, trained_about = read_denoiser(diffusion_file)
-    if trained_about["extra"]["autoencoder"] != about["weights_digest"]:
-        raise ConfigError(
-            f"{diffusion_file} was trained on latents of another autoencoder than {autoencoder_file}; train it anew"
-        )
-    cohort = Cohort(cohort_folder)
-    seed = Seeds(config.seed)("progression", "controlnet", config.name)
-    torch.manual_seed(seed)
-    denoiser = Denoiser(trained.form, trained.config, trained.latent_channels)
-    denoiser.unet.load_state_dict(trained.unet.state_dict())
-    denoiser.start_control()
-    job = Job("progression.train_controlnet", config, cohort, autoencoder, about["weights_digest"], scale, seed, device)
-    return job.run(denoiser, folder, 0.0, False, autoencoder_file, diffusion_file)
+    job = Job("progression.train_diffusion", __name__, config, people, encoder, about["weights_digest"], scale, seed, device)
+    return job.run(denoiser, output, config.zero_gap_share, alone, autoencoder)
 
 
 @dataclass(frozen=True)
@@ -100,6 +60,7 @@ class Job:
     """One training of a denoiser on a cohort."""
 
     stage: str
+    module: str
     config: TrainDiffusionConfig | TrainControlConfig
     cohort: Cohort
     autoencoder: Autoencoder
@@ -116,7 +77,7 @@ class Job:
         encoder = self.autoencoder.to(device)
         table = encode_split(encoder, self.cohort, "train", self.scale, device, config.flip)
         held = encode_split(encoder, self.cohort, "validation", self.scale, device, False)
-        change_sd, code = float(encoder.change_sd), source_digest(__name__)
+        change_sd, code = float(encoder.change_sd), source_digest(self.module)
         weights, history = folder / f"{config.name}.safetensors", folder / "history.csv"
         inputs = self.cohort.digests(table.visits)
         identity = {

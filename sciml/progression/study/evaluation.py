@@ -183,7 +183,7 @@ def averaging(counts: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
     }
 
 
-def calibration(changes: np.ndarray, truth: Truth) -> dict[str, Any]:
+def chain_coverage(changes: np.ndarray, truth: Truth) -> dict[str, Any]:
     """Return how often the truth lies within two standard deviations of the chains, and whether spread tells error.
 
     Args:

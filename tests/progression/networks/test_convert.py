@@ -17,7 +17,7 @@ from sciml.progression.networks.convert import convert_autoencoder, convert_cour
 from sciml.progression.networks.denoiser import Denoiser
 from sciml.progression.networks.model_files import load_model
 from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
-from sciml.progression.stages.convert import reconstruction_psnr, run
+from sciml.progression.stages.convert import convert_weights, reconstruction_psnr
 from sciml.runtime.errors import DataError, FormatError, NumericalError
 
 # of the published shape, with fewer channels
@@ -153,14 +153,14 @@ def test_a_converted_model_is_whole_and_one_that_decodes_nothing_is_refused(netw
     options = {"check": brain, "grid": "4.5mm", "networks": (SMALL, UNET)}
     paths = (files["autoencoder"], files["unet"], files["controlnet"])
     with pytest.raises(NumericalError, match="expected at least 25"):
-        run(*paths, tmp_path / "model.safetensors", **options)
+        convert_weights(*paths, tmp_path / "model.safetensors", **options)
     assert not (tmp_path / "model.safetensors").exists()
     # an autoencoder that gives grey back: zero weights, the right bias at the end
     grey = {name: torch.zeros_like(value) for name, value in networks[0].network.state_dict().items()}
     last = sorted((name for name in grey if name.startswith("decoder") and name.endswith("conv.bias")), key=_position)[-1]
     grey[last] += 0.5
     torch.save(old_names(grey), files["autoencoder"])
-    model_file, card = run(*paths, tmp_path / "model.safetensors", latent_scale=3.0, **options)
+    model_file, card = convert_weights(*paths, tmp_path / "model.safetensors", latent_scale=3.0, **options)
     model = load_model(model_file)
     torch.testing.assert_close(model.autoencoder.latent_sd, torch.full((3, 1, 1, 1), 1 / 3))
     assert model.denoiser.form == FORMS["official"]

@@ -62,7 +62,7 @@ def compared(phantom_results, tmp_path_factory):
     how = {"samples": 8, "steps": 5, "course": "linear_population"}
     variants = {"main": {"how": how}, "zero_gap": {"how": how, "zero_gap": True}, "direct": {"how": how | {"decoding": "direct"}}}
     variants["draws"] = {"how": how, "volumes": "draws", "keep_chains": True}
-    predict.run(PredictConfig.model_validate({"variants": variants}), cohort, {"residual": model}, results / "predictions")
+    predict.run(PredictConfig.model_validate({"variants": variants}), cohort, {"residual": [model]}, results / "predictions")
     config = EvaluateConfig(course="linear_population")
     evaluate.run(config, cohort, results / "calibration", model, results / "predictions", results / "evaluate")
     return results
@@ -112,7 +112,7 @@ def ablated(compared, tmp_path_factory):
     variants = AblationConfig.model_validate({"forms": forms, "how": how}).variants()
     model, folder = results / "models" / "residual.safetensors", results / "ablate"
     config = PredictConfig(split="validation", variants=variants)
-    predict.run(config, results / "cohort", dict.fromkeys(forms, model), folder / "predictions")
+    predict.run(config, results / "cohort", {form: [model] for form in forms}, folder / "predictions")
     config = EvaluateConfig(split="validation", course="linear_population", population_field=False, prescribed=False)
     evaluate.run(config, results / "cohort", results / "calibration", model, folder / "predictions", folder)
     return results

@@ -12,7 +12,7 @@ from sciml.progression.forecasting.pair_predictions import pairs_of
 from sciml.progression.forecasting.training_pairs import PairBatches, encode_split, measured_change_sd
 from sciml.progression.networks.model_files import assemble, load_model, read_autoencoder, read_denoiser
 from sciml.progression.settings.models import FORMS, FitCourseConfig, FormConfig, PredictConfig
-from sciml.progression.stages import fit_course, predict, train_autoencoder, train_diffusion
+from sciml.progression.stages import fit_course, predict, train_autoencoder, train_controlnet, train_diffusion
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import load_tensors, read_json
 from sciml.training import weights_digest
@@ -30,7 +30,7 @@ def study(tmp_path_factory):
     for name, form in FORMS.items():
         train_diffusion.run(diffusion_config(form, name), cohort.folder, weights, folder / "diffusion")
     fit_course.run(LINEAR, cohort.folder, folder / "course")
-    train_diffusion.run_control(
+    train_controlnet.run(
         control_config(), cohort.folder, weights, folder / "diffusion" / "official.safetensors", folder / "control"
     )
     return folder
@@ -93,7 +93,7 @@ def test_one_file_holds_a_model_and_parts_that_do_not_fit_are_refused(study, tmp
 def test_every_way_to_forecast_is_tried_on_every_pair(study, tmp_path):
     parts = study / "autoencoder" / "autoencoder.safetensors", study / "course" / "course.safetensors"
     made = {
-        name: assemble(tmp_path / f"{name}.safetensors", name, parts[0], study / source / f"{name}.safetensors", parts[1])
+        name: [assemble(tmp_path / f"{name}.safetensors", name, parts[0], study / source / f"{name}.safetensors", parts[1])]
         for name, source in (("residual", "diffusion"), ("official", "control"))
     }
     how = {"samples": 2, "steps": 5, "course": "linear_population"}
@@ -137,9 +137,7 @@ def test_latents_of_another_autoencoder_are_refused(study, tmp_path):
     with pytest.raises(ConfigError, match="latents of another autoencoder"):
         assemble(tmp_path / "x.safetensors", "x", other, study / "diffusion" / "residual.safetensors", course)
     with pytest.raises(ConfigError, match="latents of another autoencoder"):
-        train_diffusion.run_control(
-            control_config(), study / "cohort", other, study / "diffusion" / "official.safetensors", tmp_path
-        )
+        train_controlnet.run(control_config(), study / "cohort", other, study / "diffusion" / "official.safetensors", tmp_path)
 
 
 def test_a_changed_test_person_changes_no_byte_of_what_was_learned(study, tmp_path):

@@ -14,7 +14,7 @@ from sciml.progression.networks.model_files import assemble, load_model
 from sciml.progression.settings.models import FORMS, AblationConfig, EvaluateConfig, FitCourseConfig, FormConfig, PredictConfig
 from sciml.progression.stages import evaluate as evaluate_stage
 from sciml.progression.stages import fit_course, predict, publish, train_autoencoder, train_diffusion
-from sciml.progression.study.evaluation import Method, averaging, calibration, evaluate, lowest_frequencies, spearman
+from sciml.progression.study.evaluation import Method, averaging, chain_coverage, evaluate, lowest_frequencies, spearman
 from sciml.progression.study.trajectories import Trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors
@@ -109,8 +109,8 @@ def test_a_cosine_code_keeps_the_lowest_frequencies():
 def test_chains_that_spread_as_they_err_cover_the_truth(truth):
     random = np.random.default_rng(0)
     centre = truth.changes + 0.05 * random.normal(size=truth.changes.shape)
-    fair = calibration(centre + 0.05 * random.normal(size=(200, *centre.shape)), truth)
-    narrow = calibration(centre + 0.001 * random.normal(size=(200, *centre.shape)), truth)
+    fair = chain_coverage(centre + 0.05 * random.normal(size=(200, *centre.shape)), truth)
+    narrow = chain_coverage(centre + 0.001 * random.normal(size=(200, *centre.shape)), truth)
     assert np.mean([one["coverage_2sd"] for one in fair.values()]) > 0.85
     assert np.mean([one["coverage_2sd"] for one in narrow.values()]) < 0.3
     assert spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 25.0])) == pytest.approx(1)
@@ -155,12 +155,12 @@ def test_the_stage_writes_every_method_with_its_scores(tmp_path):
         "direct": {"how": how | {"decoding": "direct"}},
     }
     predict.run(
-        PredictConfig.model_validate({"variants": variants}), cohort.folder, {"residual": model}, tmp_path / "predictions"
+        PredictConfig.model_validate({"variants": variants}), cohort.folder, {"residual": [model]}, tmp_path / "predictions"
     )
     # variants that sample alike share their chains: as if each had been sampled alone
     single = {"one": {"how": how | {"samples": 1, "decoding": "direct"}}}
     for name, group in (("alone", single), ("among", single | {"more": {"how": how}})):
-        predict.run(PredictConfig.model_validate({"variants": group}), cohort.folder, {"residual": model}, tmp_path / name)
+        predict.run(PredictConfig.model_validate({"variants": group}), cohort.folder, {"residual": [model]}, tmp_path / name)
     alone, among = (load_tensors(tmp_path / name / "one.safetensors")[0] for name in ("alone", "among"))
     np.testing.assert_allclose(alone["images"], among["images"], atol=2e-3)
     np.testing.assert_array_equal(alone["counts"], among["counts"])

@@ -59,13 +59,7 @@ rule train_controlnet:
     resources:
         **needs(6000, 240, gpu=1),
     params:
-        **stage(
-            "progression",
-            "train_controlnet",
-            "form",
-            settings="train_control",
-            module="stages.train_diffusion",
-        ),
+        **stage("progression", "train_controlnet", "form", settings="train_control"),
         folders=folders(cohort="header"),
     shell:
         stage_command("{params.folders}", "autoencoder", "diffusion", gpu=True)
@@ -102,7 +96,7 @@ rule assemble_model:
     resources:
         **needs(2000, 10),
     params:
-        **program("progression", "assemble", module="networks.model_files"),
+        **program("progression", "assemble"),
         name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
     shell:
         program_command(
