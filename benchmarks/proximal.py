@@ -21,8 +21,8 @@ from rich.table import Table
 from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.tasks.task import task
 from sciml.proximal.learning.objectives import denoising_directly, denoising_through_the_solver
-from sciml.proximal.networks.denoisers import load_denoiser
 from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.forms import load_denoiser
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.potentials.published import photographs
 from sciml.proximal.settings.structures import PublishedPotential, SolverSchedule

@@ -37,7 +37,7 @@ def models_command() -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from sciml.proximal.networks.table import shipped_models
+    from sciml.proximal.networks.network_table import shipped_models
 
     rows = shipped_models()
     if not rows:
@@ -297,7 +297,7 @@ def train_command(
         raise ConfigError("the tier gpu is for a card, which --gpu 1 claims; on the processor train with --tier cpu")
     config = settings.proximal.train_config(settings, name)
     with stage("proximal.train", output, threads, gpu) as device:
-        from sciml.proximal.networks.network import weight_file
+        from sciml.proximal.networks.weight_files import weight_file
         from sciml.proximal.stages.train import run
 
         begin = start or config.start_from

@@ -17,7 +17,7 @@ from sciml.proximal.certificates import prox, solvers, structure
 from sciml.proximal.certificates.subject import Invariant, Subject, at_most
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.forms import LearnedProximalNetwork
-from sciml.proximal.networks.network import weight_file
+from sciml.proximal.networks.weight_files import weight_file
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 
 SIZE = 12

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
-from sciml.proximal.optimise.bilevel import through_prox
+from sciml.proximal.optimise.implicit_diff import through_prox
 from sciml.proximal.optimise.minimize import fixed_steps, typical_start
 from sciml.proximal.settings.structures import SolverSchedule
 from sciml.training import RandomCrops
@@ -55,7 +55,7 @@ def weighted_error(x: Images, clean: Images, sigma: Float[Tensor, " batch"]) -> 
 
 
 def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: SolverSchedule) -> Any:
-    """Return the loss step of the implicit form: solve, then differentiate the solution (`sciml.proximal.optimise.bilevel`)."""
+    """Return the loss step of the implicit form: solve, then differentiate the solution by the implicit function theorem."""
 
     def loss_step(
         model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator

@@ -19,7 +19,7 @@ from sciml.datasets import load, load_photo, local_path, record, split, window_h
 from sciml.formats.image import HOUNSFIELD
 from sciml.imaging.tasks.cases import CT_WINDOW_HU, reduced
 from sciml.proximal.settings.models import EXPERIMENTS
-from sciml.proximal.settings.structures import REDUCTIONS
+from sciml.proximal.settings.structures import DOWNSCALE_PROBABILITIES
 from sciml.runtime.errors import DataError
 from sciml.runtime.seeds import Seeds
 
@@ -44,8 +44,14 @@ class Pool:
     inputs: dict[str, str]
 
 
-def pool(domain: Domain, role: str, data_tier: str, least: int, reductions: Mapping[int, float] = REDUCTIONS) -> Pool:
-    """Return the pictures of a role that have at least `least` pixels a side, photographs by each reduction with its chance.
+def pool(
+    domain: Domain,
+    role: str,
+    data_tier: str,
+    min_side: int,
+    downscale_probabilities: Mapping[int, float] = DOWNSCALE_PROBABILITIES,
+) -> Pool:
+    """Return the pictures of a role that have at least `min_side` pixels a side, photographs by each reduction with its chance.
 
     Raises:
         DataError: the role is empty at this tier, no picture is large enough, or the data are not fetched.
@@ -56,21 +62,28 @@ def pool(domain: Domain, role: str, data_tier: str, least: int, reductions: Mapp
     images, chances, names = [], [], []
     for entry in entries:
         found = (
-            _photos(entry, domain == "photo-grey", reductions) if domain.startswith("photo") else _slices(entry, domain == "ct")
+            _photos(entry, domain == "photo-grey", downscale_probabilities)
+            if domain.startswith("photo")
+            else _slices(entry, domain == "ct")
         )
-        kept = [item for item in found if min(item[1].shape[:2]) >= least and np.ptp(item[1]) > 0]
+        kept = [item for item in found if min(item[1].shape[:2]) >= min_side and np.ptp(item[1]) > 0]
         images += [image for _, image, _ in kept]
         names += [name for name, _, _ in kept]
         # volumes differ in their number of slices: each counts the same in all
         share = 1.0 if domain.startswith("photo") else 1.0 / max(1, len(kept))
         chances += [share * chance for _, _, chance in kept]
     if not images:
-        raise DataError(f"no {role} picture of {domain} has {least} pixels a side; take smaller crops")
+        raise DataError(f"no {role} picture of {domain} has {min_side} pixels a side; take smaller crops")
     return Pool(images, chances, names, {entry: record(entry).sha256 for entry in entries})
 
 
 def validation_crops(
-    domain: Domain, data_tier: str, size: int, count: int, seed: int, reductions: Mapping[int, float] = REDUCTIONS
+    domain: Domain,
+    data_tier: str,
+    size: int,
+    count: int,
+    seed: int,
+    downscale_probabilities: Mapping[int, float] = DOWNSCALE_PROBABILITIES,
 ) -> Float[np.ndarray, "count channel size size"]:
     """Return fixed crops of the validation pictures: every picture in turn, corners at random, constant ones left out.
 
@@ -78,7 +91,7 @@ def validation_crops(
     such a run says how well it fits, not how well it does elsewhere.
     """
     role = "validation" if split(EXPERIMENTS[domain], "validation", data_tier) else "train"
-    source = pool(domain, role, data_tier, size, reductions)
+    source = pool(domain, role, data_tier, size, downscale_probabilities)
     random = np.random.default_rng(Seeds(seed)("validation crops", domain))
     crops: list[np.ndarray] = []
     order = random.permutation(len(source.images)) if not domain.startswith("photo") else np.arange(len(source.images))
@@ -93,11 +106,11 @@ def validation_crops(
     raise DataError(f"the {role} pictures of {domain} are nearly constant: no {count} crops of {size} pixels were found")
 
 
-def _photos(entry: str, grey: bool, reductions: Mapping[int, float]) -> list[tuple[str, np.ndarray, float]]:
+def _photos(entry: str, grey: bool, downscale_probabilities: Mapping[int, float]) -> list[tuple[str, np.ndarray, float]]:
     base = 2 if local_path(entry).suffix.lower() in (".jpg", ".jpeg") else 1
     return [
         (f"{entry}/{factor}", _rgb(load_photo(entry, reduction=base * factor, grey=grey).array, grey), chance)
-        for factor, chance in reductions.items()
+        for factor, chance in downscale_probabilities.items()
     ]
 
 

@@ -2,8 +2,8 @@
 
     x* = argmin_x 1/2 ||A x - y||^2 + c^2 lambda(s) R_s(x),   s = sigma_n / c,   c = column norm of A
 
-over random operators A of a task: bilevel learning with the implicit gradient of `sciml.proximal.optimise.bilevel`. A denoiser
-never sees missing frequencies; a prior that was tuned so has learned what to fill in.
+over random operators A of a task: bilevel learning with the implicit gradient of `sciml.proximal.optimise.implicit_diff`. A
+denoiser never sees missing frequencies; a prior that was tuned so has learned what to fill in.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from sciml.proximal.learning.objectives import GAIN
 from sciml.proximal.learning.random_physics import RandomProblem
 from sciml.proximal.networks.implicit import ImplicitNetwork
-from sciml.proximal.optimise.bilevel import conjugate_gradients
+from sciml.proximal.optimise.implicit_diff import conjugate_gradients
 from sciml.proximal.optimise.minimize import Images, cosine_filter
 from sciml.proximal.reconstruction.variational import Data, approach, descend
 from sciml.proximal.settings.structures import SolverSchedule

@@ -19,10 +19,10 @@ from torch import Tensor, nn
 
 from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork, PriorValues, Sigma
-from sciml.proximal.optimise.bilevel import conjugate_gradients
+from sciml.proximal.optimise.implicit_diff import conjugate_gradients
+from sciml.proximal.optimise.lbfgs import dot
 from sciml.proximal.optimise.minimize import Minimum, cosine_filter, minimize, typical_start
-from sciml.proximal.optimise.secant import dot
-from sciml.proximal.potentials.regularizer import Conditioned, WeaklyConvexRegularizer, hats
+from sciml.proximal.potentials.regularizer import Conditioned, WeaklyConvexRegularizer, linear_weights
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
@@ -64,7 +64,7 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
 
     def learned_weight(self, sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Return the weight of R_sigma in a reconstruction, learned through the solver (1 where it was not)."""
-        return (hats(sigma, self.config.sigma_knots) @ self.log_weight.to(sigma)).exp()
+        return (linear_weights(sigma, self.config.sigma_knots) @ self.log_weight.to(sigma)).exp()
 
     @torch.no_grad()
     def forward(self, y: Images, sigma: Sigma | None = None) -> Images:

@@ -1,6 +1,6 @@
 """Minimise F(x) = h(x) + R(x) for a smooth h and a weakly convex R: preconditioned quasi-Newton steps, safeguarded.
 
-    x+ = x - H g,    H from the last five pairs of steps and changes of the gradient (`sciml.proximal.optimise.secant`)
+    x+ = x - H g,    H from the last five pairs of steps and changes of the gradient (`sciml.proximal.optimise.lbfgs`)
 
 One gradient an iteration. A step that does not lower F enough is replaced by x - S g, S the inverse of an upper bound of the
 Hessian in the cosine basis, 1 / (||A||^2 + D(w)): it lowers F by at least 1/2 <g, S g>, so that F never rises and every
@@ -16,7 +16,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.proximal.optimise.secant import Secants, dot
+from sciml.proximal.optimise.lbfgs import Lbfgs, dot
 from sciml.proximal.potentials import symmetric
 from sciml.proximal.potentials.regularizer import Conditioned
 from sciml.runtime.errors import NumericalError
@@ -98,14 +98,14 @@ def fixed_steps(gradient: Linear, precondition: Linear, start: Images, count: in
         start: first iterate.
         count: number of gradients.
     """
-    secants = Secants(precondition)
+    lbfgs = Lbfgs(precondition)
     x, g = start, gradient(start)
     for _ in range(count - 1):
-        following = x - secants.direction(g)
+        following = x - lbfgs.direction(g)
         g_next = gradient(following)
-        secants.add(following - x, g_next - g)
+        lbfgs.add(following - x, g_next - g)
         x, g = following, g_next
-    return x - secants.direction(g)
+    return x - lbfgs.direction(g)
 
 
 def minimize(
@@ -137,7 +137,7 @@ def minimize(
     Raises:
         NumericalError: F or its gradient is not finite.
     """
-    x, secants = start, Secants(precondition)
+    x, lbfgs = start, Lbfgs(precondition)
     value, g = objective(x)
     _check(value, g, 1)
     found = Minimum(x, [value], norm(g), 1)
@@ -150,7 +150,7 @@ def minimize(
         if found.converged or found.gradients >= iterations:
             return found
         level = torch.stack(found.objective[-memory:]).amax(0)
-        step = secants.direction(g)
+        step = lbfgs.direction(g)
         value_next, g_next = objective(x - step)
         found.gradients += 1
         failed = ~(value_next <= level - 1e-4 * dot(g, step).flatten() + rounding * level.abs())
@@ -161,7 +161,7 @@ def minimize(
             value_next, g_next = objective(x - step)
             found.gradients += 1
         _check(value_next, g_next, found.gradients)
-        secants.add(-step, g_next - g)
+        lbfgs.add(-step, g_next - g)
         x, value, g = x - step, value_next, g_next
         found.changes.append(norm(step))
         found.x, found.residual = x, norm(g)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.proximal.networks.denoisers import load_denoiser
-from sciml.proximal.networks.network import WEIGHTS
+from sciml.proximal.networks.network_table import network_row
+from sciml.proximal.networks.weight_files import WEIGHTS
 from sciml.proximal.page.results import LearnedResults
 from sciml.report.parts import spread
 from sciml.report.reportlets import Column, Table, Value
@@ -70,4 +70,4 @@ def minutes(task: LearnedResults, network: str) -> str:
 
 def count(file: Path) -> int:
     """Return the number of weights of a file."""
-    return sum(parameter.numel() for parameter in load_denoiser(file).parameters())
+    return network_row(file).parameters

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.potentials.potential import Levels, NonNegative, Points, Potential, Terms, Values
-from sciml.proximal.potentials.regularizer import hats
+from sciml.proximal.potentials.regularizer import linear_weights
 from sciml.proximal.settings.structures import ConvolutionalPotential
 from sciml.runtime.errors import ConfigError, ShapeError
 
@@ -146,7 +146,7 @@ class Convolutional(Potential):
         """Return everything that depends on the noise level; thresholds, corners and smoothing scale with it."""
         if bool((sigma == sigma[0]).all()):
             sigma = sigma[:1]
-        shares = hats(sigma, self.config.sigma_knots)
+        shares = linear_weights(sigma, self.config.sigma_knots)
         scale = (sigma * self.unit)[:, None]
 
         def shaped(values: Tensor) -> Tensor:

@@ -35,14 +35,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal.potentials.bank import Bank
+from sciml.proximal.potentials.filter_bank import FilterBank
 from sciml.proximal.potentials.potential import Levels, Points, Potential, Values
 from sciml.proximal.potentials.regularizer import (
     REFERENCE_SIGMA,
     Conditioned,
     Level,
-    hats,
     largest_symbol,
+    linear_weights,
 )
 from sciml.proximal.settings.structures import FramePotential
 from sciml.runtime.errors import ConfigError
@@ -52,7 +52,7 @@ THRESHOLD, CORNER, BOOST = math.sqrt(5.0), 0.4, 0.3
 
 
 @dataclass(frozen=True)
-class GateBank(Bank):
+class GateBank(FilterBank):
     """One level at stated noise levels: `nu` is the gates' weight, `eta` the width d of their edge, `inverse_tau` is 1 / tau^2.
 
     Attributes:
@@ -94,23 +94,23 @@ class GateLevel(Level):
         self.log_corner = nn.Parameter(table + math.log(CORNER))
         self.boost = nn.Parameter(table + math.log(BOOST / (1 - BOOST))) if boost else None
 
-    def bank(self, hats: Float[Tensor, "batch knot"], scale: Float[Tensor, "batch 1"]) -> GateBank:
+    def bank(self, at_knots: Float[Tensor, "batch knot"], scale: Float[Tensor, "batch 1"]) -> GateBank:
         """Return the level at noise levels, its weights not scaled yet; tau is proportional to the noise level."""
         filters = self.closed_filters()
-        nothing = filters.new_zeros(len(hats), self.log_nu.shape[0], 1)
+        nothing = filters.new_zeros(len(at_knots), self.log_nu.shape[0], 1)
         plain = GateBank(
             filters=filters,
             mixing=self.closed_mixing(),
-            nu=self.of_group(self.log_nu, hats).exp()[..., None],
-            eta=self.of_group(self.log_corner, hats).exp()[..., None],
-            inverse_tau=(self.of_group(self.log_tau, hats).exp() * scale).pow(-2)[..., None],
+            nu=self.of_group(self.log_nu, at_knots).exp()[..., None],
+            eta=self.of_group(self.log_corner, at_knots).exp()[..., None],
+            inverse_tau=(self.of_group(self.log_tau, at_knots).exp() * scale).pow(-2)[..., None],
             inverse_tail=nothing,
             correlations=autocorrelations(filters),
             floor=nothing,
         )
         if self.boost is None:
             return plain
-        return replace(plain, floor=torch.sigmoid(self.of_group(self.boost, hats))[..., None] * plain.at_zero())
+        return replace(plain, floor=torch.sigmoid(self.of_group(self.boost, at_knots))[..., None] * plain.at_zero())
 
 
 def autocorrelations(filters: Float[Tensor, "channel filter window window"]) -> Float[Tensor, "channel filter lag lag"]:
@@ -174,7 +174,7 @@ class Frame(Potential):
         """Return e at noise levels, scaled so that Hess e <= 1 - eps - m."""
         if bool((sigma == sigma[0]).all()):
             sigma = sigma[:1]
-        at_knots, scale = hats(sigma, self.config.sigma_knots), (sigma / REFERENCE_SIGMA)[:, None]
+        at_knots, scale = linear_weights(sigma, self.config.sigma_knots), (sigma / REFERENCE_SIGMA)[:, None]
         levels: list[GateLevel] = list(self.levels)  # pyright: ignore[reportAssignmentType]
         banks = [level.bank(at_knots, scale) for level in levels]
         steepest = largest_symbol(list(banks), [bank.at_zero() for bank in banks])

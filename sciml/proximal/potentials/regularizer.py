@@ -31,7 +31,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.potentials import symmetric
-from sciml.proximal.potentials.bank import Bank, Images
+from sciml.proximal.potentials.filter_bank import FilterBank, Images
 from sciml.proximal.potentials.filters import Closure, fourier_bank
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.runtime.errors import ShapeError
@@ -71,13 +71,13 @@ class Level(nn.Module):
         blocks = self.mixing.square().reshape(self.channels, self.pairs, self.channels, self.count).transpose(1, 2)
         return self.closure.mean_mixing(blocks).transpose(1, 2).reshape(self.mixing.shape)
 
-    def of_group(self, values: Tensor, hats: Float[Tensor, "batch knot"]) -> Float[Tensor, "batch group"]:
+    def of_group(self, values: Tensor, at_knots: Float[Tensor, "batch knot"]) -> Float[Tensor, "batch group"]:
         """Return one number a group for each noise level, closed under the symmetries."""
-        at = hats @ values.T
-        return self.closure.mean_pairs(at.reshape(len(hats), self.channels, self.pairs)).flatten(1)
+        at = at_knots @ values.T
+        return self.closure.mean_pairs(at.reshape(len(at_knots), self.channels, self.pairs)).flatten(1)
 
 
-def hats(sigma: Float[Tensor, " batch"], sigma_knots: Sequence[float]) -> Float[Tensor, "batch knot"]:
+def linear_weights(sigma: Float[Tensor, " batch"], sigma_knots: Sequence[float]) -> Float[Tensor, "batch knot"]:
     """Return the weights of linear interpolation in log sigma, constant beyond the outer knots."""
     knots = torch.tensor(sigma_knots, dtype=sigma.dtype, device=sigma.device).log()
     if len(knots) == 1:
@@ -114,7 +114,7 @@ class WeaklyConvexRegularizer(nn.Module):
     def at(self, sigma: Float[Tensor, " batch"]) -> Conditioned:
         """Return R_sigma for one noise level, or one an image of the batch, with both bounds enforced."""
         levels: list[Level] = list(self.levels)  # pyright: ignore[reportAssignmentType]
-        at_knots, scale = hats(sigma, self.config.sigma_knots), (sigma / REFERENCE_SIGMA)[:, None]
+        at_knots, scale = linear_weights(sigma, self.config.sigma_knots), (sigma / REFERENCE_SIGMA)[:, None]
         banks, ratios = [], []
         for level in levels:
             filters = level.closed_filters()
@@ -123,7 +123,7 @@ class WeaklyConvexRegularizer(nn.Module):
             correlations = torch.fft.fftshift(torch.fft.irfft2(power, s=(size, size)), dim=(-2, -1))[..., 1:, 1:]
             tau = level.of_group(level.log_tau, at_knots).exp() * scale
             banks.append(
-                Bank(
+                FilterBank(
                     filters=filters,
                     mixing=level.closed_mixing(),
                     nu=level.of_group(level.log_nu, at_knots).exp()[..., None],
@@ -143,11 +143,13 @@ class WeaklyConvexRegularizer(nn.Module):
             nu, eta = bank.nu * lower, bank.eta * soften
             # tau' = r tau nu / eta
             tail = bank.inverse_tau * (eta / (ratio * nu)).square()
-            final.append(Bank(bank.filters, bank.mixing, nu, eta, bank.inverse_tau, tail, bank.correlations))
+            final.append(FilterBank(bank.filters, bank.mixing, nu, eta, bank.inverse_tau, tail, bank.correlations))
         return Conditioned(tuple(final), weak * soften[:, 0, 0], steep * lower[:, 0, 0])
 
 
-def _symbol(banks: list[Bank] | tuple[Bank, ...], coefficients: list[Tensor], frequencies: tuple[Tensor, Tensor]) -> Tensor:
+def _symbol(
+    banks: list[FilterBank] | tuple[FilterBank, ...], coefficients: list[Tensor], frequencies: tuple[Tensor, Tensor]
+) -> Tensor:
     """Return the bounding symbol of all levels: symbol_l(w) + symbol_{l+1}(2w) a(w_1) a(w_2) / 4."""
     total = banks[0].symbol(coefficients[0], frequencies)
     if len(banks) > 1:
@@ -157,7 +159,7 @@ def _symbol(banks: list[Bank] | tuple[Bank, ...], coefficients: list[Tensor], fr
     return total
 
 
-def largest_symbol(banks: list[Bank], coefficients: list[Tensor]) -> Float[Tensor, " batch"]:
+def largest_symbol(banks: list[FilterBank], coefficients: list[Tensor]) -> Float[Tensor, " batch"]:
     """Return an upper bound of the symbol over ALL frequencies and channels.
 
     The symbol is an even trigonometric polynomial of some degree d in each variable; on N equally spaced points of the circle its
@@ -181,7 +183,7 @@ class Conditioned:
         smoothness: largest value of D a noise level, the Lipschitz constant of the gradient (rho is smaller).
     """
 
-    banks: tuple[Bank, ...]
+    banks: tuple[FilterBank, ...]
     weak_convexity: Float[Tensor, " batch"]
     smoothness: Float[Tensor, " batch"]
 

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from sciml.proximal.settings.structures import (
-    REDUCTIONS,
+    DOWNSCALE_PROBABILITIES,
     FramePotential,
     Network,
     PeerConfig,
@@ -17,6 +17,8 @@ from sciml.proximal.settings.structures import (
 )
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
+# settings by their names in earlier versions
+EARLIER = {"reductions": "downscale_probabilities"}
 # gives the peers about the parameters of the networks they are compared with
 PEER_WIDTH = 16
 
@@ -34,8 +36,10 @@ class ModelConfig(StageConfig):
     )
     network: Network
     sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
-    reductions: dict[int, float] = Field(
-        default=REDUCTIONS, min_length=1, description="whole factors that photographs are reduced by, with their chances"
+    downscale_probabilities: dict[int, float] = Field(
+        default=DOWNSCALE_PROBABILITIES,
+        min_length=1,
+        description="whole factors that photographs are reduced by, with their chances",
     )
     crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
     batch_size: int = Field(default=4, ge=1)
@@ -51,6 +55,11 @@ class ModelConfig(StageConfig):
         default="mse", description="log-mse counts easy and hard reconstructions alike; for a task that is not denoising"
     )
     operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _earlier_names(cls, values: Any) -> Any:
+        return renamed(values)
 
     @model_validator(mode="after")
     def _fits(self) -> ModelConfig:
@@ -125,7 +134,7 @@ def default_models() -> dict[str, ModelConfig]:
             "photo-grey",
             "deblur",
             # sharper crops, and a loss that looks at their edges: chosen on validation photographs
-            reductions={1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
+            downscale_probabilities={1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
             loss="mse",
             operators=60,
             steps=2400,
@@ -168,11 +177,18 @@ def default_ablations() -> dict[str, ModelConfig]:
     }
 
 
+def renamed(values: Any) -> Any:
+    """Return the values of a network by the names that its settings have now; an old name beside the new one stays, an error."""
+    if not isinstance(values, Mapping):
+        return values
+    return {EARLIER.get(name, name) if EARLIER.get(name) not in values else name: value for name, value in values.items()}
+
+
 def changed(model: ModelConfig, changes: Any) -> Any:
     """Return the values of a network with changes; a structure of the same kind may be changed in parts."""
     if not isinstance(changes, Mapping):
         return changes
-    values = {**model.model_dump(), **changes}
+    values = {**model.model_dump(), **renamed(changes)}
     network = changes.get("network")
     if isinstance(network, Mapping) and network.get("kind", model.network.kind) == model.network.kind:
         values["network"] = {**model.network.model_dump(), **network}

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 from sciml.runtime.settings import StageConfig
 
 # whole factors that photographs are reduced by in training, with their chances
-REDUCTIONS = {1: 0.25, 2: 0.45, 3: 0.3}
+DOWNSCALE_PROBABILITIES = {1: 0.25, 2: 0.45, 3: 0.3}
 
 
 class RegularizerConfig(StageConfig):

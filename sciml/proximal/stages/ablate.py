@@ -14,8 +14,8 @@ import torch
 from sciml.proximal.config import AblateConfig
 from sciml.proximal.learning.objectives import validate_denoising
 from sciml.proximal.learning.pools import validation_crops
-from sciml.proximal.networks.denoisers import load_denoiser
-from sciml.proximal.networks.network import weight_file
+from sciml.proximal.networks.forms import load_denoiser
+from sciml.proximal.networks.weight_files import weight_file
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json, write_text
 from sciml.runtime.provenance import Recorder

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sciml.proximal.certificates.certification import certify_file
 from sciml.proximal.config import CertifyConfig
-from sciml.proximal.networks.network import weight_file
+from sciml.proximal.networks.weight_files import weight_file
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder

@@ -10,7 +10,7 @@ from typing import Any
 
 from sciml.datasets import record
 from sciml.datasets.splits import parse_entry
-from sciml.proximal.networks.table import DOMAINS, TASKS
+from sciml.proximal.networks.network_table import DOMAINS, TASKS
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import atomic_path, read_json
 from sciml.training import read_weights_metadata, write_model_card

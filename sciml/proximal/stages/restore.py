@@ -17,7 +17,7 @@ from sciml.imaging.operators.physics import Identity, noise_of
 from sciml.imaging.tasks.measurements import Measured, Measurements
 from sciml.imaging.tasks.task import Task
 from sciml.proximal.config import RestoreConfig
-from sciml.proximal.networks.denoisers import Denoiser, load_denoiser
+from sciml.proximal.networks.forms import Denoiser, load_denoiser
 from sciml.proximal.networks.network import LearnedProximalNetwork
 from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
 from sciml.runtime.checkpoints import Partial

@@ -13,9 +13,8 @@ from sciml.proximal.learning.objectives import NumberedCrops, denoising_directly
 from sciml.proximal.learning.pools import pool, validation_crops
 from sciml.proximal.learning.random_physics import random_problems
 from sciml.proximal.learning.tuning import tuning_through_the_solver, validate_tuning
-from sciml.proximal.networks.denoisers import Denoiser
 from sciml.proximal.networks.explicit import ExplicitNetwork
-from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.forms import Denoiser, LearnedProximalNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.peers import build_peer
 from sciml.proximal.settings.models import TrainConfig
@@ -45,7 +44,7 @@ def run(config: TrainConfig, start: Path | None, output: Path, device: str = "cp
     if (start is None) != (config.start_from is None):
         raise ConfigError(f"{config.name} goes on from {config.start_from or 'nothing'}, but the weights given are {start}")
     recorder = Recorder("proximal.train", config.model_dump(mode="json"))
-    images = pool(config.domain, "train", config.data_tier, config.crop_size, config.reductions)
+    images = pool(config.domain, "train", config.data_tier, config.crop_size, config.downscale_probabilities)
     inputs = dict(images.inputs)
     model = network_of(config).to(device)
     if start is not None:
@@ -95,7 +94,9 @@ def run(config: TrainConfig, start: Path | None, output: Path, device: str = "cp
 def _steps(config: TrainConfig, implicit: bool, device: str) -> tuple[Any, Any]:
     """Return the loss step and the validation of the settings."""
     size = max(VALIDATION_SIZE, config.crop_size) if config.task == "denoise" else config.crop_size
-    found = validation_crops(config.domain, config.data_tier, size, config.validation_crops, config.seed, config.reductions)
+    found = validation_crops(
+        config.domain, config.data_tier, size, config.validation_crops, config.seed, config.downscale_probabilities
+    )
     crops, last = torch.from_numpy(found).to(device), config.schedule.solver_steps[-1]
     if config.task == "denoise":
         step = (

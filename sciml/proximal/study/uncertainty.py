@@ -25,7 +25,7 @@ from torch import Tensor
 
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
-from sciml.proximal.optimise.bilevel import conjugate_gradients
+from sciml.proximal.optimise.implicit_diff import conjugate_gradients
 from sciml.proximal.optimise.minimize import cosine_filter, norm
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 

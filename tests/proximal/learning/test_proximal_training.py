@@ -13,7 +13,7 @@ from sciml.proximal.learning.objectives import noise_levels, weighted_error
 from sciml.proximal.learning.random_physics import random_problems
 from sciml.proximal.learning.tuning import reconstruction_steps, tuning_through_the_solver
 from sciml.proximal.networks.implicit import ImplicitNetwork
-from sciml.proximal.optimise.bilevel import conjugate_gradients, through_prox
+from sciml.proximal.optimise.implicit_diff import conjugate_gradients, through_prox
 from sciml.proximal.settings.models import ModelConfig, TrainConfig, default_models
 from sciml.proximal.settings.structures import FramePotential, PeerConfig, RegularizerConfig, SolverSchedule
 
@@ -167,9 +167,17 @@ def test_settings_of_a_known_network_say_only_what_differs():
         Config.model_validate({"models": {"mine": {"steps": 7}}})
 
 
+def test_the_earlier_name_of_a_setting_is_taken_and_both_names_are_refused():
+    for name, more in (("ct", {}), ("mine", {"domain": "ct", "network": {"kind": "frame"}, "steps": 7, "cpu_minutes": 1})):
+        made = Config.model_validate({"models": {name: {"reductions": {2: 1.0}, **more}}}).models[name]
+        assert made.downscale_probabilities == {2: 1.0}
+    with pytest.raises(ValidationError, match="reductions"):
+        ModelConfig.model_validate({**made.model_dump(), "reductions": {2: 1.0}})
+
+
 @pytest.mark.slow
 def test_training_writes_a_network_that_denoises_and_can_be_tuned_further(tmp_path):
-    from sciml.proximal.networks.denoisers import load_denoiser
+    from sciml.proximal.networks.forms import load_denoiser
     from sciml.proximal.stages.train import run
 
     weights, _ = run(small(steps=40), None, tmp_path / "a")

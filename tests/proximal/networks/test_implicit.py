@@ -10,8 +10,8 @@ from implicit_networks import images, perturbed
 
 from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
+from sciml.proximal.optimise.lbfgs import Lbfgs
 from sciml.proximal.optimise.minimize import minimize, norm
-from sciml.proximal.optimise.secant import Secants
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
 from sciml.training import save_weights
@@ -150,24 +150,24 @@ def test_a_weight_file_gives_the_same_network_back(tmp_path):
         LearnedProximalNetwork.load(path)
 
 
-def test_secants_solve_a_quadratic_and_skip_negative_curvature():
+def test_lbfgs_solve_a_quadratic_and_skip_negative_curvature():
     generator = torch.Generator().manual_seed(0)
     root = torch.randn(9, 9, generator=generator, dtype=torch.double)
     matrix = root @ root.T + torch.eye(9, dtype=torch.double)
-    secants = Secants(lambda g: g, pairs=9)
+    lbfgs = Lbfgs(lambda g: g, pairs=9)
     x = torch.zeros(1, 1, 3, 3, dtype=torch.double)
 
     def gradient(x: torch.Tensor) -> torch.Tensor:
         return (matrix @ x.flatten()).reshape(x.shape) - 1
 
     for _ in range(60):
-        step = -secants.direction(gradient(x))
-        secants.add(step, gradient(x + step) - gradient(x))
+        step = -lbfgs.direction(gradient(x))
+        lbfgs.add(step, gradient(x + step) - gradient(x))
         x = x + step
     torch.testing.assert_close(x.flatten(), torch.linalg.solve(matrix, torch.ones(9, dtype=torch.double)))
-    secants = Secants(lambda g: 2 * g)
-    secants.add(torch.ones(1, 1, 3, 3), -torch.ones(1, 1, 3, 3))
-    torch.testing.assert_close(secants.direction(torch.ones(1, 1, 3, 3)), 2 * torch.ones(1, 1, 3, 3))
+    lbfgs = Lbfgs(lambda g: 2 * g)
+    lbfgs.add(torch.ones(1, 1, 3, 3), -torch.ones(1, 1, 3, 3))
+    torch.testing.assert_close(lbfgs.direction(torch.ones(1, 1, 3, 3)), 2 * torch.ones(1, 1, 3, 3))
 
 
 def test_a_wrong_preconditioner_only_costs_safe_steps():

@@ -9,7 +9,7 @@ from implicit_networks import images, perturbed
 from sciml.proximal.optimise.minimize import cosine_filter
 from sciml.proximal.potentials import symmetric
 from sciml.proximal.potentials.filters import INVERSES, SYMMETRIES, Closure, fourier_bank
-from sciml.proximal.potentials.regularizer import Conditioned, WeaklyConvexRegularizer, hats
+from sciml.proximal.potentials.regularizer import Conditioned, WeaklyConvexRegularizer, linear_weights
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.runtime.errors import ShapeError
 
@@ -113,7 +113,7 @@ def test_the_noise_level_scales_the_image():
 
 def test_noise_levels_are_interpolated_between_the_knots_and_each_image_has_its_own():
     prior = perturbed(STRUCTURES["one level"])
-    shares = hats(levels(0.001, 0.01, 0.02, 0.3, 1.0), prior.config.sigma_knots)
+    shares = linear_weights(levels(0.001, 0.01, 0.02, 0.3, 1.0), prior.config.sigma_knots)
     torch.testing.assert_close(shares.sum(1), torch.ones(5, dtype=torch.double))
     torch.testing.assert_close(shares[[0, 1, 3, 4]], torch.eye(4, dtype=torch.double)[[0, 0, 3, 3]])
     x = images(1, (8, 9))

@@ -9,7 +9,7 @@ import pytest
 from sciml.datasets import record
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
-from sciml.proximal.networks.table import model_row
+from sciml.proximal.networks.network_table import network_row
 from sciml.proximal.settings.models import ModelConfig, TrainConfig
 from sciml.proximal.settings.structures import PublishedPotential, RegularizerConfig
 from sciml.proximal.stages.publish import run, validation_rows
@@ -55,7 +55,7 @@ def test_digits_have_limits_and_numbers_of_their_own(tmp_path):
     text = run([path], tmp_path / "package")[1].read_text()
     assert "# digits: handwritten digits, denoising" in text and "Images of the size and kind of its training only" in text
     assert "| denoised psnr | 24.5 | dB | validation crops | after 2 stages |" in text and "windows" not in text
-    assert model_row(path).purpose == "denoising of handwritten digits"
+    assert network_row(path).purpose == "denoising of handwritten digits"
 
 
 def test_weights_without_a_validation_are_not_published(tmp_path):

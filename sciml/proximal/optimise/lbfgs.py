@@ -27,7 +27,7 @@ def dot(a: Images, b: Images) -> Float[Tensor, "batch 1 1 1"]:
     return (a * b).sum((1, 2, 3), keepdim=True)
 
 
-class Secants:
+class Lbfgs:
     """The last pairs of steps and changes of the gradient, and the direction they give.
 
     Args:

@@ -23,7 +23,7 @@ AT_ONCE = 1 << 19
 
 
 @dataclass(frozen=True)
-class Bank:
+class FilterBank:
     """One level with everything computed that depends on the noise levels and not on the images."""
 
     filters: Float[Tensor, "channel filter window window"]
@@ -90,7 +90,7 @@ class Bank:
             full[seen] += self._spread(force, (bottom - top, u.shape[-1]))
         return value, rows.T @ full.flatten(1, 2) @ columns
 
-    def of(self, images: slice) -> Bank:
+    def of(self, images: slice) -> FilterBank:
         """Return the level at the noise levels of some images of the batch."""
         if len(self.nu) == 1:
             return self

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from sciml.proximal.networks.implicit import ImplicitNetwork
-from sciml.proximal.potentials import bank
+from sciml.proximal.potentials import filter_bank
 from sciml.proximal.settings.structures import RegularizerConfig
 
 
@@ -33,10 +33,10 @@ def test_bands_change_nothing(monkeypatch, windows, channels, shape, at_once):
     x = torch.rand(shape, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
     at = network(windows, channels).at(torch.tensor([0.05, 0.2]), x)
     with torch.no_grad():
-        monkeypatch.setattr(bank, "AT_ONCE", 10**9)
+        monkeypatch.setattr(filter_bank, "AT_ONCE", 10**9)
         value, gradient = at.value_and_gradient(x)
-        monkeypatch.setattr(bank, "AT_ONCE", at_once)
-        bands = list(bank._bands(x, 48))
+        monkeypatch.setattr(filter_bank, "AT_ONCE", at_once)
+        bands = list(filter_bank._bands(x, 48))
         found, slope = at.value_and_gradient(x)
     assert len(bands) > 1 or at_once == 60000
     assert torch.allclose(found, value, rtol=1e-13) and (slope - gradient).abs().max() < 1e-13
@@ -49,10 +49,10 @@ def test_bands_change_nothing(monkeypatch, windows, channels, shape, at_once):
 
 @pytest.mark.parametrize("shape", [(5, 1, 8, 8), (1, 1, 64, 8), (3, 1, 7, 9)])
 def test_bands_cover_every_row_of_every_image_once(monkeypatch, shape):
-    monkeypatch.setattr(bank, "AT_ONCE", 48 * 130)
+    monkeypatch.setattr(filter_bank, "AT_ONCE", 48 * 130)
     seen = torch.zeros(shape[0], shape[2])
     with torch.no_grad():
-        for images, top, bottom in bank._bands(torch.zeros(shape), 48):
+        for images, top, bottom in filter_bank._bands(torch.zeros(shape), 48):
             assert (images.stop - images.start) * (bottom - top) * shape[3] * 48 <= max(48 * 130, 48 * shape[3])
             seen[images, top:bottom] += 1
     assert bool((seen == 1).all())

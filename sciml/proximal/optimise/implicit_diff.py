@@ -14,7 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.proximal.optimise.secant import Images, Linear, dot
+from sciml.proximal.optimise.lbfgs import Images, Linear, dot
 from sciml.proximal.potentials.regularizer import Conditioned
 
 
