@@ -46,6 +46,13 @@ class GenerateConfig(StageConfig):
     points: int | None = Field(default=None, description="a side; by default what each place needs, as are modes and step")
 
 
+class HeldOutConfig(StageConfig):
+    """What `held_out` reads: the kinetic runs that no closure learns from."""
+
+    validation: GenerateConfig
+    test: GenerateConfig
+
+
 class HorizonConfig(StageConfig):
     """A stage of the training through the solver."""
 
@@ -128,6 +135,13 @@ class CostConfig(StageConfig):
     repeats: int = Field(default=5, ge=1)
 
 
+class MeasureConfig(StageConfig):
+    """What `measure` reads."""
+
+    theory: TheoryConfig
+    cost: CostConfig
+
+
 class PageConfig(StageConfig):
     """What `report` reads."""
 
@@ -184,6 +198,10 @@ class Config(StageConfig):
         until = self.test_until if which == "test" else self.until
         return GenerateConfig(places=getattr(self, which), until=until, save_every=self.save_every, points=self.kinetic_points)
 
+    def held_out_config(self, run: RunSettings) -> HeldOutConfig:
+        """Return the slice of the kinetic runs that no closure learns from."""
+        return HeldOutConfig(validation=self.generate_config(run, "validation"), test=self.generate_config(run, "test"))
+
     def train_config(self, run: RunSettings, closure: str) -> TrainConfig:
         """Return the slice of one closure's training."""
         settings = self.closures[closure].model_dump()
@@ -209,6 +227,10 @@ class Config(StageConfig):
     def cost_config(self, run: RunSettings) -> CostConfig:
         """Return the slice of the timings."""
         return self.cost
+
+    def measure_config(self, run: RunSettings) -> MeasureConfig:
+        """Return the slice of growth rates and timings."""
+        return MeasureConfig(theory=self.theory_config(run), cost=self.cost_config(run))
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -6,6 +6,8 @@ from sciml.active_fluid.config import (
     CostConfig,
     EvaluateConfig,
     GenerateConfig,
+    HeldOutConfig,
+    MeasureConfig,
     PageConfig,
     RecoverConfig,
     StabilityConfig,
@@ -18,6 +20,7 @@ WEIGHTS = File("Weight file of a learned closure.")
 
 STAGES = {
     "generate": declare("Run the kinetic theory at the places of one set.", GenerateConfig, gpu=True),
+    "held_out": declare("Run the kinetic theory at the places of validation and test.", HeldOutConfig, gpu=True),
     "train": declare(
         "Train one closure for all its seeds; a stopped training goes on.",
         TrainConfig,
@@ -43,6 +46,7 @@ STAGES = {
     ),
     "theory": declare("Compare growth rates of the solvers with the dispersion relation.", TheoryConfig, weights=WEIGHTS),
     "cost": declare("Measure seconds a step of every model.", CostConfig, gpu=True, weights=WEIGHTS),
+    "measure": declare("Compare growth rates, then measure seconds a step.", MeasureConfig, gpu=True, weights=WEIGHTS),
     "publish": declare(
         "Copy a closure into the package, with its model card.",
         None,

@@ -1,8 +1,8 @@
 # Learned closures: trained point by point and through the solver, judged on runs that none has seen.
 rule train_closure:
     input:
-        train=expand(rules.generate_runs.output.runs, set="train"),
-        validation=expand(rules.generate_runs.output.runs, set="validation"),
+        train=rules.generate_train.output.runs,
+        validation=rules.generate_held_out.output.validation,
     output:
         weights=expand("<results>/train/{{closure}}/{seed}.safetensors", seed=SEEDS),
         history="<results>/train/{closure}/history.csv",
@@ -21,7 +21,7 @@ rule train_closure:
 
 rule evaluate_closures:
     input:
-        test=expand(rules.generate_runs.output.runs, set="test"),
+        test=rules.generate_held_out.output.test,
         weights=expand(rules.train_closure.output.weights, closure=CLOSURES),
         shipped=[SHIPPED] if SETTINGS.active_fluid.weights == "shipped" else [],
     output:

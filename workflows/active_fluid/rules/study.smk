@@ -29,36 +29,17 @@ use rule run_long as infer_parameters with:
         **stage("active_fluid", "recover"),
 
 
-rule measure_rates:
-    input:
-        weights=chosen_weights(),
+use rule run_long as measure_solvers with:
     output:
-        numbers="<results>/theory/rates.json",
-        provenance="<results>/theory/provenance.json",
+        rates="<results>/theory/rates.json",
+        cost="<results>/cost/cost.json",
+        provenance=expand("<results>/{part}/provenance.json", part=["theory", "cost"]),
     log:
-        "<logs>/theory.log",
+        "<logs>/measure.log",
     benchmark:
-        "<benchmarks>/theory.tsv"
-    resources:
-        **needs(2000, 10),
+        "<benchmarks>/measure.tsv"
     params:
-        **stage("active_fluid", "theory"),
-    shell:
-        stage_command("weights")
-
-
-use rule run_long as measure_cost with:
-    output:
-        numbers="<results>/cost/cost.json",
-        provenance="<results>/cost/provenance.json",
-    log:
-        "<logs>/cost.log",
-    benchmark:
-        "<benchmarks>/cost.tsv"
-    resources:
-        **needs(3000, 20, gpu=1),
-    params:
-        **stage("active_fluid", "cost"),
+        **stage("active_fluid", "measure", levels=2),
 
 
 rule write_page:
@@ -66,8 +47,8 @@ rule write_page:
         scores=rules.evaluate_closures.output.scores,
         stability=rules.run_long.output.numbers,
         recovery=rules.infer_parameters.output.numbers,
-        rates=rules.measure_rates.output.numbers,
-        cost=rules.measure_cost.output.numbers,
+        rates=rules.measure_solvers.output.rates,
+        cost=rules.measure_solvers.output.cost,
     output:
         **page_files("active_fluid"),
     log:
