@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,12 +15,23 @@ Set = Literal["train", "validation", "test"]
 SETS: tuple[Set, ...] = ("train", "validation", "test")
 
 
+# sides of a grid: even, so that the filter at two thirds is the same on both axes
+Side = Annotated[int, Field(ge=16, le=4096, multiple_of=2)]
+Alpha = Annotated[float, Field(ge=-100, le=100, description="active stress, dimensionless; negative for pushers")]
+Zeta = Annotated[float, Field(ge=0, le=100, description="steric alignment, dimensionless")]
+Time = Annotated[float, Field(gt=0, le=10_000)]
+Step = Annotated[float, Field(gt=0, le=1)]
+
+# time between saved states of the kinetic runs, in units of the theory
+SAVE_EVERY = 0.5
+
+
 class Place(StageConfig):
     """A kinetic run: a point of the box and the seed of the initial state."""
 
-    alpha: float
-    zeta: float = Field(ge=0)
-    seed: int = Field(ge=0)
+    alpha: Alpha
+    zeta: Zeta
+    seed: int = Field(ge=0, description="seed of the initial state")
 
 
 def _places(points: tuple[tuple[float, float], ...], first: int, seeds: int = 1) -> tuple[Place, ...]:
@@ -41,9 +52,9 @@ class GenerateConfig(StageConfig):
     """What `generate` reads: the kinetic runs of one set."""
 
     places: tuple[Place, ...]
-    until: float = Field(gt=0)
-    save_every: float = Field(gt=0)
-    points: int | None = Field(default=None, description="a side; by default what each place needs, as are modes and step")
+    until: Time
+    save_every: Time
+    points: Side | None = None
 
 
 class HeldOutConfig(StageConfig):
@@ -56,27 +67,36 @@ class HeldOutConfig(StageConfig):
 class HorizonConfig(StageConfig):
     """A stage of the training through the solver."""
 
-    times: int = Field(ge=1, description="saved times that a window reaches")
-    updates: int = Field(ge=1)
-    rate: float = Field(gt=0, description="of Adam at the start of the stage")
+    times: int = Field(ge=1, le=1000, description="saved times that a window reaches")
+    updates: int = Field(ge=1, le=1_000_000, description="updates of the weights")
+    rate: float = Field(gt=0, le=1, description="learning rate of Adam at the start of the stage")
 
 
 class ClosureConfig(StageConfig):
     """A learned closure and its training."""
 
     inputs: int = Field(default=6, ge=1, le=6, description="invariants that are used; 1 makes a function of the order alone")
-    width: int = Field(default=16, ge=1)
-    depth: int = Field(default=2, ge=1)
-    places: int = Field(default=20000, ge=100, description="points of each trajectory in the offline training")
-    steps: int = Field(default=4000, ge=1, description="of the offline training")
-    rate: float = Field(default=3e-3, gt=0)
+    width: int = Field(default=16, ge=1, le=4096, description="units of a hidden layer of the perceptron")
+    depth: int = Field(default=2, ge=1, le=20, description="hidden layers of the perceptron")
+    places: int = Field(default=20000, ge=100, le=10_000_000, description="points of each trajectory in the offline training")
+    steps: int = Field(default=4000, ge=1, le=10_000_000, description="steps of Adam in the offline training")
     horizons: tuple[HorizonConfig, ...] = Field(default=(), description="stages of the training through the solver")
-    batch: int = Field(default=4, ge=1, description="windows of an update")
-    anchor: float = Field(default=1.0, ge=0, description="weight of the offline loss in the training through the solver")
+    batch: int = Field(default=4, ge=1, le=4096, description="windows of an update of the training through the solver")
 
 
 class TrainConfig(ClosureConfig):
-    """What `train` reads: one closure, all its seeds."""
+    """What `train` reads: one closure, all its seeds.
+
+    Attributes:
+        name: name of the closure.
+        seeds: number of trainings.
+        seed: seed that those of weights, points, batches and windows come from.
+        points: side of the coarse model's grid in the training through the solver.
+        time_step: step of the coarse model.
+        save_every: time between saved states of the trajectories.
+        rate: learning rate of Adam at the start of the offline training.
+        anchor: weight of the offline loss in the training through the solver.
+    """
 
     name: str
     seeds: int
@@ -84,55 +104,80 @@ class TrainConfig(ClosureConfig):
     points: int
     time_step: float
     save_every: float
+    rate: float = Field(default=3e-3, gt=0)
+    anchor: float = Field(default=1.0, ge=0)
 
 
 class EvaluateConfig(StageConfig):
-    """What `evaluate` reads."""
+    """What `evaluate` reads.
+
+    Attributes:
+        points: side of the coarse model's grid.
+        time_step: step of the coarse model, at most.
+        until: last time.
+        threshold: relative field error whose first time is compared.
+        shown: number of the test run that the page shows as pictures.
+    """
 
     points: int
     time_step: float
     until: float
-    threshold: float = Field(default=0.1, gt=0, description="field error whose first time is compared")
-    shown: int = Field(default=0, ge=0, description="test run that the page shows as pictures")
+    threshold: float = Field(default=0.1, gt=0)
+    shown: int = Field(default=0, ge=0)
 
 
-class StabilityConfig(StageConfig):
-    """What `stability` reads: long runs on a lattice over the box."""
+class LongRuns(StageConfig):
+    """Long runs on a lattice over the box, and random inputs of the closure."""
 
-    side: int = Field(default=5, ge=1, description="points of the lattice along alpha and zeta")
-    until: float = Field(default=200.0, gt=0)
-    points: int = 64
-    time_step: float = 0.0125
-    samples: int = Field(default=1_000_000, ge=1, description="random inputs on which m2 has to be realisable")
+    side: int = Field(default=5, ge=1, le=100, description="points of the lattice along alpha and along zeta")
+    until: Time = Field(default=200.0, description="last time of a long run")
+    points: Side = Field(default=64, description="side of the coarse model's grid")
+    time_step: Step = Field(default=0.0125, description="step of the coarse model")
+    samples: int = Field(default=1_000_000, ge=1, le=1_000_000_000, description="random inputs on which m2 has to be realisable")
+
+
+class StabilityConfig(LongRuns):
+    """What `stability` reads; `seed` is that of initial states and random inputs."""
+
     seed: int = 0
 
 
-class RecoverConfig(StageConfig):
-    """What `recover` reads: parameter inference."""
+class Recovery(StageConfig):
+    """Experiments of the parameter inference."""
 
-    twins: int = Field(default=20, ge=0, description="seeds of the twin experiment")
-    truths: int = Field(default=6, ge=0, description="seeds of the experiment with kinetic data")
-    points: int = 32
-    noise: float = Field(default=0.02, ge=0, description="standard deviation of the noise over the fields' root mean square")
-    times: tuple[float, ...] = Field(default=(4.0, 5.0, 6.0, 7.0, 8.0), description="of the snapshots of the twins")
-    kinetic_times: tuple[float, ...] = Field(
-        default=(0.5, 1.0, 1.5, 2.0, 2.5), description="of kinetic snapshots: while the order is weak, closures err least"
-    )
+    twins: int = Field(default=20, ge=0, le=10_000, description="experiments with data of the closed model itself")
+    truths: int = Field(default=6, ge=0, le=10_000, description="experiments with data of the kinetic theory")
+    points: Side = Field(default=32, description="side of the grid of truth and model")
+
+
+class RecoverConfig(Recovery):
+    """What `recover` reads.
+
+    Attributes:
+        noise: standard deviation of the noise over the root mean square of the fields.
+        times: times of the snapshots of the twins.
+        kinetic_times: times of kinetic snapshots, while the order is weak: there closures err least.
+        seed: seed of initial states, noise and starts.
+    """
+
+    noise: float = Field(default=0.02, ge=0)
+    times: tuple[float, ...] = (4.0, 5.0, 6.0, 7.0, 8.0)
+    kinetic_times: tuple[float, ...] = (0.5, 1.0, 1.5, 2.0, 2.5)
     seed: int = 0
 
 
 class TheoryConfig(StageConfig):
     """What `theory` reads: growth rates beside the dispersion relation."""
 
-    places: tuple[tuple[float, float], ...] = Field(default=((-1.0, 0.5), (-3.0, 1.0)), description="alpha, zeta")
-    most: int = Field(default=8, ge=1, description="largest whole wave number")
+    places: tuple[tuple[Alpha, Zeta], ...] = Field(default=((-1.0, 0.5), (-3.0, 1.0)), description="pairs of alpha and zeta")
+    most: int = Field(default=8, ge=1, le=200, description="largest whole number of waves in the box")
 
 
 class CostConfig(StageConfig):
     """What `cost` reads: seconds a step."""
 
-    points: tuple[int, ...] = (64, 128)
-    repeats: int = Field(default=5, ge=1)
+    points: tuple[Side, ...] = Field(default=(64, 128), description="sides of the grids that are timed")
+    repeats: int = Field(default=5, ge=1, le=10_000, description="timings of each model, of which the least counts")
 
 
 class MeasureConfig(StageConfig):
@@ -143,11 +188,11 @@ class MeasureConfig(StageConfig):
 
 
 class PageConfig(StageConfig):
-    """What `report` reads."""
+    """What `report` reads; `chosen` is the closure that the claims are about, unless a shipped one was evaluated."""
 
     tier: str
     closures: tuple[str, ...]
-    chosen: str = Field(default="", description="closure that the claims are about, unless a shipped one was evaluated")
+    chosen: str = ""
 
 
 def default_closures() -> dict[str, ClosureConfig]:
@@ -164,23 +209,22 @@ def default_closures() -> dict[str, ClosureConfig]:
 class Config(StageConfig):
     """Active suspensions: a kinetic theory, its coarse model, and closures."""
 
-    train: tuple[Place, ...] = _places(TRAIN, 1)
-    validation: tuple[Place, ...] = _places(VALIDATION, 51)
-    test: tuple[Place, ...] = _places(TEST, 101, seeds=3)
-    until: float = Field(default=20.0, gt=0, description="last time of the kinetic runs that closures are trained on")
-    test_until: float = Field(default=14.0, gt=0, description="last time of those they are judged by")
-    save_every: float = Field(default=0.5, gt=0)
-    kinetic_points: int | None = Field(default=None, description="a side of the kinetic runs; by default what each needs")
-    points: int = Field(default=64, description="a side of the coarse model")
-    time_step: float = Field(default=0.0125, gt=0, description="of the coarse model")
+    train: tuple[Place, ...] = Field(default=_places(TRAIN, 1), description="kinetic runs that closures learn from")
+    validation: tuple[Place, ...] = Field(default=_places(VALIDATION, 51), description="kinetic runs of the histories")
+    test: tuple[Place, ...] = Field(default=_places(TEST, 101, seeds=3), description="kinetic runs that closures are judged by")
+    until: Time = Field(default=20.0, description="last time of the kinetic runs that closures are trained on")
+    test_until: Time = Field(default=14.0, description="last time of the kinetic runs that closures are judged by")
+    kinetic_points: Side | None = Field(default=None, description="side of the kinetic grid; by default what each run needs")
+    points: Side = Field(default=64, description="side of the coarse model's grid")
+    time_step: Step = Field(default=0.0125, description="step of the coarse model")
     closures: dict[str, ClosureConfig] = Field(default_factory=default_closures, description="learned closures by name")
-    seeds: int = Field(default=3, ge=1, description="trainings of each closure")
+    seeds: int = Field(default=3, ge=1, le=100, description="trainings of each closure")
     weights: Literal["shipped", "trained"] = Field(
         default="trained", description="closure of the long runs, the inference and the timings; a shipped one is evaluated too"
     )
     chosen: str = Field(default="offline", description="closure that goes into the package, and is used where weights is trained")
-    stability: StabilityConfig = StabilityConfig()
-    recover: RecoverConfig = RecoverConfig()
+    stability: LongRuns = LongRuns()
+    recover: Recovery = Recovery()
     theory: TheoryConfig = TheoryConfig()
     cost: CostConfig = CostConfig()
 
@@ -196,7 +240,7 @@ class Config(StageConfig):
     def generate_config(self, run: RunSettings, which: Set) -> GenerateConfig:
         """Return the slice of one set's kinetic runs."""
         until = self.test_until if which == "test" else self.until
-        return GenerateConfig(places=getattr(self, which), until=until, save_every=self.save_every, points=self.kinetic_points)
+        return GenerateConfig(places=getattr(self, which), until=until, save_every=SAVE_EVERY, points=self.kinetic_points)
 
     def held_out_config(self, run: RunSettings) -> HeldOutConfig:
         """Return the slice of the kinetic runs that no closure learns from."""
@@ -205,7 +249,7 @@ class Config(StageConfig):
     def train_config(self, run: RunSettings, closure: str) -> TrainConfig:
         """Return the slice of one closure's training."""
         settings = self.closures[closure].model_dump()
-        numbers = {"points": self.points, "time_step": self.time_step, "save_every": self.save_every}
+        numbers = {"points": self.points, "time_step": self.time_step, "save_every": SAVE_EVERY}
         return TrainConfig(**settings, **numbers, name=closure, seeds=self.seeds, seed=run.master_seed)
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
@@ -214,11 +258,11 @@ class Config(StageConfig):
 
     def stability_config(self, run: RunSettings) -> StabilityConfig:
         """Return the slice of the long runs."""
-        return self.stability.model_copy(update={"seed": run.master_seed})
+        return StabilityConfig(**self.stability.model_dump(), seed=run.master_seed)
 
     def recover_config(self, run: RunSettings) -> RecoverConfig:
         """Return the slice of the inference."""
-        return self.recover.model_copy(update={"seed": run.master_seed})
+        return RecoverConfig(**self.recover.model_dump(), seed=run.master_seed)
 
     def theory_config(self, run: RunSettings) -> TheoryConfig:
         """Return the slice of the growth rates."""

@@ -12,12 +12,12 @@ from sciml.active_fluid.page.claims import (
     NAMES,
     RATE_ERROR,
     SLACK,
-    experiments,
-    is_bounded,
-    worst_rates,
+    coverage,
+    worst_rate,
 )
-from sciml.active_fluid.page.results import Row, StudyResults
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import counted, thousands, title_of
+from sciml.active_fluid.study.results import TWIN, Gradient
 from sciml.report.reportlets import Check, Checks, Column, Reportlet, Table, Text
 
 
@@ -33,10 +33,10 @@ def gradient_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     ]  # fmt: skip
     shown = [
         {
-            "closure": title_of(row["closure"]),
-            "number": row["number"],
-            **{key: f"{row[key]:.9f}".replace("-", "\u2212") for key in ("finite", "forward", "reverse")},
-            "error": f"{row['error']:.1e}".replace("-", "\u2212"),
+            "closure": title_of(row.closure),
+            "number": row.number,
+            **{key: f"{getattr(row, key):.9f}".replace("-", "\u2212") for key in ("finite", "forward", "reverse")},
+            "error": f"{row.error:.1e}".replace("-", "\u2212"),
         }
         for row in rows
     ]
@@ -53,20 +53,21 @@ def gradient_reportlets(study: StudyResults) -> Iterator[Reportlet]:
 def gradient_checks(study: StudyResults) -> Iterator[Check]:
     """Yield the largest difference of each closure."""
     rows = gradients(study)
-    for closure in dict.fromkeys(row["closure"] for row in rows):
-        errors = [row["error"] for row in rows if row["closure"] == closure]
+    for closure in dict.fromkeys(row.closure for row in rows):
+        errors = [row.error for row in rows if row.closure == closure]
         worst = float(np.max(np.array(errors, dtype=float)))
         meaning = "largest relative difference of forward and reverse mode from finite differences"
         name = f"gradients of the solver, {title_of(closure)}"
         yield Check(name, float(f"{worst:.3g}"), GRADIENT_ERROR, bool(worst <= GRADIENT_ERROR), "", meaning)
 
 
-def gradients(study: StudyResults) -> Sequence[Row]:
+def gradients(study: StudyResults) -> Sequence[Gradient]:
     """Return the rows; none where the run is older than they are, or has not made them."""
-    return [] if study.stability is None else study.stability.get("gradients", [])
+    return [] if study.stability is None else study.stability.gradients
 
 
-WAYS = {"operator": ("linearised equations", 1e-9), "in_run": ("runs", RATE_ERROR)}
+# attribute of a rate row, words, tolerance
+WAYS = {"operator_error": ("linearised equations", 1e-9), "run_error": ("runs", RATE_ERROR)}
 # beyond it a kinetic run stops as unresolved (`sciml.active_fluid.solvers.guards`, which is not read here: it needs jax)
 KINETIC_SLACK = -1e-6
 # fewer intervals miss the truth too often by chance for a share to be a certificate
@@ -90,10 +91,10 @@ def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
 
 def rate_checks(study: StudyResults) -> Iterator[Check]:
     """Yield the growth rates of each model, by its linearised equations and in runs."""
-    for model in dict.fromkeys(row["model"] for row in study.rates):
-        rows = [row for row in study.rates if row["model"] == model]
+    for model in dict.fromkeys(row.model for row in study.rates):
+        rows = [row for row in study.rates if row.model == model]
         for way, (words, tolerance) in WAYS.items():
-            value, _ = worst_rates(rows, way)
+            value = getattr(worst_rate(rows, way), way)
             yield Check(
                 f"growth rates, {title_of(model)}, {words}",
                 float(f"{value:.3g}"),
@@ -108,34 +109,32 @@ def realisable_checks(study: StudyResults) -> Iterator[Check]:
     """Yield the least slack of the learned closure on random inputs, and of the kinetic runs."""
     meaning = "least (1 \u2212 |m1|\u00b2) \u2212 |m2 \u2212 m1\u00b2|: a distribution that is nowhere negative has at least 0"
     if study.stability is not None:
-        least = study.stability["least_slack"]
-        value = np.nan if least is None else float(least)
-        name = f"realisable moments, learned closure, {thousands(study.stability['samples'])} random inputs"
+        least = study.stability.least_slack
+        value = np.nan if least is None else least
+        name = f"realisable moments, learned closure, {thousands(study.stability.samples)} random inputs"
         yield Check(name, float(f"{value:.3g}"), SLACK, bool(value >= SLACK), "", meaning)
     for which, rows in study.runs.items():
-        value = min(float(row["slack"]) for row in rows)
+        value = min(row.slack for row in rows)
         name = f"realisable moments, {counted(len(rows), 'kinetic run')} ({which})"
         yield Check(name, float(f"{value:.3g}"), KINETIC_SLACK, value >= KINETIC_SLACK, "", f"{meaning}; the angle is resolved")
 
 
 def bounded_checks(study: StudyResults) -> Iterator[Check]:
     """Yield the share of bounded long runs of each closure, and that no run beside the truth diverged."""
-    stability = study.stability or {"rows": [], "until": 0.0}
-    rows, until = stability["rows"], stability["until"]
-    for closure in dict.fromkeys(row["closure"] for row in rows):
-        mine = [row for row in rows if row["closure"] == closure]
-        good = sum(is_bounded(row, until) for row in mine)
-        name = f"bounded long runs, {title_of(closure)}"
-        yield Check(name, good, len(mine), good == len(mine), "runs", f"|m1| \u2264 1 to t = {until:g}, all over the box")
-    lost = sum(not np.isfinite(np.array(row["errors"], dtype=float)).all() for row in study.scores.rows)
+    if stability := study.stability:
+        for closure in stability.closures:
+            good, count = stability.bounded(closure), len(stability.of(closure))
+            text = f"|m1| \u2264 1 to t = {stability.until:g}, all over the box"
+            yield Check(f"bounded long runs, {title_of(closure)}", good, count, good == count, "runs", text)
+    lost = sum(not np.isfinite(np.array(row.errors, dtype=float)).all() for row in study.scores.rows)
     yield Check("finite runs beside the truth", len(study.scores.rows) - lost, len(study.scores.rows), lost == 0, "runs")
 
 
 def coverage_checks(study: StudyResults) -> Iterator[Check]:
     """Yield how often the intervals of the twin experiments hold the truth."""
-    twins = experiments([] if study.recovery is None else study.recovery["rows"], "closed model")
+    twins = study.recovery.of(TWIN) if study.recovery else []
     for name, words in NAMES.items():
         if len(twins) >= LEAST_TWINS:
-            share = float(np.mean([row[f"{name}_covered"] for row in twins]))
+            share = coverage(twins, name)
             text = f"share of {len(twins)} twin experiments whose 90 % interval holds the truth; over kinetic data it need not"
             yield Check(f"coverage of {words}", share, COVERAGE, share >= COVERAGE, "", text)

@@ -9,8 +9,21 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sciml.active_fluid.page.results import BINGHAM, OFFLINE, ORDER, ROLLOUT, Point, Row, Scores, StudyResults
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import counted, listed, percent, point_words, thousands, title_of
+from sciml.active_fluid.study.results import (
+    BINGHAM,
+    KINETIC,
+    OFFLINE,
+    ORDER,
+    ROLLOUT,
+    TWIN,
+    CostRow,
+    Experiment,
+    Point,
+    RateRow,
+    Scores,
+)
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
@@ -59,7 +72,7 @@ def lengthening(scores: Scores, closure: str, rival: str, point: Point | None = 
 
 def passing(scores: Scores, *closures: str) -> int:
     """Return the number of rows of these closures whose field error passes the threshold."""
-    return sum(row["passes"] for closure in closures for row in scores.of(closure))
+    return sum(row.passes for closure in closures for row in scores.of(closure))
 
 
 def size_words(scores: Scores) -> str:
@@ -154,9 +167,6 @@ def _rival(name: str) -> str:
     return "Bingham's" if name == BINGHAM else "the function of the order alone that is fitted to the same data"
 
 
-RATES = ("cross", "parallel")
-
-
 def physics_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield the claims; `not run` where a stage has not run."""
     yield from rate_claims(study)
@@ -164,24 +174,14 @@ def physics_claims(study: StudyResults) -> Iterator[Claim]:
     yield from bounded_claims(study)
 
 
-def rate_error(row: Row, way: str) -> float:
-    """Return the largest difference of a row's rates from the formula.
+def worst_rate(rows: Sequence[RateRow], way: str = "run_error") -> RateRow:
+    """Return the row with the largest difference from the formula, NaN counting as the largest.
 
     Args:
-        row: of `theory`.
-        way: `operator`, the linearised right-hand side, or `in_run`, a run.
+        rows: rows of `theory`.
+        way: `operator_error` for the linearised right-hand side, `run_error` for runs.
     """
-    pairs = [(row[f"{name}_{way}"], row[name]) for name in RATES]
-    if way == "operator" and row.get("density_operator") is not None:
-        pairs.append((row["density_operator"], row["density"]))
-    return float(np.max([np.nan if found is None else abs(found - exact) for found, exact in pairs]))
-
-
-def worst_rates(rows: list[Row], way: str) -> tuple[float, Row]:
-    """Return the largest difference of rows, NaN counting as the largest, and its row."""
-    errors = [rate_error(row, way) for row in rows]
-    place = int(np.argmax([np.inf if np.isnan(error) else error for error in errors]))
-    return errors[place], rows[place]
+    return max(rows, key=lambda row: known(getattr(row, way), np.inf))
 
 
 def rate_claims(study: StudyResults) -> Iterator[Claim]:
@@ -189,19 +189,18 @@ def rate_claims(study: StudyResults) -> Iterator[Claim]:
     for words, kinetic in (("Kinetic solver", True), ("Coarse solver with every closure", False)):
         text = f"{words}: growth rates of runs from weak waves against the dispersion relation, largest difference"
         goal = Goal(text, AT_MOST, "1 / time", at_most=RATE_ERROR)
-        rows = [row for row in study.rates if (row["model"] == "kinetic") == kinetic]
+        rows = [row for row in study.rates if (row.model == "kinetic") == kinetic]
         if not rows:
             yield judge(goal, None)
             continue
-        value, row = worst_rates(rows, "in_run")
-        operator, _ = worst_rates(rows, "operator")
-        models = list(dict.fromkeys(title_of(one["model"]) for one in rows))
+        row, operator = worst_rate(rows), worst_rate(rows, "operator_error").operator_error
+        models = list(dict.fromkeys(title_of(one.model) for one in rows))
         details = (
             f" ({len(rows)} cases{'' if kinetic else ': ' + ', '.join(models)}; worst: "
-            f"{'' if kinetic else title_of(row['model']) + ', '}{point_words((row['alpha'], row['zeta']))}, wave {row['n_x']}; "
+            f"{'' if kinetic else title_of(row.model) + ', '}{point_words(row.point)}, wave {row.n_x}; "
             f"of the linearised equations {operator:.1e})"
         )
-        yield judge(goal, known(value, np.inf), details=details, shown=float(f"{value:.3g}"))
+        yield judge(goal, known(row.run_error, np.inf), details=details, shown=float(f"{row.run_error:.3g}"))
 
 
 def realisable_claims(study: StudyResults) -> Iterator[Claim]:
@@ -211,8 +210,8 @@ def realisable_claims(study: StudyResults) -> Iterator[Claim]:
     if study.stability is None:
         yield judge(goal, None)
         return
-    samples, least = study.stability["samples"], study.stability["least_slack"]
-    value = np.nan if least is None else float(least)
+    samples, least = study.stability.samples, study.stability.least_slack
+    value = np.nan if least is None else least
     few = "" if samples >= SAMPLES else f"; the goal asks {thousands(SAMPLES)}"
     details = f" ({thousands(samples)} inputs, orders up to 1 \u2212 1e\u22129, flows up to 1e6{few})"
     yield judge(goal, known(value, -np.inf), enough=samples >= SAMPLES, details=details, shown=float(f"{value:.3g}"))
@@ -221,24 +220,17 @@ def realisable_claims(study: StudyResults) -> Iterator[Claim]:
 def bounded_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield how many long runs over the box stayed bounded, of the learned closure."""
     goal = Goal("Learned closure: share of the long runs all over the box that stay bounded to the end", AT_LEAST, at_least=1.0)
-    rows = [row for row in (study.stability or {"rows": []})["rows"] if row["closure"] == "learned"]
+    rows = study.stability.of("learned") if study.stability else []
     if study.stability is None or not rows:
         yield judge(goal, None)
         return
-    until = study.stability["until"]
-    good = [row for row in rows if is_bounded(row, until)]
+    until, good = study.stability.until, study.stability.bounded("learned")
     large = len(rows) >= SIDE**2 and until >= UNTIL
     short = "" if large else f"; the goal asks {SIDE} x {SIDE} points to t = {UNTIL:g}"
-    largest = max((row.get("largest_order") or 0.0 for row in rows), default=0.0)
-    details = f" ({len(good)} of {len(rows)} to t = {until:g}, largest order {largest:.3f}{short})"
-    share = len(good) / len(rows)
+    largest = max(row.largest_order or 0.0 for row in rows)
+    details = f" ({good} of {len(rows)} to t = {until:g}, largest order {largest:.3f}{short})"
+    share = good / len(rows)
     yield judge(goal, share, enough=large, details=details, shown=round(share, 3))
-
-
-def is_bounded(row: Row, until: float) -> bool:
-    """Return whether a long run came to its end with an order of at most 1."""
-    order = row.get("largest_order")
-    return not row["stopped"] and row["reached"] >= until - 1e-6 and order is not None and order <= 1
 
 
 NAMES = {"alpha": "activity", "zeta": "alignment"}
@@ -251,7 +243,7 @@ def use_claims(study: StudyResults) -> Iterator[Claim]:
     yield from recovery_claims(study)
 
 
-def speed_claims(rows: Sequence[Row]) -> Iterator[Claim]:
+def speed_claims(rows: Sequence[CostRow]) -> Iterator[Claim]:
     """Yield kinetic seconds a step over those of the coarse model, all four ratios, in double precision."""
     points = speed_points(rows)
     for (closure, modes), bar in SPEED_UP.items():
@@ -264,19 +256,19 @@ def speed_claims(rows: Sequence[Row]) -> Iterator[Claim]:
         yield judge(Goal(text, AT_LEAST, at_least=bar), value, enough=points == SPEED_POINTS, details=details, shown=shown)
 
 
-def speed_points(rows: Sequence[Row]) -> int | None:
+def speed_points(rows: Sequence[CostRow]) -> int | None:
     """Return the side of the grid whose times are compared: 64 where it was timed, else the smallest."""
-    sides = {row["points"] for row in rows}
+    sides = {row.points for row in rows}
     return None if not sides else SPEED_POINTS if SPEED_POINTS in sides else min(sides)
 
 
-def seconds(rows: Sequence[Row], model: str, points: int, precision: str = "double") -> float | None:
+def seconds(rows: Sequence[CostRow], model: str, points: int, precision: str = "double") -> float | None:
     """Return the seconds a step of a model whose name begins so, None where it was not timed."""
-    found = [r["seconds"] for r in rows if r["model"].startswith(model) and (r["points"], r["precision"]) == (points, precision)]
+    found = [r.seconds for r in rows if r.model.startswith(model) and (r.points, r.precision) == (points, precision)]
     return found[0] if found else None
 
 
-def speed_up(rows: Sequence[Row], closure: str, modes: int, points: int) -> float | None:
+def speed_up(rows: Sequence[CostRow], closure: str, modes: int, points: int) -> float | None:
     """Return kinetic over coarse seconds, None where one was not timed."""
     kinetic, coarse = seconds(rows, f"kinetic, {modes} ", points), seconds(rows, f"coarse, {closure}", points)
     return None if kinetic is None or not coarse else kinetic / coarse
@@ -284,8 +276,7 @@ def speed_up(rows: Sequence[Row], closure: str, modes: int, points: int) -> floa
 
 def recovery_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield how well activity and alignment are recovered, twins and kinetic data apart."""
-    rows = [] if study.recovery is None else study.recovery["rows"]
-    twins, kinetic = experiments(rows, "closed model"), experiments(rows, "kinetic")
+    twins, kinetic = (study.recovery.of(data) if study.recovery else [] for data in (TWIN, KINETIC))
     text = "Twin experiments (data of the closed model itself): largest error of activity and of alignment"
     error = Goal(text, AT_MOST, "%", at_most=100 * TWIN_ERROR)
     text = "Twin experiments: share of the 90 % intervals that hold the truth, the lower of both parameters"
@@ -296,7 +287,7 @@ def recovery_claims(study: StudyResults) -> Iterator[Claim]:
         large = len(twins) >= TWINS
         count = f"{counted(len(twins), 'seed')}{'' if large else f'; the goal asks {TWINS}'}"
         yield _error_claim(error, twins, f" ({_each(twins)}; {count})", large)
-        shares = {name: float(np.mean([row[f"{name}_covered"] for row in twins])) for name in NAMES}
+        shares = {name: coverage(twins, name) for name in NAMES}
         each = ", ".join(f"{NAMES[name]} {percent(share, 0)}" for name, share in shares.items())
         value = 100 * min(shares.values())
         yield judge(cover, value, enough=large, details=f" ({each}; {count})", shown=round(value, 1))
@@ -310,32 +301,32 @@ def recovery_claims(study: StudyResults) -> Iterator[Claim]:
         yield judge(bias, None)
 
 
-def _error_claim(goal: Goal, rows: Sequence[Row], details: str, large: bool = True) -> Claim:
+def _error_claim(goal: Goal, rows: Sequence[Experiment], details: str, large: bool = True) -> Claim:
     value = 100 * worst_error(rows)
     return judge(goal, known(value, np.inf), enough=large, details=details, shown=round(value, 2))
 
 
-def experiments(rows: Sequence[Row], data: str) -> list[Row]:
-    """Return the experiments with data of a kind: `closed model` or `kinetic`."""
-    return [row for row in rows if row["data"] == data]
+def coverage(rows: Sequence[Experiment], name: str) -> float:
+    """Return the share of experiments whose interval of a parameter holds the truth."""
+    return float(np.mean([row.estimate(name).covered for row in rows]))
 
 
-def errors(rows: Sequence[Row], name: str) -> np.ndarray:
+def errors(rows: Sequence[Experiment], name: str) -> np.ndarray:
     """Return the signed relative errors of a parameter; NaN where a search gave no number."""
-    return np.array([row[f"{name}_error"] for row in rows], dtype=float)
+    return np.array([row.estimate(name).error for row in rows], dtype=float)
 
 
-def mean_error(rows: Sequence[Row], name: str) -> float:
+def mean_error(rows: Sequence[Experiment], name: str) -> float:
     """Return the bias of a parameter."""
     return float(errors(rows, name).mean())
 
 
-def worst_error(rows: Sequence[Row]) -> float:
+def worst_error(rows: Sequence[Experiment]) -> float:
     """Return the largest size of an error of either parameter."""
     return float(max(np.abs(errors(rows, name)).max() for name in NAMES))
 
 
-def _each(rows: Sequence[Row]) -> str:
+def _each(rows: Sequence[Experiment]) -> str:
     parts = []
     for name, words in NAMES.items():
         sizes = 100 * np.abs(errors(rows, name))

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciml.active_fluid.page.claims import lengthening, reduction, size_words
-from sciml.active_fluid.page.results import BINGHAM, ORDER, Scores, StudyResults
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import colour_of, marker_of, point_words, spread_of, title_of
+from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Scores
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
@@ -31,7 +32,7 @@ def closure_reportlets(study: StudyResults) -> Iterator[Reportlet]:
         "Of m2 as each closure gives it on the fields of the kinetic theory, without any run: the relative L2 error of h* "
         "m2, with h = strain + \u03b6 m1, the only way in which m2 acts. All times and places of a run together.",
     )
-    capped = sum(not row["passes"] for row in scores.rows)
+    capped = sum(not row.passes for row in scores.rows)
     yield dot_figure(
         scores,
         "first_above",
@@ -56,7 +57,7 @@ def dot_figure(scores: Scores, key: str, title: str, y_title: str, caption: str)
         for number, closure in enumerate(closures):
             place = (number - (len(closures) - 1) / 2) * apart
             for column, point in enumerate(points):
-                values = np.array([row[key] for row in scores.of(closure, point)], dtype=float)
+                values = np.array([getattr(row, key) for row in scores.of(closure, point)], dtype=float)
                 wide = 0.25 * apart * np.linspace(-1, 1, len(values)) if len(values) > 1 else np.zeros(1)
                 look = {**marker_of(closure), "markersize": 4.5, "alpha": 0.75, "markeredgewidth": 0}
                 axis.plot(column + place + wide, values, label=title_of(closure) if column == 0 else None, **look)
@@ -85,14 +86,18 @@ def closure_table(scores: Scores) -> Table:
     """Return mean error and time of every closure over all test runs."""
     rows: list[dict[str, Value]] = []
     for closure in scores.closures:
-        members = scores.of(closure)
-        row: dict[str, Value] = {"closure": title_of(closure), "seeds": len(scores.seeds(closure))}
-        row["error"] = spread_of([one["closure_error"] for one in members])
-        row["less"] = "is the measure" if closure == BINGHAM else _share(100 * reduction(scores, closure, BINGHAM))
-        row["time"] = spread_of([one["first_above"] for one in members])
-        row["longer"] = "is the measure" if closure == BINGHAM else _share(lengthening(scores, closure, BINGHAM))
-        row["kept"] = sum(not one["passes"] for one in members)
-        rows.append(row)
+        members, itself = scores.of(closure), closure == BINGHAM
+        rows.append(
+            {
+                "closure": title_of(closure),
+                "seeds": len(scores.seeds(closure)),
+                "error": spread_of([one.closure_error for one in members]),
+                "less": "is the measure" if itself else _share(100 * reduction(scores, closure, BINGHAM)),
+                "time": spread_of([one.first_above for one in members]),
+                "longer": "is the measure" if itself else _share(lengthening(scores, closure, BINGHAM)),
+                "kept": sum(not one.passes for one in members),
+            }
+        )
     columns = [
         Column("closure", "closure"), Column("seeds", "trainings"), Column("error", ERROR_WORDS, "", "down", 4),
         Column("less", "below Bingham's", "%", None, 1), Column("time", f"time to {_mark(scores)}", "", "up", 2),
@@ -113,9 +118,9 @@ def statistics_table(scores: Scores) -> Table:
     rows: list[dict[str, Value]] = []
     late = len(scores.times) // 2
     for closure in scores.closures:
+        errors = scores.series(closure, "errors")
         row: dict[str, Value] = {"closure": title_of(closure)}
-        row["half"] = spread_of(scores.series(closure, "errors")[:, late].tolist())
-        row["end"] = spread_of(scores.series(closure, "errors")[:, -1].tolist())
+        row |= {"half": spread_of(errors[:, late].tolist()), "end": spread_of(errors[:, -1].tolist())}
         for key in ("order", "speed", "defects"):
             run, truth = (scores.series(closure, key, part)[:, late:].mean(1) for part in (0, 1))
             row[key] = spread_of(
@@ -150,7 +155,7 @@ def point_tables(scores: Scores) -> Iterator[Table]:
     for key, (title, caption, digits) in captions.items():
         rows: list[dict[str, Value]] = []
         for point in scores.points:
-            row: dict[str, Value] = {"point": point_words(point), "runs": len({one["place"] for one in scores.at(point)})}
+            row: dict[str, Value] = {"point": point_words(point), "runs": len({one.place for one in scores.at(point)})}
             rows.append(row | {closure: _number(scores.mean(closure, key, point)) for closure in scores.closures})
         columns = [Column("point", "point"), Column("runs", "runs")]
         columns += [Column(closure, title_of(closure), "", None, digits) for closure in scores.closures]
@@ -161,16 +166,18 @@ def seed_table(scores: Scores) -> Table:
     """Return the means of every single training."""
     rows: list[dict[str, Value]] = []
     for closure in scores.closures:
-        if closure in (BINGHAM, "quadratic"):
-            continue
-        for seed in scores.seeds(closure):
-            row: dict[str, Value] = {"closure": title_of(closure), "seed": seed}
-            row["error"] = _number(scores.mean(closure, "closure_error", seed=seed))
-            row["bingham"] = _share(100 * reduction(scores, closure, BINGHAM, seed=seed))
-            row["order"] = "is the measure" if closure == ORDER else _share(100 * reduction(scores, closure, ORDER, seed=seed))
-            row["time"] = _number(scores.mean(closure, "first_above", seed=seed))
-            row["longer"] = _share(lengthening(scores, closure, BINGHAM, seed=seed))
-            rows.append(row)
+        for seed in () if closure in FIXED else scores.seeds(closure):
+            rows.append(
+                {
+                    "closure": title_of(closure),
+                    "seed": seed,
+                    "error": _number(scores.mean(closure, "closure_error", seed=seed)),
+                    "bingham": _share(100 * reduction(scores, closure, BINGHAM, seed=seed)),
+                    "order": "is the measure" if closure == ORDER else _share(100 * reduction(scores, closure, ORDER, seed=seed)),
+                    "time": _number(scores.mean(closure, "first_above", seed=seed)),
+                    "longer": _share(lengthening(scores, closure, BINGHAM, seed=seed)),
+                }
+            )
     columns = [
         Column("closure", "closure"), Column("seed", "training"), Column("error", ERROR_WORDS, "", "down", 4),
         Column("bingham", "below Bingham's", "%", None, 1), Column("order", "below the function of the order", "%", None, 1),

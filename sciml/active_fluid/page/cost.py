@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from sciml.active_fluid.page.claims import seconds, speed_points, speed_up
-from sciml.active_fluid.page.results import FIXED, Row, StudyResults
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import marker_of, title_of
+from sciml.active_fluid.study.results import FIXED, CostRow
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text, Value
 
@@ -51,7 +52,7 @@ def speed_figure(study: StudyResults) -> Figure | None:
         titles = {"closure_error": "relative error of h* m2", "first_above": f"time until the field error passes {mark}"}
         for axis, (key, words) in zip(axes, titles.items(), strict=True):
             for model, factor in shown.items():
-                values = [row[key] for row in scores.of(accuracy_of(study, model) or model)]
+                values = [getattr(row, key) for row in scores.of(accuracy_of(study, model) or model)]
                 mean = scores.mean(accuracy_of(study, model) or model, key)
                 axis.plot([factor] * len(values), values, **{**marker_of(model), "markersize": 4, "alpha": 0.35})
                 axis.plot([factor], [mean], label=title_of(model), markersize=10, **marker_of(model))
@@ -59,7 +60,7 @@ def speed_figure(study: StudyResults) -> Figure | None:
                 axis.plot([1], [0], label=f"kinetic theory, {KINETIC[16]}", markersize=12, **marker_of("kinetic"))
             axis.set_xscale("log")
             axis.set_xlim(0.8, 1.6 * max(shown.values()))
-            top = max(float(row[key]) for model in shown for row in scores.of(accuracy_of(study, model) or model))
+            top = max(float(getattr(row, key)) for model in shown for row in scores.of(accuracy_of(study, model) or model))
             axis.set_ylim(-0.03 * top, 1.45 * top)
             axis.set_xticks([1, 2, 5, 10, 20], ["1", "2", "5", "10", "20"])
             axis.minorticks_off()
@@ -77,19 +78,19 @@ def speed_figure(study: StudyResults) -> Figure | None:
     )
 
 
-def cost_table(rows: Sequence[Row]) -> Table:
+def cost_table(rows: Sequence[CostRow]) -> Table:
     """Return seconds a step and of compilation, and the ratios to both kinetic solvers on the same grid."""
     found: list[dict[str, Value]] = []
     for row in rows:
-        kinetic = {modes: seconds(rows, f"kinetic, {modes} ", row["points"]) for modes in KINETIC}
+        kinetic = {modes: seconds(rows, f"kinetic, {modes} ", row.points) for modes in KINETIC}
         line: dict[str, Value] = {
-            "model": row["model"].replace("bingham", "Bingham"),
-            "points": row["points"],
-            "precision": row["precision"],
-            "step": 1000 * row["seconds"],
-            "compile": row["compile_seconds"],
+            "model": row.model.replace("bingham", "Bingham"),
+            "points": row.points,
+            "precision": row.precision,
+            "step": 1000 * row.seconds,
+            "compile": row.compile_seconds,
         }
-        line |= {str(modes): None if time is None else time / row["seconds"] for modes, time in kinetic.items()}
+        line |= {str(modes): None if time is None else time / row.seconds for modes, time in kinetic.items()}
         found.append(line)
     columns = [
         Column("model", "model"), Column("points", "points a side"), Column("precision", "precision"),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.active_fluid.page.claims import is_bounded
-from sciml.active_fluid.page.results import Row, StudyResults
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
+from sciml.active_fluid.study.results import LongRun, Stability
 from sciml.report.drawing import panels
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text, Value
 
@@ -22,29 +22,28 @@ MAPS = {"late_order": "late order", "late_speed": "late speed"}
 
 def long_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the map and the table, or a sentence where no long runs were made."""
-    if study.stability is None or not study.stability["rows"]:
+    if study.stability is None or not study.stability.rows:
         yield Text("Long runs", "No long runs were made.", "pictures")
         return
     yield long_map(study.stability)
     yield long_table(study.stability)
 
 
-def long_map(stability: Mapping[str, Any]) -> Figure:
+def long_map(stability: Stability) -> Figure:
     """Return maps of late order and speed over the box, a row for each closure."""
-    rows, until = stability["rows"], stability["until"]
-    closures = list(dict.fromkeys(row["closure"] for row in rows))
-    alphas, zetas = (sorted({row[name] for row in rows}) for name in ("alpha", "zeta"))
+    rows, until, closures = stability.rows, stability.until, stability.closures
+    alphas, zetas = sorted({row.alpha for row in rows}), sorted({row.zeta for row in rows})
 
     def draw(axes: Sequence[Axes], figure: Drawing) -> None:
         for place, key in enumerate(MAPS):
-            numbers = {closure: table(rows, closure, key, alphas, zetas) for closure in closures}
+            numbers = {closure: table(stability.of(closure), key, alphas, zetas) for closure in closures}
             known = [grid[np.isfinite(grid)] for grid in numbers.values() if np.isfinite(grid).any()]
             top = max((float(grid.max()) for grid in known), default=1.0)
             for line, closure in enumerate(closures):
                 axis = axes[line * len(MAPS) + place]
                 image = axis.imshow(numbers[closure], cmap="viridis", vmin=0, vmax=top, aspect="auto", origin="lower")
                 _write(axis, numbers[closure], top)
-                _flag(axis, [row for row in rows if row["closure"] == closure], until, alphas, zetas)
+                _flag(axis, stability.of(closure), until, alphas, zetas)
                 axis.set_xticks(range(len(zetas)), [f"{zeta:g}" for zeta in zetas], fontsize=8)
                 axis.set_yticks(range(len(alphas)), [f"{alpha:g}".replace("-", "\u2212") for alpha in alphas], fontsize=8)
                 axis.set_xlabel("\u03b6", fontsize=9)
@@ -52,7 +51,7 @@ def long_map(stability: Mapping[str, Any]) -> Figure:
                 axis.set_title(f"{title_of(closure)}: {MAPS[key]}", fontsize=10)
                 figure.colorbar(image, ax=axis, shrink=0.9).ax.tick_params(labelsize=8)
 
-    stopped = sum(not is_bounded(row, until) for row in rows)
+    stopped = sum(not row.is_bounded(until) for row in rows)
     size = (9.6, max(2.3, 0.5 * len(alphas) + 1.0) * len(closures))
     return Figure(
         f"Long runs over the box, to t = {until:g}",
@@ -65,12 +64,12 @@ def long_map(stability: Mapping[str, Any]) -> Figure:
     )
 
 
-def table(rows: Sequence[Row], closure: str, key: str, alphas: Sequence[float], zetas: Sequence[float]) -> np.ndarray:
-    """Return a number of a closure's runs, (alpha, zeta); NaN where there is none."""
+def table(rows: Sequence[LongRun], key: str, alphas: Sequence[float], zetas: Sequence[float]) -> np.ndarray:
+    """Return a number of long runs, (alpha, zeta); NaN where there is none."""
     grid = np.full((len(alphas), len(zetas)), np.nan)
     for row in rows:
-        if row["closure"] == closure and row.get(key) is not None:
-            grid[alphas.index(row["alpha"]), zetas.index(row["zeta"])] = row[key]
+        value = getattr(row, key)
+        grid[alphas.index(row.alpha), zetas.index(row.zeta)] = np.nan if value is None else value
     return grid
 
 
@@ -81,29 +80,26 @@ def _write(axis: Axes, numbers: np.ndarray, top: float) -> None:
             axis.text(column, line, f"{number:.2f}", ha="center", va="center", fontsize=8, color=colour)
 
 
-def _flag(axis: Axes, rows: Sequence[Row], until: float, alphas: Sequence[float], zetas: Sequence[float]) -> None:
+def _flag(axis: Axes, rows: Sequence[LongRun], until: float, alphas: Sequence[float], zetas: Sequence[float]) -> None:
     for row in rows:
-        if not is_bounded(row, until):
-            axis.plot(
-                zetas.index(row["zeta"]), alphas.index(row["alpha"]), "x", color="#D55E00", markersize=22, markeredgewidth=3
-            )
+        if not row.is_bounded(until):
+            axis.plot(zetas.index(row.zeta), alphas.index(row.alpha), "x", color="#D55E00", markersize=22, markeredgewidth=3)
 
 
-def long_table(stability: Mapping[str, Any]) -> Table:
+def long_table(stability: Stability) -> Table:
     """Return how many runs of each closure stayed bounded, and why others stopped."""
     found: list[dict[str, Value]] = []
-    rows, until = stability["rows"], stability["until"]
-    for closure in dict.fromkeys(row["closure"] for row in rows):
-        mine = [row for row in rows if row["closure"] == closure]
-        orders = [row["largest_order"] for row in mine if row.get("largest_order") is not None]
-        reasons = list(dict.fromkeys(row["stopped"] for row in mine if row["stopped"]))
+    for closure in stability.closures:
+        mine = stability.of(closure)
+        orders = [row.largest_order for row in mine if row.largest_order is not None]
+        reasons = list(dict.fromkeys(row.stopped for row in mine if row.stopped))
         found.append(
             {
                 "closure": title_of(closure),
                 "runs": len(mine),
-                "bounded": sum(is_bounded(row, until) for row in mine),
+                "bounded": stability.bounded(closure),
                 "order": max(orders) if orders else "none was saved",
-                "reached": min(float(row["reached"]) for row in mine),
+                "reached": min(row.reached for row in mine),
                 "reason": "; ".join(reasons) or "none stopped",
             }
         )
@@ -113,6 +109,7 @@ def long_table(stability: Mapping[str, Any]) -> Table:
         Column("reason", "why a run stopped"),
     ]  # fmt: skip
     caption = (
-        f"A lattice over the box of the learned closure, one initial state, to t = {until:g}. Orders above 1 have no meaning."
+        f"A lattice over the box of the learned closure, one initial state, to t = {stability.until:g}. Orders above 1 have no "
+        "meaning."
     )
     return Table("Long runs", columns, found, caption)

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from sciml.active_fluid.page.results import BINGHAM, ORDER, Fields, StudyResults
+from sciml.active_fluid.page.results import Fields, StudyResults
 from sciml.active_fluid.page.style import colour_of, line_of, title_of
+from sciml.active_fluid.study.results import BINGHAM, ORDER, FourthMoment
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Figure, Reportlet, Text
 
@@ -23,8 +24,8 @@ BINS = 40
 
 def moment_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the curve and the histograms, or a sentence for what the run did not keep."""
-    if study.scores.moments:
-        yield moment_figure(study.scores.moments, study.learned)
+    if study.scores.fourth_moment is not None:
+        yield moment_figure(study.scores.fourth_moment, study.learned)
     else:
         yield Text(
             "The fourth moment over the order", "The fourth moment over the order was not computed in this run.", "pictures"
@@ -33,14 +34,15 @@ def moment_reportlets(study: StudyResults) -> Iterator[Reportlet]:
         yield histogram_figure(study.fields, study.learned)
 
 
-def moment_figure(moments: Mapping[str, Any], learned: str | None) -> Figure:
+def moment_figure(moments: FourthMoment, learned: str | None) -> Figure:
     """Return f4 over q, and how far it is from Bingham's: closures at rest as lines, what runs have as bands."""
-    q, edges = np.array(moments["q"]), np.array(moments["edges"])
+    q, edges = np.array(moments.q), np.array(moments.edges)
     middles = (edges[1:] + edges[:-1]) / 2
-    exact = np.array(moments["at_rest"]["exact"])
+    at_rest = {name: np.array(values, dtype=float) for name, values in moments.at_rest.items()}
+    exact = at_rest["exact"]
     ours = [] if learned is None else [learned]
-    lines = [name for name in (ORDER, *ours) if name in moments["at_rest"]]
-    bands = {name: np.array(moments["bands"][name], dtype=float) for name in ("kinetic", *ours) if name in moments["bands"]}
+    lines = [name for name in (ORDER, *ours) if name in at_rest]
+    bands = {name: np.array(moments.bands[name], dtype=float) for name in ("kinetic", *ours) if name in moments.bands}
 
     def draw(axes: Sequence[Axes], _: object) -> None:
         for axis, base, own in zip(axes, (0 * q, exact), (np.interp(middles, q, exact), 0 * middles), strict=True):
@@ -51,7 +53,7 @@ def moment_figure(moments: Mapping[str, Any], learned: str | None) -> Figure:
                 axis.plot(middles, middle + own, color=colour, marker=".", linestyle="none", markersize=5)
             axis.plot(q, exact - base, label=title_of(BINGHAM), **line_of(BINGHAM))
             for name in lines:
-                axis.plot(q, np.array(moments["at_rest"][name]) - base, label=f"{title_of(name)}, at rest", **line_of(name))
+                axis.plot(q, at_rest[name] - base, label=f"{title_of(name)}, at rest", **line_of(name))
             axis.set_xlim(0, 1)
         plain(axes[0], "order q", "fourth moment f4")
         plain(axes[1], "order q", "f4 less Bingham's")
@@ -62,7 +64,7 @@ def moment_figure(moments: Mapping[str, Any], learned: str | None) -> Figure:
         "The fourth moment over the order",
         panels(2, (9.6, 3.7), draw),
         "f4 = Re(m2 m1*\u00b2) / q\u00b2, with q = |m1|: m2 in the frame of the director. Bingham's closure is computed from "
-        f"Bessel functions. Lines: closures where nothing flows, \u03b6 = {moments['zeta']:g}. Bands and dots: the 5 %, 50 % and "
+        f"Bessel functions. Lines: closures where nothing flows, \u03b6 = {moments.zeta:g}. Bands and dots: the 5 %, 50 % and "
         "95 % quantiles by order at places of all test runs, of the kinetic theory and of the learned closure on its fields. "
         "The width of the kinetic band is what no function of the order can give; the kinetic median is up to "
         f"{gap:.2f} from Bingham's. Orders that hardly occur are left out.",

@@ -54,9 +54,9 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
     study = read_study(results, config)
     items: list[Reportlet] = [Verdict(list(claims(study))), Text("How to read this page", READING)]
     items += parts(study)
-    stages = [{"stage": record["stage"], "parameters": dict(record["config"])} for record in study.records]
+    stages = [{"stage": record.stage, "parameters": record.config} for record in study.records]
     items.append(Methods([{"stage": EQUATIONS, "parameters": {}}, *stages]))
-    items.append(Provenance(list(study.records)))
+    items.append(Provenance([record.model_dump() for record in study.records]))
     items.append(Limits(list(limits(study, config))))
     return items
 
@@ -81,11 +81,11 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
     stages: dict[str, Any] = {
         "growth rates": study.rates,
         "long runs and random inputs": study.stability,
-        "parameters from snapshots": study.recovery and study.recovery["rows"],
+        "parameters from snapshots": study.recovery and study.recovery.rows,
         "times of a step": study.cost,
         "pictures of the fields": study.fields,
         "gradients by three ways": gradients(study),
-        "the fourth moment over the order": study.scores.moments,
+        "the fourth moment over the order": study.scores.fourth_moment,
     }
     return [
         *(f"the closure {title_of(name)}" for name in config.closures if not study.scores.of(name)),

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sciml.active_fluid.page.results import Point
+from sciml.active_fluid.study.results import Point
 from sciml.report.charts import COLOURS
 from sciml.report.reportlets import Spread
 
@@ -75,7 +75,7 @@ def percent(value: float, digits: int = 1) -> str:
     return f"{100 * value:.{digits}f} %".replace("-", MINUS)
 
 
-def spread_of(numbers: Sequence[float]) -> Spread | str:
+def spread_of(numbers: Sequence[float | None]) -> Spread | str:
     """Return mean and standard deviation; a text where one is missing or not finite."""
     found = np.array(numbers, dtype=float)
     if not found.size or not np.isfinite(found).all():

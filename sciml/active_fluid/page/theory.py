@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.active_fluid.page.claims import RATE_ERROR, worst_rates
-from sciml.active_fluid.page.results import Row, StudyResults
+from sciml.active_fluid.page.claims import RATE_ERROR, worst_rate
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import marker_of, point_words, title_of
+from sciml.active_fluid.study.results import RateRow
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text
 
@@ -30,27 +31,26 @@ def theory_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     yield rate_table(study.rates)
 
 
-def rate_figure(rows: Sequence[Row]) -> Figure:
+def rate_figure(rows: Sequence[RateRow]) -> Figure:
     """Return the rates of all models as dots over the analytic lines, one panel a point."""
-    points = list(dict.fromkeys((row["alpha"], row["zeta"]) for row in rows))
-    models = list(dict.fromkeys(row["model"] for row in rows))
+    points = list(dict.fromkeys(row.point for row in rows))
+    models = list(dict.fromkeys(row.model for row in rows))
 
     def draw(axes: Sequence[Axes], _: object) -> None:
         for axis, point in zip(axes, points, strict=True):
-            here = [row for row in rows if (row["alpha"], row["zeta"]) == point]
-            _lines(axis, [row for row in here if row["model"] == models[0]])
+            here = [row for row in rows if row.point == point]
+            _lines(axis, [row for row in here if row.model == models[0]])
             for number, model in enumerate(models):
-                mine = [row for row in here if row["model"] == model]
+                mine = [row for row in here if row.model == model]
                 look = {**marker_of(model), "fillstyle": "none", "markeredgewidth": 1.6, "markersize": LARGEST - SMALLER * number}
-                for way in WAYS:
-                    label = title_of(model) if way == "cross" else None
-                    numbers = np.array([row[f"{way}_in_run"] for row in mine], dtype=float)
-                    axis.plot([row["k"] for row in mine], numbers, label=label, **look)
+                waves = [row.k for row in mine]
+                axis.plot(waves, np.array([row.cross_in_run for row in mine], dtype=float), label=title_of(model), **look)
+                axis.plot(waves, np.array([row.parallel_in_run for row in mine], dtype=float), **look)
             axis.axhline(0, color="#888888", linewidth=0.8)
             plain(axis, "wave number k", "growth rate", point_words(point))
         axes[0].legend(fontsize=8, frameon=False)
 
-    worst, _ = worst_rates(list(rows), "in_run")
+    worst = worst_rate(rows).run_error
     return Figure(
         "Growth rates of weak waves",
         panels(len(points), (4.6 * len(points), 3.6), draw),
@@ -62,33 +62,32 @@ def rate_figure(rows: Sequence[Row]) -> Figure:
     )
 
 
-def _lines(axis: Axes, rows: Sequence[Row]) -> None:
+def _lines(axis: Axes, rows: Sequence[RateRow]) -> None:
     """Draw the dispersion relation through the waves that were computed, k = 0 apart: there both rates are equal."""
-    rows = sorted((row for row in rows if row["k"] > 0), key=lambda row: row["k"])
+    rows = sorted((row for row in rows if row.k > 0), key=lambda row: row.k)
     if len(rows) < 2:
         return
-    k = np.array([row["k"] for row in rows])
-    fine = np.linspace(0, k[-1], 200)
-    for way, dash in (("cross", "-"), ("parallel", "--")):
+    first, last = rows[0], rows[-1]
+    fine = np.linspace(0, last.k, 200)
+    for begin, end, dash in ((first.cross, last.cross, "-"), (first.parallel, last.parallel, "--")):
         # a parabola in k: both coefficients from two waves of the formula
-        slope = (rows[-1][way] - rows[0][way]) / (k[-1] ** 2 - k[0] ** 2)
-        axis.plot(fine, rows[0][way] + slope * (fine**2 - k[0] ** 2), dash, color="#555555", linewidth=1.2)
+        slope = (end - begin) / (last.k**2 - first.k**2)
+        axis.plot(fine, begin + slope * (fine**2 - first.k**2), dash, color="#555555", linewidth=1.2)
 
 
-def rate_table(rows: Sequence[Row]) -> Table:
+def rate_table(rows: Sequence[RateRow]) -> Table:
     """Return the largest difference of each model, in runs and of the linearised equations."""
     found = []
-    for model in dict.fromkeys(row["model"] for row in rows):
-        mine = [row for row in rows if row["model"] == model]
-        in_run, row = worst_rates(mine, "in_run")
-        operator, _ = worst_rates(mine, "operator")
+    for model in dict.fromkeys(row.model for row in rows):
+        mine = [row for row in rows if row.model == model]
+        row = worst_rate(mine)
         found.append(
             {
                 "model": title_of(model),
                 "cases": len(mine),
-                "operator": operator,
-                "run": in_run,
-                "where": f"{point_words((row['alpha'], row['zeta']))}, wave {row['n_x']}",
+                "operator": worst_rate(mine, "operator_error").operator_error,
+                "run": row.run_error,
+                "where": f"{point_words(row.point)}, wave {row.n_x}",
             }
         )
     columns = [

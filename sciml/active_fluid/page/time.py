@@ -9,8 +9,9 @@ import numpy as np
 from jaxtyping import Float
 
 from sciml.active_fluid.page.claims import size_words
-from sciml.active_fluid.page.results import Point, Scores, StudyResults
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import coloured, line_of, point_words, title_of
+from sciml.active_fluid.study.results import Point, Scores
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Curve, Figure, Reportlet
 
@@ -121,7 +122,7 @@ def statistics_figure(scores: Scores) -> Figure:
 
 def truth_of(scores: Scores, key: str) -> Float[np.ndarray, "runs values"]:
     """Return lists of the truth, one a kinetic run."""
-    rows = {row["place"]: row[key][1] for row in scores.rows}
+    rows = {row.place: getattr(row, key)[1] for row in scores.rows}
     return np.array([rows[place] for place in sorted(rows)], dtype=float)
 
 
@@ -149,12 +150,12 @@ def spectrum_figure(scores: Scores) -> Figure:
 
 def _spectra(axis: Axes, scores: Scores, point: Point) -> None:
     rows = scores.of(scores.closures[0], point)
-    k = np.array(rows[0]["wave_numbers"], dtype=float)
-    truth = np.array([row["spectrum"][1] for row in rows], dtype=float).mean(0)
+    k = np.array(rows[0].wave_numbers)
+    truth = np.array([row.spectrum[1] for row in rows], dtype=float).mean(0)
     floor = SPECTRUM_FLOOR * truth.max()
     axis.plot(k, _positive(truth, floor), label=title_of("kinetic"), **{**line_of("kinetic"), "linewidth": 3.0})
     for closure in scores.closures:
-        power = np.array([row["spectrum"][0] for row in scores.of(closure, point)], dtype=float).mean(0)
+        power = np.array([row.spectrum[0] for row in scores.of(closure, point)], dtype=float).mean(0)
         axis.plot(k, _positive(power, floor), label=title_of(closure), **line_of(closure))
     axis.set_xscale("log")
     axis.set_yscale("log")

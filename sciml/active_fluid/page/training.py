@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sciml.active_fluid.page.results import Row, StudyResults
+from sciml.active_fluid.config import TrainConfig
+from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
+from sciml.active_fluid.study.results import HistoryRow
 from sciml.report.reportlets import Column, Curve, Reportlet, Table, Text, Value
+from sciml.runtime.provenance import Record
+from sciml.runtime.settings import validated
 
 PHASES = {
     "offline": ("Offline training: closure error on validation runs", "step"),
@@ -17,7 +21,7 @@ PHASES = {
 
 def training_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield a curve for each kind of training, or a sentence where nothing was noted."""
-    trainings = [record for record in study.records if record["stage"] == "active_fluid.train"]
+    trainings = [record for record in study.records if record.stage == "active_fluid.train"]
     if trainings:
         yield budget_table(trainings)
     shown = False
@@ -34,20 +38,20 @@ def training_reportlets(study: StudyResults) -> Iterator[Reportlet]:
         )
 
 
-def budget_table(records: Sequence[Row]) -> Table:
+def budget_table(records: Sequence[Record]) -> Table:
     """Return what each closure's training was given, so that one sees which comparisons share it."""
     rows: list[dict[str, Value]] = []
     for record in records:
-        config = record["config"]
+        config = validated(TrainConfig, record.config, "the settings of the train stage")
         rows.append(
             {
-                "closure": title_of(config["name"]),
-                "inputs": config["inputs"],
-                "network": f"{config['depth']} layers of {config['width']}",
-                "places": config["places"],
-                "steps": config["steps"],
-                "updates": sum(horizon["updates"] for horizon in config["horizons"]),
-                "minutes": record["cpu_seconds"] / 60 / config["seeds"],
+                "closure": title_of(config.name),
+                "inputs": config.inputs,
+                "network": f"{config.depth} layers of {config.width}",
+                "places": config.places,
+                "steps": config.steps,
+                "updates": sum(horizon.updates for horizon in config.horizons),
+                "minutes": record.cpu_seconds / 60 / config.seeds,
             }
         )
     columns = [
@@ -65,24 +69,20 @@ def budget_table(records: Sequence[Row]) -> Table:
     )
 
 
-def points(histories: Mapping[str, Sequence[Row]], phase: str) -> Iterator[dict[str, Any]]:
+def points(histories: Mapping[str, Sequence[HistoryRow]], phase: str) -> Iterator[dict[str, Any]]:
     """Yield the noted validation errors of a phase, a series for each closure and seed."""
     for name, rows in histories.items():
         # the offline part of a training that goes on is that of the closure which stays with it
-        goes_on = any(row["phase"] == "rollout" for row in rows)
+        goes_on = any(row.phase == "rollout" for row in rows)
         for row in rows:
-            if row["phase"] == phase and not (goes_on and phase == "offline"):
-                yield {
-                    "step": int(row["step"]),
-                    "error": float(row["validation_closure_error"]),
-                    "training": f"{name}, seed {row['seed']}",
-                }
+            if row.phase == phase and not (goes_on and phase == "offline"):
+                yield {"step": row.step, "error": row.validation_closure_error, "training": f"{name}, seed {row.seed}"}
 
 
 def curve(rows: Sequence[Mapping[str, Any]], title: str, x_title: str) -> Curve:
     """Return the validation error over the steps of a phase."""
-    names = list(dict.fromkeys(row["training"] for row in rows))
-    ends = ", ".join(f"{name} {[row for row in rows if row['training'] == name][-1]['error']:.3f}" for name in names)
+    last = {row["training"]: row["error"] for row in rows}
+    ends = ", ".join(f"{name} {error:.3f}" for name, error in last.items())
     return Curve(
         title,
         rows,

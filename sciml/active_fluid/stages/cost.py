@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -17,11 +16,12 @@ from sciml.active_fluid.config import CostConfig
 from sciml.active_fluid.fields.grid import Grid, transform
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision, working
+from sciml.active_fluid.study.results import CostRow
 from sciml.active_fluid.theory.moments import Model
 from sciml.active_fluid.theory.states import lifted, random_state
 from sciml.active_fluid.theory.stepping import start, steps
-from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 STEPS = 40
 PLACE = Parameters(alpha=-1.0, zeta=0.5)
@@ -43,29 +43,29 @@ def run(config: CostConfig, weights: Path, output: Path) -> list[Path]:
         "bingham": BinghamClosure(),
         "learned": NeuralClosure.load(weights),
     }
-    rows = []
+    rows: list[CostRow] = []
     for points in config.points:
         state = random_state(points, 0, amplitude=0.5)
-        for name, modes in MODES.items():
-            rows.append({"model": name, "points": points, **timed(None, lifted(state, modes)[1:], "double", config.repeats)})
-        for name, closure in closures.items():
-            for precision in ("double", "single"):
-                found = timed(closure, state[None], precision, config.repeats)
-                rows.append({"model": f"coarse, {name}", "points": points, **found})
-    path = output / "cost.json"
-    write_json(path, rows)
+        rows += [timed(name, None, lifted(state, modes)[1:], "double", config.repeats) for name, modes in MODES.items()]
+        rows += [
+            timed(f"coarse, {name}", closure, state[None], precision, config.repeats)
+            for name, closure in closures.items()
+            for precision in ("double", "single")
+        ]
+    path = write_result(output / "cost.json", rows)
     recorder.write(output / "provenance.json", [path])
     return [path]
 
 
-def timed(closure: Closure | None, fields: np.ndarray, precision: Precision, repeats: int) -> dict[str, Any]:
+def timed(name: str, closure: Closure | None, fields: np.ndarray, precision: Precision, repeats: int) -> CostRow:
     """Return the least CPU seconds of a step out of some repeats, and the seconds of compilation.
 
     Args:
-        closure: of the coarse model, None for the kinetic one.
-        fields: moments from m_1 on; the density is 1.
+        name: solver and closure in words.
+        closure: closure of the coarse model, None for the kinetic one.
+        fields: moments from m_1 on, (moments, points, points); the density is 1.
         precision: double or single.
-        repeats: of forty steps each.
+        repeats: number of timings, of forty steps each.
     """
     with working(precision) as real:
         place = jax.tree.map(lambda number: jnp.asarray(number, real), PLACE)
@@ -79,4 +79,5 @@ def timed(closure: Closure | None, fields: np.ndarray, precision: Precision, rep
             begin = time.process_time()
             jax.block_until_ready(go(carry))
             seconds.append((time.process_time() - begin) / STEPS)
-    return {"precision": precision, "seconds": min(seconds), "compile_seconds": round(compiling, 2)}
+    found = {"precision": precision, "seconds": min(seconds), "compile_seconds": round(compiling, 2)}
+    return CostRow(model=name, points=fields.shape[-1], **found)

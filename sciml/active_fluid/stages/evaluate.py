@@ -15,10 +15,12 @@ from sciml.active_fluid.fields.spectra import energy_spectrum
 from sciml.active_fluid.solvers.trajectories import load_trajectories
 from sciml.active_fluid.study.comparison import a_priori, compared, run_beside
 from sciml.active_fluid.study.fourth_moment import curves
+from sciml.active_fluid.study.results import Score, Scores
 from sciml.active_fluid.theory.states import resampled
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.files import digest_file, save_tensors, write_json
+from sciml.runtime.files import digest_file, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -43,7 +45,8 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
     closures += [(name, n, NeuralClosure.load(path)) for name, paths in weights.items() for n, path in enumerate(paths)]
     truths = load_trajectories(test)
     identity = [source_digest(__name__), config.model_dump(mode="json"), [digest_file(path) for path in (test, *files)]]
-    rows, fields = [], {}
+    rows: list[Score] = []
+    fields: dict[str, np.ndarray] = {}
     with Partial(output, identity) as partial:
         for number, truth in enumerate(truths):
             for name, seed, closure in closures:
@@ -66,20 +69,18 @@ def run(config: EvaluateConfig, test: Path, weights: Mapping[str, Sequence[Path]
                     }
                     shown = {} if number != config.shown or seed else _shown(found.m1, found.vorticity)
                     part = partial.put(f"{number} {name} {seed}", shown, row)
-                rows.append(part[1])
+                rows.append(Score.model_validate(part[1]))
                 fields |= {f"{name}.{key}": array for key, array in part[0].items()}
-            log.info(
-                "%s: %s", truth.name, ", ".join(f"{r['closure']} {r['first_above']:.2f}" for r in rows if r["place"] == number)
-            )
+            log.info("%s: %s", truth.name, ", ".join(f"{r.closure} {r.first_above:.2f}" for r in rows if r.place == number))
         one = truths[config.shown]
         fields |= {f"kinetic.{key}": array for key, array in _shown(one.m1, one.vorticity, config.points).items()}
-        times = one.times[_frames(len(one.times))]
+        shown_times = one.times[_frames(len(one.times))]
         outputs = [output / "scores.json", output / "fields.safetensors"]
         moments = curves({name: closure for name, seed, closure in closures if not seed}, truths)
-        scores = {"times": truths[0].times.tolist(), "threshold": config.threshold, "rows": rows, "fourth_moment": moments}
-        write_json(outputs[0], scores)
-        shown_place = {"place": one.name, "times": times.tolist(), "length": float(one.parameters.length)}
-        save_tensors(outputs[1], fields, shown_place)
+        times = truths[0].times.tolist()
+        write_result(outputs[0], Scores(times=times, threshold=config.threshold, rows=rows, fourth_moment=moments))
+        notes = {"place": one.name, "times": shown_times.tolist(), "length": float(one.parameters.length)}
+        save_tensors(outputs[1], fields, notes)
     recorder.write(output / "provenance.json", outputs)
     return outputs
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TEST, RecoverConfig
 from sciml.active_fluid.inference.recovery import recovery
+from sciml.active_fluid.study.results import Experiment, RecoveryResult
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.files import digest_file, write_json
+from sciml.runtime.files import digest_file
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
@@ -30,7 +31,7 @@ def run(config: RecoverConfig, weights: Path, output: Path) -> list[Path]:
     closure = NeuralClosure.load(weights)
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(weights)]
     seeds = Seeds(config.seed)
-    rows: list[dict[str, Any]] = []
+    rows: list[Experiment] = []
     with Partial(output, identity) as partial:
         for kinetic, count in ((False, config.twins), (True, config.truths)):
             for number in range(count):
@@ -48,8 +49,8 @@ def run(config: RecoverConfig, weights: Path, output: Path) -> list[Path]:
                         number,
                         *(100 * row[f"{k}_error"] for k in ("alpha", "zeta")),
                     )
-                rows.append(part[1])
-        path = output / "recovery.json"
-        write_json(path, {"noise": config.noise, "points": config.points, "rows": rows})
+                rows.append(Experiment.model_validate(part[1]))
+        result = RecoveryResult(noise=config.noise, points=config.points, rows=rows)
+        path = write_result(output / "recovery.json", result)
     recorder.write(output / "provenance.json", [path])
     return [path]

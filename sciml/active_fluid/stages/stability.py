@@ -17,10 +17,12 @@ from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.gradient_check import gradient_rows
 from sciml.active_fluid.solvers.guards import StoppedRun
 from sciml.active_fluid.solvers.solvers import CoarseSolver
+from sciml.active_fluid.study.results import Gradient, LongRun, Stability
 from sciml.active_fluid.theory.states import random_state
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.files import digest_file, write_json
+from sciml.runtime.files import digest_file
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -54,12 +56,11 @@ def run(config: StabilityConfig, weights: Path, output: Path) -> list[Path]:
                         row = {"alpha": round(float(alpha), 4), "zeta": round(float(zeta), 4), "closure": name}
                         part = partial.put(key, {}, row | long_run(closure, float(alpha), float(zeta), config))
                         log.info("alpha %.2f, zeta %.2f, %s: %s", alpha, zeta, name, part[1]["stopped"] or "bounded")
-                    rows.append(part[1])
-        path = output / "stability.json"
+                    rows.append(LongRun.model_validate(part[1]))
         least = least_slack(learned, config.samples, config.seed)
-        gradients = [{"closure": "learned", **row} for row in gradient_rows(learned, CHECKED, config.seed % 2**31)]
-        numbers = {"until": config.until, "rows": rows, "samples": config.samples, "least_slack": least}
-        write_json(path, {**numbers, "gradients": gradients})
+        gradients = tuple(Gradient(closure="learned", **row) for row in gradient_rows(learned, CHECKED, config.seed % 2**31))
+        result = Stability(until=config.until, rows=rows, samples=config.samples, least_slack=least, gradients=gradients)
+        path = write_result(output / "stability.json", result)
     recorder.write(output / "provenance.json", [path])
     return [path]
 

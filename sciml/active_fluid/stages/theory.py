@@ -8,9 +8,10 @@ from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
 from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TheoryConfig
 from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.study.results import RateRow
 from sciml.active_fluid.theory.dispersion import growth_rates, measured_rates
-from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 
 def run(config: TheoryConfig, weights: Path, output: Path) -> list[Path]:
@@ -37,10 +38,9 @@ def run(config: TheoryConfig, weights: Path, output: Path) -> list[Path]:
         for name, closure in models.items():
             found = growth_rates(parameters, waves, closure)
             in_runs = measured_rates(parameters, waves, closure, points=points)
-            for rate, (cross, parallel) in zip(found, in_runs, strict=True):
-                row = {"alpha": alpha, "zeta": zeta, "model": name, **rate._asdict()}
-                rows.append({**row, "cross_in_run": float(cross), "parallel_in_run": float(parallel)})
-    path = output / "rates.json"
-    write_json(path, rows)
+            for rate, (cross, parallel) in zip(found, in_runs.tolist(), strict=True):
+                in_run = {"cross_in_run": cross, "parallel_in_run": parallel}
+                rows.append(RateRow(alpha=alpha, zeta=zeta, model=name, **rate._asdict(), **in_run))
+    path = write_result(output / "rates.json", rows)
     recorder.write(output / "provenance.json", [path])
     return [path]

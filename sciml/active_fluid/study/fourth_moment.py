@@ -11,7 +11,6 @@ theory has many, since m2 depends on the flow and on its past: how wide they are
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +22,7 @@ from sciml.active_fluid.closures.closure import Closure
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.solvers.trajectories import Trajectory
+from sciml.active_fluid.study.results import FourthMoment
 
 # orders of the curves; the ends, where f4 is 0 and 1 for every distribution, are left out
 ORDERS = np.round(np.linspace(0.02, 0.98, 49), 3)
@@ -61,12 +61,8 @@ def band(q: Float[np.ndarray, " n"], excess: Float[np.ndarray, " n"]) -> list[li
     return [list(column) for column in zip(*rows, strict=True)]
 
 
-def curves(closures: Mapping[str, Closure], truths: Sequence[Trajectory]) -> dict[str, Any]:
-    """Return the curves and bands as JSON values.
-
-    Keys: `q` and by name `at_rest` (with `exact`, Bessel functions themselves), their `zeta`; `edges` of bins of q and by name
-    `bands`, the quantiles in them of f4 less Bingham's at the same place, of the kinetic theory and of closures on its fields.
-    """
+def curves(closures: Mapping[str, Closure], truths: Sequence[Trajectory]) -> FourthMoment:
+    """Return the curves of closures at rest, and the bands of the kinetic theory and of closures on its fields."""
     exact = order_of(lambda_of(ORDERS))[1]
     resting = {"exact": exact, **{name: at_rest(closure) for name, closure in closures.items()}}
     found: dict[str, list[np.ndarray]] = {}
@@ -86,10 +82,10 @@ def curves(closures: Mapping[str, Closure], truths: Sequence[Trajectory]) -> dic
     q = np.concatenate(orders).astype(np.float64)
     with working("double"):
         bingham = q**2 * np.asarray(ratio(jnp.asarray(q**2)))
-    return {
-        "q": ORDERS.tolist(),
-        "zeta": ZETA,
-        "at_rest": {name: [round(float(value), 6) for value in values] for name, values in resting.items()},
-        "edges": EDGES.tolist(),
-        "bands": {name: band(q, np.concatenate(parts) - bingham) for name, parts in found.items()},
-    }
+    return FourthMoment(
+        q=ORDERS.tolist(),
+        zeta=ZETA,
+        at_rest={name: [round(float(value), 6) for value in values] for name, values in resting.items()},
+        edges=EDGES.tolist(),
+        bands={name: band(q, np.concatenate(parts) - bingham) for name, parts in found.items()},
+    )
