@@ -116,7 +116,7 @@ def files(tmp_path):
 
 MEASURE = "imaging measure photo.png --out x.safetensors --task"
 SOLVE = "imaging solve photo.png --task denoise --out y.png"
-EVALUATE = "stage imaging evaluate --measurements m --reconstructions r --output out --config"
+EVALUATE = "stage imaging evaluate --results r --output out --config"
 DENOISE = "imaging solve --task denoise"
 INPAINT = "imaging solve photo.png --task inpaint --out y.png --mask"
 MISTAKES = [
@@ -194,15 +194,15 @@ MISTAKES = [
     ("imaging evaluate photo.png absent.png", "no such file: absent.png"),
     ("imaging evaluate photo.png tiny.png", "does not fit into"),
     (f"{EVALUATE} {{", "--config is not valid JSON"),
-    (f'{EVALUATE} {{"rang":1}}', "unknown key rang; allowed here: data_range"),
-    (f'{EVALUATE} {{"data_range":-1}}', "data_range: Input should be greater than 0, got -1"),
+    (f'{EVALUATE} {{"task":1}}', "unknown key task; allowed here: tasks"),
+    (f'{EVALUATE} {{"tasks":["nope"]}}', "tasks.0: Input should be 'denoise', 'deblur'"),
     (f"{EVALUATE} absent.json", "cannot read absent.json"),
-    (f"{EVALUATE} {{}}", "no such file: m"),
+    (f'{EVALUATE} {{"tasks":[]}}', "no such file: r"),
     ("config show --tier huge", "no tier is called 'huge'; there are ci, demo, cpu, gpu"),
     ("config show --tier ci --set master_seed", "an override looks like master_seed=3"),
     ("config show --tier ci --set master_seed=-3", "master_seed"),
     ("config show --tier ci --stage nope.train", "no family is called 'nope'"),
-    ("config show --tier ci --stage imaging.nope", "no stage 'nope'; there are check, evaluate, measure, report, solve, tune"),
+    ("config show --tier ci --stage imaging.nope", "no stage 'nope'; there are check, evaluate, measure, reconstruct, report"),
     ("config show --tier ci --stage imaging.measure", "is run for task, got []"),
     ("config show --tier ci --stage imaging.measure --argument nope", "have no task 'nope'"),
     ("config check ./absent.yaml", "cannot read the settings absent.yaml: No such file"),

@@ -8,14 +8,14 @@ from pydantic import Field, field_validator
 
 from sciml.imaging.tasks.studies import (
     MeasureConfig,
+    ReconstructConfig,
     Size,
-    SolveConfig,
     Study,
     TaskName,
-    TuneConfig,
     check_study,
     measure_slice,
     measured_digests,
+    reconstruct_slice,
 )
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
@@ -55,7 +55,7 @@ def default_studies() -> dict[TaskName, Study]:
 class EvaluateConfig(StageConfig):
     """What `evaluate` reads."""
 
-    data_range: float = Field(default=1.0, gt=0, description="range of the pictures' values, for PSNR and SSIM")
+    tasks: tuple[TaskName, ...] = Field(description="tasks whose reconstructions are scored")
 
 
 class CheckConfig(DataConfig):
@@ -95,17 +95,13 @@ class Config(StageConfig):
         """Return the slice of one task: its data by id and hash too, so that an edit of the splits runs it again."""
         return measure_slice(self.studies[task], run, task)
 
-    def tune_config(self, run: RunSettings, task: TaskName) -> TuneConfig:
-        """Return the slice of one task."""
-        return TuneConfig(methods=self.studies[task].methods)
+    def reconstruct_config(self, run: RunSettings, task: TaskName) -> ReconstructConfig:
+        """Return the slice of one task, from its pictures to the reconstructions."""
+        return reconstruct_slice(self.studies[task], run, task)
 
-    def solve_config(self, run: RunSettings, task: TaskName) -> SolveConfig:
-        """Return the slice of one task."""
-        return SolveConfig(methods=self.studies[task].methods)
-
-    def evaluate_config(self, run: RunSettings, task: TaskName) -> EvaluateConfig:
-        """Return the slice of one task."""
-        return EvaluateConfig()
+    def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
+        """Return the slice of the scores of all tasks."""
+        return EvaluateConfig(tasks=tuple(sorted(self.studies)))
 
     def check_config(self, run: RunSettings) -> CheckConfig:
         """Return the slice of the operator checks."""

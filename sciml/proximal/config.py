@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
-from sciml.imaging.tasks.studies import MeasureConfig, SolveConfig, Study, TuneConfig, measure_slice, measured_digests
+from sciml.imaging.tasks.studies import (
+    MeasureConfig,
+    ReconstructConfig,
+    Study,
+    measure_slice,
+    measured_digests,
+    reconstruct_slice,
+)
 from sciml.proximal.settings.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
 from sciml.proximal.settings.structures import (
     Schedule,
@@ -284,13 +291,9 @@ class Config(StageConfig):
         """Return the slice of one task's measurements: those of the classical study, with the variants of this one."""
         return measure_slice(self.studies[task], run, task)
 
-    def tune_config(self, run: RunSettings, task: TaskName) -> TuneConfig:
-        """Return the slice of the classical methods' tuning."""
-        return TuneConfig(methods=self.studies[task].methods)
-
-    def solve_config(self, run: RunSettings, task: TaskName) -> SolveConfig:
-        """Return the slice of the classical methods."""
-        return SolveConfig(methods=self.studies[task].methods)
+    def reconstruct_config(self, run: RunSettings, task: TaskName) -> ReconstructConfig:
+        """Return the slice of one task's measurements and classical reconstructions."""
+        return reconstruct_slice(self.studies[task], run, task)
 
     def restore_config(self, run: RunSettings, task: TaskName) -> RestoreConfig:
         """Return the slice of the learned reconstructions of one task."""

@@ -33,7 +33,7 @@ def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile
     print(f"snakemake -n --profile profiles/{profile}: {child_seconds() - before:.2f} s of processor time")
     assert result.returncode == 0, result.stdout
     given = re.findall(r"Shell command: (?:SCIML_\w+=\S* )+sciml stage (\w+ \w+) .*?(?:--gpu (\d+))? >", result.stdout)
-    wanted = {"imaging tune", "imaging solve", "example train"}
+    wanted = {"imaging reconstruct", "example train"}
     assert {command for command, _ in given} > wanted
     assert {(command, number) for command, number in given if number} == {(command, cards) for command in wanted}
 

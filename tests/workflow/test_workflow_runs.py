@@ -22,9 +22,7 @@ pytestmark = pytest.mark.workflow
 
 IMAGING = {
     "imaging_check_operators",
-    "imaging_measure_pictures",
-    "imaging_tune_methods",
-    "imaging_solve_problems",
+    "imaging_reconstruct_problems",
     "imaging_evaluate_reconstructions",
     "imaging_write_page",
 }
@@ -203,7 +201,7 @@ def test_nothing_is_left_to_do_and_time_stamps_comments_and_docstrings_change_no
     tree.edit(
         "tests/example_family/sciml_example/stages/train.py", "    recorder = Recorder(", "    # why\n    recorder = Recorder("
     )
-    tree.edit("workflows/imaging/rules/report.smk", "rule write_page:", "# the page\nrule write_page:")
+    tree.edit("workflows/imaging/rules/study.smk", "rule write_page:", "# the page\nrule write_page:")
     assert tree.pending() == set()
 
 
@@ -264,7 +262,7 @@ def test_a_missing_artefact_is_made_again_though_the_pages_stand(story):
     path = story.tree.root / "results/ci/imaging/denoise/solve/reconstructions.safetensors"
     path.rename(path.with_name("aside"))
     try:
-        expected = {"solve_problems", "evaluate_reconstructions", "write_page"}
+        expected = {"reconstruct_problems", "evaluate_reconstructions", "write_page"}
         assert story.tree.pending() == {f"imaging_{name}" for name in expected} | {"write_index"}
     finally:
         path.with_name("aside").rename(path)

@@ -38,20 +38,22 @@ set -eu
 [ "$1 $2" = "stage imaging" ] || exec "$REAL_SCIML" "$@"
 stage=$3
 while [ "$1" != --output ]; do shift; done
+write() {
+  mkdir -p "$1"
+  echo "$stage" > "$1/$2"
+  echo '{}' > "$1/provenance.json"
+}
 case $stage in
   report)
     echo page > "$2"
-    echo '{"page": "imaging.html", "title": "Classical", "question": "?", "tier": "ci"}' > "${2%.html}.report.json"
-    exit ;;
-  check) file=checks.json ;;
-  measure) file=measurements.safetensors ;;
-  tune) file=parameters.json ;;
-  solve) file=reconstructions.safetensors ;;
-  evaluate) file=metrics.json ;;
+    echo '{"page": "imaging.html", "title": "Classical", "question": "?", "tier": "ci"}' > "${2%.html}.report.json" ;;
+  check) write "$2" checks.json ;;
+  reconstruct)
+    write "$2/measure" measurements.safetensors
+    write "$2/tune" parameters.json
+    write "$2/solve" reconstructions.safetensors ;;
+  evaluate) write "$2/denoise/evaluate" metrics.json ;;
 esac
-mkdir -p "$2"
-echo "$stage" > "$2/$file"
-echo '{}' > "$2/provenance.json"
 """
 
 

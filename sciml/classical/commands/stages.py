@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from sciml.classical.config import CheckConfig, EvaluateConfig, ReportConfig
-from sciml.imaging.tasks.studies import MeasureConfig, SolveConfig, TuneConfig
+from sciml.imaging.tasks.studies import MeasureConfig, ReconstructConfig, SolveConfig, TuneConfig
 from sciml.stages import File, declare
 
 MEASUREMENTS = File("measurements.safetensors of the measure stage.")
+RESULTS = File("Results folder of the study.")
 
 STAGES = {
     "check": declare("Check every operator (adjoint, linearity, norm) and the filtered back-projection.", CheckConfig),
@@ -19,11 +20,7 @@ STAGES = {
         measurements=MEASUREMENTS,
         parameters=File("parameters.json of the tune stage."),
     ),
-    "evaluate": declare(
-        "Compute PSNR and SSIM of every reconstruction.",
-        EvaluateConfig,
-        measurements=MEASUREMENTS,
-        reconstructions=File("reconstructions.safetensors of the solve stage."),
-    ),
-    "report": declare("Write the page of the study.", ReportConfig, page=True, results=File("Results folder of the study.")),
+    "reconstruct": declare("Measure, tune and solve one task in one process.", ReconstructConfig, gpu=True),
+    "evaluate": declare("Compute PSNR and SSIM of every reconstruction of every task.", EvaluateConfig, results=RESULTS),
+    "report": declare("Write the page of the study.", ReportConfig, page=True, results=RESULTS),
 }

@@ -1,29 +1,22 @@
-"""Stage `evaluate`: PSNR and SSIM of every reconstruction, per case and with spread."""
+"""Stage `evaluate`: PSNR and SSIM of every reconstruction of every task, per case and with spread."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from sciml.classical.config import EvaluateConfig
-from sciml.imaging.tasks.scores import score
-from sciml.runtime.files import write_json
-from sciml.runtime.provenance import Recorder
+from sciml.imaging.tasks.scores import write_scores
 
 
-def run(config: EvaluateConfig, measurements: Path, reconstructions: Path, output: Path) -> list[Path]:
-    """Write `metrics.json`: a list of (variant, method) rows with every case's numbers, mean, spread and n.
+def run(config: EvaluateConfig, results: Path, output: Path) -> list[Path]:
+    """Write `<task>/evaluate/metrics.json` of every task: a list of (variant, method) rows with every case's numbers.
 
     Args:
-        config: the data range.
-        measurements: file of the `measure` stage.
-        reconstructions: file of the `solve` stage.
-        output: output folder.
+        config: the tasks.
+        results: results folder of the study, in which measurements and reconstructions lie by task.
+        output: the same folder, or another.
 
     Raises:
-        DataError: a file is missing, or the two do not belong together.
+        DataError: a file is missing, or files do not belong together.
     """
-    recorder = Recorder("imaging.evaluate", config.model_dump(mode="json"), [measurements, reconstructions])
-    path = output / "metrics.json"
-    write_json(path, score(measurements, [reconstructions], config.data_range))
-    recorder.write(output / "provenance.json", [path])
-    return [path]
+    return [write_scores("imaging.evaluate", results / task, ("solve",), output / task / "evaluate") for task in config.tasks]

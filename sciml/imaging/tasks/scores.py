@@ -10,12 +10,35 @@ import numpy as np
 
 from sciml.imaging.metrics import psnr, spread, ssim
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors
+from sciml.runtime.files import load_tensors, write_json
+from sciml.runtime.provenance import Recorder
 
+# range of the pictures' values, for PSNR and SSIM
+DATA_RANGE = 1.0
 UNITS = {"psnr": {"unit": "dB", "direction": "up"}, "ssim": {"unit": "1", "direction": "up"}}
 
 
-def score(measurements: Path, reconstructions: Sequence[Path], data_range: float = 1.0) -> list[dict[str, Any]]:
+def write_scores(stage: str, task: Path, solvers: Sequence[str], output: Path) -> Path:
+    """Write `metrics.json` of one task and its provenance; return its path.
+
+    Args:
+        stage: dotted name of the stage that does.
+        task: results folder of the task.
+        solvers: stages whose reconstructions are scored.
+        output: folder of the scores.
+
+    Raises:
+        DataError: a file is missing, or they do not belong together.
+    """
+    files = [task / "measure" / "measurements.safetensors", *(task / name / "reconstructions.safetensors" for name in solvers)]
+    recorder = Recorder(stage, {"data_range": DATA_RANGE}, files)
+    path = output / "metrics.json"
+    write_json(path, score(files[0], files[1:]))
+    recorder.write(output / "provenance.json", [path])
+    return path
+
+
+def score(measurements: Path, reconstructions: Sequence[Path]) -> list[dict[str, Any]]:
     """Return the rows of `metrics.json` for one or more files of reconstructions of the same measurements.
 
     Raises:
@@ -32,7 +55,7 @@ def score(measurements: Path, reconstructions: Sequence[Path], data_range: float
             variant = metadata["variants"][int(index)]
             truth = inside(truth, batch.shape[-2:])
             numbers = {
-                name: [measure(a[0], b[0], data_range) for a, b in zip(batch, truth, strict=True)]
+                name: [measure(a[0], b[0], DATA_RANGE) for a, b in zip(batch, truth, strict=True)]
                 for name, measure in (("psnr", psnr), ("ssim", ssim))
             }
             rows.append(

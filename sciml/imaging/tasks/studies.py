@@ -63,6 +63,14 @@ class SolveConfig(StageConfig):
     methods: tuple[str, ...] | None
 
 
+class ReconstructConfig(StageConfig):
+    """What `reconstruct` reads: the settings of `measure`, `tune` and `solve`."""
+
+    measure: MeasureConfig
+    tune: TuneConfig
+    solve: SolveConfig
+
+
 def check_study(task: TaskName, study: Study) -> None:
     """Refuse options that a task does not take and methods that do not apply to it (ConfigError)."""
     for options in study.variants.values():
@@ -100,6 +108,12 @@ def measure_slice(study: Study, run: RunSettings, task: TaskName) -> MeasureConf
         data_tier=run.data_tier,
         seed=run.master_seed,
     )
+
+
+def reconstruct_slice(study: Study, run: RunSettings, task: TaskName) -> ReconstructConfig:
+    """Return what `reconstruct` reads of a study; raises as `measure_slice`."""
+    methods = {"methods": study.methods}
+    return ReconstructConfig(measure=measure_slice(study, run, task), tune=TuneConfig(**methods), solve=SolveConfig(**methods))
 
 
 def measured_digests(config: Any, run: RunSettings) -> dict[str, str]:

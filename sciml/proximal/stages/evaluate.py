@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.imaging.tasks.scores import score
+from sciml.imaging.tasks.scores import write_scores
 from sciml.proximal.config import EvaluateConfig
-from sciml.runtime.files import write_json
-from sciml.runtime.provenance import Recorder
-
-# range of the pictures' values, for PSNR and SSIM
-DATA_RANGE = 1.0
 
 
 def run(config: EvaluateConfig, results: Path, output: Path) -> list[Path]:
@@ -26,13 +21,5 @@ def run(config: EvaluateConfig, results: Path, output: Path) -> list[Path]:
     Raises:
         DataError: a file is missing, or files do not belong together.
     """
-    written = []
-    for task in config.tasks:
-        folder, path = results / task, output / task / "evaluate" / "metrics.json"
-        files = [folder / "measure" / "measurements.safetensors"]
-        files += [folder / stage / "reconstructions.safetensors" for stage in ("solve", "restore")]
-        recorder = Recorder("proximal.evaluate", {"data_range": DATA_RANGE}, files)
-        write_json(path, score(files[0], files[1:], DATA_RANGE))
-        recorder.write(path.with_name("provenance.json"), [path])
-        written.append(path)
-    return written
+    solvers = ("solve", "restore")
+    return [write_scores("proximal.evaluate", results / task, solvers, output / task / "evaluate") for task in config.tasks]

@@ -9,9 +9,9 @@ import pytest
 from imaging_problems import blocks
 
 from sciml.classical.config import CheckConfig, EvaluateConfig, ReportConfig
-from sciml.classical.stages import check, evaluate, measure, report, solve, tune
+from sciml.classical.stages import check, evaluate, measure, reconstruct, report
 from sciml.imaging.tasks.cases import Case
-from sciml.imaging.tasks.studies import MeasureConfig, SolveConfig, TuneConfig
+from sciml.imaging.tasks.studies import MeasureConfig, ReconstructConfig, SolveConfig, TuneConfig
 from sciml.report.check import check_page
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
@@ -23,15 +23,11 @@ VARIANTS = {
 
 
 def run_task(root: Path, task: str) -> None:
-    folder = root / task
     config = MeasureConfig(
         task=task, size=(32, 32), variants=VARIANTS[task], validation_images=1, test_images=2, data_tier="ci", seed=0
     )
-    measure.run(config, folder / "measure")
-    measured, parameters = folder / "measure" / "measurements.safetensors", folder / "tune" / "parameters.json"
-    tune.run(TuneConfig(methods=None), measured, folder / "tune")
-    solve.run(SolveConfig(methods=None), measured, parameters, folder / "solve")
-    evaluate.run(EvaluateConfig(), measured, folder / "solve" / "reconstructions.safetensors", folder / "evaluate")
+    every = {"methods": None}
+    reconstruct.run(ReconstructConfig(measure=config, tune=TuneConfig(**every), solve=SolveConfig(**every)), root / task)
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +47,7 @@ def results(tmp_path_factory) -> Path:
         check.run(CheckConfig(data_tier="ci", seed=0, size=(32, 32)), root / "check")
         for task in VARIANTS:
             run_task(root, task)
+        evaluate.run(EvaluateConfig(tasks=tuple(VARIANTS)), root, root)
     return root
 
 

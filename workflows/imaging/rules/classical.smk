@@ -1,54 +1,23 @@
 # Measurements and the classical methods for every task of a study: STUDY is the family whose settings say which and how.
 
 
-rule measure_pictures:
+rule reconstruct_problems:
     output:
         measurements="<results>/{task}/measure/measurements.safetensors",
-        provenance="<results>/{task}/measure/provenance.json",
-    log:
-        "<logs>/{task}/measure.log",
-    benchmark:
-        "<benchmarks>/{task}/measure.tsv"
-    resources:
-        **needs(3000, 10),
-    params:
-        **stage("imaging", "measure", "task", settings=f"{STUDY}.measure"),
-    shell:
-        stage_command()
-
-
-rule tune_methods:
-    input:
-        measurements=rules.measure_pictures.output.measurements,
-    output:
+        measured="<results>/{task}/measure/provenance.json",
         parameters="<results>/{task}/tune/parameters.json",
-        provenance="<results>/{task}/tune/provenance.json",
-    log:
-        "<logs>/{task}/tune.log",
-    benchmark:
-        "<benchmarks>/{task}/tune.tsv"
-    resources:
-        **needs(4000, 60, gpu=1),
-    params:
-        **stage("imaging", "tune", "task", settings=f"{STUDY}.tune"),
-    shell:
-        stage_command("measurements", gpu=True)
-
-
-rule solve_problems:
-    input:
-        measurements=rules.measure_pictures.output.measurements,
-        parameters=rules.tune_methods.output.parameters,
-    output:
+        tuned="<results>/{task}/tune/provenance.json",
         reconstructions="<results>/{task}/solve/reconstructions.safetensors",
-        provenance="<results>/{task}/solve/provenance.json",
+        solved="<results>/{task}/solve/provenance.json",
     log:
-        "<logs>/{task}/solve.log",
+        "<logs>/{task}/reconstruct.log",
     benchmark:
-        "<benchmarks>/{task}/solve.tsv"
+        "<benchmarks>/{task}/reconstruct.tsv"
     resources:
-        **needs(4000, 60, gpu=1),
+        **needs(4000, 120, gpu=1),
     params:
-        **stage("imaging", "solve", "task", settings=f"{STUDY}.solve"),
+        **stage(
+            "imaging", "reconstruct", "task", settings=f"{STUDY}.reconstruct", levels=2
+        ),
     shell:
-        stage_command("measurements", "parameters", gpu=True)
+        stage_command(gpu=True)

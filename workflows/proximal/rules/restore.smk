@@ -1,6 +1,6 @@
 rule restore_problems:
     input:
-        measurements=rules.measure_pictures.output.measurements,
+        measurements=rules.reconstruct_problems.output.measurements,
         weights=compared_weights_of,
     output:
         reconstructions="<results>/{task}/restore/reconstructions.safetensors",
@@ -21,8 +21,8 @@ rule restore_problems:
 
 rule evaluate_reconstructions:
     input:
-        measurements=expand(rules.measure_pictures.output.measurements, task=TASKS),
-        classical=expand(rules.solve_problems.output.reconstructions, task=TASKS),
+        measurements=expand(rules.reconstruct_problems.output.measurements, task=TASKS),
+        classical=expand(rules.reconstruct_problems.output.reconstructions, task=TASKS),
         learned=expand(rules.restore_problems.output.reconstructions, task=TASKS),
     output:
         metrics=[

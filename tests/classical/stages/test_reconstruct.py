@@ -11,8 +11,8 @@ import pytest
 import torch
 from imaging_problems import blocks
 
-from sciml.classical.config import CheckConfig, EvaluateConfig
-from sciml.classical.stages import check, evaluate, measure, solve, tune
+from sciml.classical.config import CheckConfig
+from sciml.classical.stages import check, measure, solve, tune
 from sciml.datasets import splits
 from sciml.imaging import metrics
 from sciml.imaging.tasks import scores
@@ -69,7 +69,7 @@ class Study:
         solve.run(SolveConfig(methods=self.methods), self.measurements, self.parameters, self.reconstructions.parent)
 
     def evaluate(self) -> None:
-        evaluate.run(EvaluateConfig(), self.measurements, self.reconstructions, self.metrics.parent)
+        scores.write_scores("imaging.evaluate", self.folder, ("solve",), self.metrics.parent)
 
     def all(self, **options) -> None:
         self.measure(**options)
