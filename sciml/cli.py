@@ -98,9 +98,9 @@ def config_check(
 @config_app.command("schema")
 def config_schema() -> None:
     """Print the JSON schema that editors complete from (config/schema.json)."""
-    from sciml.settings import schema
+    from sciml.settings import schema_text
 
-    typer.echo(json.dumps(schema(), indent=2, sort_keys=True))
+    typer.echo(schema_text())
 
 
 def _mount() -> None:

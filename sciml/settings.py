@@ -75,9 +75,31 @@ def _value(text: str) -> Any:
 
 
 def schema() -> dict[str, Any]:
-    """Return the JSON schema of a settings file with the built-in families; editors complete from it."""
+    """Return the JSON schema of a settings file with the built-in families; editors complete from it.
+
+    Without titles, which repeat the names, and without defaults that are objects, lists or null, which `sciml config show` prints.
+    """
     result = settings_model(tuple(BUILT_IN)).model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **result}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_bare(result)}
+
+
+def _bare(node: Any) -> Any:
+    if isinstance(node, list):
+        return [_bare(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    left_out = {"title", "discriminator"} | ({"default"} if isinstance(node.get("default"), dict | list | None) else set())
+    bare = {key: value for key, value in node.items() if key not in left_out}
+    # the keys of these are names of settings, not words of the schema
+    named = {key: {name: _bare(item) for name, item in bare.pop(key).items()} for key in ("properties", "$defs") if key in bare}
+    return {key: _bare(value) for key, value in bare.items()} | named
+
+
+def schema_text() -> str:
+    """Return the schema as JSON, one line a model, sorted: the content of config/schema.json."""
+    document = schema()
+    models = ",\n".join(f"{json.dumps(name)}: {canonical_json(model)}" for name, model in sorted(document.pop("$defs").items()))
+    return canonical_json(document)[:-1] + f',\n"$defs": {{\n{models}\n}}}}'
 
 
 def slice_of(settings: Any, family: str, stage: str, *arguments: str) -> str:

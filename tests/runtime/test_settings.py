@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Literal
 
 import pytest
@@ -10,7 +11,7 @@ from pydantic import Field, ValidationError
 
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import TIERS, StageConfig, merged, read_yaml, validated
-from sciml.settings import load, schema, slice_of
+from sciml.settings import load, schema, schema_text, slice_of
 
 STUDY = "imaging.studies.denoise"
 
@@ -194,7 +195,8 @@ def test_the_schema_describes_every_setting():
     families = {"imaging", "proximal", "deblurring", "active_fluid", "compression", "progression"}
     assert set(document["properties"]) == {"tier", "data_tier", "master_seed", *families}
     assert document["additionalProperties"] is False
-    json.dumps(document)
+    text = schema_text()
+    assert json.loads(text) == document and not re.search(r'"title":"|"default":[\[{n]', text)
     for name, model in document["$defs"].items():
         assert model["additionalProperties"] is False and model["description"], name
     study = document["$defs"]["Study"]
