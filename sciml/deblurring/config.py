@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
 
-from sciml.deblurring.settings.structures import DipAblationConfig, DipStudyConfig
+from sciml.deblurring.settings.structures import ABLATIONS, DipStudyConfig
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -17,6 +17,8 @@ KernelError = Literal["none", "warp", "kernel", "both"]
 LEARNED = "lpn:photo-deblur"
 ERROR_MODELS: tuple[KernelError, ...] = ("none", "warp", "kernel", "both")
 EXACT = "exact"
+# the set that weights and calibration are chosen on, and the one that they are judged on
+DECIDING = ("validation", "test")
 
 
 class PairSet(StageConfig):
@@ -131,12 +133,18 @@ def _bias(kernel: str, word: str, values: tuple[int, ...], **options: object) ->
     return PairSet.model_validate({**settings, **options})
 
 
-class SimulateConfig(PairSet, DataConfig):
-    """What `simulate` reads."""
+class SimulateSetConfig(PairSet, DataConfig):
+    """What `simulate` reads for one set of pairs."""
 
     name: str
     data_tier: DataTier = "default"
     seed: int
+
+
+class SimulateConfig(StageConfig):
+    """What `simulate` reads: every set of the study."""
+
+    sets: dict[str, SimulateSetConfig]
 
 
 class CorrectConfig(StageConfig):
@@ -158,8 +166,8 @@ def default_weights() -> dict[str, tuple[float, ...]]:
     }
 
 
-class TuneConfig(StageConfig):
-    """What `tune` reads: one prior and its weights."""
+class TunePriorConfig(StageConfig):
+    """What `tune` reads for one prior: its weights."""
 
     prior: str
     models: tuple[str, ...] = Field(description="error models that it is tuned under, each for itself")
@@ -167,30 +175,31 @@ class TuneConfig(StageConfig):
     pairs: int = Field(description="validation pairs that every weight is tried on")
 
 
-class RestoreConfig(StageConfig):
-    """What `restore` reads."""
+class TuneConfig(StageConfig):
+    """What `tune` reads: every prior of the study."""
 
-    cells: tuple[str, ...] | None
-    priors: tuple[str, ...]
-
-
-class EvaluateConfig(StageConfig):
-    """What `evaluate` reads: nothing but its files."""
+    priors: tuple[TunePriorConfig, ...]
 
 
 class SpreadConfig(StageConfig):
-    """What `spread` reads: the map of sensitivity to the kernel."""
+    """How the maps of spreads, of sensitivity to the kernel, are made."""
 
-    model: KernelError = Field(default="warp", description="error model whose kernels they are drawn around")
     count: int = Field(default=16, ge=2, description="kernels a map")
-    error: str = Field(default="rotation:~8+scale:~0.1+smoothing:~0.5", description="stated error that they are drawn from")
     seed: int = 0
 
 
-class CalibrateConfig(StageConfig):
-    """What `calibrate` reads."""
+class RestoreConfig(StageConfig):
+    """What `restore` reads: the cells of the grid, and how maps of spreads are made, None for a set without them."""
 
-    level: float = Field(default=0.95, gt=0, lt=1, description="share of the pixels that plus or minus two spreads shall cover")
+    cells: tuple[str, ...] | None
+    priors: tuple[str, ...]
+    spread: SpreadConfig | None = None
+
+
+class EvaluateConfig(StageConfig):
+    """What `evaluate` reads: the photographs of every set."""
+
+    photographs: dict[str, tuple[str, ...]]
 
 
 class PhotoConfig(DataConfig):
@@ -223,10 +232,8 @@ class Config(StageConfig):
     weights: dict[str, tuple[float, ...]] = Field(default_factory=default_weights, description="weights that are tried, by prior")
     tune_pairs: int = Field(default=16, ge=1, description="validation pairs that every weight is tried on")
     spread: SpreadConfig = SpreadConfig()
-    calibrate: CalibrateConfig = CalibrateConfig()
     photo: PhotoConfig = PhotoConfig()
     dip: DipStudyConfig = DipStudyConfig()
-    ablate: DipAblationConfig = DipAblationConfig()
 
     @model_validator(mode="after")
     def _has_sets(self) -> Config:
@@ -244,26 +251,31 @@ class Config(StageConfig):
         chosen = self.sets[name]
         return chosen.photographs or tuple(split("deblurring", chosen.role, run.data_tier)[: chosen.most])
 
-    def simulate_config(self, run: RunSettings, pair_set: str) -> SimulateConfig:
-        """Return the slice of one set: its data by hash too, so that an edit of the splits runs it again."""
+    def simulate_config(self, run: RunSettings) -> SimulateConfig:
+        """Return the slice of all sets: their data by hash too, so that an edit of the splits runs them again."""
         from sciml.datasets.splits import entry_digests
 
-        settings = self.sets[pair_set].model_copy(update={"photographs": self.photographs(run, pair_set)})
-        digests = entry_digests(*settings.photographs)
-        return SimulateConfig(
-            **settings.model_dump(), name=pair_set, digests=digests, data_tier=run.data_tier, seed=run.master_seed
-        )
+        def one(name: str, settings: PairSet) -> SimulateSetConfig:
+            chosen = {**settings.model_dump(), "photographs": self.photographs(run, name)}
+            digests = entry_digests(*chosen["photographs"])
+            return SimulateSetConfig(**chosen, name=name, digests=digests, data_tier=run.data_tier, seed=run.master_seed)
+
+        return SimulateConfig(sets={name: one(name, settings) for name, settings in self.sets.items()})
 
     def correct_config(self, run: RunSettings, pair_set: str) -> CorrectConfig:
         """Return the slice of one set's kernel steps: the error models of its cells; where weights are tuned, of all sets."""
         models = set().union(*(self._models(name) for name in self.sets)) if pair_set == "validation" else self._models(pair_set)
         return CorrectConfig(errors=tuple(model for model in ERROR_MODELS if model in models), seed=run.master_seed)
 
-    def tune_config(self, run: RunSettings, prior: str) -> TuneConfig:
-        """Return the slice of the choice of one prior's weights, for the error models that any set runs it with."""
-        models = set().union(*(self._models(name, prior) for name in self.sets))
-        chosen = tuple(model for model in (*ERROR_MODELS, "true") if model in models)
-        return TuneConfig(prior=prior, models=chosen, weights=self.weights[prior], pairs=self.tune_pairs)
+    def tune_config(self, run: RunSettings) -> TuneConfig:
+        """Return the slice of the choice of weights, of each prior for the error models that any set runs it with."""
+
+        def one(prior: str) -> TunePriorConfig:
+            models = set().union(*(self._models(name, prior) for name in self.sets))
+            chosen = tuple(model for model in (*ERROR_MODELS, "true") if model in models)
+            return TunePriorConfig(prior=prior, models=chosen, weights=self.weights[prior], pairs=self.tune_pairs)
+
+        return TuneConfig(priors=tuple(one(prior) for prior in self.priors))
 
     def _models(self, pair_set: str, prior: str | None = None) -> set[str]:
         """Return the error models of a set's cells, of one prior or of all."""
@@ -273,28 +285,21 @@ class Config(StageConfig):
         return {model for name, model in found if prior in (None, name)}
 
     def restore_config(self, run: RunSettings, pair_set: str) -> RestoreConfig:
-        """Return the slice of one set's restorations."""
-        return RestoreConfig(cells=self.sets[pair_set].cells, priors=self.priors)
+        """Return the slice of one set's restorations, with maps of spreads for the two sets that decide."""
+        spread = self.spread.model_copy(update={"seed": run.master_seed}) if pair_set in DECIDING else None
+        return RestoreConfig(cells=self.sets[pair_set].cells, priors=self.priors, spread=spread)
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of the scores."""
-        return EvaluateConfig()
-
-    def spread_config(self, run: RunSettings) -> SpreadConfig:
-        """Return the slice of the maps of spreads."""
-        return self.spread.model_copy(update={"seed": run.master_seed})
-
-    def calibrate_config(self, run: RunSettings) -> CalibrateConfig:
-        """Return the slice of the maps' calibration."""
-        return self.calibrate
+        return EvaluateConfig(photographs={name: self.photographs(run, name) for name in self.sets})
 
     def dip_config(self, run: RunSettings) -> DipStudyConfig:
         """Return the slice of the untrained networks."""
         return self.dip.model_copy(update={"seed": run.master_seed})
 
-    def ablate_config(self, run: RunSettings) -> DipAblationConfig:
+    def ablate_config(self, run: RunSettings) -> DipStudyConfig:
         """Return the slice of their ablations."""
-        return self.ablate.model_copy(update={"seed": run.master_seed})
+        return ABLATIONS.model_copy(update={"seed": run.master_seed})
 
     def photo_config(self, run: RunSettings) -> PhotoConfig:
         """Return the slice of the real photograph."""

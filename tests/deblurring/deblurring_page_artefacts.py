@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from blurred_scenes import sharp
 
-from sciml.deblurring.config import CalibrateConfig, EvaluateConfig
 from sciml.deblurring.kernels.canonical import read_kernel
 from sciml.deblurring.settings.grid import cells
-from sciml.deblurring.stages import calibrate, evaluate
-from sciml.deblurring.study.pairs import MARGIN, wrong_kernel
+from sciml.deblurring.stages.calibrate import calibrate_spreads
+from sciml.deblurring.stages.evaluate import score_set
+from sciml.deblurring.study.blurring import MARGIN, wrong_kernel
 from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
@@ -57,7 +57,7 @@ def write_study(root: Path) -> None:
         write_json(folder / "weights.json", found)
         recorder.write(folder / "provenance.json", [folder / "weights.json"])
     roles = [(root / name / "simulate" / "pairs.safetensors", *files_of(root, name)) for name in ("validation", "test")]
-    calibrate.run(CalibrateConfig(), *roles[0], *roles[1], root / "calibrate")
+    calibrate_spreads(*roles[0], *roles[1], root / "calibrate")
     write_dip(root)
     write_photo(root)
 
@@ -147,7 +147,7 @@ def write_set(root: Path, name: str) -> None:
         write_photograph(folder / photo, photo, canvas[MARGIN:-MARGIN, MARGIN:-MARGIN], mine, given, true, generator)
     photos = options["photographs"]
     kernels = [folder / photo / "correct" / "kernels.safetensors" for photo in photos]
-    evaluate.run(EvaluateConfig(), path, files_of(root, name)[0], kernels, folder / "evaluate")
+    score_set(path, files_of(root, name)[0], kernels, folder / "evaluate")
 
 
 def write_photograph(

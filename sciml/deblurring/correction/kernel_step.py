@@ -19,12 +19,12 @@ from sciml.deblurring.correction.refine import refined_kernel
 from sciml.deblurring.correction.warp import Warp, fit_warp
 from sciml.deblurring.kernels.canonical import together
 from sciml.deblurring.kernels.warp import trimmed
+from sciml.deblurring.settings.grid import RIDGE_MARGIN, WARP_MARGIN
 from sciml.deblurring.solvers.image import natural_weight
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import DataError
 
-# least falls of the held-out misfit for which a kernel is given up, for 128 x 128 pixels: chance differences fall with their root
-WARP_MARGIN, RIDGE_MARGIN = 0.02, 0.005
+# side of a picture for which the margins are meant: chance differences of the held-out misfit fall with the root of the pixels
 JUDGED = 128
 LARGEST_FIT = 192
 # of sigma |k|_2 in restorations that judge kernels. There the held-out misfit itself is about least, and so is the bias between

@@ -30,6 +30,8 @@ from sciml.training.checkpoint import only_run_in
 from sciml.training.weight_files import tensors_digest
 
 DIVERGED = 1e3
+# learning rates: of the fit to the warm start, and of the kernel's correction
+START_RATE, KERNEL_RATE = 1e-2, 2e-4
 
 
 def untrained(
@@ -198,9 +200,9 @@ def _set_rates(state: FitState, iteration: int, warm: bool) -> None:
     config = state.config
     ramp = min(1.0, iteration / config.ramp_iterations) if config.ramp_iterations else 1.0
     after = {"offset": config.offset_rate, "fit": config.warm_rate}[config.warm_start] if warm else config.cold_rate
-    rates = {"image": after, "residual": config.residual_rate, "kernel": config.kernel_rate}
+    rates = {"image": after, "residual": config.residual_rate, "kernel": KERNEL_RATE}
     for group in state.optimiser.param_groups:
-        group["lr"] = config.start_rate if iteration <= 0 else ramp * rates[group["name"]]
+        group["lr"] = START_RATE if iteration <= 0 else ramp * rates[group["name"]]
 
 
 def _check(loss: float, state: FitState, iteration: int) -> None:

@@ -28,6 +28,8 @@ from sciml.imaging.priors import Prior, TotalVariation, gradient
 Picture = Float[Tensor, "1 channel height width"]
 Canvas = Float[Tensor, "1 channel rows columns"]
 HUBER = 1.345
+# of the residual's absolute values, in sigma, and of the ridge on the kernel's correction, in units of the image's edges
+RESIDUAL_WEIGHT, KERNEL_WEIGHT = 0.3, 10.0
 
 
 class CosineTransform:
@@ -181,15 +183,15 @@ class Objective:
             value = _PriorValue.apply(x, self.variation)
             assert isinstance(value, Tensor)
             values["variation"] = self.tv_weight / (self.sigma * n) * value
-        if residual is not None and config.residual_weight:
-            values["residual"] = config.residual_weight / (self.sigma * n) * residual.abs().sum()
+        if residual is not None:
+            values["residual"] = RESIDUAL_WEIGHT / (self.sigma * n) * residual.abs().sum()
         if h is not None and config.artefact_weight:
             values["artefact"] = config.artefact_weight / (self.sigma * n) * self.cosine(h).abs().sum()
-        if correction is not None and config.kernel_weight:
+        if correction is not None:
             # w = |grad x|^2 / sigma^2, the curvature that the edges of the image give to the data term in every entry of the
             # kernel: the ridge counts in units of it
             edges = gradient(x.detach()).square().sum()
-            values["kernel"] = config.kernel_weight * edges / (2 * self.sigma**2 * n) * correction.square().sum()
+            values["kernel"] = KERNEL_WEIGHT * edges / (2 * self.sigma**2 * n) * correction.square().sum()
         return Terms(values, u.detach(), h)
 
     def blurred(self, x: Canvas, correction: Float[Tensor, "size size"] | None = None) -> Picture:

@@ -30,6 +30,8 @@ from sciml.training.weights import to_arrays
 # These say how long to go on and when to save; they never change what a given step does.
 _NOT_IN_IDENTITY = {"iterations", "checkpoint_every"}
 OFFICIAL_SCALE, OFFICIAL_THRESHOLD = 10.0, 0.005
+# of the running mean of outputs, which is returned
+AVERAGE_DECAY = 0.98
 
 
 class FitState:
@@ -65,7 +67,7 @@ class FitState:
         groups: dict[str, list[nn.Parameter]] = {"image": list(self.image.parameters())}
         self.residual: ResidualNetwork | None = None
         if objective.has_residual:
-            threshold = config.residual_threshold
+            threshold = 0.0
             if config.mode == "official":  # its residual is ten times a network with a dead zone, in grey levels
                 self.scale, threshold = OFFICIAL_SCALE, OFFICIAL_THRESHOLD
             widths, generator = RESIDUAL_WIDTHS[config.network], _generator(seeds, "residual network")
@@ -105,7 +107,7 @@ class FitState:
     @torch.no_grad()
     def take_in(self, iteration: int, values: Mapping[str, Tensor | None]) -> None:
         """Update the running means, m <- d m + (1 - d) v with d = min(decay, (1 + t) / (10 + t)), t = iteration - 1."""
-        decay = min(self.config.average_decay, iteration / (9 + iteration))
+        decay = min(AVERAGE_DECAY, iteration / (9 + iteration))
         for name, value in values.items():
             if value is not None and name in self.average:
                 self.average[name].lerp_(value.detach(), 1 - decay)

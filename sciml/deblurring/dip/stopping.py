@@ -20,6 +20,9 @@ from torch import Tensor
 from sciml.deblurring.settings.structures import StopConfig
 from sciml.runtime.errors import ConfigError
 
+# iterations without a lower variance before that rule would stop
+VARIANCE_PATIENCE = 150
+
 
 @dataclass(frozen=True)
 class Look:
@@ -215,7 +218,7 @@ class CombinedRule:
         self.iterations, self.ends = iterations, config.ends
         self.held_out = HeldOut(config.patience, config.smoothing) if config.held_out else None
         self.discrepancy = Discrepancy(config.discrepancy) if config.discrepancy is not None else None
-        self.variance = WindowedVariance(max(2, config.window // config.look_every), config.variance_patience)
+        self.variance = WindowedVariance(max(2, config.window // config.look_every), VARIANCE_PATIENCE)
         present = {"held-out": self.held_out, "discrepancy": self.discrepancy, "variance": self.variance}
         self.rules: dict[str, HeldOut | Discrepancy | WindowedVariance] = {
             name: rule for name, rule in present.items() if rule is not None

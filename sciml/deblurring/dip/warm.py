@@ -74,7 +74,7 @@ def warm_fit(
     seeds, trusted = Seeds(seed), torch.ones_like(y[:, :1]) if allowed is None else allowed
     generator = torch.Generator().manual_seed(seeds("pixels kept from the networks"))
     size, stop = (int(y.shape[-2]), int(y.shape[-1])), config.stop
-    apart = held_out_pixels(size, stop.held_out, generator, trusted, stop.block).to(y.device)
+    apart = held_out_pixels(size, stop.held_out, generator, trusted).to(y.device)
     whole = restored(y, kernel, "tv", weight, trusted[0, 0]) if start is None else start
     partial = restored(y, kernel, "tv", weight, (trusted * ~apart)[0, 0])
     blur = MaskedBlur(kernel, y, apart[0, 0].to(y))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sciml.deblurring.correction.kernel_step import RIDGE_MARGIN, WARP_MARGIN
 from sciml.deblurring.page.numbers import error_words, kernel_words
+from sciml.deblurring.settings.grid import RIDGE_MARGIN, WARP_MARGIN
 from sciml.report.methods import stage_paragraph
 
 PRIORS = {

@@ -54,7 +54,7 @@ def picture_reportlets(test: SetResults) -> Iterator[Reportlet]:
 
 def shown(pair: Pair, *more: str) -> dict[str, np.ndarray]:
     """Return the pictures of a pair in display values, those of further cells and the truth last."""
-    pictures = {"blurred": display(pair.problem.y[0, 0].numpy())}
+    pictures = {"blurred": display(pair.problem.picture)}
     pictures |= {label(cell): display(pair.pictures[cell]) for cell in (*SHOWN, *more) if cell in pair.pictures}
     return {**pictures, "truth": display(pair.truth.picture)}
 

@@ -114,9 +114,9 @@ def residual_table(test: SetResults) -> Table | None:
 def misfit(pair: Pair, cell: str, kernel: Kernel) -> np.ndarray:
     """Return (y - k * x) / sigma where the whole neighbourhood lies inside the picture."""
     margin = len(kernel) // 2
-    height, width = pair.problem.y.shape[-2:]
+    height, width = pair.problem.picture.shape
     blurred = signal.fftconvolve(pair.pictures[cell].astype(np.float64), kernel, mode="valid")
-    y = pair.problem.y[0, 0].numpy()[margin : height - margin, margin : width - margin]
+    y = pair.problem.picture[margin : height - margin, margin : width - margin]
     return (y - blurred) / pair.problem.sigma
 
 

@@ -14,6 +14,8 @@ TRUE = "true"
 # what is shipped, chosen on validation pairs
 DEFAULT = "tv/warp"
 GRID = ("none", "warp", "kernel", "both", TRUE)
+# least fall of the held-out misfit, as a share, for which a given kernel is given up: three numbers of a warp, and all its pixels
+WARP_MARGIN, RIDGE_MARGIN = 0.02, 0.005
 # solvers that know nothing of a kernel's error; circular: the boundary as most programs have it, for what that costs
 BESIDE = {
     "hyper-laplacian": ("none", TRUE),
@@ -34,6 +36,11 @@ def cells(priors: Sequence[str], chosen: Sequence[str] | None = None) -> list[st
     if unknown := [name for name in chosen if name not in every]:
         raise ConfigError(f"there is no cell {unknown[0]!r} in the grid: there are {', '.join(every)}")
     return [name for name in every if name in chosen]
+
+
+def folder_name(prior: str) -> str:
+    """Return a prior's name as a path can hold it: `lpn-photo-deblur` for `lpn:photo-deblur`."""
+    return prior.replace(":", "-")
 
 
 def parted(cell: str) -> tuple[str, str]:

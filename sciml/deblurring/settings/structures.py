@@ -14,7 +14,6 @@ class StopConfig(StageConfig):
 
     look_every: int = Field(default=5, ge=1, description="iterations between two looks at the output")
     held_out: float = Field(default=0.05, ge=0, le=0.5, description="fraction of y's pixels kept out of the fit; 0: no such rule")
-    block: int = Field(default=1, ge=1, description="side of the squares that these pixels come in")
     patience: int = Field(default=200, ge=1, description="iterations without a better held-out misfit before it stops")
     smoothing: float = Field(default=0.8, ge=0, lt=1, description="decay of the average of the held-out misfit over looks")
     discrepancy: float | None = Field(
@@ -24,9 +23,6 @@ class StopConfig(StageConfig):
     )
     ends: bool = Field(default=True, description="false: spend the whole budget, and return what the rule would have returned")
     window: int = Field(default=50, ge=2, description="iterations in the window of the running variance, a curve only")
-    variance_patience: int = Field(
-        default=150, ge=1, description="iterations without a lower variance before that rule would stop"
-    )
 
 
 class DipConfig(StageConfig):
@@ -46,7 +42,6 @@ class DipConfig(StageConfig):
         description="offset: the image network is what is added to the warm start; fit: it is fitted to it first, losing texture",
     )
     start_iterations: int = Field(default=400, ge=0, description="steps that fit the image network to the warm start")
-    start_rate: float = Field(default=1e-2, gt=0, description="learning rate of that fit")
     warm_rate: float = Field(
         default=2e-3, gt=0, description="learning rate of the image network after that fit; higher ones forget it"
     )
@@ -55,22 +50,15 @@ class DipConfig(StageConfig):
     )
     cold_rate: float = Field(default=1e-2, gt=0, description="learning rate of the image network without a warm start")
     residual_rate: float = Field(default=5e-3, gt=0, description="learning rate of the residual network")
-    kernel_rate: float = Field(default=2e-4, gt=0, description="learning rate of the kernel's correction")
     ramp_iterations: int = Field(default=50, ge=0, description="steps over which all rates rise from 0")
-    average_decay: float = Field(default=0.98, ge=0, lt=1, description="decay of the running mean of outputs, which is returned")
     tv_weight: float = Field(
         default=0.75, ge=0, description="weight of the total variation, in units of sigma |k|_2 as everywhere in the grid"
     )
-    residual_weight: float = Field(default=0.3, ge=0, description="weight of the residual's absolute values")
-    residual_threshold: float = Field(default=0.0, ge=0, description="leaky soft shrinkage of the residual, in sigma")
     artefact_weight: float | None = Field(
         default=6.0,
         gt=0,
         description="threshold of the artefact term in the cosine domain, in sigma, for fit l2; null: no such term. "
         "At 3 the term explains a wrong kernel before the residual network can, which then stays at 0",
-    )
-    kernel_weight: float = Field(
-        default=10.0, ge=0, description="ridge on the kernel's correction, relative to the image's edges"
     )
     jitter: float = Field(default=1e-3, ge=0, le=1e-2, description="standard deviation of the noise on the image network's input")
     least_gain: float | None = Field(
@@ -192,9 +180,5 @@ class DipStudyConfig(StageConfig):
     seed: int = 0
 
 
-class DipAblationConfig(DipStudyConfig):
-    """The same stage for the ablations: each term changed by itself, on few pairs."""
-
-    pairs: tuple[str, ...] = Field(default=DIP_FEW, description="photograph, true kernel and error of each pair")
-    seeds: int = Field(default=1, ge=1, description="seeds of the networks")
-    cells: dict[str, DipCell] = Field(default_factory=dip_ablations, description="by name")
+ABLATIONS = DipStudyConfig(pairs=DIP_FEW, seeds=1, cells=dip_ablations())
+"""The same stage for the ablations: each term changed by itself, on few pairs."""

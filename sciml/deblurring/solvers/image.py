@@ -23,10 +23,9 @@ from torch import Tensor
 
 from sciml.deblurring.kernels.canonical import together
 from sciml.deblurring.solvers.tv import Canvas, total_variation
+from sciml.imaging.operators.convolution import ValidConvolution
 from sciml.imaging.operators.kernels import Kernel
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.priors import Prior, resolve
-from sciml.imaging.solvers.classical import proximal_gradient
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
 FACTORS = {"tv": 0.75}
@@ -50,7 +49,7 @@ def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior | None = "tv
     return factor * sigma * math.sqrt(float(np.sum(np.square(kernel))))
 
 
-class MaskedBlur(ValidBlur):
+class MaskedBlur(ValidConvolution):
     """A valid blur whose adjoint forgets what is not trusted: `A_adjoint(A(x) - y)` is the gradient of 1/2 || M (A x - y) ||^2.
 
     Args:
@@ -118,6 +117,8 @@ def restored(
     if found.certificate().smoothness is not None:
         guess = torch.nn.functional.pad(y, (margin,) * 4, mode="replicate") if start is None else start
         return quasi_newton(y, blur, found, weight, guess, on_image=on_image)
+    from sciml.imaging.solvers.classical import proximal_gradient  # brings deepinv, which takes two seconds
+
     report = None if on_image is None else (lambda _, x: on_image(x))
     return proximal_gradient(y, blur, found, weight, PROXES, on_iteration=report)
 

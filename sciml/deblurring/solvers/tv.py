@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.imaging.operators.physics import fast_lengths
+from sciml.imaging.operators.convolution import fast_lengths
 from sciml.imaging.priors import magnitude
 from sciml.runtime.errors import NumericalError, ShapeError
 

@@ -1,4 +1,4 @@
-"""Stage `calibrate`: factor and floor of maps of spreads from validation pairs, and what the maps are worth on test pairs."""
+"""Part of the stage `evaluate`: factor and floor of maps of spreads from validation pairs, judged on test pairs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.config import CalibrateConfig
 from sciml.deblurring.study.metrics import calibrated, coverage, rank_correlation
 from sciml.deblurring.study.pairs import load_problems, load_truths
 from sciml.deblurring.study.scores import display
@@ -16,11 +15,12 @@ from sciml.runtime.files import load_tensors, write_json
 from sciml.runtime.provenance import Recorder
 
 DECILES = 10
+# share of the pixels that plus or minus two spreads shall cover
+LEVEL = 0.95
 Map = np.ndarray
 
 
-def run(
-    config: CalibrateConfig,
+def calibrate_spreads(
     validation: Path,
     validation_restored: Sequence[Path],
     validation_spreads: Sequence[Path],
@@ -32,7 +32,6 @@ def run(
     """Write `calibration.json`: factor, floor, and coverage and rank correlation of every pair before and after.
 
     Args:
-        config: level of the coverage.
         validation: pairs of the set that factor and floor are fitted on.
         validation_restored: its restored pictures, one file a photograph.
         validation_spreads: its maps, in the same order.
@@ -42,10 +41,10 @@ def run(
         output: output folder.
     """
     inputs = [validation, *validation_restored, *validation_spreads, pairs, *restored, *spreads]
-    recorder = Recorder("deblurring.calibrate", config.model_dump(mode="json"), inputs)
+    recorder = Recorder("deblurring.calibrate", {"level": LEVEL}, inputs)
     fitted = _maps(validation, validation_restored, validation_spreads)
-    found = calibrated([(spread, error) for _, spread, error in fitted], config.level)
-    result: dict[str, Any] = {"factor": found.factor, "floor": found.floor, "level": config.level}
+    found = calibrated([(spread, error) for _, spread, error in fitted], LEVEL)
+    result: dict[str, Any] = {"factor": found.factor, "floor": found.floor, "level": LEVEL}
     for role, maps in (("validation", fitted), ("test", _maps(pairs, restored, spreads))):
         result[role] = [
             {

@@ -138,7 +138,7 @@ def _table(
 ) -> dict[str, Any]:
     runs, seeds, curves, baselines = [], [], {}, {}
     for name, (problem, truth, kernels) in cases.items():
-        baselines[name] = {"blurred": display_psnr(problem.y[0, 0].cpu().numpy(), truth.picture)}
+        baselines[name] = {"blurred": display_psnr(problem.picture, truth.picture)}
         for model, kernel in kernels.items():
             x = solve(problem.y, kernel, problem.sigma, "tv", weight_of(tuned, "tv", model))
             baselines[name][f"tv/{model}"] = display_psnr(picture_of(x, problem.y)[0, 0].cpu().numpy(), truth.picture)

@@ -1,9 +1,10 @@
-"""Stage `restore`: every cell of the grid on the pairs of one photograph."""
+"""Stage `restore`: every cell of the grid on the pairs of one photograph, and where they depend on the kernel."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import numpy as np
 from sciml.deblurring.config import RestoreConfig
 from sciml.deblurring.settings.grid import TRUE, cells, parted
 from sciml.deblurring.solvers.image import unexplained
+from sciml.deblurring.stages.spread import map_spreads
 from sciml.deblurring.study.cells import picture_of, solve, weight_of
 from sciml.deblurring.study.pairs import Problem, load_problems, load_truths
 from sciml.imaging.operators.kernels import Kernel
@@ -33,6 +35,33 @@ def run(
     output: Path,
     device: str = "cpu",
 ) -> list[Path]:
+    """Write the pictures into `restore`, see `restore_pairs`, and maps of spreads into `spread` where the settings ask for them.
+
+    Args:
+        config: cells, priors and maps.
+        pairs: file of the `simulate` stage.
+        photograph: whose pairs.
+        kernels: of the `correct` stage.
+        weights: of the `tune` stage by prior, one file each.
+        output: output folder of the photograph.
+        device: `cpu` or `cuda`.
+    """
+    files = {prior: path for prior, (path,) in weights.items()}
+    written = restore_pairs(config, pairs, photograph, kernels, files, output / "restore", device)
+    if config.spread is not None:
+        written += map_spreads(config.spread, pairs, photograph, kernels, files["tv"], output / "spread", device)
+    return written
+
+
+def restore_pairs(
+    config: RestoreConfig,
+    pairs: Path,
+    photograph: str,
+    kernels: Path,
+    weights: Mapping[str, Path],
+    output: Path,
+    device: str = "cpu",
+) -> list[Path]:
     """Write `restored.safetensors`: pictures `<pair>.<cell>` in linear light, and residuals `<pair>.residual.<error model>`.
 
     Of the truth only its kernel is read, and only for the oracle cells `<prior>/true`. Finished pairs are kept until all are
@@ -43,15 +72,15 @@ def run(
         pairs: file of the `simulate` stage.
         photograph: whose pairs.
         kernels: of the `correct` stage.
-        weights: of the `tune` stage by prior, one file each.
+        weights: of the `tune` stage by prior.
         output: output folder.
         device: `cpu` or `cuda`.
     """
-    files = {prior: path for prior, (path,) in weights.items()}
-    given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in files.items()}}
-    recorder = Recorder("deblurring.restore", {**config.model_dump(mode="json"), **given}, [pairs, kernels, *files.values()])
+    given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in weights.items()}}
+    settings = config.model_dump(mode="json", exclude={"spread"})
+    recorder = Recorder("deblurring.restore", {**settings, **given}, [pairs, kernels, *weights.values()])
     made_by = [source_digest(__name__), prior_digests(config.priors)]
-    identity = [*made_by, config.model_dump(mode="json"), given, digest_file(pairs), digest_file(kernels)]
+    identity = [*made_by, settings, given, digest_file(pairs), digest_file(kernels)]
     corrected, _ = load_tensors(kernels)
     names = cells(config.priors, config.cells)
     arrays: dict[str, np.ndarray] = {}

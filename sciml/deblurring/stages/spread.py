@@ -1,4 +1,4 @@
-"""Stage `spread`: maps of how far the restored pictures of one photograph depend on the kernel's stated error."""
+"""Part of the stage `restore`: maps of how far the restored pictures of one photograph depend on the kernel's stated error."""
 
 from __future__ import annotations
 
@@ -18,14 +18,17 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
+# the error model whose kernels others are drawn around, with a stated error: normal, of these standard deviations
+MODEL, ERROR = "warp", "rotation:~8+scale:~0.1+smoothing:~0.5"
 
-def run(
+
+def map_spreads(
     config: SpreadConfig, pairs: Path, photograph: str, kernels: Path, weights: Path, output: Path, device: str = "cpu"
 ) -> list[Path]:
     """Write `spreads.safetensors`: a tensor `<pair>` (height, width) a pair, in display values, not calibrated.
 
     Args:
-        config: number of kernels, stated error, and the error model whose kernels they are drawn around.
+        config: number of kernels.
         pairs: file of the `simulate` stage; nothing of its truth is read.
         photograph: whose pairs.
         kernels: of the `correct` stage.
@@ -33,28 +36,27 @@ def run(
         output: output folder.
         device: `cpu` or `cuda`.
     """
-    recorder = Recorder(
-        "deblurring.spread", {**config.model_dump(mode="json"), "photograph": photograph}, [pairs, kernels, weights]
-    )
+    settings = {"model": MODEL, "error": ERROR, **config.model_dump(mode="json")}
+    recorder = Recorder("deblurring.spread", {**settings, "photograph": photograph}, [pairs, kernels, weights])
     identity = [
         source_digest(__name__),
-        config.model_dump(mode="json"),
+        settings,
         [digest_file(path) for path in (pairs, kernels, weights)],
     ]
     corrected, _ = load_tensors(kernels)
-    factor = weight_of({"tv": read_json(weights)}, "tv", config.model)
+    factor = weight_of({"tv": read_json(weights)}, "tv", MODEL)
     arrays: dict[str, np.ndarray] = {}
     with Partial(output, identity) as partial:
         for number, problem in enumerate(load_problems(pairs, photograph, device)):
             found = partial.get(str(number))
             if found is None:
-                kernel = corrected[f"{number}.{config.model}"]
+                kernel = corrected[f"{number}.{MODEL}"]
                 weight = factor * natural_weight(kernel, problem.sigma, None)
                 seed = Seeds(config.seed)("spread", problem.name)
-                spread = spread_map(problem.y, kernel, weight, config.error, config.count, seed, display=srgb_encoded)
+                spread = spread_map(problem.y, kernel, weight, ERROR, config.count, seed, display=srgb_encoded)
                 found = partial.put(str(number), {"spread": spread[0, 0].cpu().numpy()}, {})
             arrays[str(number)] = found[0]["spread"]
         path = output / "spreads.safetensors"
-        save_tensors(path, arrays, {"photograph": photograph, "cell": f"tv/{config.model}"})
+        save_tensors(path, arrays, {"photograph": photograph, "cell": f"tv/{MODEL}"})
     recorder.write(output / "provenance.json", [path])
     return [path]

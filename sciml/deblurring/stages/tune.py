@@ -1,4 +1,4 @@
-"""Stage `tune`: the weight of one prior under every error model, on validation photographs and with other kernels."""
+"""Stage `tune`: the weight of every prior under every error model, on validation photographs and with other kernels."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.config import TuneConfig
-from sciml.deblurring.settings.grid import TRUE
+from sciml.deblurring.config import TuneConfig, TunePriorConfig
+from sciml.deblurring.settings.grid import TRUE, folder_name
 from sciml.deblurring.study.cells import picture_of, solve
 from sciml.deblurring.study.pairs import load_problems, load_truths
 from sciml.deblurring.study.scores import display_psnr
@@ -24,6 +24,23 @@ log = logging.getLogger(__name__)
 
 
 def run(config: TuneConfig, pairs: Path, kernels: list[Path], output: Path, device: str = "cpu") -> list[Path]:
+    """Write the weights of every prior into a folder of its name; see `tune_prior`.
+
+    Args:
+        config: priors and weights.
+        pairs: validation pairs of the `simulate` stage.
+        kernels: of the `correct` stage, one file a photograph.
+        output: output folder, of all priors.
+        device: `cpu` or `cuda`.
+
+    Raises:
+        DataError: there is no validation pair.
+    """
+    folders = ((one, output / folder_name(one.prior)) for one in config.priors)
+    return [path for one, folder in folders for path in tune_prior(one, pairs, kernels, folder, device)]
+
+
+def tune_prior(config: TunePriorConfig, pairs: Path, kernels: list[Path], output: Path, device: str = "cpu") -> list[Path]:
     """Write `weights.json`: by error model the best weight, the mean PSNR at it, and the whole curve.
 
     Every weight is tried on the same `config.pairs` pairs, spread evenly over the photographs, kernels and errors.

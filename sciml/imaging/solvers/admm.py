@@ -9,7 +9,8 @@ import torch
 from deepinv.physics import Inpainting, LinearPhysics
 from torch import Tensor
 
-from sciml.imaging.operators.physics import column_norm, fast_lengths
+from sciml.imaging.operators.convolution import fast_lengths
+from sciml.imaging.operators.physics import column_norm
 from sciml.imaging.priors import Images, gradient, gradient_adjoint, magnitude, per_image
 from sciml.runtime.errors import NumericalError
 

@@ -16,6 +16,7 @@ from deepinv.physics import Inpainting, LinearPhysics
 from skimage import restoration
 from torch import Tensor
 
+from sciml.imaging.operators.convolution import ValidConvolution
 from sciml.imaging.operators.physics import Identity, ValidBlur, column_norm, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import Images, Prior, TotalVariation, per_image
@@ -26,11 +27,11 @@ from sciml.runtime.errors import ConfigError, NumericalError
 Kind = TypeVar("Kind", bound=LinearPhysics)
 
 
-def start(y: Tensor, physics: LinearPhysics) -> Images:
+def start(y: Tensor, physics: LinearPhysics | ValidConvolution) -> Images:
     """Return the usual first guess: filtered back-projection, the picture extended by its edge, local means, or A^T y."""
     if isinstance(physics, ParallelBeam):
         return physics.fbp(y)
-    if isinstance(physics, ValidBlur):
+    if isinstance(physics, ValidConvolution):
         return torch.nn.functional.pad(y, (physics.margin,) * 4, mode="replicate")
     if isinstance(physics, Inpainting):
         known = torch.as_tensor(physics.mask).expand_as(y)
@@ -42,7 +43,7 @@ def start(y: Tensor, physics: LinearPhysics) -> Images:
 
 def proximal_gradient(
     y: Tensor,
-    physics: LinearPhysics,
+    physics: LinearPhysics | ValidConvolution,
     prior: Prior,
     weight: float | Tensor,
     iterations: int = 150,

@@ -159,7 +159,7 @@ def test_a_fit_that_gains_too_little_on_held_out_pixels_returns_the_start():
 
 def test_a_warm_start_is_taken_over_and_kept():
     x, y, kernel = scene(24)
-    config = configured(mode="none", start_iterations=120, start_rate=1e-2, warm_rate=1e-3, least_gain=None, jitter=0.0)
+    config = configured(mode="none", start_iterations=120, warm_rate=1e-3, least_gain=None, jitter=0.0)
     errors = {}
     for name, start in (("warm", x), ("cold", None)):
         seen: list[float] = []

@@ -31,8 +31,9 @@ from sciml.deblurring.settings.structures import (
 from sciml.deblurring.solvers.image import natural_weight, restored
 from sciml.deblurring.stages import dip as stage
 from sciml.deblurring.study import dip
+from sciml.deblurring.study.blurring import MARGIN
 from sciml.deblurring.study.dip import Scorer, fit_of, scores_of, spread_scores
-from sciml.deblurring.study.pairs import MARGIN, Problem, Truth, load_problems, load_truths
+from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
 from sciml.deblurring.study.scores import display_psnr
 from sciml.imaging.operators.kernels import Kernel, line
 from sciml.imaging.operators.physics import ValidBlur
@@ -256,7 +257,7 @@ WEIGHTS = {"tv": {model: {"weight": 0.75} for model in ("none", "warp", "true")}
 
 def test_scores_are_those_of_the_pictures():
     y, truth = scene()
-    problem = Problem(y, GIVEN, 0.01, "boxes", "line", "turned")
+    problem = Problem(y[0, 0].numpy(), GIVEN, 0.01, "boxes", "line", "turned")
     canvas = np.pad(truth[0, 0].numpy(), MARGIN, mode="edge")
     scorer = Scorer(Truth(canvas, KERNEL, MARGIN))
     fit = fit_of(problem, GIVEN, 0.75, CELLS["residual/warm"], 3, scorer)

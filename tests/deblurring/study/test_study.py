@@ -11,25 +11,29 @@ import torch
 from pydantic import ValidationError
 
 from sciml.deblurring.config import (
-    CalibrateConfig,
     Config,
     CorrectConfig,
-    EvaluateConfig,
     PairSet,
     RestoreConfig,
-    SimulateConfig,
+    SimulateSetConfig,
     SpreadConfig,
-    TuneConfig,
+    TunePriorConfig,
     default_sets,
 )
 from sciml.deblurring.kernels.canonical import read_kernel
 from sciml.deblurring.restoration.deblur import deblur
 from sciml.deblurring.settings.grid import cells
 from sciml.deblurring.solvers.image import natural_weight
-from sciml.deblurring.stages import calibrate, correct, evaluate, restore, spread, tune
-from sciml.deblurring.stages.simulate import run as run_simulate
+from sciml.deblurring.stages import correct
+from sciml.deblurring.stages.calibrate import calibrate_spreads
+from sciml.deblurring.stages.evaluate import score_set
+from sciml.deblurring.stages.restore import restore_pairs
+from sciml.deblurring.stages.simulate import simulate_set
+from sciml.deblurring.stages.spread import map_spreads
+from sciml.deblurring.stages.tune import tune_prior
+from sciml.deblurring.study.blurring import MARGIN, ROUNDING, simulate, wrong_kernel
 from sciml.deblurring.study.cells import circular, picture_of, solve, weight_of
-from sciml.deblurring.study.pairs import MARGIN, ROUNDING, load_problems, load_truths, simulate, wrong_kernel
+from sciml.deblurring.study.pairs import load_problems, load_truths
 from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 from sciml.runtime.files import load_tensors, read_json, save_tensors
@@ -42,19 +46,19 @@ SETTINGS = PairSet(kernels=("motion:9,30",), errors=("exact", "rotation:20"), si
 def study(tmp_path_factory: pytest.TempPathFactory) -> SimpleNamespace:
     """A whole study of one photograph and one kernel, tuned on itself: what is tested is the machinery."""
     folder = tmp_path_factory.mktemp("study")
-    settings = SimulateConfig(**{**SETTINGS.model_dump(), "photographs": ("camera",)}, name="test", seed=1)
-    (pairs,) = run_simulate(settings, folder / "simulate")
+    settings = SimulateSetConfig(**{**SETTINGS.model_dump(), "photographs": ("camera",)}, name="test", seed=1)
+    (pairs,) = simulate_set(settings, folder / "simulate")
     kernels, steps = correct.run(CorrectConfig(seed=1), pairs, "camera", folder / "correct")
     weights = {}
     for prior, grid in zip(PRIORS, ((0.5, 1.0), (0.05, 0.1), (1.0,)), strict=True):
-        config = TuneConfig(prior=prior, models=models_of(prior), weights=grid, pairs=2)
-        (weights[prior],) = tune.run(config, pairs, [kernels], folder / f"tune-{prior}")
+        config = TunePriorConfig(prior=prior, models=models_of(prior), weights=grid, pairs=2)
+        (weights[prior],) = tune_prior(config, pairs, [kernels], folder / f"tune-{prior}")
     config = RestoreConfig(cells=None, priors=PRIORS)
-    (pictures,) = restore.run(config, pairs, "camera", kernels, weights, folder / "restore")
-    (scores,) = evaluate.run(EvaluateConfig(), pairs, [pictures], [kernels], folder / "evaluate")
-    (spreads,) = spread.run(SpreadConfig(count=4), pairs, "camera", kernels, weights["tv"], folder / "spread")
+    (pictures,) = restore_pairs(config, pairs, "camera", kernels, weights, folder / "restore")
+    (scores,) = score_set(pairs, [pictures], [kernels], folder / "evaluate")
+    (spreads,) = map_spreads(SpreadConfig(count=4), pairs, "camera", kernels, weights["tv"], folder / "spread")
     part = (pairs, [pictures], [spreads])
-    (numbers,) = calibrate.run(CalibrateConfig(), *part, *part, folder / "calibrate")
+    (numbers,) = calibrate_spreads(*part, *part, folder / "calibrate")
     return SimpleNamespace(
         folder=folder, pairs=pairs, kernels=kernels, steps=steps, weights=weights, pictures=pictures, scores=scores,
         spreads=spreads, numbers=numbers,
@@ -154,9 +158,9 @@ def test_kernels_and_pictures_are_made_without_the_truth(study, tmp_path):
     kernels, _ = correct.run(CorrectConfig(seed=1), tmp_path / "blinder.safetensors", "camera", tmp_path / "correct")
     assert kernels.read_bytes() == study.kernels.read_bytes()
     config = RestoreConfig(cells=None, priors=PRIORS)
-    (pictures,) = restore.run(config, tmp_path / "blind.safetensors", "camera", kernels, study.weights, tmp_path / "restore")
+    (pictures,) = restore_pairs(config, tmp_path / "blind.safetensors", "camera", kernels, study.weights, tmp_path / "restore")
     assert pictures.read_bytes() == study.pictures.read_bytes()
-    (maps,) = spread.run(
+    (maps,) = map_spreads(
         SpreadConfig(count=4), tmp_path / "blinder.safetensors", "camera", kernels, study.weights["tv"], tmp_path / "spread"
     )
     assert maps.read_bytes() == study.spreads.read_bytes()
@@ -248,7 +252,7 @@ def test_what_is_not_there_is_said(study, tmp_path):
     with pytest.raises(FormatError, match="no pairs"):
         load_problems(tmp_path / "other.safetensors")
     with pytest.raises(DataError, match="no pair to tune on"):
-        tune.run(TuneConfig(prior="tv", models=("none",), weights=(1.0,), pairs=1), study.pairs, [], tmp_path / "tune")
+        tune_prior(TunePriorConfig(prior="tv", models=("none",), weights=(1.0,), pairs=1), study.pairs, [], tmp_path / "tune")
 
 
 def test_every_prior_of_the_grid_fills_the_canvas_and_weights_scale_with_the_noise(study):
@@ -265,10 +269,12 @@ def test_settings_of_every_stage_can_be_sliced():
     from sciml.settings import load, slice_of
 
     settings = load("cpu")
-    assert '"prior":"tv"' in slice_of(settings, "deblurring", "tune", "tv")
+    assert '"prior":"tv"' in slice_of(settings, "deblurring", "tune")
     assert '"both"' in slice_of(settings, "deblurring", "correct", "test")
     assert '"both"' not in slice_of(settings, "deblurring", "correct", "radius")
-    for stage in ("evaluate", "spread", "calibrate", "photo", "report"):
+    assert '"spread":null' in slice_of(settings, "deblurring", "restore", "radius")
+    assert '"spread":{' in slice_of(settings, "deblurring", "restore", "test")
+    for stage in ("simulate", "evaluate", "photo", "report"):
         assert slice_of(settings, "deblurring", stage).startswith("{")
     with pytest.raises(ConfigError, match="no pair_set 'nothing'"):
-        slice_of(settings, "deblurring", "simulate", "nothing")
+        slice_of(settings, "deblurring", "correct", "nothing")

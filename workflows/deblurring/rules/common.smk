@@ -1,37 +1,18 @@
 # Names in paths, and which pairs belong to a set.
+from sciml.deblurring.config import DECIDING
+from sciml.deblurring.settings.grid import folder_name
+from sciml.deblurring.settings.structures import ABLATIONS
 from sciml.imaging.plugins import prior_sources
 
-SETS = SETTINGS.deblurring.sets
+SETS = sorted(SETTINGS.deblurring.sets)
 PHOTOGRAPHS = {name: SETTINGS.deblurring.photographs(SETTINGS, name) for name in SETS}
-# a prior such as lpn:photo-deblur, without what a path cannot hold
-PRIORS = {name.replace(":", "-"): name for name in SETTINGS.deblurring.priors}
+PRIORS = {folder_name(name): name for name in sorted(SETTINGS.deblurring.priors)}
+PAIRS = "<results>/{set}/simulate/pairs.safetensors"
 PHOTOGRAPH = "--photograph {wildcards.photo:q}"
-
-
-def prior_of(wildcards):
-    """Return the name of a prior in the settings."""
-    return PRIORS[wildcards.prior]
-
-
-def sources_behind(names):
-    """Return module and weight files of the plugin behind each prior; solvers of the family itself have none."""
-    return [prior_sources(name) for name in names if ":" in name]
-
-
-def module_behind(wildcards):
-    """Return the module behind a prior, if there is one."""
-    return [module for module, _ in sources_behind([prior_of(wildcards)])]
-
-
-def modules_behind(wildcards):
-    """Return the modules behind all priors."""
-    return sorted({module for module, _ in sources_behind(PRIORS.values())})
-
-
-def files_behind(*names):
-    """Return the weight files behind priors."""
-    found = [path for _, files in sources_behind(names) for path in files]
-    return sorted({os.path.relpath(path) for path in found})
+# of every prior's plugin: its module, which a job loads by name, and its weight files; solvers of the family itself have none
+PLUGINS = [prior_sources(name) for name in PRIORS.values() if ":" in name]
+PRIOR_MODULES = sorted({module for module, _ in PLUGINS})
+PRIOR_FILES = sorted({os.path.relpath(path) for _, files in PLUGINS for path in files})
 
 
 def fitted(settings):
@@ -43,8 +24,8 @@ def fitted(settings):
     return sorted({pair.split(" ")[0] for pair in pairs})
 
 
-def every(path, name=None):
-    """Return a path for each photograph of a set; without its name an input function, for the set of the wildcards."""
-    if name is None:
-        return lambda wildcards: every(path, wildcards.set)
-    return expand(path, set=name, photo=PHOTOGRAPHS[name])
+def every(path, *names):
+    """Return a path for each photograph of these sets."""
+    return [
+        one for name in names for one in expand(path, set=name, photo=PHOTOGRAPHS[name])
+    ]

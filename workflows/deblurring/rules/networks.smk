@@ -1,11 +1,11 @@
 # Untrained networks: the published method and its relatives on a few pairs, and what each of their terms is worth.
 rule fit_networks:
     input:
-        pairs=expand(rules.simulate_pairs.output.pairs, set="test"),
+        pairs=expand(PAIRS, set="test"),
         kernels=expand(
             rules.correct_kernels.output.kernels, set="test", allow_missing=True
         ),
-        weights=expand(rules.tune_prior.output.weights, prior="tv"),
+        weights="<results>/tune/tv/weights.json",
     output:
         runs="<results>/dip/{photo}/runs.json",
         pictures="<results>/dip/{photo}/pictures.safetensors",
@@ -38,9 +38,7 @@ use rule fit_networks as fit_ablations with:
 # the index of a run does not ask for this page, so it is written again here
 rule write_ablations_page:
     input:
-        runs=expand(
-            rules.fit_ablations.output.runs, photo=fitted(SETTINGS.deblurring.ablate)
-        ),
+        runs=expand(rules.fit_ablations.output.runs, photo=fitted(ABLATIONS)),
     output:
         **page_files("deblurring-ablations"),
     log:

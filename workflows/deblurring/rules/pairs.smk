@@ -1,23 +1,23 @@
 # From photographs to pictures: the grid of priors and error models on the pairs of every set.
 rule simulate_pairs:
     output:
-        pairs="<results>/{set}/simulate/pairs.safetensors",
-        provenance="<results>/{set}/simulate/provenance.json",
+        pairs=expand(PAIRS, set=SETS),
+        provenance=expand("<results>/{set}/simulate/provenance.json", set=SETS),
     log:
-        "<logs>/{set}/simulate.log",
+        "<logs>/simulate.log",
     benchmark:
-        "<benchmarks>/{set}/simulate.tsv"
+        "<benchmarks>/simulate.tsv"
     resources:
         **needs(2000, 10),
     params:
-        **stage("deblurring", "simulate", "set"),
+        **stage("deblurring", "simulate", levels=3),
     shell:
         stage_command()
 
 
 rule correct_kernels:
     input:
-        pairs=rules.simulate_pairs.output.pairs,
+        pairs=PAIRS,
     output:
         kernels="<results>/{set}/{photo}/correct/kernels.safetensors",
         steps="<results>/{set}/{photo}/correct/steps.json",
@@ -34,22 +34,22 @@ rule correct_kernels:
         stage_command("pairs", PHOTOGRAPH, gpu=True)
 
 
-rule tune_prior:
+rule tune_priors:
     input:
-        pairs=expand(rules.simulate_pairs.output.pairs, set="validation"),
+        pairs=expand(PAIRS, set="validation"),
         kernels=every(rules.correct_kernels.output.kernels, "validation"),
-        prior=lambda wildcards: files_behind(prior_of(wildcards)),
+        priors=PRIOR_FILES,
     output:
-        weights="<results>/tune/{prior}/weights.json",
-        provenance="<results>/tune/{prior}/provenance.json",
+        weights=expand("<results>/tune/{prior}/weights.json", prior=PRIORS),
+        provenance=expand("<results>/tune/{prior}/provenance.json", prior=PRIORS),
     log:
-        "<logs>/tune/{prior}.log",
+        "<logs>/tune.log",
     benchmark:
-        "<benchmarks>/tune/{prior}.tsv"
+        "<benchmarks>/tune.tsv"
     resources:
         **needs(2000, 60, gpu=1),
     params:
-        **stage("deblurring", "tune", prior_of, beside=module_behind),
+        **stage("deblurring", "tune", beside=lambda wildcards: PRIOR_MODULES, levels=2),
         kernels=each("kernels"),
     shell:
         stage_command("pairs", "{params.kernels}", gpu=True)
@@ -57,10 +57,10 @@ rule tune_prior:
 
 rule restore_pairs:
     input:
-        pairs=rules.simulate_pairs.output.pairs,
+        pairs=PAIRS,
         kernels=rules.correct_kernels.output.kernels,
-        weights=expand(rules.tune_prior.output.weights, prior=sorted(PRIORS)),
-        priors=files_behind(*PRIORS.values()),
+        weights=rules.tune_priors.output.weights,
+        priors=PRIOR_FILES,
     output:
         pictures="<results>/{set}/{photo}/restore/restored.safetensors",
         provenance="<results>/{set}/{photo}/restore/provenance.json",
@@ -71,32 +71,56 @@ rule restore_pairs:
     resources:
         **needs(3000, 60, gpu=1),
     params:
-        **stage("deblurring", "restore", "set", beside=modules_behind),
+        **stage(
+            "deblurring",
+            "restore",
+            "set",
+            beside=lambda wildcards: PRIOR_MODULES,
+            levels=2,
+        ),
         weights=lambda wildcards, input: " ".join(
             f"--weights {name}={path}"
-            for (_, name), path in zip(sorted(PRIORS.items()), input.weights)
+            for name, path in zip(PRIORS.values(), input.weights)
         ),
     shell:
         stage_command("pairs", PHOTOGRAPH, "kernels", "{params.weights}", gpu=True)
 
 
+# of the two sets that decide, maps of spreads too
+use rule restore_pairs as restore_and_map_pairs with:
+    output:
+        pictures=rules.restore_pairs.output.pictures,
+        provenance=rules.restore_pairs.output.provenance,
+        spreads="<results>/{set}/{photo}/spread/spreads.safetensors",
+        spread_provenance="<results>/{set}/{photo}/spread/provenance.json",
+    wildcard_constraints:
+        set="|".join(DECIDING),
+
+
+ruleorder: restore_and_map_pairs > restore_pairs
+
+
 rule evaluate_pairs:
     input:
         pairs=rules.simulate_pairs.output.pairs,
-        kernels=every(rules.correct_kernels.output.kernels),
-        pictures=every(rules.restore_pairs.output.pictures),
+        kernels=every(rules.correct_kernels.output.kernels, *SETS),
+        pictures=every(rules.restore_pairs.output.pictures, *SETS),
+        spreads=every(rules.restore_and_map_pairs.output.spreads, *DECIDING),
     output:
-        scores=shown("deblurring", "scores", "<results>/{set}/evaluate/scores.json"),
-        provenance="<results>/{set}/evaluate/provenance.json",
+        scores=[
+            shown("deblurring", "scores", f"<results>/{name}/evaluate/scores.json")
+            for name in SETS
+        ],
+        provenance=expand("<results>/{set}/evaluate/provenance.json", set=SETS),
+        calibration="<results>/calibrate/calibration.json",
+        calibrate_provenance="<results>/calibrate/provenance.json",
     log:
-        "<logs>/{set}/evaluate.log",
+        "<logs>/evaluate.log",
     benchmark:
-        "<benchmarks>/{set}/evaluate.tsv"
+        "<benchmarks>/evaluate.tsv"
     resources:
-        **needs(2000, 20),
+        **needs(3000, 20),
     params:
-        **stage("deblurring", "evaluate"),
-        kernels=each("kernels"),
-        pictures=each(restored="pictures"),
+        **stage("deblurring", "evaluate", levels=3),
     shell:
-        stage_command("pairs", "{params.pictures} {params.kernels}")
+        stage_command("--results {params.folder:q}")
