@@ -10,18 +10,22 @@ nothing does that but plugins, which a rule names besides (`sciml.runtime.declar
 from __future__ import annotations
 
 import ast
+import atexit
+import json
 import os
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
 from sciml.runtime.errors import ScimlError
-from sciml.runtime.files import digest_bytes, digest_file
-from sciml.runtime.places import resource
+from sciml.runtime.files import digest_bytes, digest_file, write_text
+from sciml.runtime.places import cache_folder, resource
 
 RESOURCE = re.compile(r"\bresource\(\"(\w[\w.-]+)\"\)")
+MOST_KEPT = 8000
 TRAVELLING = (".html", ".css", ".js", ".j2", ".json", ".csv", ".yaml", ".bib")
 
 
@@ -37,7 +41,7 @@ def source_digest(*modules: str) -> str:
     lines = []
     for name in sorted(set().union(*map(reached, modules))):
         path = _path(name)
-        lines.append(f"{name} {_code_digest(path)}\n")
+        lines.append(f"{name} {_facts(path).digest}\n")
         lines += [f"{name}:{os.path.relpath(item, path.parent)} {digest_file(item)}\n" for item in travelling(name)]
     return digest_bytes("".join(lines).encode())
 
@@ -51,7 +55,7 @@ def travelling(module: str) -> list[Path]:
 @cache
 def _resources(path: Path) -> tuple[Path, ...]:
     # settings and declared data reach a stage through its own settings, by value and by digest
-    return tuple(resource(name) for name in RESOURCE.findall(path.read_text(encoding="utf-8")))
+    return tuple(resource(name) for name in _facts(path).resources)
 
 
 @cache
@@ -94,14 +98,12 @@ def _import_targets(name: str, roots: frozenset[str]) -> Iterator[str]:
     """Yield the modules below `roots` that a module imports; other packages are not even looked for."""
     path = _path(name)
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in _executed(_tree(path)):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in roots and _find(alias.name))
-        elif isinstance(node, ast.ImportFrom):
-            base = _absolute(node, package)
-            if base.partition(".")[0] in roots:
-                for alias in node.names:
-                    yield from _origin(base, alias.name)
+    for one in filter(lambda one: one.executed, _facts(path).imports):
+        if one.level is None:
+            yield from (target for target, _ in one.names if target.partition(".")[0] in roots and _find(target))
+        elif (base := one.absolute(package)).partition(".")[0] in roots:
+            for target, _ in one.names:
+                yield from _origin(base, target)
 
 
 def _origin(base: str, name: str) -> Iterator[str]:
@@ -113,23 +115,11 @@ def _origin(base: str, name: str) -> Iterator[str]:
         yield f"{base}.{name}"
         return
     if _path(base).name == "__init__.py":
-        for node in _import_statements(_path(base)):
-            if any((alias.asname or alias.name) == name for alias in node.names):
-                target = _absolute(node, base)
+        for one in _facts(_path(base)).imports:
+            if one.level is not None and any((alias or target) == name for target, alias in one.names):
+                target = one.absolute(base)
                 if target != base:
                     yield from _origin(target, name)
-
-
-@cache
-def _import_statements(path: Path) -> tuple[ast.ImportFrom, ...]:
-    return tuple(node for node in ast.walk(_tree(path)) if isinstance(node, ast.ImportFrom))
-
-
-def _absolute(node: ast.ImportFrom, package: str) -> str:
-    if node.level == 0:
-        return node.module or ""
-    parent = package.split(".")[: package.count(".") + 2 - node.level]
-    return ".".join([*parent, *([node.module] if node.module else [])])
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:
@@ -175,21 +165,97 @@ def _path(name: str) -> Path:
     return path
 
 
+@dataclass(frozen=True)
+class Import:
+    """An import statement: `import names`, or `from module import names` with the number of dots before the module.
+
+    Attributes:
+        names: each with what it is called here, None where that is its own name.
+        module: of `from`.
+        level: number of dots; None for a plain `import`.
+        executed: whether it runs, which one under `TYPE_CHECKING` does not.
+    """
+
+    names: list[tuple[str, str | None]]
+    module: str = ""
+    level: int | None = None
+    executed: bool = True
+
+    def absolute(self, package: str) -> str:
+        """Return the module that names are imported from, in a module of this package."""
+        if not self.level:
+            return self.module
+        parent = package.split(".")[: package.count(".") + 2 - self.level]
+        return ".".join([*parent, *([self.module] if self.module else [])])
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a file of code says: SHA-256 of its statements, its imports, and the files that it names by `resource("...")`."""
+
+    digest: str
+    imports: list[Import]
+    resources: list[str]
+
+
+# facts by SHA-256 of a file's content, kept from run to run: they are the same for the same content and version of Python
+_known: dict[str, dict] | None = None
+
+
 @cache
-def _tree(path: Path) -> ast.Module:
-    """Return what a file says, without its docstrings."""
+def _facts(path: Path) -> Facts:
+    content = path.read_bytes()
+    key = digest_bytes(content)
+    found = _kept().get(key)
+    if found is None:
+        found = _kept()[key] = asdict(_read_facts(content, path))
+        atexit.unregister(_keep)
+        atexit.register(_keep)
+    return Facts(found["digest"], [Import(**one) for one in found["imports"]], found["resources"])
+
+
+def _kept_file() -> Path:
+    return cache_folder("code") / f"facts-{sys.version_info[0]}.{sys.version_info[1]}.json"
+
+
+def _kept() -> dict[str, dict]:
+    global _known
+    if _known is None:
+        try:
+            _known = dict(json.loads(_kept_file().read_text(encoding="utf-8")))
+        except (OSError, ValueError, ScimlError):  # none yet, or a damaged one: all is read again
+            _known = {}
+    return _known
+
+
+def _keep() -> None:
+    if len(_kept()) > MOST_KEPT:
+        _kept().clear()
     try:
-        return _without_docstrings(ast.parse(path.read_bytes(), str(path)))
+        write_text(_kept_file(), json.dumps(_kept(), separators=(",", ":")))
+    except ScimlError:  # a folder that cannot be written costs time only
+        return
+
+
+def _read_facts(content: bytes, path: Path) -> Facts:
+    try:
+        tree = _without_docstrings(ast.parse(content, str(path)))
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         raise ScimlError(
             f"{path} is no valid Python{f', line {line}' if line else ''}: {getattr(error, 'msg', error)}"
         ) from error
-
-
-@cache
-def _code_digest(path: Path) -> str:
-    return digest_bytes(ast.dump(_tree(path)).encode())
+    executed = set(map(id, _executed(tree)))
+    imports = [
+        Import(
+            [(alias.name, alias.asname) for alias in node.names],
+            *((node.module or "", node.level) if isinstance(node, ast.ImportFrom) else ("", None)),
+            executed=id(node) in executed,
+        )
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+    ]
+    return Facts(digest_bytes(ast.dump(tree).encode()), imports, RESOURCE.findall(content.decode()))
 
 
 def _without_docstrings(tree: ast.Module) -> ast.Module:

@@ -198,3 +198,26 @@ def test_the_stages_of_this_package_do_not_share_what_they_should_not():
     assert "sciml.imaging.solvers.classical" in solve and "sciml.imaging.solvers.classical" not in measure
     assert not any(name.startswith("sciml.report") for name in solve | evaluate | measure)
     assert {"sciml", "sciml.imaging", "sciml.imaging.operators.physics", "sciml.runtime.files"} <= solve
+
+
+def test_what_was_read_before_is_known_by_its_content_and_a_damaged_memory_is_read_anew(lab, tmp_path, monkeypatch):
+    monkeypatch.setenv("SCIML_CACHE", str(tmp_path / "cache"))
+
+    def fresh():
+        """The digest as a process says it that starts now."""
+        monkeypatch.setattr(sources, "_known", None)
+        return digest("solve")
+
+    first = fresh()
+    sources._keep()
+    kept = sources._kept_file()
+    monkeypatch.setattr(sources, "_read_facts", None)  # nothing is parsed again
+    assert fresh() == first
+    monkeypatch.undo()
+    monkeypatch.setenv("SCIML_CACHE", str(tmp_path / "cache"))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    (lab / "tools.py").write_text(FILES["tools.py"].replace("2 * x", "3 * x"))
+    assert fresh() != first
+    (lab / "tools.py").write_text(FILES["tools.py"])
+    kept.write_text(kept.read_text()[:-9])
+    assert fresh() == first
