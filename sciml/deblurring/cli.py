@@ -355,7 +355,8 @@ def report_command(
 
     Example: sciml deblurring report results/cpu/deblurring --out page.html
     """
-    from sciml.deblurring.stages.report import run, settings_of
+    from sciml.deblurring.page.page import settings_of
+    from sciml.deblurring.stages.report import run
     from sciml.stages import stage
 
     with stage("deblurring.report", out):

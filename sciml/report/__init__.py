@@ -1,8 +1,9 @@
-"""Report pages: reportlets in, one self-contained HTML file and one JSON file out.
+"""Report pages: the slots of a study in, one self-contained HTML file and one JSON file out.
 
 Example:
-    >>> from sciml.report import Page, Check, Checks
-    >>> page = Page("demo", "A demo", "Does it work?", "ci", [Checks([Check("adjoint", 1e-7, 1e-5, True)])])
+    >>> from sciml.report import Check, Checks, StudyPage
+    >>> checks = [Checks([Check("adjoint", 1e-7, 1e-5, True)])]
+    >>> page = StudyPage("demo", "A demo", "Does it work?", "ci", answer="Yes: the error is 1e-7.", checks=checks)
     >>> page.name
     'demo'
 
@@ -16,16 +17,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
-    "reportlets": (
-        "Check Checks Claim Column Curve Failure Figure Gallery Limits "
-        "Methods Provenance Scrubber Slider Spread Table Text Verdict"
-    ),
+    "reportlets": ("Check Checks Claim Column Curve Failure Figure Gallery Scrubber Slider Spread Table Text"),
     "pictures": "error_map gallery to_display zoom_crops",
-    "page": "Page write_page",
+    "page": "write_page",
     "check": "check_page",
     "goals": "Goal judge",
     "index": "forget_failure record_failure write_index",
-    "methods": "methods_text stage_paragraph",
+    "methods": "methods_text",
+    "study": "Ablation Number StudyPage Tab",
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names.split()}
 __all__ = sorted(_HOME_OF)  # pyright: ignore[reportUnsupportedDunderAll]
@@ -38,8 +37,6 @@ if TYPE_CHECKING:
     from sciml.report.index import record_failure as record_failure
     from sciml.report.index import write_index as write_index
     from sciml.report.methods import methods_text as methods_text
-    from sciml.report.methods import stage_paragraph as stage_paragraph
-    from sciml.report.page import Page as Page
     from sciml.report.page import write_page as write_page
     from sciml.report.pictures import error_map as error_map
     from sciml.report.pictures import gallery as gallery
@@ -53,15 +50,15 @@ if TYPE_CHECKING:
     from sciml.report.reportlets import Failure as Failure
     from sciml.report.reportlets import Figure as Figure
     from sciml.report.reportlets import Gallery as Gallery
-    from sciml.report.reportlets import Limits as Limits
-    from sciml.report.reportlets import Methods as Methods
-    from sciml.report.reportlets import Provenance as Provenance
     from sciml.report.reportlets import Scrubber as Scrubber
     from sciml.report.reportlets import Slider as Slider
     from sciml.report.reportlets import Spread as Spread
     from sciml.report.reportlets import Table as Table
     from sciml.report.reportlets import Text as Text
-    from sciml.report.reportlets import Verdict as Verdict
+    from sciml.report.study import Ablation as Ablation
+    from sciml.report.study import Number as Number
+    from sciml.report.study import StudyPage as StudyPage
+    from sciml.report.study import Tab as Tab
 
 
 def __getattr__(name: str) -> Any:

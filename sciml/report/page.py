@@ -1,22 +1,25 @@
-"""From reportlets to one self-contained HTML file, with the machine-readable JSON beside it."""
+"""From the slots of a study to one self-contained HTML file, with the machine-readable JSON beside it.
+
+Above everything else stand question, answer, picture and numbers; then the claims; then the tabs; what is looked up is folded.
+Without JavaScript, and on paper, everything is shown.
+"""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from sciml.report import rendering
 from sciml.report.check import BUDGET_BYTES, check_page
 from sciml.report.reportlets import (
-    SECTIONS,
     VERDICTS,
     Checks,
+    Claim,
     Curve,
-    Failure,
     Figure,
     Gallery,
     Reportlet,
@@ -24,39 +27,21 @@ from sciml.report.reportlets import (
     Slider,
     Spread,
     Table,
-    Verdict,
 )
-from sciml.report.views import view
+from sciml.report.study import Ablation, Number, StudyPage, Tab
+from sciml.report.views import claim_view, data_view, is_half, methods_view, number_view, provenance_view, view
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import digest_bytes, write_json, write_text
 
-__all__ = ["Page", "check_page", "write_page"]
+__all__ = ["Ablation", "Number", "StudyPage", "Tab", "check_page", "write_page"]
 
-SCHEMA = 1
-
-
-@dataclass(frozen=True)
-class Page:
-    """A report page.
-
-    Args:
-        name: short name, used in file names and in the index (`imaging`).
-        title: heading of the page.
-        question: the question that the page answers, as a sentence.
-        tier: name of the settings (`ci`, `demo`, `cpu`, `gpu`).
-        reportlets: what the page shows, in any order; within a section the order is kept.
-        banner: a further line beside the tier, for instance what was trained and what was shipped.
-    """
-
-    name: str
-    title: str
-    question: str
-    tier: str
-    reportlets: Sequence[Reportlet] = field(default_factory=list)
-    banner: str | None = None
+SCHEMA = 2
+# claims above the fold
+FIRST_CLAIMS = 6
+NOT_RUN = "not run"
 
 
-def write_page(page: Page, path: Path | str, budget_bytes: int = BUDGET_BYTES) -> Path:
+def write_page(page: StudyPage, path: Path | str, budget_bytes: int = BUDGET_BYTES) -> Path:
     """Write the page to `path` and its `<stem>.report.json` beside it; return `path`.
 
     The same page gives the same bytes.
@@ -71,26 +56,17 @@ def write_page(page: Page, path: Path | str, budget_bytes: int = BUDGET_BYTES) -
             break a rule that `check_page` knows.
     """
     path = Path(path)
-    # the claims come first, whatever text stands beside them
-    parts = sorted(_parts(page), key=lambda part: part["kind"] != "verdict")
-    sections = [
-        {"key": key, "title": title, "parts": [part for part in parts if part["section"] == key]}
-        for key, title in SECTIONS.items()
-    ]
-    scripts = ("page.js", *rendering.VEGA_FILES, "curves.js") if any(part["kind"] == "curve" for part in parts) else ("page.js",)
+    assembly = _Assembly(page)
+    curves = any(part["kind"] == "curve" for part in assembly.parts)
     html = rendering.render(
         "page.html.j2",
-        scripts,
+        ("page.js", *rendering.VEGA_FILES, "curves.js") if curves else ("page.js",),
         page=page,
-        sections=[section for section in sections if section["parts"]],
-        counts=Counter(claim["status"] for claim in _claims(page)),
-        failed=sum(isinstance(item, Failure) for item in page.reportlets),
-        failed_checks=sum(not check.passed for item in page.reportlets if isinstance(item, Checks) for check in item.checks),
-        lossy=any(part["lossy"] for part in parts),
+        **assembly.values(),
     )
     size = len(html.encode())
     if size > budget_bytes:
-        biggest = sorted(parts, key=lambda part: -len(part["html"].encode()))[:3]
+        biggest = sorted(assembly.parts, key=lambda part: -len(part["html"].encode()))[:3]
         names = ", ".join(f"{part['kind']} {part['title']!r} {len(part['html'].encode()) / 1e6:.2f} MB" for part in biggest)
         raise ScimlError(
             f"the page {page.name!r} has {size / 1e6:.2f} MB, its budget is {budget_bytes / 1e6:.2f} MB; "
@@ -101,34 +77,88 @@ def write_page(page: Page, path: Path | str, budget_bytes: int = BUDGET_BYTES) -
     return path
 
 
-def _parts(page: Page) -> list[dict[str, Any]]:
-    template = rendering.environment().get_template("reportlets.html.j2").module
-    parts = []
-    for number, item in enumerate(page.reportlets, start=1):
-        if item.section not in SECTIONS:
-            raise ScimlError(f"{type(item).__name__} {item.title!r} names the unknown section {item.section!r}")
+class _Assembly:
+    """The parts of one page as the template wants them."""
+
+    def __init__(self, page: StudyPage) -> None:
+        self.page = page
+        self.parts: list[dict[str, Any]] = []
+        self._macros = rendering.environment().get_template("reportlets.html.j2").module
+
+    def values(self) -> dict[str, Any]:
+        """Return what the template shows."""
+        page = self.page
+        picture = None if page.picture is None else self._part(page.picture, compact=True)
+        # what failed comes before what the stages made
+        failures = [self._part(item) for item in page.failures]
+        tabs = [
+            {"title": tab.title, "anchor": f"tab-{number}-{_slug(tab.title)}", "parts": self._paired(tab.items)}
+            for number, tab in enumerate((tab for tab in page.tabs if tab.items), start=1)
+        ]
+        checks = [check for item in page.items if isinstance(item, Checks) for check in item.checks]
+        return {
+            "picture": picture,
+            "failures": failures,
+            "tabs": tabs,
+            "checks": [self._part(item) for item in page.checks],
+            "claims": claim_groups(page.claims),
+            "numbers": [number_view(number) for number in page.numbers],
+            "counts": Counter(claim.status for claim in page.claims),
+            "all_checks": len(checks),
+            "failed_checks": sum(not check.passed for check in checks),
+            "methods": methods_view(page.ran, page.paragraphs),
+            "data": data_view(page.data),
+            "provenance": provenance_view([*page.records, *page.further_records]),
+            "lossy": any(part["lossy"] for part in self.parts),
+        }
+
+    def _part(self, item: Reportlet, compact: bool = False) -> dict[str, Any]:
         kind = type(item).__name__.lower()
-        values = view(item, f"{_slug(item.title or kind)}-{number}")
-        html = getattr(template, kind)(values)
-        parts.append(
-            {
-                "kind": kind,
-                "section": item.section,
-                "title": values["title"],
-                "anchor": values["anchor"],
-                "html": html,
-                "lossy": values.get("lossy", False),
-            }
-        )
-    return parts
+        values = view(item, f"{_slug(item.title or kind)}-{len(self.parts) + 1}") | {"compact": compact}
+        html = getattr(self._macros, kind)(values)
+        part = {key: values[key] for key in ("title", "anchor", "lossy")} | {"kind": kind, "html": html, "half": is_half(item)}
+        self.parts.append(part)
+        return part
+
+    def _paired(self, items: Iterable[Reportlet]) -> list[dict[str, Any]]:
+        """Return parts of which two narrow ones stand side by side; a narrow one without a neighbour gets the whole width."""
+        paired = []
+        for half, run in groupby([self._part(item) for item in items], key=lambda part: part["half"]):
+            parts = list(run)
+            if half and len(parts) % 2:
+                parts[-1]["half"] = False
+            paired += parts
+        return paired
+
+
+def claim_groups(claims: Sequence[Claim]) -> dict[str, Any]:
+    """Return the claims that are shown and those that are folded, each as groups of papers' claims and of goals.
+
+    Shown are the first ones that ran, those of papers before the goals of this project.
+    """
+    order = sorted(claims, key=lambda claim: (claim.status == NOT_RUN, not claim.paper))
+    first, rest = order[:FIRST_CLAIMS], order[FIRST_CLAIMS:]
+    counts = Counter(claim.status for claim in rest)
+    words = ", ".join(f"{counts[status]} {VERDICTS[status][1]}" for status in VERDICTS if counts[status])
+    return {"first": _grouped(first), "rest": _grouped(rest), "folded": len(rest), "words": words}
+
+
+def _grouped(claims: Sequence[Claim]) -> list[dict[str, Any]]:
+    groups = []
+    for paper, title, head in ((True, "Claims of papers", "Reference"), (False, "Goals of this project", "Goal")):
+        found = [claim_view(claim) for claim in claims if claim.paper == paper]
+        groups += [{"title": title, "reference": head, "claims": found}] if found else []
+    return groups
 
 
 def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")[:40] or "part"
 
 
-def _claims(page: Page) -> list[dict[str, Any]]:
-    return [
+def _record(page: StudyPage, path: Path, html: str) -> dict[str, Any]:
+    """The page as JSON values: all that the index and other programs need."""
+    items = page.items
+    claims = [
         {
             "text": claim.text,
             "ours": _plain(claim.ours),
@@ -138,25 +168,30 @@ def _claims(page: Page) -> list[dict[str, Any]]:
             "status": claim.status,
             "paper": claim.paper,
         }
-        for item in page.reportlets
-        if isinstance(item, Verdict)
-        for claim in item.claims
+        for claim in page.claims
     ]
-
-
-def _record(page: Page, path: Path, html: str) -> dict[str, Any]:
-    """The page as JSON values: all that the index and other programs need."""
-    items, claims = page.reportlets, _claims(page)
     return {
         "schema": SCHEMA,
         "name": page.name,
         "title": page.title,
         "question": page.question,
+        "answer": page.answer,
         "tier": page.tier,
-        "banner": page.banner,
+        "banner": page.notice or None,
         "page": path.name,
         "bytes": len(html.encode()),
         "digest": digest_bytes(html.encode()),
+        "numbers": [
+            {
+                "text": number.text,
+                "value": _plain(number.value),
+                "interval": number.interval,
+                "unit": number.unit,
+                "rival": number.rival,
+                "rival_value": _plain(number.rival_value),
+            }
+            for number in page.numbers
+        ],
         "verdict": {status: sum(claim["status"] == status for claim in claims) for status in VERDICTS},
         "claims": claims,
         "tables": [
@@ -181,11 +216,7 @@ def _record(page: Page, path: Path, html: str) -> dict[str, Any]:
             if isinstance(item, Checks)
             for check in item.checks
         ],
-        "failures": [
-            {"stage": item.stage, "command": item.command, "traceback": item.traceback}
-            for item in items
-            if isinstance(item, Failure)
-        ],
+        "failures": [{"stage": item.stage, "command": item.command, "traceback": item.traceback} for item in page.failures],
         "thumbnail": _thumbnail(items),
     }
 
@@ -197,6 +228,7 @@ def _plain(value: Any) -> Any:
 
 
 def _thumbnail(items: Sequence[Reportlet]) -> str | None:
+    """Return a small copy of the page's own picture, or of the first one that it shows."""
     from sciml.report.pictures import thumbnail
 
     for item in items:

@@ -1,8 +1,7 @@
 """The pieces of a report page: plain, frozen data without any layout.
 
-A reportlet says what is shown; its `section` says where on the page it belongs, so a page may list
-them in any order. Pictures are NumPy arrays `(height, width)` or `(height, width, 3)`, float in
-[0, 1] or uint8, or the bytes of a PNG file, or the path of one.
+A reportlet says what is shown; the slot of the page that it is put in says where. Pictures are NumPy arrays `(height, width)` or
+`(height, width, 3)`, float in [0, 1] or uint8, or the bytes of a PNG file, or the path of one.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from sciml.runtime.errors import ScimlError
 
@@ -20,17 +19,6 @@ if TYPE_CHECKING:
 
     Picture: TypeAlias = np.ndarray | bytes | Path
 
-SECTIONS = {
-    "verdict": "Verdict",
-    "pictures": "Pictures",
-    "numbers": "Metrics",
-    "curves": "Curves",
-    "checks": "Checks",
-    "failures": "Failures",
-    "methods": "Methods",
-    "provenance": "Provenance",
-    "limits": "Limits and differences",
-}
 # sign and words of every verdict: of papers' claims, of goals of this project, of both
 VERDICTS = {
     "reproduced": ("✓", "reproduced"),
@@ -46,14 +34,9 @@ Status: TypeAlias = Literal["reproduced", "partly", "not", "met", "met at demo s
 
 
 class Reportlet:
-    """Base of all reportlets; `section` is a key of `SECTIONS`."""
+    """Base of all reportlets."""
 
     if TYPE_CHECKING:
-
-        @property
-        def section(self) -> str:
-            """The section of the page."""
-            ...
 
         @property
         def title(self) -> str:
@@ -117,15 +100,6 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Verdict(Reportlet):
-    """The claims of a page, each with its status."""
-
-    claims: Sequence[Claim]
-    title: str = "Claims"
-    section: ClassVar[str] = "verdict"
-
-
-@dataclass(frozen=True)
 class Text(Reportlet):
     """Plain paragraphs.
 
@@ -135,11 +109,8 @@ class Text(Reportlet):
 
     title: str
     body: str
-    section: str = "verdict"
-
-    def __post_init__(self) -> None:
-        if self.section not in SECTIONS:
-            raise ScimlError(f"a section is one of {', '.join(SECTIONS)}; given {self.section!r}")
+    # read no more: the slot tells where a text stands
+    section: str = ""
 
 
 @dataclass(frozen=True)
@@ -150,7 +121,6 @@ class Figure(Reportlet):
     image: Picture
     caption: str
     alt: str
-    section: ClassVar[str] = "pictures"
 
 
 @dataclass(frozen=True)
@@ -162,7 +132,6 @@ class Gallery(Reportlet):
     caption: str
     alt: str
     notes: Mapping[str, str] = field(default_factory=dict)
-    section: ClassVar[str] = "pictures"
 
 
 @dataclass(frozen=True)
@@ -188,7 +157,6 @@ class Slider(Reportlet):
     error_limit: float | None = None
     error_unit: str = ""
     notes: Mapping[str, str] = field(default_factory=dict)
-    section: ClassVar[str] = "pictures"
 
     def __post_init__(self) -> None:
         if len(self.pictures) < 2:
@@ -212,7 +180,6 @@ class Scrubber(Reportlet):
     positions: Sequence[str | int | float]
     caption: str
     alt: str
-    section: ClassVar[str] = "pictures"
 
     def __post_init__(self) -> None:
         wrong = {label: len(pictures) for label, pictures in self.series.items() if len(pictures) != len(self.positions)}
@@ -251,7 +218,6 @@ class Table(Reportlet):
     rows: Sequence[Mapping[str, Value]]
     caption: str = ""
     note: str = ""
-    section: ClassVar[str] = "numbers"
 
 
 @dataclass(frozen=True)
@@ -269,7 +235,6 @@ class Curve(Reportlet):
     alt: str
     log_x: bool = False
     log_y: bool = False
-    section: ClassVar[str] = "curves"
 
 
 @dataclass(frozen=True)
@@ -290,7 +255,6 @@ class Checks(Reportlet):
 
     checks: Sequence[Check]
     title: str = "Certificates"
-    section: ClassVar[str] = "checks"
 
 
 @dataclass(frozen=True)
@@ -301,31 +265,3 @@ class Failure(Reportlet):
     command: str
     traceback: str
     title: str = "Failure"
-    section: ClassVar[str] = "failures"
-
-
-@dataclass(frozen=True)
-class Methods(Reportlet):
-    """The stages that ran, as `{"stage": name, "parameters": {...}}`; the text is made from them."""
-
-    stages: Sequence[Mapping[str, Any]]
-    title: str = "What was done"
-    section: ClassVar[str] = "methods"
-
-
-@dataclass(frozen=True)
-class Provenance(Reportlet):
-    """Records of `sciml.runtime.provenance.Recorder.describe`."""
-
-    records: Sequence[Mapping[str, Any]]
-    title: str = "Records"
-    section: ClassVar[str] = "provenance"
-
-
-@dataclass(frozen=True)
-class Limits(Reportlet):
-    """What the page does not show and where it differs from the paper."""
-
-    items: Sequence[str]
-    title: str = "Limits"
-    section: ClassVar[str] = "limits"

@@ -3,33 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from markupsafe import Markup
 
 from sciml.report import charts, pictures, tables
-from sciml.report.bibliography import load, lookup, reference
-from sciml.report.methods import methods_text
+from sciml.report.methods import Paragraph, load, lookup, methods_text, reference
 from sciml.report.reportlets import (
     Checks,
+    Claim,
     Curve,
     Failure,
     Figure,
     Gallery,
-    Limits,
-    Methods,
-    Provenance,
     Reportlet,
     Scrubber,
     Slider,
+    Spread,
     Table,
     Text,
-    Verdict,
+    Value,
 )
+from sciml.report.study import Number
 from sciml.runtime.errors import ScimlError, ShapeError
+from sciml.runtime.provenance import Record
 
 SCRUBBER_LOSSLESS_BYTES = 24_000
+# columns of a table, and width over height of a figure, that half of the page holds
+HALF_COLUMNS, HALF_SHAPE = 4, 1.7
 
 
 def view(item: Reportlet, anchor: str) -> dict[str, Any]:
@@ -42,23 +45,52 @@ def view(item: Reportlet, anchor: str) -> dict[str, Any]:
     raise ScimlError(f"a page takes reportlets; given {type(item).__name__}")
 
 
-def _verdict(item: Verdict) -> dict[str, Any]:
-    groups = []
-    for paper, title, head in ((True, "Claims of papers", "Reference"), (False, "Goals of this project", "Goal")):
-        claims = [
-            {
-                "text": claim.text,
-                "ours": tables.show_value(claim.ours),
-                "reference": tables.show_value(claim.reference),
-                "unit": claim.unit,
-                "source": claim.source,
-                "status": claim.status,
-            }
-            for claim in item.claims
-            if claim.paper == paper
-        ]
-        groups += [{"title": title, "reference": head, "claims": claims}] if claims else []
-    return {"groups": groups}
+def claim_view(claim: Claim) -> dict[str, Any]:
+    """Return the template values of a claim."""
+    return {
+        "text": claim.text,
+        "ours": tables.show_value(claim.ours),
+        "reference": tables.show_value(claim.reference),
+        "unit": claim.unit,
+        "source": claim.source,
+        "status": claim.status,
+    }
+
+
+def number_view(number: Number) -> dict[str, Any]:
+    """Return the template values of a number of the first screen; its interval and the rival's value get its decimals."""
+    value = number.value.mean if isinstance(number.value, Spread) else number.value
+    interval = number.interval
+    if interval is None and isinstance(number.value, Spread):
+        interval = number.value.interval
+    known = interval is not None and all(math.isfinite(end) for end in interval)
+    shown = [value, number.rival_value.mean if isinstance(number.rival_value, Spread) else number.rival_value]
+    numbers = [one for one in (*shown, *(interval if interval and known else ())) if isinstance(one, float)]
+    digits = tables.decimals(numbers)
+
+    def said(one: Value) -> str:
+        return tables.show_value(one, digits, guess=False) if isinstance(one, float) else tables.show_value(one)
+
+    return {
+        "text": number.text,
+        "value": said(value),
+        "unit": number.unit,
+        "interval": f"{said(interval[0])} to {said(interval[1])}" if interval and known else "",
+        "rival": number.rival,
+        "rival_value": said(shown[1]),
+    }
+
+
+def is_half(item: Reportlet) -> bool:
+    """Return whether a reportlet reads well in half of the page's width: curves, narrow tables and upright figures."""
+    if isinstance(item, Curve):
+        return True
+    if isinstance(item, Table):
+        return len(item.columns) <= HALF_COLUMNS
+    if isinstance(item, Figure):
+        picture = pictures.encode(item.image)
+        return picture.width < HALF_SHAPE * picture.height
+    return False
 
 
 def _figure(item: Figure) -> dict[str, Any]:
@@ -174,8 +206,9 @@ def _checks(item: Checks) -> dict[str, Any]:
     return {"checks": checks, "passed": sum(check["passed"] for check in checks)}
 
 
-def _methods(item: Methods) -> dict[str, Any]:
-    html, keys = methods_text(item.stages)
+def methods_view(stages: Iterable[tuple[str, Mapping[str, Any]]], paragraphs: Mapping[str, Paragraph]) -> dict[str, Any]:
+    """Return the methods text and the references that it cites."""
+    html, keys = methods_text(stages, paragraphs)
     entries = [lookup(key, load()) for key in keys]
     return {
         "html": Markup(html),
@@ -184,8 +217,16 @@ def _methods(item: Methods) -> dict[str, Any]:
     }
 
 
-def _provenance(item: Provenance) -> dict[str, Any]:
-    return {"records": [_summary(record) for record in item.records]}
+def data_view(cards: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return a thumbnail of every data set that has one, with package, licence and author."""
+    shown = [card for card in cards if card["thumbnail"]]
+    notes = {card["id"]: " · ".join(str(card[key]) for key in ("package", "licence", "author") if card[key]) for card in shown}
+    return _labelled({card["id"]: card["thumbnail"] for card in shown}, "data set", notes)
+
+
+def provenance_view(records: Iterable[Record]) -> list[dict[str, Any]]:
+    """Return what the page shows of each record, and the whole of it as JSON."""
+    return [_summary(record.model_dump(mode="json")) for record in records]
 
 
 def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
@@ -217,7 +258,6 @@ def _summary(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 _MAKERS: dict[type, Callable[[Any], dict[str, Any]]] = {
-    Verdict: _verdict,
     Text: lambda item: {"body": item.body},
     Figure: _figure,
     Gallery: _gallery,
@@ -227,7 +267,4 @@ _MAKERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Curve: _curve,
     Checks: _checks,
     Failure: lambda item: {"title": item.stage, "command": item.command, "traceback": item.traceback},
-    Methods: _methods,
-    Provenance: _provenance,
-    Limits: lambda item: {"items": list(item.items)},
 }

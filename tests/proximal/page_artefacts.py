@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from records import whole as record
 
 from sciml.imaging.metrics import psnr, spread, ssim
 from sciml.runtime.files import save_tensors, write_json, write_text
@@ -30,11 +31,6 @@ VARIANTS: dict[str, dict[str, dict[str, Any]]] = {
 # error of a method's pictures; what is learned is better
 ERRORS = {"tv": 0.05, "nlm": 0.045, "wiener": 0.07, "fbp": 0.1, "fbp-hann": 0.08, "peer-residual": 0.041}
 LEARNED = 0.03
-
-
-def record(stage: str, config: dict[str, Any], **more: Any) -> dict[str, Any]:
-    """Return a provenance record."""
-    return {"stage": stage, "config": config, "inputs": {}, "notes": {}, "version": "0", "command": ["sciml"], **more}
 
 
 def truths(count: int, size: tuple[int, int], generator: np.random.Generator) -> np.ndarray:

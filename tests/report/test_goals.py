@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from sciml.report import Goal, Page, Spread, Verdict, judge, write_index, write_page
+from sciml.report import Goal, Spread, StudyPage, judge, write_index, write_page
 from sciml.report.goals import UNKNOWN, summary
 from sciml.report.reportlets import VERDICTS
 from sciml.runtime.errors import ScimlError
@@ -156,13 +156,15 @@ def test_interval_of_a_mean():
 def test_pages_and_index_tell_papers_from_goals(tmp_path):
     paper, own = Goal("Published", "Table 2", at_least=3.0, paper=True, partly=1.0), Goal("Wanted", "set before", at_least=3.0)
     claims = [judge(paper, 4.0), judge(paper, 2.0), judge(own, 4.0), judge(own, 4.0, enough=False), judge(own, 2.0, (1.0, 9.0))]
-    page = write_page(Page("p", "P", "?", "ci", [Verdict([*claims, judge(own, None), judge(own, 1.0)])]), tmp_path / "p.html")
+    page = write_page(
+        StudyPage("p", "P", "?", "ci", "Yes.", claims=[*claims, judge(own, None), judge(own, 1.0)]), tmp_path / "p.html"
+    )
     html, record = page.read_text(), read_json(tmp_path / "p.report.json")
-    assert html.index("<h4>Claims of papers</h4>") < html.index("Table 2") < html.index("<h4>Goals of this project</h4>")
+    assert html.index("<h3>Claims of papers</h3>") < html.index("Table 2") < html.index("<h3>Goals of this project</h3>")
     assert [claim["paper"] for claim in record["claims"]] == [True] * 2 + [False] * 5 and record["verdict"]["met"] == 1
     words = "1 of 2 claims reproduced, 1 of 5 goals met, 1 partly, 1 met at demo size, 1 not decided, 1 not run"
     assert summary(record["claims"]) == words and words in write_index(tmp_path).read_text()
-    only = write_page(Page("q", "Q", "?", "ci", [Verdict([judge(own, 4.0)])]), tmp_path / "q.html")
+    only = write_page(StudyPage("q", "Q", "?", "ci", "Yes.", claims=[judge(own, 4.0)]), tmp_path / "q.html")
     assert "Claims of papers" not in only.read_text()
 
 

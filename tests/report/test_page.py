@@ -8,8 +8,8 @@ from sciml.report import (
     Claim,
     Column,
     Figure,
-    Page,
     Spread,
+    StudyPage,
     Table,
     check_page,
     error_map,
@@ -23,6 +23,8 @@ from sciml.report.index import keep_failures
 from sciml.report.tables import cells, table_csv
 from sciml.runtime.errors import ScimlError, ShapeError
 
+FOLDED = ("checks", "reading", "methods", "provenance", "limits")
+
 
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
@@ -32,8 +34,18 @@ def demo(tmp_path_factory):
 def test_page_is_sound_and_ordered(demo):
     assert check_page(demo) == []
     text = demo.read_text()
-    places = [text.index(f'<section id="{key}"') for key in ("verdict", "pictures", "numbers", "curves", "checks", "failures")]
+    order = (
+        'class="question"',
+        'class="answer"',
+        'class="numbers"',
+        'class="picture"',
+        'id="claims"',
+        'id="failures"',
+        'id="results"',
+    )
+    places = [text.index(key) for key in order] + [text.index(f'<section id="{key}"') for key in FOLDED]
     assert places == sorted(places)
+    assert "Not run, and therefore not shown: a scan, colour." in text and text.count("<details") >= len(FOLDED)
 
 
 def test_record_holds_the_numbers(demo):
@@ -61,7 +73,7 @@ def test_hostile_strings_stay_text(tmp_path):
 
 def test_page_over_budget_names_the_biggest(tmp_path):
     noise = np.random.default_rng(0).random((300, 300, 3))
-    page = Page("big", "Big", "Too big?", "ci", [Figure("The noise", noise, "c", "a")])
+    page = StudyPage("big", "Big", "Too big?", "ci", "No.", Figure("The noise", noise, "c", "a"))
     with pytest.raises(ScimlError, match="The noise"):
         write_page(page, tmp_path / "big.html", budget_bytes=40_000)
     assert not list(tmp_path.iterdir())

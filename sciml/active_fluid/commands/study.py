@@ -91,7 +91,8 @@ def report_command(
     from sciml.stages import stage
 
     with stage("active-fluid.report", out):
-        from sciml.active_fluid.stages.report import run, settings_of
+        from sciml.active_fluid.page.page import settings_of
+        from sciml.active_fluid.stages.report import run
 
         run(settings_of(results), results, out)
     typer.echo(out)

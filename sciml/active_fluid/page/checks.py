@@ -18,14 +18,13 @@ from sciml.active_fluid.page.claims import (
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import counted, thousands, title_of
 from sciml.active_fluid.study.results import TWIN, Gradient
-from sciml.report.reportlets import Check, Checks, Column, Reportlet, Table, Text
+from sciml.report.reportlets import Check, Checks, Column, Reportlet, Table
 
 
 def gradient_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the table, or a sentence where no gradients were checked."""
     rows = gradients(study)
     if not rows:
-        yield Text("Gradients of the solver", "The gradients of the solver were not checked in this run.", "pictures")
         return
     columns = [
         Column("closure", "closure"), Column("number", "derivative along"), Column("finite", "finite differences"),
@@ -85,8 +84,6 @@ def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     ]
     if found:
         yield Checks(found)
-    else:
-        yield Text("Certificates", "No stage that certifies anything has run.", "checks")
 
 
 def rate_checks(study: StudyResults) -> Iterator[Check]:

@@ -10,7 +10,7 @@ from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import marker_of, title_of
 from sciml.active_fluid.study.results import FIXED, CostRow
 from sciml.report.drawing import panels, plain
-from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -22,7 +22,6 @@ KINETIC = {16: "16 even modes", 42: "256 angles"}
 def cost_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield scatter and table, or a sentence where nothing was timed."""
     if not study.cost:
-        yield Text("Speed", "No steps were timed in this run.", "pictures")
         return
     figure = speed_figure(study)
     if figure is not None:

@@ -13,7 +13,7 @@ from sciml.active_fluid.page.results import Fields, StudyResults
 from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import BINGHAM, ORDER
 from sciml.report.drawing import signed_picture
-from sciml.report.reportlets import Reportlet, Scrubber, Text
+from sciml.report.reportlets import Reportlet, Scrubber
 
 SIDE = 256
 # drawn so many times larger and reduced, so that lines have no steps
@@ -28,7 +28,6 @@ GAP = 6
 def field_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the scrubber, or a sentence where there are no fields."""
     if study.fields is None or "kinetic" not in study.fields.names:
-        yield Text("Fields over time", "No fields were kept, so there are no pictures of them.", "pictures")
         return
     yield field_scrubber(study.fields, study.learned)
 

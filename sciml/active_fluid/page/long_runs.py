@@ -11,7 +11,7 @@ from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import LongRun, Stability
 from sciml.report.drawing import panels
-from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,7 +23,6 @@ MAPS = {"late_order": "late order", "late_speed": "late speed"}
 def long_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the map and the table, or a sentence where no long runs were made."""
     if study.stability is None or not study.stability.rows:
-        yield Text("Long runs", "No long runs were made.", "pictures")
         return
     yield long_map(study.stability)
     yield long_table(study.stability)

@@ -6,12 +6,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sciml.active_fluid.page.style import MINUS
-from sciml.report.methods import stage_paragraph
+from sciml.report.methods import Paragraph
 
 EQUATIONS = "active_fluid.equations"
 
 
-@stage_paragraph(EQUATIONS)
 def _equations_text(parameters: Mapping[str, Any]) -> str:
     return (
         "The truth is the kinetic theory of immotile rods in a Stokes flow [@saintillan2008; @maddu2024], written for the "
@@ -25,7 +24,6 @@ def _equations_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("active_fluid.generate")
 def _generate_text(parameters: Mapping[str, Any]) -> str:
     seeds: dict[tuple[float, float], list[str]] = {}
     for place in parameters["places"]:
@@ -40,7 +38,6 @@ def _generate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("active_fluid.train")
 def _train_text(parameters: Mapping[str, Any]) -> str:
     inputs, horizons = parameters["inputs"], parameters["horizons"]
     kind = "of the order alone" if inputs == 1 else f"of {inputs} invariants of order, flow and alignment"
@@ -62,7 +59,6 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
     return f"{text} Trainings: {parameters['seeds']}, seeds derived from {parameters['seed']}."
 
 
-@stage_paragraph("active_fluid.theory")
 def _theory_text(parameters: Mapping[str, Any]) -> str:
     places = "; ".join(f"({alpha:g}, {zeta:g})" for alpha, zeta in parameters["places"]).replace("-", MINUS)
     return (
@@ -72,7 +68,6 @@ def _theory_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("active_fluid.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Every closure ran from the first state of each test run, {parameters['points']}\u00b2 points, steps of at most "
@@ -83,7 +78,6 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("active_fluid.stability")
 def _stability_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Long runs: {parameters['side']} x {parameters['side']} points over the box of the learned closure, to t = "
@@ -93,7 +87,6 @@ def _stability_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("active_fluid.recover")
 def _recover_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Inference: {parameters['twins']} twin experiments, snapshots at t = {_listed(parameters['times'])}, and "
@@ -104,7 +97,6 @@ def _recover_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("active_fluid.cost")
 def _cost_text(parameters: Mapping[str, Any]) -> str:
     sides = ", ".join(f"{points}\u00b2" for points in parameters["points"])
     return (
@@ -115,3 +107,15 @@ def _cost_text(parameters: Mapping[str, Any]) -> str:
 
 def _listed(times: Sequence[float]) -> str:
     return ", ".join(f"{time:g}" for time in times)
+
+
+PARAGRAPHS: dict[str, Paragraph] = {
+    EQUATIONS: _equations_text,
+    "active_fluid.generate": _generate_text,
+    "active_fluid.train": _train_text,
+    "active_fluid.theory": _theory_text,
+    "active_fluid.evaluate": _evaluate_text,
+    "active_fluid.stability": _stability_text,
+    "active_fluid.recover": _recover_text,
+    "active_fluid.cost": _cost_text,
+}

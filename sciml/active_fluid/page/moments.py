@@ -12,7 +12,7 @@ from sciml.active_fluid.page.results import Fields, StudyResults
 from sciml.active_fluid.page.style import colour_of, line_of, title_of
 from sciml.active_fluid.study.results import BINGHAM, ORDER, FourthMoment
 from sciml.report.drawing import panels, plain
-from sciml.report.reportlets import Figure, Reportlet, Text
+from sciml.report.reportlets import Figure, Reportlet
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,10 +26,6 @@ def moment_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the curve and the histograms, or a sentence for what the run did not keep."""
     if study.scores.fourth_moment is not None:
         yield moment_figure(study.scores.fourth_moment, study.learned)
-    else:
-        yield Text(
-            "The fourth moment over the order", "The fourth moment over the order was not computed in this run.", "pictures"
-        )
     if study.fields is not None and "kinetic" in study.fields.names:
         yield histogram_figure(study.fields, study.learned)
 

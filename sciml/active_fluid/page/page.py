@@ -8,12 +8,21 @@ from typing import Any
 
 from sciml.active_fluid.config import SETS, PageConfig
 from sciml.active_fluid.page.checks import check_reportlets, gradient_reportlets, gradients
-from sciml.active_fluid.page.claims import HELD_OUT_POINTS, HELD_OUT_SEEDS, claims, enough
+from sciml.active_fluid.page.claims import (
+    HELD_OUT_POINTS,
+    HELD_OUT_SEEDS,
+    SPEED_UP,
+    claims,
+    enough,
+    size_words,
+    speed_points,
+    speed_up,
+)
 from sciml.active_fluid.page.closures import closure_reportlets
 from sciml.active_fluid.page.cost import cost_reportlets
 from sciml.active_fluid.page.fields import field_reportlets
 from sciml.active_fluid.page.long_runs import long_reportlets
-from sciml.active_fluid.page.methods import EQUATIONS
+from sciml.active_fluid.page.methods import EQUATIONS, PARAGRAPHS
 from sciml.active_fluid.page.moments import moment_reportlets
 from sciml.active_fluid.page.recovery import recovery_reportlets
 from sciml.active_fluid.page.results import StudyResults, read_study
@@ -21,8 +30,18 @@ from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.page.theory import theory_reportlets
 from sciml.active_fluid.page.time import time_reportlets
 from sciml.active_fluid.page.training import training_reportlets
-from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
+from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Scores
+from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, tier_of
+from sciml.report.words import counted, sequence
+from sciml.runtime.errors import DataError
+from sciml.runtime.results import read_result
 
+QUESTION = (
+    "Can a learned closure take the place of the kinetic theory of an active fluid: closer to it "
+    "than the best closure by hand, never outside of what rods can do, and many times faster?"
+)
+# what the learned closure is compared with: those that are not learned, and the best function of the order alone
+RIVALS = (*FIXED, ORDER)
 READING = """The kinetic theory follows the distribution of the rods' directions at every place. The coarse model keeps its first
 complex moment alone, m1 = <exp(2 i \u03b8)>: |m1| is the order, from 0 (no direction) to 1 (all parallel), and arg(m1) / 2
 the angle of the director. It needs m2 = <exp(4 i \u03b8)>, and a **closure** is a rule for it. m2 acts through h* m2 alone, with
@@ -41,8 +60,8 @@ as reproduced only where the run is as large as the goal asks; a smaller one mee
 could not be read, and nothing is quoted from memory."""
 
 
-def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
-    """Return everything that the page shows; a part whose stage has not run is a sentence, and is named under the limits.
+def study_page(config: PageConfig, results: Path) -> StudyPage:
+    """Return the page of the study; a part whose stage has not run is left out and named under the limits.
 
     Args:
         config: tier and closures of the run.
@@ -52,28 +71,118 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
         DataError: no closure has been evaluated.
     """
     study = read_study(results, config)
-    items: list[Reportlet] = [Verdict(list(claims(study))), Text("How to read this page", READING)]
-    items += parts(study)
-    stages = [{"stage": record.stage, "parameters": record.config} for record in study.records]
-    items.append(Methods([{"stage": EQUATIONS, "parameters": {}}, *stages]))
-    items.append(Provenance([record.model_dump() for record in study.records]))
-    items.append(Limits(list(limits(study, config))))
-    return items
+    picture, *closures = [*field_reportlets(study), *closure_reportlets(study)]
+    tabs = {
+        "Closures": closures,
+        "Runs over time": [*time_reportlets(study), *long_reportlets(study)],
+        "Theory": [*theory_reportlets(study), *moment_reportlets(study), *gradient_reportlets(study)],
+        "Speed": list(cost_reportlets(study)),
+        "Parameters": list(recovery_reportlets(study)),
+        "Training": list(training_reportlets(study)),
+    }
+    return StudyPage(
+        "active_fluid",
+        "Active fluids: a learned closure",
+        QUESTION,
+        config.tier,
+        answer(study),
+        picture=picture,
+        numbers=list(numbers(study)),
+        claims=list(claims(study)),
+        tabs=[Tab(title, items) for title, items in tabs.items() if items],
+        checks=list(check_reportlets(study)),
+        reading=READING,
+        records=study.records,
+        paragraphs=PARAGRAPHS,
+        stages=[(EQUATIONS, {})],
+        limits=list(limits(study)),
+        missing=missing(study, config),
+        banner=banner(config),
+    )
 
 
-def parts(study: StudyResults) -> Iterator[Reportlet]:
-    """Yield what the stages have made, in the order of the questions."""
-    yield from field_reportlets(study)
-    yield from theory_reportlets(study)
-    yield from gradient_reportlets(study)
-    yield from moment_reportlets(study)
-    yield from closure_reportlets(study)
-    yield from time_reportlets(study)
-    yield from long_reportlets(study)
-    yield from cost_reportlets(study)
-    yield from recovery_reportlets(study)
-    yield from training_reportlets(study)
-    yield from check_reportlets(study)
+def settings_of(results: Path) -> PageConfig:
+    """Return the settings of the page of a results folder, by what lies there.
+
+    Raises:
+        DataError: no closure has been evaluated there.
+    """
+    scores = results / "evaluate" / "scores.json"
+    if not scores.is_file():
+        raise DataError(
+            f"{results} holds no evaluated closures: give the results folder of the study, such as results/cpu/active_fluid"
+        )
+    closures = tuple(name for name in read_result(scores, Scores).closures if name not in FIXED)
+    return PageConfig(tier=tier_of(results), closures=closures, chosen="offline" if "offline" in closures else "")
+
+
+def banner(config: PageConfig) -> str:
+    """Return what is simulated, and whose closure the claims are about where it was not trained in the run."""
+    words = "Everything is simulated: the kinetic theory is the truth."
+    if "shipped" not in config.closures:
+        return words
+    return f"{words} The learned closure of the claims is the shipped one; the others were trained in this run."
+
+
+def compared(study: StudyResults, key: str, text: str, larger: bool, digits: int) -> Comparison | None:
+    """Return the learned closure beside the strongest of its rivals, run by run; means over the trainings of each."""
+    scores, learned = study.scores, study.learned
+    places = list(dict.fromkeys(row.place for row in scores.rows))
+    cases = {}
+    for closure in (*RIVALS, *([learned] if learned else [])):
+        rows = {place: [getattr(row, key) for row in scores.of(closure) if row.place == place] for place in places}
+        if all(found and None not in found for found in rows.values()):
+            cases[title_of(closure)] = [sum(found) / len(found) for found in rows.values()]
+    return Comparison.of(text, cases, title_of(learned), "", larger, digits) if learned else None
+
+
+def speeds(study: StudyResults) -> dict[int, float]:
+    """Return how many times faster a step with the learned closure is than a kinetic one, by the kinetic theory's modes."""
+    points = speed_points(study.cost)
+    found = {modes: speed_up(study.cost, "learned", modes, points) for _, modes in SPEED_UP} if points is not None else {}
+    return {modes: value for modes, value in found.items() if value is not None}
+
+
+def answer(study: StudyResults) -> str:
+    """Return how near the learned closure is to the kinetic theory beside its strongest rival, for how long, how fast."""
+    parts = []
+    error = compared(study, "closure_error", "error of h* m2", False, 4)
+    if error is not None and error.gain is not None and error.rival_value is not None:
+        share = 100 * error.lead / error.rival_value.mean
+        low, high = (100 * end / error.rival_value.mean for end in error.gain.interval)
+        less = f"{abs(share):.0f} % {'below' if share >= 0 else 'above'}"
+        between = f" ({low:.0f} to {high:.0f} %)" if error.gain.n > 1 else ""
+        parts.append(
+            f"on {size_words(study.scores)} its closure error is {less}{between} that of its strongest rival, {error.rival}"
+        )
+    time = compared(study, "first_above", "time", True, 2)
+    if time is not None and time.rival_value is not None:
+        mark = f"{100 * study.scores.threshold:g} %"
+        parts.append(
+            f"it stays within {mark} of the kinetic theory until t = {time.value.mean:.2f}, {time.rival} until "
+            f"{time.rival_value.mean:.2f}"
+        )
+    name = "Nothing learned was compared" if study.learned is None else f"The closure {title_of(study.learned)!r}"
+    head = f"{name}: {' and '.join(parts)}." if parts else f"{name}."
+    faster = speeds(study)
+    if not faster:
+        return head
+    words = sequence([f"{value:.1f} times that of {modes} modes" for modes, value in sorted(faster.items())])
+    return f"{head} The speed of its step is {words} of the kinetic theory."
+
+
+def numbers(study: StudyResults) -> Iterator[Number]:
+    """Yield error and time beside the strongest rival, the speed, and the long runs that stay bounded."""
+    error = compared(study, "closure_error", "Closure error, relative error of h* m2", False, 4)
+    time = compared(study, "first_above", f"Time within {100 * study.scores.threshold:g} % of the kinetic theory", True, 2)
+    yield from (one.number(one.text) for one in (error, time) if one is not None)
+    for modes, value in sorted(speeds(study).items()):
+        bingham = speed_up(study.cost, BINGHAM, modes, speed_points(study.cost) or 0)
+        yield Number(f"Faster than a kinetic step of {modes} modes", value, "times", None, title_of(BINGHAM), bingham)
+    stability = study.stability
+    if stability is not None and (count := len(stability.of("learned"))):
+        bounded = f"{stability.bounded('learned')} of {counted(count, 'run')}"
+        yield Number(f"Long runs bounded to t = {stability.until:g}", bounded)
 
 
 def missing(study: StudyResults, config: PageConfig) -> list[str]:
@@ -90,14 +199,12 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
     return [
         *(f"the closure {title_of(name)}" for name in config.closures if not study.scores.of(name)),
         *(f"the kinetic runs of the set {name}" for name in SETS if name not in study.runs),
-        *(name for name, part in stages.items() if not part),
+        *absent(stages),
     ]
 
 
-def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
+def limits(study: StudyResults) -> Iterator[str]:
     """Yield what the page does not show and where it differs from the paper, as sentences."""
-    if absent := missing(study, config):
-        yield f"Not run, and therefore not shown: {', '.join(absent)}."
     scores = study.scores
     seeds = {name: len(scores.seeds(name)) for name in scores.closures if name not in ("quadratic", "bingham")}
     single = [title_of(name) for name, count in seeds.items() if count == 1]

@@ -12,7 +12,7 @@ from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import BLUE, MINUS, RED, percent
 from sciml.active_fluid.study.results import KINETIC, TWIN, Experiment, RecoveryResult
 from sciml.report.drawing import panels, plain
-from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,15 +25,9 @@ SYMBOLS = {"alpha": "\u03b1", "zeta": "\u03b6"}
 
 
 def recovery_reportlets(study: StudyResults) -> Iterator[Reportlet]:
-    """Yield plot and table; sentences where experiments of a kind, or all, were not made."""
+    """Yield plot and table, nothing where no experiments were made."""
     if study.recovery is None or not study.recovery.rows:
-        yield Text("Parameters from snapshots", "No parameters were inferred in this run.", "pictures")
         return
-    for kind, words in TITLES.items():
-        if not study.recovery.of(kind):
-            yield Text(
-                "Parameters from snapshots", f"There are no experiments with {words.rpartition(': ')[2]} in this run.", "pictures"
-            )
     yield recovery_figure(study.recovery)
     yield recovery_table(study.recovery)
 

@@ -12,7 +12,7 @@ from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import marker_of, point_words, title_of
 from sciml.active_fluid.study.results import RateRow
 from sciml.report.drawing import panels, plain
-from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text
+from sciml.report.reportlets import Column, Figure, Reportlet, Table
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,6 @@ LARGEST, SMALLER = 11.0, 2.4
 def theory_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield plot and table, or a sentence where the rates were not computed."""
     if not study.rates:
-        yield Text("Growth rates", "The growth rates were not computed in this run.", "pictures")
         return
     yield rate_figure(study.rates)
     yield rate_table(study.rates)

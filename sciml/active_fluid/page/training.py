@@ -9,7 +9,7 @@ from sciml.active_fluid.config import TrainConfig
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import HistoryRow
-from sciml.report.reportlets import Column, Curve, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Column, Curve, Reportlet, Table, Value
 from sciml.runtime.provenance import Record
 from sciml.runtime.settings import validated
 
@@ -24,18 +24,10 @@ def training_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     trainings = [record for record in study.records if record.stage == "active_fluid.train"]
     if trainings:
         yield budget_table(trainings)
-    shown = False
     for phase, (title, x_title) in PHASES.items():
         rows = list(points(study.histories, phase))
         if len({row["step"] for row in rows}) > 1:
-            shown = True
             yield curve(rows, title, x_title)
-    if not shown:
-        yield Text(
-            "Training",
-            "No training was long enough to note a history: it is noted every 1000 steps and every 10 updates.",
-            "curves",
-        )
 
 
 def budget_table(records: Sequence[Record]) -> Table:

@@ -8,8 +8,8 @@ from typing import Any
 from sciml.imaging.tasks.catalogue import METHODS, TASKS
 from sciml.imaging.tasks.results import TaskResults
 from sciml.report.goals import Goal, judge
-from sciml.report.parts import spread
 from sciml.report.reportlets import Claim, Spread
+from sciml.report.words import spread
 
 CRITERION = "criterion of this study: at least so much"
 DENOISE_SOURCE = "scikit-image on the same nine crops, recorded; within 0.1 dB over noise seeds"

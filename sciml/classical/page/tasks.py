@@ -9,9 +9,9 @@ import numpy as np
 
 from sciml.imaging.tasks.catalogue import METHODS, TASKS, methods_for
 from sciml.imaging.tasks.results import TaskResults, absent, volumes
-from sciml.report.parts import spread
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Curve, Reportlet, Scrubber, Slider, Table
+from sciml.report.words import spread
 
 ERROR_LIMIT = 0.1
 

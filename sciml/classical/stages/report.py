@@ -5,23 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.classical.config import ReportConfig
-from sciml.classical.page.page import reportlets
-from sciml.report.page import Page, write_page
-
-QUESTION = (
-    "How well do classical methods restore real photographs, CT and MR slices, with every parameter found on other data than "
-    "is reported? They are what every learned method of this workbench is compared with."
-)
+from sciml.classical.page.page import study_page
+from sciml.report.page import write_page
 
 
 def run(config: ReportConfig, results: Path, output: Path) -> list[Path]:
     """Write the page and its `report.json`.
 
     Args:
-        config: the tier.
+        config: tier and tasks of the run.
         results: results folder of the study.
-        output: path of the HTML file.
+        output: the page, `.html`.
     """
-    banner = "Only the data that pip brings were there (no apt)." if config.data_tier == "pip" else None
-    items = reportlets(results, config.tasks, config.data_tier)
-    return [write_page(Page("imaging", "Classical reconstruction", QUESTION, config.tier, items, banner), output)]
+    return [write_page(study_page(config, results), output)]

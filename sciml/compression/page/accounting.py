@@ -14,7 +14,7 @@ from sciml.compression.page.style import counted, grouped, sequence
 from sciml.compression.study.inspection import band_titles
 from sciml.report.charts import COLOURS
 from sciml.report.drawing import panels, plain
-from sciml.report.reportlets import Column, Figure, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 # bands whose tables are drawn, and the symbols up to this size
 TABLE_BANDS = (1, 3, 6)
@@ -25,7 +25,6 @@ def accounting_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     """Yield bars, tables and maps, or a sentence."""
     inspection = domain.inspection
     if inspection is None:
-        yield Text("Where the bits go", "No file was inspected.", "numbers")
         return
     yield model_table(domain, inspection)
     yield layer_table(inspection)

@@ -14,7 +14,7 @@ from sciml.compression.page.style import colour_of, grouped, title_of
 from sciml.compression.study.quality import PSNR
 from sciml.report.drawing import panels, plain, signed_picture
 from sciml.report.pictures import error_map
-from sciml.report.reportlets import Check, Checks, Column, Figure, Gallery, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Check, Checks, Column, Figure, Gallery, Reportlet, Table, Value
 
 LEAST_SIDE = 200
 # errors of the maps, over the largest root mean square of the shown codecs
@@ -31,7 +31,6 @@ def apart_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     yield fixed_rates(domain, PSNR, where)
     yield from curves(domain, where)
     if domain.apart is None:
-        yield Text(f"Pictures{where}", "No slices or fields were shown at equal bytes.", "pictures")
         return
     apart = domain.apart
     for name in dict.fromkeys(row["picture"] for row in apart.numbers["equal"]):

@@ -9,7 +9,7 @@ from sciml.compression.page.goals import EQUAL_BYTES, EXACT_BITS, GREY_LEVELS, S
 from sciml.compression.page.pictures import rows_of, spread_of_bytes
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import counted
-from sciml.report.reportlets import Check, Checks, Reportlet, Text
+from sciml.report.reportlets import Check, Checks, Reportlet
 
 KINDS = {
     "mean": "predicted means",
@@ -25,8 +25,6 @@ def check_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
         found += [*sum_checks(domain.inspection), *process_checks(domain.inspection), *file_checks(domain.inspection)]
     if found:
         yield Checks(found)
-    else:
-        yield Text("Certificates", "No stage that certifies anything has run.", "checks")
 
 
 def bench_checks(domain: DomainResults) -> Iterator[Check]:

@@ -11,17 +11,14 @@ from sciml.compression.config import PageConfig
 from sciml.compression.page.results import NEURAL, DomainResults, StudyResults, apart_domains
 from sciml.compression.page.style import counted, title_of
 from sciml.compression.study.quality import METRICS, PSNR, Metric
-from sciml.runtime.settings import TIERS
 
 PEERS = ("webp", "jpeg2000", "avif", "jpegxl")
 POINTS = 200
 
 
-def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
+def limits(study: StudyResults) -> Iterator[str]:
     """Yield what the page does not show and where others win, as sentences."""
     main = study.main
-    if absent := missing(study, config):
-        yield f"Not run, and therefore not shown: {', '.join(absent)}."
     for metric in METRICS:
         if sentences := [words for peer in PEERS if (words := winning_words(main, peer, metric))]:
             yield f"{metric.title}, mean curves: {'; '.join(sentences)}."
@@ -47,8 +44,6 @@ def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
     yield "Codes are the same on every machine; pixels may differ by one grey level, since the last steps compute in floats."
     yield "Equal codes were shown on one machine with other settings. Other kinds of processors were not tried here."
     yield "No lossless mode, no films; more than 4 megapixels are cut into tiles."
-    if config.data_tier in ("ci", "pip") or config.tier == TIERS[0]:
-        yield "This run used the smallest data; its numbers only show that everything works."
 
 
 def missing(study: StudyResults, config: PageConfig) -> list[str]:

@@ -9,12 +9,11 @@ from sciml.compression.coding.symbol_choice import LAMBDA
 from sciml.compression.page.published import CITED
 from sciml.compression.page.style import counted, sequence
 from sciml.compression.study.inspection_checks import DAMAGES
-from sciml.report.methods import stage_paragraph
+from sciml.report.methods import Paragraph
 
 CODEC = "compression.codec"
 
 
-@stage_paragraph(CODEC)
 def _codec_text(parameters: Mapping[str, Any]) -> str:
     return (
         "A picture is rotated to the principal axes of its training colours, filtered across the borders of its blocks of 16 x "
@@ -31,7 +30,6 @@ def _codec_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.fit")
 def _fit_text(parameters: Mapping[str, Any]) -> str:
     cut = {
         "pictures": f"of each training picture crops of {parameters['crop_size']} pixels were taken",
@@ -54,7 +52,6 @@ def _reduction(reduction: Any) -> str:
     return "full size" if float(reduction) == 1 else f"1/{float(reduction):g} of the size"
 
 
-@stage_paragraph("compression.train")
 def _train_text(parameters: Mapping[str, Any]) -> str:
     at = ", ".join(f"{step:g}" for step in parameters["coded_at"])
     limit = parameters["cpu_minutes"]
@@ -68,7 +65,6 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.train_neural")
 def _neural_text(parameters: Mapping[str, Any]) -> str:
     cascade = parameters["cascade"]
     words = ", ".join(map(str, cascade["words"]))
@@ -91,7 +87,6 @@ def _neural_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     qualities = ", ".join(f"{quality:g}" for quality in parameters["qualities"])
     if parameters["kind"] != "pictures":
@@ -110,7 +105,6 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.compare_vectors")
 def _compare_vectors_text(parameters: Mapping[str, Any]) -> str:
     qualities = ", ".join(f"{quality:g}" for quality in parameters["qualities"])
     return (
@@ -123,7 +117,6 @@ def _compare_vectors_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.inspect")
 def _inspect_text(parameters: Mapping[str, Any]) -> str:
     qualities = ", ".join(f"{quality:g}" for quality in parameters["qualities"])
     return (
@@ -135,7 +128,6 @@ def _inspect_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.ablate")
 def _ablate_text(parameters: Mapping[str, Any]) -> str:
     steps, between = (", ".join(f"{step:g}" for step in parameters[key]) for key in ("steps", "between"))
     crops = sequence([f"{count} at {_reduction(reduction)}" for reduction, count in parameters["crops"].items()])
@@ -146,7 +138,6 @@ def _ablate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("compression.apart")
 def _apart_text(parameters: Mapping[str, Any]) -> str:
     text = (
         f"Of {parameters['domain']}, {counted(parameters['pictures'], 'picture')} were coded by JPEG 2000 near "
@@ -160,3 +151,16 @@ def _apart_text(parameters: Mapping[str, Any]) -> str:
             "codec treats the border of a periodic field as that of a picture."
         )
     return text
+
+
+PARAGRAPHS: dict[str, Paragraph] = {
+    CODEC: _codec_text,
+    "compression.fit": _fit_text,
+    "compression.train": _train_text,
+    "compression.train_neural": _neural_text,
+    "compression.evaluate": _evaluate_text,
+    "compression.compare_vectors": _compare_vectors_text,
+    "compression.inspect": _inspect_text,
+    "compression.ablate": _ablate_text,
+    "compression.apart": _apart_text,
+}

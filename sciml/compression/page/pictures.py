@@ -12,7 +12,7 @@ from sciml.compression.page.goals import EQUAL_BYTES
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import grouped, title_of
 from sciml.report.pictures import error_map, gallery
-from sciml.report.reportlets import Gallery, Reportlet, Slider, Text
+from sciml.report.reportlets import Gallery, Reportlet, Slider
 
 ERROR_LIMIT = 0.15
 ZOOM = 80
@@ -24,7 +24,6 @@ def picture_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     """Yield sliders and enlarged parts of the shown pictures, and the layers of the first, or a sentence."""
     inspection = domain.inspection
     if inspection is None or not inspection.views:
-        yield Text("Pictures", "No pictures were inspected at equal bytes.", "pictures")
         return
     views = _views(domain)
     for name in inspection.views:

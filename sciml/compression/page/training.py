@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sciml.compression.page.results import NEURAL, DomainResults
 from sciml.compression.page.style import signed, title_of
-from sciml.report.reportlets import Curve, Reportlet, Text
+from sciml.report.reportlets import Curve, Reportlet
 
 USAGE = (
     (
@@ -29,7 +29,6 @@ def training_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     ]
     rows.sort(key=lambda row: row["of"])
     if len({row["step"] for row in rows}) < 2:
-        yield Text("Training", "No training of a network was long enough to note a history.", "curves")
         return
     last = {row["of"]: row["gain_db"] for row in rows}
     ends = ", ".join(f"{words} {signed(gain)} dB" for words, gain in last.items())

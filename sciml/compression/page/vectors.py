@@ -12,7 +12,7 @@ from sciml.compression.page.style import counted, sequence, signed
 from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.quality import METRICS, PSNR
 from sciml.report.goals import UNKNOWN, Goal, judge
-from sciml.report.reportlets import Claim, Column, Curve, Reportlet, Table, Text, Value
+from sciml.report.reportlets import Claim, Column, Curve, Reportlet, Table, Value
 
 TITLE = "Vectors against scalar symbols"
 
@@ -21,7 +21,6 @@ def vector_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     """Yield tables and curves, or a sentence."""
     found = domain.vectors
     if found is None:
-        yield Text(TITLE, "No model with vectors was compared with the scalar one.", "numbers")
         return
     yield rate_table(found)
     yield picture_table(found)

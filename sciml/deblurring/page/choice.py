@@ -29,7 +29,7 @@ TICKS = (1, 2, 5, 10, 20, 50)
 def choice_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     """Yield the choice in words, its tables and curves, and the evidence against the gain."""
     validation = study.sets.get("validation")
-    yield Text("How the default was chosen", reading(study), "numbers")
+    yield Text("How the default was chosen", reading(study))
     if validation is not None:
         yield difference_table(validation)
         yield gain_table(validation)

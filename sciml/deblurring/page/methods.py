@@ -7,7 +7,7 @@ from typing import Any
 
 from sciml.deblurring.page.numbers import error_words, kernel_words
 from sciml.deblurring.settings.grid import RIDGE_MARGIN, WARP_MARGIN
-from sciml.report.methods import stage_paragraph
+from sciml.report.methods import Paragraph
 
 PRIORS = {
     "tv": "total variation [@rudin1992] with the valid boundary, by alternating directions [@almeida2013]",
@@ -23,7 +23,6 @@ DRAWN = {
 }
 
 
-@stage_paragraph("deblurring.simulate")
 def _simulate_text(parameters: Mapping[str, Any]) -> str:
     role = "validation" if parameters["role"] == "validation" else "test"
     boundary = (
@@ -42,7 +41,6 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.correct")
 def _correct_text(parameters: Mapping[str, Any]) -> str:
     return (
         "A given kernel k\u0302 was corrected without any look at the truth. Warp: a turn, a scale and a width, three numbers, "
@@ -53,7 +51,6 @@ def _correct_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.tune")
 def _tune_text(parameters: Mapping[str, Any]) -> str:
     tried = parameters["weights"]
     return (
@@ -62,7 +59,6 @@ def _tune_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.restore")
 def _restore_text(parameters: Mapping[str, Any]) -> str:
     named = [f"{name}: {PRIORS[name]}" for name in parameters["priors"] if name in PRIORS]
     learned = [name for name in parameters["priors"] if name not in PRIORS]
@@ -78,7 +74,6 @@ def _restore_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Quality is PSNR and SSIM [@wang2004] of display values with a data range of 1. At the best shift: the largest PSNR over "
@@ -87,7 +82,6 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.spread")
 def _spread_text(parameters: Mapping[str, Any]) -> str:
     parts = [part.partition(":~") for part in parameters["error"].split("+")]
     words = [DRAWN[name].format(number) if name in DRAWN else f"{name} {number}" for name, _, number in parts]
@@ -98,7 +92,6 @@ def _spread_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.calibrate")
 def _calibrate_text(parameters: Mapping[str, Any]) -> str:
     return (
         "One factor and one floor for all maps were fitted on validation pairs, so that "
@@ -107,7 +100,6 @@ def _calibrate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.dip")
 def _dip_text(parameters: Mapping[str, Any]) -> str:
     count, seeds = len(parameters["pairs"]), parameters["seeds"]
     return (
@@ -117,7 +109,6 @@ def _dip_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("deblurring.photo")
 def _photo_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"The photograph {parameters['photograph']} has a motion blur that nobody knows. A kernel of {parameters['kernel_size']} "
@@ -129,3 +120,16 @@ def _photo_text(parameters: Mapping[str, Any]) -> str:
 def _sequence(values: Sequence[object], comma: str = ", ") -> str:
     words = [str(value) for value in values]
     return words[0] if len(words) == 1 else f"{comma.join(words[:-1])} and {words[-1]}"
+
+
+PARAGRAPHS: dict[str, Paragraph] = {
+    "deblurring.simulate": _simulate_text,
+    "deblurring.correct": _correct_text,
+    "deblurring.tune": _tune_text,
+    "deblurring.restore": _restore_text,
+    "deblurring.evaluate": _evaluate_text,
+    "deblurring.spread": _spread_text,
+    "deblurring.calibrate": _calibrate_text,
+    "deblurring.dip": _dip_text,
+    "deblurring.photo": _photo_text,
+}

@@ -7,21 +7,31 @@ from pathlib import Path
 from typing import Any
 
 from sciml.deblurring.config import BIASES, PageConfig
-from sciml.deblurring.page import methods  # noqa: F401 (registers the methods text)
 from sciml.deblurring.page.choice import choice_reportlets
-from sciml.deblurring.page.claims import claims
+from sciml.deblurring.page.claims import PRIOR, claims
 from sciml.deblurring.page.default import default_reportlets
 from sciml.deblurring.page.dip import dip_reportlets
+from sciml.deblurring.page.methods import PARAGRAPHS
+from sciml.deblurring.page.numbers import Difference, gap_closed, is_oracle, values
 from sciml.deblurring.page.photo import photo_reportlets
 from sciml.deblurring.page.pictures import picture_reportlets
 from sciml.deblurring.page.residual import residual_reportlets
-from sciml.deblurring.page.results import GIVEN, REFINED, StudyResults, read_study
+from sciml.deblurring.page.results import GIVEN, REFINED, SetResults, StudyResults, read_study
 from sciml.deblurring.page.spread import spread_reportlets
 from sciml.deblurring.page.sweeps import sweep_reportlets, sweep_table
 from sciml.deblurring.page.tables import SMALL_SETS, main_tables, small_table
-from sciml.deblurring.settings.grid import DEFAULT
-from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
+from sciml.deblurring.settings.grid import DEFAULT, TRUE
+from sciml.report.reportlets import Reportlet, Slider
+from sciml.report.study import Number, StudyPage, Tab, absent, as_records, tier_of
+from sciml.report.words import counted, percent
+from sciml.runtime.errors import DataError
+from sciml.runtime.files import read_json
 
+QUESTION = (
+    "A kernel of blur is never known exactly. How much of what its error costs can be won back from the blurred picture alone, "
+    "by correcting the kernel, and by which image prior?"
+)
+ORACLE = f"{PRIOR}/{TRUE}"
 READING = f"""A cell is an image prior and an error model, `prior/error`. The error model decides about the kernel: `none`
 takes it as given, `warp` turns, scales and smooths it by three numbers, `kernel` refines it pixel by pixel, `both` does one after
 the other. `true` was told the true kernel: an oracle, the measure of what a wrong kernel costs.
@@ -35,8 +45,8 @@ turned is the same disk: such pairs count as exact in what is said of turned ker
 the standard deviation of the noise."""
 
 
-def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
-    """Return everything that the page shows; a part whose stage has not run is left out and named under the limits.
+def study_page(config: PageConfig, results: Path) -> StudyPage:
+    """Return the page of the study; a part whose stage has not run is left out and named under the limits.
 
     Args:
         config: tier and sets of the run.
@@ -46,35 +56,107 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
         DataError: the test pairs have not been evaluated.
     """
     study = read_study(results, config)
-    items: list[Reportlet] = [Verdict(list(claims(study))), Text("How to read this page", READING)]
-    items += parts(study)
-    records = list(study.records())
-    items.append(Methods([{"stage": record["stage"], "parameters": dict(record["config"])} for record in records]))
-    items.append(Provenance(records))
-    items.append(Limits(list(limits(study, config))))
-    return items
+    found = tabs(study)
+    # the pair with the median gain opens the page
+    median = next((one for one in found["Pictures"] if isinstance(one, Slider) and "median" in one.title), None)
+    return StudyPage(
+        "deblurring",
+        "Deblurring with a rough kernel",
+        QUESTION,
+        config.tier,
+        answer(study.test),
+        picture=median,
+        numbers=list(numbers(study.test)),
+        claims=list(claims(study)),
+        tabs=[Tab(title, left) for title, items in found.items() if (left := [one for one in items if one is not median])],
+        reading=READING,
+        records=as_records(study.records()),
+        paragraphs=PARAGRAPHS,
+        limits=list(limits(study)),
+        missing=missing(study, config),
+        data_tier=config.data_tier,
+    )
 
 
-def parts(study: StudyResults) -> Iterator[Reportlet]:
-    """Yield what the stages have made, in the order of the questions."""
-    yield from default_reportlets(study.test)
-    yield from main_tables(study.test)
-    yield from picture_reportlets(study.test)
+def tabs(study: StudyResults) -> dict[str, list[Reportlet]]:
+    """Return the reportlets by topic, in the order of the questions."""
+    return {
+        "Gain by kernel error": [*default_reportlets(study.test), *main_tables(study.test)],
+        "Pictures": list(picture_reportlets(study.test)),
+        "Robustness": list(sweeps(study)),
+        "Residual": list(residual_reportlets(study.test)),
+        "Choice of the default": list(choice_reportlets(study)),
+        "Spreads": list(spread_reportlets(study.test, study.calibration)) if study.calibration is not None else [],
+        "Untrained networks": list(dip_reportlets(study.dip)) if study.dip is not None else [],
+        "A real photograph": list(photo_reportlets(study.photo)) if study.photo is not None else [],
+    }
+
+
+def sweeps(study: StudyResults) -> Iterator[Reportlet]:
+    """Yield what a wrong kernel of growing size costs, and the smaller sets."""
     yield from sweep_reportlets(study)
-    table = sweep_table(study)
-    if table is not None:
+    if (table := sweep_table(study)) is not None:
         yield table
     for name, title in SMALL_SETS.items():
         if name in study.sets:
             yield small_table(study.sets[name], title)
-    yield from residual_reportlets(study.test)
-    yield from choice_reportlets(study)
-    if study.calibration is not None:
-        yield from spread_reportlets(study.test, study.calibration)
-    if study.dip is not None:
-        yield from dip_reportlets(study.dip)
-    if study.photo is not None:
-        yield from photo_reportlets(study.photo)
+
+
+def settings_of(results: Path) -> PageConfig:
+    """Return the settings of the page of a results folder, by what lies there.
+
+    Raises:
+        DataError: no set has been simulated there.
+    """
+    paths = sorted(results.glob("*/simulate/provenance.json"))
+    if not paths:
+        raise DataError(f"{results} holds no set of pairs: give the results folder of the study, such as results/cpu/deblurring")
+    data_tier = read_json(paths[0])["config"].get("data_tier", "default")
+    return PageConfig(tier=tier_of(results), data_tier=data_tier, sets=tuple(path.parent.parent.name for path in paths))
+
+
+def rival_of(test: SetResults) -> str | None:
+    """Return the strongest cell beside the default that was not told the true kernel, by the mean over all pairs."""
+    others = [cell for cell in test.cells if cell != DEFAULT and not is_oracle(cell)]
+    return max(others, key=lambda cell: float(values(test.rows, cell).mean()), default=None)
+
+
+def answer(test: SetResults) -> str:
+    """Return what the default gains over the given kernel and over its strongest rival, and how much of the gap it closes."""
+    found = Difference.of(test.rows, DEFAULT, GIVEN)
+    if found is None:
+        return f"{DEFAULT} was not compared with the given kernel in this run."
+    gap = gap_closed(test.rows, DEFAULT, GIVEN, ORACLE)
+    closed = "" if gap is None else f", {percent(gap, 0)} of what the true kernel would gain"
+    head = (
+        f"Correcting the kernel by its turn, scale and smoothing ({DEFAULT}) gains {found.words()} dB over the given kernel on "
+        f"{counted(len(test.rows), 'pair')}{closed}."
+    )
+    rival = rival_of(test)
+    if rival is None or (other := Difference.of(test.rows, DEFAULT, rival)) is None:
+        return head
+    below = f"it is below that one in {counted(other.losses, 'pair')}"
+    return f"{head} Against its strongest rival, {rival}: {other.words()} dB; {below}."
+
+
+def numbers(test: SetResults) -> Iterator[Number]:
+    """Yield quality, gains, the share of the gap that is closed, the worst pair and the time."""
+    found = Difference.of(test.rows, DEFAULT, GIVEN)
+    rival = rival_of(test)
+    if found is None or rival is None:
+        return
+    mean, theirs = (float(values(test.rows, cell).mean()) for cell in (DEFAULT, rival))
+    yield Number(f"PSNR of {DEFAULT}, all pairs", mean, "dB", None, rival, theirs)
+    given = float(values(test.rows, GIVEN).mean())
+    yield Number("Gain over the given kernel", found.mean, "dB", found.interval, GIVEN, given)
+    if (other := Difference.of(test.rows, DEFAULT, rival)) is not None and rival != GIVEN:
+        yield Number(f"Gain over {rival}", other.mean, "dB", other.interval)
+    if (gap := gap_closed(test.rows, DEFAULT, GIVEN, ORACLE)) is not None:
+        oracle = float(values(test.rows, ORACLE).mean())
+        yield Number("Share of the gap to the true kernel that is closed", 100 * gap, "%", None, f"{ORACLE}: {oracle:.2f} dB")
+    yield Number("Worst pair against the given kernel", found.worst, "dB")
+    if DEFAULT in test.seconds and rival in test.seconds:
+        yield Number("Time of a restoration", test.seconds[DEFAULT], "s", None, rival, test.seconds[rival])
 
 
 def missing(study: StudyResults, config: PageConfig) -> list[str]:
@@ -87,14 +169,12 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
     }
     return [
         *(f"the pairs {n}" for n in config.sets if n not in study.sets),
-        *(name for name, part in parts.items() if part is None),
+        *absent(parts),
     ]
 
 
-def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
+def limits(study: StudyResults) -> Iterator[str]:
     """Yield what the page does not show, as sentences."""
-    if absent := missing(study, config):
-        yield f"Not run, and therefore not shown: {', '.join(absent)}."
     test = study.test
     yield (
         f"The numbers are of {len(test.photographs)} photographs ({', '.join(test.photographs)}), {len(test.kernels)} kernels "
@@ -118,5 +198,3 @@ def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
             "The curves with circular blur and no noise are an inverse crime, there to be held against the literature alone. The "
             "solvers do not make use of the circular boundary."
         )
-    if config.data_tier in ("ci", "pip"):
-        yield "This run used the smallest data: few pictures; its numbers only show that everything works."

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from sciml.deblurring.config import PageConfig
-from sciml.deblurring.page import methods  # noqa: F401 (registers the methods text)
 from sciml.deblurring.page.dip import cell_table, paired, runs_of
-from sciml.deblurring.page.numbers import spread_of
+from sciml.deblurring.page.methods import PARAGRAPHS
 from sciml.deblurring.page.results import Extra, read_dip
-from sciml.report.page import Page, write_page
-from sciml.report.reportlets import Column, Limits, Methods, Provenance, Reportlet, Table, Value
+from sciml.report.page import write_page
+from sciml.report.reportlets import Column
+from sciml.report.study import Ablation, StudyPage, Tab, ablation_page, as_records
+from sciml.report.words import spread_over
 from sciml.runtime.errors import DataError
 
 REFERENCE = "reference"
@@ -22,6 +22,11 @@ LIMITS = (
     "Few pairs and one seed: differences below about 0.1 dB mean nothing.",
     "The networks alone are compared, before they are mixed with the picture that they start from; all have one budget of steps.",
     "The pairs are those of the test set: nothing was chosen by this page.",
+)
+COLUMNS = (
+    Column("gain", "PSNR against the reference", "dB", None, 2),
+    Column("psnr", "networks alone", "dB", "up", 2),
+    Column("worst", "worst pair", "dB", None, 2),
 )
 
 
@@ -39,41 +44,32 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
     found = read_dip(results)
     if found is None:
         raise DataError(f"{results} holds no fit; run the ablations first: make ablations FAMILY=deblurring")
-    title = "Deblurring with a rough kernel: terms of the untrained networks"
-    page = Page("deblurring-ablations", title, QUESTION, config.tier, list(reportlets(found)))
-    return [write_page(page, output)]
-
-
-def reportlets(found: Extra) -> Iterator[Reportlet]:
-    """Yield the differences to the reference, the table of all fits, methods, provenance and limits."""
-    yield differences(found)
-    yield cell_table(
+    reference = float(np.mean([one["psnr_network"] for one in runs_of(found, REFERENCE)]))
+    fits = cell_table(
         found,
         "All fits. What is returned is the start with that share of the networks' change that held-out pixels ask for.",
     )
-    yield Methods([{"stage": record["stage"], "parameters": record["config"]} for record in found.records[:1]])
-    yield Provenance(found.records)
-    yield Limits(LIMITS)
+    page = StudyPage(
+        "deblurring-ablations",
+        "Deblurring with a rough kernel: terms of the untrained networks",
+        QUESTION,
+        config.tier,
+        f"The reference reaches {reference:.2f} dB.",
+        tabs=[Tab("All fits", [fits])],
+        records=as_records(found.records),
+        paragraphs=PARAGRAPHS,
+        limits=LIMITS,
+    )
+    caption = "The reference is the residual mode from total variation with the given kernel; one thing is changed at a time."
+    return [write_page(ablation_page(page, ablations(found), COLUMNS, "What each term is worth", caption), output)]
 
 
-def differences(found: Extra) -> Table:
-    """Return what each change does to the PSNR of the networks alone, pair by pair against the reference."""
-    rows: list[dict[str, Value]] = []
+def ablations(found: Extra) -> list[Ablation]:
+    """Return what each change does to the PSNR of the networks alone, pair by pair against the reference, which comes first."""
     names = dict.fromkeys(run["cell"] for run in found.numbers["runs"])
+    made = []
     for cell in sorted(names, key=lambda name: name != REFERENCE):
-        gains = paired(found, cell, REFERENCE)
-        own = float(np.mean([run["psnr_network"] for run in runs_of(found, cell)]))
-        rows.append(
-            {
-                "cell": cell,
-                "psnr": own,
-                "gain": "reference" if cell == REFERENCE else spread_of(gains),
-                "worst": None if cell == REFERENCE else float(gains.min()),
-            }
-        )
-    columns = [
-        Column("cell", "changed"), Column("psnr", "networks alone", "dB", "up", 2),
-        Column("gain", "against the reference", "dB", None, 2), Column("worst", "worst pair", "dB", None, 2),
-    ]  # fmt: skip
-    text = "The reference is the residual mode from total variation with the given kernel; one thing is changed at a time."
-    return Table("What each term is worth", columns, rows, text)
+        own, gains = float(np.mean([run["psnr_network"] for run in runs_of(found, cell)])), paired(found, cell, REFERENCE)
+        changed = {"gain": "reference"} if cell == REFERENCE else {"gain": spread_over(gains), "worst": float(gains.min())}
+        made.append(Ablation(cell, cell, REFERENCE, {"psnr": own, **changed}))
+    return made

@@ -11,6 +11,8 @@ from sciml.progression.page.results import Ablations
 from sciml.progression.settings.models import FORMS, FormConfig
 from sciml.report.goals import Goal
 from sciml.report.reportlets import Claim, Column, Table, Value
+from sciml.report.study import Ablation, comparison_tables
+from sciml.report.words import minus
 
 REGIONS_SHOWN = ("ventricle", "hippocampus")
 CHAINS = (1, 8)
@@ -29,39 +31,55 @@ SWITCHES = {
 CEILINGS = {"residual": "decoded_true_change", "direct": "decoded_truth"}
 
 
-def ablation_table(found: Ablations) -> Table:
-    """Return the scores of every form and decoding."""
-    methods, rows = found.metrics["methods"], []
+def ablations(found: Ablations) -> list[Ablation]:
+    """Return the scores of every form and decoding, each beside the form that it is a change of."""
+    methods, made = found.metrics["methods"], []
     for form in sorted({form for form, _ in found.variants.values()}, key=_order):
         for decoding in CEILINGS:
             name = next(name for name, variant in found.variants.items() if variant == (form, decoding))
-            row: dict[str, Value] = {**_names(form), "decoding": decoding, **_scores(methods[name])}
-            row |= {f"m_{count}": _latent_error(found, name, count) for count in CHAINS}
-            rows.append(row)
-    gains = {decoding: methods[name]["gain_db"]["all"]["mean"] for decoding, name in CEILINGS.items()}
-    most = {decoding: f"{gain:.2f}".replace("-", "\u2212") for decoding, gain in gains.items()}
-    columns = [
-        Column("form", "form"), Column("but", "but"), Column("decoding", "decoding"),
-        Column("gain", "PSNR gain", "dB", "up", 2),
-    ]  # fmt: skip
-    for region in REGIONS_SHOWN:
-        columns += [
+            words, reference = _names(form)
+            numbers: dict[str, Value] = {"decoding": decoding, **_scores(methods[name])}
+            numbers |= {f"m_{count}": _latent_error(found, name, count) for count in CHAINS}
+            made.append(Ablation(name, words, reference, numbers))
+    return made
+
+
+def columns() -> list[Column]:
+    """Return the columns of the numbers."""
+    regions = [
+        column
+        for region in REGIONS_SHOWN
+        for column in (
             Column(f"{region}_correlation", f"{REGION_TITLES[region]}: correlation", "", "up", 2),
             Column(f"{region}_skill", "skill", "", "up", 2),
-        ]
-    columns += [Column(f"m_{count}", f"latent, {count} chain{'s' * (count > 1)}", "of no change", "down", 2) for count in CHAINS]
-    return Table(
-        "One change at a time",
-        columns,
-        rows,
+        )
+    ]
+    latent = [Column(f"m_{count}", f"latent, {count} chain{'s' * (count > 1)}", "of no change", "down", 2) for count in CHAINS]
+    return [Column("gain", "PSNR gain", "dB", "up", 2), Column("decoding", "decoding"), *regions, *latent]
+
+
+def table_words(found: Ablations) -> tuple[str, str, str]:
+    """Return title, caption and note of the table."""
+    gains = {decoding: found.metrics["methods"][name]["gain_db"]["all"]["mean"] for decoding, name in CEILINGS.items()}
+    most = {decoding: minus(f"{gain:.2f}") for decoding, gain in gains.items()}
+    caption = (
         f"{found.metrics['pairs']} pairs of {found.metrics['people']} validation people; PSNR in the brain above no change, "
         "correlation and skill of changes of ln V, squared error of the latent in parts of that of no change. Every form "
         "was trained for the same short time, so compare rows with each other, not with the forecasts of the study. A "
         "change that makes the residual form worse and, reversed, the published form better is one that matters; one that "
-        "does neither does not.",
-        f"Decoding changes no latent. The true latent of the follow-up would gain {most['residual']} dB by residual "
-        f"decoding and {most['direct']} dB decoded directly.",
+        "does neither does not."
     )
+    note = (
+        f"Decoding changes no latent. The true latent of the follow-up would gain {most['residual']} dB by residual "
+        f"decoding and {most['direct']} dB decoded directly."
+    )
+    return "One change at a time", caption, note
+
+
+def ablation_tables(found: Ablations) -> list[Table]:
+    """Return the tables on the page of the study."""
+    title, caption, note = table_words(found)
+    return list(comparison_tables(ablations(found), columns(), title, caption, note))
 
 
 def ablation_claims(found: Ablations) -> Iterator[Claim]:
@@ -105,10 +123,10 @@ def _parts(form: str) -> tuple[str, str | None]:
     return base.removeprefix("short_"), switch or None
 
 
-def _names(form: str) -> dict[str, Value]:
-    """Return what a form is called: its base, and what the other one does in its place."""
+def _names(form: str) -> tuple[str, str]:
+    """Return what a form changes in words, and the form that it is a change of."""
     base, switch = _parts(form)
     if base not in BASES or switch not in (None, *FormConfig.model_fields):
-        return {"form": form.replace("_", " "), "but": ""}
+        return form.replace("_", " "), form.replace("_", " ")
     other = FORMS[BASES[1 - BASES.index(base)]]
-    return {"form": WORDS[base], "but": "" if switch is None else SWITCHES[switch, getattr(other, switch)]}
+    return "nothing" if switch is None else SWITCHES[switch, getattr(other, switch)], f"the {WORDS[base]} form"

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sciml.report.methods import stage_paragraph
+from sciml.report.methods import Paragraph
 
 
-@stage_paragraph("progression.simulate")
 def _simulate_text(parameters: Mapping[str, Any]) -> str:
     people, atrophy, scanner = parameters["people"], parameters["atrophy"], parameters["scanner"]
     counts = ", ".join(f"{count} {split}" for split, count in parameters["subjects"].items())
@@ -34,7 +33,6 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("progression.train_autoencoder")
 def _autoencoder_text(parameters: Mapping[str, Any]) -> str:
     network, budget = parameters["network"], parameters["budget"]
     fold = f"{network['unshuffle']} x {network['unshuffle']} x {network['unshuffle']} voxels to channels, then " * (
@@ -49,7 +47,6 @@ def _autoencoder_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("progression.train_diffusion")
 def _diffusion_text(parameters: Mapping[str, Any]) -> str:
     form, network = parameters["form"], parameters["network"]
     target = "the change of the latent, in its standard deviations" if form["target"] == "change" else "the follow-up's latent"
@@ -62,7 +59,6 @@ def _diffusion_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("progression.train_controlnet")
 def _control_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"ControlNet of {parameters['name']!r}: it starts as a copy of the U-Net's first half that changes nothing, and learns "
@@ -71,12 +67,10 @@ def _control_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("progression.fit_course")
 def _course_text(parameters: Mapping[str, Any]) -> str:
     return f"Volumes at later ages come from course models fitted to the training people: {', '.join(parameters['kinds'])}."
 
 
-@stage_paragraph("progression.predict")
 def _predict_text(parameters: Mapping[str, Any]) -> str:
     main = parameters["variants"].get("main", {}).get("how", {})
     return (
@@ -88,7 +82,6 @@ def _predict_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("progression.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Changes of volumes were read off the difference of two images: what a small change of each region would do to the "
@@ -105,3 +98,14 @@ def _budget(budget: Mapping[str, Any]) -> str:
         f"AdamW at {budget['learning_rate']:g} for up to {budget['steps']} steps of {budget['batch_size']}"
         f"{'' if limit is None else f' or {limit:g} CPU minutes'}"
     )
+
+
+PARAGRAPHS: dict[str, Paragraph] = {
+    "progression.simulate": _simulate_text,
+    "progression.train_autoencoder": _autoencoder_text,
+    "progression.train_diffusion": _diffusion_text,
+    "progression.train_controlnet": _control_text,
+    "progression.fit_course": _course_text,
+    "progression.predict": _predict_text,
+    "progression.evaluate": _evaluate_text,
+}

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
+from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.config import PageConfig
-from sciml.progression.page import methods  # noqa: F401 (registers the methods text)
-from sciml.progression.page.ablations import ablation_table
+from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.claims import forecast_claims
 from sciml.progression.page.cohort import cohort_checks, cohort_claims, cohort_reportlets
 from sciml.progression.page.forecasts import forecast_reportlets
-from sciml.progression.page.person import person_claims, person_reportlets
-from sciml.progression.page.results import read_study
+from sciml.progression.page.methods import PARAGRAPHS
+from sciml.progression.page.person import person_claims, person_reportlets, person_text
+from sciml.progression.page.results import ALL, LONG, MAIN, STILL, Forecasts, StudyResults, read_study, title_of
 from sciml.progression.page.training import autoencoder_table, latent_curve, training_reportlets
 from sciml.progression.page.trajectories import trajectory_reportlets
-from sciml.report.reportlets import Checks, Limits, Methods, Provenance, Reportlet, Text, Verdict
+from sciml.report.reportlets import Checks, Curve, Figure, Gallery, Reportlet, Scrubber
+from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, as_records
+from sciml.report.words import counted, with_interval
 
+QUESTION = (
+    "Can a brain MRI be forecast years ahead from a person's own scans, and how would we know? On a cohort of simulated people "
+    "with real anatomy, whose every volume at every age is known."
+)
+BANNER = "Semi-real cohort: real anatomy, simulated people and time. Not for clinical use."
 READING = """**Everybody on this page but Colin27 is simulated.** The anatomy is a real template, warped into people; their ageing
 is a law that the program knows. A model that does well here has learned a known law, and nothing clinical follows. Not for
 clinical use.
 
 - A region's **change** is that of ln V, in points: 100 ln(V later / V first), close to percent.
 - **No change** forecasts the first scan itself."""
-
 LIMITS = (
     "People are variants of one average template: smooth cortex, no lesions, no change of topology, no drift of the scanner.",
     "The flow is irrotational, the least-energy mover of its volumes. Regional volumes do not depend on that choice; shapes do, "
@@ -31,32 +42,141 @@ LIMITS = (
     "Rates marked as remembered in the settings come from no single study.",
     "Not for clinical use.",
 )
+MEASURED = ("ventricle", "hippocampus")
 
 
-def reportlets(_config: PageConfig, results: Path) -> list[Reportlet]:
-    """Return everything that the page shows; what has not run is `not run` among the claims and a sentence under the limits.
+def study_page(config: PageConfig, results: Path) -> StudyPage:
+    """Return the page of the study; what has not run is `not run` among the claims and named under the limits.
 
     Args:
-        _config: tier of the run, which the stage writes above the page.
+        config: tier of the run.
         results: results folder of the study.
 
     Raises:
         DataError: no cohort has been simulated.
     """
     study = read_study(results)
-    claims = [*forecast_claims(study.forecasts), *person_claims(results), *cohort_claims(study.accuracy)]
-    items: list[Reportlet] = [Verdict(claims), Text("How to read this page", READING)]
-    if study.forecasts is not None:
-        items += [*forecast_reportlets(study.forecasts, study.cohort), *trajectory_reportlets(study.forecasts)]
-        items += [autoencoder_table(study.forecasts), latent_curve(study.forecasts)]
-    if study.ablations is not None:
-        items.append(ablation_table(study.ablations))
-    items += person_reportlets(results, study.forecasts)
-    items += training_reportlets(study.trainings, study.forecasts)
-    items += cohort_reportlets(study.cohort, study.accuracy)
-    items.append(Checks(list(cohort_checks(study.accuracy))))
-    items.append(Methods([{"stage": record["stage"], "parameters": record["config"]} for record in study.records]))
-    items.append(Provenance([*study.records, *study.further_records]))
-    missing = [] if study.forecasts is not None else ["No forecasts were compared in this run, so none are shown."]
-    items.append(Limits([*missing, *LIMITS]))
-    return items
+    found = study.forecasts
+    tabs: dict[str, Sequence[Reportlet]] = {
+        "Forecasts": [*forecast_reportlets(found, study.cohort)] if found else [],
+        "Year by year": [*trajectory_reportlets(found)] if found else [],
+        "Autoencoder": [autoencoder_table(found), latent_curve(found)] if found else [],
+        "Design": ablation_tables(study.ablations) if study.ablations is not None else [],
+        "A real brain": list(person_reportlets(results, found)),
+        "Training": list(training_reportlets(study.trainings, found)),
+        "Cohort": list(cohort_reportlets(study.cohort, study.accuracy)),
+    }
+    first = next((title for title, items in tabs.items() if any(is_picture(item) for item in items)), None)
+    picture = None if first is None else next(item for item in tabs[first] if is_picture(item))
+    return StudyPage(
+        "progression",
+        "Brain latent progression",
+        QUESTION,
+        config.tier,
+        answer(study),
+        picture=picture,
+        numbers=[] if found is None else list(numbers(found)),
+        claims=[*forecast_claims(found), *person_claims(results), *cohort_claims(study.accuracy)],
+        tabs=[Tab(title, left) for title, items in tabs.items() if (left := [one for one in items if one is not picture])],
+        checks=[Checks(list(cohort_checks(study.accuracy)))],
+        reading=READING,
+        records=as_records(study.records),
+        further_records=as_records(study.further_records),
+        paragraphs={**PARAGRAPHS, "progression.person": person_text},
+        limits=LIMITS,
+        missing=absent({"forecasts": found, "a real brain": tabs["A real brain"], "trainings": study.trainings}),
+        banner=BANNER,
+        data_tier=config.data_tier,
+    )
+
+
+def is_picture(item: Reportlet) -> bool:
+    """Return whether a reportlet may open the page."""
+    return isinstance(item, Scrubber | Figure | Gallery) and not isinstance(item, Curve)
+
+
+def change_of(found: Forecasts, region: str) -> Comparison | None:
+    """Return our error of a region's change beside that of the strongest rival that is no model of ours, pair by pair.
+
+    The error is |predicted - true change of ln V| in points; a ceiling, which was told the truth, is no rival.
+    """
+    index, truth = REGIONS.index(region), found.changes["truth"]
+    rivals = [name for name, entry in found.methods.items() if entry["kind"] == "baseline" and name in found.changes]
+    cases = {
+        title_of(name): (100 * np.abs(found.changes[name][:, index] - truth[:, index])).tolist()
+        for name in (MAIN, *rivals)
+        if name in found.changes
+    }
+    return Comparison.of(f"{REGION_TITLES[region]}: error of the change", cases, title_of(MAIN), "points", larger=False)
+
+
+def image_rival(found: Forecasts, group: str) -> tuple[str, float] | None:
+    """Return the baseline whose images are nearest to the truth in a group of pairs, and its PSNR in the brain, in dB."""
+    scores = {
+        name: score
+        for name, entry in found.methods.items()
+        if entry["kind"] == "baseline" and (score := found.psnr(name, group)) is not None
+    }
+    return max(scores.items(), key=lambda pair: pair[1], default=None)
+
+
+def group_of(found: Forecasts) -> str:
+    """Return the pairs that the images are judged by: those of three years and more where there are any."""
+    return LONG if found.psnr(MAIN, LONG) is not None else ALL
+
+
+def answer(study: StudyResults) -> str:
+    """Return what our forecasts gain over no change and over the strongest rivals, for images and for volumes."""
+    found = study.forecasts
+    if found is None:
+        return f"No forecasts were compared in this run; {counted(study.accuracy['subjects'], 'person')} were simulated."
+    group = group_of(found)
+    gain = found.metrics["methods"][MAIN]["gain_db"][group]
+    interval = (gain["low"], gain["high"]) if gain["n"] > 1 else None
+    ahead = "three years and more ahead" if group == LONG else "over all gaps"
+    head = (
+        f"Images {ahead} are {with_interval(gain['mean'], interval, 'dB', sign=True)} nearer to the truth than no change, in "
+        f"PSNR in the brain on {counted(gain['n'], 'pair')}"
+    )
+    rival, ours = image_rival(found, group), found.psnr(MAIN, group)
+    if rival is not None and ours is not None:
+        head += f", and {with_interval(ours - rival[1], None, 'dB', sign=True)} against the best baseline, {title_of(rival[0])}"
+    volumes = [one for region in MEASURED if (one := change_of(found, region)) is not None and one.rival_value is not None]
+    said = [
+        f"{one.text.partition(':')[0].lower()} {one.value.mean:.2f} points, {one.rival} {one.rival_value.mean:.2f}"
+        for one in volumes
+        if one.rival_value is not None
+    ]
+    return f"{head}. Errors of the changes of volumes beside the strongest rival: {'; '.join(said)}." if said else f"{head}."
+
+
+def numbers(found: Forecasts) -> Iterator[Number]:
+    """Yield the images beside the best baseline, and changes of volumes beside the strongest rival and as correlations."""
+    group = group_of(found)
+    ours, rival = found.psnr(MAIN, group), image_rival(found, group)
+    if ours is not None and rival is not None:
+        years = "3 years and more ahead" if group == LONG else "all gaps"
+        yield Number(f"PSNR in the brain, {years}", ours, "dB", None, title_of(rival[0]), rival[1])
+    gain = found.metrics["methods"][MAIN]["gain_db"][group]
+    still = found.psnr(STILL, group)
+    interval = (gain["low"], gain["high"]) if gain["n"] > 1 else None
+    yield Number("Gain over no change", gain["mean"], "dB", interval, title_of(STILL), still)
+    for region in MEASURED:
+        if (one := change_of(found, region)) is not None:
+            yield one.number(one.text)
+        score = found.change(MAIN, region)
+        if score is not None and score["correlation"] is not None:
+            rivals = {
+                name: other["correlation"]
+                for name, entry in found.methods.items()
+                if entry["kind"] == "baseline" and (other := found.change(name, region)) and other["correlation"] is not None
+            }
+            best = max(rivals, key=lambda name: rivals[name], default=None)
+            yield Number(
+                f"{REGION_TITLES[region]}: correlation with the true change",
+                score["correlation"],
+                "",
+                None,
+                "" if best is None else title_of(best),
+                None if best is None else rivals[best],
+            )

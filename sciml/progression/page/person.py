@@ -15,8 +15,7 @@ from sciml.progression.page.claims import AT_MOST, IDENTITY_POINTS, judged
 from sciml.progression.page.results import Forecasts
 from sciml.report.drawing import signed_picture
 from sciml.report.goals import Goal
-from sciml.report.methods import stage_paragraph
-from sciml.report.reportlets import Claim, Column, Reportlet, Scrubber, Table, Text, Value
+from sciml.report.reportlets import Claim, Column, Reportlet, Scrubber, Table, Value
 from sciml.runtime.files import load_tensors, read_json
 
 CHANGE_LIMIT = 0.3
@@ -41,7 +40,6 @@ def person_reportlets(results: Path, tested: Forecasts | None) -> Iterator[Repor
     """
     folder = results / "person"
     if not (folder / "person.json").is_file():
-        yield Text("A real brain", "No real brain was forecast in this run; the data tiers default and full have one.", "numbers")
         return
     found = read_json(folder / "person.json")
     rows = {(row["diagnosis"], row["years"]): row for row in found["forecasts"]}
@@ -163,8 +161,8 @@ def _codes(found: Mapping[str, Any], tested: Forecasts | None) -> Table:
     )  # fmt: skip
 
 
-@stage_paragraph("progression.person")
-def _person_text(parameters: Mapping[str, Any]) -> str:
+def person_text(parameters: Mapping[str, Any]) -> str:
+    """Return the methods paragraph of the stage `person`."""
     return (
         "One real brain, Colin27 [@holmes1998], was labelled by three classes of its T1 (Otsu) and the AAL atlas [@tzourio2002], "
         f"prepared as every user's image, and forecast as if {parameters['age_years']:g} years old with "

@@ -10,7 +10,7 @@ from typing import Any
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import OFFICIAL, Forecasts, Training
-from sciml.report.reportlets import Column, Curve, Reportlet, Spread, Table, Text
+from sciml.report.reportlets import Column, Curve, Reportlet, Spread, Table
 
 NOISE = {"little_noise": "little noise", "middle_noise": "middle", "much_noise": "much noise"}
 QUALITY = {"validation_psnr_db": "whole volume", "validation_brain_psnr_db": "in the brain"}
@@ -83,7 +83,6 @@ def _words(value: Spread) -> str:
 def training_reportlets(trainings: Sequence[Training], found: Forecasts | None) -> Iterator[Reportlet]:
     """Yield the curves of all trainings of this run, or a sentence."""
     if not trainings:
-        yield Text("Training", "No network was trained in this run, so there are no curves of it.", "curves")
         return
     for training in trainings:
         if not training.name:

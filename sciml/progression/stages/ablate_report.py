@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.progression.config import PageConfig
-from sciml.progression.page import methods  # noqa: F401 (registers the methods text)
-from sciml.progression.page.ablations import ablation_claims, ablation_table
+from sciml.progression.page.ablations import ablation_claims, ablations, columns, table_words
+from sciml.progression.page.methods import PARAGRAPHS
+from sciml.progression.page.page import BANNER
 from sciml.progression.page.results import read_study
-from sciml.progression.stages.report import BANNER
-from sciml.report.page import Page, write_page
-from sciml.report.reportlets import Limits, Methods, Provenance, Verdict
+from sciml.report.page import write_page
+from sciml.report.study import StudyPage, ablation_page, as_records
 from sciml.runtime.errors import DataError
 
 QUESTION = (
@@ -40,15 +40,19 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
     study = read_study(results)
     if study.ablations is None:
         raise DataError(f"{results} holds no ablations; run them first: make ablations FAMILY=progression")
-    records = study.further_records
-    items = [
-        Verdict(list(ablation_claims(study.ablations))),
-        ablation_table(study.ablations),
-        Methods([{"stage": record["stage"], "parameters": record["config"]} for record in records]),
-        Provenance(records),
-        Limits(LIMITS),
-    ]
-    page = Page(
-        "progression-ablations", "Brain latent progression: what makes the difference", QUESTION, config.tier, items, BANNER
+    claims = list(ablation_claims(study.ablations))
+    said = [f"{claim.text}: {claim.ours}" for claim in claims if claim.ours is not None]
+    page = StudyPage(
+        "progression-ablations",
+        "Brain latent progression: what makes the difference",
+        QUESTION,
+        config.tier,
+        f"{'. '.join(said)}." if said else "",
+        claims=claims,
+        records=as_records(study.further_records),
+        paragraphs=PARAGRAPHS,
+        limits=LIMITS,
+        banner=BANNER,
     )
-    return [write_page(page, output)]
+    title, caption, note = table_words(study.ablations)
+    return [write_page(ablation_page(page, ablations(study.ablations), columns(), title, caption, note), output)]

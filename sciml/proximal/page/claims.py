@@ -12,8 +12,8 @@ from sciml.imaging.tasks.catalogue import METHODS
 from sciml.proximal.page.price import minutes
 from sciml.proximal.page.results import LearnedResults, StudyResults
 from sciml.report.goals import Goal, judge
-from sciml.report.parts import spread
 from sciml.report.reportlets import Claim, Spread, Text
+from sciml.report.words import spread
 
 GOAL, AT_MOST = "goal of this study: at least so much", "goal of this study: at most so much"
 CROPS = (9, [256, 256])

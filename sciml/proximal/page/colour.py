@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from sciml.proximal.page.results import Tables
-from sciml.report.parts import spread
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Reportlet, Slider, Table, Text, Value
+from sciml.report.words import spread
 
 TITLE = "Colour photographs"
 ERROR_LIMIT = 0.15
@@ -22,7 +22,7 @@ UNSHOWN = ("tv-channels",)
 def colour_reportlets(colour: Tables) -> Iterator[Reportlet]:
     """Yield what the numbers show, pictures with error maps, and the tables."""
     numbers = colour.numbers
-    yield Text(f"{TITLE}: what they show", numbers["reading"], "numbers")
+    yield Text(f"{TITLE}: what they show", numbers["reading"])
     yield slider(numbers, colour.arrays)
     yield quality_table(numbers)
     yield runs_table(numbers)

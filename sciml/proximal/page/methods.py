@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sciml.imaging.tasks.paragraphs import PARAGRAPHS
-from sciml.report.methods import register, stage_paragraph
-
-register(PARAGRAPHS)  # measurements and classical methods are those of every study of a task
+from sciml.imaging.tasks.paragraphs import PARAGRAPHS as TASK_PARAGRAPHS
+from sciml.report.methods import Paragraph
 
 DOMAINS = {"photo-grey": "grey photographs", "photo-colour": "colour photographs", "ct": "CT slices", "mri": "MR slices"}
 TASKS = {"denoise": "to remove noise", "deblur": "to deblur", "ct": "to reconstruct CT", "mri": "to reconstruct MR"}
@@ -23,7 +21,6 @@ FORMS = {
 }
 
 
-@stage_paragraph("proximal.train")
 def _train_text(parameters: Mapping[str, Any]) -> str:
     kind, task = parameters["network"]["kind"], parameters["task"]
     low, high = parameters["sigma_range"]
@@ -42,7 +39,6 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("proximal.restore")
 def _restore_text(parameters: Mapping[str, Any]) -> str:
     further = " Three times the gradients were added to see what they change." if parameters["drift"] else ""
     return (
@@ -54,12 +50,10 @@ def _restore_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("proximal.evaluate")
 def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return f"Quality is PSNR and SSIM [@wang2004] with a data range of {parameters['data_range']:g}."
 
 
-@stage_paragraph("proximal.certify")
 def _certify_text(parameters: Mapping[str, Any]) -> str:
     size = parameters["size"]
     return (
@@ -69,7 +63,6 @@ def _certify_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("proximal.toy")
 def _toy_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Networks of one and two dimensions learned priors with a known answer: {_stages(parameters['schedule'])}, "
@@ -79,7 +72,6 @@ def _toy_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("proximal.digits")
 def _digits_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"The published network [@fang2024] with {parameters['width']} channels learned {parameters['digits']} [@alpaydin1998] "
@@ -88,7 +80,6 @@ def _digits_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("proximal.prior")
 def _prior_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"R at sigma {parameters['sigma']:g} was followed on {parameters['photographs']} test photographs at most, and CT slices "
@@ -97,7 +88,6 @@ def _prior_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-@stage_paragraph("proximal.colour")
 def _colour_text(parameters: Mapping[str, Any]) -> str:
     levels = _sequence([f"{sigma:g}" for sigma in parameters["sigmas"]])
     return (
@@ -122,3 +112,17 @@ def _stages(schedule: Sequence[Mapping[str, Any]]) -> str:
         name = f"matching at gamma {stage['gamma']:g}" if stage["gamma"] is not None else names[stage["loss"]]
         words.append(f"{name} for {stage['steps']} steps")
     return _sequence(words)
+
+
+PARAGRAPHS: dict[str, Paragraph] = {
+    # measurements and classical methods are those of every study of a task
+    **TASK_PARAGRAPHS,
+    "proximal.train": _train_text,
+    "proximal.restore": _restore_text,
+    "proximal.evaluate": _evaluate_text,
+    "proximal.certify": _certify_text,
+    "proximal.toy": _toy_text,
+    "proximal.digits": _digits_text,
+    "proximal.prior": _prior_text,
+    "proximal.colour": _colour_text,
+}

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sciml.datasets.card import card
+from sciml.imaging.tasks.catalogue import TASKS
 from sciml.imaging.tasks.results import volumes
 from sciml.proximal.config import PageConfig
-from sciml.proximal.page import methods  # noqa: F401 (registers the methods text)
 from sciml.proximal.page.claims import claims, guarantees
 from sciml.proximal.page.colour import colour_reportlets
+from sciml.proximal.page.methods import PARAGRAPHS
 from sciml.proximal.page.price import price_table
 from sciml.proximal.page.prior import digit_reportlets, prior_reportlets
-from sciml.proximal.page.results import StudyResults, read_study
-from sciml.proximal.page.tasks import task_reportlets
+from sciml.proximal.page.results import LearnedResults, StudyResults, read_study
+from sciml.proximal.page.tasks import shown_variants, task_reportlets
 from sciml.proximal.page.theory import check_reportlets, line_reportlets
 from sciml.proximal.page.training import training_reportlets
-from sciml.report.parts import data_gallery, stage_parameters, used_data
-from sciml.report.reportlets import Limits, Methods, Provenance, Reportlet, Text, Verdict
+from sciml.report.reportlets import Reportlet
+from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, as_records
+from sciml.report.words import counted, used_data
 
+QUESTION = (
+    "Can a learned prior be a proximal operator by construction, with a regulariser that can be printed and a reconstruction "
+    "that is certain to converge, and still beat tuned classical methods on photographs, CT and MR? What does provability cost?"
+)
 READING = """A learned proximal network is the proximal operator of a regulariser R, for any weights. `implicit` learns R and
 solves for the denoiser; `explicit` learns a convex potential whose gradient is the denoiser. Both are certified; a network marked
 `no prox` is not, and stands here to show what the constraint costs.
@@ -36,8 +42,8 @@ Nothing is chosen on test data: networks are trained and classical methods tuned
 SSIM are of values in [0, 1]. A spread is the standard deviation over test pictures, not an error of the mean."""
 
 
-def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
-    """Return everything that the page shows; a part whose stage has not run is left out and named under the limits.
+def study_page(config: PageConfig, results: Path) -> StudyPage:
+    """Return the page of the study; a part whose stage has not run is left out and named under the limits.
 
     Args:
         config: tier, tasks and trained networks of the run.
@@ -47,34 +53,47 @@ def reportlets(config: PageConfig, results: Path) -> list[Reportlet]:
         DataError: a task of the run has not been evaluated.
     """
     study = read_study(results, config)
-    items: list[Reportlet] = [Verdict(list(claims(study))), guarantees(study), Text("How to read this page", READING)]
-    for task in study.tasks:
-        items += task_reportlets(task)
-        if task.task == "denoise":
-            items.append(price_table(task))
-    items += parts(study)
-    items += check_reportlets(study)
-    records = list(study.records())
-    measured = [record for record in records if record["stage"] == "imaging.measure"]
-    if measured:
-        items.append(data_gallery(card(used_data(measured))))
-    items.append(Methods([{"stage": record["stage"], "parameters": stage_parameters(record)} for record in records]))
-    items.append(Provenance(records))
-    items.append(Limits(list(limits(study, config))))
-    return items
+    records = as_records(study.records())
+    (title, (picture, *rest)), *others = tabs(study).items()
+    compared = [found for task in study.tasks if (found := over_classical(task))]
+    return StudyPage(
+        "proximal",
+        "Learned proximal networks",
+        QUESTION,
+        config.tier,
+        answer(study, compared),
+        picture=picture,
+        numbers=list(numbers(study, compared)),
+        claims=list(claims(study)),
+        tabs=[Tab(title, rest), *(Tab(title, items) for title, items in others)],
+        checks=[guarantees(study), *check_reportlets(study)],
+        reading=READING,
+        records=records,
+        paragraphs=PARAGRAPHS,
+        limits=list(limits(study)),
+        missing=missing(study, config),
+        banner=banner(config),
+        data=card(used_data(record for record in records if record.stage == "imaging.measure")),
+        data_tier=config.data_tier,
+    )
 
 
-def parts(study: StudyResults) -> Iterator[Reportlet]:
-    """Yield what the stages beside the tasks have made, those that ran."""
+def tabs(study: StudyResults) -> dict[str, list[Reportlet]]:
+    """Return the reportlets by topic: each task, then what the stages beside the tasks have made, those that ran."""
+    found = {TASKS[task.task].title: list(task_reportlets(task)) for task in study.tasks}
+    if (denoising := study.task("denoise")) is not None:
+        found[TASKS["denoise"].title].append(price_table(denoising))
     if study.toy is not None:
-        yield from line_reportlets(study.toy)
+        found["Known priors"] = list(line_reportlets(study.toy))
     if study.digits is not None:
-        yield from digit_reportlets(study.digits)
+        found["Prior of digits"] = list(digit_reportlets(study.digits))
     if study.prior is not None:
-        yield from prior_reportlets(study.prior)
+        found["Prior of pictures"] = list(prior_reportlets(study.prior))
     if study.colour is not None:
-        yield from colour_reportlets(study.colour)
-    yield from training_reportlets(study.trainings)
+        found["Colour"] = list(colour_reportlets(study.colour))
+    if study.trainings:
+        found["Training"] = list(training_reportlets(study.trainings))
+    return found
 
 
 def missing(study: StudyResults, config: PageConfig) -> list[str]:
@@ -87,16 +106,70 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
         "colour photographs": study.colour,
     }
     trained = {one.name for one in study.trainings}
-    return [
-        *(name for name, part in stages.items() if part is None),
-        *(f"training of {n}" for n in config.trained if n not in trained),
-    ]
+    return [*absent(stages), *(f"training of {name}" for name in config.trained if name not in trained)]
 
 
-def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
+def banner(config: PageConfig) -> str:
+    """Return what was trained and what was shipped."""
+    trained = f"Trained in this run: {', '.join(config.trained)}." if config.trained else "Nothing was trained in this run."
+    return f"{trained} All other weights come with the package."
+
+
+def over_classical(task: LearnedResults) -> Comparison | None:
+    """Return the task's own network beside the strongest classical method, at the variant that is shown first."""
+    return _compared(task, [name for name in task.methods() if name not in task.networks])
+
+
+def over_free(task: LearnedResults) -> Comparison | None:
+    """Return the task's own network beside the strongest network without the constraint; None where none ran."""
+    peers = [name for name in task.networks if task.form(name) == "peer"]
+    return _compared(task, peers) if peers else None
+
+
+def _compared(task: LearnedResults, rivals: Sequence[str]) -> Comparison | None:
+    label = task.labels[shown_variants(task)[0]]
+    values = {name: task.case_values(label, name) or [] for name in (task.own, *rivals)}
+    # what is exact has no PSNR
+    known = {task.title(name): [one for one in found if one is not None] for name, found in values.items() if None not in found}
+    return Comparison.of(f"{TASKS[task.task].title}, {label}", known, task.title(task.own))
+
+
+def certified(study: StudyResults) -> tuple[int, int]:
+    """Return how many runs of networks that are a prox carry the certificate of convergence, and how many there are."""
+    rows = [row for task in study.tasks for name in task.learned() for row in task.runs_of(name)]
+    return sum(row["certified"] for row in rows), len(rows)
+
+
+def answer(study: StudyResults, compared: Sequence[Comparison]) -> str:
+    """Return what the learned priors gain over the best classical method, how many runs are certain, and the price."""
+    good, count = certified(study)
+    ahead = [one for one in compared if one.gain is not None and one.gain.interval[0] > 0]
+    ordered = sorted(compared, key=lambda one: -one.lead)
+    said = [f"{ordered[0].words()} in {ordered[0].text}"] if ordered else []
+    said += [f"{ordered[-1].words()} in {ordered[-1].text}"] if len(ordered) > 1 else []
+    above = f"{sum(one.lead > 0 for one in compared)} of {counted(len(compared), 'task')} ({len(ahead)} by a whole interval)"
+    head = (
+        f"{good} of {count} reconstructions are certain to converge, and the learned prior is above the strongest classical "
+        f"method in {above}: {' to '.join(said)}."
+    )
+    price = over_free(denoising) if (denoising := study.task("denoise")) is not None else None
+    return head if price is None else f"{head} Against the best network without the constraint: {price.words()} ({price.text})."
+
+
+def numbers(study: StudyResults, compared: Sequence[Comparison]) -> Iterator[Number]:
+    """Yield the share of certain runs, the quality of each task beside the strongest classical method, and the price."""
+    good, count = certified(study)
+    yield Number("Reconstructions that are certain to converge", f"{good} of {count}")
+    yield from (one.number(one.text) for one in compared[:4])
+    price = over_free(denoising) if (denoising := study.task("denoise")) is not None else None
+    if price is not None and price.gain is not None:
+        yield Number(
+            f"Price of provability, {price.text}", price.gain.mean, "dB", price.gain.interval, price.rival, price.rival_value
+        )
+
+
+def limits(study: StudyResults) -> Iterator[str]:
     """Yield the study's limits and its differences from the published one, as sentences."""
-    if absent := missing(study, config):
-        yield f"Not run, and therefore not shown: {', '.join(absent)}."
     tested = {task.task: task.variants[0]["test"]["cases"] for task in study.tasks}
     counts = [f"{name} {len(cases)} of {', '.join(volumes(cases))}" for name, cases in tested.items()]
     if counts:
@@ -113,5 +186,3 @@ def limits(study: StudyResults, config: PageConfig) -> Iterator[str]:
         "Results on faces and on Mayo CT are not repeated here."
     )
     yield "The tables hold the classical references that ran; deep networks of full size are not among them."
-    if config.data_tier in ("ci", "pip"):
-        yield "This run used the smallest data: few pictures, small sizes; its numbers only show that everything works."

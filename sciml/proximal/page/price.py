@@ -7,8 +7,8 @@ from pathlib import Path
 from sciml.proximal.networks.network_table import network_row
 from sciml.proximal.networks.weight_files import WEIGHTS
 from sciml.proximal.page.results import LearnedResults
-from sciml.report.parts import spread
 from sciml.report.reportlets import Column, Table, Value
+from sciml.report.words import spread
 from sciml.runtime.files import digest_file
 from sciml.training import read_weights_metadata
 

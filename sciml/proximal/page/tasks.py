@@ -10,9 +10,9 @@ import numpy as np
 from sciml.imaging.tasks.catalogue import TASKS
 from sciml.imaging.tasks.results import absent
 from sciml.proximal.page.results import LearnedResults
-from sciml.report.parts import spread
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, Spread, Table, Value
+from sciml.report.words import spread
 
 ERROR_LIMIT = {"denoise": 0.15, "deblur": 0.15, "ct-sparse": 0.05, "mri-cs": 0.1}
 # side of the enlarged crop in pixels, and how often a pixel is repeated

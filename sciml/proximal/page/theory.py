@@ -11,8 +11,8 @@ from sciml.proximal.page.claims import DRIFT_GOAL_DB
 from sciml.proximal.page.figures import function_panels
 from sciml.proximal.page.results import LearnedResults, StudyResults, Tables
 from sciml.proximal.page.training import training_checks
-from sciml.report.parts import range_check
 from sciml.report.reportlets import Check, Checks, Column, Curve, Figure, Reportlet, Table, Text, Value
+from sciml.report.study import range_check
 
 
 def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
@@ -26,7 +26,7 @@ def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     yield Checks(checks, "Runs of this page")
     if study.certificates is not None:
         tables = study.certificates.numbers
-        yield Text("Invariants of the weights", invariant_words(tables), "checks")
+        yield Text("Invariants of the weights", invariant_words(tables))
         for label, rows in tables.items():
             yield Checks([invariant(row) for row in rows if row["comparison"] != "n/a"], f"Invariants of {label}")
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sciml.proximal.config import PageConfig
-from sciml.proximal.page import methods  # noqa: F401 (registers the text of the trainings)
+from sciml.proximal.page.methods import PARAGRAPHS
 from sciml.report.goals import Goal, judge
-from sciml.report.methods import stage_paragraph
-from sciml.report.page import Page, write_page
-from sciml.report.reportlets import Claim, Column, Curve, Limits, Methods, Provenance, Reportlet, Table, Text, Value, Verdict
+from sciml.report.page import write_page
+from sciml.report.reportlets import Claim, Column, Curve, Text, Value
+from sciml.report.study import Ablation, StudyPage, Tab, ablation_page
+from sciml.report.words import with_interval
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json
+from sciml.runtime.provenance import read_record
 
 Rows = Sequence[Mapping[str, Any]]
 QUESTION = "Does one network for all noise levels lose to networks of one level, and what is each part of R's structure worth?"
@@ -26,7 +28,6 @@ LIMITS = (
 )
 
 
-@stage_paragraph("proximal.ablate")
 def _ablate_text(parameters: Mapping[str, Any]) -> str:
     size, count = parameters["crop_size"], parameters["gradients"]
     return (
@@ -46,27 +47,35 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
     Raises:
         DataError: the table is missing or empty.
     """
-    rows, record = read_json(table), read_json(table.with_name("provenance.json"))
+    rows, record = read_json(table), read_record(table.parent)
     if not rows:
         raise DataError(f"{table} holds no row; run the ablations first: make ablations FAMILY=proximal")
-    page = Page(
-        "proximal-ablations", "Learned proximal networks: design choices", QUESTION, config.tier, reportlets(rows, record)
+    trainings = record.notes["trainings"]
+    within = record.config["within_db"]
+    claim = level_claim(rows, within)
+    gain = claim.ours
+    designs = Text("The designs", "\n".join(f"- `{name}`: {design(found)}" for name, found in trainings.items()))
+    page = StudyPage(
+        "proximal-ablations",
+        "Learned proximal networks: design choices",
+        QUESTION,
+        config.tier,
+        f"Networks for one level gain at most {with_interval(gain, None, 'dB', 3, True)} over the one for all levels."
+        if isinstance(gain, float)
+        else "",
+        claims=[claim],
+        tabs=[Tab("By noise level", [curve(rows, one) for one in references(rows)]), Tab("The designs", [designs])],
+        records=[record],
+        paragraphs={**PARAGRAPHS, "proximal.ablate": _ablate_text},
+        stages=[("proximal.train", training) for training in trainings.values()],
+        limits=LIMITS,
     )
-    return [write_page(page, output)]
-
-
-def reportlets(rows: Rows, record: Mapping[str, Any]) -> list[Reportlet]:
-    """Return claim, one table and one chart for each reference, methods, provenance and limits."""
-    settings, trainings = record["config"], record["notes"]["trainings"]
-    items: list[Reportlet] = [Verdict([level_claim(rows, settings["within_db"])])]
-    for reference in dict.fromkeys(row["reference"] for row in rows):
-        # the reference stands first
-        group = [row for row in rows if row["reference"] == reference]
-        items += _compared(sorted(group, key=lambda row: row["network"] != reference), reference)
-    items.append(Text("The designs", "\n".join(f"- `{name}`: {design(found)}" for name, found in trainings.items()), "numbers"))
-    ran = [{"stage": "proximal.train", "parameters": training} for training in trainings.values()]
-    items.append(Methods([*ran, {"stage": "proximal.ablate", "parameters": settings}]))
-    return [*items, Provenance([record]), Limits(LIMITS)]
+    caption = (
+        "Means over crops of validation pictures, at 3 N gradients, and what they are above those of {reference}. The time is "
+        "that of the training itself, without that of a network that it went on from."
+    )
+    title = "Design choices, on validation data"
+    return [write_page(ablation_page(page, ablations(rows), columns(rows), title, caption), output)]
 
 
 def level_claim(rows: Rows, within_db: float) -> Claim:
@@ -76,33 +85,41 @@ def level_claim(rows: Rows, within_db: float) -> Claim:
     return judge(Goal(text, "goal of this study: at most so much", "dB", at_most=within_db), largest)
 
 
-def _compared(rows: Rows, reference: str) -> Iterator[Reportlet]:
-    """Yield the table and the chart of the networks that are compared with one reference."""
+def references(rows: Rows) -> list[str]:
+    """Return the networks that others are compared with."""
+    return list(dict.fromkeys(row["reference"] for row in rows))
+
+
+def ablations(rows: Rows) -> list[Ablation]:
+    """Return every network beside its reference, which comes first."""
+    made = []
+    for reference in references(rows):
+        group = [row for row in rows if row["reference"] == reference]
+        for name in sorted(dict.fromkeys(row["network"] for row in group), key=lambda name: name != reference):
+            own = [row for row in group if row["network"] == name]
+            gap = max((row["psnr_n"] - row["psnr_3n"] for row in own), key=abs)
+            numbers: dict[str, Value] = {"gap": gap, "parameters": own[0]["parameters"], "minutes": own[0]["cpu_minutes"]}
+            for row in own:
+                numbers[f"psnr{row['sigma']:g}"] = row["psnr_3n"]
+                numbers[f"difference{row['sigma']:g}"] = "reference" if name == reference else row["difference_db"]
+            made.append(Ablation(name, name, reference, numbers))
+    return made
+
+
+def columns(rows: Rows) -> list[Column]:
+    """Return the columns of every noise level, those of the differences first, and of what a network is."""
     sigmas = sorted({row["sigma"] for row in rows})
-    lines: list[dict[str, Value]] = []
-    for name in dict.fromkeys(row["network"] for row in rows):
-        own = {row["sigma"]: row for row in rows if row["network"] == name}
-        first = next(iter(own.values()))
-        gap = max((row["psnr_n"] - row["psnr_3n"] for row in own.values()), key=abs)
-        line: dict[str, Value] = {"network": name, "gap": gap}
-        line |= {"parameters": first["parameters"], "minutes": first["cpu_minutes"]}
-        for sigma in sigmas:
-            line[f"psnr{sigma:g}"] = own[sigma]["psnr_3n"] if sigma in own else "not its level"
-            line[f"difference{sigma:g}"] = own[sigma]["difference_db"] if sigma in own else "-"
-        lines.append(line)
-    columns = [Column("network", "network")]
-    for sigma in sigmas:
-        columns.append(Column(f"psnr{sigma:g}", f"PSNR, sigma {sigma:g}", "dB", "up", 2))
-        columns.append(Column(f"difference{sigma:g}", "difference", "dB", None, 3))
-    columns += [
-        Column("gap", "N less 3 N gradients", "dB", None, 4), Column("parameters", "numbers stored"),
+    return [
+        *(Column(f"difference{sigma:g}", f"difference of PSNR, sigma {sigma:g}", "dB", None, 3) for sigma in sigmas),
+        *(Column(f"psnr{sigma:g}", f"PSNR, sigma {sigma:g}", "dB", "up", 2) for sigma in sigmas),
+        Column("gap", "N less 3 N gradients", "dB", None, 4),
+        Column("parameters", "numbers stored"),
         Column("minutes", "training", "CPU min", None, 1),
-    ]  # fmt: skip
-    caption = (
-        f"Means over crops of validation pictures, at 3 N gradients, and what they are above those of {reference}. The time is "
-        "that of the training itself, without that of a network that it went on from."
-    )
-    yield Table(f"Design choices, on validation data: against {reference}", columns, lines, caption)
+    ]
+
+
+def curve(rows: Rows, reference: str) -> Curve:
+    """Return what each network gains over a reference, by noise level."""
     points = [
         {
             "sigma": row["sigma"],
@@ -110,8 +127,9 @@ def _compared(rows: Rows, reference: str) -> Iterator[Reportlet]:
             "line": row["network"] if row["within"] is None else ONE_LEVEL,
         }
         for row in rows
+        if row["reference"] == reference
     ]
-    yield Curve(
+    return Curve(
         f"Gain over {reference}", points, "sigma", "difference", "line", "noise level", "difference of PSNR (dB)",
         f"Above 0 is better than {reference}.", f"Difference of PSNR against {reference} over noise levels, one line a design.",
         log_x=True,

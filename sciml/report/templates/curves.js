@@ -44,12 +44,23 @@
     chart.box.classList.add("drawn");
   }
 
-  for (const box of document.querySelectorAll("[data-curve]")) {
-    const chart = { box, text: box.parentElement.querySelector("script").textContent, view: null };
-    charts.push(chart);
-    draw(chart).catch((error) => console.error(error));
+  const redraw = (chart) => draw(chart).catch((error) => console.error(error));
+  // a chart takes its width from its box, which has none before its tab is opened
+  function begin(chart) {
+    if (!chart.box.clientWidth || chart.started) return;
+    chart.started = true;
+    redraw(chart);
   }
-  const again = () => { for (const chart of charts) draw(chart).catch((error) => console.error(error)); };
+  const sizes = new ResizeObserver((entries) => {
+    for (const entry of entries) begin(charts.find((one) => one.box === entry.target));
+  });
+  for (const box of document.querySelectorAll("[data-curve]")) {
+    const chart = { box, text: box.parentElement.querySelector("script").textContent, view: null, started: false };
+    charts.push(chart);
+    begin(chart);
+    sizes.observe(box);
+  }
+  const again = () => { for (const chart of charts) if (chart.started) redraw(chart); };
   document.addEventListener("themechange", again);
   media.addEventListener("change", again);
 })();

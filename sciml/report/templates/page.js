@@ -50,6 +50,7 @@
     const [stage, wipe, zooms, left, right] = ["stage", "wipe", "zooms", "left", "right"].map(find);
     const { naturalWidth: width, naturalHeight: height } = pictures[0].image;
     stage.style.aspectRatio = `${width} / ${height}`;
+    stage.style.setProperty("--ratio", width / height);
     const below = make("img", "below", stage);
     const above = make("img", "above", stage);
     const edge = make("div", "edge", stage);
@@ -187,8 +188,89 @@
   for (const figure of document.querySelectorAll("[data-slider]")) whenDecoded(figure, startSlider);
   for (const figure of document.querySelectorAll("[data-scrubber]")) whenDecoded(figure, startScrubber);
 
+  const list = document.querySelector("[data-tabs]");
+  const tabs = list ? [...list.querySelectorAll("a")] : [];
+  const panelOf = (tab) => document.getElementById(tab.hash.slice(1));
+
+  function choose(chosen) {
+    for (const tab of tabs) {
+      const on = tab === chosen;
+      tab.setAttribute("aria-selected", on);
+      tab.tabIndex = on ? 0 : -1;
+      panelOf(tab).hidden = !on;
+      document.querySelector(`[data-tab="${tab.hash.slice(1)}"]`).classList.toggle("open", on);
+    }
+  }
+
+  if (list) {
+    list.setAttribute("role", "tablist");
+    list.setAttribute("aria-label", "Results by topic");
+    for (const tab of tabs) {
+      tab.parentElement.setAttribute("role", "presentation");
+      tab.setAttribute("role", "tab");
+      tab.id = `${tab.hash.slice(1)}-tab`;
+      tab.setAttribute("aria-controls", tab.hash.slice(1));
+      panelOf(tab).setAttribute("role", "tabpanel");
+      panelOf(tab).setAttribute("aria-labelledby", tab.id);
+      panelOf(tab).tabIndex = 0;
+      tab.addEventListener("click", (event) => { event.preventDefault(); choose(tab); });
+    }
+    list.addEventListener("keydown", (event) => {
+      const place = tabs.indexOf(document.activeElement);
+      const moves = { ArrowLeft: place - 1, ArrowRight: place + 1, Home: 0, End: tabs.length - 1 };
+      if (event.key === " ") { event.preventDefault(); choose(tabs[place]); }
+      if (!(event.key in moves)) return;
+      event.preventDefault();
+      const next = tabs[(moves[event.key] + tabs.length) % tabs.length];
+      choose(next);
+      next.focus();
+    });
+    choose(tabs[0]);
+  }
+
+  // what a link points at is opened first, wherever it is folded
+  function reveal(target) {
+    for (let node = target; node; node = node.parentElement) {
+      if (node.hidden) choose(tabs.find((tab) => panelOf(tab) === node));
+      if (node.matches("details")) node.open = true;
+    }
+    const fold = target.querySelector(":scope > details.fold");
+    if (fold) fold.open = true;
+    target.scrollIntoView();
+  }
+  function follow(hash) {
+    const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
+    if (target) reveal(target);
+  }
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest('a[href^="#"]:not([role="tab"])');
+    if (link) follow(link.hash);
+  });
+  addEventListener("hashchange", () => follow(location.hash));
+  follow(location.hash);
+
+  // the contents list marks the section that is read
+  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
+  const seen = new Set();
+  function mark() {
+    const ids = [...links.keys()].filter((id) => seen.has(id));
+    const current = ids.at(-1);
+    for (const [id, link] of links) {
+      if (id === current) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+  const observer = new IntersectionObserver((entries) => {
+    for (const entry of entries) {
+      if (entry.isIntersecting) seen.add(entry.target.id);
+      else seen.delete(entry.target.id);
+    }
+    mark();
+  }, { rootMargin: "-12% 0px -80% 0px" });
+  for (const id of links.keys()) observer.observe(document.getElementById(id));
+
   // paper shows what is folded
   addEventListener("beforeprint", () => {
-    for (const details of document.querySelectorAll(".failure details, .prose details")) details.open = true;
+    for (const details of document.querySelectorAll("details:not(.record, .record *)")) details.open = true;
   });
 })();

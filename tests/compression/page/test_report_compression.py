@@ -13,8 +13,8 @@ from compression_page_artefacts import LEVELS, NAMES, SHOWN, STRUCTURE, write_st
 from sciml.compression.config import PageConfig
 from sciml.compression.page.checks import check_reportlets
 from sciml.compression.page.claims import claims
-from sciml.compression.page.limits import limits, missing, winning_ranges, winning_words
-from sciml.compression.page.page import reportlets
+from sciml.compression.page.limits import missing, winning_ranges, winning_words
+from sciml.compression.page.page import banner, settings_of, study_page
 from sciml.compression.page.published import AGAINST_VTM, HYPERPRIOR, POINTS, against_jpeg, published_curve
 from sciml.compression.page.rates import bd_table, fixed_rates, lead_curve, times
 from sciml.compression.page.results import StudyResults, read_study
@@ -24,7 +24,7 @@ from sciml.compression.stages import report
 from sciml.compression.study.curves import bd_rate
 from sciml.compression.study.quality import MS_SSIM, PSNR
 from sciml.report.check import check_page
-from sciml.report.reportlets import Checks, Claim, Figure, Gallery, Slider, Table, Text
+from sciml.report.reportlets import Checks, Claim, Figure, Gallery, Slider, Table
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
 
@@ -206,12 +206,11 @@ def test_parts_that_did_not_run_are_said_to_be_missing(results, tmp_path):
     assert one(bare, "Decoded codes").status == "not run" and "ours, no network" in one(bare, "BD-rate against WebP").text
     named = missing(bare, SETTINGS)
     assert any("network" in name for name in named) and any("equal bytes" in name for name in named) and len(named) == 3
-    titles = [item.title for item in reportlets(SETTINGS, tmp_path) if isinstance(item, Text)]
-    assert {"Pictures", "Where the bits go", "Training"} <= set(titles)
+    assert not {"Pictures", "Where the bits go", "Training"} & {tab.title for tab in study_page(SETTINGS, tmp_path).tabs}
     with pytest.raises(DataError, match="no comparison of codecs"):
         read_study(tmp_path / "photo", SETTINGS)
-    assert report.settings_of(results) == SETTINGS.model_copy(update={"tier": report.settings_of(results).tier})
-    assert "shipped" in str(report.banner(SETTINGS.model_copy(update={"weights": "shipped"}))) and report.banner(SETTINGS) is None
+    assert settings_of(results) == SETTINGS.model_copy(update={"tier": settings_of(results).tier})
+    assert "shipped" in str(banner(SETTINGS.model_copy(update={"weights": "shipped"}))) and "shipped" not in banner(SETTINGS)
 
 
 def test_a_further_domain_has_its_curves(results, tmp_path):
@@ -219,13 +218,13 @@ def test_a_further_domain_has_its_curves(results, tmp_path):
     shutil.copytree(results / "photo" / "evaluate", tmp_path / "results" / "anatomy" / "evaluate")
     settings = SETTINGS.model_copy(update={"domains": ("anatomy", "photo", "absent")})
     found = read_study(tmp_path / "results", settings)
-    assert found.main.name == "photo" and "the domain absent" in next(iter(limits(found, settings)))
-    titles = [item.title for item in reportlets(settings, tmp_path / "results")]
+    assert found.main.name == "photo" and "the domain absent" in missing(found, settings)
+    titles = [item.title for item in study_page(settings, tmp_path / "results").items]
     assert "Rate and PSNR, anatomy" in titles and "BD-rate against JPEG: bits at equal quality, anatomy" in titles
 
 
 def test_every_picture_is_described_and_every_table_names_its_columns(results):
-    items = reportlets(SETTINGS, results)
+    items = study_page(SETTINGS, results).items
     assert all(len(item.alt) > 20 for item in items if isinstance(item, Figure | Slider | Gallery))
     tables = [item for item in items if isinstance(item, Table)]
     assert all({column.key for column in table.columns} == set(row) for table in tables for row in table.rows)
@@ -271,4 +270,4 @@ def test_vectors_stand_beside_scalars(study, results, tmp_path):
     (tmp_path / "results" / "photo" / "compare_vectors" / "bench.json").unlink()
     bare = read_study(tmp_path / "results", SETTINGS)
     assert one(bare, "Vectors beside").status == "not run"
-    assert isinstance(next(vector_reportlets(bare.main)), Text)
+    assert not list(vector_reportlets(bare.main))

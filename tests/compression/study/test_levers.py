@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from records import whole
 from tiny_models import texture
 
 from sciml.compression.config import AblateConfig, PageConfig
@@ -92,8 +93,7 @@ def fake_table(folder: Path, cost: float = 1.0) -> Path:
         ]
     config = AblateConfig(experiment="compression", channels=3, crop_size=96, data_tier="ci", seed=1)
     write_json(folder / "ablations.json", {"crops": 6, "pictures": ["one", "two"], "rows": rows, "curves": curves})
-    record = {"stage": "compression.ablate", "config": config.model_dump(mode="json"), "notes": {}, "seeds": {}}
-    write_json(folder / "provenance.json", record)
+    write_json(folder / "provenance.json", whole("compression.ablate", config.model_dump(mode="json")))
     return folder / "ablations.json"
 
 

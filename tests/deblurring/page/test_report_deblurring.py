@@ -13,7 +13,7 @@ from sciml.deblurring.config import BIASES, PageConfig
 from sciml.deblurring.page.claims import claims, sweep_shares
 from sciml.deblurring.page.default import found_table, gain_table
 from sciml.deblurring.page.numbers import Difference, error_words, gap_closed, kernel_words, signed
-from sciml.deblurring.page.page import missing, parts
+from sciml.deblurring.page.page import missing, settings_of, tabs
 from sciml.deblurring.page.residual import autocorrelation, misfits
 from sciml.deblurring.page.results import kind, read_study
 from sciml.deblurring.page.tables import cell_table
@@ -132,7 +132,7 @@ def test_parts_that_did_not_run_are_left_out_and_test_pairs_are_needed(results, 
     (tmp_path / "results").mkdir()
     shutil.copytree(results / "test", tmp_path / "results" / "test")
     study = read_study(tmp_path / "results", settings())
-    assert len(list(parts(study))) < 20
+    assert sum(map(len, tabs(study).values())) < 20
     for part in ("the pairs validation", "tuned weights", "maps of spreads", "untrained networks", "a real photograph"):
         assert any(part in name for name in missing(study, settings())), part
     with pytest.raises(DataError, match="no evaluated test pairs"):
@@ -215,8 +215,8 @@ def test_published_values_are_those_of_the_sweeps():
 
 
 def test_the_settings_of_a_page_follow_from_its_folder(results, tmp_path):
-    found = report.settings_of(results)
+    found = settings_of(results)
     assert found.sets == tuple(sorted(SETS))
     assert (found.tier, found.data_tier) == ("cpu", "default")
     with pytest.raises(DataError, match="holds no set of pairs"):
-        report.settings_of(tmp_path)
+        settings_of(tmp_path)

@@ -36,9 +36,9 @@ def ablations(tmp_path: Path) -> Path:
 def test_a_change_is_compared_with_the_reference_pair_by_pair(ablations):
     found = read_dip(ablations)
     assert found is not None
-    table = ablate_report.differences(found).rows
-    rows = {row["cell"]: row for row in table}
-    assert table[0]["cell"] == "reference"
+    table = ablate_report.ablations(found)
+    rows = {one.name: one.numbers for one in table}
+    assert table[0].name == "reference"
     assert rows["reference"]["gain"] == "reference"
     gain = rows["mode none"]["gain"]
     assert isinstance(gain, Spread)

@@ -12,7 +12,7 @@ from tiny_learning import autoencoder_config, budget, diffusion_config
 
 from sciml.progression.config import PageConfig
 from sciml.progression.networks.model_files import assemble
-from sciml.progression.page.ablations import ablation_table
+from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.results import read_study
 from sciml.progression.page.style import LABEL_COLOURS, outlined
 from sciml.progression.settings.models import FORMS, AblationConfig, EvaluateConfig, FitCourseConfig, PredictConfig
@@ -136,9 +136,11 @@ def test_ablations_have_a_table_on_both_pages(ablated, tmp_path):
 def test_each_form_of_the_ablations_has_a_row_for_each_decoding(ablated):
     ablations = read_study(ablated).ablations
     assert ablations is not None
-    rows = ablation_table(ablations).rows
-    forms = [("residual", ""), ("residual", "start by ControlNet"), ("mine", "")]
-    found = [((row["form"], row["but"]), row["decoding"]) for row in rows]
+    tables = ablation_tables(ablations)
+    assert [table.title.rpartition("against ")[2] for table in tables] == ["the residual form", "mine"]
+    rows = [row for table in tables for row in table.rows]
+    found = [(row["change"], row["decoding"]) for row in rows]
+    forms = ("nothing", "start by ControlNet", "mine")
     assert found == [(form, kind) for form in forms for kind in ("residual", "direct")]
     # one model under three names
     assert len({row["m_8"] for row in rows}) == 1

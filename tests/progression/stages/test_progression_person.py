@@ -103,4 +103,4 @@ def test_the_page_says_that_nobody_knows_his_future(forecast_of_the_phantom, tmp
     assert isinstance(shown[0], Scrubber)
     assert "there is no truth" in shown[0].caption
     assert [len(table.rows) for table in shown if isinstance(table, Table)] == [7, 7, 4, 1]
-    assert [one.title for one in person_reportlets(tmp_path, None)] == ["A real brain"]
+    assert not list(person_reportlets(tmp_path, None))

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import torch
+from records import whole
 from typer.testing import CliRunner
 
 from sciml.datasets import split
@@ -147,9 +148,9 @@ def test_the_page_shows_claim_tables_and_charts(written, tmp_path):
     assert check_page(page) == []
     record = read_json(page.with_suffix(".report.json"))
     levels, structures = record["tables"]
-    assert [row["network"] for row in levels["rows"]] == ["grey", "only-0.05", "only-0.2"]
-    assert levels["rows"][1]["difference0.05"] == 0 and levels["rows"][1]["psnr0.2"] == "not its level"
-    assert [row["network"] for row in structures["rows"]] == ["reference", "two-levels"]
+    assert [row["change"] for row in levels["rows"]] == ["grey", "only-0.05", "only-0.2"]
+    assert levels["rows"][1]["difference0.05"] == 0 and levels["rows"][1]["psnr0.2"] is None
+    assert [row["change"] for row in structures["rows"]] == ["reference", "two-levels"]
     text = page.read_text()
     assert "windows 3 and 3, curvature 10, rho 0.97, sigma 0.01 to 0.3, 7 steps<" in text
     assert "rho 0.97, sigma 0.2, 7 steps on from grey<" in text
@@ -169,7 +170,7 @@ def test_claim_of_the_levels_counts_those_within_the_margin():
 
 def test_an_empty_table_is_no_page(tmp_path):
     write_json(tmp_path / "ablations.json", [])
-    write_json(tmp_path / "provenance.json", {})
+    write_json(tmp_path / "provenance.json", whole("proximal.ablate", {}))
     with pytest.raises(DataError, match="make ablations FAMILY=proximal"):
         ablate_report.run(PAGE, tmp_path / "ablations.json", tmp_path / "page.html")
 

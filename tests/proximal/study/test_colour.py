@@ -15,7 +15,8 @@ from sciml.proximal.config import ColourConfig, PageConfig
 from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.page.colour import parameter_words, quality_table, runs_table, slider
-from sciml.proximal.page.page import missing, parts
+from sciml.proximal.page.methods import PARAGRAPHS
+from sciml.proximal.page.page import missing, tabs
 from sciml.proximal.page.results import read_study
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.proximal.stages import colour as stage
@@ -183,7 +184,7 @@ def test_stage_writes_what_it_documents(tmp_path):
     assert value == pytest.approx(numbers["levels"][1]["methods"]["colour"]["psnr"]["values"][case], abs=1e-3)
     record = read_json(tmp_path / "colour" / "provenance.json")
     assert record["stage"] == "proximal.colour" and "noise/test/0.2" in record["seeds"]
-    assert len(list(parts(read_study(tmp_path, page())))) == 4
+    assert len(tabs(read_study(tmp_path, page()))["Colour"]) == 4
 
 
 @needs_data
@@ -204,15 +205,15 @@ def test_the_section_is_shown_where_the_stage_ran_and_named_where_not(tmp_path):
     write_colour(tmp_path)
     study = read_study(tmp_path, page())
     assert "colour photographs" not in missing(study, page())
-    assert [item.title for item in parts(study)] == [
+    assert [item.title for item in tabs(study)["Colour"]] == [
         "Colour photographs: what they show",
         "Colour photographs: noise 0.1",
         "Colour photographs",
         "Colour photographs: certificates",
     ]
     assert [record["stage"] for record in study.records()] == ["proximal.colour"]
-    stages = [{"stage": "proximal.colour", "parameters": {**ColourConfig().model_dump(), "sigmas": [0.05, 0.1]}}]
-    text, cited = methods_text(stages)
+    stages = [("proximal.colour", {**ColourConfig().model_dump(), "sigmas": [0.05, 0.1]})]
+    text, cited = methods_text(stages, PARAGRAPHS)
     assert "sigma 0.05 and 0.1" in text and {"chambolle2004", "bresson2008"} <= set(cited)
 
 

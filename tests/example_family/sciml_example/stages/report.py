@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.report.page import Page, write_page
+from sciml.report.page import write_page
 from sciml_example.config import ReportConfig
-from sciml_example.page.page import reportlets
-
-QUESTION = "Does a learned linear filter take noise out of smooth pictures?"
+from sciml_example.page.page import study_page
 
 
 def run(config: ReportConfig, results: Path, output: Path) -> list[Path]:
@@ -19,4 +17,4 @@ def run(config: ReportConfig, results: Path, output: Path) -> list[Path]:
         results: results folder of the family.
         output: the page, `.html`.
     """
-    return [write_page(Page("example", "A learned filter", QUESTION, config.tier, reportlets(results)), output)]
+    return [write_page(study_page(config, results), output)]

@@ -1,0 +1,93 @@
+"""Numbers and names in sentences: a true minus, plurals, lists, intervals.
+
+Example:
+    >>> counted(1, "picture"), sequence(["a", "b", "c"]), signed(-0.5, 1), with_interval(1.234, (0.8, 1.7), "dB")
+    ('1 picture', 'a, b and c', '−0.5', '1.23 dB (0.80 to 1.70)')
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from sciml.report.reportlets import Spread
+
+MINUS = "\u2212"
+
+
+def minus(text: str) -> str:
+    """Return a text with true minus signs."""
+    return text.replace("-", MINUS)
+
+
+def signed(value: float, digits: int = 2) -> str:
+    """Return a number with its sign."""
+    return minus(f"{value:+.{digits}f}")
+
+
+def percent(value: float, digits: int = 1) -> str:
+    """Return a share in per cent."""
+    return minus(f"{100 * value:.{digits}f} %")
+
+
+def thousands(count: int) -> str:
+    """Return a whole number with thin spaces."""
+    return f"{count:,}".replace(",", "\u202f")
+
+
+def counted(count: int, word: str) -> str:
+    """Return a number with its noun."""
+    return f"{thousands(count)} {word}{'' if count == 1 else 's'}"
+
+
+def sequence(words: Sequence[str]) -> str:
+    """Return words with commas and an "and"."""
+    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+
+
+def listed(values: Iterable[float | None], form: str = ".3g") -> str:
+    """Return numbers with commas, each in a format; what is missing is a dash."""
+    return ", ".join("\u2013" if value is None else minus(f"{value:{form}}") for value in values)
+
+
+def with_interval(
+    value: float, interval: tuple[float, float] | None = None, unit: str = "", digits: int = 2, sign: bool = False
+) -> str:
+    """Return a number with its unit and, where it has one, its interval.
+
+    Args:
+        value: the number.
+        interval: its lower and upper end; one without bounds counts as none.
+        unit: of all three.
+        digits: decimals of all three.
+        sign: whether each carries its sign.
+    """
+    form = f"{'+' if sign else ''}.{digits}f"
+    said = f"{minus(f'{value:{form}}')} {unit}".strip()
+    if interval is None or not all(math.isfinite(end) for end in interval):
+        return said
+    low, high = (minus(f"{end:{form}}") for end in interval)
+    return f"{said} ({low} to {high})"
+
+
+def spread_over(values: Iterable[float]) -> Spread | None:
+    """Return mean and standard deviation over cases; None without any."""
+    import numpy as np
+
+    found = np.fromiter(values, dtype=float)
+    if not found.size:
+        return None
+    return Spread(float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else None, int(found.size))
+
+
+def spread(numbers: Mapping[str, Any]) -> Spread | str:
+    """Return a metric's numbers as the table shows them; a mean that is no number stands for exact reconstructions."""
+    if numbers["mean"] is None:
+        return "exact"
+    return Spread(numbers["mean"], numbers["std"] if numbers["n"] > 1 else None, numbers["n"])
+
+
+def used_data(records: Iterable[Any]) -> list[str]:
+    """Return the data sets that provenance records name, each once, in alphabetical order."""
+    return sorted({name for record in records for name in record.notes.get("data", [])})
