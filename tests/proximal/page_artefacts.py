@@ -107,7 +107,21 @@ def run_row(label: str, order: int, network: str, solver: str | None, cases: int
         **row,
         "certified": True,
         "reason": "a critical point of F to a relative residual of 1.0e-05; no step raised its objective",
-        "numbers": {"norm_squared": 1.0, "relative_residual": 1e-5, "largest_rise": -1e-6, "convex": False},
+        "numbers": {
+            "norm_squared": 1.0,
+            "column_norm": 1.0,
+            "adjoint_gap": 0.0,
+            "weight": 1.0,
+            "weak_convexity": 0.9,
+            "smoothness": 60.0,
+            "length": None,
+            "largest_rise": -1e-6,
+            "allowed_rise": 1e-7,
+            "residual": 1e-4,
+            "relative_residual": 1e-5,
+            "threshold": 3e-4,
+            "convex": False,
+        },
         "solver": solver,
         "gradients": steps,
         "converged": True,
@@ -192,11 +206,12 @@ def write_digits(root: Path) -> None:
     arrays: dict[str, np.ndarray] = {}
     prior = corrupted("{}.images", 8, arrays)
     prior["noise"]["share_outside"] = [0.0, 0.0, 0.25]
+    errors = {"noisy_rmse": 0.1, "denoised_rmse": 0.06, "noisy_psnr": 20.0, "denoised_psnr": 24.0}
     stage = {
         "loss": "matching",
         "gamma": 0.08,
         "steps": 9,
-        "denoised_psnr": 24.0,
+        **errors,
         "zero_share": 0.1,
         "mean_weight": 0.7,
         "effective_share": 0.9,
@@ -204,11 +219,19 @@ def write_digits(root: Path) -> None:
     prior["mixing"]["humps"]["above_ends"] = 0.4
     numbers = {
         "training": [{**stage, "loss": "l1", "gamma": None}, stage],
-        "test": {"noisy_psnr": 20.0, "denoised_psnr": 24.0},
+        "test": errors,
+        "ended": "all stages done",
+        "certificate": "f is the gradient of a convex function",
         "parameters": 1234,
         "prior": prior,
         "detection": {"sigma": 0.1, "auroc": 0.97, "auroc_total_variation": 0.8, "levels": []},
-        "targets": {"median_rises_with_noise": True, "median_rises_with_visible_blur": False},
+        "targets": {
+            "median_rises_with_noise": True,
+            "median_rises_with_visible_blur": False,
+            "median_rises_with_blur": False,
+            "hump_for_more_than_80_percent": False,
+            "auroc_above_095": True,
+        },
         "outside": 0.02,
     }
     save_tensors(root / "digits" / "strips.safetensors", arrays, {})
@@ -237,7 +260,7 @@ def write_prior(root: Path, size: int = 16) -> None:
         arrays[f"covariance.{name}"] = generator.random((2, size, size)).astype(np.float32)
     arrays["covariance.directions"] = generator.standard_normal((2, size, size)).astype(np.float32)
     calibration = {
-        "ratio": 1.1, "correlation": 0.3, "ceiling": 0.4, "coverage_95": 0.94,
+        "ratio": 1.1, "correlation": 0.3, "rank_correlation": 0.3, "ceiling": 0.4, "coverage_95": 0.94,
         "bins": [{"predicted": 0.01 * k, "observed": 0.011 * k} for k in range(1, 5)],
     }  # fmt: skip
     directions = {"variance": [0.2, 0.1], "share_of_total": [0.1, 0.05], "residual": [0.001, 0.01], "total_variance": 2.0}
@@ -247,6 +270,7 @@ def write_prior(root: Path, size: int = 16) -> None:
         "detection": detection,
         "covariance": {"directions": directions, "calibration": calibration, "crops": 2},
         "wrong_sigma": {"noisy_psnr": 20.0, "photographs": 3, "rows": [{"factor": f, "psnr": 30.0 - f} for f in (0.7, 1.0)]},
+        "readings": [],
     }  # fmt: skip
     save_tensors(root / "prior" / "pictures.safetensors", arrays, {})
     write_json(root / "prior" / "prior.json", numbers)

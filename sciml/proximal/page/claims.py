@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -46,7 +45,7 @@ def certified_claim(study: StudyResults) -> Claim:
     """Return the claim that every reconstruction has a certificate of convergence."""
     text = "Convergence to a critical point of the printed objective is certain for every run of a network that is a prox"
     rows = [row for task in study.tasks for name in task.learned() for row in task.runs_of(name)]
-    good = sum(row["certified"] for row in rows)
+    good = sum(row.certified for row in rows)
     source = "all conditions of the convergence theorem, computed for the operators of this page"
     goal = Goal(text, source, "runs", at_least=len(rows), reference="all", paper=True)
     return judge(goal, good if rows else None, shown=f"{good} of {len(rows)}")
@@ -55,9 +54,7 @@ def certified_claim(study: StudyResults) -> Claim:
 def drift_claim(study: StudyResults) -> Claim:
     """Return the claim that no picture ends far below its best iterate."""
     text = "No reconstruction ends more than 0.2 dB below its best iterate: largest fall"
-    falls = [
-        fall for task in study.tasks for name in task.learned() for row in task.runs_of(name) for fall in row["below_best_db"]
-    ]
+    falls = [fall for task in study.tasks for name in task.learned() for row in task.runs_of(name) for fall in row.below_best_db]
     return judge(Goal(text, AT_MOST, "dB", at_most=DRIFT_GOAL_DB), max(falls, default=None))
 
 
@@ -152,15 +149,15 @@ def _gain_claim(
 
 def line_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield the errors of proximal matching on the Laplace prior, the worst of the seeds."""
-    rows = [] if study.toy is None else [row for row in study.toy.numbers["laplace"] if row["network"] == "small"]
-    gammas = [float(row["target"].partition("-")[2]) for row in rows if row["target"].startswith("gamma-")]
+    rows = [] if study.toy is None else [row for row in study.toy.numbers.laplace if row.network == "small"]
+    gammas = [float(row.target.partition("-")[2]) for row in rows if row.target.startswith("gamma-")]
     last = f"gamma-{min(gammas):g}" if gammas else ""
-    rows = [row for row in rows if row["target"] == last]
+    rows = [row for row in rows if row.target == last]
     for key, (words, bar) in TOY_GOALS.items():
         where = f" at {last.replace('-', ' ')}, worst of {len(rows)} seed{'s' if len(rows) > 1 else ''}" if rows else ""
         text = f"Laplace prior on the line: {words} distance from the exact minimiser of the matching loss{where}"
         goal = Goal(text, f"{AT_MOST}; the exact minimiser by quadrature", at_most=bar)
-        yield judge(goal, max((row[key] for row in rows), default=None))
+        yield judge(goal, max((getattr(row, key) for row in rows), default=None))
 
 
 def digit_claims(study: StudyResults) -> Iterator[Claim]:
@@ -172,18 +169,13 @@ def digit_claims(study: StudyResults) -> Iterator[Claim]:
         ("median_rises_with_visible_blur", "the median of R rises with every step of visible blur"),
     ):
         goal = Goal(f"Prior of digits: {words}", source, at_least=1, reference="yes", paper=True)
-        yield judge(goal, _within(numbers, "targets", key))
+        yield judge(goal, None if numbers is None else getattr(numbers.targets, key))
     text = "Prior of digits: share of mixtures whose R is above both ends"
     goal = Goal(text, f"{source}; more than so many is our goal", at_least=0.8)
-    yield judge(goal, _within(numbers, "prior", "mixing", "humps", "above_ends"))
-    sigma = "" if numbers is None else f" of standard deviation {numbers['detection']['sigma']:g}"
+    yield judge(goal, numbers.prior.mixing.humps.above_ends if numbers and numbers.prior.mixing.humps else None)
+    sigma = "" if numbers is None else f" of standard deviation {numbers.detection.sigma:g}"
     text = f"Prior of digits: area under the curve that tells clean digits from ones with noise{sigma} by R"
-    yield judge(Goal(text, GOAL, at_least=AUROC_GOAL), _within(numbers, "detection", "auroc"))
-
-
-def _within(numbers: Any, *keys: str) -> float | None:
-    """Return a number inside tables, None without them."""
-    return numbers if numbers is None or not keys else _within(numbers[keys[0]], *keys[1:])
+    yield judge(Goal(text, GOAL, at_least=AUROC_GOAL), None if numbers is None else numbers.detection.auroc)
 
 
 def guarantees(study: StudyResults) -> Text:
@@ -207,13 +199,13 @@ def _guarantee(task: LearnedResults, name: str) -> str:
     if task.form(name) == "peer":
         return "nothing: no proximal operator by construction, for comparison only."
     rows = task.runs_of(name)
-    good = [row for row in rows if row["certified"]]
+    good = [row for row in rows if row.certified]
     parts = [f"convergence is certain in {len(good)} of {len(rows)} runs"]
-    convex = sum(bool(row["numbers"].get("convex")) for row in good)
+    convex = sum(row.numbers is not None and row.numbers.convex for row in good)
     if convex:
         parts.append(f"to the global minimiser in {convex}")
-    parts.append("F never rose" if all(row["monotone"] for row in rows) else "F rose in at least one")
-    parts += [f"{row['variant']}: {row['reason']}" for row in rows if not row["certified"]]
+    parts.append("F never rose" if all(row.monotone for row in rows) else "F rose in at least one")
+    parts += [f"{row.variant}: {row.reason}" for row in rows if not row.certified]
     return "; ".join(parts) + "."
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
-from sciml.proximal.page.results import Tables
+from sciml.proximal.page.results import Part
+from sciml.proximal.study.results import ColourNumbers, TunedParameter
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Reportlet, Slider, Table, Text, Value
 from sciml.report.words import spread
@@ -19,22 +19,22 @@ SHOWN_SIGMA = 0.1
 UNSHOWN = ("tv-channels",)
 
 
-def colour_reportlets(colour: Tables) -> Iterator[Reportlet]:
+def colour_reportlets(colour: Part[ColourNumbers]) -> Iterator[Reportlet]:
     """Yield what the numbers show, pictures with error maps, and the tables."""
     numbers = colour.numbers
-    yield Text(f"{TITLE}: what they show", numbers["reading"])
+    yield Text(f"{TITLE}: what they show", numbers.reading)
     yield slider(numbers, colour.arrays)
     yield quality_table(numbers)
     yield runs_table(numbers)
 
 
-def slider(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Slider:
+def slider(numbers: ColourNumbers, arrays: Mapping[str, np.ndarray]) -> Slider:
     """Return any two pictures of the shown photograph at the noise level nearest to 0.1, with errors on one scale."""
-    sigmas = [level["sigma"] for level in numbers["levels"]]
+    sigmas = [level.sigma for level in numbers.levels]
     index = min(range(len(sigmas)), key=lambda k: abs(np.log(sigmas[k] / SHOWN_SIGMA)))
-    methods, name = numbers["levels"][index]["methods"], numbers["shown"]
-    titles = dict(numbers["titles"])
-    case, truth = numbers["pictures"].index(name), arrays["truth"]
+    methods, name = numbers.levels[index].methods, numbers.shown
+    titles = dict(numbers.titles)
+    case, truth = numbers.pictures.index(name), arrays["truth"]
     found = {key: arrays[f"{index}.{key}"] for key in titles if key not in UNSHOWN}
     pictures = {titles[key]: picture.clip(0, 1) for key, picture in found.items()}
     return Slider(
@@ -45,26 +45,25 @@ def slider(numbers: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> Slid
         f"denoising in colour, {name}",
         {label: error_map(picture, truth, ERROR_LIMIT) for label, picture in pictures.items()},
         ERROR_LIMIT,
-        notes={titles[key]: f"{methods[key]['psnr']['values'][case]:.2f} dB" for key in found},
+        notes={titles[key]: f"{methods[key].psnr.values[case]:.2f} dB" for key in found},
     )
 
 
-def quality_table(numbers: Mapping[str, Any]) -> Table:
+def quality_table(numbers: ColourNumbers) -> Table:
     """Return PSNR, SSIM and the pictures above joint total variation, one row a method and noise level."""
     rows: list[dict[str, Value]] = []
-    for level in numbers["levels"]:
-        for key, title in numbers["titles"]:
-            found = level["methods"][key]
-            count = found["psnr"]["n"]
-            above = "is the measure" if key == "tv" else f"{found['above_tv']} of {count}"
+    for level in numbers.levels:
+        for key, title in numbers.titles:
+            found = level.methods[key]
+            above = "is the measure" if key == "tv" else f"{found.above_tv} of {found.psnr.n}"
             rows.append(
                 {
-                    "sigma": level["sigma"],
+                    "sigma": level.sigma,
                     "method": title,
-                    "psnr": spread(found["psnr"]),
-                    "ssim": spread(found["ssim"]),
+                    "psnr": spread(dict(found.psnr)),
+                    "ssim": spread(dict(found.ssim)),
                     "above": above,
-                    "parameter": parameter_words(level["tuned"].get(key)),
+                    "parameter": parameter_words(level.tuned.get(key)),
                 }
             )
     columns = [
@@ -72,7 +71,7 @@ def quality_table(numbers: Mapping[str, Any]) -> Table:
         Column("ssim", "SSIM", "", "up", 3), Column("above", "above total variation, channels together"),
         Column("parameter", "tuned parameter"),
     ]  # fmt: skip
-    size, validation, names = numbers["size"], len(numbers["validation"]), numbers["pictures"]
+    size, validation, names = numbers.size, len(numbers.validation), numbers.pictures
     chosen = (
         f"Parameters were chosen on {validation} validation photographs for each noise level."
         if validation
@@ -86,27 +85,26 @@ def quality_table(numbers: Mapping[str, Any]) -> Table:
     return Table(TITLE, columns, rows, caption)
 
 
-def parameter_words(tuned: Mapping[str, Any] | None) -> str:
+def parameter_words(tuned: TunedParameter | None) -> str:
     """Return a tuned parameter in words."""
     if tuned is None:
         return "none"
-    ends = "" if tuned["bracketed"] or not tuned["curve"] else ", at the end of the search"
-    return f"{tuned['parameter']} {tuned['value']:.3g}{ends}"
+    ends = "" if tuned.bracketed or not tuned.curve else ", at the end of the search"
+    return f"{tuned.parameter} {tuned.value:.3g}{ends}"
 
 
-def runs_table(numbers: Mapping[str, Any]) -> Table:
+def runs_table(numbers: ColourNumbers) -> Table:
     """Return how many denoised pictures have a certificate, and the work that they took."""
-    titles, rows = dict(numbers["titles"]), list[dict[str, Value]]()
-    for level in numbers["levels"]:
-        for key, run in level["runs"].items():
-            flags = run["certified"]
+    titles, rows = dict(numbers.titles), list[dict[str, Value]]()
+    for level in numbers.levels:
+        for key, run in level.runs.items():
             rows.append(
                 {
                     "network": titles[key],
-                    "sigma": level["sigma"],
-                    "certified": f"{sum(flags)} of {len(flags)}",
-                    "gradients": float(np.mean(run["gradients"])),
-                    "reason": run["reason"],
+                    "sigma": level.sigma,
+                    "certified": f"{sum(run.certified)} of {len(run.certified)}",
+                    "gradients": float(np.mean(run.gradients)),
+                    "reason": run.reason,
                 }
             )
     columns = [

@@ -137,7 +137,7 @@ def _compared(task: LearnedResults, rivals: Sequence[str]) -> Comparison | None:
 def certified(study: StudyResults) -> tuple[int, int]:
     """Return how many runs of networks that are a prox carry the certificate of convergence, and how many there are."""
     rows = [row for task in study.tasks for name in task.learned() for row in task.runs_of(name)]
-    return sum(row["certified"] for row in rows), len(rows)
+    return sum(row.certified for row in rows), len(rows)
 
 
 def answer(study: StudyResults, compared: Sequence[Comparison]) -> str:

@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 
 from sciml.proximal.page.figures import band_figure, heat, points_figure, strip_figure
-from sciml.proximal.page.results import Tables
+from sciml.proximal.page.results import Part
+from sciml.proximal.study.results import (
+    Covariance,
+    DigitNumbers,
+    Humps,
+    Landscapes,
+    PriorNumbers,
+    SliceDetection,
+    WrongSigma,
+)
 from sciml.report.drawing import enlarged, signed_picture
 from sciml.report.reportlets import Column, Curve, Figure, Gallery, Reportlet, Table, Value
 
@@ -17,10 +25,10 @@ SHOWN_DIGITS = 2
 GROUPS = {"head": "head, test person", "abdomen": "abdomen", "noisy": "head, noisy"}
 
 
-def digit_reportlets(digits: Tables) -> Iterator[Reportlet]:
+def digit_reportlets(digits: Part[DigitNumbers]) -> Iterator[Reportlet]:
     """Yield strips of digits with R, the paths of all digits, the tables and the targets."""
     numbers, arrays = digits.numbers, digits.arrays
-    sigma = digits.record["config"]["sigma"]
+    sigma = digits.record.config["sigma"]
     strips = []
     for name in PATHS:
         levels, values, images = (arrays[f"{name}.{key}"] for key in ("levels", "R", "images"))
@@ -43,7 +51,7 @@ def digit_reportlets(digits: Tables) -> Iterator[Reportlet]:
         "The thick line is the median, the band the quartiles.",
         "Three panels of R over noise, blur and mixing: single digits, median and quartiles.",
     )
-    yield path_table("Prior of digits: R along corruptions", numbers["prior"], 3)
+    yield path_table("Prior of digits: R along corruptions", numbers.prior, 3)
     yield digit_table(numbers)
 
 
@@ -57,18 +65,17 @@ def changes(values: np.ndarray) -> list[str]:
     return ["R = 0" if index == 0 else f"{value - values[0]:+.3g}" for index, value in enumerate(values)]
 
 
-def path_table(title: str, prior: Mapping[str, Any], digits: int) -> Table:
+def path_table(title: str, prior: Landscapes, digits: int) -> Table:
     """Return median and quartiles of R at each level, and the share of pictures that rose since the level before."""
     rows: list[dict[str, Value]] = []
-    for name in PATHS:
-        path = prior[name]
-        for index, level in enumerate(path["levels"]):
+    for name, path in prior.paths().items():
+        for index, level in enumerate(path.levels):
             row: dict[str, Value] = {"path": name, "level": float(level)}
             for key in ("lower_quartile", "median", "upper_quartile"):
                 # +inf, outside the range of f, is stored as null
-                row[key] = value if (value := path[key][index]) is not None else "outside"
-            row["rises"] = 100 * path["share_rising_at_each_step"][index - 1] if index else "start"
-            row["outside"] = 100 * path["share_outside"][index]
+                row[key] = value if (value := getattr(path, key)[index]) is not None else "outside"
+            row["rises"] = 100 * path.share_rising_at_each_step[index - 1] if index else "start"
+            row["outside"] = 100 * path.share_outside[index]
             rows.append(row)
     columns = [
         Column("path", "corruption"),
@@ -82,18 +89,18 @@ def path_table(title: str, prior: Mapping[str, Any], digits: int) -> Table:
     return Table(title, columns, rows, "Levels as in the figure; only differences of R within one network mean something.")
 
 
-def digit_table(numbers: Mapping[str, Any]) -> Table:
+def digit_table(numbers: DigitNumbers) -> Table:
     """Return the stages of the training of the digits, with how many digits count in the matching loss."""
     rows: list[dict[str, Value]] = []
-    for row in numbers["training"]:
+    for row in numbers.training:
         rows.append(
             {
-                "stage": row["loss"] if row["gamma"] is None else f"{row['loss']}, gamma {row['gamma']:g}",
-                "steps": row["steps"],
-                "psnr": row["denoised_psnr"],
-                "weight": row.get("mean_weight", "not defined"),
-                "share": row.get("effective_share", "not defined"),
-                "zero": 100 * row["zero_share"],
+                "stage": row.loss if row.gamma is None else f"{row.loss}, gamma {row.gamma:g}",
+                "steps": row.steps,
+                "psnr": row.denoised_psnr,
+                "weight": "not defined" if row.mean_weight is None else row.mean_weight,
+                "share": "not defined" if row.effective_share is None else row.effective_share,
+                "zero": 100 * row.zero_share,
             }
         )
     columns = [
@@ -101,63 +108,65 @@ def digit_table(numbers: Mapping[str, Any]) -> Table:
         Column("weight", "mean weight in the last loss", "", None, 3), Column("share", "effective share of digits", "", None, 3),
         Column("zero", "non-negative weights at 0", "%", None, 1),
     ]  # fmt: skip
-    test = numbers["test"]
+    test = numbers.test
     caption = (
-        f"{numbers['parameters']:,} parameters; test digits {test['noisy_psnr']:.2f} -> {test['denoised_psnr']:.2f} dB. The "
+        f"{numbers.parameters:,} parameters; test digits {test.noisy_psnr:.2f} -> {test.denoised_psnr:.2f} dB. The "
         "weight is exp(-mse / gamma^2) at the last gamma: near 1 for every digit the matching loss is the squared error, and "
         "the network learns the mean, not the MAP."
     )
     return Table("Prior of digits: training", columns, rows, caption)
 
 
-def prior_reportlets(prior: Tables) -> Iterator[Reportlet]:
+def prior_reportlets(prior: Part[PriorNumbers]) -> Iterator[Reportlet]:
     """Yield R of photographs along corruptions, detection, covariance and a wrong noise level, those that are there."""
     numbers, arrays = prior.numbers, prior.arrays
-    strips = []
+    photographs, network, sigma = numbers.photographs, numbers.photo_network, numbers.sigma
     shown_at = int(arrays["strip.noise"][:, 0].std((1, 2)).argmax())
-    for name in PATHS:
-        values = arrays[f"{name}.R"][:, shown_at]
-        strips.append((name, arrays[f"strip.{name}"][shown_at], numbers["photographs"][name]["levels"], changes(values)))
-    network = numbers["photo_network"]
+    strips = [
+        (name, arrays[f"strip.{name}"][shown_at], path.levels, changes(arrays[f"{name}.R"][:, shown_at]))
+        for name, path in photographs.paths().items()
+    ]
     yield Figure(
         f"Prior of photographs: R a pixel of one picture, {network}",
         strip_figure(strips, side=1.7, dpi=100),
-        f"{numbers['photographs']['names'][shown_at]}; below each picture R a pixel less its value at the left end of the row, "
-        f"noise level {numbers['sigma']:g}. Local filters find smooth pictures likely: R rises with noise and falls with blur, "
+        f"{photographs.names[shown_at]}; below each picture R a pixel less its value at the left end of the row, "
+        f"noise level {sigma:g}. Local filters find smooth pictures likely: R rises with noise and falls with blur, "
         "as total variation does.",
         "Rows of a photograph along noise, blur and mixing with another, with the value of the regulariser.",
     )
     shown = []
-    for name in PATHS:
+    for name, path in photographs.paths().items():
         values = arrays[f"{name}.R"]
-        shown.append((PATHS[name], numbers["photographs"][name]["levels"], values - from_zero(values)))
+        shown.append((PATHS[name], path.levels, values - from_zero(values)))
     yield Figure(
         f"Prior of photographs: R a pixel of all test pictures, {network}",
         band_figure(shown, "R a pixel, less the start"),
-        f"{len(numbers['photographs']['names'])} test photographs: thin lines single pictures, thick line the median, band the "
-        "quartiles. " + hump_words(numbers["photographs"]["mixing"]["humps"]),
+        f"{len(photographs.names)} test photographs: thin lines single pictures, thick line the median, band the "
+        "quartiles. " + hump_words(photographs.mixing.humps),
         "Three panels of R over noise, blur and mixing: single photographs, median and quartiles.",
     )
-    yield path_table("Prior of photographs: R a pixel along corruptions", numbers["photographs"], 5)
-    if numbers["detection"] is not None:
-        yield from detection_reportlets(numbers["detection"], arrays, numbers["ct_network"])
-    yield from covariance_reportlets(numbers["covariance"], arrays, network, numbers["sigma"])
-    yield robustness_table(numbers["wrong_sigma"], network, numbers["sigma"])
+    yield path_table("Prior of photographs: R a pixel along corruptions", photographs, 5)
+    yield from detection_reportlets(numbers.detection, arrays, numbers.ct_network)
+    yield from covariance_reportlets(numbers.covariance, arrays, network, sigma)
+    yield robustness_table(numbers.wrong_sigma, network, sigma)
 
 
-def hump_words(humps: Mapping[str, float]) -> str:
+def hump_words(humps: Humps | None) -> str:
     """Return in words what mixing says about convexity."""
+    if humps is None:
+        return ""
     return (
-        f"R of an equal mixture is above the mean of both ends for {100 * humps['above_chord']:.0f} % of the pairs, which no "
-        f"convex R allows, and above both ends for {100 * humps['above_ends']:.0f} %."
+        f"R of an equal mixture is above the mean of both ends for {100 * humps.above_chord:.0f} % of the pairs, which no "
+        f"convex R allows, and above both ends for {100 * humps.above_ends:.0f} %."
     )
 
 
-def detection_reportlets(found: Mapping[str, Any], arrays: Mapping[str, np.ndarray], network: str) -> Iterator[Reportlet]:
+def detection_reportlets(found: SliceDetection, arrays: Mapping[str, np.ndarray], network: str) -> Iterator[Reportlet]:
     """Yield pictures, distributions and the table of how well R tells other slices from those of a head."""
-    names = sorted((name for name in found if f"detection.{name}.R" in arrays), key=lambda name: (name not in GROUPS, name))
+    groups = found.groups()
+    names = sorted((name for name in groups if f"detection.{name}.R" in arrays), key=lambda name: (name not in GROUPS, name))
     titles = {name: group_title(name) for name in names}
-    notes = {titles[name]: f"AUROC {found[name]['auroc']:.2f}" for name in names if "auroc" in found[name]}
+    notes = {titles[name]: f"AUROC {area:.2f}" for name in names if (area := groups[name].auroc) is not None}
     yield Gallery(
         f"R as a detector: slices of CT, {network}",
         {titles[name]: enlarged(arrays[f"detection.{name}.image"]) for name in names},
@@ -167,25 +176,25 @@ def detection_reportlets(found: Mapping[str, Any], arrays: Mapping[str, np.ndarr
     )
     yield Figure(
         "R as a detector: distributions",
-        points_figure({titles[name]: arrays[f"detection.{name}.R"] for name in names}, "R a pixel", found["reference"]["median"]),
-        f"R a pixel of every slice, one row a group; the dashed line is the median of {found['reference']['slices']} validation "
+        points_figure({titles[name]: arrays[f"detection.{name}.R"] for name in names}, "R a pixel", found.reference.median),
+        f"R a pixel of every slice, one row a group; the dashed line is the median of {found.reference.slices} validation "
         "slices.",
         "Histograms of the regulariser of CT slices by group.",
     )
     rows: list[dict[str, Value]] = []
-    for name, group in found.items():
-        if not isinstance(group, Mapping) or name in ("reference", "head"):
+    for name, group in groups.items():
+        if name == "head":
             continue
-        keys = ("auroc", "auroc_two_sided", "auroc_total_variation")
-        numbers: dict[str, Value] = {key: group.get(key, "not run") for key in keys}
-        rows.append({"group": group_title(name), **numbers, "verdict": str(group.get("verdict", group.get("absent")))})
+        areas = {key: getattr(group, key) for key in ("auroc", "auroc_two_sided", "auroc_total_variation")}
+        numbers: dict[str, Value] = {key: "not run" if area is None else area for key, area in areas.items()}
+        rows.append({"group": group_title(name), **numbers, "verdict": str(group.verdict or group.absent)})
     columns = [
         Column("group", "slices against heads"), Column("auroc", "AUROC of R", "", None, 3),
         Column("auroc_two_sided", "of the distance from the median", "", None, 3),
         Column("auroc_total_variation", "of total variation", "", None, 3), Column("verdict", "what it means"),
     ]  # fmt: skip
     yield Table(
-        "R as a detector", columns, rows, f"{found['slices']} slices of a head that no training has seen, against as many others."
+        "R as a detector", columns, rows, f"{found.slices} slices of a head that no training has seen, against as many others."
     )
 
 
@@ -194,16 +203,14 @@ def group_title(name: str) -> str:
     return GROUPS.get(name) or f"head, FBP of {name.rpartition('_')[2]} views"
 
 
-def covariance_reportlets(
-    found: Mapping[str, Any], arrays: Mapping[str, np.ndarray], network: str, sigma: float
-) -> Iterator[Reportlet]:
+def covariance_reportlets(found: Covariance, arrays: Mapping[str, np.ndarray], network: str, sigma: float) -> Iterator[Reportlet]:
     """Yield the leading directions of the posterior, its standard deviations beside the errors, and the calibration."""
     deviation, error = arrays["covariance.deviation"][0], np.abs(arrays["covariance.error"][0])
     limit = float(max(np.quantile(error, 0.99), deviation.max(), 1e-6))
     pictures = {name: enlarged(arrays[f"covariance.{name}"][0]) for name in ("truth", "noisy", "denoised")}
     pictures["predicted deviation"] = enlarged(heat(deviation, limit))
     pictures["size of the error"] = enlarged(heat(error, limit))
-    calibration, directions = found["calibration"], found["directions"]
+    calibration, directions = found.calibration, found.directions
     yield Gallery(
         f"Posterior of one crop: where {network} is unsure",
         pictures,
@@ -212,45 +219,44 @@ def covariance_reportlets(
         "a crop of a validation photograph",
     )
     axes = arrays["covariance.directions"]
-    shares = [f"{100 * share:.1f} % of the variance" for share in directions["share_of_total"]]
+    shares = [f"{100 * share:.1f} % of the variance" for share in directions.share_of_total]
     labels = [f"direction {index + 1}" for index in range(len(axes))]
     yield Gallery(
         "Posterior of one crop: leading directions",
         {label: enlarged(signed_picture(image)) for label, image in zip(labels, axes, strict=True)},
         "Eigenvectors of the covariance: what the network takes for the likeliest mistakes. Zero is white, the signs are "
         "orange and violet. "
-        f"Largest relative residual of an eigenvector: {max(directions['residual']):.1e}.",
+        f"Largest relative residual of an eigenvector: {max(directions.residual):.1e}.",
         "an eigenvector of the posterior covariance",
         dict(zip(labels, shares, strict=False)),
     )
-    bins = calibration["bins"]
     rows = [
-        {"predicted": row["predicted"] ** 0.5, "rms": row[key] ** 0.5, "line": words}
+        {"predicted": row.predicted**0.5, "rms": getattr(row, key) ** 0.5, "line": words}
         for key, words in (("observed", "observed"), ("predicted", "perfect"))
-        for row in bins
-        if row["predicted"] > 0
+        for row in calibration.bins
+        if row.predicted > 0
     ]
-    ratio, coverage = calibration["ratio"], 100 * calibration["coverage_95"]
+    ratio, coverage = calibration.ratio, 100 * calibration.coverage_95
     yield Curve(
         "Posterior: predicted deviation and observed error", rows, "predicted", "rms", "line",
         "predicted standard deviation of a pixel", "root mean square error",
-        f"Pixels of validation crops ({found['crops']}) in ten groups by predicted variance. Mean squared error over mean "
+        f"Pixels of validation crops ({found.crops}) in ten groups by predicted variance. Mean squared error over mean "
         f"variance {ratio:.2f}; {coverage:.1f} % of the errors are within 1.96 deviations (a Gaussian: 95 %); correlation "
-        f"{calibration['correlation']:.2f}, of at most {calibration['ceiling']:.2f} for true deviations of this spread.",
+        f"{calibration.correlation:.2f}, of at most {calibration.ceiling:.2f} for true deviations of this spread.",
         "Observed error over predicted deviation, with the diagonal.",
     )  # fmt: skip
 
 
-def robustness_table(found: Mapping[str, Any], network: str, sigma: float) -> Table:
+def robustness_table(found: WrongSigma, network: str, sigma: float) -> Table:
     """Return what a wrong noise level costs."""
-    right = next((row["psnr"] for row in found["rows"] if abs(row["factor"] - 1) < 1e-9), None)
-    rows: list[dict[str, Value]] = [{"given": "not denoised", "psnr": found["noisy_psnr"], "change": "no level given"}]
-    for row in found["rows"]:
-        change = row["psnr"] - right if right is not None else "right level not run"
-        rows.append({"given": f"{row['factor']:g} times the true level", "psnr": row["psnr"], "change": change})
+    right = next((row.psnr for row in found.rows if abs(row.factor - 1) < 1e-9), None)
+    rows: list[dict[str, Value]] = [{"given": "not denoised", "psnr": found.noisy_psnr, "change": "no level given"}]
+    for row in found.rows:
+        change = row.psnr - right if right is not None else "right level not run"
+        rows.append({"given": f"{row.factor:g} times the true level", "psnr": row.psnr, "change": change})
     columns = [
         Column("given", "noise level given"), Column("psnr", "mean PSNR", "dB", "up", 2),
         Column("change", "change against the right level", "dB", None, 2),
     ]  # fmt: skip
-    caption = f"Denoising of {found['photographs']} test photographs with {network} at a true sigma of {sigma:g}."
+    caption = f"Denoising of {found.photographs} test photographs with {network} at a true sigma of {sigma:g}."
     return Table("A wrong noise level", columns, rows, caption)

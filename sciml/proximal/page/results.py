@@ -6,15 +6,20 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 
 from sciml.imaging.tasks.catalogue import METHODS, TASKS
 from sciml.imaging.tasks.results import TaskResults
 from sciml.proximal.config import PageConfig
+from sciml.proximal.study.results import Certificates, ColourNumbers, DigitNumbers, PriorNumbers, Run, ToyNumbers
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.provenance import Record, read_record
+from sciml.runtime.results import read_result
+
+Numbers = TypeVar("Numbers")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class LearnedResults(TaskResults):
         networks: names of the networks in the order of the settings; the first is the one meant for the task.
     """
 
-    runs: Sequence[Mapping[str, Any]] = ()
+    runs: Sequence[Run] = ()
     networks: Sequence[str] = ()
 
     @classmethod
@@ -44,7 +49,7 @@ class LearnedResults(TaskResults):
             seconds=seconds,
             records=[*first, restored, last],
             folder=folder,
-            runs=read_json(folder / "restore" / "runs.json"),
+            runs=read_result(folder / "restore" / "runs.json", list[Run]),
             networks=restored["config"]["networks"],
         )
 
@@ -65,7 +70,7 @@ class LearnedResults(TaskResults):
 
     def form(self, network: str) -> str:
         """Return `implicit`, `explicit`, or `peer` for a network that is no proximal operator by construction."""
-        solvers = {row.get("solver") for row in self.runs if row["network"] == network}
+        solvers = {row.solver for row in self.runs if row.network == network}
         return "peer" if None in solvers or not solvers else "implicit" if solvers == {"variational"} else "explicit"
 
     def title(self, method: str) -> str:
@@ -79,9 +84,9 @@ class LearnedResults(TaskResults):
         """Return the networks that are proximal operators."""
         return [name for name in self.networks if self.form(name) != "peer"]
 
-    def runs_of(self, network: str) -> list[Mapping[str, Any]]:
-        """Return the rows of a network, in the order of the variants."""
-        return [row for row in self.runs if row["network"] == network]
+    def runs_of(self, network: str) -> list[Run]:
+        """Return the runs of a network, in the order of the variants."""
+        return [row for row in self.runs if row.network == network]
 
     def find(self, **options: float) -> int | None:
         """Return the index of the first variant with these options, or None."""
@@ -114,12 +119,12 @@ class LearnedResults(TaskResults):
 
 
 @dataclass(frozen=True)
-class Tables:
+class Part(Generic[Numbers]):
     """Numbers and arrays of one stage with its provenance."""
 
-    numbers: Mapping[str, Any]
+    numbers: Numbers
     arrays: Mapping[str, np.ndarray]
-    record: Mapping[str, Any]
+    record: Record
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ class Training:
 
     name: str
     rows: Sequence[Mapping[str, float]]
-    record: Mapping[str, Any]
+    record: Record
 
 
 @dataclass(frozen=True)
@@ -136,11 +141,11 @@ class StudyResults:
     """Everything the page is made of; None where a stage has not run."""
 
     tasks: Sequence[LearnedResults]
-    certificates: Tables | None
-    toy: Tables | None
-    digits: Tables | None
-    prior: Tables | None
-    colour: Tables | None
+    certificates: Part[Certificates] | None
+    toy: Part[ToyNumbers] | None
+    digits: Part[DigitNumbers] | None
+    prior: Part[PriorNumbers] | None
+    colour: Part[ColourNumbers] | None
     trainings: Sequence[Training]
     folder: Path
 
@@ -150,12 +155,11 @@ class StudyResults:
 
     def records(self) -> Iterator[Mapping[str, Any]]:
         """Yield the provenance of every stage, trainings first."""
-        yield from (training.record for training in self.trainings)
+        yield from (training.record.model_dump() for training in self.trainings)
         for task in self.tasks:
             yield from task.records
-        yield from (
-            part.record for part in (self.certificates, self.toy, self.digits, self.prior, self.colour) if part is not None
-        )
+        parts = (self.certificates, self.toy, self.digits, self.prior, self.colour)
+        yield from (part.record.model_dump() for part in parts if part is not None)
 
 
 def read_study(folder: Path, config: PageConfig) -> StudyResults:
@@ -169,22 +173,22 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
             raise DataError(f"{folder / name} holds no evaluated task; run the study first: make demo")
     return StudyResults(
         tasks=[LearnedResults.read(folder / name) for name in TASKS if name in config.tasks],
-        certificates=_tables(folder / "certify", "certificates.json"),
-        toy=_tables(folder / "toy", "toy.json", "toy.safetensors"),
-        digits=_tables(folder / "digits", "digits.json", "strips.safetensors"),
-        prior=_tables(folder / "prior", "prior.json", "pictures.safetensors"),
-        colour=_tables(folder / "colour", "colour.json", "pictures.safetensors"),
+        certificates=_part(folder / "certify" / "certificates.json", Certificates),
+        toy=_part(folder / "toy" / "toy.json", ToyNumbers, "toy.safetensors"),
+        digits=_part(folder / "digits" / "digits.json", DigitNumbers, "strips.safetensors"),
+        prior=_part(folder / "prior" / "prior.json", PriorNumbers, "pictures.safetensors"),
+        colour=_part(folder / "colour" / "colour.json", ColourNumbers, "pictures.safetensors"),
         trainings=[found for name in config.trained if (found := _training(folder / "train" / name)) is not None],
         folder=folder,
     )
 
 
-def _tables(folder: Path, numbers: str, arrays: str | None = None) -> Tables | None:
+def _part(path: Path, kind: type[Numbers], arrays: str | None = None) -> Part[Numbers] | None:
     """Return the artefacts of a stage, None where it has not finished."""
-    if not (folder / numbers).is_file() or not (folder / "provenance.json").is_file():
+    if not path.is_file() or not path.with_name("provenance.json").is_file():
         return None
-    tensors = load_tensors(folder / arrays)[0] if arrays else {}
-    return Tables(read_json(folder / numbers), tensors, read_json(folder / "provenance.json"))
+    tensors = load_tensors(path.with_name(arrays))[0] if arrays else {}
+    return Part(read_result(path, kind), tensors, read_record(path.parent))
 
 
 def _training(folder: Path) -> Training | None:
@@ -192,4 +196,4 @@ def _training(folder: Path) -> Training | None:
         return None
     with (folder / "history.csv").open(newline="", encoding="utf-8") as file:
         rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
-    return Training(folder.name, rows, read_json(folder / "provenance.json"))
+    return Training(folder.name, rows, read_record(folder))

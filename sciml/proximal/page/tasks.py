@@ -10,6 +10,7 @@ import numpy as np
 from sciml.imaging.tasks.catalogue import TASKS
 from sciml.imaging.tasks.results import absent
 from sciml.proximal.page.results import LearnedResults
+from sciml.proximal.study.results import Run
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, Spread, Table, Value
 from sciml.report.words import spread
@@ -205,17 +206,18 @@ def runs_table(task: LearnedResults) -> Table:
     rows = []
     for name in task.learned():
         found = task.runs_of(name)
-        drift = [change for row in found for change in row.get("drift_db", [])]
+        numbers = [row.numbers for row in found if row.numbers is not None]
+        drift = [change for row in found for change in row.drift_db]
         rows.append(
             {
                 "network": task.title(name),
-                "certified": f"{sum(row['certified'] for row in found)} of {len(found)}",
-                "monotone": "yes" if all(row["monotone"] for row in found) else "no",
-                "norm": float(np.mean([row["numbers"]["norm_squared"] for row in found])),
-                "gradients": float(np.mean([row["gradients"] for row in found])),
-                "residual": max(row["numbers"]["relative_residual"] for row in found),
-                "rise": max(row["numbers"]["largest_rise"] for row in found),
-                "fall": max(fall for row in found for fall in row["below_best_db"]),
+                "certified": f"{sum(row.certified for row in found)} of {len(found)}",
+                "monotone": "yes" if all(row.monotone for row in found) else "no",
+                "norm": float(np.mean([one.norm_squared for one in numbers])),
+                "gradients": float(np.mean([row.gradients for row in found])),
+                "residual": _largest([one.relative_residual for one in numbers]),
+                "rise": _largest([one.largest_rise for one in numbers]),
+                "fall": max(fall for row in found for fall in row.below_best_db),
                 "drift": max(drift, key=abs) if drift else "not run",
             }
         )
@@ -236,24 +238,30 @@ def runs_table(task: LearnedResults) -> Table:
     return Table(f"{TASKS[task.task].title}: how the reconstructions were solved", columns, rows, caption)
 
 
+def _largest(values: Sequence[float | None]) -> float | str:
+    """Return the largest value; a run that left the numbers has none."""
+    known = [value for value in values if value is not None]
+    return max(known) if len(known) == len(values) else "not a number"
+
+
 def run_curves(task: LearnedResults, shown: Sequence[int]) -> Iterator[Curve]:
     """Yield PSNR and the objective along the iterations of the shown variants."""
-    lines: list[tuple[str, Any]] = []
+    lines: list[tuple[str, Run]] = []
     for index in shown:
         for name in task.learned():
-            row = next((row for row in task.runs_of(name) if row["variant"] == task.labels[index]), None)
+            row = next((row for row in task.runs_of(name) if row.variant == task.labels[index]), None)
             if row is not None and (name == task.own or index == shown[0]):
-                lines.append((name if len(shown) == 1 else f"{name}, {row['variant']}", row))
+                lines.append((name if len(shown) == 1 else f"{name}, {row.variant}", row))
     psnrs = [
         {"step": point[0], "psnr": float(np.mean(point[1:])), "run": label}
         for label, row in lines[:MOST_LINES]
-        for point in thinned(row["psnr_along"])
+        for point in thinned(row.psnr_along)
         if None not in point
     ]
     objectives = [
         {"step": step, "gap": gap, "run": label}
         for label, row in lines[:MOST_LINES]
-        for step, gap in thinned(gaps(row["objective"]))
+        for step, gap in thinned(gaps(row.objective))
     ]
     title, alt = TASKS[task.task].title, "one line a network and variant, over the iterations."
     if psnrs:

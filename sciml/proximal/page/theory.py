@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
 
 from sciml.proximal.page.claims import DRIFT_GOAL_DB
 from sciml.proximal.page.figures import function_panels
-from sciml.proximal.page.results import LearnedResults, StudyResults, Tables
+from sciml.proximal.page.results import LearnedResults, Part, StudyResults
 from sciml.proximal.page.training import training_checks
+from sciml.proximal.study.results import Certificates, InvariantRow, LineErrors, ToyNumbers
 from sciml.report.reportlets import Check, Checks, Column, Curve, Figure, Reportlet, Table, Text, Value
 from sciml.report.study import range_check
 
@@ -20,7 +20,7 @@ def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     checks = [check for task in study.tasks for check in run_checks(task)]
     checks += training_checks(study.trainings)
     if study.digits is not None:
-        share = study.digits.numbers["outside"]
+        share = study.digits.numbers.outside
         text = "share of pictures whose R is infinite, because no y with f(y) = x was found"
         checks.append(Check("digits: outside the range of f", share, 0, share == 0, "", text))
     yield Checks(checks, "Runs of this page")
@@ -28,14 +28,14 @@ def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
         tables = study.certificates.numbers
         yield Text("Invariants of the weights", invariant_words(tables))
         for label, rows in tables.items():
-            yield Checks([invariant(row) for row in rows if row["comparison"] != "n/a"], f"Invariants of {label}")
+            yield Checks([invariant(row) for row in rows if row.applies], f"Invariants of {label}")
 
 
-def invariant_words(tables: Mapping[str, Any]) -> str:
+def invariant_words(tables: Certificates) -> str:
     """Return what the invariants are, and which are not defined for a network."""
     lines = []
     for label, rows in tables.items():
-        if absent := [row["id"] for row in rows if row["comparison"] == "n/a"]:
+        if absent := [row.id for row in rows if not row.applies]:
             lines.append(f"- not defined for the form of `{label}`: {', '.join(absent)}")
     return "\n".join([INVARIANTS, "", *lines])
 
@@ -44,31 +44,30 @@ INVARIANTS = """What must hold for any weights, trained or not, measured in doub
 that users call. It is mathematics, not quality: a network that fails is no prox, or not that of the R it reports."""
 
 
-def invariant(row: Mapping[str, object]) -> Check:
+def invariant(row: InvariantRow) -> Check:
     """Return an invariant as the page shows it; a failed one names its witness."""
-    note = str(row["note"]) if row["passed"] else f"{row['note']}: {row['witness']}"
-    value, threshold = (number if isinstance(number, int | float) else None for number in (row["value"], row["threshold"]))
-    limit = f"{row['comparison']} {threshold:.3g}" if threshold is not None else None
-    return Check(f"{row['id']}: {row['name']}", value, limit, bool(row["passed"]), "", note)
+    note = row.note if row.passed else f"{row.note}: {row.witness}"
+    limit = f"{row.comparison} {row.threshold:.3g}" if row.threshold is not None else None
+    return Check(f"{row.id}: {row.name}", row.value, limit, row.passed, "", note)
 
 
 def run_checks(task: LearnedResults) -> Iterator[Check]:
     """Yield what every run of the task's networks must keep, and that the classical methods were tuned in range."""
     for name in task.learned():
         rows = task.runs_of(name)
-        without = [f"{row['variant']}: {row['reason']}" for row in rows if not row["certified"]]
+        without = [f"{row.variant}: {row.reason}" for row in rows if not row.certified]
         text = "; ".join(without) or "all conditions of the theorem hold in every run"
         yield Check(f"{task.task}, {name}: runs without certificate", len(without), 0, not without, "", text)
-        rising = [row["variant"] for row in rows if not row["monotone"]]
+        rising = [row.variant for row in rows if not row.monotone]
         text = ", ".join(rising) or "F of the accepted iterates never rose beyond rounding"
         yield Check(f"{task.task}, {name}: runs in which F rose", len(rising), 0, not rising, "", text)
-        fall = max(fall for row in rows for fall in row["below_best_db"])
+        fall = max(fall for row in rows for fall in row.below_best_db)
         text = "largest fall of a picture's PSNR from its best iterate to its last"
         yield Check(f"{task.task}, {name}: drift", fall, DRIFT_GOAL_DB, fall <= DRIFT_GOAL_DB, "dB", text)
     yield range_check(task.task, task.open_ended())
 
 
-def line_reportlets(toy: Tables) -> Iterator[Reportlet]:
+def line_reportlets(toy: Part[ToyNumbers]) -> Iterator[Reportlet]:
     """Yield the panel on the line, the learned errors along y, and the tables of errors."""
     learned, seed = learned_on_the_line(toy)
     y = toy.arrays["y"]
@@ -94,36 +93,36 @@ def line_reportlets(toy: Tables) -> Iterator[Reportlet]:
         "Error of the learned denoiser over y, one line a loss.",
     )  # fmt: skip
     yield line_table(toy)
-    if toy.numbers["priors"]:
+    if toy.numbers.priors:
         yield priors_table(toy)
 
 
-def on_the_line(toy: Tables, key: str) -> dict[str, np.ndarray]:
+def on_the_line(toy: Part[ToyNumbers], key: str) -> dict[str, np.ndarray]:
     """Return `f`, `psi` and `R` of a curve, those that are there."""
     found = {part: toy.arrays.get(f"laplace.{key}.{part}") for part in ("f", "psi", "R")}
     return {part: values for part, values in found.items() if values is not None}
 
 
-def learned_on_the_line(toy: Tables) -> tuple[dict[str, dict[str, np.ndarray]], int]:
+def learned_on_the_line(toy: Part[ToyNumbers]) -> tuple[dict[str, dict[str, np.ndarray]], int]:
     """Return what the first seed's networks learned, by target from the coarsest loss to the finest, and the seed."""
-    rows = [row for row in toy.numbers["laplace"] if row["network"] == "small"]
-    seed = rows[0]["seed"]
+    rows = [row for row in toy.numbers.laplace if row.network == "small"]
+    seed = rows[0].seed
     order = sorted(
-        dict.fromkeys(row["target"] for row in rows if row["seed"] == seed),
+        dict.fromkeys(row.target for row in rows if row.seed == seed),
         key=lambda target: ({"mse": 0, "l1": 1}.get(target, 2), -float(target.partition("-")[2] or 0)),
     )
     return {target: on_the_line(toy, f"small.{seed}.{target}") for target in order}, seed
 
 
-def line_table(toy: Tables) -> Table:
+def line_table(toy: Part[ToyNumbers]) -> Table:
     """Return the errors of every network and loss, and what the exact minimisers themselves miss."""
     keys = ("own_max", "own_mean", "map_max", "map_mean", "prior_own_mean", "prior_map_mean", "slope_max")
     rows: list[dict[str, Value]] = []
-    groups = [(f"{row['network']}, seed {row['seed']}", row) for row in toy.numbers["laplace"]]
-    groups += [("exact minimiser", row) for row in toy.numbers["exact"]]
+    groups: list[tuple[str, LineErrors]] = [(f"{row.network}, seed {row.seed}", row) for row in toy.numbers.laplace]
+    groups += [("exact minimiser", row) for row in toy.numbers.exact]
     for name, row in groups:
-        numbers: dict[str, Value] = {key: value if (value := row.get(key)) is not None else "not known" for key in keys}
-        rows.append({"network": name, "target": row["target"].replace("-", " "), **numbers})
+        numbers: dict[str, Value] = {key: value if (value := getattr(row, key)) is not None else "not known" for key in keys}
+        rows.append({"network": name, "target": row.target.replace("-", " "), **numbers})
     columns = [
         Column("network", "network"),
         Column("target", "loss"),
@@ -135,11 +134,11 @@ def line_table(toy: Tables) -> Table:
         Column("prior_map_mean", "R: mean, to |x|", "", None, 4),
         Column("slope_max", "largest slope of f", "", None, 3),
     ]
-    exact = [(float(row["target"].partition("-")[2]), row) for row in toy.numbers["exact"] if row["target"].startswith("gamma-")]
+    exact = [(float(row.target.partition("-")[2]), row) for row in toy.numbers.exact if row.target.startswith("gamma-")]
     bias = ""
     if exact:
         gamma, row = min(exact, key=lambda pair: pair[0])
-        bias = f": at gamma {gamma:g} the exact minimiser itself is {row['map_max']:.3f} from the soft threshold"
+        bias = f": at gamma {gamma:g} the exact minimiser itself is {row.map_max:.3f} from the soft threshold"
     caption = (
         f"f on |y| <= 3, R on |y| <= 3.5. The rows of exact minimisers are what no training can improve{bias}. "
         "A row called published is the published network of 4 x 50 units on the same samples."
@@ -147,16 +146,16 @@ def line_table(toy: Tables) -> Table:
     return Table("Laplace prior on the line: errors", columns, rows, caption)
 
 
-def priors_table(toy: Tables) -> Table:
+def priors_table(toy: Part[ToyNumbers]) -> Table:
     """Return the errors on all other priors after their last stage."""
-    last = {row["prior"]: row for row in toy.numbers["priors"]}
+    last = {row.prior: row for row in toy.numbers.priors}
     rows = [
         {
             "prior": name,
-            "sigma": row["sigma"],
-            "target": row["target"].replace("-", " "),
-            "own": 100 * row["own_relative"] if "own_relative" in row else "not known",
-            "map": 100 * row["map_relative"],
+            "sigma": row.sigma,
+            "target": row.target.replace("-", " "),
+            "own": 100 * row.own_relative if row.own_relative is not None else "not known",
+            "map": 100 * row.map_relative,
         }
         for name, row in last.items()
     ]

@@ -65,7 +65,7 @@ def training_table(trainings: Sequence[Training]) -> Table:
     """Return what each training took and how it ended."""
     rows = []
     for one in trainings:
-        config, notes = one.record["config"], one.record["notes"]
+        config, notes = one.record.config, one.record.notes
         rows.append(
             {
                 "network": one.name,

@@ -16,9 +16,11 @@ from sciml.proximal.learning.objectives import validate_denoising
 from sciml.proximal.learning.pools import validation_crops
 from sciml.proximal.networks.forms import load_denoiser
 from sciml.proximal.networks.weight_files import weight_file
+from sciml.proximal.study.results import AblationRow
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import write_json, write_text
+from sciml.runtime.files import write_text
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.training import read_weights_metadata
 
@@ -27,10 +29,6 @@ log = logging.getLogger(__name__)
 
 def run(config: AblateConfig, weights: Sequence[Path | str], output: Path, device: str = "cpu") -> list[Path]:
     """Write `ablations.json` and `ablations.csv`: one row for each network and noise level of its training.
-
-    A row has `network`, `reference` (what it is compared with), `sigma`, `psnr_n` and `psnr_3n` (dB, at N and at 3 N gradients;
-    equal where nothing is solved for), `difference_db` (of `psnr_3n`, own less the reference's), `within` (for a network of one
-    noise level: whether that is at most `within_db`; else null), `parameters` and `cpu_minutes` of its training.
 
     A network that went on from another is compared with that one, all others with `config.reference`.
 
@@ -74,24 +72,24 @@ def run(config: AblateConfig, weights: Sequence[Path | str], output: Path, devic
             difference = far - _psnr(psnr[references[name]], sigma, config.gradients)[1]
             low, high = trainings[name]["sigma_range"]
             rows.append(
-                {
-                    "network": name,
-                    "reference": references[name],
-                    "sigma": sigma,
-                    "psnr_n": round(near, 4),
-                    "psnr_3n": round(far, 4),
-                    "difference_db": round(difference, 4),
-                    "within": difference <= config.within_db if low == high else None,
-                    "parameters": parameters[name],
-                    "cpu_minutes": float(metadata[name]["cpu_minutes"]),
-                }
+                AblationRow(
+                    network=name,
+                    reference=references[name],
+                    sigma=sigma,
+                    psnr_n=round(near, 4),
+                    psnr_3n=round(far, 4),
+                    difference_db=round(difference, 4),
+                    within=difference <= config.within_db if low == high else None,
+                    parameters=parameters[name],
+                    cpu_minutes=float(metadata[name]["cpu_minutes"]),
+                )
             )
     numbers, table = output / "ablations.json", output / "ablations.csv"
-    write_json(numbers, rows)
+    write_result(numbers, rows)
     text = io.StringIO()
-    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer = csv.DictWriter(text, list(AblationRow.model_fields), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(rows)
+    writer.writerows(map(dict, rows))
     write_text(table, text.getvalue())
     log.info("%s:\n%s", table, text.getvalue())
     recorder.seeds = seeds.used

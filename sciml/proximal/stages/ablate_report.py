@@ -8,16 +8,17 @@ from typing import Any
 
 from sciml.proximal.config import PageConfig
 from sciml.proximal.page.methods import PARAGRAPHS
+from sciml.proximal.study.results import AblationRow
 from sciml.report.goals import Goal, judge
 from sciml.report.page import write_page
 from sciml.report.reportlets import Claim, Column, Curve, Text, Value
 from sciml.report.study import Ablation, StudyPage, Tab, ablation_page
 from sciml.report.words import with_interval
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import read_json
 from sciml.runtime.provenance import read_record
+from sciml.runtime.results import read_result
 
-Rows = Sequence[Mapping[str, Any]]
+Rows = Sequence[AblationRow]
 QUESTION = "Does one network for all noise levels lose to networks of one level, and what is each part of R's structure worth?"
 ONE_LEVEL = "trained for one level"
 LIMITS = (
@@ -47,7 +48,7 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
     Raises:
         DataError: the table is missing or empty.
     """
-    rows, record = read_json(table), read_record(table.parent)
+    rows, record = read_result(table, list[AblationRow]), read_record(table.parent)
     if not rows:
         raise DataError(f"{table} holds no row; run the ablations first: make ablations FAMILY=proximal")
     trainings = record.notes["trainings"]
@@ -81,34 +82,34 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
 def level_claim(rows: Rows, within_db: float) -> Claim:
     """Return the claim that no network of one noise level is much better than the one for all of them."""
     text = f"One network for all noise levels is within {within_db:g} dB of networks for one level: their largest gain"
-    largest = max((row["difference_db"] for row in rows if row["within"] is not None), default=None)
+    largest = max((row.difference_db for row in rows if row.within is not None), default=None)
     return judge(Goal(text, "goal of this study: at most so much", "dB", at_most=within_db), largest)
 
 
 def references(rows: Rows) -> list[str]:
     """Return the networks that others are compared with."""
-    return list(dict.fromkeys(row["reference"] for row in rows))
+    return list(dict.fromkeys(row.reference for row in rows))
 
 
 def ablations(rows: Rows) -> list[Ablation]:
     """Return every network beside its reference, which comes first."""
     made = []
     for reference in references(rows):
-        group = [row for row in rows if row["reference"] == reference]
-        for name in sorted(dict.fromkeys(row["network"] for row in group), key=lambda name: name != reference):
-            own = [row for row in group if row["network"] == name]
-            gap = max((row["psnr_n"] - row["psnr_3n"] for row in own), key=abs)
-            numbers: dict[str, Value] = {"gap": gap, "parameters": own[0]["parameters"], "minutes": own[0]["cpu_minutes"]}
+        group = [row for row in rows if row.reference == reference]
+        for name in sorted(dict.fromkeys(row.network for row in group), key=lambda name: name != reference):
+            own = [row for row in group if row.network == name]
+            gap = max((row.psnr_n - row.psnr_3n for row in own), key=abs)
+            numbers: dict[str, Value] = {"gap": gap, "parameters": own[0].parameters, "minutes": own[0].cpu_minutes}
             for row in own:
-                numbers[f"psnr{row['sigma']:g}"] = row["psnr_3n"]
-                numbers[f"difference{row['sigma']:g}"] = "reference" if name == reference else row["difference_db"]
+                numbers[f"psnr{row.sigma:g}"] = row.psnr_3n
+                numbers[f"difference{row.sigma:g}"] = "reference" if name == reference else row.difference_db
             made.append(Ablation(name, name, reference, numbers))
     return made
 
 
 def columns(rows: Rows) -> list[Column]:
     """Return the columns of every noise level, those of the differences first, and of what a network is."""
-    sigmas = sorted({row["sigma"] for row in rows})
+    sigmas = sorted({row.sigma for row in rows})
     return [
         *(Column(f"difference{sigma:g}", f"difference of PSNR, sigma {sigma:g}", "dB", None, 3) for sigma in sigmas),
         *(Column(f"psnr{sigma:g}", f"PSNR, sigma {sigma:g}", "dB", "up", 2) for sigma in sigmas),
@@ -122,12 +123,12 @@ def curve(rows: Rows, reference: str) -> Curve:
     """Return what each network gains over a reference, by noise level."""
     points = [
         {
-            "sigma": row["sigma"],
-            "difference": row["difference_db"],
-            "line": row["network"] if row["within"] is None else ONE_LEVEL,
+            "sigma": row.sigma,
+            "difference": row.difference_db,
+            "line": row.network if row.within is None else ONE_LEVEL,
         }
         for row in rows
-        if row["reference"] == reference
+        if row.reference == reference
     ]
     return Curve(
         f"Gain over {reference}", points, "sigma", "difference", "line", "noise level", "difference of PSNR (dB)",

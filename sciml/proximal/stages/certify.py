@@ -9,9 +9,10 @@ from pathlib import Path
 from sciml.proximal.certificates.certification import certify_file
 from sciml.proximal.config import CertifyConfig
 from sciml.proximal.networks.weight_files import weight_file
+from sciml.proximal.study.results import Certificates, InvariantRow
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 log = logging.getLogger(__name__)
 
@@ -35,15 +36,16 @@ def run(config: CertifyConfig, weights: Sequence[Path | str], output: Path) -> l
     if not paths or len(set(labels)) < len(labels):
         raise ConfigError(f"certify takes weight files of different names, one at least; got {labels}")
     recorder = Recorder("proximal.certify", config.model_dump(mode="json"), paths)
-    tables = {}
+    tables: Certificates = {}
     for label, path in zip(labels, paths, strict=True):
-        tables[label] = certify_file(path, size=config.size, sigma=config.sigma, seed=config.seed)
-        failed = [row for row in tables[label] if not row["passed"]]
+        rows = certify_file(path, size=config.size, sigma=config.sigma, seed=config.seed)
+        tables[label] = [InvariantRow.model_validate(row) for row in rows]
+        failed = [row for row in tables[label] if not row.passed]
         log.info("%s: %d invariants, %d failed", label, len(tables[label]), len(failed))
         for row in failed:
-            log.warning("%s fails %s, %s: %s", label, row["id"], row["name"], row["witness"])
+            log.warning("%s fails %s, %s: %s", label, row.id, row.name, row.witness)
     certificates = output / "certificates.json"
-    write_json(certificates, tables)
+    write_result(certificates, tables)
     recorder.seeds = {"certify": config.seed}
     recorder.write(output / "provenance.json", [certificates])
     return [certificates]

@@ -6,7 +6,6 @@ import logging
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,9 +17,19 @@ from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.network import Images
 from sciml.proximal.reconstruction.reconstruct import reconstruct
 from sciml.proximal.study.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
+from sciml.proximal.study.results import (
+    ColourLevel,
+    ColourNumbers,
+    ColourRuns,
+    ColourScores,
+    CurvePoint,
+    Quality,
+    TunedParameter,
+)
 from sciml.runtime.errors import ConfigError, DataError
-from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 
 log = logging.getLogger(__name__)
@@ -29,14 +38,8 @@ log = logging.getLogger(__name__)
 def run(config: ColourConfig, colour: Path, grey: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `colour.json` and `pictures.safetensors`.
 
-    `colour.json`: `networks` (`colour` and `grey`: names), `titles` (pairs of method and title, in order), `pictures` and
-    `validation` (names), `size`, `shown` (the picture that is kept), `reading` (what the numbers show), and `levels`, one
-    a sigma:
-
-    * `methods`: `noisy`, `tv-channels`, `tv`, `nlm`, `grey`, `colour`, each with `psnr` and `ssim` (mean, std, n, values) and
-      `above_tv`, the number of pictures above joint total variation;
-    * `tuned`: method -> parameter, value, whether lower and higher values were worse, and the curve on validation photographs;
-    * `runs`: `colour` and `grey` -> `certified` (one flag a picture), `reason` and `gradients`.
+    `colour.json` is a `sciml.proximal.study.results.ColourNumbers`; its methods are `noisy`, `tv-channels`, `tv`, `nlm`, `grey`
+    and `colour`.
 
     `pictures.safetensors`: the shown picture, shape (rows, columns, 3): `truth` and `<level>.<method>`, not clipped.
 
@@ -62,39 +65,43 @@ def run(config: ColourConfig, colour: Path, grey: Path, output: Path, device: st
     truth, reference = torch.from_numpy(x).to(device), torch.from_numpy(known).to(device)
     shown, seeds, seconds = strongest_colours(truth), Seeds(config.seed), {}
     arrays: dict[str, np.ndarray] = {"truth": _shown(truth, shown)}
-    levels: list[dict[str, Any]] = []
+    levels: list[ColourLevel] = []
     for index, sigma in enumerate(config.sigmas):
         y = truth + sigma * _noise(truth, seeds("noise", "test", f"{sigma:g}"))
-        level: dict[str, Any] = {"sigma": sigma, "methods": {}, "tuned": {}, "runs": {}}
+        found: dict[str, dict[str, Quality]] = {}
+        chosen: dict[str, TunedParameter] = {}
+        runs: dict[str, ColourRuns] = {}
         guide = reference + sigma * _noise(reference, seeds("noise", "validation", f"{sigma:g}"))
         begin = time.perf_counter()
-        for method, estimate in _estimates(networks, y, guide, reference, sigma, config.tolerance, level):
+        for method, estimate in _estimates(networks, y, guide, reference, sigma, config.tolerance, chosen, runs):
             seconds[f"sigma {sigma:g}, {method}"] = round((time.perf_counter() - begin) / len(names), 3)
-            level["methods"][method] = scores(estimate, truth)
+            found[method] = scores(estimate, truth)
             arrays[f"{index}.{method}"] = _shown(estimate, shown)
-            log.info("sigma %g, %s: %.2f dB", sigma, method, level["methods"][method]["psnr"]["mean"])
+            log.info("sigma %g, %s: %.2f dB", sigma, method, found[method]["psnr"].mean)
             begin = time.perf_counter()
-        rival = level["methods"]["tv"]["psnr"]["values"]
-        for row in level["methods"].values():
-            row["above_tv"] = sum(a > b for a, b in zip(row["psnr"]["values"], rival, strict=True))
-        levels.append(level)
-    numbers = {
-        "networks": {"colour": colour.stem, "grey": grey.stem},
-        "titles": [
+        rival = np.array(found["tv"]["psnr"].values, dtype=float)
+        methods = {
+            name: ColourScores(**row, above_tv=int((np.array(row["psnr"].values, dtype=float) > rival).sum()))
+            for name, row in found.items()
+        }
+        levels.append(ColourLevel(sigma=sigma, methods=methods, tuned=chosen, runs=runs))
+    numbers = ColourNumbers(
+        networks={"colour": colour.stem, "grey": grey.stem},
+        titles=[
             ("noisy", "noisy"),
             *((name, rival.title) for name, rival in RIVALS.items()),
             ("grey", f"{grey.stem} on each channel alone"),
             ("colour", colour.stem),
         ],
-        "pictures": names,
-        "validation": known_names,
-        "size": config.size,
-        "shown": names[shown],
-        "levels": levels,
-        "reading": reading(levels, colour.stem, grey.stem),
-    }
+        pictures=names,
+        validation=known_names,
+        size=config.size,
+        shown=names[shown],
+        levels=levels,
+        reading=reading(levels, colour.stem, grey.stem),
+    )
     outputs = [output / "colour.json", output / "pictures.safetensors"]
-    write_json(outputs[0], numbers)
+    write_result(outputs[0], numbers)
     save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigmas": list(config.sigmas)})
     recorder.seeds, recorder.notes = seeds.used, {"seconds_per_image": seconds}
     recorder.write(output / "provenance.json", outputs)
@@ -120,9 +127,10 @@ def _estimates(
     reference: Images,
     sigma: float,
     tolerance: float,
-    level: dict[str, Any],
+    chosen: dict[str, TunedParameter],
+    runs: dict[str, ColourRuns],
 ) -> Iterator[tuple[str, Images]]:
-    """Yield every method with its pictures; what was tuned and how the networks ran goes into `level`.
+    """Yield every method with its pictures; what was tuned goes into `chosen`, how the networks ran into `runs`.
 
     Args:
         networks: `colour` and `grey`.
@@ -131,22 +139,21 @@ def _estimates(
         reference: the same without noise.
         sigma: standard deviation of the noise.
         tolerance: relative residual of the networks.
-        level: row of `colour.json`.
+        chosen: by rival, filled here.
+        runs: by network, filled here.
     """
     yield "noisy", y
     for name, rival in RIVALS.items():
         found = tuned(rival, guide, reference, sigma)
-        curve = [{"value": value, "psnr_db": quality} for value, quality in found.curve.items()]
-        level["tuned"][name] = {
-            "parameter": rival.parameter, "value": found.value, "bracketed": found.bracketed, "curve": curve
-        }  # fmt: skip
+        curve = [CurvePoint(value=value, psnr_db=quality) for value, quality in found.curve.items()]
+        chosen[name] = TunedParameter(parameter=rival.parameter, value=found.value, bracketed=found.bracketed, curve=curve)
         yield name, rival.clean(y, sigma, found.value)
     for name in ("grey", "colour"):
-        estimate, level["runs"][name] = denoised(networks[name], y, sigma, tolerance)
+        estimate, runs[name] = denoised(networks[name], y, sigma, tolerance)
         yield name, estimate
 
 
-def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance: float = 3e-4) -> tuple[Images, dict[str, Any]]:
+def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance: float = 3e-4) -> tuple[Images, ColourRuns]:
     """Return colour pictures as a network denoises them, and what is certain of it.
 
     A network of one channel takes the three channels as three pictures. Each picture is solved alone: none waits for another.
@@ -158,8 +165,7 @@ def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance
         tolerance: relative residual at which a picture is finished.
 
     Returns:
-        The pictures and `certified` (one flag a picture), `reason` (of the first that is not certified, else of the first) and
-        `gradients` (one number a picture).
+        The pictures and their runs; the reason is that of the first that is not certified, else of the first.
     """
     physics = Identity(img_size=(network.channels, *y.shape[-2:]))
     runs = [
@@ -169,11 +175,8 @@ def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance
     images = torch.cat([run.image if network.channels == 3 else run.image.transpose(0, 1) for run in runs])
     certificates = [run.certificate for run in runs]
     told = next((one for one in certificates if not one.certified), certificates[0])
-    return images, {
-        "certified": [one.certified for one in certificates],
-        "reason": told.reason,
-        "gradients": [run.gradients for run in runs],
-    }
+    gradients = [run.gradients for run in runs]
+    return images, ColourRuns(certified=[one.certified for one in certificates], reason=told.reason, gradients=gradients)
 
 
 def _shown(images: Images, index: int) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -24,8 +23,18 @@ from sciml.proximal.study.digits import (
 )
 from sciml.proximal.study.landscape import Path as Corruption
 from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy
-from sciml.runtime.files import save_tensors, write_json
+from sciml.proximal.study.results import (
+    DigitDetection,
+    DigitLandscape,
+    DigitNumbers,
+    DigitStage,
+    DigitTargets,
+    Landscapes,
+    LevelDetection,
+)
+from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 from sciml.training import partial_folder, save_weights
@@ -38,17 +47,8 @@ STRIPS = 6
 def run(config: DigitsConfig, output: Path) -> list[Path]:
     """Write `digits.safetensors` (weights), `history.csv`, `digits.json` and `strips.safetensors`.
 
-    `digits.json`:
-
-    * `training`: one row a stage: `loss`, `gamma`, `steps`, RMSE and PSNR of noisy and denoised validation digits, and, at the
-      last gamma, `mean_weight` and `effective_share` of the matching loss on them; `zero_share` of the non-negative weights;
-    * `test`: RMSE and PSNR of the test digits; `ended`: how the schedule ended;
-    * `prior`: for `noise` (clipped to [0, 1]), `blur` (zeros beyond the border) and `mixing` the table of
-      `sciml.proximal.study.landscape.Path.table`, R of whole digits, `lowest` subtracted; `mixing.humps`;
-    * `detection`: AUROC of R for clean against noisy digits, with `levels`, and `detection_sigma` without clipping; for
-      comparison that of total variation, which knows no digits;
-    * `targets`: what a good digit prior should do, each true or false; `visible` blur leaves out widths below `visible_blur`;
-    * `outside`: share of all pictures that are outside the range of f.
+    `digits.json` is a `sciml.proximal.study.results.DigitNumbers`: noisy digits of the path are clipped to [0, 1], those of the
+    detection are not, blur has zeros beyond the border, visible blur leaves out widths below `visible_blur`.
 
     `strips.safetensors`: `<path>.levels`, `<path>.images` (strip, level, rows, columns) of the first digits and `<path>.R`
     (level, digit) of all.
@@ -67,18 +67,18 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
     weights, history, tables, strips = (
         output / name for name in ("digits.safetensors", "history.csv", "digits.json", "strips.safetensors")
     )
-    rows: list[dict[str, Any]] = []
+    rows: list[DigitStage] = []
     noise_seed, last_gamma = seeds("digits", "validation noise") % 2**31, config.schedule[-1].gamma
 
     def after(index: int, model: nn.Module) -> None:
         assert isinstance(model, ExplicitNetwork)
         stage = config.schedule[index]
-        row = {"loss": stage.loss, "gamma": stage.gamma, "steps": stage.steps, "zero_share": model.potential.zero_share()}
-        row |= denoising_errors(model, held, config.sigma, noise_seed)
+        errors = denoising_errors(model, held, config.sigma, noise_seed)
+        row = {**dict(errors), "zero_share": model.potential.zero_share()}
         if last_gamma is not None:
-            row |= weights_at(model, held, last_gamma, config.sigma, noise_seed)
-        rows.append(row)
-        log.info("stage %d: validation PSNR %.2f dB", index, row["denoised_psnr"])
+            row |= dict(weights_at(model, held, last_gamma, config.sigma, noise_seed))
+        rows.append(DigitStage(loss=stage.loss, gamma=stage.gamma, steps=stage.steps, **row))
+        log.info("stage %d: validation PSNR %.2f dB", index, errors.denoised_psnr)
 
     code = source_digest(__name__)
     # what is looked at afterwards does not decide the weights
@@ -93,15 +93,16 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
             weights, network, config=config, seed=config.seed, inputs=inputs, source_digest=code,
             cpu_minutes=ended.cpu_minutes, extra={"network": network.describe()},
         )  # fmt: skip
-    results = {
-        "training": rows,
-        "ended": ended.reason,
-        "test": denoising_errors(network, test, config.sigma, seeds("digits", "test noise") % 2**31),
-        "parameters": sum(parameter.numel() for parameter in network.parameters()),
-        "certificate": network.certificate().reason,
-    }
     found, arrays = study(network, test, config)
-    write_json(tables, results | found)
+    results = DigitNumbers(
+        training=rows,
+        ended=ended.reason,
+        test=denoising_errors(network, test, config.sigma, seeds("digits", "test noise") % 2**31),
+        parameters=sum(parameter.numel() for parameter in network.parameters()),
+        certificate=network.certificate().reason,
+        **dict(found),
+    )
+    write_result(tables, results)
     save_tensors(strips, arrays, {"digits": len(test), "sigma": config.sigma})
     recorder.seeds = seeds.used
     recorder.notes = {"cpu_minutes_of_training": round(ended.cpu_minutes, 3)}
@@ -109,8 +110,8 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
     return [weights, history, tables, strips]
 
 
-def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Return the tables `prior`, `detection`, `targets` and `outside`, and the arrays of the strips."""
+def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[DigitLandscape, dict[str, np.ndarray]]:
+    """Return what R of test digits shows, and the arrays of the strips."""
     generator = torch.Generator().manual_seed(Seeds(config.seed)("digits", "prior noise") % 2**31)
     field = torch.randn(x.shape, generator=generator)
     first, second = x[: len(x) // 2], x[partners(len(x))][: len(x) // 2]
@@ -129,35 +130,35 @@ def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[di
         arrays[f"{name}.levels"] = np.array(levels)
         arrays[f"{name}.R"] = paths[name].values.numpy()
         arrays[f"{name}.images"] = torch.stack([corrupt(level)[:STRIPS, 0] for level in levels], 1).numpy()
-        log.info("R along %s: %s", name, paths[name].table()["median"])
+        log.info("R along %s: %s", name, paths[name].table().median)
     clean = clean.value.double()
     noise = noisy(x, field, config.detection_sigma)
     detected = along(network, (config.detection_sigma,), lambda level: noise)
     lowest = float(min(path.values.min() for path in paths.values()))
-    prior: dict[str, Any] = {}
-    for name, path in paths.items():
-        shifted = Corruption(path.levels, path.values - lowest, path.outside)
-        prior[name] = shifted.table() | {"lowest": lowest}
-    prior["mixing"]["humps"] = humps(paths["mixing"])
-    detection = {
-        "sigma": config.detection_sigma,
-        "auroc": auroc(clean, detected.values[0]),
-        "auroc_total_variation": auroc(_variation(x), _variation(noise)),
-        "levels": [
-            {"level": level, "auroc": auroc(clean, values)}
+    tables = {
+        name: Corruption(path.levels, path.values - lowest, path.outside).table().model_copy(update={"lowest": lowest})
+        for name, path in paths.items()
+    }
+    above = humps(paths["mixing"])
+    tables["mixing"] = tables["mixing"].model_copy(update={"humps": above})
+    detection = DigitDetection(
+        sigma=config.detection_sigma,
+        auroc=auroc(clean, detected.values[0]),
+        auroc_total_variation=auroc(_variation(x), _variation(noise)),
+        levels=[
+            LevelDetection(level=level, auroc=auroc(clean, values))
             for level, values in zip(config.noise_levels, paths["noise"].values, strict=True)
         ],
-    }
-    everything = torch.cat([path.outside.flatten() for path in (*paths.values(), detected)])
-    targets = {
-        "median_rises_with_noise": prior["noise"]["median_rises_strictly"],
-        "median_rises_with_blur": prior["blur"]["median_rises_strictly"],
-        "median_rises_with_visible_blur": _visible(paths["blur"], config.visible_blur).table()["median_rises_strictly"],
-        "hump_for_more_than_80_percent": prior["mixing"]["humps"]["above_ends"] > 0.8,
-        "auroc_above_095": detection["auroc"] > 0.95,
-    }
-    outside = float(everything.double().mean())
-    return {"prior": prior, "detection": detection, "targets": targets, "outside": outside}, arrays
+    )
+    targets = DigitTargets(
+        median_rises_with_noise=tables["noise"].median_rises_strictly,
+        median_rises_with_blur=tables["blur"].median_rises_strictly,
+        median_rises_with_visible_blur=_visible(paths["blur"], config.visible_blur).table().median_rises_strictly,
+        hump_for_more_than_80_percent=above.above_ends > 0.8,
+        auroc_above_095=detection.auroc > 0.95,
+    )
+    outside = float(torch.cat([path.outside.flatten() for path in (*paths.values(), detected)]).double().mean())
+    return DigitLandscape(prior=Landscapes(**tables), detection=detection, targets=targets, outside=outside), arrays
 
 
 def _part(values: PriorValues, index: torch.Tensor) -> PriorValues:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,10 +19,24 @@ from sciml.proximal.networks.network import Images
 from sciml.proximal.settings.models import EXPERIMENTS
 from sciml.proximal.study.landscape import Path as Corruption
 from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy, quartiles
+from sciml.proximal.study.results import (
+    Calibration,
+    Covariance,
+    Directions,
+    Landscape,
+    PhotographLandscapes,
+    PriorNumbers,
+    Reference,
+    SigmaFactor,
+    SliceDetection,
+    SliceGroup,
+    WrongSigma,
+)
 from sciml.proximal.study.uncertainty import calibrate, leading_directions, linearise, pixel_variance
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 
 log = logging.getLogger(__name__)
@@ -36,16 +49,7 @@ SAME = 0.05
 def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `prior.json` and `pictures.safetensors`.
 
-    `prior.json`:
-
-    * `photographs`: names, and for `noise`, `blur` and `mixing` the table of `sciml.proximal.study.landscape.Path.table`, R a
-      pixel; `mixing.humps`;
-    * `detection` (null without a CT network): R a pixel of each group of slices, `reference` of the validation slices, and for
-      each group against the heads `auroc`, `auroc_two_sided` (of the distance from the reference's median),
-      `auroc_total_variation` and `verdict`, or `absent` with the reason;
-    * `covariance`: eigenvalues of the leading directions with residuals, and the calibration of pixel variances;
-    * `wrong_sigma`: PSNR for each factor;
-    * `readings`: sentences that say what these numbers do and do not show.
+    `prior.json` is a `sciml.proximal.study.results.PriorNumbers`.
 
     `pictures.safetensors`: `strip.<path>` (picture, level, rows, columns), `<path>.R` (level, picture),
     `detection.<group>.R` and `.image` (middle slice), `covariance.truth`, `.noisy`, `.denoised`, `.deviation` (predicted standard
@@ -65,15 +69,23 @@ def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = 
     recorder = Recorder("proximal.prior", config.model_dump(mode="json"), inputs=[photo, ct])
     seeds, arrays = Seeds(config.seed), {}
     network = _load(photo, EXPERIMENTS["photo-grey"], device)
-    tables: dict[str, Any] = {"sigma": config.sigma, "photo_network": photo.stem, "ct_network": ct and ct.stem}
+    slices = _load(ct, EXPERIMENTS["ct"], device)
     pictures, names = _photographs(config, device)
-    tables["photographs"] = {"names": names} | landscape(network, pictures, config, seeds, arrays)
-    tables["detection"] = detection(_load(ct, EXPERIMENTS["ct"], device), config, seeds, arrays, device)
-    tables["covariance"] = covariance(network, config, seeds, arrays, device)
-    tables["wrong_sigma"] = wrong_sigma(network, pictures, config, seeds)
-    tables["readings"] = readings(tables)
+    photographs = PhotographLandscapes(names=names, **landscape(network, pictures, config, seeds, arrays))
+    detected = detection(slices, config, seeds, arrays, device)
+    posterior = covariance(network, config, seeds, arrays, device)
+    numbers = PriorNumbers(
+        sigma=config.sigma,
+        photo_network=photo.stem,
+        ct_network=ct.stem,
+        photographs=photographs,
+        detection=detected,
+        covariance=posterior,
+        wrong_sigma=wrong_sigma(network, pictures, config, seeds),
+        readings=readings(photographs, posterior.calibration),
+    )
     outputs = [output / "prior.json", output / "pictures.safetensors"]
-    write_json(outputs[0], tables)
+    write_result(outputs[0], numbers)
     save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigma": config.sigma})
     recorder.seeds = seeds.used
     recorder.write(output / "provenance.json", outputs)
@@ -114,7 +126,7 @@ def _normal(like: Tensor, seed: int) -> Tensor:
 
 def landscape(
     network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray]
-) -> dict[str, Any]:
+) -> dict[str, Landscape]:
     """Return R a pixel along noise, blur and mixing with the next picture."""
     field, partner = _normal(x, seeds("prior", "field")), x.roll(-1, 0)
     corruptions = {
@@ -122,20 +134,20 @@ def landscape(
         "blur": (config.blur_widths, lambda width: blurred(x, width)),
         "mixing": (config.mixing_shares, lambda share: mixed(x, partner, share)),
     }
-    tables: dict[str, Any] = {}
+    tables: dict[str, Landscape] = {}
     for name, (levels, corrupt) in corruptions.items():
         path: Corruption = along(network, levels, corrupt, config.sigma, per_pixel=True)
         tables[name] = path.table()
         arrays[f"{name}.R"] = path.values.cpu().numpy()
         arrays[f"strip.{name}"] = torch.stack([corrupt(level)[:STRIPS, 0] for level in levels], 1).cpu().numpy()
         if name == "mixing":
-            tables[name]["humps"] = humps(path)
+            tables[name] = tables[name].model_copy(update={"humps": humps(path)})
     return tables
 
 
 def detection(
     network: LearnedProximalNetwork, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray], device: str
-) -> dict[str, Any]:
+) -> SliceDetection:
     """Return how well R a pixel tells other slices from those of a head, and whether total variation does as well."""
     heads = _slices("test", config, device)
     reference = _slices("validation", config, device)
@@ -154,26 +166,29 @@ def detection(
 
     centre = float(scores(reference)[0].median())
     clean, clean_variation = scores(heads)
-    found: dict[str, Any] = {"reference": {"median": centre, "slices": len(reference)}, "slices": len(heads)}
+    found: dict[str, SliceGroup] = {}
     for name, x in groups.items():
         if x is None:
-            found[name] = {"absent": f"no slices of another region at the data tier {config.data_tier}"}
+            found[name] = SliceGroup(absent=f"no slices of another region at the data tier {config.data_tier}")
             continue
         values, variation = scores(x)
         arrays[f"detection.{name}.R"], arrays[f"detection.{name}.image"] = values.numpy(), x[len(x) // 2, 0].cpu().numpy()
-        found[name] = {
-            "quartiles": quartiles(values[None])[:, 0].tolist(),
-            "quartiles_total_variation": quartiles(variation[None])[:, 0].tolist(),
-        }
+        found[name] = SliceGroup(
+            quartiles=quartiles(values[None])[:, 0].tolist(),
+            quartiles_total_variation=quartiles(variation[None])[:, 0].tolist(),
+        )
         if name != "head":
             plain, texture = auroc(clean, values), auroc(clean_variation, variation)
-            found[name] |= {
+            told = {
                 "auroc": plain,
                 "auroc_two_sided": auroc((clean - centre).abs(), (values - centre).abs()),
                 "auroc_total_variation": texture,
                 "verdict": verdict(plain, texture),
             }
-    return found
+            found[name] = found[name].model_copy(update=told)
+    return SliceDetection.model_validate(
+        {"reference": Reference(median=centre, slices=len(reference)), "slices": len(heads), **found}
+    )
 
 
 def verdict(plain: float, texture: float) -> str:
@@ -190,11 +205,10 @@ def verdict(plain: float, texture: float) -> str:
     return f"R is {direction} and tells them better than total variation"
 
 
-def readings(tables: dict[str, Any]) -> list[str]:
-    """Return what the tables show, in sentences that follow the numbers."""
-    photographs = tables["photographs"]
-    noise, blur = (photographs[name]["median"] for name in ("noise", "blur"))
-    risen = "rises" if photographs["noise"]["median_rises_strictly"] else "does not rise throughout"
+def readings(photographs: PhotographLandscapes, calibration: Calibration) -> list[str]:
+    """Return what the numbers show, in sentences that follow them."""
+    noise, blur = (np.array(path.median, dtype=float) for path in (photographs.noise, photographs.blur))
+    risen = "rises" if photographs.noise.median_rises_strictly else "does not rise throughout"
     found = [f"The median of R {risen} with noise, from {noise[0]:.3g} to {noise[-1]:.3g} a pixel."]
     if blur[-1] < blur[0]:
         found.append(
@@ -203,27 +217,24 @@ def readings(tables: dict[str, Any]) -> list[str]:
         )
     else:
         found.append(f"It goes from {blur[0]:.3g} to {blur[-1]:.3g} with blur.")
-    share = photographs["mixing"]["humps"]["above_chord"]
-    found.append(f"Along mixtures R lies above its chord for {share:.0%} of the pairs; for a convex R this cannot happen.")
-    if tables["detection"] is not None:
-        found.append(
-            "Every group of slices is of one person: an AUROC says how these slices differ, not how well persons are told."
-        )
-    ratio = tables["covariance"]["calibration"]["ratio"]
-    found.append(f"The squared error of the crops is {ratio:.2f} times the predicted posterior variance.")
+    if (mixed_pairs := photographs.mixing.humps) is not None:
+        share = f"{mixed_pairs.above_chord:.0%}"
+        found.append(f"Along mixtures R lies above its chord for {share} of the pairs; for a convex R this cannot happen.")
+    found.append("Every group of slices is of one person: an AUROC says how these slices differ, not how well persons are told.")
+    found.append(f"The squared error of the crops is {calibration.ratio:.2f} times the predicted posterior variance.")
     return found
 
 
 def covariance(
     network: LearnedProximalNetwork, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray], device: str
-) -> dict[str, Any]:
+) -> Covariance:
     """Return leading directions of the first crop's posterior and the calibration of the variances of all crops."""
     crops = validation_crops("photo-grey", config.data_tier, config.covariance_size, config.covariance_pictures, config.seed)
     x = torch.from_numpy(crops).to(device)
     y = x + config.sigma * _normal(x, seeds("prior", "covariance"))
     generator = torch.Generator().manual_seed(seeds("prior", "probes"))
     images, variances = [], []
-    directions: dict[str, Any] = {}
+    directions: Directions | None = None
     for index in range(len(x)):
         at = linearise(network, y[index : index + 1], config.sigma)
         images.append(at.image)
@@ -231,23 +242,24 @@ def covariance(
         if index == 0:
             found = leading_directions(at, config.directions, config.lanczos_steps, generator)
             total = float(variances[0].sum())
-            directions = {
-                "variance": found.variance.tolist(),
-                "share_of_total": (found.variance / total).tolist(),
-                "residual": found.residual.tolist(),
-                "total_variance": total,
-            }
+            directions = Directions(
+                variance=found.variance.tolist(),
+                share_of_total=(found.variance / total).tolist(),
+                residual=found.residual.tolist(),
+                total_variance=total,
+            )
             arrays["covariance.directions"] = found.image[:, 0].cpu().numpy()
     f, v = torch.cat(images), torch.cat(variances)
     error = f - x
     for name, value in (("truth", x), ("noisy", y), ("denoised", f), ("deviation", v.clamp(min=0).sqrt()), ("error", error)):
         arrays[f"covariance.{name}"] = value[:, 0].cpu().numpy()
     each = (error.square().mean((1, 2, 3)) / v.mean((1, 2, 3))).tolist()
-    calibration = calibrate(v, error) | {"ratio_each": each, "negative_share": float((v < 0).double().mean())}
-    return {"directions": directions, "calibration": calibration, "crops": len(x)}
+    more = {"ratio_each": tuple(each), "negative_share": float((v < 0).double().mean())}
+    assert directions is not None, "the settings ask for one crop at least"
+    return Covariance(directions=directions, calibration=calibrate(v, error).model_copy(update=more), crops=len(x))
 
 
-def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds) -> dict[str, Any]:
+def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds) -> WrongSigma:
     """Return the mean PSNR of denoised photographs when the noise level given is a multiple of the true one."""
     y = x + config.sigma * _normal(x, seeds("prior", "robustness"))
 
@@ -257,5 +269,5 @@ def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig,
     rows = []
     for factor in config.sigma_factors:
         clean = torch.cat([network(part, factor * config.sigma) for part in y.split(2)])
-        rows.append({"factor": factor, "psnr": mean_psnr(clean)})
-    return {"noisy_psnr": mean_psnr(y), "rows": rows, "photographs": len(x)}
+        rows.append(SigmaFactor(factor=factor, psnr=mean_psnr(clean)))
+    return WrongSigma(noisy_psnr=mean_psnr(y), rows=rows, photographs=len(x))

@@ -11,8 +11,10 @@ from typing import Any
 from sciml.datasets import record
 from sciml.datasets.splits import parse_entry
 from sciml.proximal.networks.network_table import DOMAINS, TASKS
+from sciml.proximal.study.results import DigitNumbers
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import atomic_path, read_json
+from sciml.runtime.files import atomic_path
+from sciml.runtime.results import read_result
 from sciml.training import read_weights_metadata, write_model_card
 
 COMMAND = "make cpu FAMILY=proximal && make weights FAMILY=proximal"
@@ -106,11 +108,11 @@ def validation_rows(history: Path) -> list[dict[str, Any]]:
 
 def digit_rows(numbers: Path) -> list[dict[str, Any]]:
     """Return the validation of the last stage of the study of digits as rows of a model card."""
-    stages = read_json(numbers)["training"]
+    stages = read_result(numbers, DigitNumbers).training
     return [
         {
             "name": name.replace("_", " "),
-            "value": f"{stages[-1][name]:.4g}",
+            "value": f"{getattr(stages[-1], name):.4g}",
             "unit": unit,
             "data": "validation crops",
             "n": f"after {len(stages)} stages",

@@ -20,10 +20,12 @@ from sciml.proximal.config import RestoreConfig
 from sciml.proximal.networks.forms import Denoiser, load_denoiser
 from sciml.proximal.networks.network import LearnedProximalNetwork
 from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
+from sciml.proximal.study.results import Run
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import digest_file, save_tensors, write_json
+from sciml.runtime.files import digest_file, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -35,8 +37,7 @@ FURTHER = 3
 def run(config: RestoreConfig, measurements: Path, weights: list[Path], output: Path, device: str = "cpu") -> list[Path]:
     """Write `reconstructions.safetensors` (tensors `<variant index>.<network>`) and `runs.json`.
 
-    `runs.json` has a row for each variant and network: the certificate, the objective and the PSNR along the iterations, the
-    residual, the gradients taken, and what FURTHER times as many change.
+    `runs.json` has a `sciml.proximal.study.results.Run` for each variant and network.
 
     Args:
         config: the networks by name, and how exactly they solve.
@@ -55,7 +56,7 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], output: 
     measured = Measurements.load(measurements, device)
     digests = [digest_file(path) for path in (measurements, *weights)]
     arrays: dict[str, np.ndarray] = {}
-    rows: list[dict[str, Any]] = []
+    rows: list[Run] = []
     seconds: dict[str, float] = {}
     with Partial(output, [source_digest(__name__), config.model_dump(mode="json"), digests]) as partial:
         for name, path in zip(config.networks, weights, strict=True):
@@ -68,15 +69,17 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], output: 
                 if found is None:
                     begin = time.perf_counter()
                     picture, row = _restored(network, task, measured.part(label, "test"), config)
-                    row = {"variant": label, "order": index, "network": name, **row}
+                    row = Run.model_validate({"variant": label, "order": index, "network": name, **row}).model_dump(
+                        exclude_unset=True
+                    )
                     found = partial.put(key, {"picture": picture}, {"row": row, "seconds": time.perf_counter() - begin})
                 arrays[key] = found[0]["picture"]
-                rows.append(found[1]["row"])
+                rows.append(Run.model_validate(found[1]["row"]))
                 seconds[f"{label}, {name}"] = round(found[1]["seconds"] / len(arrays[key]), 3)
                 log.info("%s, %s, %s: %.2f s an image", task.name, label, name, seconds[f"{label}, {name}"])
         outputs = [output / "reconstructions.safetensors", output / "runs.json"]
         save_tensors(outputs[0], arrays, {"variants": list(measured.tasks)})
-        write_json(outputs[1], sorted(rows, key=lambda row: (row["order"], row["network"])))
+        write_result(outputs[1], sorted(rows, key=lambda row: (row.order, row.network)))
     recorder.notes = {"seconds_per_image": seconds}
     recorder.write(output / "provenance.json", outputs)
     return outputs

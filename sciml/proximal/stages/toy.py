@@ -19,9 +19,11 @@ from sciml.proximal.study.analytic import Gaussian, Laplace, Points, Prior
 from sciml.proximal.study.analytic_nonconvex import StudentT, TwoGaussians
 from sciml.proximal.study.analytic_shapes import ExponentialNorm, FinitePoints, UniformBox, UniformDisc, UniformL1Ball
 from sciml.proximal.study.posterior import ExactDenoiser, map_estimate, posterior_mean, posterior_median, smoothed_mode
+from sciml.proximal.study.results import LearnedLineErrors, LineErrors, PlaneErrors, ToyNumbers
 from sciml.proximal.study.toy import Small, SobolPairs, learned_prior, relative_error, train_small
-from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 from sciml.training import partial_folder
@@ -58,7 +60,7 @@ def run(config: ToyConfig, output: Path) -> list[Path]:
     seeds = Seeds(config.seed)
     y = torch.linspace(-PRIOR_RANGE, PRIOR_RANGE, GRID, dtype=torch.float64)[:, None]
     arrays: dict[str, np.ndarray] = {"y": y[:, 0].numpy()}
-    rows: list[dict[str, Any]] = []
+    rows: list[LearnedLineErrors] = []
     minutes: dict[str, float] = {}
     endings: dict[str, str] = {}
     curves, tables = output / "toy.safetensors", output / "toy.json"
@@ -94,14 +96,16 @@ def run(config: ToyConfig, output: Path) -> list[Path]:
                 target = label(plan[index])
                 learned = ExactDenoiser(*learned_prior(as_potential(model), y)[:2])
                 keep(arrays, key, {target: learned}, y)
-                rows.append({"network": kind, "seed": seed, **line_errors(y, learned, exact[target], laplace, target)})
-                log.info("%s %s: max %.3f, mean %.4f", key, target, rows[-1]["own_max"], rows[-1]["own_mean"])
+                errors = line_errors(y, learned, exact[target], laplace, target)
+                rows.append(LearnedLineErrors(network=kind, seed=seed, **errors.model_dump(exclude_unset=True)))
+                log.info("%s %s: max %.3f, mean %.4f", key, target, errors.own_max, errors.own_mean)
 
             learn(f"{key}.{label(plan[0])}", network, laplace, 1.0, plan, config.batch_size, after)
         others = [row for name in config.priors for row in other_prior(name, config, learn)]
         metadata = {"prior": "Laplace b = 1, noise 1", "targets": [*exact, "map"]}
         save_tensors(curves, arrays, metadata)
-        write_json(tables, {"laplace": rows, "exact": exact_errors(y, exact, laplace), "priors": others, "endings": endings})
+        known = [line_errors(y, denoiser, denoiser, laplace, name) for name, denoiser in exact.items()]
+        write_result(tables, ToyNumbers(laplace=rows, exact=known, priors=others, endings=endings))
     recorder.seeds = seeds.used
     recorder.notes = {"cpu_minutes": minutes}
     recorder.write(output / "provenance.json", [curves, tables])
@@ -155,7 +159,7 @@ def prior_from_zero(denoiser: ExactDenoiser, y: Points) -> np.ndarray:
     return values - np.interp(0.0, x, values)
 
 
-def line_errors(y: Points, learned: ExactDenoiser, exact: ExactDenoiser, prior: Prior, target: str) -> dict[str, Any]:
+def line_errors(y: Points, learned: ExactDenoiser, exact: ExactDenoiser, prior: Prior, target: str) -> LineErrors:
     """Return how far f is from the exact minimiser of its loss and from the MAP, and R from the exact ones.
 
     f on |y| <= 3; R on |y| <= 3.5, both taken at the same x = f(y), where x is in the exact range too.
@@ -163,31 +167,28 @@ def line_errors(y: Points, learned: ExactDenoiser, exact: ExactDenoiser, prior: 
     inner = y[:, 0].abs() <= RANGE + 1e-9
     own = (learned.denoised - exact.denoised)[inner].abs()
     to_map = (learned.denoised - prior.prox(y, 1.0))[inner].abs()
-    row = {
-        "target": target,
-        "own_max": float(own.max()),
-        "own_mean": float(own.mean()),
-        "map_max": float(to_map.max()),
-        "map_mean": float(to_map.mean()),
-        "slope_max": float(((learned.denoised[1:] - learned.denoised[:-1]) / (y[1:] - y[:-1])).max()),
-    }
     x, values = learned.denoised[:, 0].numpy(), prior_from_zero(learned, y)
-    row["prior_map_mean"] = float(np.abs(values - np.abs(x)).mean())
-    row["prior_map_max"] = float(np.abs(values - np.abs(x)).max())
+    to_size = np.abs(values - np.abs(x))
+    known: dict[str, float] = {}
     if not bool(exact.potential.isnan().any()):
         exact_x = exact.denoised[:, 0].numpy()
         both = (x >= exact_x[0]) & (x <= exact_x[-1])
         gap = np.abs(values - np.interp(x, exact_x, prior_from_zero(exact, y)))[both]
-        row |= {"prior_own_max": float(gap.max()), "prior_own_mean": float(gap.mean())}
-    return row
+        known = {"prior_own_max": float(gap.max()), "prior_own_mean": float(gap.mean())}
+    return LineErrors(
+        target=target,
+        own_max=float(own.max()),
+        own_mean=float(own.mean()),
+        map_max=float(to_map.max()),
+        map_mean=float(to_map.mean()),
+        slope_max=float(((learned.denoised[1:] - learned.denoised[:-1]) / (y[1:] - y[:-1])).max()),
+        prior_map_mean=float(to_size.mean()),
+        prior_map_max=float(to_size.max()),
+        **known,
+    )
 
 
-def exact_errors(y: Points, exact: dict[str, ExactDenoiser], prior: Prior) -> list[dict[str, Any]]:
-    """Return how far the exact minimiser of each loss is from the MAP: what no training can take away."""
-    return [line_errors(y, denoiser, denoiser, prior, name) for name, denoiser in exact.items()]
-
-
-def other_prior(name: str, config: ToyConfig, learn: Callable[..., None]) -> list[dict[str, Any]]:
+def other_prior(name: str, config: ToyConfig, learn: Callable[..., None]) -> list[PlaneErrors]:
     """Learn one of the other priors and return its errors after each stage, over samples of y that training never saw.
 
     Points farther out than 8 are left out (heavy tails).
@@ -196,20 +197,20 @@ def other_prior(name: str, config: ToyConfig, learn: Callable[..., None]) -> lis
     prior = make()
     y: Tensor = SobolPairs(prior, sigma, TEST_POINTS, Seeds(config.seed)("toy", "test", name)).batch(0)[0].double()
     y = y[y.abs().amax(1) <= FARTHEST]
-    rows: list[dict[str, Any]] = []
+    rows: list[PlaneErrors] = []
 
     def after(index: int, model: nn.Module) -> None:
         stage = config.priors_schedule[index]
         f = learned_prior(as_potential(model), y)[0]
-        row = {"prior": name, "sigma": sigma, "target": label(stage), "points": len(y)}
+        own: dict[str, float] = {}
         if stage.loss != "l1" or isinstance(prior, Gaussian):
             # mean and median of a Gaussian agree
             plan = (stage if stage.loss != "l1" else MatchingStage(loss="mse", steps=1, learning_rate=1.0),)
             (exact,) = targets(prior, y, sigma, plan).values()
-            row["own_relative"] = float(relative_error(f, exact.denoised))
-        row["map_relative"] = float(relative_error(f, prior.prox(y, sigma)))
-        rows.append(row)
-        log.info("%s %s: %s", name, row["target"], row.get("own_relative"))
+            own["own_relative"] = float(relative_error(f, exact.denoised))
+        to_map = float(relative_error(f, prior.prox(y, sigma)))
+        rows.append(PlaneErrors(prior=name, sigma=sigma, target=label(stage), points=len(y), map_relative=to_map, **own))
+        log.info("%s %s: %s", name, label(stage), rows[-1].own_relative)
 
     network = build_network("small", prior.dimension, reach, config.seed)
     learn(name, network, prior, sigma, config.priors_schedule, config.priors_batch_size, after)

@@ -8,9 +8,8 @@ knowledge buys.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -23,6 +22,7 @@ from sciml.imaging.metrics import psnr, spread, ssim
 from sciml.imaging.priors import Images, TotalVariation
 from sciml.imaging.solvers.tuning import Tuned, parabola_peak
 from sciml.imaging.tasks.cases import PHOTO_REDUCTION, centre
+from sciml.proximal.study.results import ColourLevel, Quality
 
 EXPERIMENT = "proximal-photos"
 # a picture whose channels differ by less on average is grey, however it is stored
@@ -130,13 +130,13 @@ def colour_ssim(estimate: Float[np.ndarray, "3 rows columns"], truth: Float[np.n
     return float(np.mean([ssim(a, b) for a, b in zip(estimate.clip(0, 1), truth, strict=True)]))
 
 
-def scores(estimate: Images, truth: Images) -> dict[str, Any]:
-    """Return PSNR and SSIM as `{mean, std, n, values}`."""
+def scores(estimate: Images, truth: Images) -> dict[str, Quality]:
+    """Return `psnr` and `ssim` over the pictures."""
     pairs = list(zip(estimate.cpu().numpy(), truth.cpu().numpy(), strict=True))
     found = {}
     for name, measure in (("psnr", colour_psnr), ("ssim", colour_ssim)):
         values = [measure(a, b) for a, b in pairs]
-        found[name] = {**spread(values), "values": values}
+        found[name] = Quality.model_validate({**spread(values), "values": values})
     return found
 
 
@@ -180,17 +180,17 @@ def strongest_colours(x: Tensor) -> int:
     return int((x.amax(1) - x.amin(1)).mean((1, 2)).argmax())
 
 
-def gains(levels: Sequence[Mapping[str, Any]], method: str, other: str) -> np.ndarray:
+def gains(levels: Sequence[ColourLevel], method: str, other: str) -> np.ndarray:
     """Return PSNR of a method less that of another, picture by picture, level after level."""
-    values = [[level["methods"][name]["psnr"]["values"] for level in levels] for name in (method, other)]
-    return np.subtract(*np.array(values)).ravel()
+    values = [[level.methods[name].psnr.values for level in levels] for name in (method, other)]
+    return np.subtract(*np.array(values, dtype=float)).ravel()
 
 
-def reading(levels: Sequence[Mapping[str, Any]], colour: str, grey: str) -> str:
+def reading(levels: Sequence[ColourLevel], colour: str, grey: str) -> str:
     """Say in two sentences what the numbers of all levels show, whichever way they fall.
 
     Args:
-        levels: rows of `colour.json`.
+        levels: scores of every method by noise level.
         colour: name of the colour network.
         grey: name of the grey one.
     """

@@ -23,6 +23,7 @@ from sciml.proximal.learning.curriculum import Curriculum, run_schedule
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.network import Images
 from sciml.proximal.settings.structures import MatchingStage, PublishedPotential
+from sciml.proximal.study.results import DenoisingErrors, MatchingWeights
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_text
 from sciml.runtime.seeds import Seeds
@@ -121,21 +122,20 @@ def learn(
     )
 
 
-def denoising_errors(network: ExplicitNetwork, clean: Images, sigma: float, seed: int) -> dict[str, float]:
+def denoising_errors(network: ExplicitNetwork, clean: Images, sigma: float, seed: int) -> DenoisingErrors:
     """Return root mean square errors per pixel and PSNR (dB, from the mean error) of noisy and of denoised digits."""
     noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
     y = clean + sigma * noise
     errors = {"noisy": (y - clean).square().mean(), "denoised": (network(y) - clean).square().mean()}
-    return {f"{name}_rmse": float(error.sqrt()) for name, error in errors.items()} | {
-        f"{name}_psnr": float(-10 * error.log10()) for name, error in errors.items()
-    }
+    rmse = {f"{name}_rmse": float(error.sqrt()) for name, error in errors.items()}
+    return DenoisingErrors(**rmse, **{f"{name}_psnr": float(-10 * error.log10()) for name, error in errors.items()})
 
 
-def weights_at(network: ExplicitNetwork, clean: Images, gamma: float, sigma: float, seed: int) -> dict[str, float]:
+def weights_at(network: ExplicitNetwork, clean: Images, gamma: float, sigma: float, seed: int) -> MatchingWeights:
     """Return how many digits count in the matching loss: mean of w = exp(-mse / gamma^2) and (sum w)^2 / (n sum w^2)."""
     y = clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(seed))
     w = torch.exp(-(network(y) - clean).square().flatten(1).mean(1) / gamma**2).double()
-    return {"mean_weight": float(w.mean()), "effective_share": float(w.sum().square() / (len(w) * w.square().sum()))}
+    return MatchingWeights(mean_weight=float(w.mean()), effective_share=float(w.sum().square() / (len(w) * w.square().sum())))
 
 
 def partners(count: int) -> Float[Tensor, " count"]:

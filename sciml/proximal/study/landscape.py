@@ -16,7 +16,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 import torch.nn.functional as F
@@ -24,6 +24,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork, PriorValues, Sigma
+from sciml.proximal.study.results import Humps, Landscape
 from sciml.runtime.errors import ConfigError, ShapeError
 
 Boundary = Literal["zero", "reflect"]
@@ -43,20 +44,20 @@ class Path:
     values: Float[Tensor, "level batch"]
     outside: Bool[Tensor, "level batch"]
 
-    def table(self) -> dict[str, Any]:
+    def table(self) -> Landscape:
         """Return levels, quartiles, whether the median rises strictly, and how many pictures rise at every step."""
         low, median, high = (row.tolist() for row in quartiles(self.values))
         steps = self.values[1:] > self.values[:-1]
-        return {
-            "levels": list(self.levels),
-            "lower_quartile": low,
-            "median": median,
-            "upper_quartile": high,
-            "median_rises_strictly": all(after > before for before, after in pairwise(median)),
-            "share_rising_at_each_step": steps.double().mean(1).tolist(),
-            "share_rising_throughout": float(steps.all(0).double().mean()),
-            "share_outside": self.outside.double().mean(1).tolist(),
-        }
+        return Landscape(
+            levels=self.levels,
+            lower_quartile=low,
+            median=median,
+            upper_quartile=high,
+            median_rises_strictly=all(after > before for before, after in pairwise(median)),
+            share_rising_at_each_step=steps.double().mean(1).tolist(),
+            share_rising_throughout=float(steps.all(0).double().mean()),
+            share_outside=self.outside.double().mean(1).tolist(),
+        )
 
 
 def along(
@@ -143,12 +144,8 @@ def mixed(x: Images, partner: Images, share: float) -> Images:
     return (1 - share) * x + share * partner
 
 
-def humps(path: Path) -> dict[str, float]:
-    """Return what the path of a mixing says about convexity.
-
-        above_chord: share of pairs with R in the middle above the mean of both ends, which no convex R allows
-        above_ends:  share with R in the middle above both ends
-        top_in_middle: share whose largest R along the path is the middle one
+def humps(path: Path) -> Humps:
+    """Return what the path of a mixing says about convexity: a convex R is never above its chord.
 
     Raises:
         ConfigError: no level 0, 1/2 or 1.
@@ -156,11 +153,11 @@ def humps(path: Path) -> dict[str, float]:
     if not {0.0, 0.5, 1.0} <= set(path.levels):
         raise ConfigError(f"a hump needs the shares 0, 0.5 and 1, got {list(path.levels)}")
     first, middle, last = (path.values[path.levels.index(share)] for share in (0.0, 0.5, 1.0))
-    return {
-        "above_chord": float((middle > (first + last) / 2).double().mean()),
-        "above_ends": float((middle > torch.maximum(first, last)).double().mean()),
-        "top_in_middle": float((path.values.argmax(0) == path.levels.index(0.5)).double().mean()),
-    }
+    return Humps(
+        above_chord=float((middle > (first + last) / 2).double().mean()),
+        above_ends=float((middle > torch.maximum(first, last)).double().mean()),
+        top_in_middle=float((path.values.argmax(0) == path.levels.index(0.5)).double().mean()),
+    )
 
 
 def auroc(clean: Float[Tensor, " n"], corrupt: Float[Tensor, " m"]) -> float:

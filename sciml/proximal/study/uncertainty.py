@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -27,6 +26,7 @@ from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
 from sciml.proximal.optimise.implicit_diff import conjugate_gradients
 from sciml.proximal.optimise.minimize import cosine_filter, norm
+from sciml.proximal.study.results import Calibration, VarianceBin
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
 NORMAL_95 = 1.959964
@@ -190,19 +190,13 @@ def grids(like: Images, spacing: int) -> Float[Tensor, "grid channel height widt
     return torch.stack(found)
 
 
-def calibrate(variance: Float[Tensor, " ..."], error: Float[Tensor, " ..."], bins: int = 10) -> dict[str, Any]:
+def calibrate(variance: Float[Tensor, " ..."], error: Float[Tensor, " ..."], bins: int = 10) -> Calibration:
     """Compare predicted variances with errors against the truth.
 
     Args:
         variance: predicted variance of each pixel.
         error: f(y) - x, same shape.
         bins: groups of equal size, by predicted variance.
-
-    Returns:
-        `ratio`: mean squared error over mean variance, 1 where the total is right; `correlation`: Pearson's, of standard
-        deviation and absolute error; `rank_correlation`: Spearman's; `ceiling`: the Pearson correlation that true standard
-        deviations of this spread would have with Gaussian errors; `coverage_95`: share of errors within 1.96 standard deviations;
-        `bins`: predicted and observed mean square of each group.
 
     Raises:
         ShapeError: different shapes, or fewer pixels than groups.
@@ -213,14 +207,14 @@ def calibrate(variance: Float[Tensor, " ..."], error: Float[Tensor, " ..."], bin
     spread, size = v.sqrt(), e.abs()
     order = v.argsort()
     groups = [(float(v[part].mean()), float(e[part].square().mean())) for part in order.tensor_split(bins)]
-    return {
-        "ratio": float(e.square().mean() / v.mean().clamp(min=1e-30)),
-        "correlation": _pearson(spread, size),
-        "rank_correlation": _pearson(_ranks(spread), _ranks(size)),
-        "ceiling": _ceiling(spread),
-        "coverage_95": float((size <= NORMAL_95 * spread).double().mean()),
-        "bins": [{"predicted": predicted, "observed": observed} for predicted, observed in groups],
-    }
+    return Calibration(
+        ratio=float(e.square().mean() / v.mean().clamp(min=1e-30)),
+        correlation=_pearson(spread, size),
+        rank_correlation=_pearson(_ranks(spread), _ranks(size)),
+        ceiling=_ceiling(spread),
+        coverage_95=float((size <= NORMAL_95 * spread).double().mean()),
+        bins=[VarianceBin(predicted=predicted, observed=observed) for predicted, observed in groups],
+    )
 
 
 def _ceiling(spread: Tensor) -> float:

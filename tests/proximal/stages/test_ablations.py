@@ -24,9 +24,11 @@ from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.settings.models import ModelConfig, TrainConfig
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.proximal.stages import ablate, ablate_report
+from sciml.proximal.study.results import AblationRow
 from sciml.report.check import check_page
 from sciml.runtime.errors import ConfigError, DataError
-from sciml.runtime.files import digest_file, read_json, write_json
+from sciml.runtime.files import read_json, write_json
+from sciml.runtime.results import read_result
 from sciml.settings import load
 from sciml.stages import all_stages_app
 from sciml.training import save_weights
@@ -116,16 +118,6 @@ def test_the_table_for_spreadsheets_holds_the_same_rows(written):
     assert [{key: "" if value is None else str(value) for key, value in row.items()} for row in rows] == table
 
 
-def test_a_gain_beyond_the_margin_is_told(weights, tmp_path):
-    """The starved network as the start and the sound one as its continuation: a large gain, which is not within 0.1 dB."""
-    starved = finished(tmp_path, "starved", threshold=-3.0)
-    better = finished(tmp_path, "better", start_from="starved", sigma_range=(0.2, 0.2))
-    numbers, _ = ablate.run(CONFIG, [starved, better], tmp_path / "ablate")
-    (row,) = [row for row in read_json(numbers) if row["network"] == "better"]
-    assert row["difference_db"] > 0.1 and row["within"] is False
-    assert ablate_report.level_claim(read_json(numbers), 0.1).status == "missed"
-
-
 def test_what_cannot_be_compared_is_refused(weights, tmp_path):
     grey, only, _, reference, _ = weights
     with pytest.raises(ConfigError, match=r"only-0\.05 is compared with grey"):
@@ -162,10 +154,14 @@ def test_the_page_shows_claim_tables_and_charts(written, tmp_path):
 
 
 def test_claim_of_the_levels_counts_those_within_the_margin():
-    rows = [{"within": within, "difference_db": 0.3 - 0.25 * within} for within in (True, False)]
-    assert ablate_report.level_claim(rows, 0.1).status == "missed"
-    assert ablate_report.level_claim(rows[:1], 0.1).status == "met"
-    assert ablate_report.level_claim([{"within": None, "difference_db": 9.0}], 0.1).status == "not run"
+    names = {"network": "a", "reference": "b", "sigma": 0.1, "psnr_n": 30.0, "psnr_3n": 30.0, "parameters": 1, "cpu_minutes": 1.0}
+    near, far, other = (
+        AblationRow.model_validate({**names, "within": within, "difference_db": difference})
+        for within, difference in ((True, 0.05), (False, 0.3), (None, 9.0))
+    )
+    assert ablate_report.level_claim([near, far], 0.1).status == "missed"
+    assert ablate_report.level_claim([near], 0.1).status == "met"
+    assert ablate_report.level_claim([other], 0.1).status == "not run"
 
 
 def test_an_empty_table_is_no_page(tmp_path):
@@ -175,20 +171,23 @@ def test_an_empty_table_is_no_page(tmp_path):
         ablate_report.run(PAGE, tmp_path / "ablations.json", tmp_path / "page.html")
 
 
-def test_the_commands_write_the_same_bytes_and_log_the_table(weights, written, tmp_path, caplog):
-    app, call = all_stages_app(), CliRunner().invoke
+def test_the_commands_log_the_table_and_a_gain_beyond_the_margin_is_told(tmp_path, caplog):
+    """The starved network as the start and the sound one as its continuation: a large gain, which is not within 0.1 dB."""
+    starved = finished(tmp_path, "starved", threshold=-3.0)
+    better = finished(tmp_path, "better", start_from="starved", sigma_range=(0.2, 0.2))
+    app, call, folder = all_stages_app(), CliRunner().invoke, tmp_path / "ablate"
     caplog.set_level("INFO")
-    files = [part for path in weights for part in ("--weights", str(path))]
-    result = call(app, ["proximal", "ablate", "--config", CONFIG.model_dump_json(), *files, "--output", str(tmp_path / "ablate")])
+    files = ["--weights", str(starved), "--weights", str(better)]
+    result = call(app, ["proximal", "ablate", "--config", CONFIG.model_dump_json(), *files, "--output", str(folder)])
     assert result.exit_code == 0, result.output
-    table = (tmp_path / "ablate" / "ablations.csv").read_text()
-    assert table in caplog.text and "only-0.05,grey,0.05" in table
-    for name in ("ablations.json", "ablations.csv"):
-        assert digest_file(tmp_path / "ablate" / name) == digest_file(written / name)
-    page, numbers = tmp_path / "page.html", tmp_path / "ablate" / "ablations.json"
-    result = call(
-        app, ["proximal", "ablate-report", "--config", PAGE.model_dump_json(), "--table", str(numbers), "--output", str(page)]
-    )
+    assert (folder / "ablations.csv").read_text() in caplog.text
+    rows = read_result(folder / "ablations.json", list[AblationRow])
+    (row,) = [row for row in rows if row.network == "better"]
+    assert row.difference_db > 0.1 and row.within is False
+    assert ablate_report.level_claim(rows, 0.1).status == "missed"
+    page, numbers = tmp_path / "page.html", folder / "ablations.json"
+    words = ["proximal", "ablate-report", "--config", PAGE.model_dump_json(), "--table", str(numbers), "--output", str(page)]
+    result = call(app, words)
     assert result.exit_code == 0 and page.is_file(), result.output
 
 

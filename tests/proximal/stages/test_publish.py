@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
+from page_artefacts import write_digits
 
 from sciml.datasets import record
 from sciml.proximal.networks.explicit import ExplicitNetwork
@@ -14,7 +16,7 @@ from sciml.proximal.settings.models import ModelConfig, TrainConfig
 from sciml.proximal.settings.structures import PublishedPotential, RegularizerConfig
 from sciml.proximal.stages.publish import run, validation_rows
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import digest_file, write_json
+from sciml.runtime.files import digest_file
 from sciml.training import save_weights
 
 HISTORY = "step,loss,validation_psnr_0.1_16,validation_psnr_0.1_48\n10,2.0,,\n20,1.5,30.25,30.24\n25,1.4,,\n"
@@ -51,10 +53,11 @@ def test_digits_have_limits_and_numbers_of_their_own(tmp_path):
         path, network, config={"digits": "digits8"}, seed=1, inputs={}, source_digest="x", cpu_minutes=0.1,
         extra={"network": network.describe()},
     )  # fmt: skip
-    write_json(tmp_path / "digits.json", {"training": [{}, {"denoised_psnr": 24.5, "denoised_rmse": 0.06}]})
+    write_digits(tmp_path)
+    shutil.copyfile(tmp_path / "digits" / "digits.json", tmp_path / "digits.json")
     text = run([path], tmp_path / "package")[1].read_text()
     assert "# digits: handwritten digits, denoising" in text and "Images of the size and kind of its training only" in text
-    assert "| denoised psnr | 24.5 | dB | validation crops | after 2 stages |" in text and "windows" not in text
+    assert "| denoised psnr | 24 | dB | validation crops | after 2 stages |" in text and "windows" not in text
     assert network_row(path).purpose == "denoising of handwritten digits"
 
 

@@ -21,9 +21,12 @@ from sciml.proximal.page.results import read_study
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.proximal.stages import colour as stage
 from sciml.proximal.study import colour
+from sciml.proximal.study.results import ColourLevel, ColourNumbers, ColourScores, CurvePoint, Quality, TunedParameter
 from sciml.report.methods import methods_text
 from sciml.runtime.errors import ConfigError, DataError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.provenance import read_record
+from sciml.runtime.results import read_result
 from sciml.settings import load
 from sciml.training import save_weights
 
@@ -139,7 +142,7 @@ def test_a_grey_network_takes_each_channel_alone(noisy):
     grey = y[:1, :1].repeat(1, 3, 1, 1)
     same = stage.denoised(network, grey, 0.1)[0]
     assert torch.allclose(same[:, 0], same[:, 1], atol=1e-5) and torch.allclose(same[:, 0], same[:, 2], atol=1e-5)
-    assert run["certified"] == [True, True] and "minimiser" in run["reason"] and min(run["gradients"]) > 0
+    assert run.certified == [True, True] and "minimiser" in run.reason and min(run.gradients) > 0
 
 
 def test_the_shipped_network_is_certified_and_keeps_grey_pictures_grey(noisy):
@@ -147,43 +150,46 @@ def test_the_shipped_network_is_certified_and_keeps_grey_pictures_grey(noisy):
     network = LearnedProximalNetwork.load("photo-colour")
     grey = truth[:1, :1] + 0.1 * torch.randn(1, 1, 24, 24, generator=torch.Generator().manual_seed(1))
     found, run = stage.denoised(network, grey.repeat(1, 3, 1, 1), 0.1)
-    assert run["certified"] == [True]
+    assert run.certified == [True]
     # it was trained on grey pictures too, but not on grey noise: the channels part by far less than the noise
     assert float((found - found.mean(1, keepdim=True)).abs().max()) < 0.05
 
 
-@pytest.mark.parametrize(("ahead", "says"), [(1.0, "gain the networks 1.00 dB"), (-0.5, "lose the networks 0.50 dB"),
-                                              (0.01, "change the networks by less than 0.05 dB")])  # fmt: skip
-def test_reading_follows_the_numbers(ahead, says):
-    base = {"tv-channels": 28.0, "tv": 29.0, "nlm": 29.5, "grey": 30.0, "colour": 30.0 + ahead}
-    methods = {name: {"psnr": {"values": [value, value + 1]}} for name, value in base.items()}
-    words = colour.reading([{"methods": methods}], "c", "g")
-    assert says in words and "gain total variation 1.00 dB" in words
-    assert f"better on {2 * (ahead > 0)} of 2 pictures" in words
-    methods["nlm"]["psnr"]["values"] = [40.0, 40.0]
-    assert "below non-local means (better on 0 of 2)" in colour.reading([{"methods": methods}], "c", "g")
+def level_of(**base: float) -> ColourLevel:
+    quality = {name: Quality(mean=value, std=0.7, n=2, values=[value, value + 1]) for name, value in base.items()}
+    methods = {name.replace("_", "-"): ColourScores(psnr=one, ssim=one, above_tv=0) for name, one in quality.items()}
+    return ColourLevel(sigma=0.1, methods=methods, tuned={}, runs={})
+
+
+def test_reading_follows_the_numbers():
+    for ahead, says in ((1.0, "gain the networks 1.00"), (-0.5, "lose the networks 0.50"), (0.01, "by less than 0.05 dB")):
+        words = colour.reading([level_of(tv_channels=28, tv=29, nlm=29.5, grey=30, colour=30 + ahead)], "c", "g")
+        assert says in words and "gain total variation 1.00 dB" in words
+        assert f"better on {2 * (ahead > 0)} of 2 pictures" in words
+    words = colour.reading([level_of(tv_channels=28, tv=29, nlm=40, grey=30, colour=31)], "c", "g")
+    assert "below non-local means (better on 0 of 2)" in words
 
 
 @needs_data
 def test_stage_writes_what_it_documents(tmp_path):
     config = ColourConfig(data_tier="ci", sigmas=(0.1, 0.2), photographs=2, validation_photographs=1, size=32)
     stage.run(config, weights(tmp_path, 3), weights(tmp_path, 1), tmp_path / "colour")
-    numbers = read_json(tmp_path / "colour" / "colour.json")
-    assert [level["sigma"] for level in numbers["levels"]] == [0.1, 0.2] and len(numbers["pictures"]) == 2
-    keys = {key for key, _ in numbers["titles"]}
-    for level in numbers["levels"]:
-        assert set(level["methods"]) == keys and set(level["tuned"]) == set(colour.RIVALS)
-        assert level["methods"]["tv"]["psnr"]["mean"] > level["methods"]["noisy"]["psnr"]["mean"] + 3
-        assert level["methods"]["tv"]["above_tv"] == 0 and level["runs"]["colour"]["certified"] == [True, True]
+    numbers = read_result(tmp_path / "colour" / "colour.json", ColourNumbers)
+    assert [level.sigma for level in numbers.levels] == [0.1, 0.2] and len(numbers.pictures) == 2
+    keys = {key for key, _ in numbers.titles}
+    for level in numbers.levels:
+        assert set(level.methods) == keys and set(level.tuned) == set(colour.RIVALS)
+        assert (level.methods["tv"].psnr.mean or 0) > (level.methods["noisy"].psnr.mean or 0) + 3
+        assert level.methods["tv"].above_tv == 0 and level.runs["colour"].certified == [True, True]
     arrays, _ = load_tensors(tmp_path / "colour" / "pictures.safetensors")
     assert set(arrays) == {"truth", *(f"{index}.{key}" for index in (0, 1) for key in keys)}
     x, names = colour.colour_photographs("test", 2, 32, "ci")
-    case = names.index(numbers["shown"])
+    case = names.index(numbers.shown)
     np.testing.assert_array_equal(arrays["truth"], np.moveaxis(x[case], 0, -1))
     value = colour.colour_psnr(np.moveaxis(arrays["1.colour"], -1, 0), x[case])
-    assert value == pytest.approx(numbers["levels"][1]["methods"]["colour"]["psnr"]["values"][case], abs=1e-3)
-    record = read_json(tmp_path / "colour" / "provenance.json")
-    assert record["stage"] == "proximal.colour" and "noise/test/0.2" in record["seeds"]
+    assert value == pytest.approx(numbers.levels[1].methods["colour"].psnr.values[case], abs=1e-3)
+    record = read_record(tmp_path / "colour")
+    assert record.stage == "proximal.colour" and "noise/test/0.2" in record.seeds
     assert len(tabs(read_study(tmp_path, page()))["Colour"]) == 4
 
 
@@ -232,9 +238,9 @@ def test_slider_shows_colours_and_the_scores_of_its_picture(tmp_path):
 
 
 def test_parameter_words():
-    found = {"parameter": "h / sigma", "value": 0.5, "bracketed": False, "curve": []}
+    found = TunedParameter(parameter="h / sigma", value=0.5, bracketed=False, curve=[])
     assert parameter_words(None) == "none" and parameter_words(found) == "h / sigma 0.5"
-    assert "end of the search" in parameter_words({**found, "curve": [{}]})
+    assert "end of the search" in parameter_words(found.model_copy(update={"curve": [CurvePoint(value=0.5, psnr_db=30)]}))
 
 
 @pytest.mark.parametrize("tier", ["ci", "demo", "cpu"])

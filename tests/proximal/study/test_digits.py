@@ -16,8 +16,11 @@ from sciml.proximal.settings.structures import PublishedPotential, RegularizerCo
 from sciml.proximal.stages import digits as stage
 from sciml.proximal.stages import prior
 from sciml.proximal.study import digits
+from sciml.proximal.study.results import DigitNumbers, PriorNumbers
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.provenance import read_record
+from sciml.runtime.results import read_result
 from sciml.training import save_weights
 
 TINY = {"width": 4, "head": 8, "batch_size": 16, "ema_decay": 0.9, "test_digits": 6}
@@ -56,10 +59,10 @@ def test_a_short_training_denoises_and_goes_through_the_schedule(tmp_path):
     ended = digits.learn(network, x, config, tmp_path)
     after = digits.denoising_errors(network, x, config.sigma, 0)
     assert ended.completed == 3
-    assert after["denoised_rmse"] < 0.6 * before["denoised_rmse"]
+    assert after.denoised_rmse < 0.6 * before.denoised_rmse
     assert not network.potential.negative_weights()
     weights = digits.weights_at(network, x, 0.2, config.sigma, 0)
-    assert 0 < weights["mean_weight"] < 1 and 0 < weights["effective_share"] <= 1
+    assert 0 < weights.mean_weight < 1 and 0 < weights.effective_share <= 1
     digits.joined_history(config.schedule, ended.histories, tmp_path / "history.csv")
     with (tmp_path / "history.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -83,10 +86,9 @@ def test_stage_writes_weights_that_load_and_tables(tmp_path):
         tmp_path,
     )
     assert {path.name for path in outputs} == {"digits.safetensors", "history.csv", "digits.json", "strips.safetensors"}
-    tables = read_json(tmp_path / "digits.json")
-    assert [len(tables["prior"][name]["median"]) for name in ("noise", "blur", "mixing")] == [2, 2, 3]
-    assert set(tables["targets"].values()) <= {True, False} and 0 <= tables["detection"]["auroc"] <= 1
-    assert len(tables["training"]) == 3 and tables["training"][-1]["gamma"] == 0.2
+    tables = read_result(tmp_path / "digits.json", DigitNumbers)
+    assert [len(path.median) for path in tables.prior.paths().values()] == [2, 2, 3]
+    assert 0 <= tables.detection.auroc <= 1 and len(tables.training) == 3 and tables.training[-1].gamma == 0.2
     network = LearnedProximalNetwork.load(tmp_path / "digits.safetensors")
     assert network.default_sigma == pytest.approx(0.1)
     arrays, _ = load_tensors(tmp_path / "strips.safetensors")
@@ -125,17 +127,17 @@ SMALL = PriorConfig(
 @needs_data
 def test_prior_stage_writes_what_it_documents(tmp_path):
     weights = [stand_in(tmp_path, name, {}) for name in ("photo", "ct")]
-    prior.run(SMALL, *weights, tmp_path / "out")
-    tables = read_json(tmp_path / "out" / "prior.json")
-    assert tables["photographs"]["noise"]["median_rises_strictly"]
-    assert "absent" in tables["detection"]["abdomen"]
-    assert 0 <= tables["detection"]["fbp_20"]["auroc"] <= 1
-    assert len(tables["covariance"]["directions"]["variance"]) == 2
-    assert [row["factor"] for row in tables["wrong_sigma"]["rows"]] == [0.7, 1.0, 1.3]
-    assert any("falls with blur" in reading for reading in tables["readings"])
+    prior.run(SMALL, weights[0], weights[1], tmp_path / "out")
+    tables = read_result(tmp_path / "out" / "prior.json", PriorNumbers)
+    groups = tables.detection.groups()
+    assert tables.photographs.noise.median_rises_strictly and groups["abdomen"].absent
+    assert 0 <= (groups["fbp_20"].auroc or 0) <= 1
+    assert len(tables.covariance.directions.variance) == 2
+    assert [row.factor for row in tables.wrong_sigma.rows] == [0.7, 1.0, 1.3]
+    assert any("falls with blur" in reading for reading in tables.readings)
     arrays, _ = load_tensors(tmp_path / "out" / "pictures.safetensors")
     assert arrays["covariance.directions"].shape == (2, 16, 16) and arrays["strip.blur"].shape == (2, 2, 48, 48)
-    assert read_json(tmp_path / "out" / "provenance.json")["stage"] == "proximal.prior"
+    assert read_record(tmp_path / "out").stage == "proximal.prior"
 
 
 @needs_data

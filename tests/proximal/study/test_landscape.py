@@ -90,9 +90,9 @@ def test_no_convex_function_has_a_hump():
     partner = x.flip(0)
     shares = (0.0, 0.25, 0.5, 0.75, 1.0)
     convex = land.along(known(lambda s: (s - 100).square()), shares, lambda t: land.mixed(x, partner, t))
-    assert land.humps(convex)["above_chord"] == 0
+    assert land.humps(convex).above_chord == 0
     concave = land.along(known(lambda s: -(s - 128).square()), shares, lambda t: land.mixed(x, partner, t))
-    assert land.humps(concave)["above_chord"] == 1
+    assert land.humps(concave).above_chord == 1
     with pytest.raises(ConfigError, match="shares"):
         land.humps(land.along(known(lambda s: s), (0.0, 1.0), lambda t: land.mixed(x, partner, t)))
 
@@ -102,8 +102,8 @@ def test_path_says_what_rises_and_what_is_outside():
     path = land.along(known(lambda s: torch.where(s > 11, torch.inf, s)), (1.0, 2.0, 3.0), lambda t: t * x, per_pixel=True)
     assert path.values[:, 0].tolist() == [1.0, 2.0, torch.inf]
     table = path.table()
-    assert table["median_rises_strictly"] and table["share_rising_throughout"] == 1
-    assert table["share_outside"] == [0, 0, 1]
+    assert table.median_rises_strictly and table.share_rising_throughout == 1
+    assert table.share_outside == [0, 0, 1]
     with pytest.raises(ConfigError, match="ascend"):
         land.along(known(lambda s: s), (0.2, 0.1), lambda t: t * x)
 
@@ -113,4 +113,4 @@ def test_noise_raises_the_prior_of_a_network():
     x = land.blurred(pictures(4, 24), 2.0).float()
     field = torch.randn(x.shape, generator=torch.Generator().manual_seed(3))
     path = land.along(network, (0.0, 0.1, 0.2), lambda level: land.noisy(x, field, level), 0.1)
-    assert path.table()["median_rises_strictly"]
+    assert path.table().median_rises_strictly

@@ -11,8 +11,10 @@ from sciml.proximal.settings.structures import SmallPotential, matching_schedule
 from sciml.proximal.stages import toy as stage
 from sciml.proximal.study.analytic import Gaussian, Laplace
 from sciml.proximal.study.posterior import ExactDenoiser, smoothed_mode
+from sciml.proximal.study.results import ToyNumbers
 from sciml.proximal.study.toy import Small, SobolPairs, learned_prior, relative_error, train_small
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.results import read_result
 
 
 def small(dimension=1, widths=(64,), seed=0):
@@ -107,12 +109,12 @@ def test_stage_writes_curves_and_tables(tmp_path):
     np.testing.assert_allclose(arrays["laplace.map.R"], abs(arrays["laplace.map.f"]), atol=1e-12)
     for name in ("small.0.gamma-0.3", "small.0.mse", "published.0.gamma-0.5", "gamma-0.3"):
         assert {f"laplace.{name}.{part}" for part in ("f", "psi", "R")} <= set(arrays)
-    results = read_json(tables)
-    assert [row["target"] for row in results["laplace"]] == ["l1", "gamma-0.5", "gamma-0.3", "l1", "gamma-0.5", "mse"]
-    assert {row["prior"] for row in results["priors"]} == {"gaussian", "box"}
-    exact = {row["target"]: row for row in results["exact"]}
-    assert exact["gamma-0.5"]["own_max"] == 0
-    assert exact["gamma-0.5"]["prior_map_mean"] == pytest.approx(0.203, abs=3e-3)
-    assert set(results["endings"].values()) == {"all stages done"}
+    results = read_result(tables, ToyNumbers)
+    assert [row.target for row in results.laplace] == ["l1", "gamma-0.5", "gamma-0.3", "l1", "gamma-0.5", "mse"]
+    assert {row.prior for row in results.priors} == {"gaussian", "box"}
+    exact = {row.target: row for row in results.exact}
+    assert exact["gamma-0.5"].own_max == 0
+    assert exact["gamma-0.5"].prior_map_mean == pytest.approx(0.203, abs=3e-3)
+    assert set(results.endings.values()) == {"all stages done"}
     assert (tmp_path / "provenance.json").is_file()
     assert not list(tmp_path.glob("*.partial"))

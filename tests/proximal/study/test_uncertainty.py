@@ -86,14 +86,14 @@ def test_calibration_of_errors_that_follow_the_variance():
     variance = 0.01 * torch.rand(200_000, generator=generator(7), dtype=torch.float64)
     error = variance.sqrt() * torch.randn(200_000, generator=generator(8), dtype=torch.float64)
     found = u.calibrate(variance, error)
-    assert found["ratio"] == pytest.approx(1, abs=0.02)
-    assert found["coverage_95"] == pytest.approx(0.95, abs=0.003)
-    assert found["correlation"] == pytest.approx(found["ceiling"], abs=0.01)
-    for group in found["bins"]:
-        assert group["observed"] == pytest.approx(group["predicted"], rel=0.06)
-    assert u.calibrate(variance, 2 * error)["ratio"] == pytest.approx(4, abs=0.08)
+    assert found.ratio == pytest.approx(1, abs=0.02)
+    assert found.coverage_95 == pytest.approx(0.95, abs=0.003)
+    assert found.correlation == pytest.approx(found.ceiling, abs=0.01)
+    for group in found.bins:
+        assert group.observed == pytest.approx(group.predicted, rel=0.06)
+    assert u.calibrate(variance, 2 * error).ratio == pytest.approx(4, abs=0.08)
     shuffled = error[torch.randperm(200_000, generator=generator(9))]
-    assert abs(u.calibrate(variance, shuffled)["rank_correlation"]) < 0.01
+    assert abs(u.calibrate(variance, shuffled).rank_correlation) < 0.01
 
 
 def test_bad_requests_are_refused(case):
