@@ -1,10 +1,15 @@
-"""A small case that every test of the solvers shares, so that it is compiled once."""
+"""A small case that every test of the solvers shares, and programs that are compiled fast and once."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
+# on grids this small compilation is what takes the time: programs that run slower are compiled in a third of it
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,6 +17,13 @@ import pytest
 from sciml.active_fluid import CoarseSolver, KineticSolver, Parameters, random_state
 
 POINTS, MODES = 16, 10
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compiled_once(tmp_path_factory):
+    """Keep compiled programs for the session: what a test jits anew is read back."""
+    jax.config.update("jax_compilation_cache_dir", str(tmp_path_factory.mktemp("programs")))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
 
 
 class Broken(eqx.Module):

@@ -41,8 +41,8 @@ def test_closures_are_put_beside_kinetic_fields():
     found = curves({"bingham": BinghamClosure()}, [truth])
     which = np.digitize(0.3, EDGES) - 1
     exact = order_of(lambda_of(np.array([0.3])))[1][0]
-    assert found["bands"]["kinetic"][1][which] == pytest.approx(0.2 * 0.09 - exact, abs=2e-5)
-    assert found["bands"]["bingham"][1][which] == pytest.approx(0, abs=2e-5)
+    assert found.bands["kinetic"][1][which] == pytest.approx(0.2 * 0.09 - exact, abs=2e-5)
+    assert found.bands["bingham"][1][which] == pytest.approx(0, abs=2e-5)
 
 
 def test_gradients_by_three_ways_agree():
