@@ -31,8 +31,8 @@ from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
 from sciml.deblurring.solvers.image import natural_weight, restored
 from sciml.deblurring.study.cells import circular, picture_of, solve
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.devices import keep_freed_memory
 
 KERNEL, TURN, SIGMA = "motion:15,30", "rotation:10", 0.01

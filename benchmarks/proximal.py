@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.tasks.task import task
 from sciml.proximal.learning.objectives import denoising_directly, denoising_through_the_solver
 from sciml.proximal.networks.explicit import ExplicitNetwork

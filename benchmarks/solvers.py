@@ -26,7 +26,7 @@ from skimage.restoration import denoise_tv_chambolle
 from skimage.transform import iradon, radon
 
 from sciml.imaging.metrics import psnr
-from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers.classical import richardson_lucy, tv, wiener

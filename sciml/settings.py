@@ -77,7 +77,7 @@ def _value(text: str) -> Any:
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a settings file with the built-in families; editors complete from it.
 
-    Without titles, which repeat the names, and without defaults that are objects, lists or null, which `sciml config show` prints.
+    Without titles, which repeat the names, and defaults that are objects, lists or null, which `sciml config show` prints.
     """
     result = settings_model(tuple(BUILT_IN)).model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_bare(result)}

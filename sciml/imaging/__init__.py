@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from sciml.formats.read import read_image
     from sciml.formats.write import write_image
     from sciml.imaging.metrics import psnr, ssim
+    from sciml.imaging.operators.convolution import ValidBlur
     from sciml.imaging.operators.kernels import camera_shake, check_kernel, disk, gaussian, line
-    from sciml.imaging.operators.physics import Identity, Noise, ValidBlur
+    from sciml.imaging.operators.physics import Identity, Noise
     from sciml.imaging.operators.tomography import ParallelBeam
     from sciml.imaging.priors import Certificate, Prior, TotalVariation, resolve
     from sciml.imaging.solvers.classical import (
@@ -42,7 +43,8 @@ _HOMES = {
     "operators.kernels": ("camera_shake", "check_kernel", "disk", "gaussian", "line"),
     "solvers.tuning": ("METHODS", "tune"),
     "metrics": ("psnr", "ssim"),
-    "operators.physics": ("Identity", "Noise", "ValidBlur"),
+    "operators.convolution": ("ValidBlur",),
+    "operators.physics": ("Identity", "Noise"),
     "priors": ("Certificate", "Prior", "TotalVariation", "resolve"),
     "solvers.classical": (
         "bm3d",

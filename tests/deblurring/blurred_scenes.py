@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
-from sciml.imaging.operators.physics import ValidBlur
 
 
 def rng(seed: int = 0) -> np.random.Generator:

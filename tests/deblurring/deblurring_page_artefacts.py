@@ -14,7 +14,7 @@ from sciml.deblurring.settings.grid import cells
 from sciml.deblurring.stages.calibrate import calibrate_spreads
 from sciml.deblurring.stages.evaluate import score_set
 from sciml.deblurring.study.blurring import MARGIN, wrong_kernel
-from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.runtime.files import save_tensors, write_json
 from sciml.runtime.provenance import Recorder
 

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
-from sciml.imaging.operators.physics import ValidBlur
 
 QUICK = DipConfig(
     warm_start="fit",

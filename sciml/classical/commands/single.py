@@ -11,7 +11,7 @@ from torch import Tensor
 from sciml.formats.image import HOUNSFIELD
 from sciml.formats.read import read_image
 from sciml.imaging.metrics import psnr, ssim
-from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.priors import resolve
 from sciml.imaging.solvers.classical import noise_weight, proximal_gradient
 from sciml.imaging.solvers.tuning import solve

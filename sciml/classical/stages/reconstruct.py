@@ -16,6 +16,6 @@ def run(config: ReconstructConfig, output: Path, device: str = "cpu") -> list[Pa
         output: folder of the task.
         device: `cpu` or `cuda`.
     """
-    measurements = measure.run(config.measure, output / "measure")
-    parameters = tune.run(config.tune, *measurements, output / "tune", device)
-    return [*measurements, *parameters, *solve.run(config.solve, *measurements, *parameters, output / "solve", device)]
+    (measurements,) = measure.run(config.measure, output / "measure")
+    (parameters,) = tune.run(config.tune, measurements, output / "tune", device)
+    return [measurements, parameters, *solve.run(config.solve, measurements, parameters, output / "solve", device)]

@@ -12,7 +12,7 @@ from skimage.measure import label
 from torch import Tensor
 
 from sciml.deblurring.solvers.splitting import shrink_count, split
-from sciml.imaging.operators.convolution import ValidConvolution, fast_lengths
+from sciml.imaging.operators.convolution import ValidBlur, fast_lengths
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import Images
 
@@ -27,7 +27,7 @@ def strong_edges(y: Images, kernel: Kernel, sigma: float, weight: float, mask: I
     a rough stationary point: the penalty starts so low that only the strongest edges survive the first steps, which is what
     keeps the alternation away from the blurred picture itself (Levin et al., CVPR 2009).
     """
-    physics = ValidConvolution(kernel, (y.shape[-2], y.shape[-1]))
+    physics = ValidBlur(kernel, (y.shape[-2], y.shape[-1]))
     return split(y, physics, sigma, weight, shrink_count, mask, iterations, penalty=1e-3, growth=1e3)
 
 

@@ -6,11 +6,11 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.imaging.operators.convolution import ValidConvolution
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 
 
-class LearnableBlur(ValidConvolution):
+class LearnableBlur(ValidBlur):
     """Valid convolution that can be differentiated in the kernel: y = crop(F^-1[F(k) F(x)]) with k a tensor."""
 
     def with_kernel(

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from sciml.deblurring.kernels.canonical import together
 from sciml.deblurring.solvers.tv import Canvas, total_variation
-from sciml.imaging.operators.convolution import ValidConvolution
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import Prior, resolve
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
@@ -49,7 +49,7 @@ def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior | None = "tv
     return factor * sigma * math.sqrt(float(np.sum(np.square(kernel))))
 
 
-class MaskedBlur(ValidConvolution):
+class MaskedBlur(ValidBlur):
     """A valid blur whose adjoint forgets what is not trusted: `A_adjoint(A(x) - y)` is the gradient of 1/2 || M (A x - y) ||^2.
 
     Args:

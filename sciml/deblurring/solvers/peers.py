@@ -10,13 +10,13 @@ from __future__ import annotations
 import torch
 
 from sciml.deblurring.solvers.splitting import checked_mask, extended, shrink_magnitude_two_thirds, split
-from sciml.imaging.operators.convolution import ValidConvolution
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.priors import Images
 from sciml.runtime.errors import ConfigError
 
 
 def hyper_laplacian(
-    y: Images, physics: ValidConvolution, sigma: float, weight: float, mask: Images | None = None, iterations: int = 80
+    y: Images, physics: ValidBlur, sigma: float, weight: float, mask: Images | None = None, iterations: int = 80
 ) -> Images:
     """Return the image under the heavy-tailed prior of natural gradients (Krishnan and Fergus, NeurIPS 2009),
 
@@ -41,7 +41,7 @@ def hyper_laplacian(
     return split(y, physics, sigma, weight, shrink_magnitude_two_thirds, mask, iterations, growth=8.0)
 
 
-def richardson_lucy(y: Images, physics: ValidConvolution, sigma: float, weight: float, mask: Images | None = None) -> Images:
+def richardson_lucy(y: Images, physics: ValidBlur, sigma: float, weight: float, mask: Images | None = None) -> Images:
     """Return the image after round(1 / weight) updates of Richardson (J. Opt. Soc. Am. 1972) and Lucy (Astron. J. 1974).
 
     The multiplicative ascent of the Poisson likelihood of the believed pixels, whose only regulariser is to stop early:

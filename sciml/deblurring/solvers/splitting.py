@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.imaging.operators.convolution import ValidConvolution, fast_lengths
+from sciml.imaging.operators.convolution import ValidBlur, fast_lengths
 from sciml.imaging.priors import Images, magnitude
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
 
@@ -20,7 +20,7 @@ Shrink = Callable[[Differences, float], Differences]
 
 def split(
     y: Images,
-    physics: ValidConvolution,
+    physics: ValidBlur,
     sigma: float,
     weight: float,
     shrink: Shrink,
@@ -131,7 +131,7 @@ def shrink_magnitude_two_thirds(v: Differences, t: float) -> Differences:
     return v * (shrink_two_thirds(size, t) / size.clamp(min=1e-30))
 
 
-def checked_mask(y: Images, physics: ValidConvolution, mask: Images | None) -> Images:
+def checked_mask(y: Images, physics: ValidBlur, mask: Images | None) -> Images:
     """Return the mask, broadcast to y, after a look at both."""
     if y.ndim != 4 or tuple(y.shape[-2:]) != physics.size:
         raise ShapeError(f"this blur makes pictures of (batch, channel, {physics.size}), got shape {tuple(y.shape)}")
@@ -145,7 +145,7 @@ def checked_mask(y: Images, physics: ValidConvolution, mask: Images | None) -> I
         raise ShapeError(f"the mask {tuple(mask.shape)} does not fit the picture {tuple(y.shape)}") from error
 
 
-def extended(y: Images, physics: ValidConvolution, believed: Images) -> Images:
+def extended(y: Images, physics: ValidBlur, believed: Images) -> Images:
     """Return the picture on the canvas as a first guess: what is not believed, and the frame, filled from what lies near.
 
     The filling of pixels is A^T M y / A^T M, a mean over believed pixels with the kernel's weights; where it sees none, their
@@ -157,13 +157,13 @@ def extended(y: Images, physics: ValidConvolution, believed: Images) -> Images:
     return torch.nn.functional.pad(torch.where(believed > 0, y, near), (physics.margin,) * 4, mode="replicate")
 
 
-def _frame(physics: ValidConvolution, length: tuple[int, int]) -> tuple[int, int, int, int]:
+def _frame(physics: ValidBlur, length: tuple[int, int]) -> tuple[int, int, int, int]:
     """Return the padding (left, right, top, bottom) that puts a picture at its place on the FFT grid."""
     margin = physics.margin
     return margin, length[1] - physics.size[1] - margin, margin, length[0] - physics.size[0] - margin
 
 
-def _inside(physics: ValidConvolution, grid: Images) -> Tensor:
+def _inside(physics: ValidBlur, grid: Images) -> Tensor:
     """Return where forward differences stay on the canvas, shape (2, 1, 1, rows, columns) of the FFT grid."""
     rows, columns = physics.canvas
     inside = torch.zeros(2, 1, 1, *grid.shape[-2:], dtype=torch.bool, device=grid.device)
@@ -172,7 +172,7 @@ def _inside(physics: ValidConvolution, grid: Images) -> Tensor:
     return inside
 
 
-def _transfer(physics: ValidConvolution, length: tuple[int, int]) -> Tensor:
+def _transfer(physics: ValidBlur, length: tuple[int, int]) -> Tensor:
     size = physics.kernel.shape[0]
     padded = torch.nn.functional.pad(physics.kernel, (0, length[1] - size, 0, length[0] - size))
     return torch.fft.rfft2(torch.roll(padded, (-physics.margin, -physics.margin), (0, 1)))

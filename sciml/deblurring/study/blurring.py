@@ -19,7 +19,7 @@ from sciml.deblurring.correction.kernel_step import busiest
 from sciml.deblurring.kernels.canonical import read_kernel
 from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.kernels.names import biased
-from sciml.imaging.operators.convolution import ValidConvolution
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.files import save_tensors
@@ -110,7 +110,7 @@ def _blurred(
         around = np.pad(inner, margin, mode="wrap")
     else:
         around = canvas[MARGIN - margin : MARGIN + size + margin, MARGIN - margin : MARGIN + size + margin]
-    y = ValidConvolution(kernel, (size, size), torch.float64).A(torch.from_numpy(around.astype(np.float64))[None, None])[0, 0]
+    y = ValidBlur(kernel, (size, size), torch.float64).A(torch.from_numpy(around.astype(np.float64))[None, None])[0, 0]
     if settings.noise == 0:
         return (torch.round(y * 255) / 255).float().numpy()
     return (y + settings.noise * torch.randn(y.shape, generator=generator, dtype=torch.float64)).float().numpy()

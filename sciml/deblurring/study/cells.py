@@ -12,7 +12,7 @@ from sciml.deblurring.dip.blur import centred
 from sciml.deblurring.solvers.image import natural_weight, restored
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.solvers.tv import Canvas, total_variation
-from sciml.imaging.operators.convolution import ValidConvolution
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import DataError
 
@@ -45,7 +45,7 @@ def solve(y: Tensor, kernel: Kernel, sigma: float, prior: str, weight: float) ->
         weight: of the prior: in units of sigma |k|_2, for the two solvers beside it in their own.
     """
     if prior in ("hyper-laplacian", "richardson-lucy"):
-        blur = ValidConvolution(kernel, (y.shape[-2], y.shape[-1]), y.dtype, y.device)
+        blur = ValidBlur(kernel, (y.shape[-2], y.shape[-1]), y.dtype, y.device)
         return (hyper_laplacian if prior == "hyper-laplacian" else richardson_lucy)(y, blur, sigma, weight)
     if prior == "tv-circular":
         return circular(y, kernel, weight * natural_weight(kernel, sigma, None))

@@ -16,7 +16,7 @@ from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.study.metrics import best_shift_psnr
 from sciml.formats.image import block_mean, linear_to_srgb
 from sciml.imaging.metrics import psnr, ssim
-from sciml.imaging.operators.convolution import ValidConvolution
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.seeds import Seeds
 
@@ -84,7 +84,7 @@ def simulate_file(
             f"the photograph ({light.shape[-2]} x {light.shape[-1]}) is too small for a kernel of {true.kernel.shape[0]} pixels: "
             "what is left after the blur must be two kernels wide"
         )
-    blur = ValidConvolution(true.kernel, size)
+    blur = ValidBlur(true.kernel, size)
     drawn = torch.randn((1, len(light), *size), generator=torch.Generator().manual_seed(Seeds(seed)("noise")))
     write_light(out, (blur.A(light[None]) + noise * drawn)[0], bits)
     if truth_out is not None:

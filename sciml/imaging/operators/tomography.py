@@ -12,12 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 import torch
-from deepinv.physics import LinearPhysics
 from jaxtyping import Float
 from scipy import sparse
 from scipy.sparse.linalg import svds
 from torch import Tensor
 
+from sciml.imaging.operators.linear import Linear
 from sciml.runtime.errors import ConfigError, ShapeError
 
 ENTRY_LIMIT = 400_000_000  # about 5 GB with the transpose
@@ -87,7 +87,7 @@ class _Product(torch.autograd.Function):
         return _Product.apply(gradient.contiguous(), *ctx.pair), None, None
 
 
-class ParallelBeam(LinearPhysics):
+class ParallelBeam(Linear):
     """Parallel-beam projector with ||A|| = 1; `A_adjoint` is the exact transpose.
 
     A = (line integrals in pixel lengths) / scale, where scale is the largest singular value of the line-integral matrix.
@@ -121,7 +121,6 @@ class ParallelBeam(LinearPhysics):
                 f"{len(angles_degrees)} views of a {size[0]} x {size[1]} image need a matrix of up to {entries:.1e} entries, "
                 f"{ENTRY_LIMIT:.1e} are allowed: take fewer views or a smaller image"
             )
-        super().__init__(img_size=(1, *size))
         self.size = (int(size[0]), int(size[1]))
         self.angles_degrees = tuple(float(angle) for angle in angles_degrees)
         matrix = system_matrix(self.size, self.angles_degrees).astype(np.float64 if dtype == torch.float64 else np.float32)

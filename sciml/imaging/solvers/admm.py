@@ -6,11 +6,11 @@ import math
 from collections.abc import Callable
 
 import torch
-from deepinv.physics import Inpainting, LinearPhysics
 from torch import Tensor
 
 from sciml.imaging.operators.convolution import fast_lengths
-from sciml.imaging.operators.physics import column_norm
+from sciml.imaging.operators.linear import LinearPhysics
+from sciml.imaging.operators.physics import column_norm, is_inpainting
 from sciml.imaging.priors import Images, gradient, gradient_adjoint, magnitude, per_image
 from sciml.runtime.errors import NumericalError
 
@@ -101,7 +101,7 @@ def _preconditioner(physics: LinearPhysics, like: Images, rho: Tensor) -> Callab
     columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(length[1], dtype=like.dtype, device=like.device))
     mean = column_norm(physics, like[:1]) ** 2
     spectrum = torch.full((length[0], length[1] // 2 + 1), mean, dtype=like.dtype, device=like.device)
-    if not isinstance(physics, Inpainting):  # a mask differs from pixel to pixel: only its mean is a spectrum
+    if not is_inpainting(physics):  # a mask differs from pixel to pixel: only its mean is a spectrum
         point = torch.zeros_like(like[:1])
         point[0, 0, height // 2, width // 2] = 1
         response = physics.A_adjoint(physics.A(point))[0, 0]

@@ -1,6 +1,6 @@
 """Classical reconstruction methods: what every learned method is compared with.
 
-All take measurements y of shape (batch, channel, ...) and a deepinv physics, and return images on the physics' own grid. Each
+All take measurements y of shape (batch, channel, ...) and a linear physics, and return images on the physics' own grid. Each
 has one main parameter whose value is found on validation data (`sciml.imaging.solvers.tuning`).
 """
 
@@ -12,12 +12,12 @@ from typing import TypeVar
 
 import numpy as np
 import torch
-from deepinv.physics import Inpainting, LinearPhysics
 from skimage import restoration
 from torch import Tensor
 
-from sciml.imaging.operators.convolution import ValidConvolution
-from sciml.imaging.operators.physics import Identity, ValidBlur, column_norm, noise_of
+from sciml.imaging.operators.convolution import ValidBlur
+from sciml.imaging.operators.linear import LinearPhysics
+from sciml.imaging.operators.physics import Identity, column_norm, is_inpainting, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import Images, Prior, TotalVariation, per_image
 from sciml.imaging.solvers.admm import total_variation_admm
@@ -27,14 +27,14 @@ from sciml.runtime.errors import ConfigError, NumericalError
 Kind = TypeVar("Kind", bound=LinearPhysics)
 
 
-def start(y: Tensor, physics: LinearPhysics | ValidConvolution) -> Images:
+def start(y: Tensor, physics: LinearPhysics) -> Images:
     """Return the usual first guess: filtered back-projection, the picture extended by its edge, local means, or A^T y."""
     if isinstance(physics, ParallelBeam):
         return physics.fbp(y)
-    if isinstance(physics, ValidConvolution):
+    if isinstance(physics, ValidBlur):
         return torch.nn.functional.pad(y, (physics.margin,) * 4, mode="replicate")
-    if isinstance(physics, Inpainting):
-        known = torch.as_tensor(physics.mask).expand_as(y)
+    if is_inpainting(physics):
+        known = physics.mask.expand_as(y)
         # missing pixels start at the mean of the measured ones within 5 x 5
         sums, counts = (torch.nn.functional.avg_pool2d(part, 5, 1, 2) for part in (y, known))
         return torch.where(known > 0, y, sums / counts.clamp(min=1 / 25))
@@ -43,7 +43,7 @@ def start(y: Tensor, physics: LinearPhysics | ValidConvolution) -> Images:
 
 def proximal_gradient(
     y: Tensor,
-    physics: LinearPhysics | ValidConvolution,
+    physics: LinearPhysics,
     prior: Prior,
     weight: float | Tensor,
     iterations: int = 150,

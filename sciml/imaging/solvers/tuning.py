@@ -12,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from deepinv.physics import LinearPhysics
 from torch import Tensor
 
 from sciml.imaging.metrics import psnr
+from sciml.imaging.operators.linear import LinearPhysics
 from sciml.imaging.solvers import classical
 from sciml.imaging.tasks.catalogue import METHODS, Method, chosen, is_installed, methods_for
 from sciml.imaging.tasks.task import Task

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 from sciml.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
-    from deepinv.physics import LinearPhysics
     from torch import Tensor
+
+    from sciml.imaging.operators.linear import LinearPhysics
 
 
 @dataclass(frozen=True)

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from deepinv.physics import MRI, Inpainting
 from torch import Tensor
 
 from sciml.formats.npy import open_npy
 from sciml.formats.read import read_image
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel, check_kernel
-from sciml.imaging.operators.physics import ValidBlur, noise_of
+from sciml.imaging.operators.physics import MRI, Inpainting, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam, detector_count
 from sciml.imaging.tasks.catalogue import TASKS, resolve_options
 from sciml.imaging.tasks.scale import Origin, check_output, range_of_noisy, to_batch, write_batch
@@ -99,8 +99,8 @@ def read_problem(
         if built.options.get("sigma", 0) > 1:
             raise ConfigError(f"sigma is on the scale from 0 to 1 that the values have or get by --range, got {options}")
         if mask is not None:
-            built = with_mask(built, read_mask(mask, built.size), device)
-            data = data * built.physics.mask.cpu()  # pyright: ignore[reportOperatorIssue, reportAttributeAccessIssue]
+            known = read_mask(mask, built.size)
+            built, data = with_mask(built, known, device), data * torch.from_numpy(known.astype(np.float32))
         if isinstance(built.physics, ParallelBeam):
             scale = float(built.physics.scale)
             data = data / scale  # the operator has norm 1
@@ -176,15 +176,15 @@ def build(
 def with_kernel(built: Task, kernel: Kernel, device: str = "cpu") -> Task:
     """Return the deblurring task with another kernel and the same noise."""
     physics = ValidBlur(kernel, built.size, device=device)
-    physics.noise_level = noise_of(built.physics)  # pyright: ignore[reportArgumentType]
+    physics.noise_level = noise_of(built.physics)
     return Task(built.name, {**built.options, "kernel": "own"}, built.size, physics, built.seed, built.experiment)
 
 
 def with_mask(built: Task, mask: np.ndarray, device: str = "cpu") -> Task:
     """Return the inpainting task with the pixels of a mask and the same noise."""
     kept = torch.from_numpy(mask.astype(np.float32))[None].to(device)
-    physics = Inpainting(img_size=(1, *built.size), mask=kept, device=device)  # pyright: ignore[reportArgumentType]
-    physics.noise_level = noise_of(built.physics)  # pyright: ignore[reportArgumentType]
+    physics = Inpainting(kept)
+    physics.noise_level = noise_of(built.physics)
     return Task(built.name, {**built.options, "keep": float(mask.mean())}, built.size, physics, built.seed, built.experiment)
 
 

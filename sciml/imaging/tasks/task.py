@@ -13,15 +13,17 @@ from typing import Any
 
 import numpy as np
 import torch
-from deepinv.physics import MRI, Inpainting, LinearPhysics
 from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging.operators import kernels
+from sciml.imaging.operators.convolution import ValidBlur
+from sciml.imaging.operators.linear import Linear
 from sciml.imaging.operators.physics import (
+    MRI,
     Identity,
+    Inpainting,
     Noise,
-    ValidBlur,
     cartesian_mri,
     noise_of,
     random_inpainting,
@@ -44,7 +46,7 @@ class Task:
         name: registered name.
         options: resolved options, JSON values.
         size: height and width of the picture that is measured and scored.
-        physics: deepinv linear physics with norm at most 1 and its `noise_level`.
+        physics: linear physics with norm at most 1 and its `noise_level`.
         seed: seed of the random parts of the physics.
         experiment: name in `data/splits.yaml` of the data that the task is studied on.
     """
@@ -52,7 +54,7 @@ class Task:
     name: str
     options: Mapping[str, Any]
     size: tuple[int, int]
-    physics: LinearPhysics
+    physics: Linear
     seed: int
     experiment: str
 
@@ -81,7 +83,7 @@ class Task:
         sigma = level.of(x if level.relative_to == "image" else clean)
         noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype)
         if isinstance(self.physics, MRI | Inpainting):
-            noise = noise * torch.as_tensor(self.physics.mask)  # unmeasured entries stay exactly zero
+            noise = noise * self.physics.mask  # unmeasured entries stay exactly zero
         return clean + sigma.reshape(-1, 1, 1, 1) * noise
 
     def picture(self, x: Tensor, clip: bool = True) -> Picture:
@@ -93,13 +95,13 @@ class Task:
         return x.clamp(0, 1) if clip else x
 
 
-def _denoise(size: tuple[int, int], seed: int, device: str, sigma: float) -> tuple[LinearPhysics, Noise]:
-    return Identity(img_size=(1, *size)), Noise(sigma)
+def _denoise(size: tuple[int, int], seed: int, device: str, sigma: float) -> tuple[Linear, Noise]:
+    return Identity(), Noise(sigma)
 
 
 def _deblur(
     size: tuple[int, int], seed: int, device: str, kernel: str, kernel_size: int, width: float, sigma: float
-) -> tuple[LinearPhysics, Noise]:
+) -> tuple[Linear, Noise]:
     makers = {
         "shake": lambda: kernels.camera_shake(kernel_size, np.random.default_rng(Seeds(seed)("kernel"))),
         "gaussian": lambda: kernels.gaussian(width, kernel_size),
@@ -113,7 +115,7 @@ def _deblur(
 
 def _tomography(
     size: tuple[int, int], seed: int, device: str, views: int, range_degrees: float, noise: float
-) -> tuple[LinearPhysics, Noise]:
+) -> tuple[Linear, Noise]:
     if not 1 <= views <= MOST_VIEWS:
         raise ConfigError(f"a scan has 1 to {MOST_VIEWS} views, got {views}")
     if not 0 < range_degrees <= 360:
@@ -123,17 +125,17 @@ def _tomography(
 
 def _magnetic_resonance(
     size: tuple[int, int], seed: int, device: str, acceleration: float, centre_fraction: float, noise: float
-) -> tuple[LinearPhysics, Noise]:
+) -> tuple[Linear, Noise]:
     return cartesian_mri(size, acceleration, centre_fraction, Seeds(seed)("mask"), device), Noise(
         noise, "image", complex_valued=True
     )
 
 
-def _inpaint(size: tuple[int, int], seed: int, device: str, keep: float, sigma: float) -> tuple[LinearPhysics, Noise]:
+def _inpaint(size: tuple[int, int], seed: int, device: str, keep: float, sigma: float) -> tuple[Linear, Noise]:
     return random_inpainting(size, keep, Seeds(seed)("mask"), device), Noise(sigma)
 
 
-_BUILD: dict[str, Callable[..., tuple[LinearPhysics, Noise]]] = {
+_BUILD: dict[str, Callable[..., tuple[Linear, Noise]]] = {
     "denoise": _denoise,
     "deblur": _deblur,
     "ct-sparse": _tomography,
@@ -170,5 +172,5 @@ def task(name: str, size: tuple[int, int] = (256, 256), seed: int = 0, device: s
     if len(size) != 2 or min(size) < 16:
         raise ConfigError(f"task {name} needs a picture of at least 16 x 16 pixels, got {size}")
     physics, noise = _BUILD[name]((int(size[0]), int(size[1])), seed, device, **resolved)
-    physics.noise_level = noise  # pyright: ignore[reportArgumentType]
+    physics.noise_level = noise
     return Task(name, resolved, (int(size[0]), int(size[1])), physics, seed, kind.experiment)

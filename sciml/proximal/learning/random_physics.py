@@ -15,12 +15,13 @@ from typing import Literal
 
 import numpy as np
 import torch
-from deepinv.physics import MRI, LinearPhysics
 from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging.operators import kernels
-from sciml.imaging.operators.physics import Noise, ValidBlur, cartesian_mri, column_norm, smooth_phase
+from sciml.imaging.operators.convolution import ValidBlur
+from sciml.imaging.operators.linear import LinearPhysics
+from sciml.imaging.operators.physics import MRI, Noise, cartesian_mri, column_norm, smooth_phase
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.solvers.classical import start as first_guess
 from sciml.proximal.reconstruction.operators import normal_spectrum
@@ -73,7 +74,7 @@ class RandomProblem:
         sigma = level * unit.of(truth if relative == "image" else clean).clamp(min=DARKEST)
         noise = torch.randn(clean.shape, generator=generator).to(clean)
         if isinstance(self.physics, MRI):
-            noise = noise * torch.as_tensor(self.physics.mask)
+            noise = noise * self.physics.mask
         return clean + sigma.reshape(-1, *[1] * (clean.ndim - 1)) * noise, sigma
 
     def start(self, y: Tensor) -> Images:

@@ -6,11 +6,11 @@ import math
 from dataclasses import dataclass
 
 import torch
-from deepinv.physics import Inpainting, LinearPhysics, Physics
 from jaxtyping import Float
 from torch import Tensor
 
-from sciml.imaging.operators.physics import Identity, column_norm
+from sciml.imaging.operators.linear import LinearPhysics, Physics
+from sciml.imaging.operators.physics import Identity, column_norm, is_inpainting
 from sciml.proximal.optimise.minimize import Images
 from sciml.runtime.errors import ConfigError, NumericalError
 
@@ -143,7 +143,7 @@ def normal_spectrum(physics: LinearPhysics, like: Images) -> Float[Tensor, "1 1 
     """
     height, width = like.shape[-2:]
     mean = column_norm(physics, probe_images(physics, like)) ** 2
-    if isinstance(physics, Inpainting):
+    if is_inpainting(physics):
         return like.new_full((1, 1, height, width), mean)
     point = torch.zeros_like(probe_images(physics, like))
     point[:, 0, height // 2, width // 2] = 1

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
-from deepinv.physics import LinearPhysics, Physics
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml.imaging.operators.linear import LinearPhysics, Physics
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.network import LearnedProximalNetwork
 from sciml.proximal.optimise.inversion import wide

@@ -19,9 +19,9 @@ import warnings
 from dataclasses import dataclass, field
 
 import torch
-from deepinv.physics import LinearPhysics, Physics
 from torch import Tensor
 
+from sciml.imaging.operators.linear import LinearPhysics, Physics
 from sciml.imaging.solvers.classical import start as first_guess
 from sciml.proximal.networks.network import LearnedProximalNetwork, Sigma
 from sciml.proximal.optimise.minimize import Images

@@ -12,9 +12,9 @@ import warnings
 from dataclasses import dataclass
 
 import torch
-from deepinv.physics import LinearPhysics, Physics
 from torch import Tensor
 
+from sciml.imaging.operators.linear import LinearPhysics, Physics
 from sciml.imaging.operators.physics import noise_of
 from sciml.imaging.priors import per_image
 from sciml.proximal.networks.network import LearnedProximalNetwork, Sigma

@@ -10,9 +10,9 @@ Sulam (ICLR 2024) for proximal gradients and ADMM with learned proximal networks
 from __future__ import annotations
 
 import torch
-from deepinv.physics import LinearPhysics
 from torch import Tensor
 
+from sciml.imaging.operators.linear import LinearPhysics
 from sciml.proximal.optimise.inversion import inner, wide
 from sciml.proximal.optimise.minimize import Images
 from sciml.proximal.reconstruction.problem import OnIteration, PerImage, Problem, Trace, size_of

@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from deepinv.physics import LinearPhysics
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml.imaging.operators.linear import LinearPhysics
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.optimise.inversion import wide
 from sciml.proximal.optimise.minimize import Images, Minimum, cosine_filter, minimize, typical_start

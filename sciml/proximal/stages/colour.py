@@ -167,7 +167,7 @@ def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance
     Returns:
         The pictures and their runs; the reason is that of the first that is not certified, else of the first.
     """
-    physics = Identity(img_size=(network.channels, *y.shape[-2:]))
+    physics = Identity()
     runs = [
         reconstruct(one if network.channels == 3 else one.transpose(0, 1), physics, network, sigma, tolerance=tolerance)
         for one in y.split(1)

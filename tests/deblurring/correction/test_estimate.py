@@ -13,8 +13,8 @@ from scipy.ndimage import center_of_mass
 from sciml.deblurring.correction.blind_steps import centred, cleaned, enlarged, pyramid_sizes, ridge_kernel, slopes
 from sciml.deblurring.correction.estimate import Estimate, estimate_kernel, noise_std
 from sciml.deblurring.kernels.canonical import ncc
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, gaussian, line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 

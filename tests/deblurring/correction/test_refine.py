@@ -12,8 +12,8 @@ from sciml.deblurring.correction.refine import kernel_step, refined_kernel
 from sciml.deblurring.kernels.canonical import ncc
 from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.solvers.image import restored
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, line
-from sciml.imaging.operators.physics import ValidBlur
 
 KERNEL = camera_shake(13, rng(2))
 

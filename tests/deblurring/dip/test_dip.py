@@ -11,8 +11,8 @@ from dip_scenes import QUICK, configured, scene, seeded
 
 from sciml.deblurring.dip.fit import untrained
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.solvers.admm import total_variation_admm
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 

@@ -17,8 +17,8 @@ from scipy.signal import convolve2d, fftconvolve
 
 from sciml.deblurring.kernels.canonical import blur_rms, canonicalise, embedded, ncc, read_kernel
 from sciml.deblurring.kernels.names import KINDS
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, gaussian, line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 NAMES = (

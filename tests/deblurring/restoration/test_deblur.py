@@ -20,8 +20,8 @@ from sciml.deblurring.restoration import steps
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
 from sciml.deblurring.solvers import tiles
 from sciml.formats.image import linear_to_srgb
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 KERNEL = line(9, 30)

@@ -13,8 +13,8 @@ from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.solvers.splitting import shrink_count, shrink_magnitude_two_thirds, shrink_two_thirds, split
 from sciml.formats.image import srgb_to_linear
 from sciml.imaging.metrics import psnr
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.solvers.classical import tv
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 

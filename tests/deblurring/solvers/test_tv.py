@@ -14,8 +14,8 @@ from sciml.datasets.loaders import load_photo
 from sciml.datasets.manifest import is_present, record
 from sciml.deblurring.solvers.image import MaskedBlur, natural_weight, quasi_newton, restored
 from sciml.deblurring.solvers.tv import Canvas, differences, differences_adjoint, total_variation, weight_map
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, gaussian, line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.imaging.priors import Certificate, TotalVariation
 from sciml.imaging.solvers.admm import total_variation_admm
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError

@@ -35,8 +35,8 @@ from sciml.deblurring.study.blurring import MARGIN
 from sciml.deblurring.study.dip import Scorer, fit_of, scores_of, spread_scores
 from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
 from sciml.deblurring.study.scores import display_psnr
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel, line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors, read_json, save_tensors, write_json
 

@@ -23,7 +23,7 @@ from sciml.deblurring.study.metrics import (
     rank_correlation,
 )
 from sciml.imaging.metrics import psnr, ssim
-from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.solvers.admm import total_variation_admm
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 

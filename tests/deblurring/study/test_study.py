@@ -34,7 +34,7 @@ from sciml.deblurring.stages.tune import tune_prior
 from sciml.deblurring.study.blurring import MARGIN, ROUNDING, simulate, wrong_kernel
 from sciml.deblurring.study.cells import circular, picture_of, solve, weight_of
 from sciml.deblurring.study.pairs import load_problems, load_truths
-from sciml.imaging.operators.physics import ValidBlur
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 from sciml.runtime.files import load_tensors, read_json, save_tensors
 

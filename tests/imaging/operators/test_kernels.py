@@ -14,8 +14,8 @@ from imaging_problems import random
 from scipy.ndimage import center_of_mass
 from scipy.signal import convolve2d
 
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, check_kernel, disk, gaussian, line
-from sciml.imaging.operators.physics import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 KERNELS = {

@@ -11,8 +11,9 @@ import torch
 from imaging_problems import PHOTOS, blocks, generator, psnr_db, random
 
 from sciml.imaging.metrics import psnr
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import gaussian
-from sciml.imaging.operators.physics import Identity, Noise, ValidBlur
+from sciml.imaging.operators.physics import Identity, Noise
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers import classical
@@ -141,7 +142,7 @@ def test_a_method_for_other_physics_says_so(method, name):
 
 def test_a_default_weight_needs_a_noise_level():
     with pytest.raises(ConfigError, match="noise_level"):
-        classical.tv(torch.zeros(1, 1, 16, 16), Identity(img_size=(1, 16, 16)))
+        classical.tv(torch.zeros(1, 1, 16, 16), Identity())
 
 
 @pytest.mark.parametrize("name", ["deblur", "ct-sparse", "inpaint", "mri-cs"])

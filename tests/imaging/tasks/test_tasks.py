@@ -158,15 +158,6 @@ def test_mr_keeps_the_magnitude_of_the_picture():
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_the_physics_is_still_usable_the_deepinv_way(name):
-    built = task(name, (32, 32))
-    x = image_like(built, batch=1)
-    torch.testing.assert_close(built.physics(x), built.physics.A(x))
-    assert callable(built.physics.noise)
-    assert isinstance(noise_of(built.physics), Noise)
-
-
-@pytest.mark.parametrize("name", TASKS)
 def test_unknown_options_are_refused_with_the_known_ones(name):
     with pytest.raises(ConfigError, match=f"{name}.*colour.*{next(iter(TASKS[name].defaults))}"):
         task(name, (32, 32), colour=1)

@@ -9,8 +9,9 @@ import torch
 from deepinv.physics import MRI, Physics
 from reconstruction_problems import Gaussian, Matrix, WrongAdjoint, implicit, matrix, normal
 
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import gaussian
-from sciml.imaging.operators.physics import Identity, Noise, ValidBlur, cartesian_mask, random_inpainting
+from sciml.imaging.operators.physics import Identity, Noise, cartesian_mask, random_inpainting
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.proximal.reconstruction import variational
 from sciml.proximal.reconstruction.operators import adjoint_gap, inspect_operator, norm_squared, normal_spectrum
