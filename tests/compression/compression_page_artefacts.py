@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,8 @@ import numpy as np
 from PIL import Image as PillowImage
 
 from sciml.compression.config import Config, FitConfig, TrainConfig
-from sciml.compression.study.bench import Bench, Row
+from sciml.compression.study.bench import Bench
+from sciml.compression.study.results import Row
 from sciml.runtime.files import save_tensors, write_json, write_text
 from sciml.runtime.provenance import Recorder
 
@@ -142,8 +142,8 @@ def write_vectors(folder: Path) -> None:
     for place, name in enumerate(("dune", "house")):
         for setting in range(len(RATES)):
             row = bench_row(name, "nic-linear", setting, 0.4 * place)
-            rows.append(replace(row, codec="scalar"))
-            rows.append(replace(row, codec="photo-vector", rate_bpp=1.02 * row.rate_bpp, decode_s=0.1))
+            rows.append(row.model_copy(update={"codec": "scalar"}))
+            rows.append(row.model_copy(update={"codec": "photo-vector", "rate_bpp": 1.02 * row.rate_bpp, "decode_s": 0.1}))
     codecs = {"scalar": f"model {MODEL}", "photo-vector": "model 0123456789abcdef"}
     Bench(tuple(rows), (), codecs, {}, {"dune": (), "house": ()}, 1, {"numpy": "2"}).write(folder, "scalar", 7)
     groups = [
@@ -205,7 +205,7 @@ def write_inspection(folder: Path, window: int) -> None:
             for ideal in [sum(layer["ideal_bits"] for row in rows if row["quality"] == quality for layer in row["layers"])]
         ],
         "processes": [
-            {"environment": words, "picture": name, "codes_equal": True, "largest_pixel_difference": 0}
+            {"environment": words, "picture": name, "codes_equal": True, "largest_pixel_difference": 0, "share_of_range": 0.0}
             for words in environments
             for name in SHOWN
         ],

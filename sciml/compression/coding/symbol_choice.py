@@ -66,29 +66,40 @@ class Chooser:
         classes: Int[np.ndarray, " blocks"],
     ) -> Float[np.ndarray, " blocks"]:
         """Return the symbols of a pass."""
-        residual = self.planes[plane, blocks] - mean / VALUE_UNITS
-        size, below = np.abs(residual), np.floor(np.abs(residual))
-        candidates = np.stack([np.zeros_like(below), below, below + 1])
-        bits = self._bits(band_of(plane), classes, candidates)
-        distance = size - self.rules.reconstruct(plane, candidates) / VALUE_UNITS
-        best = np.argmin(distance**2 + self.weight[blocks] * bits, axis=0)[None]
-        self.bits[plane] += np.take_along_axis(bits, best, 0).sum()
-        symbols = np.sign(residual) * np.take_along_axis(candidates, best, 0)[0]
-        self.symbols[plane, blocks] = symbols
+        residual = self.planes[plane][blocks] - mean / VALUE_UNITS
+        size = np.abs(residual)
+        below = np.floor(size)
+        weight = self.weight[blocks]
+        # the three candidates: what each costs, the first of the cheapest is chosen
+        lengths = self._bits(band_of(plane), classes, below)
+        least = size**2 + weight * lengths[0]
+        sizes, bits = np.zeros_like(below), lengths[0]
+        for candidate, length in ((below, lengths[1]), (below + 1, lengths[2])):
+            cost = (size - self.rules.reconstruct_sizes(plane, candidate) / VALUE_UNITS) ** 2 + weight * length
+            better = cost < least
+            least = np.minimum(cost, least)
+            sizes, bits = np.where(better, candidate, sizes), np.where(better, length, bits)
+        self.bits[plane] += bits.sum()
+        symbols = np.sign(residual) * sizes
+        self.symbols[plane][blocks] = symbols
         if self.writer is not None:
             self.writer.put(plane, classes, symbols)
         return symbols
 
     def _bits(
-        self, band: int, classes: Int[np.ndarray, " blocks"], sizes: Float[np.ndarray, "candidates blocks"]
-    ) -> Float[np.ndarray, "candidates blocks"]:
-        """Return ideal code lengths of symbols of these sizes, remainders included."""
-        clipped = np.minimum(sizes, LARGEST_SYMBOL).astype(np.intp)
-        bits = self.tables.bits[band][classes, clipped + LARGEST_SYMBOL]
-        large = sizes >= LARGEST_SYMBOL
-        if large.any():
-            bits[large] += 2 * np.floor(np.log2(sizes[large] - LARGEST_SYMBOL + 1)) + 1
-        return bits
+        self, band: int, classes: Int[np.ndarray, " blocks"], below: Float[np.ndarray, " blocks"]
+    ) -> tuple[Float[np.ndarray, " blocks"], ...]:
+        """Return ideal code lengths of 0, and of symbols of a size and of the next one, remainders included."""
+        table = self.tables.bits[band].reshape(-1)
+        zero = classes * self.tables.bits.shape[2] + LARGEST_SYMBOL
+        found = [table.take(zero)]
+        for sizes in (below, below + 1):
+            bits = table.take(zero + np.minimum(sizes, LARGEST_SYMBOL).astype(np.intp))
+            large = sizes >= LARGEST_SYMBOL
+            if large.any():
+                bits[large] += 2 * np.floor(np.log2(sizes[large] - LARGEST_SYMBOL + 1)) + 1
+            found.append(bits)
+        return tuple(found)
 
 
 def masking(model: CodecModel, planes: Float[np.ndarray, "planes rows columns"]) -> Float[np.ndarray, "rows columns"]:

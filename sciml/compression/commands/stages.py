@@ -9,14 +9,16 @@ from sciml.compression.config import (
     FitConfig,
     InspectConfig,
     PageConfig,
+    ShowConfig,
     TrainConfig,
     TrainNeuralConfig,
 )
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig
-from sciml.stages import File, Files, declare
+from sciml.stages import File, Files, Named, declare
 
 WEIGHTS = File("Model file.")
 BASE = File("Model file of the fit stage.")
+PHOTO = File("Model file of photographs, which is shown beside.")
 RUNS = File("Folder of simulated runs, one subfolder a role; for domains whose fields come from them.", required=False)
 
 STAGES = {
@@ -39,11 +41,18 @@ STAGES = {
         "Show slices or fields at equal bytes beside JPEG 2000 and the photo model; spectra of fields; pixels in processes.",
         ApartConfig,
         weights=WEIGHTS,
-        photo=File("Model file of photographs, which is shown beside."),
+        photo=PHOTO,
         runs=RUNS,
     ),
     "inspect": declare(
         "Count where the bits of a model go, show its pictures at equal bytes, check its files.", InspectConfig, weights=WEIGHTS
+    ),
+    "show": declare(
+        "Write what inspect and apart write, for every domain.",
+        ShowConfig,
+        weights=Named("DOMAIN=model file."),
+        photo=PHOTO,
+        runs=RUNS,
     ),
     "ablate": declare(
         "Measure what each part of the codec is worth, on validation pictures; fitted variants are kept when it is stopped.",

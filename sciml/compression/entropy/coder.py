@@ -25,9 +25,8 @@ class Writer:
     def put(self, plane: int, classes: Int[np.ndarray, " blocks"], symbols: Float[np.ndarray, " blocks"]) -> None:
         """Code the symbols of a pass."""
         band = band_of(plane)
-        clipped = np.clip(symbols, -LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int32) + LARGEST_SYMBOL
         order, groups = by_class(classes)
-        clipped = clipped[order]
+        clipped = (symbols[order].clip(-LARGEST_SYMBOL, LARGEST_SYMBOL) + LARGEST_SYMBOL).astype(np.int32)
         for of_class, start, stop in groups:
             self._encoder.encode(clipped[start:stop], self.tables.model(band, of_class))
         size = np.abs(symbols)
@@ -118,8 +117,9 @@ class Reader:
 
 def by_class(classes: Int[np.ndarray, " blocks"]) -> tuple[Int[np.ndarray, " blocks"], list[tuple[int, int, int]]]:
     """Return the blocks sorted by class (equal classes in order), and class, start and stop of each group of equals."""
-    order = np.argsort(classes, kind="stable")
-    sorted_classes = classes[order]
-    starts = np.flatnonzero(np.diff(sorted_classes, prepend=-1))
-    stops = np.append(starts, len(order))[1:]
-    return order, list(zip(sorted_classes[starts].tolist(), starts.tolist(), stops.tolist(), strict=True))
+    # numbers of one byte are sorted by counting
+    order = classes.astype(np.uint8).argsort(kind="stable")
+    counts = np.bincount(classes)
+    there = counts.nonzero()[0]
+    stops = counts[there].cumsum()
+    return order, list(zip(there.tolist(), (stops - counts[there]).tolist(), stops.tolist(), strict=True))

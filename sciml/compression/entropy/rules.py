@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -122,9 +123,16 @@ class Rules:
 
     def reconstruct(self, plane: int, symbols: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
         """Return what symbols stand for beside the mean, in 1/64 of the step."""
-        size = np.abs(symbols)
-        shift = self.centroids[plane][np.minimum(size, 4).astype(np.intp) - 1]
-        return np.sign(symbols) * (VALUE_UNITS * size - shift)
+        return np.sign(symbols) * self.reconstruct_sizes(plane, np.abs(symbols))
+
+    def reconstruct_sizes(self, plane: int, sizes: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+        """Return the same of symbols that are not below 0: r(q) = 64 q - c(q) with the centroid c, and r(0) = 0."""
+        return VALUE_UNITS * sizes - self._shifts[plane].take(np.minimum(sizes, 4).astype(np.intp))
+
+    @cached_property
+    def _shifts(self) -> Float[np.ndarray, "planes 5"]:
+        """The centroids of 0, 1, 2, 3 and more."""
+        return np.concatenate([np.zeros((self.planes, 1)), self.centroids], 1)
 
 
 def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, field: Field | None = None) -> Field:
@@ -150,17 +158,22 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
             blocks, near = item.blocks, item.neighbours
             if not len(blocks):
                 continue
-            spread = spreads[number, blocks]
-            mean = np.zeros(len(blocks)) if means is None else means[number, blocks]
+            spread = spreads[number][blocks]
             if len(near):
-                spread = spread + spread_weights[number, SPREAD_BASIS:] @ field.magnitudes[plane][near].astype(np.float64)
-                if mean_weights is not None:
-                    mean = mean + mean_weights[number, MEAN_BASIS:] @ field.values[plane][near].astype(np.float64)
-            # bounded, so that a symbol's size stays below what the coder can write
-            mean = np.clip(np.floor(mean / 2**MEAN_BITS + 0.5), -LARGEST_MEAN, LARGEST_MEAN)
-            classes = np.searchsorted(THRESHOLDS, np.maximum(spread, floors[number]), side="right")
+                spread += spread_weights[number, SPREAD_BASIS:] @ field.magnitudes[plane][near].astype(np.float64)
+            if means is None or mean_weights is None:
+                mean = np.zeros(len(blocks))
+            else:
+                mean = means[number][blocks]
+                if len(near):
+                    mean += mean_weights[number, MEAN_BASIS:] @ field.values[plane][near].astype(np.float64)
+                # bounded, so that a symbol's size stays below what the coder can write
+                mean = (np.floor(mean / 2**MEAN_BITS + 0.5)).clip(-LARGEST_MEAN, LARGEST_MEAN)
+            classes = THRESHOLDS.searchsorted(np.maximum(spread, floors[number]), side="right")
             symbols = choose(plane, blocks, mean, classes)
-            values = np.clip(mean + rules.reconstruct(plane, symbols), -LARGEST_VALUE, LARGEST_VALUE)
-            field.put(plane, blocks, values, np.minimum(MAGNITUDE_UNITS * np.abs(symbols), LARGEST_MAGNITUDE))
+            sizes = np.abs(symbols)
+            values = mean + np.sign(symbols) * rules.reconstruct_sizes(plane, sizes)
+            magnitudes = np.minimum(MAGNITUDE_UNITS * sizes, LARGEST_MAGNITUDE)
+            field.put(plane, blocks, values.clip(-LARGEST_VALUE, LARGEST_VALUE), magnitudes)
         field.close(plane)
     return field

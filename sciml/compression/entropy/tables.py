@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
 
 import numpy as np
@@ -22,7 +23,7 @@ BANDS = len(BAND_BOUNDS) + 1
 
 def band_of(plane: int) -> int:
     """Return which tables a plane uses."""
-    return int(np.searchsorted(BAND_BOUNDS, plane, side="right"))
+    return bisect_right(BAND_BOUNDS, plane)
 
 
 class Tables:

@@ -12,6 +12,7 @@ from sciml.compression.entropy.tables import BANDS, LARGEST_SYMBOL
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import counted, grouped, sequence
 from sciml.compression.study.inspection import band_titles
+from sciml.compression.study.results import Layer, MapNotes
 from sciml.report.charts import COLOURS
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
@@ -30,30 +31,31 @@ def accounting_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     yield layer_table(inspection)
     yield classes_table(inspection)
     yield bars(inspection)
-    if inspection.arrays:
-        yield class_maps(inspection)
-        yield tables_figure(inspection)
+    if inspection.numbers.maps is not None:
+        yield class_maps(inspection, inspection.numbers.maps)
+        yield tables_figure(inspection, inspection.numbers.maps)
 
 
 def model_table(domain: DomainResults, inspection: Inspection) -> Table:
     """Return what the model is made of."""
-    facts = inspection.numbers["model"]
-    planes, steps = facts["planes"], facts["steps"]
-    network = facts["network_weights"]
-    products = facts["network_products_per_pixel"]
-    behind = "none" if network is None else f"{grouped(network)} weights, {grouped(round(products))} products a pixel"
+    facts = inspection.numbers.model
+    planes, steps = facts.planes, facts.steps
+    network, products = facts.network_weights, facts.network_products_per_pixel
+    behind = "none"
+    if network is not None and products is not None:
+        behind = f"{grouped(network)} weights, {grouped(round(products))} products a pixel"
     fitted = sequence([f"{step:g}" for step in steps])
     rows = [
-        ("model", f"{facts['name']}, id {facts['id']}"),
-        ("model file", f"{facts['file_bytes'] / 1e6:.2f} MB"),
+        ("model", f"{facts.name}, id {facts.id}"),
+        ("model file", f"{facts.file_bytes / 1e6:.2f} MB"),
         ("sets of rules and tables", f"{len(steps)}, fitted at the steps {fitted} of the range"),
-        ("planes that are coded", f"{min(planes)} to {max(planes)} of {256 * facts['channels']}"),
+        ("planes that are coded", f"{min(planes)} to {max(planes)} of {256 * facts.channels}"),
         ("network behind the decoder", behind),
     ]
     for stage, words in (("fit", "fitting"), ("train", "training of the network")):
         if (record := domain.records.get(stage)) is not None:
-            notes = record.get("notes") or {}
-            rows.append((words, f"{float(notes.get('cpu_minutes', record['cpu_seconds'] / 60)):.1f} CPU minutes"))
+            minutes = float(record.notes.get("cpu_minutes", record.cpu_seconds / 60))
+            rows.append((words, f"{minutes:.1f} CPU minutes"))
     columns = [Column("fact", "of the model"), Column("value", "value")]
     return Table("The model", columns, [{"fact": fact, "value": value} for fact, value in rows])
 
@@ -63,29 +65,29 @@ def layer_table(inspection: Inspection) -> Table:
     rows: list[dict[str, Value]] = []
     for quality in inspection.qualities:
         mine = inspection.at(quality)
-        total, pixels = sum(row["file_bytes"] for row in mine), sum(row["pixels"] for row in mine)
-        head = sum(row["overhead_bytes"] for row in mine)
+        total, pixels = sum(row.file_bytes for row in mine), sum(row.pixels for row in mine)
+        head = sum(row.overhead_bytes for row in mine)
         row: dict[str, Value] = {
             "quality": quality,
             "rate": 8 * total / pixels,
             "header": 100 * head / total,
         }
         payload, ideal = 0, 0.0
-        for number in range(len(mine[0]["layers"])):
-            size = sum(one["layers"][number]["bytes"] for one in mine)
+        for number in range(len(mine[0].layers)):
+            size = sum(one.layers[number].bytes for one in mine)
             payload += size
-            ideal += sum(one["layers"][number]["ideal_bits"] for one in mine)
+            ideal += sum(one.layers[number].ideal_bits for one in mine)
             row[f"layer{number + 1}"] = 100 * size / total
         rows.append(row | {"overhead": 100 * (8 * payload / ideal - 1)})
     # coarse steps code fewer planes, and may have fewer layers
-    layers = max((row["layers"] for row in inspection.rows), key=len)
+    layers = max((row.layers for row in inspection.rows), key=len)
     columns = [
         Column("quality", "quality", digits=0), Column("rate", "rate", "bits a pixel", None, 3),
         Column("header", "header and checksums", "%", None, 2),
         *(
             Column(
                 f"layer{number + 1}",
-                f"layer {number + 1}, planes {layer['planes'][0] + 1} {_to(number, layers)}",
+                f"layer {number + 1}, planes {layer.planes[0] + 1} {_to(number, layers)}",
                 "%",
                 None,
                 1,
@@ -94,7 +96,7 @@ def layer_table(inspection: Inspection) -> Table:
         ),
         Column("overhead", "payload above the ideal", "%", None, 2),
     ]  # fmt: skip
-    count = len({row["picture"] for row in inspection.rows})
+    count = len({row.picture for row in inspection.rows})
     return Table(
         "Where the bytes of a file are",
         columns,
@@ -104,24 +106,24 @@ def layer_table(inspection: Inspection) -> Table:
     )
 
 
-def _to(number: int, layers: list[Any]) -> str:
-    return "on" if number == len(layers) - 1 else f"to {layers[number]['planes'][1]}"
+def _to(number: int, layers: list[Layer]) -> str:
+    return "on" if number == len(layers) - 1 else f"to {layers[number].planes[1]}"
 
 
 def classes_table(inspection: Inspection) -> Table:
     """Return what classes save against tables without them."""
     rows: list[dict[str, Value]] = []
-    for static in sorted(inspection.numbers["static"], key=lambda row: row["quality"]):
-        mine = inspection.at(static["quality"])
-        pixels = sum(row["pixels"] for row in mine)
-        classes = sum(layer["ideal_bits"] for row in mine for layer in row["layers"])
+    for static in sorted(inspection.numbers.static, key=lambda row: row.quality):
+        mine = inspection.at(static.quality)
+        pixels = sum(row.pixels for row in mine)
+        classes = sum(layer.ideal_bits for row in mine for layer in row.layers)
         rows.append(
             {
-                "quality": static["quality"],
+                "quality": static.quality,
                 "classes": classes / pixels,
-                "plane": static["plane_bits"] / pixels,
-                "band": static["band_bits"] / pixels,
-                "saved": 100 * (classes / static["plane_bits"] - 1),
+                "plane": static.plane_bits / pixels,
+                "band": static.band_bits / pixels,
+                "saved": 100 * (classes / static.plane_bits - 1),
             }
         )
     columns = [
@@ -149,8 +151,8 @@ def bars(inspection: Inspection) -> Figure:
         for panel, share in zip(axes, (False, True), strict=True):
             for place, quality in enumerate(inspection.qualities):
                 mine = inspection.at(quality)
-                pixels = sum(row["pixels"] for row in mine)
-                parts = [8 * sum(row["overhead_bytes"] for row in mine), *np.sum([row["band_bits"] for row in mine], 0)]
+                pixels = sum(row.pixels for row in mine)
+                parts = [8 * sum(row.overhead_bytes for row in mine), *np.sum([row.band_bits for row in mine], 0)]
                 scale = (100 / sum(parts)) if share else 1 / pixels
                 below = 0.0
                 for number, part in enumerate(parts):
@@ -180,18 +182,17 @@ def _patch(colour: str, label: str) -> Any:
     return Patch(color=colour, label=label)
 
 
-def class_maps(inspection: Inspection) -> Figure:
+def class_maps(inspection: Inspection, notes: MapNotes) -> Figure:
     """Return a picture, the bits of its blocks, and the classes of some planes."""
-    notes = inspection.numbers["maps"]
-    picture = inspection.picture(f"{notes['picture']}-whole")
+    picture = inspection.picture(f"{notes.picture}-whole")
     classes, bits = inspection.arrays["classes"], inspection.arrays["bits"]
 
     def draw(axes: Any, figure: Any) -> None:
         axes[0].imshow(picture, cmap="gray")
-        axes[0].set_title(notes["picture"], fontsize=10)
+        axes[0].set_title(notes.picture, fontsize=10)
         axes[1].imshow(bits / 256, cmap="magma", vmin=0)
         axes[1].set_title(f"bits a pixel of each block, up to {bits.max() / 256:.2f}", fontsize=10)
-        for panel, plane, image in zip(axes[2:], notes["planes"], classes, strict=False):
+        for panel, plane, image in zip(axes[2:], notes.planes, classes, strict=False):
             shown = panel.imshow(image, cmap="viridis", vmin=0, vmax=CLASSES - 1)
             panel.set_title(f"classes of plane {plane + 1}", fontsize=10)
         figure.colorbar(shown, ax=axes, shrink=0.6, label="class")
@@ -205,11 +206,11 @@ def class_maps(inspection: Inspection) -> Figure:
         "how large a symbol will be, 0 for surely 0 and 39 for very large, made from what it has decoded before: nothing of it "
         "is sent. Classes follow edges and texture, and so do the bits. The finer pattern is that of the passes: later ones know "
         "more of what is around.",
-        f"the photograph {notes['picture']}, a map of its bits and maps of the classes of {counted(len(classes), 'plane')}",
+        f"the photograph {notes.picture}, a map of its bits and maps of the classes of {counted(len(classes), 'plane')}",
     )
 
 
-def tables_figure(inspection: Inspection) -> Figure:
+def tables_figure(inspection: Inspection, notes: MapNotes) -> Figure:
     """Return the probabilities of the symbols by class, and how often each class occurs."""
     counts, usage = inspection.arrays["counts"], inspection.arrays["usage"]
     bands = [band for band in TABLE_BANDS if band < BANDS]
@@ -242,8 +243,8 @@ def tables_figure(inspection: Inspection) -> Figure:
     return Figure(
         "Probability tables: symbols by class",
         panels(len(bands) + 1, (11.0, 3.2), draw, dpi=100),
-        f"Tables of the set at step {inspection.numbers['maps']['step']:g}. A row is a class: narrow at the top, where a symbol "
+        f"Tables of the set at step {notes.step:g}. A row is a class: narrow at the top, where a symbol "
         "is nearly always 0, wide at the bottom. Rows that were hardly met in fitting hold the mean of their band. On the right "
-        f"the classes of {inspection.numbers['maps']['picture']} at quality {inspection.middle:g}.",
+        f"the classes of {notes.picture} at quality {inspection.middle:g}.",
         "heat maps of the probability of the symbols from -8 to 8 by class for three bands, and how often the classes occur",
     )

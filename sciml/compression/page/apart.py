@@ -33,9 +33,9 @@ def apart_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     if domain.apart is None:
         return
     apart = domain.apart
-    for name in dict.fromkeys(row["picture"] for row in apart.numbers["equal"]):
+    for name in dict.fromkeys(row.picture for row in apart.numbers.equal):
         yield strip(domain, apart, name)
-    if apart.numbers["spectra"]:
+    if apart.numbers.spectra:
         yield spectrum_table(apart, where)
         yield spectrum_figure(apart, where)
     yield Checks(list(apart_checks(domain.name, apart)))
@@ -43,7 +43,7 @@ def apart_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
 
 def strip(domain: DomainResults, apart: Apart, name: str) -> Gallery:
     """Return the original, the decoded pictures and their error maps, all files of one size."""
-    rows = {row["codec"]: row for row in apart.numbers["equal"] if row["picture"] == name}
+    rows = {row.codec: row for row in apart.numbers.equal if row.picture == name}
     original = apart.arrays[f"{name}/original"]
     rms = max(float(np.sqrt(np.mean((apart.arrays[f"{name}/{codec}"] - original) ** 2))) for codec in rows)
     limit = ERROR_LIMIT * rms
@@ -51,17 +51,17 @@ def strip(domain: DomainResults, apart: Apart, name: str) -> Gallery:
     notes = {}
     for codec, row in rows.items():
         pictures[title_of(codec)] = _shown(apart.arrays[f"{name}/{codec}"], apart)
-        notes[title_of(codec)] = f"{grouped(row['bytes'])} bytes, {row['psnr_db']:.2f} dB"
+        notes[title_of(codec)] = f"{grouped(row.bytes)} bytes, {row.psnr_db:.2f} dB"
     for codec in rows:
         errors = error_map(apart.arrays[f"{name}/{codec}"], original, limit)
         pictures[f"error, {title_of(codec)}"] = _enlarged(errors)
     row = rows["nic"]
-    unit = f" {row['unit']}" if row["unit"] not in ("", "1") else ""
-    span = f" (the range is {row['range']:.4g}{unit})" if apart.numbers["kind"] == "fields" else ""
+    unit = f" {row.unit}" if row.unit not in ("", "1") else ""
+    span = f" (the range is {row.range:.4g}{unit})" if apart.numbers.kind == "fields" else ""
     return Gallery(
-        f"{name} at {8 * row['bytes'] / row['pixels']:.2f} bits a pixel",
+        f"{name} at {8 * row.bytes / row.pixels:.2f} bits a pixel",
         pictures,
-        f"The domain {domain.name}: {KINDS[apart.numbers['kind']]}. Files as large as that of JPEG 2000 or smaller. Errors on "
+        f"The domain {domain.name}: {KINDS[apart.numbers.kind]}. Files as large as that of JPEG 2000 or smaller. Errors on "
         f"one scale from 0 to {limit:.2g} of what is shown as black to white{span}.",
         f"a picture of the domain {domain.name} from three codecs at equal bytes, and the errors",
         notes,
@@ -70,7 +70,7 @@ def strip(domain: DomainResults, apart: Apart, name: str) -> Gallery:
 
 def _shown(values: np.ndarray, apart: Apart) -> np.ndarray:
     """Return values from 0 to 1 as grey, fields as signed colours, enlarged."""
-    if apart.numbers["kind"] == "fields":
+    if apart.numbers.kind == "fields":
         return _enlarged(signed_picture(2 * values - 1, 1.0))
     return _enlarged(values.clip(0, 1))
 
@@ -84,19 +84,19 @@ def _enlarged(picture: np.ndarray) -> np.ndarray:
 def spectrum_table(apart: Apart, where: str) -> Table:
     """Return the errors of spectrum and enstrophy by codec and size."""
     rows: list[dict[str, Value]] = []
-    spectra = apart.numbers["spectra"]
-    for ratio in dict.fromkeys(row["ratio"] for row in spectra):
+    spectra = apart.numbers.spectra
+    for ratio in dict.fromkeys(row.ratio for row in spectra):
         for codec in ("nic", "jpeg2000"):
-            mine = [row for row in spectra if row["codec"] == codec and row["ratio"] == ratio]
+            mine = [row for row in spectra if row.codec == codec and row.ratio == ratio]
             rows.append(
                 {
                     "codec": title_of(codec),
                     "ratio": f"{ratio:g}",
-                    "bytes": float(np.mean([row["bytes"] for row in mine])),
-                    "worst": 100 * max(row["largest"] for row in mine),
-                    "mean": 100 * float(np.mean([row["largest"] for row in mine])),
-                    "total": 100 * max(abs(row["total"]) for row in mine),
-                    "rms": 100 * float(np.mean([row["rms_over_deviation"] for row in mine])),
+                    "bytes": float(np.mean([row.bytes for row in mine])),
+                    "worst": 100 * max(row.largest for row in mine),
+                    "mean": 100 * float(np.mean([row.largest for row in mine])),
+                    "total": 100 * max(abs(row.total) for row in mine),
+                    "rms": 100 * float(np.mean([row.rms_over_deviation for row in mine])),
                 }
             )
     columns = [
@@ -104,8 +104,8 @@ def spectrum_table(apart: Apart, where: str) -> Table:
         Column("worst", "spectrum, worst field", "%", "down", 3), Column("mean", "spectrum, mean over fields", "%", "down", 3),
         Column("total", "total enstrophy, worst field", "%", "down", 4), Column("rms", "error over deviation", "%", "down", 3),
     ]  # fmt: skip
-    fields = len({row["picture"] for row in spectra})
-    last = sorted({row["last"] for row in spectra})
+    fields = len({row.picture for row in spectra})
+    last = sorted({row.last for row in spectra})
     return Table(
         f"Enstrophy of decoded vorticity{where}",
         columns,
@@ -118,8 +118,8 @@ def spectrum_table(apart: Apart, where: str) -> Table:
 def spectrum_figure(apart: Apart, where: str) -> Figure:
     """Return the spectra of one field, decoded at several sizes."""
     original = apart.arrays["spectrum/original"]
-    first = apart.numbers["spectra"][0]
-    ratios = list(dict.fromkeys(row["ratio"] for row in apart.numbers["spectra"]))
+    first = apart.numbers.spectra[0]
+    ratios = list(dict.fromkeys(row.ratio for row in apart.numbers.spectra))
     shells = np.arange(1, len(original))
 
     def draw(axes: Any, figure: Any) -> None:
@@ -128,7 +128,7 @@ def spectrum_figure(apart: Apart, where: str) -> Figure:
             for number, ratio in enumerate(ratios):
                 found = apart.arrays[f"spectrum/{codec}/{ratio:g}"]
                 panel.plot(shells, found[1:], color=colour_of(number), linewidth=1.3, label=f"{ratio:g} times smaller")
-            panel.axvline(first["last"], color="grey", linestyle=":", linewidth=1)
+            panel.axvline(first.last, color="grey", linestyle=":", linewidth=1)
             panel.set_xscale("log")
             panel.set_yscale("log")
             panel.set_ylim(bottom=max(float(original[1:].min()) / 10, float(original.max()) * 1e-12))
@@ -136,7 +136,7 @@ def spectrum_figure(apart: Apart, where: str) -> Figure:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=9)
 
     return Figure(
-        f"Enstrophy spectrum of {first['picture']}{where}",
+        f"Enstrophy spectrum of {first.picture}{where}",
         panels(2, (8.0, 3.6), draw, 1, 110),
         "Dotted: 99 % of the enstrophy lies to the left. To the right codecs lose the finest waves, or add their noise.",
         "enstrophy over the wavenumber of one vorticity field, original and decoded at several sizes, ours and JPEG 2000",
@@ -145,13 +145,13 @@ def spectrum_figure(apart: Apart, where: str) -> Figure:
 
 def apart_checks(name: str, apart: Apart) -> Iterator[Check]:
     """Yield whether other processes find the same, and how errors at the border compare."""
-    rows = apart.numbers["processes"]
-    equal = sum(row["codes_equal"] for row in rows)
+    rows = apart.numbers.processes
+    equal = sum(row.codes_equal for row in rows)
     text = "files decoded in fresh processes with other threads and vector units"
     yield Check(f"equal codes, {name}", equal, len(rows), equal == len(rows), "decodings", text)
-    worst = max(row["share_of_range"] for row in rows)
+    worst = max(row.share_of_range for row in rows)
     yield Check(f"equal values, {name}", float(f"{worst:.2g}"), PIXEL_SHARE, worst <= PIXEL_SHARE, "of the range", text)
-    if borders := apart.numbers["borders"]:
-        ratio = float(np.mean([row["ratio"] for row in borders]))
+    if borders := apart.numbers.borders:
+        ratio = float(np.mean([row.ratio for row in borders]))
         text = "root mean square error within 16 pixels of the border over that inside: the codec knows no periodic fields"
         yield Check(f"error at the border, {name}", round(ratio, 3), 2, ratio <= 2, "", text)

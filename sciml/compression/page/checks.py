@@ -35,7 +35,7 @@ def bench_checks(domain: DomainResults) -> Iterator[Check]:
 
 def sum_checks(inspection: Inspection) -> Iterator[Check]:
     """Yield how large the sums of the rules can become."""
-    for key, bits in inspection.numbers["sums"].items():
+    for key, bits in inspection.numbers.sums.items():
         text = (
             "the largest sum that any picture can lead to; below 2^53 sums of whole numbers in float64 are exact in every order"
         )
@@ -44,14 +44,14 @@ def sum_checks(inspection: Inspection) -> Iterator[Check]:
 
 def process_checks(inspection: Inspection) -> Iterator[Check]:
     """Yield whether other processes find the same codes and the same pixels."""
-    rows = inspection.numbers["processes"]
-    for words in dict.fromkeys(row["environment"] for row in rows):
-        mine = [row for row in rows if row["environment"] == words]
-        equal = sum(row["codes_equal"] for row in mine)
+    rows = inspection.numbers.processes
+    for words in dict.fromkeys(row.environment for row in rows):
+        mine = [row for row in rows if row.environment == words]
+        equal = sum(row.codes_equal for row in mine)
         text = "pictures whose codes are those of the process that wrote the file; the file carries their checksum"
         yield Check(f"equal codes: {words}", equal, len(mine), equal == len(mine), "pictures", text)
     if rows:
-        worst = max(row["largest_pixel_difference"] for row in rows)
+        worst = max(row.largest_pixel_difference for row in rows)
         text = "over all these processes; the last steps of the decoder compute in floats"
         yield Check("largest difference of a pixel", worst, GREY_LEVELS, worst <= GREY_LEVELS, "grey levels", text)
 
@@ -59,18 +59,18 @@ def process_checks(inspection: Inspection) -> Iterator[Check]:
 def file_checks(inspection: Inspection) -> Iterator[Check]:
     """Yield what holds for files: damage, overhead, layers, seams, equal bytes."""
     numbers = inspection.numbers
-    if (damage := numbers["damage"]) is not None:
-        found, tried = damage["found"], damage["tried"]
+    if (damage := numbers.damage) is not None:
+        found, tried = damage.found, damage.tried
         text = "single bytes of one file changed at random: headers and layers carry checksums"
         yield Check("damage that a reader finds", found, tried, found == tried, "changes", text)
-    worst = max(overhead(layer, row["tiles"]) for row in inspection.rows for layer in row["layers"])
+    worst = max(overhead(layer, row.tiles) for row in inspection.rows for layer in row.layers)
     text = "bits of the worst layer beyond its ideal length, as a share of 0.4 % and 8 bytes"
     yield Check("payload overhead", round(worst, 2), 1, worst <= 1, "", text)
     growing, every = progressive_steps(inspection)
     yield Check("layers that raise the PSNR", growing, every, growing == every, "layers")
-    if seams := numbers["seams"]:
-        ratio = float(sum(row["step_tiled"] for row in seams) / sum(row["step_whole"] for row in seams))
-        more = sum(row["bytes_tiled"] for row in seams) / sum(row["bytes_whole"] for row in seams) - 1
+    if seams := numbers.seams:
+        ratio = float(sum(row.step_tiled for row in seams) / sum(row.step_whole for row in seams))
+        more = sum(row.bytes_tiled for row in seams) / sum(row.bytes_whole for row in seams) - 1
         text = (
             "step of the error over borders of tiles of 256 pixels, over that at the same places of a file without tiles, "
             f"{counted(len(seams), 'picture')}; tiles took {100 * more:.1f} % more bytes"

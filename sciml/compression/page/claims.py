@@ -5,9 +5,8 @@ First those about quality at equal rate, then the neural preset, files, and slic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
@@ -41,6 +40,7 @@ from sciml.compression.page.style import counted, listed, sequence, signed, titl
 from sciml.compression.page.vectors import vector_claim
 from sciml.compression.study.bench import RATES_BPP as TABLE_RATES
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR
+from sciml.compression.study.results import Layer, Row
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
@@ -236,7 +236,7 @@ def quality_claim(domain: DomainResults) -> Claim:
     text = f"One model from {low:g} to {high:g} bits a pixel: rate and PSNR rise with the quality, on every picture"
     if domain.best is None:
         return judge(Goal(text, AT_LEAST, "pictures"), None)
-    rows: dict[str, list[Any]] = {}
+    rows: dict[str, list[Row]] = {}
     for row in domain.bench.rows:
         if row.codec == domain.best:
             rows.setdefault(row.picture, []).append(row)
@@ -251,9 +251,9 @@ def quality_claim(domain: DomainResults) -> Claim:
     return judge(Goal(text, AT_LEAST, "pictures", at_least=len(rows)), rising, enough=reaches, details=details)
 
 
-def overhead(layer: Mapping[str, Any], tiles: int) -> float:
+def overhead(layer: Layer, tiles: int) -> float:
     """Return the bits of a layer beyond its ideal code length, over those that are allowed."""
-    return (8 * layer["bytes"] - layer["ideal_bits"]) / (OVERHEAD * layer["ideal_bits"] + OVERHEAD_BITS * tiles)
+    return (8 * layer.bytes - layer.ideal_bits) / (OVERHEAD * layer.ideal_bits + OVERHEAD_BITS * tiles)
 
 
 def overhead_claim(inspection: Inspection | None) -> Claim:
@@ -261,9 +261,9 @@ def overhead_claim(inspection: Inspection | None) -> Claim:
     text = f"Payload within {100 * OVERHEAD:g} % and {OVERHEAD_BITS / 8:g} bytes a layer of the ideal code length of the tables"
     if inspection is None:
         return judge(Goal(text, AT_MOST), None)
-    found = [overhead(layer, row["tiles"]) for row in inspection.rows for layer in row["layers"]]
-    actual = sum(8 * layer["bytes"] for row in inspection.rows for layer in row["layers"])
-    ideal = sum(layer["ideal_bits"] for row in inspection.rows for layer in row["layers"])
+    found = [overhead(layer, row.tiles) for row in inspection.rows for layer in row.layers]
+    actual = sum(8 * layer.bytes for row in inspection.rows for layer in row.layers)
+    ideal = sum(layer.ideal_bits for row in inspection.rows for layer in row.layers)
     kept = sum(one <= 1 for one in found)
     details = f" (all layers together {100 * (actual / ideal - 1):.2f} % above it; the worst layer uses {max(found):.0%} of that)"
     return judge(Goal(text, AT_LEAST, "layers", at_least=len(found)), kept, details=details)
@@ -271,7 +271,7 @@ def overhead_claim(inspection: Inspection | None) -> Claim:
 
 def progressive_steps(inspection: Inspection) -> tuple[int, int]:
     """Return how many layers raise the PSNR of a picture, and how many there are after the first."""
-    steps = [after["psnr_db"] > before["psnr_db"] for row in inspection.rows for before, after in pairwise(row["layers"])]
+    steps = [after.psnr_db > before.psnr_db for row in inspection.rows for before, after in pairwise(row.layers)]
     return sum(steps), len(steps)
 
 
@@ -282,8 +282,8 @@ def progressive_claim(inspection: Inspection | None) -> Claim:
         return judge(Goal(text, AT_LEAST), None)
     growing, every = progressive_steps(inspection)
     qualities = sequence([f"{quality:g}" for quality in inspection.qualities])
-    count = len({row["picture"] for row in inspection.rows})
-    same = sum(a["psnr_db"] == b["psnr_db"] for row in inspection.rows for a, b in pairwise(row["layers"]))
+    count = len({row.picture for row in inspection.rows})
+    same = sum(a.psnr_db == b.psnr_db for row in inspection.rows for a, b in pairwise(row.layers))
     others = f"; {same} change nothing, {every - growing - same} lower it" if growing < every else ""
     details = f" ({counted(count, 'picture')} at the qualities {qualities}{others})"
     return judge(Goal(text, AT_LEAST, "layers", at_least=every), growing, details=details)
@@ -292,12 +292,12 @@ def progressive_claim(inspection: Inspection | None) -> Claim:
 def codes_claim(inspection: Inspection | None) -> Claim:
     """Return whether other processes find the same codes."""
     text = "Decoded codes are equal across processes, threads and instruction sets"
-    rows = [] if inspection is None else inspection.numbers["processes"]
+    rows = [] if inspection is None else inspection.numbers.processes
     if not rows:
         return judge(Goal(text, AT_LEAST), None)
-    equal = sum(row["codes_equal"] for row in rows)
-    words = sequence(list(dict.fromkeys(row["environment"] for row in rows)))
-    details = f" ({counted(len({row['picture'] for row in rows}), 'picture')}: {words}; one machine)"
+    equal = sum(row.codes_equal for row in rows)
+    words = sequence(list(dict.fromkeys(row.environment for row in rows)))
+    details = f" ({counted(len({row.picture for row in rows}), 'picture')}: {words}; one machine)"
     return judge(Goal(text, AT_LEAST, "decodings", at_least=len(rows)), equal, details=details)
 
 
@@ -307,7 +307,7 @@ def apart_claims(domain: DomainResults) -> Iterator[Claim]:
     yield bd_claim(domain, "jpeg2000", BD_JPEG_2000)
     if domain.apart is not None:
         yield pixel_claim(domain)
-    if domain.apart is not None and domain.apart.numbers["kind"] == "fields":
+    if domain.apart is not None and domain.apart.numbers.kind == "fields":
         yield spectrum_claim(domain)
 
 
@@ -321,12 +321,12 @@ def pixel_claim(domain: DomainResults) -> Claim:
     """Return the largest difference of a pixel between processes, over the range."""
     text = f"Model {domain.name}: decoded values in other processes are equal within a share of the range"
     goal = Goal(text, AT_MOST, at_most=PIXEL_SHARE)
-    rows = domain.apart.numbers["processes"] if domain.apart else []
+    rows = domain.apart.numbers.processes if domain.apart else []
     if not rows:
         return judge(goal, None)
-    worst = max(row["share_of_range"] for row in rows)
-    words = ", ".join(dict.fromkeys(row["environment"] for row in rows))
-    same = all(row["codes_equal"] for row in rows)
+    worst = max(row.share_of_range for row in rows)
+    words = ", ".join(dict.fromkeys(row.environment for row in rows))
+    same = all(row.codes_equal for row in rows)
     details = f" ({words}; one machine; codes {'equal' if same else 'NOT equal'})"
     # values from other codes are equal by chance
     return judge(goal, worst if same else np.inf, details=details, shown=float(f"{worst:.2g}"))
@@ -337,15 +337,11 @@ def spectrum_claim(domain: DomainResults) -> Claim:
     text = (
         f"Model {domain.name}: enstrophy spectrum up to the wavenumber below which 99 % lies, {RATIO} times smaller than float32"
     )
-    rows = (
-        [row for row in domain.apart.numbers["spectra"] if row["codec"] == "nic" and row["ratio"] == RATIO]
-        if domain.apart
-        else []
-    )
+    rows = [row for row in domain.apart.numbers.spectra if row.codec == "nic" and row.ratio == RATIO] if domain.apart else []
     goal = Goal(text, AT_MOST, "%", at_most=SPECTRUM_ERROR)
     if not rows:
         return judge(goal, None)
-    worst = 100 * max(row["largest"] for row in rows)
-    runs = len({row["run"] for row in rows})
+    worst = 100 * max(row.largest for row in rows)
+    runs = len({row.run for row in rows})
     details = f" (largest relative error of a shell, worst of {counted(len(rows), 'field')} of {counted(runs, 'run')})"
     return judge(goal, worst, details=details, shown=float(f"{worst:.2g}"))

@@ -25,7 +25,7 @@ def limits(study: StudyResults) -> Iterator[str]:
     for domain in apart_domains(study):
         if words := winning_words(domain, "jpeg2000", PSNR):
             yield f"{domain.name}, PSNR, mean curves: {words}."
-    trained = (main.records.get("fit") or {}).get("notes") or {}
+    trained = main.records["fit"].notes if "fit" in main.records else {}
     crops = f" ({counted(trained['crops'], 'crop')})" if "crops" in trained else ""
     yield (
         f"Rules, tables and network learned from some thirty photographs{crops}. Pictures of another kind, such as text, "

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from sciml.compression.config import ViewConfig
 from sciml.compression.page.goals import EQUAL_BYTES
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import grouped, title_of
+from sciml.compression.study.results import EqualBytes
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Gallery, Reportlet, Slider
 
@@ -33,24 +33,24 @@ def picture_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
 
 
 def _views(domain: DomainResults) -> dict[str, ViewConfig]:
-    stored: Mapping[str, Any] = domain.records["inspect"]["config"]["views"]
+    stored = domain.records["inspect"].config["views"]
     return {name: ViewConfig.model_validate(view) for name, view in stored.items()}
 
 
-def rows_of(inspection: Inspection, name: str) -> dict[str, Mapping[str, Any]]:
+def rows_of(inspection: Inspection, name: str) -> dict[str, EqualBytes]:
     """Return the rows of a picture at equal bytes by codec, in the order in which they were made."""
-    return {row["codec"]: row for row in inspection.numbers["equal"] if row["picture"] == name}
+    return {row.codec: row for row in inspection.numbers.equal if row.picture == name}
 
 
-def spread_of_bytes(rows: Sequence[Mapping[str, Any]]) -> float:
+def spread_of_bytes(rows: Sequence[EqualBytes]) -> float:
     """Return the largest relative difference in bytes to the first row."""
-    return max(abs(row["bytes"] / rows[0]["bytes"] - 1) for row in rows)
+    return max(abs(row.bytes / rows[0].bytes - 1) for row in rows)
 
 
-def note(row: Mapping[str, Any]) -> str:
+def note(row: EqualBytes) -> str:
     """Return size and quality of a coded picture in words."""
-    structure = "" if row["ms_ssim"] is None else f", MS-SSIM {row['ms_ssim']:.3f}"
-    return f"{grouped(row['bytes'])} bytes, {row['psnr_db']:.2f} dB{structure}"
+    structure = "" if row.ms_ssim is None else f", MS-SSIM {row.ms_ssim:.3f}"
+    return f"{grouped(row.bytes)} bytes, {row.psnr_db:.2f} dB{structure}"
 
 
 def slider(inspection: Inspection, name: str, view: ViewConfig) -> Slider:
@@ -65,7 +65,7 @@ def slider(inspection: Inspection, name: str, view: ViewConfig) -> Slider:
     equal = "" if spread <= EQUAL_BYTES else f"; no settings of these codecs come nearer than {100 * spread:.1f} %"
     top, left, height, width = view.window
     return Slider(
-        f"{name} at {8 * first['bytes'] / first['pixels']:.2f} bits a pixel",
+        f"{name} at {8 * first.bytes / first.pixels:.2f} bits a pixel",
         pictures,
         f"Files of the whole picture, equal within {100 * spread:.1f} %{equal}. Shown are rows {top} to {top + height} and "
         f"columns {left} to {left + width}; numbers are of the whole picture. All error maps of the page have one scale.",
@@ -94,20 +94,18 @@ def zoom(inspection: Inspection, name: str, view: ViewConfig) -> Gallery:
 
 def strip(inspection: Inspection, name: str) -> Gallery:
     """Return a picture after each of its layers."""
-    row = next(row for row in inspection.at(inspection.middle) if row["picture"] == name)
+    row = next(row for row in inspection.at(inspection.middle) if row.picture == name)
     pictures: dict[str, np.ndarray] = {}
     notes = {}
-    for number, layer in enumerate(row["layers"], 1):
+    for number, layer in enumerate(row.layers, 1):
         label = "layer 1" if number == 1 else f"layers 1 to {number}"
         pictures[label] = inspection.picture(f"{name}-layer{number}")
-        start, stop = layer["planes"]
-        notes[label] = (
-            f"{grouped(layer['file_bytes_so_far'])} bytes so far, {layer['psnr_db']:.2f} dB; planes {start + 1} to {stop}"
-        )
+        start, stop = layer.planes
+        notes[label] = f"{grouped(layer.file_bytes_so_far)} bytes so far, {layer.psnr_db:.2f} dB; planes {start + 1} to {stop}"
     return Gallery(
         f"One file, layer by layer: {name}",
         pictures,
-        f"The same file, cut after each layer, at quality {row['quality']:g}: {8 * row['file_bytes'] / row['pixels']:.2f} bits "
+        f"The same file, cut after each layer, at quality {row.quality:g}: {8 * row.file_bytes / row.pixels:.2f} bits "
         "a pixel in all. The first layers hold slow waves, the last one the finest.",
         f"the photograph {name} from the first layers of its file",
         notes,

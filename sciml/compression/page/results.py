@@ -13,11 +13,14 @@ import numpy as np
 from sciml.compression.config import PageConfig
 from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.anchors import ANCHORS
-from sciml.compression.study.bench import Bench, Failure, Row
+from sciml.compression.study.bench import Bench, read_bench
 from sciml.compression.study.curves import BdRateOverPictures, Curve, mean_curve, quality_at
 from sciml.compression.study.quality import Metric
+from sciml.compression.study.results import InspectedRow, InspectionFile, Structure, VolumesAndFieldsFile
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.provenance import Record, read_record
+from sciml.runtime.results import read_result
 
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
@@ -37,19 +40,19 @@ class Inspection:
         folder: with the pictures.
     """
 
-    numbers: Mapping[str, Any]
+    numbers: InspectionFile
     arrays: Mapping[str, np.ndarray]
     folder: Path
 
     @property
-    def rows(self) -> list[Mapping[str, Any]]:
+    def rows(self) -> list[InspectedRow]:
         """Pictures at qualities."""
-        return self.numbers["rows"]
+        return self.numbers.rows
 
     @property
     def qualities(self) -> list[float]:
         """Qualities at which bits were counted, rising."""
-        return sorted({row["quality"] for row in self.rows})
+        return sorted({row.quality for row in self.rows})
 
     @property
     def middle(self) -> float:
@@ -59,11 +62,11 @@ class Inspection:
     @property
     def views(self) -> list[str]:
         """Pictures that are shown."""
-        return list(dict.fromkeys(row["picture"] for row in self.numbers["equal"]))
+        return list(dict.fromkeys(row.picture for row in self.numbers.equal))
 
-    def at(self, quality: float) -> list[Mapping[str, Any]]:
+    def at(self, quality: float) -> list[InspectedRow]:
         """Return the rows of a quality."""
-        return [row for row in self.rows if row["quality"] == quality]
+        return [row for row in self.rows if row.quality == quality]
 
     def picture(self, name: str) -> np.ndarray:
         """Return a picture of the stage, uint8."""
@@ -89,7 +92,7 @@ class VectorResults:
 
     bench: Bench
     seed: int
-    structures: Mapping[str, Any]
+    structures: Mapping[str, Structure]
 
     @property
     def names(self) -> list[str]:
@@ -106,7 +109,7 @@ class Apart:
         arrays: of `apart.safetensors`: pictures over their range, spectra.
     """
 
-    numbers: Mapping[str, Any]
+    numbers: VolumesAndFieldsFile
     arrays: Mapping[str, np.ndarray]
 
 
@@ -132,7 +135,7 @@ class DomainResults:
     history: Sequence[Mapping[str, str]] = ()
     neural_history: Sequence[Mapping[str, str]] = ()
     vectors: VectorResults | None = None
-    records: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    records: Mapping[str, Record] = field(default_factory=dict)
     # asked for again and again
     _curves: dict[tuple[str, str], Curve] = field(default_factory=dict, repr=False, compare=False)
     _bd_rates: dict[tuple[str, str], dict[str, BdRateOverPictures]] = field(default_factory=dict, repr=False, compare=False)
@@ -196,7 +199,7 @@ class StudyResults:
     @property
     def records(self) -> list[Mapping[str, Any]]:
         """Provenance of all stages, in the order of the study."""
-        return [record for domain in self.domains.values() for record in domain.records.values()]
+        return [record.model_dump() for domain in self.domains.values() for record in domain.records.values()]
 
 
 def apart_domains(study: StudyResults) -> list[DomainResults]:
@@ -218,8 +221,7 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
 
 
 def _domain(folder: Path, name: str) -> DomainResults:
-    bench, seed = _bench(folder / "evaluate")
-    paths = {stage: folder / stage / "provenance.json" for stage in STAGES}
+    bench, seed = read_bench(folder / "evaluate" / "bench.json")
     return DomainResults(
         name,
         bench,
@@ -229,47 +231,26 @@ def _domain(folder: Path, name: str) -> DomainResults:
         _history(folder / "train" / "history.csv"),
         _history(folder / "neural" / "history.csv"),
         _vectors(folder / "compare_vectors"),
-        {stage: read_json(path) for stage, path in paths.items() if path.is_file()},
+        {stage: read_record(folder / stage) for stage in STAGES if (folder / stage / "provenance.json").is_file()},
     )
-
-
-def _bench(folder: Path) -> tuple[Bench, int]:
-    """Return a comparison of codecs and the seed of its bootstrap."""
-    stored = read_json(folder / "bench.json")
-    bench = Bench(
-        tuple(Row(**_numbers(row)) for row in stored["rows"]),
-        tuple(Failure(**failure) for failure in stored["failures"]),
-        stored["codecs"],
-        stored["absent"],
-        {picture: tuple(notes) for picture, notes in stored["pictures"].items()},
-        stored["repeats"],
-        stored["versions"],
-    )
-    return bench, stored["seed"]
 
 
 def _vectors(folder: Path) -> VectorResults | None:
     if not (folder / "bench.json").is_file():
         return None
-    bench, seed = _bench(folder)
-    return VectorResults(bench, seed, read_json(folder / "structures.json"))
-
-
-def _numbers(row: Mapping[str, Any]) -> dict[str, Any]:
-    # JSON has no word for the PSNR of an exact copy
-    return {**row, "psnr_db": np.inf if row["psnr_db"] is None else row["psnr_db"]}
+    return VectorResults(*read_bench(folder / "bench.json"), read_result(folder / "structures.json", dict[str, Structure]))
 
 
 def _inspection(folder: Path) -> Inspection | None:
     if not (folder / "inspect.json").is_file():
         return None
-    return Inspection(read_json(folder / "inspect.json"), load_tensors(folder / "maps.safetensors")[0], folder)
+    return Inspection(read_result(folder / "inspect.json", InspectionFile), load_tensors(folder / "maps.safetensors")[0], folder)
 
 
 def _apart(folder: Path) -> Apart | None:
     if not (folder / "apart.json").is_file():
         return None
-    return Apart(read_json(folder / "apart.json"), load_tensors(folder / "apart.safetensors")[0])
+    return Apart(read_result(folder / "apart.json", VolumesAndFieldsFile), load_tensors(folder / "apart.safetensors")[0])
 
 
 def _history(path: Path) -> list[Mapping[str, str]]:

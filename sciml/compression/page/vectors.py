@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from sciml.compression.page.goals import AT_MOST
@@ -11,6 +11,7 @@ from sciml.compression.page.results import DomainResults, VectorResults
 from sciml.compression.page.style import counted, sequence, signed
 from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.quality import METRICS, PSNR
+from sciml.compression.study.results import Structure
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim, Column, Curve, Reportlet, Table, Value
 
@@ -40,13 +41,14 @@ def vector_claim(domain: DomainResults) -> Claim:
     return judge(goal, means[best], rates[best].interval or UNKNOWN, details=details, shown=round(means[best], 2))
 
 
-def words_of(structure: Mapping[str, Any]) -> str:
+def words_of(structure: Structure) -> str:
     """Return how planes are grouped, in words."""
-    settings = structure["settings"]
-    starts = sorted(settings["dimensions"], key=int)
-    parts = [f"{settings['dimensions'][start]} planes a group from plane {int(start) + 1} on" for start in starts]
-    together = "" if settings["together"] == "energy" else ", neighbours by frequency"
-    return f"{sequence(parts)}{together}, {settings['words']} words, {'one pass' if settings['passes'] == 1 else 'three passes'}"
+    settings = structure.settings
+    if settings is None:
+        return "one symbol a plane and block"
+    parts = [f"{settings.dimensions[start]} planes a group from plane {start + 1} on" for start in sorted(settings.dimensions)]
+    together = "" if settings.together == "energy" else ", neighbours by frequency"
+    return f"{sequence(parts)}{together}, {settings.words} words, {'one pass' if settings.passes == 1 else 'three passes'}"
 
 
 def rate_table(found: VectorResults) -> Table:
@@ -58,9 +60,9 @@ def rate_table(found: VectorResults) -> Table:
         structure = found.structures[name]
         row: dict[str, Value] = {
             "model": name,
-            "structure": "one symbol a plane and block" if name == SCALAR else words_of(structure),
-            "symbols": f"{min(structure['units'])} to {max(structure['units'])}",
-            "size": structure["file_bytes"] / 1e6,
+            "structure": words_of(structure),
+            "symbols": f"{min(structure.units)} to {max(structure.units)}",
+            "size": structure.file_bytes / 1e6,
         }
         for metric in METRICS:
             rate = rates[metric.key].get(name)
@@ -105,15 +107,16 @@ def usage_curve(found: VectorResults) -> Curve:
     rows: list[dict[str, Any]] = []
     ends = []
     for name in found.names:
-        groups = found.structures[name]["groups"]
-        step = sorted(groups, key=float)[len(groups) // 2]
-        for group in groups[step]:
-            rows.append({"plane": group["planes"][0] + 1, "perplexity": group["perplexity"], "of": name})
-        used = [group["used"] for group in groups[step]]
-        if used:
-            revived = sum(group["revived"] for group in groups[step])
-            every = len(used) * int(found.structures[name]["settings"]["words"])
-            ends.append(f"{name} at step {float(step):g}: {sum(used)} of {every} words used, {revived} revived")
+        structure = found.structures[name]
+        if structure.settings is None or structure.groups is None:
+            continue
+        step = sorted(structure.groups, key=float)[len(structure.groups) // 2]
+        groups = structure.groups[step]
+        rows += [{"plane": group.planes[0] + 1, "perplexity": group.perplexity, "of": name} for group in groups]
+        if groups:
+            used, revived = (sum(getattr(group, key) for group in groups) for key in ("used", "revived"))
+            every = len(groups) * structure.settings.words
+            ends.append(f"{name} at step {float(step):g}: {used} of {every} words used, {revived} revived")
     rows.sort(key=lambda row: row["of"])
     text = "; ".join(ends)
     return Curve(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Shaped
@@ -19,9 +18,11 @@ from sciml.compression.study.anchors_deep import DeepJpeg2000
 from sciml.compression.study.enstrophy import enstrophy_spectrum, spectrum_error
 from sciml.compression.study.inspection_checks import fresh_processes
 from sciml.compression.study.quality import peak, psnr
+from sciml.compression.study.results import Border, EqualSamples, Spectrum, VolumesAndFieldsFile
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def run(config: ApartConfig, weights: Path, photo: Path, output: Path, runs: Pat
         raise DataError(f"there is no {config.role} picture of {config.domain}")
     check_inputs(weights, config, found)
     own, of_photographs = Codec(load_model(weights)), Codec(load_model(photo))
-    numbers: dict[str, Any] = {"kind": config.kind, "equal": [], "spectra": [], "borders": []}
+    equal: list[EqualSamples] = []
     arrays: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
     for sample in spread(found, config.pictures):
@@ -62,27 +63,30 @@ def run(config: ApartConfig, weights: Path, photo: Path, output: Path, runs: Pat
         arrays[f"{sample.name}/original"] = _display(original, original)
         for name, data, decoded in _equal_bytes(own, of_photographs, original, config.rate_bpp):
             arrays[f"{sample.name}/{name}"] = _display(decoded, original)
-            numbers["equal"].append(
-                {
-                    "picture": sample.name,
-                    "codec": name,
-                    "bytes": len(data),
-                    "pixels": original.size,
-                    "psnr_db": psnr(decoded, original),
-                    "range": peak(original)[1],
-                    "unit": sample.unit,
-                }
+            equal.append(
+                EqualSamples(
+                    picture=sample.name,
+                    codec=name,
+                    bytes=len(data),
+                    pixels=original.size,
+                    psnr_db=psnr(decoded, original),
+                    range=peak(original)[1],
+                    unit=sample.unit,
+                )
             )
             if name == "nic":
                 files[f"{len(files)}"] = data
         log.info("%s", sample.name)
-    if config.kind == "fields":
-        vorticity = spread([one for one in found if VORTICITY in one.name], SPECTRA)
-        numbers["spectra"] = list(_spectra(own, vorticity, config, arrays))
-        numbers["borders"] = list(_borders(own, vorticity, config))
-    numbers["processes"] = list(fresh_processes(own, weights, files))
+    vorticity = spread([one for one in found if VORTICITY in one.name], SPECTRA) if config.kind == "fields" else []
+    numbers = VolumesAndFieldsFile(
+        kind=config.kind,
+        equal=equal,
+        spectra=list(_spectra(own, vorticity, config, arrays)),
+        borders=list(_borders(own, vorticity, config)),
+        processes=list(fresh_processes(own, weights, files)),
+    )
     paths = [output / "apart.json", output / "apart.safetensors"]
-    write_json(paths[0], numbers)
+    write_result(paths[0], numbers)
     save_tensors(paths[1], arrays)
     recorder.write(output / "provenance.json", paths)
     return paths
@@ -122,7 +126,7 @@ def _display(values: Shaped[np.ndarray, "rows columns"], original: Shaped[np.nda
     return ((values.astype(np.float64) - low) / span).astype(np.float32)
 
 
-def _spectra(own: Codec, vorticity: list[Sample], config: ApartConfig, arrays: dict[str, np.ndarray]) -> Iterator[dict[str, Any]]:
+def _spectra(own: Codec, vorticity: list[Sample], config: ApartConfig, arrays: dict[str, np.ndarray]) -> Iterator[Spectrum]:
     """Yield the errors of the enstrophy spectrum of each vorticity field, by codec and size; keep the first field's spectra."""
     jpeg = DeepJpeg2000()
     for sample in vorticity:
@@ -141,23 +145,23 @@ def _spectra(own: Codec, vorticity: list[Sample], config: ApartConfig, arrays: d
             coded["nic"] = (len(data), own.decode(data))
             for name, (size, decoded) in coded.items():
                 found = spectrum_error(decoded, original)
-                yield {
-                    "picture": sample.name,
-                    "run": sample.source,
-                    "codec": name,
-                    "ratio": ratio,
-                    "bytes": size,
-                    "largest": found.largest,
-                    "at": found.at,
-                    "last": found.last,
-                    "total": found.total,
-                    "rms_over_deviation": float(np.std(decoded.astype(np.float64) - original) / original.std(dtype=np.float64)),
-                }
+                yield Spectrum(
+                    picture=sample.name,
+                    run=sample.source,
+                    codec=name,
+                    ratio=ratio,
+                    bytes=size,
+                    largest=found.largest,
+                    at=found.at,
+                    last=found.last,
+                    total=found.total,
+                    rms_over_deviation=float(np.std(decoded.astype(np.float64) - original) / original.std(dtype=np.float64)),
+                )
                 if sample is vorticity[0]:
                     arrays[f"spectrum/{name}/{ratio:g}"] = enstrophy_spectrum(decoded)
 
 
-def _borders(own: Codec, vorticity: list[Sample], config: ApartConfig) -> Iterator[dict[str, Any]]:
+def _borders(own: Codec, vorticity: list[Sample], config: ApartConfig) -> Iterator[Border]:
     """Yield the error within a block of the border over that inside: the codec does not know that fields are periodic."""
     for sample in vorticity:
         original = sample.array[..., 0]
@@ -165,4 +169,4 @@ def _borders(own: Codec, vorticity: list[Sample], config: ApartConfig) -> Iterat
         squares = np.square(own.decode(data).astype(np.float64) - original)
         inside = squares[BORDER:-BORDER, BORDER:-BORDER]
         border = (squares.sum() - inside.sum()) / (squares.size - inside.size)
-        yield {"picture": sample.name, "ratio": float(np.sqrt(border / inside.mean()))}
+        yield Border(picture=sample.name, ratio=float(np.sqrt(border / inside.mean())))

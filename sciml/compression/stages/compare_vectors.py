@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from sciml.compression.codecs.model_files import load_model
 from sciml.compression.coding.model import CodecModel
@@ -13,10 +12,11 @@ from sciml.compression.fitting.pools import FOLDER, pictures
 from sciml.compression.settings.vectors import SCALAR, CompareVectorsConfig
 from sciml.compression.study.anchors import Codec, Own
 from sciml.compression.study.bench import Picture, run_bench
+from sciml.compression.study.results import GroupSettings, Structure
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.training.weight_files import read_weights_metadata
 
 log = logging.getLogger(__name__)
@@ -40,7 +40,7 @@ def run(config: CompareVectorsConfig, base: Path, weights: list[Path], output: P
     recorder = Recorder("compression.compare_vectors", config.model_dump(mode="json"), [base, *weights])
     scalar = load_model(base)
     codecs: list[Codec] = [Own(SCALAR, f"model {scalar.id.hex()}", str(base), config.qualities, refine=False)]
-    structures: dict[str, Any] = {}
+    structures: dict[str, Structure] = {}
     for path in weights:
         # pictures of a folder validate or are learned from, never both
         if not config.experiment.startswith(FOLDER):
@@ -56,19 +56,19 @@ def run(config: CompareVectorsConfig, base: Path, weights: list[Path], output: P
     ]
     bench = run_bench(found, codecs, progress=lambda done, every, last: log.info("%d of %d: %s", done, every, last))
     bench.write(output, SCALAR, config.seed)
-    structures[SCALAR] = {"units": [item.units for item in scalar.sets], "file_bytes": base.stat().st_size}
-    write_json(output / "structures.json", structures)
+    structures[SCALAR] = Structure(units=[item.units for item in scalar.sets], file_bytes=base.stat().st_size)
+    write_result(output / "structures.json", structures)
     paths = [output / name for name in ("bench.json", "bench.csv", "structures.json")]
     recorder.write(output / "provenance.json", paths)
     return paths
 
 
-def _facts(model: CodecModel, path: Path) -> dict[str, Any]:
+def _facts(model: CodecModel, path: Path) -> Structure:
     """Return how a model groups its planes, and usage, perplexity and bits of its codebooks by step."""
     settings = read_weights_metadata(path)["config"]
-    return {
-        "settings": {name: settings[name] for name in ("dimensions", "words", "passes", "together", "rounds")},
-        "units": [item.units for item in model.sets],
-        "file_bytes": path.stat().st_size,
-        "groups": model.about["groups"],
-    }
+    return Structure(
+        settings=GroupSettings(**{name: settings[name] for name in GroupSettings.model_fields}),
+        units=[item.units for item in model.sets],
+        file_bytes=path.stat().st_size,
+        groups=model.about["groups"],
+    )

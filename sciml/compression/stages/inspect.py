@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image as PillowImage
@@ -18,10 +17,12 @@ from sciml.compression.study.inspection import SymbolCounts, inspect_picture, la
 from sciml.compression.study.inspection_checks import damage, fresh_processes, seam_steps
 from sciml.compression.study.inspection_pictures import equal_bytes
 from sciml.compression.study.quality import measure
+from sciml.compression.study.results import EqualBytes, InspectedRow, InspectionFile, MapNotes, Seams, StaticTables
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import atomic_path, save_tensors, write_json
+from sciml.runtime.files import atomic_path, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +46,10 @@ def run(config: InspectConfig, weights: Path, output: Path) -> list[Path]:
     check_weight_inputs(weights, config.experiment)
     codec = Codec(load_model(weights))
     middle = config.qualities[len(config.qualities) // 2]
-    numbers: dict[str, Any] = {
-        "model": model_facts(codec.model) | {"file_bytes": weights.stat().st_size},
-        "rows": [],
-        "equal": [],
-        "seams": [],
-        "sums": largest_sums(codec.model),
-    }
+    rows: list[InspectedRow] = []
+    equal: list[EqualBytes] = []
+    seams: list[Seams] = []
+    maps: dict[str, MapNotes] = {}
     counts: dict[float, SymbolCounts] = {}
     arrays: dict[str, np.ndarray] = {}
     shown: dict[str, bytes] = {}
@@ -61,7 +59,7 @@ def run(config: InspectConfig, weights: Path, output: Path) -> list[Path]:
         view = config.views.get(name)
         for quality in config.qualities:
             found = inspect_picture(codec, name, pixels, quality)
-            numbers["rows"].append(found.row)
+            rows.append(found.row)
             chosen = found.encoded.header.quality
             tables = counts.setdefault(quality, SymbolCounts(codec.model.sets[chosen].rules.planes))
             for tile in found.encoded.tiles:
@@ -70,26 +68,34 @@ def run(config: InspectConfig, weights: Path, output: Path) -> list[Path]:
                 for number, picture in enumerate(found.decoded, 1):
                     paths.append(_save(output, f"{name}-layer{number}", picture, view))
                 if not arrays:
-                    arrays = _maps(codec, chosen, found.encoded.tiles[0].symbols, name, numbers)
+                    arrays, maps["maps"] = _maps(codec, chosen, found.encoded.tiles[0].symbols, name)
                     paths.append(_save(output, f"{name}-whole", pixels))
         if view is not None:
-            if (steps := seam_steps(codec, pixels, middle)) is not None:
-                numbers["seams"].append({"picture": name, **steps})
+            if (steps := seam_steps(codec, name, pixels, middle)) is not None:
+                seams.append(steps)
             paths.append(_save(output, f"{name}-original", pixels, view))
             for row, path, data in _equal(config, codec, name, pixels, view, output):
-                numbers["equal"].append(row)
+                equal.append(row)
                 paths.append(path)
-                if row["codec"] == "nic":
+                if row.codec == "nic":
                     shown[name] = data
         log.info("%s", name)
-    numbers["static"] = [
-        {"quality": quality, "band_bits": found.one_table_a_band(), "plane_bits": found.one_table_a_plane()}
-        for quality, found in counts.items()
-    ]
-    numbers["processes"] = list(fresh_processes(codec, weights, shown)) if shown else []
-    numbers["damage"] = damage(next(iter(shown.values())), config.seed) if shown else None
+    numbers = InspectionFile(
+        model=model_facts(codec.model, weights),
+        rows=rows,
+        equal=equal,
+        seams=seams,
+        sums=largest_sums(codec.model),
+        static=[
+            StaticTables(quality=quality, band_bits=found.one_table_a_band(), plane_bits=found.one_table_a_plane())
+            for quality, found in counts.items()
+        ],
+        processes=list(fresh_processes(codec, weights, shown)) if shown else [],
+        damage=damage(next(iter(shown.values())), config.seed) if shown else None,
+        **maps,
+    )
     numbers_path, maps_path = output / "inspect.json", output / "maps.safetensors"
-    write_json(numbers_path, numbers)
+    write_result(numbers_path, numbers)
     save_tensors(maps_path, arrays)
     recorder.write(output / "provenance.json", [numbers_path, maps_path, *paths])
     return [numbers_path, maps_path, *paths]
@@ -97,33 +103,33 @@ def run(config: InspectConfig, weights: Path, output: Path) -> list[Path]:
 
 def _equal(
     config: InspectConfig, codec: Codec, name: str, pixels: np.ndarray, view: ViewConfig, output: Path
-) -> Iterator[tuple[dict[str, Any], Path, bytes]]:
+) -> Iterator[tuple[EqualBytes, Path, bytes]]:
     """Yield row, picture and file of every codec at equal bytes."""
     for coded in equal_bytes(codec, pixels, config.rate_bpp):
         reached = measure(coded.decoded, pixels)
-        row = {
-            "picture": name,
-            "codec": coded.codec,
-            "quality": coded.quality,
-            "bytes": len(coded.data),
-            "pixels": pixels.shape[0] * pixels.shape[1],
-            "psnr_db": reached.psnr_db,
-            "ms_ssim": reached.ms_ssim,
-        }
+        row = EqualBytes(
+            picture=name,
+            codec=coded.codec,
+            quality=coded.quality,
+            bytes=len(coded.data),
+            pixels=pixels.shape[0] * pixels.shape[1],
+            psnr_db=reached.psnr_db,
+            ms_ssim=reached.ms_ssim,
+        )
         yield row, _save(output, f"{name}-{coded.codec}", coded.decoded, view), coded.data
 
 
-def _maps(codec: Codec, quality: int, codes: np.ndarray, name: str, numbers: dict[str, Any]) -> dict[str, np.ndarray]:
-    """Return classes of some planes, bits of the blocks and the tables of the set, and note of what."""
+def _maps(codec: Codec, quality: int, codes: np.ndarray, name: str) -> tuple[dict[str, np.ndarray], MapNotes]:
+    """Return classes of some planes, bits of the blocks and the tables of the set, and of what they are."""
     maps = maps_of(codec.model, quality, codes)
     planes = [plane for plane in MAP_PLANES if plane < len(maps.classes)]
-    numbers["maps"] = {"picture": name, "planes": planes, "step": codec.model.sets[quality].step}
-    return {
+    arrays = {
         "classes": maps.classes[planes],
         "bits": maps.bits.astype(np.float32),
         "usage": maps.usage.astype(np.int32),
         "counts": codec.model.sets[quality].tables.counts.astype(np.int32),
     }
+    return arrays, MapNotes(picture=name, planes=planes, step=codec.model.sets[quality].step)
 
 
 def _save(output: Path, name: str, pixels: np.ndarray, view: ViewConfig | None = None) -> Path:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +28,10 @@ from sciml.compression.pictures.eight_bits import Pixels, read_pixels
 from sciml.compression.study.anchors import Codec, missing_reason, versions
 from sciml.compression.study.curves import BdRateOverPictures, bd_rate_over_pictures, mean_curve, mean_points, quality_at
 from sciml.compression.study.quality import METRICS, Metric, measure
+from sciml.compression.study.results import BenchFile, Failure, Row
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
-from sciml.runtime.files import write_json, write_text
+from sciml.runtime.files import write_text
+from sciml.runtime.results import read_result, write_result
 
 RATES_BPP = (0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 1.0)
 LUMA = (0.299, 0.587, 0.114)
@@ -56,44 +58,6 @@ class Picture:
     def pixels(self) -> Pixels:
         """Return (rows, columns, 3) or (rows, columns)."""
         return read_pixels(self.source)[0] if isinstance(self.source, Path) else self.source
-
-
-@dataclass(frozen=True)
-class Row:
-    """One picture through one codec at one quality.
-
-    Attributes:
-        quality: the codec's own setting.
-        file_bytes: size of the whole file.
-        rate_bpp: 8 x file_bytes / (height x width).
-        psnr_db: infinite for an exact copy.
-        ms_ssim: None for pictures that are too small.
-        encode_s: processor seconds.
-        decode_s: processor seconds.
-    """
-
-    picture: str
-    codec: str
-    quality: float
-    height: int
-    width: int
-    channels: int
-    file_bytes: int
-    rate_bpp: float
-    psnr_db: float
-    ms_ssim: float | None
-    encode_s: float
-    decode_s: float
-
-
-@dataclass(frozen=True)
-class Failure:
-    """One picture that a codec could not code at one quality, and why."""
-
-    picture: str
-    codec: str
-    quality: float
-    reason: str
 
 
 @dataclass(frozen=True)
@@ -157,39 +121,52 @@ class Bench:
             found[codec] = tuple(megapixels / seconds if seconds else math.nan for seconds in totals)
         return found
 
-    def summary(self, anchor: str, seed: int = 0) -> dict[str, Any]:
-        """Return everything as JSON values: the tables, then the rows they come from."""
-        means = {metric.key: {codec: mean_points(self.points(codec, metric)) for codec in self.codecs} for metric in METRICS}
-        at_rates = {metric.key: self.at_rates(metric) for metric in METRICS}
-        bd_rates = {
-            metric.key: {codec: asdict(found) for codec, found in self.bd_rates(anchor, metric, seed).items()}
-            for metric in METRICS
-        }
-        return {
-            "codecs": self.codecs,
-            "absent": self.absent,
-            "pictures": self.pictures,
-            "versions": self.versions,
-            "anchor": anchor,
-            "seed": seed,
-            "repeats": self.repeats,
-            "mean_points": means,
-            "rates_bpp": RATES_BPP,
-            "at_rates": at_rates,
-            "bd_rates": bd_rates,
-            "megapixels_per_cpu_second": self.speeds(),
-            "failures": [asdict(failure) for failure in self.failures],
-            "rows": [asdict(row) for row in self.rows],
-        }
+    def summary(self, anchor: str, seed: int = 0) -> BenchFile:
+        """Return everything: the tables, then the rows they come from."""
+        return BenchFile(
+            codecs=self.codecs,
+            absent=self.absent,
+            pictures=self.pictures,
+            versions=self.versions,
+            anchor=anchor,
+            seed=seed,
+            repeats=self.repeats,
+            mean_points={
+                metric.key: {
+                    codec: {str(quality): point for quality, point in mean_points(self.points(codec, metric)).items()}
+                    for codec in self.codecs
+                }
+                for metric in METRICS
+            },
+            rates_bpp=RATES_BPP,
+            at_rates={metric.key: self.at_rates(metric) for metric in METRICS},
+            bd_rates={metric.key: self.bd_rates(anchor, metric, seed) for metric in METRICS},
+            megapixels_per_cpu_second=self.speeds(),
+            failures=self.failures,
+            rows=self.rows,
+        )
 
     def write(self, folder: Path, anchor: str, seed: int = 0) -> None:
         """Write `bench.csv` (the rows) and `bench.json` (`summary`), each whole or not at all."""
         text = io.StringIO()
         table = csv.writer(text, lineterminator="\n")
-        table.writerow([field.name for field in fields(Row)])
-        table.writerows([getattr(row, field.name) for field in fields(Row)] for row in self.rows)
+        table.writerow(Row.model_fields)
+        table.writerows([getattr(row, name) for name in Row.model_fields] for row in self.rows)
         write_text(folder / "bench.csv", text.getvalue())
-        write_json(folder / "bench.json", self.summary(anchor, seed))
+        write_result(folder / "bench.json", self.summary(anchor, seed))
+
+
+def read_bench(path: Path) -> tuple[Bench, int]:
+    """Return a comparison that `Bench.write` wrote as `bench.json`, and the seed of its bootstrap.
+
+    Raises:
+        DataError: the file is missing or no such comparison.
+    """
+    stored = read_result(path, BenchFile)
+    bench = Bench(
+        stored.rows, stored.failures, stored.codecs, stored.absent, stored.pictures, stored.repeats, stored.versions
+    )  # fmt: skip
+    return bench, stored.seed
 
 
 def run_bench(
@@ -303,7 +280,7 @@ def _results(picture: Picture, codec: Codec, repeats: int) -> Iterator[Row | Fai
             yield _row(picture.name, original, codec, quality, repeats)
         except Exception as error:  # codecs of others fail in ways of their own; the comparison goes on without this point
             reason = " ".join(str(error).split()) or type(error).__name__
-            yield Failure(picture.name, codec.name, quality, reason)
+            yield Failure(picture=picture.name, codec=codec.name, quality=quality, reason=reason)
 
 
 def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int) -> Row:

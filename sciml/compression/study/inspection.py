@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
@@ -19,6 +19,7 @@ from sciml.compression.entropy.field import Grid
 from sciml.compression.entropy.rules import CLASSES, MEAN_BOUNDS, SPREAD_BOUNDS, walk
 from sciml.compression.entropy.tables import BAND_BOUNDS, BANDS, LARGEST_SYMBOL, band_of
 from sciml.compression.study.quality import psnr
+from sciml.compression.study.results import InspectedRow, Layer, ModelFacts
 
 SYMBOLS = 2 * LARGEST_SYMBOL + 1
 
@@ -29,12 +30,12 @@ class Inspected:
 
     Attributes:
         encoded: file, and what the encoder knows.
-        row: what the page needs of it, as JSON values.
+        row: what the page needs of it.
         decoded: after each layer, coarse to fine.
     """
 
     encoded: Encoded
-    row: dict[str, Any]
+    row: InspectedRow
     decoded: tuple[np.ndarray, ...]
 
 
@@ -52,26 +53,26 @@ def inspect_picture(codec: Codec, name: str, pixels: UInt8[np.ndarray, "rows col
     for part, count, picture in zip(chosen.layers(), counts, decoded, strict=True):
         size += count
         layers.append(
-            {
-                "planes": [chosen.first_plane(part.start), chosen.first_plane(part.stop)],
-                "bytes": count,
-                "ideal_bits": float(tile_bits[part.start : part.stop].sum()),
-                "file_bytes_so_far": size,
-                "psnr_db": psnr(picture, pixels),
-            }
+            Layer(
+                planes=(chosen.first_plane(part.start), chosen.first_plane(part.stop)),
+                bytes=count,
+                ideal_bits=float(tile_bits[part.start : part.stop].sum()),
+                file_bytes_so_far=size,
+                psnr_db=psnr(picture, pixels),
+            )
         )
     bands = np.bincount([band_of(chosen.first_plane(unit)) for unit in range(chosen.units)], tile_bits, BANDS)
-    row = {
-        "picture": name,
-        "quality": quality,
-        "pixels": header.pixels,
-        "set": header.quality,
-        "file_bytes": len(encoded.data),
-        "overhead_bytes": file_bytes(header) - sum(counts),
-        "tiles": len(encoded.tiles),
-        "layers": layers,
-        "band_bits": bands.tolist(),
-    }
+    row = InspectedRow(
+        picture=name,
+        quality=quality,
+        pixels=header.pixels,
+        set=header.quality,
+        file_bytes=len(encoded.data),
+        overhead_bytes=file_bytes(header) - sum(counts),
+        tiles=len(encoded.tiles),
+        layers=layers,
+        band_bits=bands.tolist(),
+    )
     return Inspected(encoded, row, decoded)
 
 
@@ -170,21 +171,21 @@ def largest_sums(model: CodecModel) -> dict[str, float]:
     return found
 
 
-def model_facts(model: CodecModel) -> dict[str, Any]:
-    """Return size and id of a model as JSON values."""
-    facts: dict[str, Any] = {
-        "id": model.id.hex(),
-        "name": model.name,
-        "channels": model.channels,
-        "steps": [item.step for item in model.sets],
-        "planes": [item.rules.planes for item in model.sets],
-        "network_weights": None,
-        "network_products_per_pixel": None,
-    }
+def model_facts(model: CodecModel, path: Path) -> ModelFacts:
+    """Return size and id of a model and of its file."""
+    weights = [] if model.network is None else list(model.network.parameters())
+    products = None
     if model.network is not None:
         from sciml.compression.coding.network import FACTOR
 
-        weights = list(model.network.parameters())
-        facts["network_weights"] = sum(value.numel() for value in weights)
-        facts["network_products_per_pixel"] = sum(value.numel() for value in weights if value.ndim == 4) / FACTOR**2
-    return facts
+        products = sum(value.numel() for value in weights if value.ndim == 4) / FACTOR**2
+    return ModelFacts(
+        id=model.id.hex(),
+        name=model.name,
+        channels=model.channels,
+        steps=[item.step for item in model.sets],
+        planes=[item.rules.planes for item in model.sets],
+        network_weights=sum(value.numel() for value in weights) if weights else None,
+        network_products_per_pixel=products,
+        file_bytes=path.stat().st_size,
+    )

@@ -9,7 +9,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -20,6 +19,7 @@ from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import codes_checksum
 from sciml.compression.container.file import read_container
+from sciml.compression.study.results import Damage, FreshProcess, Seams
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import write_bytes, write_json
 from sciml.runtime.seeds import Seeds
@@ -45,7 +45,7 @@ def environments() -> dict[str, dict[str, str]]:
     }
 
 
-def fresh_processes(codec: PictureCodec, model: Path, files: Mapping[str, bytes]) -> Iterator[dict[str, Any]]:
+def fresh_processes(codec: PictureCodec, model: Path, files: Mapping[str, bytes]) -> Iterator[FreshProcess]:
     """Yield for each environment and file whether a fresh process finds the codes and the pixels that this one finds.
 
     Args:
@@ -70,13 +70,13 @@ def fresh_processes(codec: PictureCodec, model: Path, files: Mapping[str, bytes]
             answers = json.loads((folder / "answer.json").read_text(encoding="utf-8"))
             for picture, checksum in expected.items():
                 answer = answers[picture]
-                yield {
-                    "environment": words,
-                    "picture": picture,
-                    "codes_equal": answer["codes"] == checksum,
-                    "largest_pixel_difference": answer["pixels"],
-                    "share_of_range": answer["share"],
-                }
+                yield FreshProcess(
+                    environment=words,
+                    picture=picture,
+                    codes_equal=answer["codes"] == checksum,
+                    largest_pixel_difference=answer["pixels"],
+                    share_of_range=answer["share"],
+                )
 
 
 def answer() -> None:
@@ -101,7 +101,7 @@ def _checksum(tiles: Sequence[Int[np.ndarray, "planes rows columns"]]) -> int:
     return checksum
 
 
-def damage(data: bytes, seed: int) -> dict[str, int]:
+def damage(data: bytes, seed: int) -> Damage:
     """Return how many of some changes to single bytes of a file a reader finds."""
     generator = np.random.default_rng(Seeds(seed)("damage"))
     found = 0
@@ -112,10 +112,10 @@ def damage(data: bytes, seed: int) -> dict[str, int]:
             read_container(changed)
         except FormatError:
             found += 1
-    return {"tried": DAMAGES, "found": found}
+    return Damage(tried=DAMAGES, found=found)
 
 
-def seam_steps(codec: PictureCodec, pixels: Pixels, quality: float) -> dict[str, float] | None:
+def seam_steps(codec: PictureCodec, picture: str, pixels: Pixels, quality: float) -> Seams | None:
     """Return the mean steps of the error over borders of tiles, with tiles and at the same places without, and the bytes.
 
     A step is the size of the difference between the errors of two neighbours on either side of a border. None for pictures
@@ -123,8 +123,8 @@ def seam_steps(codec: PictureCodec, pixels: Pixels, quality: float) -> dict[str,
     """
     side = 2**TILE_LOG2
     samples = samples_of(pixels, codec.model)
-    found = {}
-    for words, log2 in (("tiled", TILE_LOG2), ("whole", 0)):
+    found = []
+    for log2 in (TILE_LOG2, 0):
         data = codec.encode_samples(samples, quality_code(quality), tile_log2=log2).data
         error = codec.decode(data).astype(np.float64) - pixels
         steps = [
@@ -134,5 +134,5 @@ def seam_steps(codec: PictureCodec, pixels: Pixels, quality: float) -> dict[str,
         ]
         if not steps:
             return None
-        found |= {f"step_{words}": float(np.concatenate(steps).mean()), f"bytes_{words}": float(len(data))}
-    return found
+        found += [float(np.concatenate(steps).mean()), float(len(data))]
+    return Seams(picture=picture, step_tiled=found[0], bytes_tiled=found[1], step_whole=found[2], bytes_whole=found[3])

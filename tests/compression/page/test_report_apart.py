@@ -12,8 +12,9 @@ from sciml.compression.page.apart import apart_reportlets, spectrum_table, strip
 from sciml.compression.page.claims import apart_claims
 from sciml.compression.page.limits import winning_words
 from sciml.compression.page.results import Apart, DomainResults
-from sciml.compression.study.bench import Bench, Row
+from sciml.compression.study.bench import Bench
 from sciml.compression.study.quality import PSNR
+from sciml.compression.study.results import Row, VolumesAndFieldsFile
 from sciml.report.reportlets import Checks, Claim, Curve, Figure, Gallery, Table
 
 # bits at equal quality over those of the photo model
@@ -24,7 +25,20 @@ SIDE = 32
 
 def bench() -> Bench:
     rows = [
-        Row(picture, codec, number, 128, 128, 1, 100, BITS[codec] * rate, 30 + 6.0 * number + place, None, 0.1, 0.1)
+        Row(
+            picture=picture,
+            codec=codec,
+            quality=number,
+            height=128,
+            width=128,
+            channels=1,
+            file_bytes=100,
+            rate_bpp=BITS[codec] * rate,
+            psnr_db=30 + 6.0 * number + place,
+            ms_ssim=None,
+            encode_s=0.1,
+            decode_s=0.1,
+        )
         for place, picture in enumerate(("one", "two"))
         for codec in BITS
         for number, rate in enumerate(RATES)
@@ -46,7 +60,7 @@ def apart(kind: str = "fields", largest: float = 0.02, share: float = 3e-7, code
         numbers["spectra"].append(row | {"largest": largest, "total": -0.001, "rms_over_deviation": 0.002})
     row = {"environment": "two threads", "picture": "0", "codes_equal": codes_equal, "largest_pixel_difference": 1e-6}
     numbers["processes"] = [row | {"share_of_range": share}]
-    return Apart(numbers, arrays)
+    return Apart(VolumesAndFieldsFile.model_validate(numbers), arrays)
 
 
 def results(**more: Any) -> DomainResults:
@@ -105,7 +119,8 @@ def test_a_strip_has_every_codec_with_its_errors_on_one_scale() -> None:
 
 def test_the_table_of_spectra_takes_the_worst_field() -> None:
     one = apart()
-    one.numbers["spectra"].append(one.numbers["spectra"][-1] | {"picture": "two", "largest": 0.04, "total": 0.002})
+    more = {"picture": "two", "largest": 0.04, "total": 0.002}
+    one.numbers.spectra.append(one.numbers.spectra[-1].model_copy(update=more))
     rows = list(spectrum_table(one, "").rows)
     assert rows[0]["codec"] == "ours" and rows[0]["worst"] == pytest.approx(4) and rows[0]["mean"] == pytest.approx(3)
     assert rows[0]["total"] == pytest.approx(0.2)

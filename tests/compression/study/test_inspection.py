@@ -20,8 +20,10 @@ from sciml.compression.study import inspection_checks
 from sciml.compression.study.inspection import SymbolCounts, band_titles, inspect_picture, largest_sums, maps_of, model_facts
 from sciml.compression.study.inspection_checks import damage, environments, fresh_processes, seam_steps
 from sciml.compression.study.inspection_pictures import TOLERANCE, equal_bytes
+from sciml.compression.study.results import InspectionFile
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.results import read_result
 
 
 @pytest.fixture(scope="module")
@@ -32,13 +34,13 @@ def pixels() -> np.ndarray:
 def test_layers_add_up_to_the_file_and_the_last_one_is_the_picture(colour_codec, pixels):
     found = inspect_picture(colour_codec, "one", pixels, 40)
     row = found.row
-    assert row["file_bytes"] == len(found.encoded.data) == row["overhead_bytes"] + sum(layer["bytes"] for layer in row["layers"])
-    assert row["layers"][-1]["file_bytes_so_far"] == row["file_bytes"]
-    assert sum(row["band_bits"]) == pytest.approx(found.encoded.ideal_bits) == sum(layer["ideal_bits"] for layer in row["layers"])
+    assert row.file_bytes == len(found.encoded.data) == row.overhead_bytes + sum(layer.bytes for layer in row.layers)
+    assert row.layers[-1].file_bytes_so_far == row.file_bytes
+    assert sum(row.band_bits) == pytest.approx(found.encoded.ideal_bits) == sum(layer.ideal_bits for layer in row.layers)
     assert np.array_equal(found.decoded[-1], colour_codec.decode(found.encoded.data))
     # the picture is smooth: the last layer may hold nothing
-    assert all(after["psnr_db"] >= before["psnr_db"] for before, after in pairwise(row["layers"]))
-    assert all(8 * layer["bytes"] <= 1.004 * layer["ideal_bits"] + 64 for layer in row["layers"])
+    assert all(after.psnr_db >= before.psnr_db for before, after in pairwise(row.layers))
+    assert all(8 * layer.bytes <= 1.004 * layer.ideal_bits + 64 for layer in row.layers)
 
 
 def test_maps_of_classes_give_back_the_bits_of_the_encoder(colour_codec, pixels):
@@ -82,13 +84,13 @@ def test_largest_sums_are_those_of_the_worst_picture(colour_model):
 
 
 def test_facts_count_the_network(colour_model):
-    assert model_facts(colour_model)["network_weights"] is None
+    assert model_facts(colour_model, Path(__file__)).network_weights is None
     from dataclasses import replace
 
-    facts = model_facts(replace(colour_model, network=Restorer(3, 8, 1)))
+    facts = model_facts(replace(colour_model, network=Restorer(3, 8, 1)), Path(__file__))
     # 49 -> 8 -> 8 -> 8 -> 48 channels, 3 x 3, at a sixteenth of the pixels
     products = 9 * (49 * 8 + 2 * 8 * 8 + 8 * 48)
-    assert facts["network_weights"] == products + 8 * 3 + 48 and facts["network_products_per_pixel"] == products / 16
+    assert facts.network_weights == products + 8 * 3 + 48 and facts.network_products_per_pixel == products / 16
 
 
 def test_codecs_meet_at_equal_bytes(colour_codec, pixels):
@@ -103,11 +105,11 @@ def test_codecs_meet_at_equal_bytes(colour_codec, pixels):
 def test_damage_is_found_and_tiles_have_no_seams(colour_codec, pixels, monkeypatch):
     data = colour_codec.encode(pixels, quality=40)
     found = damage(data, 3)
-    assert found["tried"] == found["found"] == 500 and damage(data, 3) == found
+    assert found.tried == found.found == 500 and damage(data, 3) == found
     monkeypatch.setattr(inspection_checks, "TILE_LOG2", 5)
-    steps = seam_steps(colour_codec, pixels, 40)
-    assert steps is not None and steps["step_tiled"] / steps["step_whole"] < 1.3
-    assert seam_steps(colour_codec, pixels[:32, :32], 40) is None
+    steps = seam_steps(colour_codec, "one", pixels, 40)
+    assert steps is not None and steps.step_tiled / steps.step_whole < 1.3
+    assert seam_steps(colour_codec, "one", pixels[:32, :32], 40) is None
 
 
 @pytest.mark.slow
@@ -116,8 +118,8 @@ def test_fresh_processes_find_the_same_codes_and_tell_another_model(colour_model
     save_model(path, colour_model, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0.0)
     codec = Codec(colour_model)
     rows = list(fresh_processes(codec, path, {"one": codec.encode(pixels, quality=40)}))
-    assert [row["environment"] for row in rows] == list(environments()) and all(row["codes_equal"] for row in rows)
-    assert all(row["largest_pixel_difference"] <= 1 for row in rows)
+    assert [row.environment for row in rows] == list(environments()) and all(row.codes_equal for row in rows)
+    assert all(row.largest_pixel_difference <= 1 for row in rows)
 
 
 @pytest.mark.parametrize("channels", [3, 1])
@@ -137,12 +139,12 @@ def test_the_stage_writes_what_the_page_reads(channels, request, tmp_path, monke
     assert all(path.is_file() for path in paths)
     names = {path.stem for path in paths if path.suffix == ".png"}
     # the second quality is shown
-    layers = len(read_json(tmp_path / "out" / "inspect.json")["rows"][1]["layers"])
+    numbers = read_result(tmp_path / "out" / "inspect.json", InspectionFile)
+    layers = len(numbers.rows[1].layers)
     expected = {"one-original", "one-whole", *(f"one-layer{number + 1}" for number in range(layers))}
     assert expected | {f"one-{codec}" for codec in ("jpeg", "webp", "avif", "nic")} == names
-    numbers = read_json(tmp_path / "out" / "inspect.json")
-    assert [(row["picture"], row["quality"]) for row in numbers["rows"]] == [("one", 20), ("one", 40), ("two", 20), ("two", 40)]
-    assert len(numbers["static"]) == 2 and numbers["damage"]["found"] == numbers["damage"]["tried"]
+    assert [(row.picture, row.quality) for row in numbers.rows] == [("one", 20), ("one", 40), ("two", 20), ("two", 40)]
+    assert len(numbers.static) == 2 and numbers.damage.found == numbers.damage.tried
     arrays, _ = load_tensors(tmp_path / "out" / "maps.safetensors")
     assert arrays["classes"].shape[1:] == (6, 6) and arrays["counts"].sum(-1).tolist() == [[TOTAL] * 40] * BANDS
     wide = config.model_copy(update={"views": {"one": config.views["one"].model_copy(update={"window": (0, 90, 88, 88)})}})

@@ -1,7 +1,7 @@
 # Our models beside the classical codecs, on test pictures, from the sizes of files.
 rule compare_codecs:
     input:
-        weights=model_of,
+        weights=lambda wildcards: compared_model(wildcards.domain),
         neural=neural_of,
         photo=photo_of,
         runs=runs_of("test"),

@@ -9,10 +9,16 @@ PICTURES = [
     name for name in DOMAINS if SETTINGS.compression.domains[name].kind == "pictures"
 ]
 APART = [name for name in DOMAINS if name not in PICTURES]
+# domains whose fields come from runs of this study, and the runs that any stage reads
+FLOWS = [
+    name for name in APART if SETTINGS.compression.domains[name].experiment == SIMULATED
+]
+ROLES = ["train", "test", *(["validation"] if set(FLOWS) & set(NETWORKS) else [])]
 RUNS = {
-    (role, run.name): run
-    for role, runs in SETTINGS.compression.simulations.runs.items()
-    for run in runs
+    f"<results>/runs/{role}/{run.name}.zarr": run
+    for role in ROLES
+    for run in SETTINGS.compression.simulations.runs.get(role, ())
+    if FLOWS
 }
 PACKAGE_MODELS = packaged("compression", "weights")
 # one call for each model of a domain
@@ -25,25 +31,27 @@ PUBLISH = (
 
 def runs_of(*roles):
     """Return an input function: the simulated runs of some roles, where a domain's fields come from them."""
-
-    def stores(wildcards):
-        domain = SETTINGS.compression.domains[wildcards.domain]
-        if domain.kind != "fields" or domain.experiment != SIMULATED:
-            return []
-        return [
-            f"<results>/runs/{role}/{name}.zarr" for role, name in RUNS if role in roles
-        ]
-
-    return stores
+    return lambda wildcards: stores(*roles) if wildcards.domain in FLOWS else []
 
 
-def simulate_options(wildcards):
-    """Return the options of one run's simulation."""
-    run, every = RUNS[wildcards.role, wildcards.run], SETTINGS.compression.simulations
-    return (
-        f"--alpha {run.alpha} --zeta {run.zeta} --seed {run.seed} --points {every.points} --length {every.length} "
-        f"--until {every.until} --save-every {every.save_every} --time-step {every.time_step}"
+def stores(*roles):
+    """Return the simulated runs of some roles."""
+    return [path for path in RUNS if path.split("/")[-2] in roles]
+
+
+def simulations(wildcards, output):
+    """Return the calls of the function `simulate`, one for each run."""
+    every = SETTINGS.compression.simulations
+    return " && ".join(
+        f"simulate --alpha {run.alpha} --zeta {run.zeta} --seed {run.seed} --points {every.points} --length {every.length} "
+        f"--until {every.until} --save-every {every.save_every} --time-step {every.time_step} --out {quote(store)}"
+        for store, run in zip(output.stores, RUNS.values())
     )
+
+
+def study_folder(wildcards, output):
+    """Return the results folder of the study, of outputs `<results>/<domain>/<look>/<file>`."""
+    return os.path.dirname(os.path.dirname(folder_of(wildcards, output)))
 
 
 def runs_option(wildcards, input):
@@ -51,17 +59,16 @@ def runs_option(wildcards, input):
     return f"--runs {above('runs', 2)(wildcards, input)}" if input.runs else ""
 
 
-def model_of(wildcards):
+def compared_model(domain):
     """Return the model file of a domain that is compared: the package's, or this run's own."""
     if SETTINGS.compression.weights == "shipped":
-        return f"{PACKAGE_MODELS}/{wildcards.domain}.safetensors"
-    return trained_model_of(wildcards)
+        return f"{PACKAGE_MODELS}/{domain}.safetensors"
+    return trained_model(domain)
 
 
-def trained_model_of(wildcards):
+def trained_model(domain):
     """Return the model file that this run makes of a domain."""
-    stage = "train" if wildcards.domain in NETWORKS else "fit"
-    return f"<results>/{wildcards.domain}/{stage}/model.safetensors"
+    return f"<results>/{domain}/{'train' if domain in NETWORKS else 'fit'}/model.safetensors"
 
 
 def neural_of(wildcards):

@@ -1,20 +1,20 @@
 # Models: simulated fields to learn from, rules and tables by least squares and counting, then a network by gradient steps.
 rule simulate_fields:
     output:
-        store=directory("<results>/runs/{role}/{run}.zarr"),
+        stores=[directory(store) for store in RUNS],
     log:
-        "<logs>/runs/{role}/{run}.log",
+        "<logs>/runs.log",
     benchmark:
-        "<benchmarks>/runs/{role}/{run}.tsv"
+        "<benchmarks>/runs.tsv"
     resources:
         **needs(2000, 30),
     params:
-        run=simulate_options,
+        runs=simulations,
         command="active-fluid simulate",
         code=declared("sciml.active_fluid.solvers.simulation"),
         files=package_files,
     shell:
-        program_command("{params.run} --threads {threads} --out {output.store:q}")
+        f'( simulate() {{{{ {CALL} --threads {{threads}} "$@"; }}}}; {{params.runs}} ) {LOG}'
 
 
 rule fit_model:
@@ -77,7 +77,7 @@ rule train_neural:
 
 rule publish_model:
     input:
-        weights=trained_model_of,
+        weights=lambda wildcards: trained_model(wildcards.domain),
         bench="<results>/{domain}/evaluate/bench.json",
         neural=trained_neural_of,
     output:

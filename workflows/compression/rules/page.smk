@@ -2,8 +2,7 @@
 rule write_page:
     input:
         benches=expand(rules.compare_codecs.output.bench, domain=DOMAINS),
-        inspections=expand(rules.inspect_model.output.numbers, domain=PICTURES),
-        apart=expand(rules.show_apart.output.numbers, domain=APART),
+        looks=rules.show_models.output.numbers,
         histories=trainings,
         vectors=vector_comparison,
     output:
