@@ -22,7 +22,7 @@ from sciml.compression.page.vectors import vector_reportlets
 from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.quality import MS_SSIM, PSNR, Metric
 from sciml.report.reportlets import Checks, Reportlet
-from sciml.report.study import Number, StudyPage, Tab, as_records, tier_of
+from sciml.report.study import Number, StudyPage, Tab, tier_of
 from sciml.report.words import counted, sequence, with_interval
 from sciml.runtime.errors import DataError
 
@@ -89,7 +89,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         tabs=[Tab(title, items) for title, items in tabs.items() if items],
         checks=[*check_reportlets(main), *checks],
         reading=READING,
-        records=as_records(study.records),
+        records=study.records,
         paragraphs=PARAGRAPHS,
         stages=[(CODEC, {})],
         limits=list(limits(study)),
@@ -173,6 +173,6 @@ def numbers(domain: DomainResults) -> Iterator[Number]:
     fastest = max((name for name in domain.codecs if name in ANCHORS), key=lambda name: speeds[name][1], default=None)
     if fastest is not None:
         yield Number("Decoding", speeds[best][1], "Mpx / CPU s", None, title_of(fastest), speeds[fastest][1])
-    rows = [] if domain.inspection is None else domain.inspection.numbers["processes"]
+    rows = [] if domain.inspection is None else domain.inspection.numbers.processes
     if rows:
-        yield Number("Decodings with equal codes in other processes", f"{sum(row['codes_equal'] for row in rows)} of {len(rows)}")
+        yield Number("Decodings with equal codes in other processes", f"{sum(row.codes_equal for row in rows)} of {len(rows)}")

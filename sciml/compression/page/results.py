@@ -6,7 +6,6 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -197,9 +196,9 @@ class StudyResults:
         return next(iter(self.domains.values()))
 
     @property
-    def records(self) -> list[Mapping[str, Any]]:
+    def records(self) -> list[Record]:
         """Provenance of all stages, in the order of the study."""
-        return [record.model_dump() for domain in self.domains.values() for record in domain.records.values()]
+        return [record for domain in self.domains.values() for record in domain.records.values()]
 
 
 def apart_domains(study: StudyResults) -> list[DomainResults]:
