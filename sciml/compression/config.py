@@ -186,8 +186,8 @@ class ApartConfig(SourceConfig, DataConfig):
     length: float = Field(gt=0, description="side of the fields' square")
 
 
-class ShowConfig(DataConfig):
-    """What `show` reads: the look at every domain's model, by domain; `digests` are those of all."""
+class ShowConfig(StageConfig):
+    """What `show` reads: the look at every domain's model, by domain."""
 
     inspect: dict[str, InspectConfig]
     apart: dict[str, ApartConfig]
@@ -362,10 +362,10 @@ class Config(StageConfig):
     def show_config(self, run: RunSettings) -> ShowConfig:
         """Return the slices of the looks at all domains."""
         pictures = [name for name in self.domains if self.domains[name].kind == "pictures"]
-        inspect = {name: self.inspect_config(run, name) for name in pictures}
-        apart = {name: self.apart_config(run, name) for name in self.domains if name not in pictures}
-        every = {key: value for part in (*inspect.values(), *apart.values()) for key, value in part.digests.items()}
-        return ShowConfig(inspect=inspect, apart=apart, digests=every)
+        return ShowConfig(
+            inspect={name: self.inspect_config(run, name) for name in pictures},
+            apart={name: self.apart_config(run, name) for name in self.domains if name not in pictures},
+        )
 
     def ablate_config(self, run: RunSettings) -> AblateConfig:
         """Return the slice of the study of the codec's parts."""

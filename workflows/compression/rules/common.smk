@@ -49,11 +49,6 @@ def simulations(wildcards, output):
     )
 
 
-def study_folder(wildcards, output):
-    """Return the results folder of the study, of outputs `<results>/<domain>/<look>/<file>`."""
-    return os.path.dirname(os.path.dirname(folder_of(wildcards, output)))
-
-
 def runs_option(wildcards, input):
     """Return the option that names the folder of the runs, or nothing."""
     return f"--runs {above('runs', 2)(wildcards, input)}" if input.runs else ""

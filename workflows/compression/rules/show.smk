@@ -32,7 +32,7 @@ rule show_models:
     resources:
         **needs(3000, 60),
     params:
-        **{**stage("compression", "show"), "folder": study_folder},
+        **stage("compression", "show", levels=3),
         weights=lambda wildcards, input: " ".join(
             f"--weights {domain}={quote(path)}"
             for domain, path in zip(DOMAINS, files_of(input, "weights"))
