@@ -261,8 +261,10 @@ def test_a_weight_file_whose_first_bytes_look_like_a_pickle_is_read(run, tmp_pat
 
 
 def test_the_prior_of_images_and_its_picture(run, tmp_path):
-    code, out, _ = run(*["prior", "photo.png", "colour.png", "noisy.npy", "--model", "grey.safetensors", "--picture", "p.png"])
+    code, out, _ = run(*["prior", "photo.png", "colour.png", "noisy.npy", "--model", "grey.safetensors"])
     assert code == 0 and out.count("in the range") == 3 and "noise level 0.1" in out
+    code, out, _ = run(*["prior", "noisy.npy", "--model", "grey.safetensors", "--picture", "p.png"])
+    assert code == 0
     value = float(ImplicitNetwork(GREY).prior(torch.from_numpy(np.load("noisy.npy"))[None, None], 0.1))
     assert f"{value:.6g}" in out and PIL.Image.open("p.png").size[0] > 1000
 

@@ -77,9 +77,8 @@ def test_each_proximal_network_is_certified_bounded_below():
         assert certificate.weak_convexity is not None and certificate.weak_convexity <= 1, name
 
 
-@pytest.mark.parametrize(
-    "name", [name if name == "digits" else pytest.param(name, marks=pytest.mark.slow) for name in sorted(EXPECTED - PEERS)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(EXPECTED - PEERS))
 def test_all_invariants_hold_for_each_proximal_network(name: str):
     found = certify_network(LearnedProximalNetwork.load(name))
     assert [one for one in found if not one.passed] == []

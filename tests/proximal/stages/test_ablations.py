@@ -229,6 +229,7 @@ def test_an_ablation_is_cut_out_like_a_network_and_has_a_name_of_its_own():
         Config(models={}, ablations={"own": model.model_copy(update={"start_from": "own"})})
 
 
+@pytest.mark.slow
 @pytest.mark.workflow
 def test_the_target_trains_every_ablation_compares_them_and_writes_the_page(tmp_path):
     scripts = Path(sys.executable).parent

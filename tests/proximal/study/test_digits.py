@@ -109,11 +109,11 @@ def stand_in(folder, name, inputs):
 SMALL = PriorConfig(
     data_tier="ci",
     photographs=2,
-    photo_size=48,
+    photo_size=32,
     noise_levels=(0.0, 0.2),
     blur_widths=(0.0, 1.0),
     mixing_shares=(0.0, 0.5, 1.0),
-    slices=3,
+    slices=2,
     ct_size=64,
     fbp_views=(20,),
     covariance_pictures=1,
@@ -136,7 +136,7 @@ def test_prior_stage_writes_what_it_documents(tmp_path):
     assert [row.factor for row in tables.wrong_sigma.rows] == [0.7, 1.0, 1.3]
     assert any("falls with blur" in reading for reading in tables.readings)
     arrays, _ = load_tensors(tmp_path / "out" / "pictures.safetensors")
-    assert arrays["covariance.directions"].shape == (2, 16, 16) and arrays["strip.blur"].shape == (2, 2, 48, 48)
+    assert arrays["covariance.directions"].shape == (2, 16, 16) and arrays["strip.blur"].shape == (2, 2, 32, 32)
     assert read_record(tmp_path / "out").stage == "proximal.prior"
 
 
