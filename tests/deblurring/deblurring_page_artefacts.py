@@ -138,7 +138,16 @@ def write_set(root: Path, name: str) -> None:
     boundary = options.get("boundary", "valid")
     path = folder / "simulate" / "pairs.safetensors"
     save_tensors(path, tensors, {"scenes": scenes, "pairs": pairs, "sigma": SIGMA, "margin": MARGIN, "boundary": boundary})
-    config = {"role": "test", "size": SIZE, **options, "errors": errors, "noise": noise, "boundary": boundary, "name": name}
+    config = {
+        "role": "test",
+        "size": SIZE,
+        **options,
+        "errors": errors,
+        "noise": noise,
+        "boundary": boundary,
+        "name": name,
+        "seed": 0,
+    }
     Recorder("deblurring.simulate", config).write(folder / "simulate" / "provenance.json", [path])
     for photo, canvas in canvases.items():
         mine = [pair for pair in pairs if scenes[pair["scene"]]["photograph"] == photo]
@@ -180,7 +189,7 @@ def write_photograph(
         warp = {"by": by, "gain": 0.0 if kept else 0.1 + 0.01 * number, "sentences": ["<script>alert(1)</script>"]}
         warp["warp"] = [0.0, 1.0, 0.0] if kept else [-9.5, 1.1, 0.1]
         plain = {"by": [], "gain": 0.0, "sentences": ["Kept."]}
-        steps.append({"pair": "", "warp": warp, "kernel": plain, "both": warp, "seconds": 3.0})
+        steps.append({"pair": "", "error": pair["error"], "warp": warp, "kernel": plain, "both": warp, "seconds": 3.0})
     save_tensors(folder / "correct" / "kernels.safetensors", kernels, {"photograph": photo})
     write_json(folder / "correct" / "steps.json", steps)
     Recorder("deblurring.correct", {"errors": ["none", "warp"], "seed": 0}).write(folder / "correct" / "provenance.json", [])

@@ -75,13 +75,13 @@ def weight_table(study: StudyResults) -> Table:
     rows: list[dict[str, Value]] = []
     for prior, models in study.weights.items():
         for model, found in models.items():
-            tried = [weight for weight, _ in found["curve"]]
-            at_end = len(tried) > 1 and found["weight"] in (tried[0], tried[-1])
+            tried = [weight for weight, _ in found.curve]
+            at_end = len(tried) > 1 and found.weight in (tried[0], tried[-1])
             rows.append(
                 {
                     "cell": cell_title(f"{prior}/{model}"),
-                    "weight": float(found["weight"]),
-                    "psnr": float(found["psnr"]),
+                    "weight": found.weight,
+                    "psnr": found.psnr,
                     "tried": f"{len(tried)}, {tried[0]:.3g} to {tried[-1]:.3g}",
                     "end": "at the end of them" if at_end else "inside",
                 }
@@ -90,7 +90,7 @@ def weight_table(study: StudyResults) -> Table:
         Column("cell", "image prior / error model"), Column("weight", "weight", "", None, 3),
         Column("psnr", "validation PSNR at it", "dB", None, 2), Column("tried", "weights tried"), Column("end", "the best lies"),
     ]  # fmt: skip
-    counts = sorted({record["notes"]["pairs"] for record in study.tunings})
+    counts = sorted({record.notes["pairs"] for record in study.tunings})
     return Table(
         "Tuned weights",
         columns,
@@ -108,7 +108,7 @@ def weight_curve(study: StudyResults) -> Curve | None:
         for prior in TUNED_CURVES
         for model, found in study.weights.get(prior, {}).items()
         if model != "both"
-        for weight, value in found["curve"]
+        for weight, value in found.curve
     ]
     if not rows:
         return None
@@ -130,10 +130,10 @@ def evidence_figure(sets: Sequence[SetResults]) -> Figure | None:
     """Return the gain of PSNR against the fall of the held-out misfit, of every pair whose kernel was changed."""
     found = []
     for one in sets:
-        rows = [row for row in one.rows if row["step"][DEFAULT_MODEL]["by"]]
+        rows = [row for row in one.rows if row.step.of(DEFAULT_MODEL).by]
         gains = Difference.of(rows, DEFAULT, GIVEN)
         if gains is not None:
-            falls = np.array([100 * row["step"][DEFAULT_MODEL]["gain"] for row in rows])
+            falls = np.array([100 * row.step.of(DEFAULT_MODEL).gain for row in rows])
             found.append((one.name, falls, gains.gains, len(one.rows)))
     if not found:
         return None

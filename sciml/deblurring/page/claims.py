@@ -12,6 +12,7 @@ from sciml.deblurring.page.numbers import MINUS, Difference, gap_closed, has, pa
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Extra, Row, SetResults, StudyResults
 from sciml.deblurring.page.sweeps import bias_of
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
+from sciml.deblurring.study.results import DipResult
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
@@ -20,7 +21,7 @@ SHIPPED = "residual/warm"
 LOSS, SHARE, CORRELATION, MEAN_GAP, WORST_GAP, SECONDS = 0.1, 0.5, 0.3, 0.3, 1.0, 120.0
 
 
-def dip_claims(dip: Extra | None) -> Iterator[Claim]:
+def dip_claims(dip: Extra[DipResult] | None) -> Iterator[Claim]:
     """Yield every claim on untrained networks; `not run` where the stage has not."""
     for start in ("cold", "warm"):
         yield residual_network_claim(dip, start)
@@ -29,12 +30,12 @@ def dip_claims(dip: Extra | None) -> Iterator[Claim]:
     yield from stop_claims(dip)
 
 
-def residual_network_claim(dip: Extra | None, start: str) -> Claim:
+def residual_network_claim(dip: Extra[DipResult] | None, start: str) -> Claim:
     """Return what the residual network adds; met where the whole interval is above zero."""
     begin = {"cold": "without a start", "warm": "started from total variation"}[start]
     text = f"Untrained networks {begin}: the residual network improves the picture"
     gains = np.array([]) if dip is None else paired(dip, f"residual/{start}", f"none/{start}")
-    found = Difference([{}] * gains.size, gains) if gains.size else None
+    found = Difference((), gains) if gains.size else None
     details = f", {gains.size} pairs, means over seeds; below the same fit without it in {found.losses}" if found else ""
     return _judge_gain(
         Goal(text, "idea of Tang et al. 2023; our goal: the interval lies above 0", "dB", at_least=0.0, strict=True),
@@ -43,35 +44,35 @@ def residual_network_claim(dip: Extra | None, start: str) -> Claim:
     )
 
 
-def shipped_claims(dip: Extra | None) -> Iterator[Claim]:
+def shipped_claims(dip: Extra[DipResult] | None) -> Iterator[Claim]:
     """Yield whether the fit as shipped is safe, and whether that is more than returning the start."""
     safe = f"Untrained networks as shipped ({SHIPPED}): never more than {LOSS} dB below their start. Worst fit"
     share = f"Untrained networks as shipped ({SHIPPED}): share of fits that return the start unchanged"
     runs = [] if dip is None else runs_of(dip, SHIPPED)
-    gains = np.array([run["psnr"] - run["psnr_start"] for run in runs])
+    gains = np.array([run.psnr - run.psnr_start for run in runs])
     worst = float(gains.min()) if runs else None
     details = f" of {len(runs)}; mean {signed(float(gains.mean()))} dB" if runs else ""
     yield judge(
         Goal(safe, AT_LEAST, "dB", at_least=-LOSS), worst, details=details, shown=None if worst is None else signed(worst)
     )
-    back = _mean([run["fell_back"] for run in runs])
+    back = _mean([run.fell_back for run in runs])
     yield _judge(Goal(share, AT_MOST, at_most=SHARE), back, f", {len(runs)} fits" if runs else "")
 
 
-def correlation_claim(dip: Extra | None) -> Claim:
+def correlation_claim(dip: Extra[DipResult] | None) -> Claim:
     """Return how the residual of the network compares with the true one on turned and smoothed kernels."""
     text = "Residual of the untrained network on turned and smoothed kernels: mean correlation with the true one"
     runs = [] if dip is None else [*runs_of(dip, SHIPPED), *runs_of(dip, "residual/smoothing")]
-    runs = [run for run in runs if run["error"].startswith(("rotation", "smoothing")) and "+" not in run["error"]]
+    runs = [run for run in runs if run.error.startswith(("rotation", "smoothing")) and "+" not in run.error]
     # a residual that is zero everywhere has no correlation: it explains nothing
-    found = _mean([run.get("residual", {}).get("correlation", 0.0) for run in runs])
+    found = _mean([(run.residual and run.residual.correlation) or 0.0 for run in runs])
     return _judge(Goal(text, AT_LEAST, at_least=CORRELATION), found, f", {len(runs)} fits" if runs else "")
 
 
-def stop_claims(dip: Extra | None) -> Iterator[Claim]:
+def stop_claims(dip: Extra[DipResult] | None) -> Iterator[Claim]:
     """Yield what the stop rule costs against the best of each run, and the time."""
-    runs = [] if dip is None else [run for run in dip.numbers["runs"] if run["cell"] in MAIN]
-    gaps, times = ([run[key] for run in runs] for key in ("gap", "seconds"))
+    runs = [] if dip is None else [run for run in dip.numbers.runs if run.cell in MAIN]
+    gaps, times = [run.gap for run in runs], [run.seconds for run in runs]
     for words, bar, value in (("mean", MEAN_GAP, _mean(gaps)), ("largest", WORST_GAP, max(gaps, default=None))):
         text = f"Stop rule of untrained networks: {words} loss against the best iteration, which only the truth knows"
         yield _judge(Goal(text, AT_MOST, "dB", at_most=bar), value, f", {len(runs)} fits" if runs else "")
@@ -149,7 +150,7 @@ def _gain_claim(rows: Sequence[Row], cell: str, rival: str, bar: float, text: st
 def share_claim(test: SetResults) -> Claim:
     """Return on how many of the turned and scaled pairs the default is clearly above both rivals."""
     rows = test.of("rotation", "scale")
-    same = sum(row["error"].startswith(("rotation", "scale")) and "+" not in row["error"] for row in test.rows) - len(rows)
+    same = sum(row.error.startswith(("rotation", "scale")) and "+" not in row.error for row in test.rows) - len(rows)
     counted = f"; {same} pairs whose turned kernel is the same kernel, as a disk's is, count as exact" if same else ""
     text = f"Turned and scaled kernels: share of the pairs with the default at least {EACH_GOAL:g} dB above {GIVEN} and {REFINED}"
     goal = Goal(text, AT_LEAST, at_least=SHARE_GOAL)
@@ -171,7 +172,7 @@ def safe_claim(test: SetResults) -> Claim:
     text = f"Exact and truncated kernels: the default is never more than {SAFE_LOSS} dB below {GIVEN}. Worst pair"
 
     def more(mean: str) -> str:
-        kept = sum(not row["step"][DEFAULT_MODEL]["by"] for row in rows)
+        kept = sum(not row.step.of(DEFAULT_MODEL).by for row in rows)
         return f", mean {mean} dB, the given kernel kept in {kept}"
 
     return _worst_claim(rows, DEFAULT, SAFE_LOSS, text, more)
@@ -242,17 +243,17 @@ def residual_claims(test: SetResults) -> Iterator[Claim]:
         names = {"rotation": "turned", "smoothing": "smoothed"}
         where = " and ".join(names[name] for name in kinds)
         text = f"Residual of {PRIOR}/{model} on {where} kernels: mean correlation with the true one"
-        rows = [row for row in test.of(*kinds) if model in row["residuals"]]
-        kept = sum("correlation" not in row["residuals"][model] for row in rows)
+        rows = [row for row in test.of(*kinds) if model in row.residuals]
+        kept = sum(row.residuals[model].correlation is None for row in rows)
         details = f", {len(rows)} pairs, {kept} of them without any residual count as 0" if rows else ""
-        value = _mean([row["residuals"][model].get("correlation", 0.0) for row in rows])
+        value = _mean([row.residuals[model].correlation or 0.0 for row in rows])
         yield _judge(Goal(text, AT_LEAST, at_least=bar), value, details)
 
 
 def spread_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield whether the map of spreads tells where the picture is wrong, and by how much."""
-    rows = [] if study.calibration is None else study.calibration.numbers["test"]
-    ranks, shares = ([row[key] for row in rows] for key in ("rank_correlation", "coverage"))
+    rows = [] if study.calibration is None else study.calibration.numbers.test
+    ranks, shares = [row.rank_correlation for row in rows], [row.coverage for row in rows]
     text = "Map of spreads: mean rank correlation with the error on blocks of 7 x 7 pixels"
     details = f", {len(rows)} test pairs, least {min(ranks):.2f}" if rows else ""
     yield _judge(Goal(text, AT_LEAST, at_least=RANK_GOAL), _mean(ranks), details)

@@ -36,7 +36,7 @@ def heat_figure(one: SetResults) -> Figure:
     numbers = np.full((len(one.errors), len(one.kernels)), np.nan)
     for i, error in enumerate(one.errors):
         for j, kernel in enumerate(one.kernels):
-            rows = [row for row in one.rows if (row["error"], row["kernel"]) == (error, kernel)]
+            rows = [row for row in one.rows if (row.error, row.kernel) == (error, kernel)]
             found = Difference.of(rows, DEFAULT, GIVEN)
             if found is not None:
                 numbers[i, j] = found.mean
@@ -76,15 +76,16 @@ def found_table(one: SetResults) -> Table:
     """Return, for each kernel error, what the default made of the kernel."""
     rows: list[dict[str, Value]] = []
     for words, members in groups(one):
-        changed = [row["step"][DEFAULT_MODEL]["warp"] for row in members if row["step"][DEFAULT_MODEL]["by"]]
+        steps = [row.step.of(DEFAULT_MODEL) for row in members]
+        changed = [step.warp for step in steps if step.by and step.warp]
         sizes = [
-            [row["kernels"][model]["blur_rms"] for row in members if model in row["kernels"]]
+            [row.kernels[model].blur_rms for row in members if model in row.kernels]
             for model in ("none", "kernel", DEFAULT_MODEL)
         ]
         row: dict[str, Value] = {"error": words, "pairs": len(members), "kept": len(members) - len(changed)}
         row |= {name: float(np.mean(size)) for name, size in zip(("given", "refined", "left"), sizes, strict=True) if size}
         for name, model in (("ncc given", "none"), ("ncc left", DEFAULT_MODEL)):
-            row[name] = float(np.mean([member["kernels"][model]["ncc"] for member in members]))
+            row[name] = float(np.mean([member.kernels[model].ncc for member in members]))
         for place, (name, digits) in enumerate((("angle", 1), ("scale", 2), ("variance", 2))):
             row[name] = "" if words == "all" else _found([numbers[place] for numbers in changed], digits)
         rows.append(row)

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from sciml.deblurring.page.results import Row
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.metrics import bootstrap_interval
+from sciml.deblurring.study.results import FitScores, MapScores
 from sciml.report.reportlets import Spread
 
 INTERVAL_SEED = 0
@@ -56,9 +57,9 @@ def error_words(text: str) -> str:
     return ERRORS[name].format(rest.replace("-", MINUS)) if name in ERRORS else text
 
 
-def pair_words(row: Row) -> str:
+def pair_words(row: Row | FitScores | MapScores) -> str:
     """Return a pair's name as it is read."""
-    return f"{row['photograph']}, {kernel_words(row['kernel'])}, {error_words(row['error'])}"
+    return f"{row.photograph}, {kernel_words(row.kernel)}, {error_words(row.error)}"
 
 
 def cell_title(cell: str) -> str:
@@ -75,12 +76,12 @@ def is_oracle(cell: str) -> bool:
 
 def values(rows: Sequence[Row], cell: str, metric: str = "psnr") -> Float[np.ndarray, " pair"]:
     """Return a metric of a cell over pairs."""
-    return np.array([row["cells"][cell][metric] for row in rows], dtype=float)
+    return np.array([getattr(row.cells[cell], metric) for row in rows], dtype=float)
 
 
 def has(rows: Sequence[Row], *cells: str) -> bool:
     """Return whether there are pairs and all of them have these cells."""
-    return bool(rows) and all(cell in row["cells"] for row in rows for cell in cells)
+    return bool(rows) and all(cell in row.cells for row in rows for cell in cells)
 
 
 def spread_of(numbers: Sequence[float] | np.ndarray) -> Spread:

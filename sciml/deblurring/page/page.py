@@ -22,10 +22,10 @@ from sciml.deblurring.page.sweeps import sweep_reportlets, sweep_table
 from sciml.deblurring.page.tables import SMALL_SETS, main_tables, small_table
 from sciml.deblurring.settings.grid import DEFAULT, TRUE
 from sciml.report.reportlets import Reportlet, Slider
-from sciml.report.study import Number, StudyPage, Tab, absent, as_records, tier_of
+from sciml.report.study import Number, StudyPage, Tab, absent, tier_of
 from sciml.report.words import counted, percent
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import read_json
+from sciml.runtime.provenance import read_record
 
 QUESTION = (
     "A kernel of blur is never known exactly. How much of what its error costs can be won back from the blurred picture alone, "
@@ -70,7 +70,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         claims=list(claims(study)),
         tabs=[Tab(title, left) for title, items in found.items() if (left := [one for one in items if one is not median])],
         reading=READING,
-        records=as_records(study.records()),
+        records=list(study.records()),
         paragraphs=PARAGRAPHS,
         limits=list(limits(study)),
         missing=missing(study, config),
@@ -111,7 +111,7 @@ def settings_of(results: Path) -> PageConfig:
     paths = sorted(results.glob("*/simulate/provenance.json"))
     if not paths:
         raise DataError(f"{results} holds no set of pairs: give the results folder of the study, such as results/cpu/deblurring")
-    data_tier = read_json(paths[0])["config"].get("data_tier", "default")
+    data_tier = read_record(paths[0].parent).config.get("data_tier", "default")
     return PageConfig(tier=tier_of(results), data_tier=data_tier, sets=tuple(path.parent.parent.name for path in paths))
 
 

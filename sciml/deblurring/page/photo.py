@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
 from sciml.deblurring.page.numbers import cell_title
 from sciml.deblurring.page.results import Extra
 from sciml.deblurring.settings.grid import DEFAULT
+from sciml.deblurring.study.results import PhotoResult
 from sciml.report.drawing import enlarged
 from sciml.report.reportlets import Column, Gallery, Reportlet, Slider, Table, Value
 
@@ -17,11 +18,11 @@ NO_TRUTH = "The true picture and the true kernel are unknown: nothing here says 
 LARGEST = 400
 
 
-def photo_reportlets(photo: Extra) -> Iterator[Reportlet]:
+def photo_reportlets(photo: Extra[PhotoResult]) -> Iterator[Reportlet]:
     """Yield the pictures before and after, the kernels, and the table."""
     numbers, arrays = photo.numbers, photo.arrays
-    name = numbers["photograph"]
-    cells = [row["cell"] for row in numbers["rows"] if f"image.{row['cell']}" in arrays]
+    name = numbers.photograph
+    cells = [row.cell for row in numbers.rows if f"image.{row.cell}" in arrays]
     pictures = {"blurred": _middle(arrays["blurred"]), **{cell: _middle(arrays[f"image.{cell}"]) for cell in cells}}
     # the default last: first and last are shown at the start
     if DEFAULT in pictures:
@@ -32,34 +33,34 @@ def photo_reportlets(photo: Extra) -> Iterator[Reportlet]:
             pictures,
             f"The kernel was estimated from the photograph itself, then corrected where held-out pixels asked for it. {NO_TRUTH}",
             f"a photograph with motion blur, {name}",
-            notes={row["cell"]: f"blur index {row['blur_index']:.3f}" for row in numbers["rows"]},
+            notes={row.cell: f"blur index {row.blur_index:.3f}" for row in numbers.rows},
         )
     kernels = {"estimated": arrays["kernel.estimated"], **{cell: arrays[f"kernel.{cell}"] for cell in cells}}
     yield Gallery(
         f"Kernels of the real photograph {name}",
         {words: enlarged(kernel / kernel.max()) for words, kernel in kernels.items()},
-        " ".join(["Each on its own scale of grey.", *numbers["notes"]]),
+        " ".join(["Each on its own scale of grey.", *numbers.notes]),
         "a blur kernel that was estimated from a photograph, enlarged",
     )
     yield photo_table(photo)
 
 
-def photo_table(photo: Extra) -> Table:
+def photo_table(photo: Extra[PhotoResult]) -> Table:
     """Return the measures that need no truth."""
     rows: list[dict[str, Value]] = []
-    for row in photo.numbers["rows"]:
-        blurred = "misfit" not in row
+    for row in photo.numbers.rows:
+        blurred = row.misfit is None
         rows.append(
             {
-                "cell": "blurred photograph" if blurred else cell_title(row["cell"]),
-                "blur": row["blur_index"],
-                "misfit": "is the data" if blurred else row["misfit"],
-                "held": "is the data" if blurred else row["held_out"],
-                "seconds": "" if blurred else row["seconds"],
-                "kernel": "" if blurred else _of_kernel(row["sentences"]),
+                "cell": "blurred photograph" if blurred else cell_title(row.cell),
+                "blur": row.blur_index,
+                "misfit": "is the data" if blurred else row.misfit,
+                "held": "is the data" if blurred else row.held_out,
+                "seconds": "" if blurred else row.seconds,
+                "kernel": "" if blurred else _of_kernel(row.sentences),
             }
         )
-    noise = next((row["noise"] for row in photo.numbers["rows"] if "noise" in row), None)
+    noise = next((row.noise for row in photo.numbers.rows if row.noise is not None), None)
     columns = [
         Column("cell", "image prior / error model"), Column("blur", "blur index, 0 sharp to 1", "", None, 3),
         Column("misfit", "misfit", "\u03c3", None, 2), Column("held", "held-out misfit, estimated kernel = 1", "", None, 3),
@@ -70,7 +71,7 @@ def photo_table(photo: Extra) -> Table:
     return Table("The real photograph without a truth", columns, rows, "Measures that need no true picture.", note)
 
 
-def _of_kernel(sentences: list[str]) -> str:
+def _of_kernel(sentences: Sequence[str]) -> str:
     found = [sentence for sentence in sentences if "kernel was" in sentence]
     return found[-1] if found else "as estimated"
 

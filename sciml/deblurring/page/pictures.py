@@ -36,7 +36,7 @@ def typical_rows(test: SetResults) -> dict[str, Row]:
     """Return by kernel error the pair whose gain is the middle one."""
     chosen = {}
     for error in test.errors:
-        found = Difference.of([row for row in test.rows if row["error"] == error], DEFAULT, GIVEN)
+        found = Difference.of([row for row in test.rows if row.error == error], DEFAULT, GIVEN)
         if found is not None:
             order = np.argsort(found.gains, kind="stable")
             chosen[error] = found.rows[int(order[len(order) // 2])]
@@ -68,19 +68,19 @@ def slider(words: str, pair: Pair) -> Slider:
     """Return any two pictures of a pair with error maps on the scale of the whole page."""
     pictures, row = shown(pair), pair.row
     truth = pictures["truth"]
-    notes = {label(cell): f"{row['cells'][cell]['psnr']:.2f} dB" for cell in SHOWN if cell in row["cells"]}
+    notes = {label(cell): f"{row.cells[cell].psnr:.2f} dB" for cell in SHOWN if cell in row.cells}
     maps = {name: error_map(picture, truth, ERROR_LIMIT) for name, picture in pictures.items() if name != "truth"}
-    gain = row["cells"][DEFAULT]["psnr"] - row["cells"][GIVEN]["psnr"]
+    gain = row.cells[DEFAULT].psnr - row.cells[GIVEN].psnr
     return Slider(
         f"The pair with the {words}: {signed(gain)} dB",
         {name: enlarged(picture, LEAST_SIDE) for name, picture in pictures.items()},
         f"{pair_words(row)}; of all test pairs the one with the {words} of {DEFAULT} over {GIVEN}. "
-        f"{' '.join(row['step'][DEFAULT_MODEL]['sentences'])} Every pixel is repeated, nothing is smoothed. All error maps of "
+        f"{' '.join(row.step.of(DEFAULT_MODEL).sentences)} Every pixel is repeated, nothing is smoothed. All error maps of "
         "the page have one scale.",
         pair_words(row),
         {name: enlarged(picture, LEAST_SIDE) for name, picture in maps.items()},
         ERROR_LIMIT,
-        notes={"blurred": f"{row['blurred']['psnr']:.2f} dB", **notes},
+        notes={"blurred": f"{row.blurred.psnr:.2f} dB", **notes},
     )
 
 
@@ -89,14 +89,14 @@ def kernel_gallery(words: str, pair: Pair) -> Gallery:
     kernels = {"true": pair.truth.kernel, "given": pair.problem.given, "corrected": pair.kernels[DEFAULT_MODEL]}
     size = max(len(kernel) for kernel in kernels.values())
     brightest = max(float(kernel.max()) for kernel in kernels.values())
-    scores = {"given": pair.row["kernels"]["none"], "corrected": pair.row["kernels"][DEFAULT_MODEL]}
+    scores = {"given": pair.row.kernels["none"], "corrected": pair.row.kernels[DEFAULT_MODEL]}
     return Gallery(
         f"Kernels of the pair with the {words}",
         {name: enlarged(embedded(kernel, size) / brightest) for name, kernel in kernels.items()},
         "Brightness is in proportion to the kernel's values. NCC: correlation with the true kernel, 1 is equal. rms: of "
         "(k \u2212 k\u0302) * x in units of the noise, which tells the damage better.",
         f"a kernel of {pair_words(pair.row)}",
-        {name: f"NCC {found['ncc']:.2f}, rms {found['blur_rms']:.2f} \u03c3" for name, found in scores.items()},
+        {name: f"NCC {found.ncc:.2f}, rms {found.blur_rms:.2f} \u03c3" for name, found in scores.items()},
     )
 
 
@@ -106,7 +106,7 @@ def scrubber(test: SetResults) -> Scrubber:
     series: dict[str, list[np.ndarray]] = {}
     names = []
     for error, pair in chosen.items():
-        gain = pair.row["cells"][DEFAULT]["psnr"] - pair.row["cells"][GIVEN]["psnr"]
+        gain = pair.row.cells[DEFAULT].psnr - pair.row.cells[GIVEN].psnr
         names.append(
             f"{error_words(error)} ({pair_words(pair.row).rpartition(error_words(error))[0].strip(', ')}): {signed(gain)} dB"
         )

@@ -41,9 +41,14 @@ def residual_reportlets(test: SetResults) -> Iterator[Reportlet]:
 
 def median_row(test: SetResults) -> Row | None:
     """Return the turned pair whose residual by the default correlates in the middle of all; None where none was corrected."""
-    rows = [row for row in test.of("rotation") if "correlation" in row["residuals"].get(DEFAULT_MODEL, {})]
-    ordered = sorted(rows, key=lambda row: row["residuals"][DEFAULT_MODEL]["correlation"])
+    rows = [row for row in test.of("rotation") if _correlation(row) is not None]
+    ordered = sorted(rows, key=lambda row: _correlation(row) or 0.0)
     return ordered[len(ordered) // 2] if ordered else None
+
+
+def _correlation(row: Row) -> float | None:
+    found = row.residuals.get(DEFAULT_MODEL)
+    return None if found is None else found.correlation
 
 
 def residual_figure(pair: Pair) -> Figure:
@@ -51,7 +56,7 @@ def residual_figure(pair: Pair) -> Figure:
     sigma = pair.problem.sigma
     true = pair.truth.residual(pair.problem.given) / sigma
     found = pair.residuals[DEFAULT_MODEL] / sigma
-    scores = pair.row["residuals"][DEFAULT_MODEL]
+    scores = pair.row.residuals[DEFAULT_MODEL]
 
     def draw(axes: Sequence[Axes], figure: Drawing) -> None:
         for one, image, title in zip(
@@ -64,7 +69,7 @@ def residual_figure(pair: Pair) -> Figure:
         axes[2].plot(true.ravel()[::step], found.ravel()[::step], ".", markersize=2, alpha=0.5, color=BLUE)
         ends = np.array([-1, 1]) * float(max(np.abs(true).max(), np.abs(found).max()))
         axes[2].plot(ends, ends, color=QUIET, linewidth=0.9, linestyle="--")
-        plain(axes[2], "true (\u03c3)", "estimated (\u03c3)", f"correlation {scores['correlation']:.2f}")
+        plain(axes[2], "true (\u03c3)", "estimated (\u03c3)", f"correlation {scores.correlation:.2f}")
         axes[2].set_aspect("equal", "box")
         figure.get_layout_engine().set(h_pad=0.12)  # pyright: ignore
 
@@ -73,25 +78,25 @@ def residual_figure(pair: Pair) -> Figure:
         panels(3, (10.6, 4.0), draw),
         f"{pair_words(pair.row)}: of the turned pairs that were corrected, the one with the middle correlation. In units of the "
         f"noise, from \u2212{LIMIT:g} (orange) over 0 (white) to {LIMIT:g} (purple); the line is equality. True rms "
-        f"{scores['true_rms']:.2f} \u03c3, estimated {scores['rms']:.2f} \u03c3.",
-        f"True and estimated residual side by side, and a scatter with correlation {scores['correlation']:.2f}.",
+        f"{scores.true_rms:.2f} \u03c3, estimated {scores.rms:.2f} \u03c3.",
+        f"True and estimated residual side by side, and a scatter with correlation {scores.correlation:.2f}.",
     )
 
 
 def residual_table(test: SetResults) -> Table | None:
     """Return size and correlation of the residuals by kernel error and error model."""
     rows: list[dict[str, Value]] = []
-    models = [model for model in MODELS if any(model in row["residuals"] for row in test.rows)]
+    models = [model for model in MODELS if any(model in row.residuals for row in test.rows)]
     if not models:
         return None
     for error in test.errors:
-        members = [row for row in test.rows if row["error"] == error]
+        members = [row for row in test.rows if row.error == error]
         row: dict[str, Value] = {"error": error_words(error), "pairs": len(members)}
-        row["true"] = float(np.mean([one["kernels"]["none"]["blur_rms"] for one in members]))
+        row["true"] = float(np.mean([one.kernels["none"].blur_rms for one in members]))
         for model in models:
-            found = [one["residuals"][model] for one in members if model in one["residuals"]]
-            known = [one["correlation"] for one in found if "correlation" in one]
-            row[f"rms {model}"] = float(np.mean([one["rms"] for one in found])) if found else "not run"
+            found = [one.residuals[model] for one in members if model in one.residuals]
+            known = [one.correlation for one in found if one.correlation is not None]
+            row[f"rms {model}"] = float(np.mean([one.rms for one in found])) if found else "not run"
             row[f"count {model}"] = len(known)
             row[f"correlation {model}"] = float(np.mean(known)) if known else "no residual"
         rows.append(row)

@@ -24,7 +24,7 @@ MARKS = {"tang2023": "o", "nan2020": "^", "ji2012": "D", "krishnan2009": "s"}
 
 def bias_of(row: Row) -> float:
     """Return by how much the given kernel's number is wrong; 0 for the exact kernel."""
-    return 0.0 if row["error"] == EXACT else float(row["error"].partition("=")[2])
+    return 0.0 if row.error == EXACT else float(row.error.partition("=")[2])
 
 
 def curves(sweep: SetResults) -> dict[str, list[tuple[float, float]]]:
@@ -37,8 +37,8 @@ def curves(sweep: SetResults) -> dict[str, list[tuple[float, float]]]:
 
 def setting_words(sweep: SetResults) -> str:
     """Return boundary and noise of a sweep in words."""
-    noise = sweep.settings["noise"]
-    words = LITERATURE if sweep.settings["boundary"] == CIRCULAR else HONEST
+    noise = sweep.settings.noise
+    words = LITERATURE if sweep.settings.boundary == CIRCULAR else HONEST
     return f"{words}, {f'noise {100 * noise:g} %' if noise else 'no noise'}"
 
 

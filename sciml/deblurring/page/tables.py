@@ -24,10 +24,10 @@ from sciml.report.reportlets import Column, Reportlet, Table, Value
 def metric_caption(one: SetResults) -> str:
     """Return what the numbers of a set are of."""
     settings = one.settings
-    noise = f"noise {settings['noise']:g} in linear light" if settings["noise"] else "no noise, rounded to 8 bits"
+    noise = f"noise {settings.noise:g} in linear light" if settings.noise else "no noise, rounded to 8 bits"
     return (
-        f"{len(one.rows)} pairs: {', '.join(one.photographs)}, {len(one.kernels)} true kernels, {settings['size']} x "
-        f"{settings['size']} pixels, {settings['boundary']} boundary, {noise}. PSNR is of display values, data range 1, whole "
+        f"{len(one.rows)} pairs: {', '.join(one.photographs)}, {len(one.kernels)} true kernels, {settings.size} x "
+        f"{settings.size} pixels, {settings.boundary} boundary, {noise}. PSNR is of display values, data range 1, whole "
         "picture, nothing shifted."
     )
 
@@ -47,7 +47,7 @@ NOT_INDEPENDENT = (
 
 def groups(one: SetResults) -> list[tuple[str, list[Row]]]:
     """Return the pairs by kernel error, and all of them."""
-    found = [(error_words(error), [row for row in one.rows if row["error"] == error]) for error in one.errors]
+    found = [(error_words(error), [row for row in one.rows if row.error == error]) for error in one.errors]
     return [*found, ("all", list(one.rows))] if len(found) > 1 else found
 
 
@@ -80,9 +80,9 @@ def ordered(rows: Sequence[Mapping[str, Value]], columns: Sequence[Column]) -> l
 def cell_table(one: SetResults) -> Table:
     """Return mean PSNR by cell and kernel error; oracles are text, so that they take no part in the comparison."""
     rows: list[dict[str, Value]] = []
-    groups = {error: [row for row in one.rows if row["error"] == error] for error in one.errors}
-    blurred = {error: float(np.mean([row["blurred"]["psnr"] for row in members])) for error, members in groups.items()}
-    rows.append({"cell": "blurred picture", **blurred, "all": float(np.mean([row["blurred"]["psnr"] for row in one.rows]))})
+    groups = {error: [row for row in one.rows if row.error == error] for error in one.errors}
+    blurred = {error: float(np.mean([row.blurred.psnr for row in members])) for error, members in groups.items()}
+    rows.append({"cell": "blurred picture", **blurred, "all": float(np.mean([row.blurred.psnr for row in one.rows]))})
     for cell in one.cells:
         row: dict[str, Value] = {"cell": cell_title(cell)}
         for error, members in groups.items():
@@ -118,11 +118,11 @@ def quality_table(one: SetResults) -> Table:
         for key, digits in (("psnr", 2), ("psnr_best_shift", 2), ("ssim", 3), ("psnr_light", 2)):
             found = spread_of(values(one.rows, cell, key))
             row[key] = f"{found.mean:.{digits}f}" if is_oracle(cell) else found
-        moved = [max(abs(part) for part in row_["cells"][cell]["best_shift"]) for row_ in one.rows]
+        moved = [max(abs(part) for part in row_.cells[cell].best_shift) for row_ in one.rows]
         row["moved"] = int(np.sum(np.array(moved) >= 0.5))
         row["seconds"] = one.seconds.get(cell, "not timed")
         rows.append(row)
-    kernels = float(np.mean([row["step"]["seconds"] for row in one.rows]))
+    kernels = float(np.mean([row.step.seconds for row in one.rows]))
     columns = [
         Column("cell", "image prior / error model"), Column("psnr", "PSNR", "dB", "up", 2),
         Column("psnr_best_shift", "PSNR at the best shift", "dB", "up", 2),
@@ -168,7 +168,7 @@ def small_table(one: SetResults, title: str) -> Table:
     """Return mean PSNR by error of a set beside the main one, with the default's gain."""
     rows: list[dict[str, Value]] = []
     for words, members in groups(one):
-        kept = sum(not row["step"][DEFAULT_MODEL]["by"] for row in members)
+        kept = sum(not row.step.of(DEFAULT_MODEL).by for row in members)
         row: dict[str, Value] = {"error": words, "pairs": len(members), "kept": kept}
         row |= {cell: float(values(members, cell).mean()) for cell in one.cells}
         rows.append(row | difference("given", members, DEFAULT, GIVEN))

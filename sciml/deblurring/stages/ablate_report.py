@@ -10,9 +10,10 @@ from sciml.deblurring.config import PageConfig
 from sciml.deblurring.page.dip import cell_table, paired, runs_of
 from sciml.deblurring.page.methods import PARAGRAPHS
 from sciml.deblurring.page.results import Extra, read_dip
+from sciml.deblurring.study.results import DipResult
 from sciml.report.page import write_page
 from sciml.report.reportlets import Column
-from sciml.report.study import Ablation, StudyPage, Tab, ablation_page, as_records
+from sciml.report.study import Ablation, StudyPage, Tab, ablation_page
 from sciml.report.words import spread_over
 from sciml.runtime.errors import DataError
 
@@ -44,7 +45,7 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
     found = read_dip(results)
     if found is None:
         raise DataError(f"{results} holds no fit; run the ablations first: make ablations FAMILY=deblurring")
-    reference = float(np.mean([one["psnr_network"] for one in runs_of(found, REFERENCE)]))
+    reference = float(np.mean([one.psnr_network for one in runs_of(found, REFERENCE)]))
     fits = cell_table(
         found,
         "All fits. What is returned is the start with that share of the networks' change that held-out pixels ask for.",
@@ -56,7 +57,7 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
         config.tier,
         f"The reference reaches {reference:.2f} dB.",
         tabs=[Tab("All fits", [fits])],
-        records=as_records(found.records),
+        records=found.records,
         paragraphs=PARAGRAPHS,
         limits=LIMITS,
     )
@@ -64,12 +65,12 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
     return [write_page(ablation_page(page, ablations(found), COLUMNS, "What each term is worth", caption), output)]
 
 
-def ablations(found: Extra) -> list[Ablation]:
+def ablations(found: Extra[DipResult]) -> list[Ablation]:
     """Return what each change does to the PSNR of the networks alone, pair by pair against the reference, which comes first."""
-    names = dict.fromkeys(run["cell"] for run in found.numbers["runs"])
+    names = dict.fromkeys(run.cell for run in found.numbers.runs)
     made = []
     for cell in sorted(names, key=lambda name: name != REFERENCE):
-        own, gains = float(np.mean([run["psnr_network"] for run in runs_of(found, cell)])), paired(found, cell, REFERENCE)
+        own, gains = float(np.mean([run.psnr_network for run in runs_of(found, cell)])), paired(found, cell, REFERENCE)
         changed = {"gain": "reference"} if cell == REFERENCE else {"gain": spread_over(gains), "worst": float(gains.min())}
         made.append(Ablation(cell, cell, REFERENCE, {"psnr": own, **changed}))
     return made

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from sciml.deblurring.study.metrics import calibrated, coverage, rank_correlation
+from sciml.deblurring.study.metrics import Calibration, calibrated, coverage, rank_correlation
 from sciml.deblurring.study.pairs import load_problems, load_truths
+from sciml.deblurring.study.results import CalibrationResult, MapScores
 from sciml.deblurring.study.scores import display
-from sciml.runtime.files import load_tensors, write_json
+from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 DECILES = 10
 # share of the pixels that plus or minus two spreads shall cover
@@ -44,24 +45,32 @@ def calibrate_spreads(
     recorder = Recorder("deblurring.calibrate", {"level": LEVEL}, inputs)
     fitted = _maps(validation, validation_restored, validation_spreads)
     found = calibrated([(spread, error) for _, spread, error in fitted], LEVEL)
-    result: dict[str, Any] = {"factor": found.factor, "floor": found.floor, "level": LEVEL}
-    for role, maps in (("validation", fitted), ("test", _maps(pairs, restored, spreads))):
-        result[role] = [
-            {
-                **names,
-                "rank_correlation": rank_correlation(spread, error),
-                "coverage_before": coverage(spread, error),
-                "coverage": coverage(found(spread), error),
-                "rms_spread": float(np.sqrt(np.mean(np.square(found(spread))))),
-                "rms_error": float(np.sqrt(np.mean(np.square(error)))),
-            }
-            for names, spread, error in maps
-        ]
-        result[f"{role}_deciles"] = _deciles([(found(spread), error) for _, spread, error in maps])
+    tested = _maps(pairs, restored, spreads)
+    result = CalibrationResult(
+        factor=found.factor,
+        floor=found.floor,
+        level=LEVEL,
+        validation=[_scores(found, *one) for one in fitted],
+        validation_deciles=_deciles([(found(spread), error) for _, spread, error in fitted]),
+        test=[_scores(found, *one) for one in tested],
+        test_deciles=_deciles([(found(spread), error) for _, spread, error in tested]),
+    )
     path = output / "calibration.json"
-    write_json(path, result)
+    write_result(path, result)
     recorder.write(output / "provenance.json", [path])
     return [path]
+
+
+def _scores(calibration: Calibration, names: dict[str, str], spread: Map, error: Map) -> MapScores:
+    after = calibration(spread)
+    return MapScores(
+        **names,
+        rank_correlation=rank_correlation(spread, error),
+        coverage_before=coverage(spread, error),
+        coverage=coverage(after, error),
+        rms_spread=_rms(after),
+        rms_error=_rms(error),
+    )
 
 
 def _maps(pairs: Path, restored: Sequence[Path], spreads: Sequence[Path]) -> list[tuple[dict[str, str], Map, Map]]:
@@ -78,9 +87,13 @@ def _maps(pairs: Path, restored: Sequence[Path], spreads: Sequence[Path]) -> lis
     return found
 
 
-def _deciles(pairs: Sequence[tuple[Map, Map]]) -> list[list[float]]:
+def _deciles(pairs: Sequence[tuple[Map, Map]]) -> list[tuple[float, float]]:
     """Return rms spread and rms error in tenths of the pixels, from the least spread to the largest."""
     spread = np.concatenate([one.ravel() for one, _ in pairs])
     error = np.concatenate([one.ravel() for _, one in pairs])
     parts = np.array_split(np.argsort(spread), DECILES)
-    return [[float(np.sqrt(np.mean(np.square(values[part])))) for values in (spread, error)] for part in parts]
+    return [(_rms(spread[part]), _rms(error[part])) for part in parts]
+
+
+def _rms(values: Map) -> float:
+    return float(np.sqrt(np.mean(np.square(values))))

@@ -13,9 +13,11 @@ from sciml.deblurring.config import CorrectConfig
 from sciml.deblurring.correction.kernel_step import corrected_kernel, evidence_of
 from sciml.deblurring.kernels.warp import trimmed
 from sciml.deblurring.study.pairs import Problem, load_problems
+from sciml.deblurring.study.results import KernelSteps, ModelStep
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.files import digest_file, save_tensors, write_json
+from sciml.runtime.files import digest_file, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
@@ -44,33 +46,33 @@ def run(config: CorrectConfig, pairs: Path, photograph: str, output: Path, devic
             found = partial.get(str(number))
             if found is None:
                 kernels, row = corrections(problem, config)
-                found = partial.put(str(number), kernels, row)
-                log.info("%s: %.1f s", problem.name, row["seconds"])
+                found = partial.put(str(number), kernels, row.model_dump(exclude_unset=True))
+                log.info("%s: %.1f s", problem.name, row.seconds)
             arrays |= {f"{number}.{name}": kernel for name, kernel in found[0].items()}
-            rows.append(found[1])
+            rows.append(KernelSteps.model_validate(found[1]))
         outputs = [output / "kernels.safetensors", output / "steps.json"]
         save_tensors(outputs[0], arrays, {"photograph": photograph})
-        write_json(outputs[1], rows)
-    recorder.notes = {"seconds": round(sum(row["seconds"] for row in rows), 1)}
+        write_result(outputs[1], rows)
+    recorder.notes = {"seconds": round(sum(row.seconds for row in rows), 1)}
     recorder.write(output / "provenance.json", outputs)
     return outputs
 
 
-def corrections(problem: Problem, config: CorrectConfig) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+def corrections(problem: Problem, config: CorrectConfig) -> tuple[dict[str, np.ndarray], KernelSteps]:
     """Return the kernel of every error model, and what each step found."""
     begin = time.perf_counter()
     seed = Seeds(config.seed)("held-out pixels", problem.photograph, problem.kernel)
     evidence = evidence_of(problem.y, problem.sigma, None, seed)
     kernels = {"none": problem.given}
-    row: dict[str, Any] = {"pair": problem.name, "kernel": problem.kernel, "error": problem.error}
+    steps: dict[str, Any] = {"kernel": problem.kernel}
     for model in config.errors:
         if model == "none":
             continue
         step = corrected_kernel(problem.y, problem.given, problem.sigma, model, None, seed, evidence)
         kernels[model] = step.kernel
-        row[model] = {"by": list(step.corrected_by), "gain": step.gain, "sentences": list(step.sentences)}
+        found = {"by": list(step.corrected_by), "gain": step.gain, "sentences": list(step.sentences)}
         if step.warp is not None:
             kernels["candidate"] = trimmed(step.warp.best)
-            row[model]["warp"] = [step.warp.angle_degrees, step.warp.scale, step.warp.variance]
-    row["seconds"] = time.perf_counter() - begin
-    return kernels, row
+            found["warp"] = (step.warp.angle_degrees, step.warp.scale, step.warp.variance)
+        steps[model] = ModelStep(**found)
+    return kernels, KernelSteps(pair=problem.name, error=problem.error, **steps, seconds=time.perf_counter() - begin)

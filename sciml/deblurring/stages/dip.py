@@ -10,15 +10,17 @@ import numpy as np
 
 from sciml.deblurring.settings.grid import TRUE
 from sciml.deblurring.settings.structures import DipCell, DipStudyConfig
-from sciml.deblurring.study.cells import picture_of, solve, weight_of
+from sciml.deblurring.study.cells import Weights, picture_of, read_weights, solve, weight_of
 from sciml.deblurring.study.dip import Fit, Scorer, fit_of, scores_of, spread_scores
 from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
+from sciml.deblurring.study.results import CellSeeds, DipResult, FitScores
 from sciml.deblurring.study.scores import display_psnr
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors, write_json
+from sciml.runtime.files import digest_file, load_tensors, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
@@ -52,7 +54,7 @@ def run(
     named = {**config.model_dump(mode="json"), "photograph": photograph}
     recorder = Recorder("deblurring.dip", named, [pairs, kernels, weights])
     cases = _cases(config, pairs, photograph, kernels, device)
-    tuned = {"tv": read_json(weights)}
+    tuned = read_weights({"tv": weights})
     parts: dict[tuple[str, str], list[Part]] = {}
     with Partial(
         output, [source_digest(__name__), config.seed, [digest_file(path) for path in (pairs, kernels, weights)]]
@@ -68,7 +70,7 @@ def run(
                         _say(name, label, number, part[1])
                     parts.setdefault((name, label), []).append(part)
         outputs = [output / "runs.json", output / "pictures.safetensors"]
-        write_json(outputs[0], _table(config, cases, parts, tuned))
+        write_result(outputs[0], _table(config, cases, parts, tuned))
         save_tensors(outputs[1], _pictures(config, parts), {"photograph": photograph, "cells": list(config.cells)})
     rows = [notes for some in parts.values() for _, notes in some]
     recorder.notes = {"fits": len(rows), "seconds": round(sum(row["seconds"] for row in rows), 1)}
@@ -109,7 +111,7 @@ def _cases(
     return {name: found[name] for name in names}
 
 
-def _fitted(problem: Problem, truth: Truth, kernels: dict[str, Kernel], tuned: dict[str, Any], cell: DipCell, seed: int) -> Part:
+def _fitted(problem: Problem, truth: Truth, kernels: dict[str, Kernel], tuned: Weights, cell: DipCell, seed: int) -> Part:
     """Run one fit and score it."""
     model = "warp" if cell.start == "corrected" else "none"
     scorer = Scorer(truth)
@@ -134,8 +136,8 @@ def _table(
     config: DipStudyConfig,
     cases: dict[str, tuple[Problem, Truth, dict[str, Kernel]]],
     parts: dict[tuple[str, str], list[Part]],
-    tuned: dict[str, Any],
-) -> dict[str, Any]:
+    tuned: Weights,
+) -> DipResult:
     runs, seeds, curves, baselines = [], [], {}, {}
     for name, (problem, truth, kernels) in cases.items():
         baselines[name] = {"blurred": display_psnr(problem.picture, truth.picture)}
@@ -146,15 +148,15 @@ def _table(
         problem, truth, _ = cases[name]
         about = {"pair": name, "photograph": problem.photograph, "kernel": problem.kernel, "error": problem.error, "cell": label}
         for number, (_, notes) in enumerate(some):
-            runs.append({**about, "seed": number, **{key: value for key, value in notes.items() if key != "curves"}})
+            runs.append(FitScores(**about, seed=number, **{key: value for key, value in notes.items() if key != "curves"}))
         if len(some) > 1:
             pictures = [arrays["image"] for arrays, _ in some]
             networks = [arrays["network"] for arrays, _ in some]
-            scores = {"returned": spread_scores(pictures, truth), "networks": spread_scores(networks, truth)}
-            seeds.append({**about, "count": len(some), **scores})
+            returned, alone = spread_scores(pictures, truth), spread_scores(networks, truth)
+            seeds.append(CellSeeds(**about, count=len(some), returned=returned, networks=alone))
         if name in config.shown:
             curves.setdefault(name, {})[label] = some[0][1]["curves"]
-    return {"runs": runs, "baselines": baselines, "seeds": seeds, "curves": curves}
+    return DipResult(runs=runs, baselines=baselines, seeds=seeds, curves=curves)
 
 
 def _pictures(config: DipStudyConfig, parts: dict[tuple[str, str], list[Part]]) -> dict[str, np.ndarray]:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from sciml.deblurring.config import DECIDING, EvaluateConfig
 from sciml.deblurring.stages.calibrate import calibrate_spreads
 from sciml.deblurring.study.pairs import load_problems, load_truths
+from sciml.deblurring.study.results import KernelSteps, PairScores
 from sciml.deblurring.study.scores import kernel_scores, picture_scores, residual_scores
-from sciml.runtime.files import load_tensors, read_json, write_json
+from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import read_result, write_result
 
 
 def run(config: EvaluateConfig, results: Path, output: Path) -> list[Path]:
@@ -49,30 +50,28 @@ def score_set(pairs: Path, restored: list[Path], kernels: list[Path], output: Pa
     for pictures, corrected in zip(restored, kernels, strict=True):
         arrays, notes = load_tensors(pictures)
         found, _ = load_tensors(corrected)
-        steps = read_json(corrected.with_name("steps.json"))
+        steps = read_result(corrected.with_name("steps.json"), list[KernelSteps])
         photograph = notes["photograph"]
         both = zip(load_problems(pairs, photograph), load_truths(pairs, photograph), strict=True)
         for number, (problem, truth) in enumerate(both):
-            row: dict[str, Any] = {
-                "photograph": photograph,
-                "kernel": problem.kernel,
-                "error": problem.error,
-                "blurred": picture_scores(problem.picture, truth.picture),
-                "step": steps[number],
-                "cells": {name: picture_scores(arrays[f"{number}.{name}"], truth.picture) for name in notes["cells"]},
-                "kernels": {},
-                "residuals": {},
-            }
-            for name, kernel in found.items():
-                index, _, model = name.partition(".")
-                if index == str(number):
-                    row["kernels"][model] = kernel_scores(kernel, truth, problem.sigma)
-            for model in row["kernels"]:
-                estimate = arrays.get(f"{number}.residual.{model}")
-                if estimate is not None:
-                    row["residuals"][model] = residual_scores(estimate, truth, problem.given, problem.sigma)
-            rows.append(row)
+            mine = {name.partition(".")[2]: kernel for name, kernel in found.items() if name.partition(".")[0] == str(number)}
+            estimates = {model: arrays.get(f"{number}.residual.{model}") for model in mine}
+            scores = PairScores(
+                photograph=photograph,
+                kernel=problem.kernel,
+                error=problem.error,
+                blurred=picture_scores(problem.picture, truth.picture),
+                step=steps[number],
+                cells={name: picture_scores(arrays[f"{number}.{name}"], truth.picture) for name in notes["cells"]},
+                kernels={model: kernel_scores(kernel, truth, problem.sigma) for model, kernel in mine.items()},
+                residuals={
+                    model: residual_scores(estimate, truth, problem.given, problem.sigma)
+                    for model, estimate in estimates.items()
+                    if estimate is not None
+                },
+            )
+            rows.append(scores)
     path = output / "scores.json"
-    write_json(path, rows)
+    write_result(path, rows)
     recorder.write(output / "provenance.json", [path])
     return [path]

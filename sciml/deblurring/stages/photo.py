@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +16,11 @@ from sciml.deblurring.config import PhotoConfig
 from sciml.deblurring.correction.estimate import estimate_kernel
 from sciml.deblurring.restoration.deblur import deblur
 from sciml.deblurring.settings.grid import parted
+from sciml.deblurring.study.results import PhotoResult, PhotoScores
 from sciml.deblurring.study.scores import display
-from sciml.runtime.files import save_tensors, write_json
+from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ def run(config: PhotoConfig, output: Path, device: str = "cpu") -> list[Path]:
     estimate = estimate_kernel(y, config.kernel_size)
     log.info("kernel estimated in %.1f s", time.perf_counter() - begin)
     arrays = {"blurred": display(light), "kernel.estimated": estimate.kernel}
-    rows: list[dict[str, Any]] = [{"cell": "blurred", "blur_index": _blur_index(arrays["blurred"])}]
+    rows = [PhotoScores(cell="blurred", blur_index=_blur_index(arrays["blurred"]))]
     for name in config.cells:
         prior, model = parted(name)
         begin = time.perf_counter()
@@ -51,21 +52,21 @@ def run(config: PhotoConfig, output: Path, device: str = "cpu") -> list[Path]:
         arrays |= {f"image.{name}": image, f"kernel.{name}": found.kernel}
         step = found.step
         rows.append(
-            {
-                "cell": name,
-                "blur_index": _blur_index(image),
-                "misfit": found.misfit,
-                "held_out": 1.0 if step is None or not step.corrected_by else 1 - step.gain,
-                "noise": found.noise_std,
-                "seconds": time.perf_counter() - begin,
-                "sentences": list(found.sentences),
-                "warnings": list(found.warnings),
-            }
+            PhotoScores(
+                cell=name,
+                blur_index=_blur_index(image),
+                misfit=found.misfit,
+                held_out=1.0 if step is None or not step.corrected_by else 1 - step.gain,
+                noise=found.noise_std,
+                seconds=time.perf_counter() - begin,
+                sentences=tuple(found.sentences),
+                warnings=tuple(found.warnings),
+            )
         )
-        log.info("%s: %.1f s", name, rows[-1]["seconds"])
+        log.info("%s: %.1f s", name, rows[-1].seconds)
     outputs = [output / "pictures.safetensors", output / "photo.json"]
     save_tensors(outputs[0], arrays, {"photograph": config.photograph, "cells": list(config.cells)})
-    write_json(outputs[1], {"photograph": config.photograph, "notes": list(estimate.notes), "rows": rows})
+    write_result(outputs[1], PhotoResult(photograph=config.photograph, notes=list(estimate.notes), rows=rows))
     recorder.notes = {"data": [config.photograph]}
     recorder.write(output / "provenance.json", outputs)
     return outputs

@@ -14,7 +14,7 @@ from sciml.deblurring.config import RestoreConfig
 from sciml.deblurring.settings.grid import TRUE, cells, parted
 from sciml.deblurring.solvers.image import unexplained
 from sciml.deblurring.stages.spread import map_spreads
-from sciml.deblurring.study.cells import picture_of, solve, weight_of
+from sciml.deblurring.study.cells import Weights, picture_of, read_weights, solve, weight_of
 from sciml.deblurring.study.pairs import Problem, load_problems, load_truths
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.plugins import prior_digests
@@ -77,6 +77,7 @@ def restore_pairs(
         device: `cpu` or `cuda`.
     """
     given = {"photograph": photograph, "weights": {prior: read_json(path) for prior, path in weights.items()}}
+    tuned = read_weights(weights)
     settings = config.model_dump(mode="json", exclude={"spread"})
     recorder = Recorder("deblurring.restore", {**settings, **given}, [pairs, kernels, *weights.values()])
     made_by = [source_digest(__name__), prior_digests(config.priors)]
@@ -92,7 +93,7 @@ def restore_pairs(
             found = partial.get(str(number))
             if found is None:
                 known = {name.partition(".")[2]: k for name, k in corrected.items() if name.startswith(f"{number}.")}
-                found = partial.put(str(number), *restorations(problem, {**known, TRUE: true[number]}, names, given["weights"]))
+                found = partial.put(str(number), *restorations(problem, {**known, TRUE: true[number]}, names, tuned))
                 log.info("%s: %.1f s", problem.name, sum(found[1]["seconds"].values()))
             arrays |= {f"{number}.{name}": array for name, array in found[0].items()}
             seconds = {name: value + found[1]["seconds"][name] / len(problems) for name, value in seconds.items()}
@@ -104,7 +105,7 @@ def restore_pairs(
 
 
 def restorations(
-    problem: Problem, kernels: dict[str, Kernel], names: list[str], weights: dict[str, Any]
+    problem: Problem, kernels: dict[str, Kernel], names: list[str], weights: Weights
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Return the picture of every cell, the residuals by total variation, and the seconds that each cell took."""
     arrays, seconds = {}, {}

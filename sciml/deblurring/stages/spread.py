@@ -10,10 +10,10 @@ from sciml.deblurring.config import SpreadConfig
 from sciml.deblurring.correction.sensitivity import spread_map
 from sciml.deblurring.files.picture import srgb_encoded
 from sciml.deblurring.solvers.image import natural_weight
-from sciml.deblurring.study.cells import weight_of
+from sciml.deblurring.study.cells import read_weights, weight_of
 from sciml.deblurring.study.pairs import load_problems
 from sciml.runtime.checkpoints import Partial
-from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
+from sciml.runtime.files import digest_file, load_tensors, save_tensors
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
@@ -44,7 +44,7 @@ def map_spreads(
         [digest_file(path) for path in (pairs, kernels, weights)],
     ]
     corrected, _ = load_tensors(kernels)
-    factor = weight_of({"tv": read_json(weights)}, "tv", MODEL)
+    factor = weight_of(read_weights({"tv": weights}), "tv", MODEL)
     arrays: dict[str, np.ndarray] = {}
     with Partial(output, identity) as partial:
         for number, problem in enumerate(load_problems(pairs, photograph, device)):

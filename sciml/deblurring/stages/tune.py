@@ -12,12 +12,14 @@ from sciml.deblurring.config import TuneConfig, TunePriorConfig
 from sciml.deblurring.settings.grid import TRUE, folder_name
 from sciml.deblurring.study.cells import picture_of, solve
 from sciml.deblurring.study.pairs import load_problems, load_truths
+from sciml.deblurring.study.results import TunedWeight
 from sciml.deblurring.study.scores import display_psnr
 from sciml.imaging.plugins import prior_digests
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import digest_file, load_tensors, write_json
+from sciml.runtime.files import digest_file, load_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -60,7 +62,7 @@ def tune_prior(config: TunePriorConfig, pairs: Path, kernels: list[Path], output
     if not cases:
         raise DataError(f"{pairs} holds no pair to tune on")
     cases = [cases[index] for index in np.unique(np.linspace(0, len(cases) - 1, config.pairs).round().astype(int))]
-    found: dict[str, Any] = {}
+    found: dict[str, TunedWeight] = {}
     made_by = [source_digest(__name__), prior_digests([config.prior])]
     identity = [*made_by, config.model_dump(mode="json"), [digest_file(path) for path in [pairs, *kernels]]]
     with Partial(output, identity) as partial:
@@ -79,10 +81,10 @@ def tune_prior(config: TunePriorConfig, pairs: Path, kernels: list[Path], output
                     part = partial.put(f"{model} {weight}", {"psnr": np.array(scores)}, {})
                 curve[weight] = float(part[0]["psnr"].mean())
             best = max(curve, key=curve.__getitem__)
-            found[model] = {"weight": best, "psnr": curve[best], "curve": [[w, curve[w]] for w in sorted(curve)]}
+            found[model] = TunedWeight(weight=best, psnr=curve[best], curve=[(w, curve[w]) for w in sorted(curve)])
             log.info("%s/%s: weight %.3g, %.2f dB", config.prior, model, best, curve[best])
     path = output / "weights.json"
-    write_json(path, found)
+    write_result(path, found)
     recorder.notes = {"pairs": len(cases)}
     recorder.write(output / "provenance.json", [path])
     return [path]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -12,16 +12,25 @@ from sciml.deblurring.dip.blur import centred
 from sciml.deblurring.solvers.image import natural_weight, restored
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.solvers.tv import Canvas, total_variation
+from sciml.deblurring.study.results import TunedWeight
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import DataError
+from sciml.runtime.results import read_result
+
+Weights = Mapping[str, Mapping[str, TunedWeight]]
 
 
-def weight_of(weights: Mapping[str, Any], prior: str, model: str) -> float:
+def read_weights(files: Mapping[str, Path]) -> Weights:
+    """Return the tuned weights by prior and error model, from the files of the `tune` stage by prior."""
+    return {prior: read_result(path, dict[str, TunedWeight]) for prior, path in files.items()}
+
+
+def weight_of(weights: Weights, prior: str, model: str) -> float:
     """Return the tuned weight of a cell.
 
     Args:
-        weights: what the `tune` stage wrote, by prior.
+        weights: as `read_weights` returns them.
         prior: of the cell.
         model: its error model.
 
@@ -29,7 +38,7 @@ def weight_of(weights: Mapping[str, Any], prior: str, model: str) -> float:
         DataError: it was not tuned.
     """
     try:
-        return float(weights[prior][model]["weight"])
+        return weights[prior][model].weight
     except KeyError as error:
         raise DataError(f"no weight was tuned for {prior}/{model}: run the tune stage again") from error
 

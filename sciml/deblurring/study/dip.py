@@ -24,6 +24,7 @@ from sciml.deblurring.solvers.image import natural_weight, restored
 from sciml.deblurring.study.cells import picture_of
 from sciml.deblurring.study.metrics import rank_correlation
 from sciml.deblurring.study.pairs import Problem, Truth
+from sciml.deblurring.study.results import SeedScores
 from sciml.deblurring.study.scores import display, display_psnr, residual_scores
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.seeds import Seeds
@@ -139,13 +140,14 @@ def scores_of(fit: Fit, scorer: Scorer, problem: Problem, given: Kernel) -> dict
         "seconds_per_iteration": fit.seconds / max(1, found.iterations),
     }
     if found.network_residual is not None:
-        row["residual"] = residual_scores(_light(found.network_residual), truth, given, problem.sigma)
+        scores = residual_scores(_light(found.network_residual), truth, given, problem.sigma)
+        row["residual"] = scores.model_dump(exclude_unset=True)
     if not np.array_equal(found.kernel, given):
         row["ncc"] = {"given": ncc(truth.kernel, given), "found": ncc(truth.kernel, found.kernel)}
     return row
 
 
-def spread_scores(pictures: list[np.ndarray], truth: Truth) -> dict[str, float]:
+def spread_scores(pictures: list[np.ndarray], truth: Truth) -> SeedScores:
     """Return how the standard deviation over seeds, in display values, compares with the error of the seeds' mean."""
     shown = np.stack([display(picture) for picture in pictures])
     spread, error = shown.std(0, ddof=1), shown.mean(0) - display(truth.picture)
@@ -153,7 +155,7 @@ def spread_scores(pictures: list[np.ndarray], truth: Truth) -> dict[str, float]:
     if np.ptp(spread) > 0:
         row["rank_correlation"] = rank_correlation(spread, np.abs(error))
     row["psnr_of_mean"] = display_psnr(np.mean(pictures, axis=0), truth.picture)
-    return row
+    return SeedScores(**row)
 
 
 def _light(picture: Tensor) -> np.ndarray:

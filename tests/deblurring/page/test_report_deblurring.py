@@ -19,6 +19,7 @@ from sciml.deblurring.page.results import kind, read_study
 from sciml.deblurring.page.tables import cell_table
 from sciml.deblurring.stages import report
 from sciml.deblurring.study import published
+from sciml.deblurring.study.results import KernelScores, PairScores, PictureScores
 from sciml.report.check import check_page
 from sciml.report.reportlets import Spread
 from sciml.runtime.errors import DataError
@@ -29,16 +30,16 @@ def settings(**changes: object) -> PageConfig:
     return PageConfig.model_validate({"tier": "demo", "data_tier": "default", "sets": (*SETS, "noisy-kernels"), **changes})
 
 
-def row(**scores: float) -> dict:
+def row(**scores: float) -> PairScores:
     """Return a pair with these PSNR by cell, `tv_none` for `tv/none`."""
-    cells = {name.replace("_", "/"): {"psnr": value} for name, value in scores.items()}
-    return {
-        "photograph": "one",
-        "kernel": "disk:3",
-        "error": "rotation:5",
-        "cells": cells,
-        "kernels": {"none": {"blur_rms": 0.5}},
-    }
+    cells = {name.replace("_", "/"): value for name, value in scores.items()}
+    return pair("rotation:5", 0.5, cells={name: PictureScores.model_construct(psnr=value) for name, value in cells.items()})
+
+
+def pair(error: str, blur_rms: float, **more: object) -> PairScores:
+    """Return a pair whose given kernel leaves so much unexplained."""
+    kernels = {"none": KernelScores(ncc=1.0, ncc_any_shift=1.0, blur_rms=blur_rms)}
+    return PairScores.model_construct(photograph="one", kernel="disk:3", error=error, kernels=kernels, **more)
 
 
 @pytest.fixture(scope="module")
@@ -140,10 +141,10 @@ def test_parts_that_did_not_run_are_left_out_and_test_pairs_are_needed(results, 
 
 
 def test_a_turned_disk_counts_as_exact():
-    assert kind({"error": "rotation:5", "kernels": {"none": {"blur_rms": 0.1}}}) == "exact"
-    assert kind({"error": "rotation:5", "kernels": {"none": {"blur_rms": 0.3}}}) == "rotation"
-    assert kind({"error": "truncation:0.2", "kernels": {"none": {"blur_rms": 0.1}}}) == "truncation"
-    assert kind({"error": "rotation:5+scale:0.9", "kernels": {"none": {"blur_rms": 0.1}}}) == "mix"
+    assert kind(pair("rotation:5", 0.1)) == "exact"
+    assert kind(pair("rotation:5", 0.3)) == "rotation"
+    assert kind(pair("truncation:0.2", 0.1)) == "truncation"
+    assert kind(pair("rotation:5+scale:0.9", 0.1)) == "mix"
 
 
 def test_differences_and_gap_by_hand():
@@ -158,7 +159,7 @@ def test_differences_and_gap_by_hand():
 def test_sweeps_are_held_against_one_reference(results):
     sweep = read_study(results, settings()).sets["length"]
     shares = sweep_shares(sweep)
-    psnr = {(pair["error"], cell): pair["cells"][cell]["psnr"] for pair in sweep.rows for cell in ("tv/none", "tv/warp")}
+    psnr = {(pair.error, cell): pair.cells[cell].psnr for pair in sweep.rows for cell in ("tv/none", "tv/warp")}
     start = psnr["exact", "tv/none"]
     end = "bias:length=4"
     assert shares[4] == pytest.approx((start - psnr[end, "tv/warp"]) / (start - psnr[end, "tv/none"]))
@@ -167,7 +168,7 @@ def test_sweeps_are_held_against_one_reference(results):
 def test_tables_hold_the_means(results):
     test = read_study(results, settings()).test
     table = cell_table(test)
-    mean = np.mean([pair["cells"]["tv/warp"]["psnr"] for pair in test.rows])
+    mean = np.mean([pair.cells["tv/warp"].psnr for pair in test.rows])
     (shipped,) = [line for line in table.rows if line["cell"] == "tv/warp (default)"]
     assert (
         isinstance(shipped["all"], Spread) and shipped["all"].mean == pytest.approx(mean) and shipped["all"].n == len(test.rows)

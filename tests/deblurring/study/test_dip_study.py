@@ -34,6 +34,7 @@ from sciml.deblurring.study import dip
 from sciml.deblurring.study.blurring import MARGIN
 from sciml.deblurring.study.dip import Scorer, fit_of, scores_of, spread_scores
 from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
+from sciml.deblurring.study.results import ResidualScores, TunedWeight
 from sciml.deblurring.study.scores import display_psnr
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel, line
@@ -243,7 +244,7 @@ def test_no_fit_sees_the_truth(tmp_path, monkeypatch):
             if spoilt:
                 # a picture of NaN has no score
                 patch.setattr(dip, "display_psnr", lambda light, wanted: math.nan)
-                patch.setattr(dip, "residual_scores", lambda *_: {})
+                patch.setattr(dip, "residual_scores", lambda *_: ResidualScores(rms=0.0, true_rms=0.0))
             for cell in CELLS.values():
                 arrays, row = stage._fitted(problem, truth, {"none": GIVEN, "warp": KERNEL}, WEIGHTS, cell, 0)
                 results.append((arrays, row["chosen"], row["share"], row["reason"]))
@@ -252,7 +253,7 @@ def test_no_fit_sees_the_truth(tmp_path, monkeypatch):
         assert all(array.tobytes() == other[0][name].tobytes() for name, array in one[0].items())
 
 
-WEIGHTS = {"tv": {model: {"weight": 0.75} for model in ("none", "warp", "true")}}
+WEIGHTS = {"tv": {model: TunedWeight(weight=0.75, psnr=30.0, curve=[]) for model in ("none", "warp", "true")}}
 
 
 def test_scores_are_those_of_the_pictures():
@@ -275,8 +276,8 @@ def test_spread_over_seeds_is_ranked_against_the_error():
     generator = np.random.default_rng(0)
     pictures = [0.5 + scale * (1 + 0.2 * generator.standard_normal(scale.shape)) for _ in range(4)]
     row = spread_scores(pictures, truth)
-    assert row["rank_correlation"] > 0.8 and row["rms_spread"] < row["rms_error"]
-    assert "rank_correlation" not in spread_scores([pictures[0]] * 2, truth)
+    assert (row.rank_correlation or 0) > 0.8 and row.rms_spread < row.rms_error
+    assert spread_scores([pictures[0]] * 2, truth).rank_correlation is None
 
 
 def test_what_is_shown_meanwhile_is_what_would_be_returned():

@@ -32,7 +32,7 @@ from sciml.deblurring.stages.simulate import simulate_set
 from sciml.deblurring.stages.spread import map_spreads
 from sciml.deblurring.stages.tune import tune_prior
 from sciml.deblurring.study.blurring import MARGIN, ROUNDING, simulate, wrong_kernel
-from sciml.deblurring.study.cells import circular, picture_of, solve, weight_of
+from sciml.deblurring.study.cells import circular, picture_of, read_weights, solve, weight_of
 from sciml.deblurring.study.pairs import load_problems, load_truths
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
@@ -169,7 +169,7 @@ def test_kernels_and_pictures_are_made_without_the_truth(study, tmp_path):
 def test_a_cell_is_what_deblur_returns_for_the_same_picture(study):
     problem = load_problems(study.pairs)[1]
     pictures, _ = load_tensors(study.pictures)
-    weight = weight_of({"tv": read_json(study.weights["tv"])}, "tv", "none")
+    weight = weight_of(read_weights({"tv": study.weights["tv"]}), "tv", "none")
     found = deblur(problem.y[0, 0].numpy(), problem.given, problem.sigma, error="none", weight=weight)
     assert np.abs(found.image - pictures["1.tv/none"]).max() < 1e-6
 
