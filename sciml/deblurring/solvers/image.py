@@ -26,6 +26,7 @@ from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import Prior, resolve
+from sciml.imaging.solvers.classical import proximal_gradient
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
 FACTORS = {"tv": 0.75}
@@ -117,8 +118,6 @@ def restored(
     if found.certificate().smoothness is not None:
         guess = torch.nn.functional.pad(y, (margin,) * 4, mode="replicate") if start is None else start
         return quasi_newton(y, blur, found, weight, guess, on_image=on_image)
-    from sciml.imaging.solvers.classical import proximal_gradient  # brings deepinv, which takes two seconds
-
     report = None if on_image is None else (lambda _, x: on_image(x))
     return proximal_gradient(y, blur, found, weight, PROXES, on_iteration=report)
 
