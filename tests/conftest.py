@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import cache
+from typing import Any
 
 import pytest
+import typer.main
 
 from sciml import cli
 from sciml.datasets import manifest
+from sciml.families import families
 
 # a job that loads or opens what its rule does not declare fails, wherever a test runs a workflow
 os.environ["SCIML_STRICT"] = "1"
@@ -17,17 +21,27 @@ os.environ["SCIML_STRICT"] = "1"
 Call = Callable[..., tuple[int, str, str]]
 
 
+@cache
+def root_command(installed: tuple[str, ...]) -> Any:
+    """Return the whole command line for these families, built once: it takes longer than most commands."""
+    groups = list(cli.app.registered_groups)
+    cli._mount()
+    command = typer.main.get_command(cli.app)
+    cli.app.registered_groups[:] = groups
+    return command
+
+
 @pytest.fixture
-def sciml_command(tmp_path, monkeypatch, capfd) -> Iterator[Call]:
+def sciml_command(tmp_path, monkeypatch, capfd) -> Call:
     """Run `sciml` with some words in an empty folder; return (exit code, standard output, standard error)."""
     monkeypatch.chdir(tmp_path)
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "CUDA_VISIBLE_DEVICES", "SCIML_DEBUG"):
         monkeypatch.setenv(name, "1" if name.endswith("THREADS") else "")
     monkeypatch.delenv("SCIML_REPORTS", raising=False)
-    groups = list(cli.app.registered_groups)
+    monkeypatch.setattr(cli, "app", root_command(tuple(families())))
+    monkeypatch.setattr(cli, "_mount", lambda: None)
 
     def call(*words: object) -> tuple[int, str, str]:
-        cli.app.registered_groups[:] = groups
         monkeypatch.setattr(sys, "argv", ["sciml", *map(str, words)])
         capfd.readouterr()
         code: int | str | None = 0
@@ -38,8 +52,7 @@ def sciml_command(tmp_path, monkeypatch, capfd) -> Iterator[Call]:
         captured = capfd.readouterr()
         return int(code or 0), captured.out, captured.err
 
-    yield call
-    cli.app.registered_groups[:] = groups
+    return call
 
 
 @pytest.fixture

@@ -128,6 +128,14 @@ def test_torch_and_jax_never_meet():
     assert not bad
 
 
+def test_no_stage_imports_deepinv():
+    """Its import takes longer than most solves: it is there for a user's own operators and for deepinv's algorithms."""
+    known = {"sciml.imaging.operators.linear", "sciml.proximal.plugins.deepinv"}
+    assert {name for name, found in graph().items() if found.foreign & {"deepinv", "torchvision"}} == known
+    stages = [name for name in modules() if place(name)[1:] == ("stages",)]
+    assert not [name for name in stages if "sciml.proximal.plugins.deepinv" in reached(name)]
+
+
 def test_command_lines_and_settings_load_light_modules_only():
     """Whatever is loaded with a command line, with settings, or with a module at the top."""
     roots = [
@@ -203,6 +211,7 @@ def test_a_stage_pays_for_what_it_uses_only(module, absent):
     assert not loaded(f"import {module}") & absent
 
 
+@pytest.mark.slow
 def test_every_import_of_the_manuals_works():
     """Those of the README and of the manuals, and names that they showed before; torch and jax in processes of their own."""
     texts = [path.read_text() for path in (ROOT.parent / "README.md", *(ROOT.parent / "docs").glob("*.md"))]

@@ -18,7 +18,7 @@ from trees import EXAMPLE, Tree
 from sciml.report import record_failure
 from sciml.training import weights_digest
 
-pytestmark = pytest.mark.workflow
+pytestmark = [pytest.mark.workflow, pytest.mark.slow]
 
 IMAGING = {
     "imaging_check_operators",
