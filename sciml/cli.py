@@ -16,6 +16,7 @@ import typer
 
 from sciml import __version__
 from sciml.families import families, room
+from sciml.options import Set, Tier, command
 from sciml.runtime.errors import ScimlError
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
@@ -31,9 +32,6 @@ app = typer.Typer(
 )
 config_app = typer.Typer(help="Settings of a run: show, check, schema.", no_args_is_help=True)
 app.add_typer(config_app, name="config")
-
-Tier = Annotated[str, typer.Option("--tier", help="ci, demo, cpu, gpu, or the path of a YAML file.")]
-Overrides = Annotated[list[str] | None, typer.Option("--set", help="Override one value: key.path=value. Repeatable.")]
 
 
 def _version(show: bool) -> None:
@@ -52,9 +50,12 @@ def root(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-@app.command("doctor")
+@command(app, "doctor")
 def doctor_command() -> None:
-    """Say what this machine has and what to do about what it lacks. Exits 1 when something needed is missing."""
+    """Say what this machine has and what to do about what it lacks. Exits 1 when something needed is missing.
+
+    Example: sciml doctor
+    """
     from sciml.doctor import examine, print_findings
 
     findings = examine()
@@ -63,14 +64,17 @@ def doctor_command() -> None:
         raise typer.Exit(1)
 
 
-@config_app.command("show")
+@command(config_app, "show")
 def config_show(
     tier: Tier = "demo",
-    overrides: Overrides = None,
+    overrides: Set = None,
     stage: Annotated[str | None, typer.Option(help="Only what one stage reads: family.stage, e.g. imaging.report.")] = None,
     argument: Annotated[list[str] | None, typer.Option(help="What the stage is run for, e.g. a task's name.")] = None,
 ) -> None:
-    """Print the resolved settings of a tier as JSON: the defaults, the tier's file and the overrides, in that order."""
+    """Print the resolved settings of a tier as JSON: the defaults, the tier's file and the overrides, in that order.
+
+    Example: sciml config show --tier ci --stage imaging.measure --argument denoise
+    """
     from sciml.settings import load, slice_of
 
     settings = load(tier, overrides or [])
@@ -81,12 +85,15 @@ def config_show(
     typer.echo(json.dumps(json.loads(slice_of(settings, family, name, *(argument or []))), indent=2))
 
 
-@config_app.command("check")
+@command(config_app, "check")
 def config_check(
     files: Annotated[list[str] | None, typer.Argument(help="Tier names or YAML files; all tiers by default.")] = None,
-    overrides: Overrides = None,
+    overrides: Set = None,
 ) -> None:
-    """Check settings files; the first wrong key or value is named with what is allowed."""
+    """Check settings files; the first wrong key or value is named with what is allowed.
+
+    Example: sciml config check demo --set master_seed=3
+    """
     from sciml.runtime.settings import TIERS
     from sciml.settings import load
 
@@ -95,9 +102,12 @@ def config_check(
         typer.echo(f"{name}: good")
 
 
-@config_app.command("schema")
+@command(config_app, "schema")
 def config_schema() -> None:
-    """Print the JSON schema that editors complete from (config/schema.json)."""
+    """Print the JSON schema that editors complete from (config/schema.json).
+
+    Example: sciml config schema
+    """
     from sciml.settings import schema_text
 
     typer.echo(schema_text())
@@ -115,7 +125,10 @@ def _mount() -> None:
         family_app = room(family, "cli").app
         # the place of the stages in earlier versions
         family_app.add_typer(stages_app(family), name="stage", hidden=True)
-        app.add_typer(family_app, name=family.replace("_", "-"))
+        name = family.replace("_", "-")
+        app.add_typer(family_app, name=name)
+        if name != family:  # settings and pages have an underscore
+            app.add_typer(family_app, name=family, hidden=True)
 
 
 def main() -> None:

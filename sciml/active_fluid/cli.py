@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import time
 from pathlib import Path
@@ -9,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.active_fluid.commands.study import evaluate_command, report_command, train_command
-from sciml.active_fluid.commands.uses import growth_rates_command, infer_command
+from sciml.active_fluid.commands.study import evaluate_command, train_command
+from sciml.active_fluid.commands.uses import check_run, growth_rates_command, infer_command
+from sciml.options import MODEL, Force, Gpu, Reads, Seed, Threads, add_report, command
 
 app = typer.Typer(
     help="Active fluids: rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
@@ -18,11 +20,11 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-app.command("growth-rates")(growth_rates_command)
-app.command("infer")(infer_command)
-app.command("train")(train_command)
-app.command("evaluate")(evaluate_command)
-app.command("report")(report_command)
+command(app, "growth-rates")(growth_rates_command)
+command(app, "infer", {"--noise": "--noise-std"})(infer_command)
+command(app, "train", resumes=True)(train_command)
+command(app, "evaluate", {"--weights": "--model"}, resumes=True)(evaluate_command)
+add_report(app, "active_fluid")
 
 Alpha = Annotated[
     float,
@@ -33,12 +35,9 @@ Beta = Annotated[float, typer.Option(help="Shape factor times concentration.")]
 Dt = Annotated[float, typer.Option("--d-t", help="Translational diffusion.")]
 Dr = Annotated[float, typer.Option("--d-r", help="Rotational diffusion.")]
 Length = Annotated[float, typer.Option(help="Side of the square.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random: equal seeds give equal results.")]
-Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
 
 
-@app.command("simulate")
+@command(app, "simulate", {"--model": "--equations", "--picture": "--picture-out"}, resumes=True)
 def simulate_command(
     out: Annotated[Path, typer.Option(help="The run, a Zarr store, e.g. run.zarr. One that was stopped goes on.")],
     alpha: Alpha = -1.0,
@@ -47,9 +46,9 @@ def simulate_command(
     d_t: Dt = 0.05,
     d_r: Dr = 0.05,
     length: Length = 10.0,
-    model: Annotated[str, typer.Option(help="kinetic (the truth) or coarse (with a closure).")] = "coarse",
+    equations: Annotated[str, typer.Option(help="kinetic (the truth) or coarse (with a closure).")] = "coarse",
     closure: Annotated[
-        str | None, typer.Option(help="Of the coarse model: bingham (default), quadratic, neural or neural:NAME.")
+        str | None, MODEL, typer.Option(help="Of the coarse model: bingham (default), quadratic, neural or neural:NAME.")
     ] = None,
     points: Annotated[int, typer.Option(help="Points a side: even, at least 16.")] = 64,
     modes: Annotated[str, typer.Option(help="Angular modes of the kinetic model, or auto: what zeta / d_r asks.")] = "auto",
@@ -59,25 +58,31 @@ def simulate_command(
     precision: Annotated[str, typer.Option(help="double or single.")] = "double",
     initial: Annotated[
         Path | None,
+        Reads(check_run),
         typer.Option(help="Initial state: .npy of complex m1 or real D, or a run, whose last time counts. Else random waves."),
     ] = None,
     seed: Seed = 0,
-    picture: Annotated[Path | None, typer.Option(help="PNG file: a few times, order of the rods above, vorticity below.")] = None,
+    picture_out: Annotated[
+        Path | None, typer.Option("--picture-out", help="PNG file: a few times, order of the rods above, vorticity below.")
+    ] = None,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
     """Simulate a suspension from random weak order, or from a given state.
 
     Ctrl-C keeps what is saved; the same command goes on, and ends with the same bytes as a run that was not stopped. A run that
     diverges, or whose angular modes do not suffice, stops and keeps the last good state.
 
-    Examples: sciml active-fluid simulate --alpha -1 --zeta 0.5 --out run.zarr --picture run.png;
-    sciml active-fluid simulate --model kinetic --alpha -2 --zeta 0.5 --until 10 --out truth.zarr;
+    Examples: sciml active-fluid simulate --alpha -1 --zeta 0.5 --out run.zarr --picture-out run.png;
+    sciml active-fluid simulate --equations kinetic --alpha -2 --zeta 0.5 --until 10 --out truth.zarr;
     sciml active-fluid simulate --initial truth.zarr --alpha -2 --zeta 0.5 --closure quadratic --out on.zarr;
     python -c "import xarray; print(xarray.open_zarr('run.zarr', consolidated=False))"
     """
     from sciml.stages import stage
 
+    if force and (out / ".zgroup").is_file() | (out / "zarr.json").is_file():
+        shutil.rmtree(out)
     with stage("active-fluid.simulate", out, threads, gpu):
         from sciml.active_fluid.fields.parameters import Parameters
         from sciml.active_fluid.solvers.simulation import simulate
@@ -86,7 +91,7 @@ def simulate_command(
         line = simulate(
             parameters,
             out,
-            model=model,
+            model=equations,
             closure=closure,
             points=points,
             modes=modes,
@@ -96,7 +101,7 @@ def simulate_command(
             precision=precision,
             initial=initial,
             seed=seed,
-            picture=picture,
+            picture=picture_out,
             tell=_teller(),
         )
     typer.echo(line)

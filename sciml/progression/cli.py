@@ -7,43 +7,41 @@ from typing import Annotated
 
 import typer
 
-from sciml.progression.commands.data import check_command, prepare_command
+from sciml.options import Jobs, Seed, add_report, command
+from sciml.progression.commands.data import Grid, check_command, prepare_command
 from sciml.progression.commands.study import (
     assemble_command,
     evaluate_command,
     fit_course_command,
-    report_command,
     train_autoencoder_command,
     train_controlnet_command,
     train_diffusion_command,
 )
 from sciml.progression.commands.uses import convert_weights_command, forecast_command
 
+FINISHED = "provenance.json"
+
 app = typer.Typer(
     help="Brain latent progression: forecast a brain MRI years ahead, on a cohort whose truth is known. Not for clinical use.",
     no_args_is_help=True,
 )
 
-app.command("train-autoencoder")(train_autoencoder_command)
-app.command("train-diffusion")(train_diffusion_command)
-app.command("train-controlnet")(train_controlnet_command)
-app.command("fit-course")(fit_course_command)
-app.command("assemble")(assemble_command)
-app.command("evaluate")(evaluate_command)
-app.command("forecast")(forecast_command)
-app.command("convert-weights")(convert_weights_command)
-app.command("report")(report_command)
-app.command("check")(check_command)
-app.command("prepare")(prepare_command)
-
-Grid = Annotated[str, typer.Option(help="4.5mm, 3mm or 1.5mm: voxels of one field of view.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random: equal seeds give equal results.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Processes or computing threads.")]
+command(app, "train-autoencoder", resumes=FINISHED)(train_autoencoder_command)
+command(app, "train-diffusion", resumes=FINISHED)(train_diffusion_command)
+command(app, "train-controlnet", resumes=FINISHED)(train_controlnet_command)
+command(app, "fit-course", resumes=FINISHED)(fit_course_command)
+command(app, "assemble", {"OUT": "--out"})(assemble_command)
+command(app, "evaluate", resumes=FINISHED)(evaluate_command)
+command(app, "forecast", resumes=FINISHED)(forecast_command)
+command(app, "convert-weights", {"OUT": "--out"})(convert_weights_command)
+add_report(app, "progression")
+command(app, "check", {"--picture": "--picture-out"})(check_command)
+command(app, "prepare", {"OUT": "--out"}, resumes=FINISHED)(prepare_command)
 
 
-@app.command("simulate")
+@command(app, "simulate", {"OUT": "--out", "--threads": "--jobs"}, resumes=FINISHED)
 def simulate_command(
-    out: Annotated[Path, typer.Argument(help="Folder of the cohort.")],
+    out: Annotated[Path, typer.Option(help="Folder of the cohort.")],
     grid: Grid = "4.5mm",
     train: Annotated[int, typer.Option(min=0, help="People to train on.")] = 108,
     validation: Annotated[int, typer.Option(min=0, help="People to choose by.")] = 12,
@@ -56,15 +54,16 @@ def simulate_command(
         Path | None, typer.Option(help="YAML file of rates, people and scanner, as the block of a cohort in config/cpu.yaml.")
     ] = None,
     seed: Seed = 0,
-    threads: Threads = None,
+    jobs: Jobs = None,
 ) -> None:
     """Simulate a cohort: variants of the MNI152 brain whose regions shrink and grow at known rates.
 
     Equal settings come from the cache. Beside the cohort lies accuracy.csv: target and measured volume of every region at
     every visit. Not for clinical use: nothing here is a person.
 
-    Examples: sciml progression simulate cohort; sciml progression simulate small --train 9 --validation 3 --test 3;
-    sciml progression simulate calibration --calibration 36
+    Examples: sciml progression simulate --out cohort;
+    sciml progression simulate --out small --train 9 --validation 3 --test 3;
+    sciml progression simulate --out calibration --calibration 36
     """
     from sciml.progression.config import SimulateConfig, default_cohorts
     from sciml.runtime.errors import ConfigError
@@ -85,7 +84,7 @@ def simulate_command(
         from sciml.progression.stages.simulate import run
         from sciml.runtime.files import read_json
 
-        run(config, out, threads or 1)
+        run(config, out, jobs or 1)
         accuracy = read_json(out / "accuracy.json")
         worst = max(accuracy["volume_error"]["worst"].values())
         typer.echo(

@@ -8,27 +8,49 @@ from typing import Annotated
 
 import typer
 
+from sciml.options import (
+    IMAGE,
+    MEASUREMENT,
+    MODEL,
+    PLANE,
+    TENSORS,
+    Force,
+    Gpu,
+    MasterSeed,
+    NoisyRange,
+    Seed,
+    Set,
+    TaskOptions,
+    Threads,
+    Tier,
+    TrueRange,
+    add_report,
+    check_image,
+    command,
+    settings_of,
+)
+from sciml.runtime.files import refuse_existing
+
 app = typer.Typer(
     help="Denoise and reconstruct with a learned prior: the network is a proximal operator, its prior R a number that you can "
     "ask for, and a reconstruction comes with a certificate of convergence.",
     no_args_is_help=True,
 )
 
-Model = Annotated[str, typer.Option(help="Shipped weights (`sciml proximal models`), or a .safetensors file of `train`.")]
-Seed = Annotated[int, typer.Option(min=0, help="Seed of everything random.")]
-Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(help="Number of cards to claim; 0 computes on the CPU.")]
-NoisyRange = Annotated[
-    tuple[float, float] | None,
-    typer.Option(
-        help="LOW HIGH: the values that become 0 and 1, e.g. -1000 1000 or 0 255; nothing is cut. sigma is a fraction of "
-        "HIGH - LOW. Needed for floats that are not on the scale from 0 to 1; all other values are used as they are."
-    ),
+WRITTEN = (".png", ".tif", ".tiff", ".npy", ".nii", ".nii.gz")
+SAME_FORM = {suffix: suffix for suffix in WRITTEN} | {".jpg": ".png", ".jpeg": ".png", ".dcm": ".tif"}
+
+Model = Annotated[
+    str, MODEL, typer.Option("--model", help="Shipped weights (`sciml proximal models`), or a .safetensors file of `train`.")
+]
+Images = Annotated[list[Path], IMAGE, typer.Argument(help="Pictures, slices or volumes.")]
+PriorNoise = Annotated[
+    float | None, typer.Option("--prior-noise-std", help="Noise level at which R is taken; the network's own by default.")
 ]
 Size = Annotated[int, typer.Option(min=8, help="Rows and columns of the test images.")]
 
 
-@app.command("models")
+@command(app, "models")
 def models_command() -> None:
     """List the weights that come with the package: form, channels, noise levels of the training, size, purpose.
 
@@ -41,7 +63,7 @@ def models_command() -> None:
 
     rows = shipped_models()
     if not rows:
-        typer.echo("this installation has no weights: train some with `sciml proximal train photo-grey --output weights`")
+        typer.echo("this installation has no weights: train some with `sciml proximal train photo-grey --out weights`")
         return
     table = Table("model (--model)", "form", "channels", "sigma", "parameters", "what for")
     for row in rows:
@@ -51,63 +73,87 @@ def models_command() -> None:
     Console(width=None if sys.stdout.isatty() else 110).print(table)
 
 
-@app.command("denoise")
+@command(app, "denoise", {"--sigma": "--noise-std"}, resumes=True)
 def denoise_command(
-    image: Annotated[Path, typer.Argument(help="Noisy picture, slice or volume: PNG, TIFF, JPEG, NPY, DICOM, NIfTI.")],
-    out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz.")],
+    images: Annotated[
+        list[str],
+        typer.Argument(help="Noisy pictures, slices or volumes: PNG, TIFF, JPEG, NPY, DICOM, NIfTI; or folders of them."),
+    ],
+    out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz; a folder for several.")],
     model: Model = "photo-grey",
-    sigma: Annotated[
+    noise_std: Annotated[
         float | None,
-        typer.Option(help="Standard deviation of the noise on the scale from 0 to 1 (see --range); estimated when left away."),
+        typer.Option(
+            "--noise-std",
+            help="Standard deviation of the noise on the scale from 0 to 1 (see --range); estimated when left away.",
+        ),
     ] = None,
     range: NoisyRange = None,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
-    """Remove white noise from a file; the result has the form and the units of the file.
+    """Remove white noise from files; a result has the form and the units of its file.
 
-    Colours go one by one through a grey network, and so do the slices of a volume.
+    Colours go one by one through a grey network, and so do the slices of a volume. Of several files, what is there already is
+    skipped, and what fails is told and the others go on (exit code 3 at the end).
 
-    Examples: sciml proximal denoise photo.jpg --sigma 0.1 --out clean.png;
-    sciml proximal denoise scan.nii.gz --range -1000 1000 --out clean.nii.gz
+    Examples: sciml proximal denoise photo.jpg --noise-std 0.1 --out clean.png;
+    sciml proximal denoise scan.nii.gz --range -1000 1000 --out clean.nii.gz;
+    sciml proximal denoise photos --out clean-photos
     """
+    from sciml.batch import plan
+    from sciml.formats.read import SUFFIXES
     from sciml.stages import stage
 
+    jobs = plan(images, out, SUFFIXES, WRITTEN, SAME_FORM)
+    if len(jobs) == 1:
+        check_image(jobs[0].source)
+        if jobs[0].named:
+            refuse_existing(out, force)
     with stage("proximal.denoise", out, threads, gpu) as device:
-        from sciml.proximal.commands.single import denoise_file
+        from sciml.proximal.commands.single import denoise_files
 
-        line = denoise_file(image, out, model, sigma, range, device)
-    typer.echo(line)
+        denoise_files(jobs, model, noise_std, range, device, force, typer.echo)
 
 
-@app.command("reconstruct")
+@command(
+    app,
+    "reconstruct",
+    {"--set": "--option", "--prior-sigma": "--prior-noise-std", "--certificate": "--json", "--curve": "--curve-out"},
+)
 def reconstruct_command(
     measurement: Annotated[
         Path,
+        MEASUREMENT,
         typer.Argument(help="File of `sciml imaging measure`, or a noisy or blurred image, or a sinogram (NPY, views x bins)."),
     ],
     out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz.")],
     model: Annotated[
-        str | None, typer.Option(help="Shipped weights (`sciml proximal models`) or a file; the one for the task by default.")
+        str | None,
+        MODEL,
+        typer.Option(help="Shipped weights (`sciml proximal models`) or a file; the one for the task by default."),
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Needed when the input is an image: what was measured.")] = None,
-    options: Annotated[
-        list[str] | None, typer.Option("--set", help="Option of the task (`sciml imaging tasks`): key=value. Repeatable.")
-    ] = None,
-    kernel: Annotated[Path | None, typer.Option(help="Your own blur kernel for `deblur`: an image or NPY file.")] = None,
+    options: TaskOptions = None,
+    kernel: Annotated[Path | None, PLANE, typer.Option(help="Your own blur kernel for `deblur`: an image or NPY file.")] = None,
     seed: Seed = 0,
     mask: Annotated[
-        Path | None, typer.Option(help="For `inpaint` of an image: image or NPY file, above 0.5 where a pixel was measured.")
+        Path | None,
+        PLANE,
+        typer.Option(help="For `inpaint` of an image: image or NPY file, above 0.5 where a pixel was measured."),
     ] = None,
     range: NoisyRange = None,
     weight: Annotated[float, typer.Option(help="Multiple of the natural weight of the prior; larger is smoother.")] = 1.0,
     noise_std: Annotated[
         float | None,
-        typer.Option("--noise-std", help="Noise of an entry of the measurement, when it is not that of the task (--set sigma)."),
+        typer.Option(
+            "--noise-std", help="Noise of an entry of the measurement, when it is not that of the task (--option sigma)."
+        ),
     ] = None,
-    prior_sigma: Annotated[
+    prior_noise_std: Annotated[
         float | None,
-        typer.Option("--prior-sigma", help="Noise level at which R is taken; by default that which a pixel sees."),
+        typer.Option("--prior-noise-std", help="Noise level at which R is taken; by default that which a pixel sees."),
     ] = None,
     solver: Annotated[str, typer.Option(help="auto, variational (implicit form), pgd or admm.")] = "auto",
     step: Annotated[
@@ -123,8 +169,10 @@ def reconstruct_command(
             help="Run with a step or penalty beyond its bound, and end with exit code 0, not 3, where nothing is certified.",
         ),
     ] = False,
-    certificate: Annotated[Path | None, typer.Option(help="JSON file: every number behind the certificate.")] = None,
-    curve: Annotated[Path | None, typer.Option(help="CSV file: the objective F of each image and iteration.")] = None,
+    json: Annotated[Path | None, typer.Option(help="JSON file: every number behind the certificate.")] = None,
+    curve_out: Annotated[
+        Path | None, typer.Option("--curve-out", help="CSV file: the objective F of each image and iteration.")
+    ] = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -132,9 +180,9 @@ def reconstruct_command(
 
     Inputs are those of `sciml imaging solve`. The result is written in any case; without a certificate the exit code is 3.
 
-    Examples: sciml proximal reconstruct scan.safetensors --out scan.npy --certificate certificate.json;
-    sciml proximal reconstruct shaken.png --task deblur --kernel kernel.png --set sigma=0.01 --out sharp.png;
-    sciml proximal reconstruct holes.png --task inpaint --mask known.png --out filled.png --curve objective.csv
+    Examples: sciml proximal reconstruct scan.safetensors --out scan.npy --json certificate.json;
+    sciml proximal reconstruct shaken.png --task deblur --kernel kernel.png --option sigma=0.01 --out sharp.png;
+    sciml proximal reconstruct holes.png --task inpaint --mask known.png --out filled.png --curve-out objective.csv
     """
     from sciml.runtime.errors import PartialResult
     from sciml.stages import stage
@@ -154,13 +202,13 @@ def reconstruct_command(
             range,
             weight=weight,
             noise_std=noise_std,
-            sigma=prior_sigma,
+            sigma=prior_noise_std,
             solver=solver,
             step=step,
             penalty=penalty,
             allow_uncertified=allow_uncertified,
-            certificate=certificate,
-            curve=curve,
+            certificate=json,
+            curve=curve_out,
             device=device,
         )
     if not outcome.certified and not allow_uncertified:
@@ -168,15 +216,18 @@ def reconstruct_command(
     typer.echo(f"{out}: {outcome.line()}")
 
 
-@app.command("prior")
+@command(app, "prior", {"--sigma": "--prior-noise-std", "--picture": "--picture-out", "--strict": "--refuse-outside"})
 def prior_command(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, slices or volumes.")],
+    images: Images,
     model: Model = "photo-grey",
-    sigma: Annotated[float | None, typer.Option(help="Noise level of R; the network's own by default, mostly 0.1.")] = None,
-    picture: Annotated[
-        Path | None, typer.Option(help="PNG, PDF or SVG to draw: R along noise, blur and mixing with the next image.")
+    prior_noise_std: PriorNoise = None,
+    picture_out: Annotated[
+        Path | None,
+        typer.Option("--picture-out", help="PNG, PDF or SVG to draw: R along noise, blur and mixing with the next image."),
     ] = None,
-    strict: Annotated[bool, typer.Option("--strict", help="Exit code 3 where an image is outside the range of f.")] = False,
+    refuse_outside: Annotated[
+        bool, typer.Option("--refuse-outside", help="Exit code 3 where an image is outside the range of f.")
+    ] = False,
     range: NoisyRange = None,
     threads: Threads = None,
     gpu: Gpu = 0,
@@ -185,7 +236,7 @@ def prior_command(
 
     R is +inf for images that are no output of the network (outside its range), which happens in the explicit form only.
 
-    Example: sciml proximal prior sharp.png blurred.png --picture prior.png
+    Example: sciml proximal prior sharp.png blurred.png --picture-out prior.png
     """
     from rich.console import Console
     from rich.table import Table
@@ -193,24 +244,24 @@ def prior_command(
     from sciml.runtime.errors import PartialResult
     from sciml.stages import stage
 
-    with stage("proximal.prior", picture or images[0], threads, gpu) as device:
+    with stage("proximal.prior", picture_out or images[0], threads, gpu) as device:
         from sciml.proximal.study.prior_picture import priors_of_files
 
-        rows, level = priors_of_files(images, model, sigma, range, picture, device)
+        rows, level = priors_of_files(images, model, prior_noise_std, range, picture_out, device)
     table = Table("image", "R", "R per pixel", "status", title=f"{model}, noise level {level:g}")
     for row in rows:
         table.add_row(row.name, f"{row.value:.6g}", f"{row.per_pixel:.4g}", row.status)
     Console(width=None if sys.stdout.isatty() else 110).print(table)
     outside = [row.name for row in rows if row.outside]
-    if outside and strict:
+    if outside and refuse_outside:
         raise PartialResult(f"{len(outside)} of {len(rows)} files are outside the range of f, where R is infinite: {outside[0]}")
 
 
-@app.command("certify")
+@command(app, "certify", {"--sigma": "--prior-noise-std"})
 def certify_command(
-    weights: Annotated[list[str], typer.Argument(help="Weight files or shipped names.")],
+    weights: Annotated[list[str], MODEL, typer.Argument(help="Weight files or shipped names.")],
     size: Size = 12,
-    sigma: Annotated[float | None, typer.Option(help="Noise level; the network's own by default.")] = None,
+    prior_noise_std: PriorNoise = None,
     seed: Seed = 0,
 ) -> None:
     """Measure in float64 what must hold for any weights: a symmetric Jacobian, exact proxes, descent. Exit code 1 if one fails.
@@ -221,14 +272,14 @@ def certify_command(
 
     good = True
     for name in weights:
-        good = _print_invariants(name, certify_file(name, size=size, sigma=sigma, seed=seed)) and good
+        good = _print_invariants(name, certify_file(name, size=size, sigma=prior_noise_std, seed=seed)) and good
     if not good:
         raise typer.Exit(1)
 
 
-@app.command("repair")
+@command(app, "repair")
 def repair_command(
-    weights: Annotated[Path, typer.Argument(help="Weight file of the explicit form with negative weights.")],
+    weights: Annotated[Path, TENSORS, typer.Argument(help="Weight file of the explicit form with negative weights.")],
     out: Annotated[Path, typer.Option(help="Repaired weight file, .safetensors.")],
     size: Size = 12,
     seed: Seed = 0,
@@ -264,87 +315,73 @@ def _print_invariants(name: str, rows: list[dict[str, object]]) -> bool:
     return all(bool(row["passed"]) for row in rows)
 
 
-@app.command("train")
+@command(app, "train", {"--output": "--out", "--start": "--model"}, resumes=True)
 def train_command(
     name: Annotated[str, typer.Argument(help="A network of the settings: photo-grey, photo-deblur, ct, mr-t1, ...")],
-    output: Annotated[Path, typer.Option("--output", help="Folder for NAME.safetensors and history.csv.")],
-    tier: Annotated[str, typer.Option(help="ci, demo, cpu, gpu, or the path of a YAML file.")] = "cpu",
-    overrides: Annotated[
-        list[str] | None, typer.Option("--set", help="Override one setting: key.path=value. Repeatable.")
+    out: Annotated[Path, typer.Option(help="Folder for NAME.safetensors and history.csv.")],
+    tier: Tier = "cpu",
+    overrides: Set = None,
+    model: Annotated[
+        str | None,
+        MODEL,
+        typer.Option(help="Weights to go on from, where the settings name some; the shipped ones by default."),
     ] = None,
-    start: Annotated[
-        str | None, typer.Option(help="Weights to go on from, where the settings name some; the shipped ones by default.")
-    ] = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
     """Train one network of the settings; the same command goes on with a training that was stopped.
 
     Data must be there (`sciml data fetch`). Use the result with --model FOLDER/NAME.safetensors.
 
-    Examples: sciml proximal train photo-grey --output weights;
-    sciml proximal train photo-grey --tier cpu --set proximal.models.photo-grey.steps=2000 --output weights
+    Examples: sciml proximal train photo-grey --out weights;
+    sciml proximal train photo-grey --tier cpu --set proximal.models.photo-grey.steps=2000 --out weights
     """
     from sciml.runtime.errors import ConfigError
-    from sciml.settings import load
     from sciml.stages import stage
 
-    settings = load(tier, overrides or [])
+    settings = settings_of(tier, overrides, seed)
     if name not in settings.proximal.models:
         known = ", ".join(settings.proximal.models) or "none"
         raise ConfigError(f"the settings {tier} train no network {name!r}; they train {known}")
     if settings.tier == "gpu" and not gpu:
         raise ConfigError("the tier gpu is for a card, which --gpu 1 claims; on the processor train with --tier cpu")
     config = settings.proximal.train_config(settings, name)
-    with stage("proximal.train", output, threads, gpu) as device:
+    refuse_existing(out / f"{name}.safetensors", force)
+    with stage("proximal.train", out, threads, gpu) as device:
         from sciml.proximal.networks.weight_files import weight_file
         from sciml.proximal.stages.train import run
 
-        begin = start or config.start_from
-        written = run(config, None if begin is None else weight_file(begin), output, device)
+        begin = model or config.start_from
+        written = run(config, None if begin is None else weight_file(begin), out, device)
     typer.echo(f"{written[0]}: use it with --model {written[0]}")
 
 
-@app.command("evaluate")
+@command(app, "evaluate", {"--sigma": "--noise-std"})
 def evaluate_command(
-    images: Annotated[list[Path], typer.Argument(help="Pictures, slices or volumes without noise.")],
+    images: Annotated[list[Path], IMAGE, typer.Argument(help="Pictures, slices or volumes without noise.")],
     model: Model = "photo-grey",
-    sigma: Annotated[float, typer.Option(help="Standard deviation of the noise that is added, on the scale from 0 to 1.")] = 0.1,
+    noise_std: Annotated[
+        float, typer.Option("--noise-std", help="Standard deviation of the noise that is added, on the scale from 0 to 1.")
+    ] = 0.1,
     seed: Seed = 0,
-    range: Annotated[
-        tuple[float, float] | None,
-        typer.Option(help="LOW HIGH: the values that become 0 and 1; values beyond are cut. By default as in `imaging measure`."),
-    ] = None,
+    range: TrueRange = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
     """Add noise to clean images of yours, remove it again and print PSNR and SSIM before and after.
 
-    Example: sciml proximal evaluate photo1.png photo2.png --sigma 0.05
+    What cannot be read is told and the others go on (exit code 3 at the end).
+
+    Example: sciml proximal evaluate photo1.png photo2.png --noise-std 0.05
     """
     from sciml.stages import stage
 
     with stage("proximal.evaluate", images[0], threads, gpu) as device:
         from sciml.proximal.commands.single import score_files
 
-        rows = score_files(images, sigma, model, seed, range, device)
-    for name, decibels, similarity in rows:
-        typer.echo(f"{name}\tPSNR {decibels[0]:.2f} -> {decibels[1]:.2f} dB\tSSIM {similarity[0]:.4f} -> {similarity[1]:.4f}")
+        score_files(images, noise_std, model, seed, range, device, typer.echo)
 
 
-@app.command("report")
-def report_command(
-    results: Annotated[Path | None, typer.Argument(help="Results folder of the study; results/TIER/proximal by default.")] = None,
-    out: Annotated[Path, typer.Option(help="Page to write.")] = Path("reports/proximal.html"),
-    tier: Annotated[str, typer.Option(help="Tier that the results were made at.")] = "demo",
-) -> None:
-    """Write the page of the study from its results (the workflow does this too).
-
-    Example: sciml proximal report results/cpu/proximal --tier cpu
-    """
-    from sciml.proximal.stages.report import run
-    from sciml.settings import load
-
-    settings = load(tier)
-    run(settings.proximal.report_config(settings), results or Path("results", settings.tier, "proximal"), out)
-    typer.echo(str(out))
+add_report(app, "proximal")

@@ -7,20 +7,28 @@ from typing import Annotated
 
 import typer
 
+from sciml.options import FOLDER, command
+
 app = typer.Typer(help="Report pages: index, checks, screenshots.", no_args_is_help=True)
 
 
-@app.command("index")
-def index_command(folder: Annotated[Path, typer.Argument(help="The reports folder.")]) -> None:
-    """Write index.html from the *.report.json files and failure records of a folder."""
+@command(app, "index")
+def index_command(folder: Annotated[Path, FOLDER, typer.Argument(help="The reports folder.")]) -> None:
+    """Write index.html from the *.report.json files and failure records of a folder.
+
+    Example: sciml report index reports
+    """
     from sciml.report.index import write_index
 
     typer.echo(write_index(folder))
 
 
-@app.command("check")
+@command(app, "check")
 def check_command(files: Annotated[list[Path], typer.Argument(help="HTML pages.")]) -> None:
-    """Check that pages load nothing, run only their own scripts and describe every picture."""
+    """Check that pages load nothing, run only their own scripts and describe every picture.
+
+    Example: sciml report check reports/imaging.html
+    """
     from sciml.report.check import check_page
     from sciml.runtime.errors import ScimlError
 
@@ -35,16 +43,19 @@ def check_command(files: Annotated[list[Path], typer.Argument(help="HTML pages."
         raise ScimlError(f"{count} problems in {len(files)} pages; see the lines above")
 
 
-@app.command("shot")
+@command(app, "shot", {"OUT": "--out"})
 def shot_command(
     page: Annotated[Path, typer.Argument(help="HTML page.")],
-    picture: Annotated[Path, typer.Argument(help="PNG to write.")],
+    out: Annotated[Path, typer.Option(help="PNG to write.")],
     width: Annotated[int, typer.Option(min=200, max=4000, help="Window width in pixels.")] = 1300,
     height: Annotated[int, typer.Option(min=200, max=20000, help="Window height in pixels.")] = 900,
     dark: Annotated[bool, typer.Option("--dark", help="Use the dark colour scheme.")] = False,
 ) -> None:
-    """Take a screenshot of a page with headless Chromium."""
+    """Take a screenshot of a page with headless Chromium.
+
+    Example: sciml report shot reports/imaging.html --width 360 --dark --out imaging.png
+    """
     from sciml.report.check import take_screenshot
 
-    take_screenshot(page, picture, width=width, height=height, dark=dark)
-    typer.echo(picture)
+    take_screenshot(page, out, width=width, height=height, dark=dark)
+    typer.echo(out)

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciml.runtime.errors import DataError, FormatError, ScimlError
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,6 +52,44 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise ScimlError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def refuse_existing(path: Path, force: bool = False) -> None:
+    """Raise ConfigError where a result is there already and may not be replaced; an empty folder may be filled."""
+    if not force and os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+        raise ConfigError(f"{path} is there already: --force writes over it")
+
+
+def check_place(option: str, folder: Path) -> None:
+    """Refuse a folder that can neither be written to nor made (ConfigError)."""
+    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            pass
+    except OSError as error:
+        raise ConfigError(f"{option}: {folder} cannot be written: {error.strerror or error}; choose another folder") from error
+
+
+@contextmanager
+def new_file(path: Path, force: bool) -> Iterator[Path]:
+    """Yield a temporary file that becomes `path`, whole or not at all.
+
+    Without `force` the name is taken by a link, which fails where another process was faster.
+
+    Raises:
+        ConfigError: see `refuse_existing`.
+        ScimlError: it cannot be written.
+    """
+    refuse_existing(path, force)
+    with atomic_path(path) as temporary:
+        yield temporary
+        if not force:
+            try:
+                os.link(temporary, path)
+            except FileExistsError:
+                refuse_existing(path, force)
+            except OSError:  # a file system without links
+                refuse_existing(path, force)
 
 
 def _umask() -> int:

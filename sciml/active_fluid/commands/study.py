@@ -1,4 +1,4 @@
-"""`sciml active-fluid train|evaluate|report`: parts of the study in a folder of the user's choice."""
+"""`sciml active-fluid train|evaluate`: parts of the study in a folder of the user's choice."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-Tier = Annotated[str, typer.Option(help="Sizes: ci, demo, cpu, gpu, or the path of a YAML file.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override one setting, e.g. active_fluid.seeds=1; repeat for more.")]
-Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
+from sciml.options import MODEL, Force, Gpu, MasterSeed, Set, Threads, Tier, finished, settings_of
+from sciml.runtime.files import refuse_existing
+
 RUNS = "trajectories.safetensors"
 
 
@@ -19,8 +18,10 @@ def train_command(
     closure: Annotated[str, typer.Option(help="Name in the settings: order, offline, rollout, or one of yours.")] = "offline",
     tier: Tier = "demo",
     overrides: Set = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
     """Train a closure: kinetic runs first, then the network, point by point and, where the settings say so, through the solver.
 
@@ -30,17 +31,18 @@ def train_command(
     sciml active-fluid train --out my --closure rollout --set active_fluid.closures.rollout.batch=8;
     sciml active-fluid simulate --closure neural:my/rollout/0.safetensors --out run.zarr
     """
+    from sciml.runtime.errors import ConfigError
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
+    if closure not in settings.active_fluid.closures:
+        known = ", ".join(settings.active_fluid.closures)
+        raise ConfigError(f"no closure is called {closure!r}: the settings have {known}")
+    refuse_existing(out / closure / "provenance.json", force)
     with stage("active-fluid.train", out, threads, gpu):
         from sciml.active_fluid.stages.train import run
-        from sciml.runtime.errors import ConfigError
 
-        settings = _settings(tier, overrides)
-        if closure not in settings.active_fluid.closures:
-            known = ", ".join(settings.active_fluid.closures)
-            raise ConfigError(f"no closure is called {closure!r}: the settings have {known}")
-        learned, judged = (_kinetic(settings, which, out) for which in ("train", "validation"))
+        learned, judged = (_kinetic(settings, which, out, force) for which in ("train", "validation"))
         written = run(settings.active_fluid.train_config(settings, closure), learned, judged, out / closure)
     for path in written:
         typer.echo(path)
@@ -48,30 +50,33 @@ def train_command(
 
 def evaluate_command(
     out: Annotated[Path, typer.Option(help="Folder: kinetic test runs, scores.json and fields.")],
-    weights: Annotated[
-        list[Path] | None, typer.Option(help="Weight file of a closure; repeat for more. The package's without one.")
+    model: Annotated[
+        list[Path] | None, MODEL, typer.Option(help="Weight file of a closure; repeat for more. The package's without one.")
     ] = None,
     tier: Tier = "demo",
     overrides: Set = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
     """Compare closures with kinetic runs that none was trained on, and print a table.
 
-    Examples: sciml active-fluid evaluate --out my; sciml active-fluid evaluate --weights my/offline/0.safetensors --out my
+    Examples: sciml active-fluid evaluate --out my; sciml active-fluid evaluate --model my/offline/0.safetensors --out my
     """
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
+    refuse_existing(out / "evaluate" / "scores.json", force)
     with stage("active-fluid.evaluate", out, threads, gpu):
         from sciml.active_fluid.closures.neural import WEIGHTS
         from sciml.active_fluid.stages.evaluate import run
         from sciml.runtime.files import read_json
 
-        settings = _settings(tier, overrides)
         named: dict[str, list[Path]] = {}
-        for path in weights or [WEIGHTS / "default.safetensors"]:
-            named.setdefault(path.parent.name if weights else "shipped", []).append(path)
-        test = _kinetic(settings, "test", out)
+        for path in model or [WEIGHTS / "default.safetensors"]:
+            named.setdefault(path.parent.name if model else "shipped", []).append(path)
+        test = _kinetic(settings, "test", out, force)
         written = run(settings.active_fluid.evaluate_config(settings), test, named, out / "evaluate")
         rows = read_json(written[0])["rows"]
     typer.echo(
@@ -83,36 +88,9 @@ def evaluate_command(
         typer.echo(f"{name:12} {means[0]:15.4f} {means[1]:13.2f}")
 
 
-def report_command(
-    results: Annotated[Path, typer.Argument(help="Results folder of the study, e.g. results/demo/active_fluid.")],
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("active_fluid.html"),
-) -> None:
-    """Write the page of a study from its results."""
-    from sciml.stages import stage
-
-    with stage("active-fluid.report", out):
-        from sciml.active_fluid.page.page import settings_of
-        from sciml.active_fluid.stages.report import run
-
-        run(settings_of(results), results, out)
-    typer.echo(out)
-
-
-def _settings(tier: str, overrides: list[str] | None) -> Any:
-    from sciml.settings import load
-
-    return load(tier, overrides or ())
-
-
-def _kinetic(settings: Any, which: Any, out: Path) -> Path:
+def _kinetic(settings: Any, which: Any, out: Path, force: bool) -> Path:
     """Return the kinetic runs of a set, made unless they are there for the same settings."""
     from sciml.active_fluid.stages.generate import run
-    from sciml.runtime.errors import DataError
-    from sciml.runtime.files import read_json
 
     config, folder = settings.active_fluid.generate_config(settings, which), out / which / "generate"
-    if (folder / RUNS).is_file():
-        if read_json(folder / "provenance.json")["config"] != config.model_dump(mode="json"):
-            raise DataError(f"{folder} holds kinetic runs of other settings: choose another --out, or remove it")
-        return folder / RUNS
-    return run(config, folder)[0]
+    return folder / RUNS if finished(folder, config, force) else run(config, folder)[0]

@@ -8,6 +8,24 @@ from typing import Annotated, Any
 
 import typer
 
+from sciml.options import MODEL, Reads
+
+
+def check_run(path: Path) -> None:
+    """Refuse what is no run (a Zarr store) and no readable .npz or .npy file."""
+    import zipfile
+
+    from sciml.formats.fields import open_dataset
+    from sciml.formats.npy import open_npy
+    from sciml.runtime.errors import DataError
+
+    if path.suffix == ".npy":
+        open_npy(path)
+    elif path.suffix != ".npz":
+        open_dataset(path)
+    elif not zipfile.is_zipfile(path):
+        raise DataError(f"{path} is no .npz file, or it is damaged")
+
 
 def growth_rates_command(
     alpha: Annotated[float, typer.Option(help="Active stress, negative for pushers.")] = -1.0,
@@ -18,7 +36,7 @@ def growth_rates_command(
     length: Annotated[float, typer.Option(help="Side of the square.")] = 10.0,
     most: Annotated[int, typer.Option(min=0, max=200, help="Largest number of waves in the box.")] = 8,
     closure: Annotated[
-        str, typer.Option(help="kinetic, or the coarse model with bingham, quadratic, neural or neural:NAME.")
+        str, MODEL, typer.Option(help="kinetic, or the coarse model with bingham, quadratic, neural or neural:NAME.")
     ] = "kinetic",
     nematic: Annotated[
         bool, typer.Option("--nematic", help="Of waves on the aligned state, along and across it, instead.")
@@ -58,14 +76,16 @@ def growth_rates_command(
 
 def infer_command(
     run: Annotated[
-        Path, typer.Argument(help="A run (RUN.zarr) or an .npz with `m1` (snapshots, n, n) and `times`, optionally `mask`.")
+        Path,
+        Reads(check_run),
+        typer.Argument(help="A run (RUN.zarr) or an .npz with `m1` (snapshots, n, n) and `times`, optionally `mask`."),
     ],
     at: Annotated[
         list[float] | None, typer.Option(help="Time of a snapshot that is used; repeat. All of them by default.")
     ] = None,
-    closure: Annotated[str, typer.Option(help="bingham, quadratic, neural or neural:NAME.")] = "neural",
-    noise: Annotated[
-        float | None, typer.Option(help="Root mean square of the complex noise of m1; estimated by default.")
+    closure: Annotated[str, MODEL, typer.Option(help="bingham, quadratic, neural or neural:NAME.")] = "neural",
+    noise_std: Annotated[
+        float | None, typer.Option("--noise-std", help="Root mean square of the complex noise of m1; estimated by default.")
     ] = None,
     beta: Annotated[float, typer.Option(help="Known: shape factor times concentration.")] = 0.8,
     d_t: Annotated[float, typer.Option("--d-t", help="Known: translational diffusion.")] = 0.05,
@@ -79,7 +99,7 @@ def infer_command(
     noise of the first snapshot widens the intervals as it should. Intervals are of the noise alone: the error of the closure adds
     a bias, which the page of the study measures.
 
-    Examples: sciml active-fluid simulate --model kinetic --points 32 --until 8 --save-every 1 --out truth.zarr;
+    Examples: sciml active-fluid simulate --equations kinetic --points 32 --until 8 --save-every 1 --out truth.zarr;
     sciml active-fluid infer truth.zarr --at 4 --at 5 --at 6 --at 7 --at 8
     """
     from sciml.stages import stage
@@ -92,7 +112,7 @@ def infer_command(
 
         fields, times, mask = _snapshots(run, at)
         known = Parameters(-1.0, 0.5, beta, d_t, d_r, length)
-        found = infer(fields, times, closure_of(closure), known=known, noise_std=noise, mask=mask, progress=_tell)
+        found = infer(fields, times, closure_of(closure), known=known, noise_std=noise_std, mask=mask, progress=_tell)
         if out is not None:
             write_json(out, found.as_dict())
     for name in ("alpha", "zeta"):

@@ -48,7 +48,7 @@ def simulate(
     solver: KineticSolver | CoarseSolver
     if model == "kinetic":
         if closure is not None:
-            raise ConfigError("the kinetic model has no closure: leave --closure out, or give --model coarse")
+            raise ConfigError("the kinetic model has no closure: leave --closure out, or give --equations coarse")
         solver = KineticSolver(parameters, points, modes_of(modes, parameters), time_step, precision)
     elif model == "coarse":
         solver = CoarseSolver(parameters, closure_of(closure or "bingham"), points, time_step, precision)

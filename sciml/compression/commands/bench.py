@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import math
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+from sciml.options import Seed
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -29,9 +30,9 @@ def bench_command(
     ] = ALL,
     out: Annotated[Path | None, typer.Option(help="Folder for bench.csv, bench.json and rate-distortion.png.")] = None,
     anchor: Annotated[str, typer.Option(help="Codec that BD-rates are against.")] = "jpeg",
-    jobs: Annotated[int, typer.Option(min=1, help="Processes. Times are truest with 1.")] = 1,
+    jobs: Annotated[int, typer.Option("--jobs", min=1, help="Processes. Times are truest with 1.")] = 1,
     repeats: Annotated[int, typer.Option(min=1, help="Repetitions of each step; the least time counts.")] = 1,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the bootstrap over pictures.")] = 0,
+    seed: Seed = 0,
     linear_rate: Annotated[
         bool, typer.Option("--linear-rate", help="Draw the rate on a linear axis, not a logarithmic.")
     ] = False,
@@ -90,30 +91,14 @@ def bench_command(
 def find_pictures(words: Sequence[str]) -> list[Picture]:
     """Return the pictures that files, folders and patterns name, each read once to be sure of it.
 
-    A folder gives the pictures right inside it, by their suffix, in alphabetical order.
-
     Raises:
         DataError: a file is missing or no picture of 8 bits, or there is no picture at all.
     """
+    from sciml.batch import find
     from sciml.compression.pictures.eight_bits import SUFFIXES, read_pixels
     from sciml.compression.study.bench import Picture
-    from sciml.runtime.errors import DataError
 
-    paths: dict[Path, None] = {}
-    for word in words:
-        path = Path(word)
-        if path.is_dir():
-            found = sorted(one for one in path.iterdir() if one.suffix.lower() in SUFFIXES and not one.name.startswith("."))
-            if not found:
-                raise DataError(f"the folder {path} holds 0 pictures: {', '.join(SUFFIXES)} are looked for")
-        elif not path.exists() and glob.has_magic(word):
-            matches = sorted(glob.glob(word, recursive=True))  # noqa: PTH207 (Path.glob takes no absolute pattern)
-            found = [Path(one) for one in matches if Path(one).is_file()]
-            if not found:
-                raise DataError(f"no file matches {word}")
-        else:
-            found = [path]
-        paths |= dict.fromkeys(found)
+    paths = [item.path for item in find(words, SUFFIXES)]
     names = [path.name for path in paths]
     return [Picture(path.name if names.count(path.name) == 1 else str(path), path, read_pixels(path)[1]) for path in paths]
 

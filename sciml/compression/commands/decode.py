@@ -7,16 +7,17 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from sciml.batch import Job, Outcome, find, kept, plan, run
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import Model, find_model, load_any
-from sciml.compression.commands.batch import Outcome, run
-from sciml.compression.commands.files import NIC, Job, find, new_file, plan, refuse_existing
 from sciml.compression.container.file import Container, Header, Limits, read_container, read_header
 from sciml.formats.pictures import check_pixels
 from sciml.formats.pillow import samples_text
 from sciml.formats.write import SAMPLE_SUFFIXES, check_form, suffix_for, write_picture
 from sciml.runtime.errors import DataError, FormatError, ScimlError
+from sciml.runtime.files import new_file
 
+NIC = ".nic"
 ANY_PIXELS = 2**62
 
 
@@ -47,11 +48,15 @@ def decode_files(
     """Decode files, folders and patterns into a picture file or a folder of them.
 
     Raises:
-        ScimlError: see `sciml.compression.commands.files.plan` and `sciml.compression.commands.batch.run`.
+        ScimlError: see `sciml.batch.plan` and `sciml.batch.run`.
     """
+    jobs = plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png")
+    if len(jobs) == 1:
+        # what is no `.nic` file is refused before a model is loaded
+        read_file(jobs[0].source, order.max_pixels)
     if order.model is not None:
         load_any(order.model)
-    return run(partial(decode_file, order), plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png"), say, processes)
+    return run(partial(decode_file, order), jobs, say, processes)
 
 
 def decode_file(order: DecodeOrder, job: Job) -> Outcome:
@@ -66,7 +71,8 @@ def decode_file(order: DecodeOrder, job: Job) -> Outcome:
     if not job.named:
         target = target.with_suffix(suffix_for(header.sample_type, count))
     check_form(target, header.sample_type, count)
-    refuse_existing(target, order.force)
+    if there := kept(job, target, order.force):
+        return there
     codec = codec_of(order.model_for(header), order.limits, order.refine)
     codec.check(header)
     container = _container(data, order)

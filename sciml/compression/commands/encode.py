@@ -11,18 +11,19 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from sciml.batch import Job, Outcome, kept, plan, run
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_any
 from sciml.compression.coding.picture_codec import EFFORT
 from sciml.compression.coding.samples import COLOURS, AnyModel, samples_of
 from sciml.compression.coding.symbol_choice import tuning
-from sciml.compression.commands.batch import Outcome, run
-from sciml.compression.commands.files import NIC, Job, new_file, plan, refuse_existing
+from sciml.compression.commands.decode import NIC
 from sciml.compression.container.file import Channel, Limits
 from sciml.compression.container.header import UNIT_BYTES
 from sciml.compression.study.quality import psnr_of
 from sciml.formats.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.files import new_file
 
 # how much care the white of a mask asks for
 MOST_CARE = 8.0
@@ -47,11 +48,11 @@ class EncodeOrder:
     tune: str = "psnr"
     strong: bool = False
     keep_icc: bool = False
-    window: tuple[float, float] | None = None
+    range: tuple[float, float] | None = None
     part: str | None = None
     max_pixels: int = Limits().pixels
     force: bool = False
-    strict: bool = False
+    refuse_loss: bool = False
     report_psnr: bool = False
 
     @property
@@ -78,8 +79,8 @@ class EncodeOrder:
         for name, value in self.targets.items():
             if not (math.isfinite(value) and value > 0):
                 raise ConfigError(f"--{name} {value:g}: expected a number above 0")
-        if self.window is not None and not (all(map(math.isfinite, self.window)) and self.window[0] < self.window[1]):
-            raise ConfigError(f"--window {self.window[0]:g} {self.window[1]:g}: expected two numbers, the lower first")
+        if self.range is not None and not (all(map(math.isfinite, self.range)) and self.range[0] < self.range[1]):
+            raise ConfigError(f"--range {self.range[0]:g} {self.range[1]:g}: expected two numbers, the lower first")
         tuning(self.tune)
         _ = self.tile_log2
         load_any(self.model)
@@ -91,10 +92,13 @@ def encode_files(
     """Code files, folders and patterns into a `.nic` file or a folder of them.
 
     Raises:
-        ScimlError: see `EncodeOrder.check`, `sciml.compression.commands.files.plan` and `sciml.compression.commands.batch.run`.
+        ScimlError: see `EncodeOrder.check`, `sciml.batch.plan` and `sciml.batch.run`.
     """
-    order.check()
     jobs = plan(words, out, SUFFIXES, (NIC,), NIC)
+    if len(jobs) == 1:
+        # what cannot be read is refused before a model is loaded
+        read_picture(jobs[0].source, order.max_pixels, order.keep_icc, order.part)
+    order.check()
     if order.roi is not None and len(jobs) > 1:
         raise ConfigError(f"--roi {order.roi} goes with one picture, {len(jobs)} were given")
     return run(partial(encode_file, order), jobs, say, processes)
@@ -107,12 +111,13 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
         ScimlError: it cannot be read, coded as it was asked, or written.
     """
     target = job.target or job.source.with_suffix(NIC)
-    refuse_existing(target, order.force)
+    if there := kept(job, target, order.force):
+        return there
     picture = read_picture(job.source, order.max_pixels, order.keep_icc, order.part)
-    if order.strict and picture.losses:
-        raise DataError(f"{job.source}: {'; '.join(picture.losses)}. Refused, as --strict asks")
+    if order.refuse_loss and picture.losses:
+        raise DataError(f"{job.source}: {'; '.join(picture.losses)}. Refused, as --refuse-loss asks")
     codec = Codec.load(order.model, Limits(pixels=order.max_pixels))
-    picture, scale = windowed(picture, order.window, codec.model)
+    picture, scale = windowed(picture, order.range, codec.model)
     array = picture.array
     rows, columns = array.shape[:2]
     notes = picture.notes + picture.losses
@@ -166,26 +171,26 @@ def windowed(
         if floats and not in_deviations:
             low, high = float(array.min()), float(array.max())
             raise ConfigError(
-                f"its values are floats from {low:g} to {high:g}: say with --window LOW HIGH which are black and white, "
-                f"for instance --window {low:.4g} {high:.4g}"
+                f"its values are floats from {low:g} to {high:g}: say with --range LOW HIGH which are black and white, "
+                f"for instance --range {low:.4g} {high:.4g}"
             )
         if in_deviations and picture.unit:
             return picture, tuple(replace(one, unit=unit_that_fits(picture.unit)) for one in samples_of(array, model).channels)
         return picture, None
     if in_deviations:
-        raise ConfigError(f"the model {model.name} scales each channel by its deviation: leave --window out")
+        raise ConfigError(f"the model {model.name} scales each channel by its deviation: leave --range out")
     low, high = window
     colours = count - (not floats and model.channels == COLOURS and count in (2, 4))
     values = array if array.ndim == 2 else array[..., :colours]
     # whole numbers are cut at whole numbers within
     ends = (low, high) if floats else (max(math.ceil(low), 0), min(math.floor(high), np.iinfo(array.dtype).max))
     if ends[0] > ends[1]:
-        raise ConfigError(f"--window {low:g} {high:g} holds no value of {array.dtype}")
+        raise ConfigError(f"--range {low:g} {high:g} holds no value of {array.dtype}")
     cut = int(((values < ends[0]) | (values > ends[1])).sum())
     values = np.clip(values, *ends).astype(array.dtype)
     notes = picture.notes
     if cut:
-        notes = (*notes, f"{cut} of {values.size} values lie outside of --window {low:g} {high:g} and are cut to it")
+        notes = (*notes, f"{cut} of {values.size} values lie outside of --range {low:g} {high:g} and are cut to it")
     size = (high - low) / model.span
     channel = Channel(low - (model.centre - model.span / 2) * size, size, unit_that_fits(picture.unit))
     if colours < count:

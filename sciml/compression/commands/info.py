@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sciml.batch import find
 from sciml.compression.codecs.model_files import shipped_ids, shipped_steps
 from sciml.compression.coding.model import step_of
 from sciml.compression.coding.rate_control import COARSEST, HIGHEST, LOWEST, finest_step
-from sciml.compression.commands.decode import ANY_PIXELS, read_file
-from sciml.compression.commands.files import NIC, find
+from sciml.compression.commands.decode import ANY_PIXELS, NIC, read_file
 from sciml.compression.container.file import Limits, layer_table, read_container
 from sciml.runtime.errors import DataError
 

@@ -1,4 +1,4 @@
-"""`sciml compression train|evaluate|report`: models from a user's own pictures, and parts of the study."""
+"""`sciml compression train|evaluate`: models from a user's own pictures, and parts of the study."""
 
 from __future__ import annotations
 
@@ -7,11 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-Tier = Annotated[str, typer.Option(help="Sizes: ci, demo, cpu, gpu, or the path of a YAML file.")]
-Set = Annotated[list[str] | None, typer.Option("--set", help="Override one setting, e.g. compression.networks.photo.steps=500.")]
-Threads = Annotated[int | None, typer.Option(help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
-
+from sciml.options import FOLDER, MODEL, Force, Gpu, Jobs, MasterSeed, Set, Threads, Tier, finished, settings_of
 
 # whose settings a model of a kind takes
 BASES = {"pictures": "photo", "slices": "mr", "fields": "field"}
@@ -20,6 +16,7 @@ BASES = {"pictures": "photo", "slices": "mr", "fields": "field"}
 def train_command(
     folder: Annotated[
         Path,
+        FOLDER,
         typer.Argument(help="Folder of pictures, slices or fields, searched with all below it; every sixth file validates."),
     ],
     out: Annotated[Path, typer.Option(help="Folder of the results; OUT/train/model.safetensors is the model.")],
@@ -32,9 +29,9 @@ def train_command(
             "simulated fields (Zarr, NetCDF, NPY) as floats in their own units."
         ),
     ] = "pictures",
-    window: Annotated[
-        str | None,
-        typer.Option(help="LOW,HIGH of slices: the values that are black and white, e.g. --window=-160,240 in Hounsfield units."),
+    range: Annotated[
+        tuple[float, float] | None,
+        typer.Option("--range", help="LOW HIGH of slices: the values that are black and white, e.g. -160 240 Hounsfield units."),
     ] = None,
     variables: Annotated[
         str | None, typer.Option(help="Of fields: names, joined by commas; each is a picture of its own.")
@@ -46,8 +43,10 @@ def train_command(
     ] = None,
     tier: Tier = "cpu",
     overrides: Set = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
+    force: Force = False,
 ) -> None:
     """Learn a model of your own pictures, slices or fields: rules and tables first, then the network.
 
@@ -55,96 +54,70 @@ def train_command(
 
     Examples: sciml compression train scans/ --out scans-model --name scans --grey;
     sciml compression encode scans/1.png 1.nic --model scans-model/train/model.safetensors;
-    sciml compression train heads/ --kind slices --window=-160,240 --out ct --name ct;
+    sciml compression train heads/ --kind slices --range -160 240 --out ct --name ct;
     sciml compression train runs/ --kind fields --variables vorticity --periodic --out flow --name flow
     """
-    from sciml.settings import load
+    from sciml.runtime.errors import ConfigError
+    from sciml.runtime.files import refuse_existing
     from sciml.stages import stage
 
+    settings, window = settings_of(tier, overrides, seed), checked_range(range)
+    if kind not in BASES:
+        raise ConfigError(f"--kind {kind}: expected {', '.join(BASES)}")
+    last = "train" if (kind == "pictures" if network is None else network) else "fit"
+    refuse_existing(out / last / "model.safetensors", force)
     with stage("compression.train", out, threads, gpu) as device:
         from sciml.compression.config import FitConfig
-        from sciml.compression.fitting.pools import FOLDER
+        from sciml.compression.fitting.pools import FOLDER as PREFIX
         from sciml.compression.stages import fit, train
-        from sciml.runtime.errors import ConfigError
 
-        if not folder.is_dir():
-            raise ConfigError(f"{folder} is no folder: give one with pictures")
-        settings = load(tier, overrides or ())
-        if kind not in BASES:
-            raise ConfigError(f"--kind {kind}: expected {', '.join(BASES)}")
-        own: dict[str, Any] = {"domain": name, "experiment": f"{FOLDER}{folder.resolve()}"}
-        own |= {"window": parse_window(window), "begin": None, "periodic": periodic}
+        own: dict[str, Any] = {"domain": name, "experiment": f"{PREFIX}{folder.resolve()}"}
+        own |= {"window": window, "begin": None, "periodic": periodic}
         own["channels"] = 1 if grey or kind != "pictures" else 3
         if variables is not None:
             own["variables"] = tuple(one.strip() for one in variables.split(","))
         base = settings.compression.fit_config(settings, BASES[kind])
         base = FitConfig.model_validate(base.model_dump() | own)
-        written = fit.run(base, out / "fit")
-        if network if network is not None else kind == "pictures":
+        fitted = out / "fit" / "model.safetensors"
+        if not finished(out / "fit", base, force):
+            fit.run(base, out / "fit")
+        if last == "train":
             config = settings.compression.train_config(settings, "photo").model_copy(update={"domain": name, "data": base})
-            written = train.run(config, written[0], out / "train", device)
-    typer.echo(written[0])
+            train.run(config, fitted, out / "train", device)
+    typer.echo(out / last / "model.safetensors")
 
 
-def parse_window(text: str | None) -> tuple[float, float] | None:
-    """Return the two numbers of `LOW,HIGH`, the lower first.
-
-    Raises:
-        ConfigError: another text, or numbers in another order.
-    """
+def checked_range(given: tuple[float, float] | None) -> tuple[float, float] | None:
+    """Return the values that are black and white (ConfigError: the lower is not first)."""
     from sciml.runtime.errors import ConfigError
 
-    if text is None:
-        return None
-    try:
-        low, high = (float(part) for part in text.split(","))
-    except ValueError:
-        raise ConfigError(f"--window {text}: expected two numbers with a comma between, such as --window=-160,240") from None
-    if not low < high:
-        raise ConfigError(f"--window {text}: expected the lower number first")
-    return low, high
+    if given is not None and not given[0] < given[1]:
+        raise ConfigError(f"--range {given[0]:g} {given[1]:g}: expected the lower number first")
+    return given
 
 
 def evaluate_command(
     out: Annotated[Path, typer.Option(help="Folder for bench.json and bench.csv.")],
-    model: Annotated[Path | None, typer.Option(help="Model file; the shipped photo model without one.")] = None,
+    model: Annotated[Path | None, MODEL, typer.Option(help="Model file; the shipped photo model without one.")] = None,
     tier: Tier = "demo",
     overrides: Set = None,
-    threads: Threads = None,
+    seed: MasterSeed = None,
+    jobs: Jobs = None,
 ) -> None:
     """Compare a model with the classical codecs on the test photographs; `bench` takes pictures of your own.
 
     Example: sciml compression evaluate --model mine/train/model.safetensors --out mine/evaluate
     """
-    from sciml.settings import load
+    from sciml.runtime.errors import ConfigError
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
     with stage("compression.evaluate", out, 1, 0):
         from sciml.compression.codecs.model_files import shipped
         from sciml.compression.stages.evaluate import run
-        from sciml.runtime.errors import ConfigError
 
         path = model or shipped().get("photo")
         if path is None:
             raise ConfigError("no model is shipped: give one with --model")
-        settings = load(tier, overrides or ())
-        written = run(settings.compression.evaluate_config(settings, "photo"), path, out, threads or 1)
+        written = run(settings.compression.evaluate_config(settings, "photo"), path, out, jobs or 1)
     typer.echo(written[0])
-
-
-def report_command(
-    results: Annotated[Path, typer.Argument(help="Results folder of the study, e.g. results/demo/compression.")],
-    out: Annotated[Path, typer.Option(help="The page.")] = Path("compression.html"),
-    tier: Tier = "demo",
-    overrides: Set = None,
-) -> None:
-    """Write the page of a study from its results."""
-    from sciml.settings import load
-    from sciml.stages import stage
-
-    with stage("compression.report", out):
-        from sciml.compression.stages.report import run
-
-        settings = load(tier, overrides or ())
-        run(settings.compression.report_config(settings), results, out)
-    typer.echo(out)

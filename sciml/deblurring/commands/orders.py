@@ -83,7 +83,7 @@ class Outputs:
     def by_option(self) -> dict[str, Path | None]:
         """Return the files by the option that names them."""
         more = {f"--{name}-out": getattr(self, name) for name in ("kernel", "residual", "spread", "mask")}
-        return {"--out": self.out, "--progress": self.progress, "--summary": self.summary} | more
+        return {"--out": self.out, "--progress-out": self.progress, "--json": self.summary} | more
 
 
 def estimate_size(text: str) -> int | None:
@@ -110,4 +110,4 @@ def parse_dip(options: Sequence[str]) -> DipConfig:
         for part in reversed(key.split(".")):
             nested = {part: nested}
         values = merged(values, nested)
-    return validated(DipConfig, values, "--set")
+    return validated(DipConfig, values, "--option")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from sciml.deblurring.files.photos import Values, rows_first
 from sciml.formats.write import write_image, write_npy
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import check_place
 
 PICTURES = (".png", ".tif", ".tiff", ".npy")
 
@@ -55,7 +55,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) ->
     for option, path in outputs.items():
         if path is None:
             continue
-        known = (".json",) if option in ("--summary", "--json") else PICTURES
+        known = (".json",) if option == "--json" else PICTURES
         if path.suffix.lower() not in known:
             raise ConfigError(f"{option} writes {', '.join(known)}, got {path}")
         if path.is_dir():
@@ -64,13 +64,3 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) ->
             raise ConfigError(f"{option} {path} is also {taken[path.resolve()]}: choose another name")
         taken[path.resolve()] = option
         check_place(option, path.parent)
-
-
-def check_place(option: str, folder: Path) -> None:
-    """Refuse a folder that can neither be written to nor made (ConfigError)."""
-    existing = next(place for place in (folder, *folder.resolve().parents) if place.exists())
-    try:
-        with tempfile.TemporaryFile(dir=existing):
-            pass
-    except OSError as error:
-        raise ConfigError(f"{option}: {folder} cannot be written: {error.strerror or error}; choose another folder") from error

@@ -81,7 +81,7 @@ def read_problem(
     if measurement.suffix == ".safetensors":
         if name is not None or options or any(given is not None for given in (kernel, mask, value_range)):
             raise ConfigError(
-                f"{measurement} says itself what was measured: leave --task, --set, --kernel, --mask and --range away"
+                f"{measurement} says itself what was measured: leave --task, --option, --kernel, --mask and --range away"
             )
         built, data, origin = _from_file(measurement, device)
         check_output(out, origin.axes, len(data))
@@ -159,7 +159,7 @@ def build(
         raise ConfigError(f"--kernel goes with the task deblur, not with {name}")
     if loaded is not None:
         if unused := sorted({"kernel", "kernel_size", "width"} & set(options)):
-            raise ConfigError(f"--kernel brings its own size and shape: leave --set {unused[0]} away")
+            raise ConfigError(f"--kernel brings its own size and shape: leave --option {unused[0]} away")
         options = {**options, "kernel": STAND_IN, "kernel_size": len(loaded)}
     if name == "deblur":
         kernel_size = int(resolve_options(name, options)["kernel_size"])

@@ -7,6 +7,17 @@ from typing import Annotated
 
 import typer
 
+from sciml.options import Reads, Seed
+
+
+def check_cohort(path: Path) -> None:
+    """Refuse a folder that is no cohort."""
+    from sciml.progression.cohorts.cohort import Cohort
+
+    Cohort(path)
+
+
+COHORT = Reads(check_cohort)
 Grid = Annotated[str, typer.Option(help="4.5mm, 3mm or 1.5mm: voxels of one field of view.")]
 Register = Annotated[str, typer.Option(help="affine maps every image to the MNI152 template; none takes it where it is.")]
 AllowSkull = Annotated[bool, typer.Option("--allow-skull", help="Go on where the skull seems to be there.")]
@@ -14,7 +25,7 @@ AllowSkull = Annotated[bool, typer.Option("--allow-skull", help="Go on where the
 
 def check_command(
     images: Annotated[list[Path], typer.Argument(help="T1 images of brains without skull, NIfTI or MGH.")],
-    picture: Annotated[Path | None, typer.Option(help="PNG of the first image above the template.")] = None,
+    picture_out: Annotated[Path | None, typer.Option("--picture-out", help="PNG of the first image above the template.")] = None,
     grid: Grid = "4.5mm",
     register: Register = "none",
     volume: Annotated[int | None, typer.Option(min=0, help="Which volume of a file that holds several.")] = None,
@@ -25,7 +36,7 @@ def check_command(
     Asked are: a T1 with bright white matter, in MNI space, without skull, of a usual size, with a known orientation. In the
     picture the outline is that of the template's brain. Not for clinical use.
 
-    Examples: sciml progression check scan.nii.gz --picture check.png; sciml progression check raw.nii.gz --register affine
+    Examples: sciml progression check scan.nii.gz --picture-out check.png; sciml progression check raw.nii.gz --register affine
     """
     from sciml.runtime.errors import ConfigError, DataError
     from sciml.stages import stage
@@ -45,19 +56,19 @@ def check_command(
             for finding in examined.findings:
                 typer.echo(f"{image}: {finding.level}: {finding.text}")
             refused += [(image, finding) for finding in examined.errors]
-            if picture is not None and image == images[0]:
+            if picture_out is not None and image == images[0]:
                 import PIL.Image
 
                 from sciml.report.pictures import to_display
                 from sciml.runtime.files import atomic_path
 
-                with atomic_path(picture) as path:
+                with atomic_path(picture_out) as path:
                     PIL.Image.fromarray(to_display(check_picture(examined.placed, mni_reference(where)))).save(path, "PNG")
             if not examined.findings:
                 typer.echo(f"{image}: good")
         if refused:
             image, finding = refused[0]
-            seen = f"; see {picture}" if picture is not None else "; look at it with --picture check.png"
+            seen = f"; see {picture_out}" if picture_out is not None else "; look at it with --picture-out check.png"
             raise DataError(f"{image} cannot be used: {finding.text}{seen}")
 
 
@@ -66,7 +77,7 @@ def prepare_command(
         Path,
         typer.Argument(help="CSV with subject, age, sex, diagnosis, image[, segmentation, split, image_uid]; or a BIDS folder."),
     ],
-    out: Annotated[Path, typer.Argument(help="Folder of the cohort.")],
+    out: Annotated[Path, typer.Option(help="Folder of the cohort.")],
     grid: Grid = "4.5mm",
     register: Register = "none",
     codes: Annotated[
@@ -79,14 +90,15 @@ def prepare_command(
         str, typer.Option(help="Shares of train, validation and test for people whom the table gives no split.")
     ] = "0.8,0.05,0.15",
     allow_skull: AllowSkull = False,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the split.")] = 0,
+    seed: Seed = 0,
 ) -> None:
     """Make a cohort of your own images, for training and testing. Nobody is in two splits, no image is two people.
 
     Volumes come from label images (column segmentation) or from SynthSeg where it is installed; without either they stay empty.
     Not for clinical use.
 
-    Examples: sciml progression prepare scans.csv cohort; sciml progression prepare bids/ cohort --register affine --synthseg
+    Examples: sciml progression prepare scans.csv --out cohort;
+    sciml progression prepare bids/ --out cohort --register affine --synthseg
     """
     from sciml.progression.config import PrepareConfig
     from sciml.runtime.errors import ConfigError

@@ -7,33 +7,34 @@ from typing import Annotated
 
 import typer
 
-CohortFolder = Annotated[Path, typer.Argument(help="Folder of a cohort; its training people are learned from.")]
+from sciml.options import MODEL, TENSORS, Gpu, MasterSeed, Set, Threads, Tier, settings_of
+from sciml.progression.commands.data import COHORT
+
+CohortFolder = Annotated[Path, COHORT, typer.Argument(help="Folder of a cohort; its training people are learned from.")]
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
-Tier = Annotated[str, typer.Option(help="Sizes: ci, demo, cpu, gpu, or the path of a YAML file.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Override one setting, e.g. progression.learning.autoencoder.budget.steps=500."),
-]
 Form = Annotated[str, typer.Option(help="Name of the diffusion model in the settings: residual, official.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
-AutoencoderFile = Annotated[Path, typer.Option(help="Weights of train-autoencoder.")]
+AutoencoderFile = Annotated[Path, TENSORS, typer.Option(help="Weights of train-autoencoder.")]
 
 
 def train_autoencoder_command(
-    cohort: CohortFolder, out: Out, tier: Tier = "cpu", overrides: Set = None, threads: Threads = None, gpu: Gpu = 0
+    cohort: CohortFolder,
+    out: Out,
+    tier: Tier = "cpu",
+    overrides: Set = None,
+    seed: MasterSeed = None,
+    threads: Threads = None,
+    gpu: Gpu = 0,
 ) -> None:
     """Learn the latent space, and measure its scale. A stopped training goes on. Not for clinical use.
 
     Example: sciml progression train-autoencoder cohort --out model/autoencoder
     """
-    from sciml.settings import load
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
     with stage("progression.train_autoencoder", out, threads, gpu) as device:
         from sciml.progression.stages.train_autoencoder import run
 
-        settings = load(tier, overrides or ())
         typer.echo(run(settings.progression.train_autoencoder_config(settings), cohort, out, device)[0])
 
 
@@ -44,6 +45,7 @@ def train_diffusion_command(
     form: Form = "residual",
     tier: Tier = "cpu",
     overrides: Set = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -53,24 +55,24 @@ def train_diffusion_command(
 
     Example: sciml progression train-diffusion cohort --autoencoder a/autoencoder.safetensors --out model/diffusion
     """
-    from sciml.settings import load
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
     with stage("progression.train_diffusion", out, threads, gpu) as device:
         from sciml.progression.stages.train_diffusion import run
 
-        settings = load(tier, overrides or ())
         typer.echo(run(settings.progression.train_diffusion_config(settings, form), cohort, autoencoder, out, device)[0])
 
 
 def train_controlnet_command(
     cohort: CohortFolder,
     autoencoder: AutoencoderFile,
-    diffusion: Annotated[Path, typer.Option(help="Weights of train-diffusion, of a form with a ControlNet.")],
+    diffusion: Annotated[Path, TENSORS, typer.Option(help="Weights of train-diffusion, of a form with a ControlNet.")],
     out: Out,
     form: Form = "official",
     tier: Tier = "cpu",
     overrides: Set = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -78,42 +80,43 @@ def train_controlnet_command(
 
     Example: sciml progression train-controlnet cohort --autoencoder a.safetensors --diffusion official.safetensors --out model
     """
-    from sciml.settings import load
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
     with stage("progression.train_controlnet", out, threads, gpu) as device:
         from sciml.progression.stages.train_controlnet import run
 
-        settings = load(tier, overrides or ())
         config = settings.progression.train_control_config(settings, form)
         typer.echo(run(config, cohort, autoencoder, diffusion, out, device)[0])
 
 
-def fit_course_command(cohort: CohortFolder, out: Out, tier: Tier = "cpu", overrides: Set = None) -> None:
+def fit_course_command(
+    cohort: CohortFolder, out: Out, tier: Tier = "cpu", overrides: Set = None, seed: MasterSeed = None
+) -> None:
     """Fit the models of how regional volumes change with age: five kinds, in seconds. Not for clinical use.
 
     Example: sciml progression fit-course cohort --out model/course
     """
-    from sciml.settings import load
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
     with stage("progression.fit_course", out, 1):
         from sciml.progression.stages.fit_course import run
 
-        settings = load(tier, overrides or ())
         typer.echo(run(settings.progression.fit_course_config(settings), cohort, out)[0])
 
 
 def assemble_command(
-    out: Annotated[Path, typer.Argument(help="Model file, .safetensors.")],
+    out: Annotated[Path, typer.Option(help="Model file, .safetensors.")],
     autoencoder: AutoencoderFile,
-    denoiser: Annotated[Path, typer.Option(help="Weights of train-diffusion or train-controlnet.")],
-    course: Annotated[Path, typer.Option(help="Models of fit-course.")],
+    denoiser: Annotated[Path, TENSORS, typer.Option(help="Weights of train-diffusion or train-controlnet.")],
+    course: Annotated[Path, TENSORS, typer.Option(help="Models of fit-course.")],
     name: Annotated[str | None, typer.Option(help="Name of the model; the file's by default.")] = None,
 ) -> None:
     """Join the three parts of a model to one file, which `forecast` and Python take. Not for clinical use.
 
-    Example: sciml progression assemble me.safetensors --autoencoder a.safetensors --denoiser d.safetensors --course c.safetensors
+    Example: sciml progression assemble --autoencoder a.safetensors --denoiser d.safetensors --course c.safetensors
+    --out me.safetensors
     """
     from sciml.progression.networks.model_files import assemble
 
@@ -122,11 +125,12 @@ def assemble_command(
 
 def evaluate_command(
     cohort: CohortFolder,
-    calibration: Annotated[Path, typer.Option(help="Folder of a calibration cohort, to which readouts are fitted.")],
-    model: Annotated[Path, typer.Option(help="Model file.")],
+    calibration: Annotated[Path, COHORT, typer.Option(help="Folder of a calibration cohort, to which readouts are fitted.")],
+    model: Annotated[Path, MODEL, typer.Option(help="Model file.")],
     out: Out,
     tier: Tier = "cpu",
     overrides: Set = None,
+    seed: MasterSeed = None,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -137,14 +141,13 @@ def evaluate_command(
 
     Example: sciml progression evaluate cohort --calibration calibration --model me.safetensors --out table
     """
-    from sciml.settings import load
     from sciml.stages import stage
 
+    settings = settings_of(tier, overrides, seed)
     with stage("progression.evaluate", out, threads, gpu) as device:
         from sciml.progression.stages.evaluate import run as evaluate
         from sciml.progression.stages.predict import run as predict
 
-        settings = load(tier, overrides or ())
         config = settings.progression.predict_config(settings)
         form = config.variants["main"].form
         # one model is one form
@@ -154,22 +157,3 @@ def evaluate_command(
             settings.progression.evaluate_config(settings), cohort, calibration, model, out / "predictions", out, device
         )
         typer.echo(written[0])
-
-
-def report_command(
-    results: Annotated[Path, typer.Argument(help="Folder of a study: cohort/ and, where compared, predictions/ and evaluate/.")],
-    page: Annotated[Path, typer.Argument(help="The page, .html.")],
-) -> None:
-    """Write the page of a study from its results. Not for clinical use.
-
-    Example: sciml progression report results/cpu/progression progression.html
-    """
-    from sciml.runtime.settings import TIERS
-    from sciml.stages import stage
-
-    with stage("progression.report", page, 1):
-        from sciml.progression.config import PageConfig
-        from sciml.progression.stages.report import run
-
-        tier = results.resolve().parent.name
-        typer.echo(run(PageConfig(tier=tier if tier in TIERS else "cpu"), results, page)[0])

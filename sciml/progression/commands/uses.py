@@ -7,14 +7,14 @@ from typing import Annotated
 
 import typer
 
-Threads = Annotated[int | None, typer.Option(min=1, help="Computing threads.")]
-Gpu = Annotated[int, typer.Option(min=0, help="Number of cards to claim; 0 computes on the CPU.")]
+from sciml.options import MODEL, Gpu, Seed, Threads
+from sciml.progression.commands.data import COHORT
 
 
 def forecast_command(
-    cohort: Annotated[Path, typer.Argument(help="Folder of a cohort, simulated or prepared.")],
+    cohort: Annotated[Path, COHORT, typer.Argument(help="Folder of a cohort, simulated or prepared.")],
     out: Annotated[Path, typer.Option(help="Folder of the results, with a folder for each person.")],
-    model: Annotated[str, typer.Option(help="Name of a shipped model, or a model file.")] = "mni-4p5mm",
+    model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "mni-4p5mm",
     subject: Annotated[list[str] | None, typer.Option(help="Person of the cohort; all by default. Repeatable.")] = None,
     age: Annotated[list[float] | None, typer.Option(help="Age in years. Repeatable.")] = None,
     years: Annotated[list[float] | None, typer.Option(help="Years after the last visit, instead of ages. Repeatable.")] = None,
@@ -32,7 +32,7 @@ def forecast_command(
         typer.Option(help="The person's last scan as it was before `prepare`: the forecast is written in its space too."),
     ] = None,
     register: Annotated[str, typer.Option(help="How that scan was prepared: none or affine.")] = "none",
-    seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal forecasts.")] = 0,
+    seed: Seed = 0,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
@@ -66,7 +66,7 @@ def forecast_command(
 
 
 def convert_weights_command(
-    out: Annotated[Path, typer.Argument(help="Model file, .safetensors.")],
+    out: Annotated[Path, typer.Option(help="Model file, .safetensors.")],
     autoencoder: Annotated[Path, typer.Option(help="The authors' autoencoder, .pth.")],
     unet: Annotated[Path, typer.Option(help="The authors' diffusion model, .pth.")],
     controlnet: Annotated[Path, typer.Option(help="The authors' ControlNet, .pth.")],
@@ -85,7 +85,7 @@ def convert_weights_command(
     Files are read as plain tensors, nothing in them is executed; every name and shape is checked; the autoencoder must give the
     MNI152 template back with 25 dB at least.
 
-    Example: sciml progression convert-weights m.safetensors --autoencoder ae.pth --unet unet.pth --controlnet cnet.pth
+    Example: sciml progression convert-weights --autoencoder ae.pth --unet unet.pth --controlnet cnet.pth --out m.safetensors
     --course CN=dcm_cn.json --course MCI=dcm_mci.json --course AD=dcm_ad.json
     """
     from sciml.runtime.errors import ConfigError

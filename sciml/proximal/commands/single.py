@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml import batch
 from sciml.formats.read import read_image
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.solvers.classical import start as first_guess
@@ -53,7 +54,9 @@ def denoise_file(
         ConfigError, DataError, FormatError, ShapeError: file, network, noise level and output do not fit one another.
     """
     if sigma is not None and not 0 <= sigma <= 1:
-        raise ConfigError(f"sigma is a number from 0 to 1, on the scale that the values have or get by --range, got {sigma:g}")
+        raise ConfigError(
+            f"--noise-std is a number from 0 to 1, on the scale that the values have or get by --range, got {sigma:g}"
+        )
     network = load_network(model, device)
     picture = read_image(image)
     origin = Origin.of(picture, range_of_noisy(picture, value_range))
@@ -74,7 +77,31 @@ def denoise_file(
         if origin.value_range == (0.0, 1.0)
         else f" ({level * (origin.value_range[1] - origin.value_range[0]):.3g} in its units)"
     )
-    return f"{out}: {model} at sigma {level:.4g}{units}, {'as given' if given else 'estimated; --sigma sets it'}"
+    return f"{out}: {model} at sigma {level:.4g}{units}, {'as given' if given else 'estimated; --noise-std sets it'}"
+
+
+def denoise_files(
+    jobs: Sequence[batch.Job],
+    model: str,
+    sigma: float | None,
+    value_range: Sequence[float] | None,
+    device: str,
+    force: bool,
+    say: Callable[[str], None],
+) -> None:
+    """Denoise each file of some jobs, as `denoise_file`; what is there is kept, unless `force`.
+
+    Raises:
+        ScimlError: see `sciml.batch.run`.
+    """
+
+    def work(job: batch.Job) -> batch.Outcome:
+        assert job.target is not None
+        if there := batch.kept(job, job.target, force):
+            return there
+        return batch.Outcome(job.source, denoise_file(job.source, job.target, model, sigma, value_range, device))
+
+    batch.run(work, jobs, say)
 
 
 def denoised(network: LearnedProximalNetwork, images: Images, sigma: float, device: str = "cpu") -> Images:
@@ -85,12 +112,13 @@ def denoised(network: LearnedProximalNetwork, images: Images, sigma: float, devi
 def score_files(
     paths: Sequence[Path],
     sigma: float,
-    model: str = DENOISER,
-    seed: int = 0,
-    value_range: Sequence[float] | None = None,
-    device: str = "cpu",
-) -> list[tuple[str, tuple[float, float], tuple[float, float]]]:
-    """Return (name, (PSNR noisy, denoised), (SSIM noisy, denoised)) of clean files to which noise was added.
+    model: str,
+    seed: int,
+    value_range: Sequence[float] | None,
+    device: str,
+    say: Callable[[str], None],
+) -> None:
+    """Tell PSNR and SSIM of clean files to which noise was added, before and after it was removed.
 
     Scores are means over the channels or slices of a file, cut to [0, 1].
 
@@ -101,13 +129,18 @@ def score_files(
         seed: of the noise.
         value_range: the values that become 0 and 1, beyond which they are cut; `range_of` says the default.
         device: `cpu` or `cuda`.
+        say: takes the line of each file.
+
+    Raises:
+        ScimlError: see `sciml.batch.run`.
     """
     if not 0 < sigma <= 1:
-        raise ConfigError(f"sigma is a number above 0 and at most 1, got {sigma:g}")
-    network, rows = load_network(model, device), []
+        raise ConfigError(f"the noise is a number above 0 and at most 1, got {sigma:g}")
+    network = load_network(model, device)
     warn_if_far(network, model, sigma)
-    for path in paths:
-        picture = read_image(path)
+
+    def work(job: batch.Job) -> batch.Outcome:
+        picture = read_image(job.source)
         clean = to_batch(picture, range_of(picture, value_range), clip=True)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(Seeds(seed)("noise")))
         noisy = clean + sigma * noise
@@ -116,9 +149,11 @@ def score_files(
             [(psnr(a, b), ssim(a, b)) for a, b in zip(x.clamp(0, 1)[:, 0].numpy(), clean[:, 0].numpy(), strict=True)]
             for x in (noisy, found)
         ]
-        means = np.array(pairs).mean(1)
-        rows.append((path.name, (float(means[0, 0]), float(means[1, 0])), (float(means[0, 1]), float(means[1, 1]))))
-    return rows
+        (before, likeness_before), (after, likeness_after) = np.array(pairs).mean(1).tolist()
+        scores = f"PSNR {before:.2f} -> {after:.2f} dB\tSSIM {likeness_before:.4f} -> {likeness_after:.4f}"
+        return batch.Outcome(job.source, f"{job.source.name}\t{scores}")
+
+    batch.run(work, [batch.Job(path) for path in paths], say)
 
 
 def estimated_noise(batch: Batch, name: str) -> float:
@@ -132,7 +167,7 @@ def estimated_noise(batch: Batch, name: str) -> float:
     chosen = batch[:: math.ceil(len(batch) / ESTIMATED_ON), 0].numpy()
     level = float(np.mean([estimate_sigma(picture) for picture in chosen]))
     if not (level > 0 and math.isfinite(level)):
-        raise ConfigError(f"no noise was found in {name}: say with --sigma how much there is")
+        raise ConfigError(f"no noise was found in {name}: say with --noise-std how much there is")
     return min(level, 1.0)
 
 

@@ -23,7 +23,7 @@ from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.commands import files
 from sciml.compression.commands.encode import read_care, windowed
-from sciml.compression.commands.files import find, plan
+from sciml.batch import find, plan
 from sciml.compression.container.file import Limits, layer_offsets, read_header
 from sciml.compression.study import selftest
 from sciml.compression.study.selftest import reference_path, selftest_reference
@@ -121,7 +121,7 @@ def test_targets_are_met_and_unreachable_ones_say_what_is(run):
         (("--quality", 30, "--bpp", 1), "--quality and --bpp were given"),
         (("--bpp", -1), "above 0"),
         (("--psnr", "nan"), "above 0"),
-        (("--window", 5, 5), "the lower first"),
+        (("--range", 5, 5), "the lower first"),
         (("--tiles", 100), "auto, off, or a side"),
         (("--model", "nowhere"), "no model nowhere: shipped are photo"),
     ):
@@ -142,19 +142,19 @@ def test_floats_need_a_window_and_come_back_in_their_values(run):
     field = (PICTURE[..., 0] / 255.0 * 3 - 1).astype(np.float32)
     np.save("field.npy", field)
     code, _, err = run("encode", "field.npy", "field.nic")
-    assert code == 2 and "say with --window LOW HIGH" in err and f"from {field.min():g} to {field.max():g}" in err
-    assert run("encode", "field.npy", "field.nic", "--window", -1, 2)[0] == 0
+    assert code == 2 and "say with --range LOW HIGH" in err and f"from {field.min():g} to {field.max():g}" in err
+    assert run("encode", "field.npy", "field.nic", "--range", -1, 2)[0] == 0
     code, out, _ = run("decode", "field.nic", "out")
     assert code == 0 and "out/field.npy" in out and decibel(np.load("out/field.npy"), field, 3) > 28
     assert run("decode", "field.nic", "field.png")[0] == 2
-    code, _, err = run("encode", "field.npy", "cut.nic", "--window", 0, 1)
+    code, _, err = run("encode", "field.npy", "cut.nic", "--range", 0, 1)
     assert code == 0 and "are cut to it" in err
     run("decode", "cut.nic", "cut.tif")
     cut = tifffile.imread("cut.tif")
     assert cut.dtype == np.float32 and decibel(cut, field.clip(0, 1), 1) > 25
     field[3, 4] = np.nan
     np.save("field.npy", field)
-    code, _, err = run("encode", "field.npy", "nan.nic", "--window", 0, 1)
+    code, _, err = run("encode", "field.npy", "nan.nic", "--range", 0, 1)
     assert code == 2 and "1 of 6300 values are NaN" in err
 
 
@@ -205,8 +205,8 @@ def test_notes_and_strict(run):
     first.convert("CMYK").save("cmyk.jpg")
     code, _, err = run("encode", "moving.png", "cmyk.jpg", "out", "--jobs", 1)
     assert code == 0 and "sciml: note: moving.png: it holds 2 frames" in err and "cmyk.jpg: CMYK is converted" in err
-    code, _, err = run("encode", "moving.png", "cmyk.jpg", "strict", "--strict")
-    assert code == 2 and "as --strict asks" in err and not Path("strict").exists()
+    code, _, err = run("encode", "moving.png", "cmyk.jpg", "strict", "--refuse-loss")
+    assert code == 2 and "as --refuse-loss asks" in err and not Path("strict").exists()
 
 
 @pytest.mark.parametrize("size", [(1, 1), (1, 7), (15, 15)])

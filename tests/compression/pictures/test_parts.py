@@ -14,7 +14,7 @@ from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.transform import fit_transform
 from sciml.compression.commands.decode import DecodeOrder, decode_files
 from sciml.compression.commands.encode import EncodeOrder, encode_files, unit_that_fits
-from sciml.compression.commands.files import find
+from sciml.batch import find
 from sciml.compression.commands.study import parse_window
 from sciml.compression.entropy.field import Grid
 from sciml.compression.fitting.scalar import Fit
