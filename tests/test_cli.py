@@ -74,7 +74,7 @@ def test_there_are_as_many_commands_as_promised():
         "data card",
     ):
         assert tuple(words.split()) in found
-    for words in ("data add", "imaging tasks", "imaging measure", "imaging solve", "imaging evaluate", "imaging report"):
+    for words in ("data add", "imaging tasks", "imaging measure", "imaging solve", "imaging compare", "imaging report"):
         assert tuple(words.split()) in found
 
 
@@ -122,14 +122,14 @@ MISTAKES = [
     (f"{MEASURE} denoise --sigma 3", "No such option: --sigma"),
     (f"{MEASURE} denoise --seed x", "'--seed'"),
     (f"{MEASURE} nope", "no task is called 'nope'; there are denoise, deblur"),
-    (f"{MEASURE} denoise --set views=3", "no option 'views'; it takes sigma"),
-    (f"{MEASURE} denoise --set sigma=-1", "at least 0, got '-1'"),
-    (f"{MEASURE} denoise --set sigma=nan", "got 'nan'"),
-    (f"{MEASURE} denoise --set sigma=much", "got 'much'"),
-    (f"{MEASURE} ct-sparse --set views=2.5", "got '2.5'"),
-    (f"{MEASURE} denoise --set sigma", "an option looks like"),
+    (f"{MEASURE} denoise --option views=3", "no option 'views'; it takes sigma"),
+    (f"{MEASURE} denoise --option sigma=-1", "at least 0, got '-1'"),
+    (f"{MEASURE} denoise --option sigma=nan", "got 'nan'"),
+    (f"{MEASURE} denoise --option sigma=much", "got 'much'"),
+    (f"{MEASURE} ct-sparse --option views=2.5", "got '2.5'"),
+    (f"{MEASURE} denoise --option sigma", "an option looks like"),
     (f"{MEASURE} denoise --kernel box.npy", "--kernel goes with the task deblur"),
-    (f"{MEASURE} deblur --set kernel=star", "not 'star'"),
+    (f"{MEASURE} deblur --option kernel=star", "not 'star'"),
     (f"{MEASURE} deblur --kernel even.npy", "odd size"),
     (f"{MEASURE} deblur --kernel negative.npy", "negative"),
     (f"{MEASURE} deblur --kernel big.npy", "larger than the image"),
@@ -137,18 +137,18 @@ MISTAKES = [
     (f"{MEASURE} deblur --kernel line.npy", "square"),
     (f"{MEASURE} deblur --kernel deep.npy", "a kernel is a square 2-D array, deep.npy has shape (5, 5, 3)"),
     (f"{MEASURE} deblur --kernel words.npy", "words.npy holds values of type <U"),
-    (f"{MEASURE} deblur --kernel box.npy --set kernel_size=5", "leave --set kernel_size away"),
-    (f"{MEASURE} deblur --kernel box.npy --set width=5", "leave --set width away"),
-    (f"{MEASURE} deblur --set kernel_size=9999", "the kernel (9999 pixels) is larger than the image (48 x 40)"),
-    (f"{MEASURE} deblur --set kernel_size=41", "the kernel (41 pixels) is larger than the image (48 x 40)"),
-    (f"{MEASURE} deblur --set kernel_size=x", "got 'x'"),
-    ("imaging solve photo.png --task deblur --set kernel_size=9999 --out y.png", "(9999 pixels) is larger than the image"),
-    (f"{MEASURE} ct-sparse --set range_degrees=0", "more than 0 and at most 360 degrees, got range_degrees=0"),
-    (f"{MEASURE} ct-sparse --set range_degrees=361", "at most 360"),
+    (f"{MEASURE} deblur --kernel box.npy --option kernel_size=5", "leave --option kernel_size away"),
+    (f"{MEASURE} deblur --kernel box.npy --option width=5", "leave --option width away"),
+    (f"{MEASURE} deblur --option kernel_size=9999", "the kernel (9999 pixels) is larger than the image (48 x 40)"),
+    (f"{MEASURE} deblur --option kernel_size=41", "the kernel (41 pixels) is larger than the image (48 x 40)"),
+    (f"{MEASURE} deblur --option kernel_size=x", "got 'x'"),
+    ("imaging solve photo.png --task deblur --option kernel_size=9999 --out y.png", "(9999 pixels) is larger than the image"),
+    (f"{MEASURE} ct-sparse --option range_degrees=0", "more than 0 and at most 360 degrees, got range_degrees=0"),
+    (f"{MEASURE} ct-sparse --option range_degrees=361", "at most 360"),
     (f"{MEASURE} denoise --seed -1", "'--seed'"),
     (f"{MEASURE} denoise --range 2 2", "the lower one first, got 2 2"),
     (f"{MEASURE} deblur --kernel objects.npy", "objects.npy holds values of type object"),
-    (f"{MEASURE} deblur --kernel absent.npy", "absent.npy: No such file"),
+    (f"{MEASURE} deblur --kernel absent.npy", "no such file: absent.npy"),
     (f"{MEASURE} deblur --kernel absent.png", "no such file: absent.png"),
     ("imaging measure photo.png --out x.png --task denoise", ".safetensors, got x.png"),
     ("imaging measure absent.png --out x.safetensors --task denoise", "no such file: absent.png"),
@@ -164,7 +164,7 @@ MISTAKES = [
     (f"{SOLVE} --seed -1", "'--seed'"),
     (f"{SOLVE} --range 1 0", "the lower one first, got 1 0"),
     (f"{SOLVE} --range nan 1", "two finite numbers"),
-    (f"{SOLVE} --set sigma=20", "sigma is on the scale from 0 to 1"),
+    (f"{SOLVE} --option sigma=20", "sigma is on the scale from 0 to 1"),
     (f"{SOLVE} --mask known.npy", "--mask goes with the task inpaint, not with denoise"),
     (
         f"{DENOISE} hounsfield.npy --out y.npy",
@@ -181,15 +181,15 @@ MISTAKES = [
     (f"{INPAINT} none.npy", "marks no pixel as measured"),
     (f"{INPAINT} words.npy", "words.npy holds values of type <U"),
     (f"{INPAINT} complex.npy", "type complex128, not real numbers"),
-    (f"{INPAINT} absent.npy", "cannot read absent.npy"),
+    (f"{INPAINT} absent.npy", "no such file: absent.npy"),
     ("imaging solve photo.png --task mri-cs --out y.png", "no k-space: mri-cs is solved from a file of `sciml imaging measure`"),
     ("imaging solve photo.png --task ct-sparse --range 0 2 --out y.png", "leave --range away"),
-    (f"{SOLVE} --parameter 0", "is above 0, got 0"),
+    (f"{SOLVE} --weight 0", "is above 0, got 0"),
     ("imaging solve photo.png --out y.png", "say with --task"),
     ("imaging solve photo.png --task denoise --out y.gif", ".png, .tif, .npy, .nii or .nii.gz"),
     ("imaging solve absent.safetensors --out y.png", "no such file: absent.safetensors"),
-    ("imaging evaluate photo.png absent.png", "no such file: absent.png"),
-    ("imaging evaluate photo.png tiny.png", "does not fit into"),
+    ("imaging compare photo.png absent.png", "no such file: absent.png"),
+    ("imaging compare photo.png tiny.png", "does not fit into"),
     (f"{EVALUATE} {{", "--config is not valid JSON"),
     (f'{EVALUATE} {{"tasks":[],"task":1}}', "unknown key task; allowed here: tasks"),
     (f'{EVALUATE} {{"tasks":["nope"]}}', "tasks.0: Input should be 'denoise', 'deblur'"),
@@ -229,7 +229,7 @@ def test_debug_shows_where_and_keeps_the_exit_code(run, files):
     assert err.splitlines()[-1].startswith("sciml: error: no task is called")
 
 
-@pytest.mark.parametrize("words", ["doctor", "imaging evaluate photo.png photo.png", f"{SOLVE}"])
+@pytest.mark.parametrize("words", ["doctor", "imaging compare photo.png photo.png", f"{SOLVE}"])
 def test_ctrl_c_ends_with_130_and_one_line(run, files, monkeypatch, words):
     def stop(*arguments, **settings):
         raise KeyboardInterrupt
@@ -243,7 +243,7 @@ def test_ctrl_c_ends_with_130_and_one_line(run, files, monkeypatch, words):
 
 
 def test_a_kernel_of_another_sum_is_normalised_with_a_warning_in_one_line(run, files):
-    code, _, err = run(*f"{MEASURE} deblur --kernel box.npy --set sigma=0".split())
+    code, _, err = run(*f"{MEASURE} deblur --kernel box.npy --option sigma=0".split())
     assert code == 0
     assert err == "sciml: warning: the kernel sums to 25, not 1; it was normalised\n"
     tensors, record = load_tensors(files / "x.safetensors")
@@ -256,7 +256,7 @@ def test_a_kernel_of_another_sum_is_normalised_with_a_warning_in_one_line(run, f
 
 
 def scores(text: str) -> list[float]:
-    """Return the PSNR of each line of `sciml imaging evaluate`."""
+    """Return the PSNR of each line of `sciml imaging compare`."""
     return [float(number) for number in re.findall(r"PSNR (-?[\d.]+) dB", text)]
 
 
@@ -284,13 +284,13 @@ WAYS = {
 def test_measure_solve_and_evaluate_a_file_of_ones_own(run, tmp_path, name):
     result, parts, save = WAYS[name]
     save(tmp_path / name)
-    code, out, _ = run(*f"imaging measure {name} --task denoise --set sigma=0.1 --seed 3 --out noisy.safetensors".split())
+    code, out, _ = run(*f"imaging measure {name} --task denoise --option sigma=0.1 --seed 3 --out noisy.safetensors".split())
     assert code == 0 and "sciml imaging solve noisy.safetensors" in out
     data, record = load_tensors(tmp_path / "noisy.safetensors")
     noise = data["data"] - data["truth"]
     assert len(noise) == parts and record["seed"] == 3 and noise.std() == pytest.approx(0.1, rel=0.05)
     assert run(*f"imaging solve noisy.safetensors --method tv --out {result}".split())[0] == 0
-    code, out, _ = run("imaging", "evaluate", result, name)
+    code, out, _ = run("imaging", "compare", result, name)
     found = scores(out)
     assert code == 0 and len(found) == parts
     # the noise is at 20 dB; total variation gains at least 6 dB on a smooth scene
@@ -309,21 +309,21 @@ def test_a_volume_keeps_its_place_in_space(run, tmp_path):
 
 def test_a_slice_of_dicom_and_its_sinogram_alone(run, tmp_path):
     source = get_testdata_file("CT_small.dcm")
-    assert run("imaging", "measure", source, "--task", "ct-sparse", "--set", "views=30", "--out", "scan.safetensors")[0] == 0
+    assert run("imaging", "measure", source, "--task", "ct-sparse", "--option", "views=30", "--out", "scan.safetensors")[0] == 0
     for method in ("fbp", "tv"):
         assert run("imaging", "solve", "scan.safetensors", "--method", method, "--out", f"{method}.npy")[0] == 0
-    by_fbp, by_tv = (scores(run("imaging", "evaluate", f"{method}.npy", source)[1])[0] for method in ("fbp", "tv"))
+    by_fbp, by_tv = (scores(run("imaging", "compare", f"{method}.npy", source)[1])[0] for method in ("fbp", "tv"))
     assert by_tv > by_fbp + 3 and by_fbp > 20
     # a sinogram of one's own holds line integrals in pixels, far above 1
     data, _ = load_tensors(tmp_path / "scan.safetensors")
     from sciml.imaging.tasks.task import task
 
     np.save(tmp_path / "sinogram.npy", data["data"][0, 0] * task("ct-sparse", (128, 128), views=30).physics.scale)
-    words = "imaging solve sinogram.npy --task ct-sparse --set views=30 --method fbp --out alone.npy"
+    words = "imaging solve sinogram.npy --task ct-sparse --option views=30 --method fbp --out alone.npy"
     assert run(*words.split())[0] == 0
     # the sinogram knows no Hounsfield units: what it comes from had the window from 0 to 1
     assert np.allclose(np.load(tmp_path / "alone.npy").clip(0, 1) * 2000 - 1000, np.load(tmp_path / "fbp.npy"), atol=0.2)
-    code, _, err = run(*words.replace("views=30", "views=20").split())
+    code, _, err = run(*words.replace("views=30", "views=20").split(), "--force")
     assert code == 2 and "measures (1, 20, 182) a picture, sinogram.npy holds (1, 30, 182)" in err
 
 
@@ -340,7 +340,7 @@ def test_a_noisy_float_file_is_solved_on_its_own_scale(run, tmp_path, low, high,
     for name, array in {"noisy": NOISY, "truth": SCENE}.items():
         np.save(tmp_path / f"{name}.npy", array * (high - low) + low)
     for result in ("clean.npy", "clean.tif", "clean.nii.gz", "clean.png"):
-        line = f"imaging solve noisy.npy --task denoise --set sigma=0.1 {words} --out {result}"
+        line = f"imaging solve noisy.npy --task denoise --option sigma=0.1 {words} --out {result}"
         assert run(*line.split())[0] == 0
     physics = task("denoise", SCENE.shape, sigma=0.1).physics
     expected = tv(torch.from_numpy(NOISY)[None, None], physics)[0, 0].numpy()
@@ -350,7 +350,7 @@ def test_a_noisy_float_file_is_solved_on_its_own_scale(run, tmp_path, low, high,
     assert np.abs(np.asarray(PIL.Image.open(tmp_path / "clean.png")) / 255 - expected.clip(0, 1)).max() < 0.003
     given = 10 * np.log10(1 / np.mean((expected - SCENE) ** 2))
     for result in ("clean.npy", "clean.tif", "clean.nii.gz", "clean.png"):
-        found = scores(run(*f"imaging evaluate {result} truth.npy {words}".split())[1])
+        found = scores(run(*f"imaging compare {result} truth.npy {words}".split())[1])
         assert found == [pytest.approx(given, abs=0.3 if result.endswith("png") else 0.02)] and given > 25
 
 
@@ -358,7 +358,7 @@ def test_what_rings_beyond_the_scale_is_kept(run, tmp_path):
     np.save(tmp_path / "noisy.npy", NOISY * 1.3 - 0.2)
     assert (
         run(
-            *["imaging", "solve", "noisy.npy", "--task", "denoise", "--set", "sigma=0.001", "--method", "tv", "--out", "same.npy"]
+            *["imaging", "solve", "noisy.npy", "--task", "denoise", "--option", "sigma=0.001", "--method", "tv", "--out", "same.npy"]
         )[0]
         == 0
     )
@@ -370,28 +370,28 @@ def test_both_files_are_scored_on_the_truths_scale(run, tmp_path):
     volume = np.stack([SCENE, SCENE**2, 1 - SCENE], axis=-1) * 1000
     nibabel.save(nibabel.Nifti1Image(volume, np.eye(4)), tmp_path / "truth.nii")
     nibabel.save(nibabel.Nifti1Image(volume * 0.5 + 20, np.eye(4)), tmp_path / "half.nii")
-    found = scores(run("imaging", "evaluate", "half.nii", "truth.nii")[1])
+    found = scores(run("imaging", "compare", "half.nii", "truth.nii")[1])
     turned = np.moveaxis(volume, 2, 0)
     expected = [10 * np.log10(volume.max() ** 2 / np.mean((part * 0.5 - 20) ** 2)) for part in turned]
     assert found == pytest.approx(expected, abs=0.006)
     expected = [score + 20 * np.log10(2000 / volume.max()) for score in expected]
-    found = scores(run(*["imaging", "evaluate", "half.nii", "truth.nii", "--range", "-500", "1500"])[1])
+    found = scores(run(*["imaging", "compare", "half.nii", "truth.nii", "--range", "-500", "1500"])[1])
     assert found == pytest.approx(expected, abs=0.006)
 
 
 def test_a_measurement_remembers_its_range_and_the_result_returns_to_it(run, tmp_path):
     save_volume(tmp_path / "volume.nii.gz")
     stored = np.asarray(nibabel.load(tmp_path / "volume.nii.gz").dataobj)
-    words = "imaging measure volume.nii.gz --task denoise --set sigma=0.001 --out m.safetensors"
+    words = "imaging measure volume.nii.gz --task denoise --option sigma=0.001 --out m.safetensors"
     for given, low, high in (("", 0, stored.max()), ("--range 200 600", 200, 600)):
-        assert run(*words.split(), *given.split())[0] == 0
+        assert run(*words.split(), *given.split(), "--force")[0] == 0
         tensors, record = load_tensors(tmp_path / "m.safetensors")
         assert record["value_range"] == [low, high] and record["bits"] is None
         assert tensors["truth"].min() >= 0 and tensors["truth"].max() == 1
-        assert run(*["imaging", "solve", "m.safetensors", "--out", "back.nii.gz"])[0] == 0
+        assert run(*["imaging", "solve", "m.safetensors", "--out", "back.nii.gz", "--force"])[0] == 0
         back = nibabel.as_closest_canonical(nibabel.load(tmp_path / "back.nii.gz")).get_fdata()
         assert np.allclose(back, stored.clip(low, high), atol=0.01 * high)
-    assert run("imaging", "measure", get_testdata_file("CT_small.dcm"), "--task", "denoise", "--out", "m.safetensors")[0] == 0
+    assert run("imaging", "measure", get_testdata_file("CT_small.dcm"), "--task", "denoise", "--out", "m.safetensors", "--force")[0] == 0
     assert load_tensors(tmp_path / "m.safetensors")[1]["value_range"] == [-1000, 1000]
 
 
@@ -400,8 +400,8 @@ def test_hounsfield_units_keep_window_and_spacing(run, tmp_path):
     stored = pydicom.dcmread(source).pixel_array.astype(np.float32) - 1024
     assert stored.max() > 1000
     np.save(tmp_path / "cut.npy", stored.clip(-1000, 1000))
-    assert "PSNR inf dB" in run("imaging", "evaluate", "cut.npy", source)[1]
-    words = "--task denoise --range -1000 1000 --set sigma=0.00001 --out same.nii.gz"
+    assert "PSNR inf dB" in run("imaging", "compare", "cut.npy", source)[1]
+    words = "--task denoise --range -1000 1000 --option sigma=0.00001 --out same.nii.gz"
     assert run("imaging", "solve", source, *words.split())[0] == 0
     same = nibabel.load(tmp_path / "same.nii.gz")
     assert same.header.get_zooms() == pytest.approx((0.661468, 0.661468, 1)) and same.shape == (128, 128, 1)
@@ -413,7 +413,7 @@ def test_hounsfield_units_keep_window_and_spacing(run, tmp_path):
 
 def test_a_deblurred_volume_has_no_place_but_its_spacing(run, tmp_path):
     save_volume(tmp_path / "volume.nii.gz")
-    words = "imaging measure volume.nii.gz --task deblur --set kernel_size=7 --out m.safetensors"
+    words = "imaging measure volume.nii.gz --task deblur --option kernel_size=7 --out m.safetensors"
     assert run(*words.split())[0] == 0
     assert run("imaging", "solve", "m.safetensors", "--method", "wiener", "--out", "sharp.nii.gz")[0] == 0
     sharp = nibabel.load(tmp_path / "sharp.nii.gz")
@@ -425,10 +425,10 @@ def test_a_deblurred_volume_has_no_place_but_its_spacing(run, tmp_path):
 def test_sixteen_bits_stay_sixteen(run, tmp_path):
     deep = (SCENE * 65535).astype(np.uint16)
     PIL.Image.fromarray(deep).save(tmp_path / "deep.png")
-    assert run(*["imaging", "solve", "deep.png", "--task", "denoise", "--set", "sigma=0.0001", "--out", "same.png"])[0] == 0
+    assert run(*["imaging", "solve", "deep.png", "--task", "denoise", "--option", "sigma=0.0001", "--out", "same.png"])[0] == 0
     result = np.asarray(PIL.Image.open(tmp_path / "same.png")).astype(int)
     assert result.max() > 255 and np.abs(result - deep).max() < 65
-    assert run(*["imaging", "measure", "deep.png", "--task", "denoise", "--set", "sigma=0", "--out", "m.safetensors"])[0] == 0
+    assert run(*["imaging", "measure", "deep.png", "--task", "denoise", "--option", "sigma=0", "--out", "m.safetensors"])[0] == 0
     assert run(*["imaging", "solve", "m.safetensors", "--method", "nlm", "--out", "again.png"])[0] == 0
     assert np.asarray(PIL.Image.open(tmp_path / "again.png")).max() > 255
 
@@ -444,14 +444,14 @@ def test_missing_pixels_are_those_of_the_mask(run, tmp_path, monkeypatch, mask):
     # what the missing pixels hold must not matter
     holes = np.where(known[..., None], colours, np.random.default_rng(2).random((*SCENE.shape, 1)))
     PIL.Image.fromarray((holes * 255).astype(np.uint8)).save(tmp_path / "holes.png")
-    words = f"imaging solve holes.png --task inpaint --set sigma=0.005 --mask {mask} --out filled.npy"
+    words = f"imaging solve holes.png --task inpaint --option sigma=0.005 --mask {mask} --out filled.npy"
     assert run(*words.split())[0] == 0
     filled = np.load(tmp_path / "filled.npy")
     assert filled.shape == colours.shape
     assert np.abs(filled - colours)[known].mean() < 0.01 and np.abs(filled - colours)[~known].mean() < 0.02
     given = []
     monkeypatch.setattr("sciml.classical.commands.single.reconstruct", lambda data, *rest: given.append(data) or data)
-    assert run(*words.split())[0] == 0
+    assert run(*words.split(), "--force")[0] == 0
     assert torch.equal(given[0] == 0, torch.from_numpy(~known).expand(3, 1, -1, -1)), "a missing pixel is measured as 0"
 
 
@@ -477,15 +477,17 @@ def test_a_wrong_output_is_refused_before_the_work(run, files, monkeypatch):
 
 
 @pytest.mark.parametrize("words", [["--tier", "ci"], ["--tier", "ci", "own"]])
-def test_the_report_looks_where_the_workflow_writes(run, monkeypatch, words):
+def test_the_report_looks_where_the_workflow_writes(run, tmp_path, monkeypatch, words):
     seen = []
+    for name in ("own", "results/ci/imaging"):
+        (tmp_path / name).mkdir(parents=True)
     monkeypatch.setattr("sciml.classical.stages.report.run", lambda config, results, output: seen.append((results, output)))
     assert run("imaging", "report", *words)[0] == 0
     assert seen == [(Path("own" if "own" in words else "results/ci/imaging"), Path("reports/imaging.html"))]
 
 
 def test_a_prior_by_name_solves(run, files):
-    assert run(*f"{SOLVE} --method prior:tv --set sigma=0.05".split())[0] == 0
+    assert run(*f"{SOLVE} --method prior:tv --option sigma=0.05".split())[0] == 0
     assert np.abs(np.asarray(PIL.Image.open(files / "y.png")) / 255 - SCENE).mean() < 0.05
 
 

@@ -56,8 +56,12 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
 
 def refuse_existing(path: Path, force: bool = False) -> None:
     """Raise ConfigError where a result is there already and may not be replaced; an empty folder may be filled."""
-    if not force and os.path.lexists(path) and not (path.is_dir() and not any(path.iterdir())):
+    if force or not os.path.lexists(path):
+        return
+    if not path.is_dir():
         raise ConfigError(f"{path} is there already: --force writes over it")
+    if any(path.iterdir()):
+        raise ConfigError(f"{path} is a folder that is not empty: choose another one, or write into it with --force")
 
 
 def check_place(option: str, folder: Path) -> None:
