@@ -23,7 +23,7 @@ from typing import Any
 
 from sciml.runtime.devices import set_threads, thread_count
 from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
-from sciml.runtime.files import refuse_existing, write_json
+from sciml.runtime.files import read_json, refuse_existing, write_json
 
 # below this starting processes costs more time than they save
 FILES_A_PROCESS = 4
@@ -187,7 +187,7 @@ def run(
         say: takes the line of each file, in the order of `jobs`.
         processes: how many; None for one a core where there are many files.
         one_bad: whether one failure makes the whole a failure, not a partial result.
-        summary: JSON file with the record or the error of each file, written after each.
+        summary: JSON file with the record or the error of each file, written after each; those of skipped files stay.
 
     Raises:
         ScimlError: of a single file, what it failed with; of several DataError or ScimlError where all failed, by whose fault.
@@ -196,6 +196,7 @@ def run(
     if processes is None:
         processes = max(1, min(thread_count(), len(jobs) // FILES_A_PROCESS))
     outcomes: list[Outcome] = []
+    records: dict[str, Any] = read_json(summary) if summary is not None and summary.is_file() else {}
     with _progress(len(jobs)) as step:
         for outcome in _outcomes(work, jobs, processes):
             if outcome.line:
@@ -205,14 +206,25 @@ def run(
             for text in outcome.missing:
                 _tell("warning", outcome.source, text)
             outcomes.append(outcome)
-            if summary is not None:
-                write_json(summary, {str(one.source): dict(one.record) or {"error": one.error} for one in outcomes})
+            if summary is not None and not outcome.skipped:
+                records[str(outcome.source)] = dict(outcome.record) or {"error": outcome.error}
+                write_json(summary, records)
             step()
             if outcome.interrupted:
                 break
     _tell_notes(outcomes)
     _end(outcomes, len(jobs), one_bad)
     return outcomes
+
+
+def look(check: Callable[[Job], Any], jobs: Sequence[Job]) -> None:
+    """Look at a single file before what is heavy is loaded; of several each is looked at in its turn.
+
+    Raises:
+        ScimlError: what the check raises, with the name of the file.
+    """
+    if len(jobs) == 1:
+        next(_outcomes(check, jobs, 1))
 
 
 def _end(outcomes: Sequence[Outcome], count: int, one_bad: bool) -> None:
@@ -256,7 +268,7 @@ def _named(job: Job, error: Exception | str) -> str:
     return text if any(name in text for name in names) else f"{job.source}: {text}"
 
 
-def _outcomes(work: Work, jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
+def _outcomes(work: Callable[[Job], Any], jobs: Sequence[Job], processes: int) -> Iterator[Outcome]:
     if len(jobs) == 1:
         try:
             yield work(jobs[0])

@@ -152,7 +152,7 @@ def command(
             the value that the option has as the last word. Of an option that takes two values, one text `LOW,HIGH` under the
             old name is taken too.
         resumes: whether a result that is there is gone on with: the file in it that tells that it is finished, or True where
-            the command itself sees to that.
+            the command itself sees to that, and to `--json`.
         hidden: whether help leaves it out.
     """
 
@@ -258,16 +258,16 @@ def _check_inputs(parameters: Mapping[str, inspect.Parameter], given: Mapping[st
 
 
 def _check_outputs(outputs: Mapping[str, Path], inputs: Sequence[Path], force: bool, resumes: bool | str) -> None:
-    taken = {path.resolve(): "also an input" for path in inputs}
+    taken = {path.resolve(): "an input" for path in inputs}
     for name, path in outputs.items():
         if str(path) == "-":
             continue
         option = f"--{name.replace('_', '-')}"
-        own = bool(resumes) and name == "out"
+        own = bool(resumes) and name in ("out", "json")
         same = path.resolve() in taken or any(path.exists() and path.samefile(one) for one in inputs)
         if same and not (own and path.is_dir()):
-            raise ConfigError(f"{option} {path} is {taken.get(path.resolve(), 'also an input')}: choose another name")
-        taken[path.resolve()] = f"{option} too"
+            raise ConfigError(f"{option} {path} is also {taken.get(path.resolve(), 'an input')}: choose another name")
+        taken[path.resolve()] = option
         if not own or (isinstance(resumes, str) and (path / resumes).exists()):
             refuse_existing(path, force)
         check_place(option, path.parent)

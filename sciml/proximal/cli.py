@@ -102,15 +102,14 @@ def denoise_command(
     sciml proximal denoise scan.nii.gz --range -1000 1000 --out clean.nii.gz;
     sciml proximal denoise photos --out clean-photos
     """
-    from sciml.batch import plan
+    from sciml.batch import look, plan
     from sciml.formats.read import SUFFIXES
     from sciml.stages import stage
 
     jobs = plan(images, out, SUFFIXES, WRITTEN, SAME_FORM)
-    if len(jobs) == 1:
-        check_image(jobs[0].source)
-        if jobs[0].named:
-            refuse_existing(out, force)
+    look(lambda job: check_image(job.source), jobs)
+    if jobs[0].named:
+        refuse_existing(out, force)
     with stage("proximal.denoise", out, threads, gpu) as device:
         from sciml.proximal.commands.single import denoise_files
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from sciml.batch import Job, Outcome, find, kept, plan, run
+from sciml.batch import Job, Outcome, find, kept, look, plan, run
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import Model, find_model, load_any
 from sciml.compression.container.file import Container, Header, Limits, read_container, read_header
@@ -51,9 +51,7 @@ def decode_files(
         ScimlError: see `sciml.batch.plan` and `sciml.batch.run`.
     """
     jobs = plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png")
-    if len(jobs) == 1:
-        # what is no `.nic` file is refused before a model is loaded
-        read_file(jobs[0].source, order.max_pixels)
+    look(lambda job: read_file(job.source, order.max_pixels), jobs)
     if order.model is not None:
         load_any(order.model)
     return run(partial(decode_file, order), jobs, say, processes)

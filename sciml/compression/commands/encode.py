@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
-from sciml.batch import Job, Outcome, kept, plan, run
+from sciml.batch import Job, Outcome, kept, look, plan, run
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_any
 from sciml.compression.coding.picture_codec import EFFORT
@@ -95,9 +95,7 @@ def encode_files(
         ScimlError: see `EncodeOrder.check`, `sciml.batch.plan` and `sciml.batch.run`.
     """
     jobs = plan(words, out, SUFFIXES, (NIC,), NIC)
-    if len(jobs) == 1:
-        # what cannot be read is refused before a model is loaded
-        read_picture(jobs[0].source, order.max_pixels, order.keep_icc, order.part)
+    look(lambda job: read_picture(job.source, order.max_pixels, order.keep_icc, order.part), jobs)
     order.check()
     if order.roi is not None and len(jobs) > 1:
         raise ConfigError(f"--roi {order.roi} goes with one picture, {len(jobs)} were given")

@@ -49,8 +49,8 @@ def window_of(image: Image, window: tuple[float, float] | None) -> tuple[float, 
         return (0.0, 1.0)
     low, high = (float(value) for value in (image.array.min(), image.array.max()))
     raise ConfigError(
-        f"{image.name} has values from {low:g} to {high:g} ({image.unit}): say with --window LOW,HIGH which are black and white, "
-        "for instance --window=-160,240 for soft tissue in Hounsfield units"
+        f"{image.name} has values from {low:g} to {high:g} ({image.unit}): say with --range LOW HIGH which are black and white, "
+        "for instance --range -160 240 for soft tissue in Hounsfield units"
     )
 
 

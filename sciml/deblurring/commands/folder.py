@@ -40,7 +40,7 @@ def restore_folder(
     Raises:
         ScimlError: see `sciml.batch.plan` and `sciml.batch.run`.
     """
-    jobs = plan([str(folder)], out, READABLE, (), WRITTEN)
+    jobs = plan([str(folder)], out, READABLE, tuple(WRITTEN.values()), WRITTEN)
 
     def restored(job: Job) -> Outcome:
         assert job.target is not None

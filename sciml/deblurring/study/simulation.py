@@ -64,7 +64,7 @@ def simulate_file(
     """
     check_outputs({"--out": out, "--given-out": given_out, "--truth-out": truth_out}, [path, Path(kernel)])
     if not 0 <= noise < 1:
-        raise ConfigError(f"--noise is a standard deviation from 0 to 1, got {noise:g}")
+        raise ConfigError(f"--noise-std is a standard deviation from 0 to 1, got {noise:g}")
     if kernel_error != "exact" and given_out is None:
         raise ConfigError("say with --given-out where the kernel with the error goes: the blur itself is made with the right one")
     if bits not in (8, 16):

@@ -66,7 +66,7 @@ def warn_if_far(network: LearnedProximalNetwork, model: str, sigma: float) -> No
     warnings.warn(
         f"sigma {sigma:.3g} is far from the noise that {model} was trained on, {low:g} to {high:g}: its prior is used scaled by "
         f"s = {sigma / nearest:.3g}, still a proximal operator but never trained there; "
-        + ("average blocks of pixels first" if sigma > high else f"--sigma {nearest:g} is the nearest trained level"),
+        + ("average blocks of pixels first" if sigma > high else f"--noise-std {nearest:g} is the nearest trained level"),
         stacklevel=3,
     )
 

@@ -78,7 +78,7 @@ def test_a_model_of_slices_or_fields_is_learned_by_the_same_rule(tmp_path: Path,
     for number in range(2):
         volume = gaussian_filter(generator.standard_normal((16, 80, 80)), (0, 3, 3))
         np.save(tmp_path / "own" / f"{number}.npy", (400 * volume / volume.std()).astype(np.float32))
-    options = ("--window=-1500,1500",) if kind == "slices" else ("--periodic",)
+    options = ("--range", "-1500", "1500") if kind == "slices" else ("--periodic",)
     result = learn(tmp_path / "own", tmp_path / "model", "--kind", kind, "--name", "own", *options)
     assert result.exit_code == 0, result.output
     # fitted only: without --network there is no training of one
@@ -97,8 +97,8 @@ def test_what_makes_no_model_of_slices_or_fields_is_refused(tmp_path: Path) -> N
         np.save(tmp_path / "own" / f"{number}.npy", np.random.default_rng(0).standard_normal((16, 80, 80)))
     for options, words in (
         (("--kind", "films"), "expected pictures, slices, fields"),
-        (("--kind", "slices", "--window=5,1"), "the lower number first"),
-        (("--kind", "slices"), "say with --window LOW,HIGH"),
+        (("--kind", "slices", "--range", "5", "1"), "the lower number first"),
+        (("--kind", "slices"), "say with --range LOW HIGH"),
     ):
         result = learn(tmp_path / "own", tmp_path / "model", *options)
         assert isinstance(result.exception, ConfigError) and words in str(result.exception), result.exception
