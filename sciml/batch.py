@@ -125,8 +125,9 @@ def plan(
             if len(words) > 1 or not (Path(words[0]).is_file() or is_store(Path(words[0]))):
                 raise ConfigError(f"{out} names one file for the results of {' '.join(words)}: name a folder")
             return [Job(found[0].path, out, named=True)]
-        if out.exists() or out.suffix.lower() in (*reads, *writes):
-            raise ConfigError(f"results go to a folder or to a {' or '.join(writes)} file, and {out} is neither")
+        alone = len(words) == 1 and Path(words[0]).is_file()
+        if out.exists() or (out.suffix and alone) or out.suffix.lower() in (*reads, *writes):
+            raise ConfigError(f"results go to a folder or to a file ({', '.join(writes)}), and {out} is neither")
     elif any(Path(word).resolve() == out.resolve() for word in words):
         if isinstance(suffix, Mapping) and set(suffix.values()) & set(reads):
             raise ConfigError(f"{out} is a folder of inputs, which results would join: choose another one")

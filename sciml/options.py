@@ -121,10 +121,10 @@ def check_measurement(path: Path) -> None:
 
 
 def check_model(text: str | Path) -> None:
-    """Refuse a file of weights that is absent or damaged; names of shipped ones pass, alone or after a `kind:`."""
-    path = Path(str(text).rpartition(":")[2])
-    if path.suffix == ".safetensors":
-        check_tensors(path)
+    """Refuse a file of weights that is absent or damaged; names of shipped ones pass; as in `kind:FILE:number`."""
+    for part in str(text).split(":"):
+        if part.endswith(".safetensors"):
+            check_tensors(Path(part))
 
 
 def check_folder(path: Path) -> None:
@@ -152,7 +152,7 @@ def command(
             the value that the option has as the last word. Of an option that takes two values, one text `LOW,HIGH` under the
             old name is taken too.
         resumes: whether a result that is there is gone on with: the file in it that tells that it is finished, or True where
-            the command itself sees to that, and to `--json`.
+            the command itself sees to that.
         hidden: whether help leaves it out.
     """
 
@@ -259,11 +259,12 @@ def _check_inputs(parameters: Mapping[str, inspect.Parameter], given: Mapping[st
 
 def _check_outputs(outputs: Mapping[str, Path], inputs: Sequence[Path], force: bool, resumes: bool | str) -> None:
     taken = {path.resolve(): "an input" for path in inputs}
+    goes_on = resumes is True and "out" in outputs and outputs["out"].exists()
     for name, path in outputs.items():
         if str(path) == "-":
             continue
         option = f"--{name.replace('_', '-')}"
-        own = bool(resumes) and name in ("out", "json")
+        own = bool(resumes) and (name == "out" or goes_on)
         same = path.resolve() in taken or any(path.exists() and path.samefile(one) for one in inputs)
         if same and not (own and path.is_dir()):
             raise ConfigError(f"{option} {path} is also {taken.get(path.resolve(), 'an input')}: choose another name")

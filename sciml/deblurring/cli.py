@@ -169,9 +169,8 @@ def restore_command(
 
     if out is None and not check_orientation:
         raise ConfigError("say with --out where the result goes")
-    for path in (out, json) if not photo.is_dir() and not Path(f"{out}.partial").exists() else ():
-        if path is not None:
-            refuse_existing(path, force)
+    if out is not None and not photo.is_dir() and not Path(f"{out}.partial").exists():
+        refuse_existing(out, force)
     with stage("deblurring.restore", out or photo, threads, gpu) as device:
         from sciml.deblurring.commands.orders import Order, Outputs, parse_dip
         from sciml.deblurring.correction.sensitivity import KERNEL_ERROR

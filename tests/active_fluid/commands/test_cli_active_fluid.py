@@ -25,7 +25,7 @@ def run(sciml_command):
 
 
 def test_a_run_is_written_told_and_drawn(run, tmp_path):
-    code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture run.png")
+    code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture-out run.png")
     assert code == 0 and out.startswith("run.zarr: 3 times to 1, mean order ")
     assert err.count(" saved, order ") == 3 and "2 of 2 saved" in err
     held = open_run(tmp_path / "run.zarr")
@@ -33,14 +33,14 @@ def test_a_run_is_written_told_and_drawn(run, tmp_path):
     with PIL.Image.open(tmp_path / "run.png") as picture:
         pixels = np.asarray(picture.convert("RGB"), float)
     assert pixels.std() > 20
-    code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture run.png")
+    code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture-out run.png")
     assert code == 0 and "saved, order" not in err
 
 
 def test_the_kinetic_model_takes_the_modes_that_it_needs(run, tmp_path):
-    assert run("--model kinetic --alpha -2 --zeta 0.25 --out run.zarr")[0] == 0
+    assert run("--equations kinetic --alpha -2 --zeta 0.25 --out run.zarr")[0] == 0
     assert open_run(tmp_path / "run.zarr").attrs["modes"] == 16
-    code, _, err = run("--model kinetic --zeta 1 --modes 12 --out other.zarr")
+    code, _, err = run("--equations kinetic --zeta 1 --modes 12 --out other.zarr")
     assert code == 2 and "needs at least 18" in err
 
 
@@ -75,11 +75,11 @@ WRONG = {
     "--out x.zarr --points 15": "even number of at least 16",
     "--out x.zarr --model boltzmann": "kinetic or coarse",
     "--out x.zarr --closure cubic": "bingham, quadratic, neural or neural:NAME",
-    "--out x.zarr --model kinetic --closure bingham": "no closure",
-    "--out x.zarr --model kinetic --modes many": "whole number or auto",
-    "--out x.zarr --picture x.jpg": ".png",
+    "--out x.zarr --equations kinetic --closure bingham": "no closure",
+    "--out x.zarr --equations kinetic --modes many": "whole number or auto",
+    "--out x.zarr --picture-out x.jpg": ".png",
     "--out x.zarr --initial absent.npy": "absent.npy",
-    "--out x.zarr --initial absent.zarr": ".npy file",
+    "--out x.zarr --initial absent.zarr": "no such file: absent.zarr",
     "--out x.zarr --initial text.npy": "text.npy",
     "--out x.zarr --initial pickled.npy": "pickled.npy",
     "--out x.zarr --d-r 0": "d_r = 0",

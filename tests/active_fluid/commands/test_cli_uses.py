@@ -32,7 +32,7 @@ def test_growth_rates_are_printed_and_written(sciml_command, tmp_path):
         (["infer", "absent.zarr"], "absent.zarr"),
         (["train", "--out", "here", "--closure", "unknown", "--tier", "ci"], "no closure is called 'unknown'"),
         (["train", "--out", "here", "--set", "active_fluid.sedes=1"], "active_fluid.sedes"),
-        (["report", "absent"], "results folder"),
+        (["report", "absent"], "no such file: absent"),
         (["evaluate", "--out", "here", "--tier", "huge"], "no tier is called 'huge'"),
     ],
 )

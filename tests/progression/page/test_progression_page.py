@@ -197,7 +197,7 @@ def test_the_command_finds_forecasts_beside_or_below_the_table(compared, tmp_pat
     shutil.copytree(compared, tmp_path / "progression")
     results = tmp_path / "progression"
     for place in ("beside.html", "below.html"):
-        code, out, error = sciml_command("progression", "report", results, place)
+        code, out, error = sciml_command("progression", "report", results, "--out", place)
         assert code == 0, error
         assert place in out
         assert check_page(tmp_path / place) == []

@@ -388,7 +388,7 @@ def test_another_persons_row_changes_no_artefact_of_the_first(tmp_path, brain, l
 
 
 def test_check_says_good_or_shows_why_not(tmp_path, brain, image, sciml_command):
-    code, out, _ = sciml_command("progression", "check", image, "--picture", tmp_path / "check.png")
+    code, out, _ = sciml_command("progression", "check", image, "--picture-out", tmp_path / "check.png")
     assert code == 0
     assert "warning: voxels of 3 x 3 x 3 mm" in out
     assert (tmp_path / "check.png").stat().st_size > 1000

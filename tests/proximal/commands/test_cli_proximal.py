@@ -67,29 +67,29 @@ MISTAKES = [
     (f"{DENOISE} photo.png", "photo.png is not a safetensors file"),
     (f"{DENOISE} vectors.safetensors", "is a network of vectors"),
     (f"{DENOISE} colour.safetensors", "takes 3 channels at once, noisy has 1 channel; take --model photo-grey"),
-    (f"{DENOISE} grey.safetensors --sigma -0.1", "sigma is a number from 0 to 1"),
-    (f"{DENOISE} grey.safetensors --sigma 25", "on the scale that the values have or get by --range, got 25"),
-    (f"{DENOISE} grey.safetensors --sigma nan", "got nan"),
+    (f"{DENOISE} grey.safetensors --noise-std -0.1", "--noise-std is a number from 0 to 1"),
+    (f"{DENOISE} grey.safetensors --noise-std 25", "on the scale that the values have or get by --range, got 25"),
+    (f"{DENOISE} grey.safetensors --noise-std nan", "got nan"),
     (f"{DENOISE} grey.safetensors --range 1 0", "the lower one first"),
-    ("denoise noisy.npy --out y.gif --model grey.safetensors", ".png, .tif, .npy, .nii or .nii.gz"),
+    ("denoise noisy.npy --out y.gif --model grey.safetensors", "results go to a folder or to a file (.png, .tif"),
     ("denoise bytes.npy --out y.npy --model grey.safetensors", "bytes has values from 25.6066 to 229.251"),
     ("denoise hounsfield.npy --out y.npy --model grey.safetensors", "not on the scale from 0 to 1: say with --range LOW HIGH"),
     ("denoise holed.npy --out y.npy --model grey.safetensors", "NaN or infinite values, the first at index (19, 19)"),
-    ("denoise thin.png --out y.png --sigma 0.1 --model grey.safetensors", "at least 3 x 3 pixels"),
+    ("denoise thin.png --out y.png --noise-std 0.1 --model grey.safetensors", "at least 3 x 3 pixels"),
     (RECONSTRUCT, "say with --task what noisy.npy is a measurement of"),
     (f"{RECONSTRUCT} --task denoise --solver magic", "the solver is one of auto, variational, pgd, admm"),
     (f"{RECONSTRUCT} --task denoise --weight 0", "the weight is a number above 0"),
     (f"{RECONSTRUCT} --task denoise --noise-std -1", "noise_std is one number of at least 0"),
-    (f"{RECONSTRUCT} --task denoise --set sigma=3", "sigma is on the scale from 0 to 1"),
+    (f"{RECONSTRUCT} --task denoise --option sigma=3", "sigma is on the scale from 0 to 1"),
     (f"{RECONSTRUCT.replace('grey', 'colour')} --task denoise", "takes 3 at once; take a grey model"),
     ("reconstruct absent.safetensors --out y.png", "no such file: absent.safetensors"),
-    ("prior photo.png --model grey.safetensors --sigma 0", "sigma is one number above 0"),
-    ("prior photo.png --model grey.safetensors --sigma -1", "sigma is one number above 0"),
-    ("evaluate photo.png --model grey.safetensors --sigma 0", "sigma is a number above 0 and at most 1"),
+    ("prior photo.png --model grey.safetensors --prior-noise-std 0", "sigma is one number above 0"),
+    ("prior photo.png --model grey.safetensors --prior-noise-std -1", "sigma is one number above 0"),
+    ("evaluate photo.png --model grey.safetensors --noise-std 0", "the noise is a number above 0 and at most 1"),
     ("certify new.pt", "new.pt is a pickle file"),
     ("repair grey.safetensors --out fixed.safetensors", "implicit form"),
-    ("train nope --output out", "train no network 'nope'; they train photo-grey"),
-    ("train photo-grey --tier gpu --output out", "on the processor train with --tier cpu"),
+    ("train nope --out out", "train no network 'nope'; they train photo-grey"),
+    ("train photo-grey --tier gpu --out out", "on the processor train with --tier cpu"),
     (f"{RECONSTRUCT} --task denoise --solver pgd --step 1.5", "the step 1.5 is not below 1 / ||A||^2 = 1"),
     (f"{RECONSTRUCT} --task denoise --solver admm --penalty 0.5", "the penalty 0.5 is not above ||A||^2 = 1"),
     ('stage train --output out --config {"name":"a"}', "domain"),
@@ -111,7 +111,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(run, tmp_path, line, words):
 def test_a_denoised_file_has_the_units_of_the_file(run, tmp_path, low, high, words, name):
     noisy = np.load(tmp_path / "noisy.npy")
     np.save(tmp_path / "own.npy", noisy * (high - low) + low)
-    code, out, _ = run(*f"denoise own.npy --out {name} --model grey.safetensors --sigma 0.1 {words}".split())
+    code, out, _ = run(*f"denoise own.npy --out {name} --model grey.safetensors --noise-std 0.1 {words}".split())
     assert code == 0 and "sigma 0.1" in out and "as given" in out
     expected = ImplicitNetwork(GREY)(torch.from_numpy(noisy)[None, None], 0.1)[0, 0].numpy()
     if name.endswith("png"):
@@ -128,20 +128,20 @@ def test_a_missing_sigma_is_estimated_and_said(run):
 
 
 def test_no_noise_changes_nothing_and_strange_noise_is_warned_of(run, tmp_path):
-    code, _, err = run(*f"{DENOISE} grey.safetensors --sigma 0".split())
+    code, _, err = run(*f"{DENOISE} grey.safetensors --noise-std 0".split())
     assert code == 0 and "there is no noise to remove" in err
     assert np.array_equal(np.load(tmp_path / "y.npy"), np.load(tmp_path / "noisy.npy").astype(np.float32))
-    code, _, err = run(*f"{DENOISE} grey.safetensors --sigma 0.9".split())
+    code, _, err = run(*f"{DENOISE} grey.safetensors --force --noise-std 0.9".split())
     assert code == 0 and "far from the noise" in err and "s = 3" in err and "average blocks" in err
-    code, _, err = run(*f"{DENOISE} grey.safetensors --sigma 0.001".split())
-    assert code == 0 and "--sigma 0.01 is the nearest trained level" in err
-    assert "far from" not in run(*f"{DENOISE} grey.safetensors --sigma 0.2".split())[2]
+    code, _, err = run(*f"{DENOISE} grey.safetensors --force --noise-std 0.001".split())
+    assert code == 0 and "--noise-std 0.01 is the nearest trained level" in err
+    assert "far from" not in run(*f"{DENOISE} grey.safetensors --force --noise-std 0.2".split())[2]
 
 
 def test_colours_go_one_by_one_or_together(run, tmp_path):
     noisy = torch.from_numpy(np.load(tmp_path / "colours.npy")).permute(2, 0, 1)
     for model, images in (("grey", noisy[:, None]), ("colour", noisy[None])):
-        assert run(*f"denoise colours.npy --out {model}.npy --model {model}.safetensors --sigma 0.1".split())[0] == 0
+        assert run(*f"denoise colours.npy --out {model}.npy --model {model}.safetensors --noise-std 0.1".split())[0] == 0
         network = LearnedProximalNetwork.load(tmp_path / f"{model}.safetensors")
         expected = network(images, 0.1).reshape(noisy.shape).permute(1, 2, 0)
         assert np.allclose(np.load(tmp_path / f"{model}.npy"), expected, atol=2e-4)
@@ -150,7 +150,7 @@ def test_colours_go_one_by_one_or_together(run, tmp_path):
 def test_large_images_of_a_convolutional_potential_go_in_tiles(run, tmp_path, monkeypatch):
     monkeypatch.setattr(loading, "TILE", 8)
     assert loading.load_network("explicit.safetensors").tile == 8
-    assert run(*f"{DENOISE} explicit.safetensors --sigma 0.1".split())[0] == 0
+    assert run(*f"{DENOISE} explicit.safetensors --noise-std 0.1".split())[0] == 0
     noisy = torch.from_numpy(np.load("noisy.npy"))[None, None].float()
     expected = LearnedProximalNetwork.load("explicit.safetensors")(noisy, 0.1)[0, 0]
     assert np.allclose(np.load("y.npy"), expected, atol=1e-5)
@@ -160,7 +160,7 @@ def test_a_volume_goes_in_batches(run, tmp_path, monkeypatch, caplog):
     monkeypatch.setattr(loading, "AT_ONCE", 2 * SCENE.size)
     volume = np.stack([np.load(tmp_path / "noisy.npy") * part for part in (1, 0.9, 0.8, 0.7, 0.6)], -1).astype(np.float32)
     nibabel.save(nibabel.Nifti1Image(volume * 100, np.diag([2.0, 1.5, 3.0, 1.0])), tmp_path / "v.nii.gz")
-    line = "denoise v.nii.gz --out w.nii.gz --model grey.safetensors --sigma 0.1 --range 0 100"
+    line = "denoise v.nii.gz --out w.nii.gz --model grey.safetensors --noise-std 0.1 --range 0 100"
     with caplog.at_level("INFO"):
         assert run(*line.split())[0] == 0
     assert "images 5 to 5 of 5" in caplog.text
@@ -171,20 +171,20 @@ def test_a_volume_goes_in_batches(run, tmp_path, monkeypatch, caplog):
 
 
 def test_the_noise_level_of_r_is_chosen_from_the_shell(run, tmp_path):
-    line = "reconstruct noisy.npy --task denoise --set sigma=0.1 --model grey.safetensors --certificate c.json --out"
+    line = "reconstruct noisy.npy --task denoise --option sigma=0.1 --model grey.safetensors --json c.json --force --out"
     assert run(*line.split(), "plain.npy")[0] == 0
-    assert run(*line.split(), "same.npy", "--prior-sigma", "0.1")[0] == 0
-    assert run(*line.split(), "other.npy", "--prior-sigma", "0.05")[0] == 0
+    assert run(*line.split(), "same.npy", "--prior-noise-std", "0.1")[0] == 0
+    assert run(*line.split(), "other.npy", "--prior-noise-std", "0.05")[0] == 0
     plain, same, other = (np.load(tmp_path / f"{name}.npy") for name in ("plain", "same", "other"))
     assert np.allclose(plain, same, atol=1e-6) and np.abs(plain - other).max() > 1e-4
-    code, _, err = run(*line.split(), "bad.npy", "--prior-sigma", "-1")
+    code, _, err = run(*line.split(), "bad.npy", "--prior-noise-std", "-1")
     assert code == 2 and "above 0" in err
 
 
 @pytest.mark.parametrize(("model", "solver"), [("grey", "variational"), ("explicit", "pgd")])
 def test_reconstruction_with_certificate_and_curve(run, tmp_path, model, solver):
-    line = f"reconstruct noisy.npy --task denoise --set sigma=0.1 --model {model}.safetensors --out y.npy"
-    code, out, err = run(*line.split(), "--certificate", "c.json", "--curve", "f.csv")
+    line = f"reconstruct noisy.npy --task denoise --option sigma=0.1 --model {model}.safetensors --out y.npy"
+    code, out, err = run(*line.split(), "--json", "c.json", "--curve-out", "f.csv")
     assert code == 0, err
     record = json.loads((tmp_path / "c.json").read_text())
     assert record["certified"] and "y.npy: certified: " in out and record["solver"] == solver and solver in out
@@ -200,8 +200,8 @@ def test_reconstruction_with_certificate_and_curve(run, tmp_path, model, solver)
 
 
 def test_a_measurement_file_a_mask_and_colours(run, tmp_path):
-    words = "reconstruct colours.npy --task inpaint --mask known.npy --set sigma=0.1 --model grey.safetensors --out y.npy"
-    code, out, _ = run(*words.split(), "--curve", "f.csv")
+    words = "reconstruct colours.npy --task inpaint --mask known.npy --option sigma=0.1 --model grey.safetensors --out y.npy"
+    code, out, _ = run(*words.split(), "--curve-out", "f.csv")
     assert code == 0 and "(mean of 3)" in out and np.load("y.npy").shape == COLOURS.shape
     assert {row["image"] for row in csv.DictReader((tmp_path / "f.csv").open())} == {"0", "1", "2"}
     from sciml.classical.commands.single import measure_file
@@ -235,13 +235,13 @@ def test_what_is_not_certified_is_said_and_ends_with_3(run, tmp_path, monkeypatc
     code, out, err = run(*line)
     assert code == 3 and not out and "y.npy is written, uncertified: the relative residual is" in err
     assert (tmp_path / "y.npy").exists()
-    code, out, _ = run(*line, "--allow-uncertified")
+    code, out, _ = run(*line, "--allow-uncertified", "--force")
     assert code == 0 and "y.npy: uncertified: the relative residual" in out
 
 
 def test_a_step_beyond_its_bound_runs_where_that_is_allowed_and_carries_the_reason(run, tmp_path):
     line = f"{RECONSTRUCT} --task denoise --solver pgd --step 1.01 --allow-uncertified"
-    code, out, err = run(*line.split(), "--certificate", "c.json")
+    code, out, err = run(*line.split(), "--json", "c.json")
     assert code == 0, err
     assert "uncertified: the step 1.01 is not below 1 / ||A||^2" in out
     assert not json.loads((tmp_path / "c.json").read_text())["certified"]
@@ -257,13 +257,13 @@ def test_a_weight_file_whose_first_bytes_look_like_a_pickle_is_read(run, tmp_pat
         if (tmp_path / "f.safetensors").read_bytes().startswith(b"\x80"):
             break
     assert (tmp_path / "f.safetensors").read_bytes()[:2] in (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"\x80\x06")
-    assert run(*f"{DENOISE} f.safetensors --sigma 0.1".split())[0] == 0
+    assert run(*f"{DENOISE} f.safetensors --noise-std 0.1".split())[0] == 0
 
 
 def test_the_prior_of_images_and_its_picture(run, tmp_path):
     code, out, _ = run(*["prior", "photo.png", "colour.png", "noisy.npy", "--model", "grey.safetensors"])
     assert code == 0 and out.count("in the range") == 3 and "noise level 0.1" in out
-    code, out, _ = run(*["prior", "noisy.npy", "--model", "grey.safetensors", "--picture", "p.png"])
+    code, out, _ = run(*["prior", "noisy.npy", "--model", "grey.safetensors", "--picture-out", "p.png"])
     assert code == 0
     value = float(ImplicitNetwork(GREY).prior(torch.from_numpy(np.load("noisy.npy"))[None, None], 0.1))
     assert f"{value:.6g}" in out and PIL.Image.open("p.png").size[0] > 1000
@@ -277,15 +277,15 @@ def test_an_image_outside_the_range_is_said_and_strict_ends_with_3(run, monkeypa
     monkeypatch.setattr(ImplicitNetwork, "prior_values", lambda *given: nothing)
     monkeypatch.setattr(prior_picture, "SHOWN", 1)
     line = ["prior", "photo.png", "--model", "grey.safetensors"]
-    code, out, _ = run(*line, "--picture", "p.svg")
+    code, out, _ = run(*line, "--picture-out", "p.svg")
     assert code == 0 and "inf" in out and "outside the range" in out and "2.5e-01" in out
     assert "outside the range" in Path("p.svg").read_text() or Path("p.svg").stat().st_size > 10_000
-    code, _, err = run(*line, "--strict")
+    code, _, err = run(*line, "--refuse-outside")
     assert code == 3 and "1 of 1 files are outside the range of f" in err
 
 
 def test_evaluate_prints_scores_before_and_after(run):
-    code, out, _ = run(*["evaluate", "photo.png", "--model", "grey.safetensors", "--sigma", "0.1", "--seed", "3"])
+    code, out, _ = run(*["evaluate", "photo.png", "--model", "grey.safetensors", "--noise-std", "0.1", "--seed", "3"])
     before, after = map(float, re.findall(r"PSNR ([\d.]+) -> ([\d.]+) dB", out)[0])
     assert code == 0 and before == pytest.approx(20, abs=0.6) and after > before + 2
 
