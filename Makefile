@@ -61,13 +61,13 @@ $(VENV)/.dev: $(VENV)/.base
 	@touch $@
 
 data: env ## fetch the real data of TIER into the cache, verified
-	@sciml data fetch --tier $(DATA_$(TIER))
+	@sciml data fetch --data-tier $(DATA_$(TIER))
 
 # what the data tier offers may be less than wanted where apt is absent: the run then says so in its report. The audit is made
 # again only where a page is newer; one family's run writes the index too; a failure still names the index, where it stands in red,
 # and is the exit code
 run: data
-	@offered=$$(sciml data usable --tier $(DATA_$(TIER))) || exit; \
+	@offered=$$(sciml data usable --data-tier $(DATA_$(TIER))) || exit; \
 	go() { snakemake --profile $(PROFILE) --config tier=$(TIER) data_tier=$$offered "$$@" -- $(TARGET); }; \
 	code=0; go || code=$$?; \
 	if [ $$code = 0 ] && [ $(TARGET) != all ]; then sciml report index reports || code=$$?; fi; \
@@ -97,7 +97,7 @@ ablations: env ## studies of design choices, on validation data: make ablations 
 
 # torch and jax in processes of their own
 test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
-	@sciml data fetch --tier ci
+	@sciml data fetch --data-tier ci
 	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') --ignore=tests/active_fluid tests
 	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') tests/active_fluid
 

@@ -218,13 +218,16 @@ def run(
     return outcomes
 
 
-def look(check: Callable[[Job], Any], jobs: Sequence[Job]) -> None:
-    """Look at a single file before what is heavy is loaded; of several each is looked at in its turn.
+def look(check: Callable[[Job], Any], jobs: Sequence[Job], force: bool) -> None:
+    """Look at a single file and at the place of its result before what is heavy is loaded; of several each in its turn.
 
     Raises:
+        ConfigError: the user named a result that is there, and there is no `force`.
         ScimlError: what the check raises, with the name of the file.
     """
     if len(jobs) == 1:
+        if jobs[0].named and jobs[0].target is not None:
+            refuse_existing(jobs[0].target, force)
         next(_outcomes(check, jobs, 1))
 
 

@@ -116,7 +116,7 @@ def _data() -> Iterator[Finding]:
 
     tier = available_tier()
     verdict = "good" if tier in ("default", "full") else "note"
-    yield Finding("data", verdict, f"tier {tier} is there", "" if verdict == "good" else "sciml data fetch --tier default")
+    yield Finding("data", verdict, f"tier {tier} is there", "" if verdict == "good" else "sciml data fetch --data-tier default")
 
 
 def _tools() -> Iterator[Finding]:

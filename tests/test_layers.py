@@ -23,7 +23,9 @@ SHARED = {
     "datasets": {"runtime", "formats"},
     "imaging": {"runtime", "formats", "datasets"},
 }
-TOP = {"cli", "doctor", "families", "settings", "stages"}
+TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch"}
+# what command lines, and they alone, use of these
+COMMAND_LINE = {"stages", "settings", "options", "batch"}
 FAMILIES = {package.rpartition(".")[2] for package in BUILT_IN.values()}
 # rooms that every family has, and which of these each may import; all other rooms are the method
 ROLES = {
@@ -73,10 +75,10 @@ def test_layers_point_down():
         if not here or not there or here[0] == there[0]:
             return True
         if here[0] in SHARED:
-            return there[0] in SHARED[here[0]] or (here[1:] == ("cli",) and there[0] in {"stages", "settings"})
+            return there[0] in SHARED[here[0]] or (here[1:] == ("cli",) and there[0] in COMMAND_LINE)
         if here[0] in FAMILIES:
             return there[0] in SHARED or (
-                here[1:2] in {("cli",), ("commands",)} and there[0] in {"stages", "settings", "families"}
+                here[1:2] in {("cli",), ("commands",)} and there[0] in COMMAND_LINE | {"families"}
             )
         return there[0] not in FAMILIES  # the top finds families by their entry points
 

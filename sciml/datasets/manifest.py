@@ -269,7 +269,7 @@ def usable_tier(wanted: str) -> str:
     """
     there = available_tier()
     if there == "none":
-        raise DataError(f"no data are fetched: run `sciml data fetch --tier {wanted}`")
+        raise DataError(f"no data are fetched: run `sciml data fetch --data-tier {wanted}`")
     return min(wanted, there, key=check_tier)
 
 

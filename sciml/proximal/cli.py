@@ -107,9 +107,7 @@ def denoise_command(
     from sciml.stages import stage
 
     jobs = plan(images, out, SUFFIXES, WRITTEN, SAME_FORM)
-    look(lambda job: check_image(job.source), jobs)
-    if jobs[0].named:
-        refuse_existing(out, force)
+    look(lambda job: check_image(job.source), jobs, force)
     with stage("proximal.denoise", out, threads, gpu) as device:
         from sciml.proximal.commands.single import denoise_files
 

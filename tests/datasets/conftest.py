@@ -126,7 +126,7 @@ def fetched() -> Callable[..., None]:
         absent = [name for name in names if not manifest.is_present(manifest.record(name))]
         if absent:
             (pytest.fail if manifest.in_ci() else pytest.skip)(
-                f"not fetched: {', '.join(absent)}; run `sciml data fetch --tier ci`"
+                f"not fetched: {', '.join(absent)}; run `sciml data fetch --data-tier ci`"
             )
 
     return need

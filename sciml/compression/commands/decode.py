@@ -51,7 +51,7 @@ def decode_files(
         ScimlError: see `sciml.batch.plan` and `sciml.batch.run`.
     """
     jobs = plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png")
-    look(lambda job: read_file(job.source, order.max_pixels), jobs)
+    look(lambda job: read_file(job.source, order.max_pixels), jobs, order.force)
     if order.model is not None:
         load_any(order.model)
     return run(partial(decode_file, order), jobs, say, processes)

@@ -95,7 +95,7 @@ def encode_files(
         ScimlError: see `EncodeOrder.check`, `sciml.batch.plan` and `sciml.batch.run`.
     """
     jobs = plan(words, out, SUFFIXES, (NIC,), NIC)
-    look(lambda job: read_picture(job.source, order.max_pixels, order.keep_icc, order.part), jobs)
+    look(lambda job: read_picture(job.source, order.max_pixels, order.keep_icc, order.part), jobs, order.force)
     order.check()
     if order.roi is not None and len(jobs) > 1:
         raise ConfigError(f"--roi {order.roi} goes with one picture, {len(jobs)} were given")

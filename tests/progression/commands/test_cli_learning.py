@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
+from pathlib import Path
 
 import nibabel
 import numpy as np
 import pytest
 from tiny_learning import GRID, write_tiny_cohort
+
+from sciml.runtime.files import save_tensors
 
 COURSES = 'progression.learning.course.kinds=["no_change", "linear_population", "huber"]'
 OVERRIDES = [
@@ -47,7 +50,7 @@ def test_a_model_is_made_used_and_judged(sciml_command, cohorts, tmp_path):
         "course": tmp_path / "c/course.safetensors",
     }
     model = tmp_path / "mine.safetensors"
-    ran("assemble", model, *(word for name, path in parts.items() for word in (f"--{name}", path)))
+    ran("assemble", "--out", model, *(word for name, path in parts.items() for word in (f"--{name}", path)))
     asked = ["--model", model, "--course", "huber", "--samples", 2, "--steps", 5, "--seed", 3]
     ran("forecast", cohort, "--out", tmp_path / "f", "--subject", "s4", "--years", 2, "--years", 4, *asked)
     image = nibabel.load(tmp_path / "f" / "s4" / "trajectory.nii.gz")
@@ -79,11 +82,14 @@ def test_a_model_is_made_used_and_judged(sciml_command, cohorts, tmp_path):
         (("forecast", "cohort", "--out", "f", "--steps", 7), "expected a divisor of 1000"),
         (("forecast", "cohort", "--out", "f", "--diagnosis", "sick"), "diagnosis"),
         ((*CONVERT, "--course", "x"), "--course"),
-        (CONVERT, "no such file: a"),
-        (("train-diffusion", "cohort", "--autoencoder", "a", "--out", "d", "--form", "other"), "no form is called 'other'"),
+        (CONVERT[:2] + ("--autoencoder", "absent", *CONVERT[4:]), "no such file: absent"),
+        (("train-diffusion", "cohort", "--autoencoder", "a.safetensors", "--out", "d", "--form", "other"), "no form is called 'other'"),
     ],
 )
 def test_mistakes_are_told_in_one_line(sciml_command, cohorts, words, message):
+    for name in "abc":
+        Path(name).touch()
+    save_tensors("a.safetensors", {"x": np.zeros(1)})
     code, _, error = sciml_command("progression", *words)
     assert code == 2
     assert message in error

@@ -205,4 +205,4 @@ def test_the_command_finds_forecasts_beside_or_below_the_table(compared, tmp_pat
             (results / "predictions").rename(results / "evaluate" / "predictions")
     code, _, error = sciml_command("progression", "report", tmp_path / "nothing", "other.html")
     assert code == 2
-    assert "holds no simulated cohort" in error
+    assert "no such file" in error
