@@ -274,7 +274,7 @@ def _check_outputs(outputs: Mapping[str, Path], inputs: Sequence[Path], force: b
         check_place(option, path.parent)
 
 
-def settings_of(tier: str, overrides: Sequence[str] | None = None, seed: int | None = None) -> Any:
+def study_settings(tier: str, overrides: Sequence[str] | None = None, seed: int | None = None) -> Any:
     """Return the settings of a tier with the values of `--set` and `--seed`."""
     from sciml.settings import load
 
@@ -318,14 +318,14 @@ def add_report(app: typer.Typer, family: str) -> None:
         place = results or Path("results", chosen, family)
         if not place.is_dir():
             raise DataError(f"{place} is no folder: give the results of a study, e.g. results/demo/{family}")
-        settings = settings_of(chosen, overrides)
+        settings = study_settings(chosen, overrides)
         with stage(f"{family}.report", out, 1):
-            module = room(family, "stages.report")
-            if tier is None and not overrides and hasattr(module, "settings_of"):
-                config = module.settings_of(place)
+            told = getattr(room(family, "page.page"), "settings_of", None)
+            if tier is None and not overrides and told is not None:
+                config = told(place)
             else:
                 config = getattr(settings, family).report_config(settings)
-            module.run(config, place, out)
+            room(family, "stages.report").run(config, place, out)
         typer.echo(out)
 
     name = family.replace("_", "-")

@@ -255,7 +255,7 @@ def files(tmp_path_factory) -> Path:
     nibabel.save(nibabel.Nifti1Image(np.stack([scene] * 4, -1), np.eye(4)), folder / "scan.nii.gz")
     from sciml.runtime.files import save_tensors
 
-    save_tensors(folder / "weights.safetensors", {"x": np.zeros(3)})
+    save_tensors(folder / "w.safetensors", {"x": np.zeros(3)})
     (folder / "table.csv").write_text("subject,age\n")
     (folder / "settings.yaml").write_text("grid: 4.5mm\n")
     (folder / "folder").mkdir()
@@ -272,7 +272,7 @@ WRITES = {
     "proximal denoise": "photo.png --out OUT.png",
     "proximal reconstruct": "photo.png --task denoise --out OUT.png",
     "proximal prior": "photo.png --picture-out OUT.png",
-    "proximal repair": "weights.safetensors --out OUT.safetensors",
+    "proximal repair": "w.safetensors --out OUT.safetensors",
     "proximal train": "short --tier ci --out OUT",
     "proximal report": "folder --out OUT.html",
     "deblurring restore": "photo.png --kernel kernel.npy --out OUT.png",
@@ -298,13 +298,13 @@ WRITES = {
     "progression check": "scan.nii.gz --picture-out OUT.png",
     "progression prepare": "table.csv --out OUT",
     "progression train-autoencoder": "cohort --out OUT",
-    "progression train-diffusion": "cohort --autoencoder weights.safetensors --out OUT",
-    "progression train-controlnet": "cohort --autoencoder weights.safetensors --diffusion weights.safetensors --out OUT",
+    "progression train-diffusion": "cohort --autoencoder w.safetensors --out OUT",
+    "progression train-controlnet": "cohort --autoencoder w.safetensors --diffusion w.safetensors --out OUT",
     "progression fit-course": "cohort --out OUT",
-    "progression assemble": "--autoencoder weights.safetensors --denoiser weights.safetensors --course weights.safetensors --out OUT.safetensors",
-    "progression convert-weights": "--autoencoder weights.safetensors --unet weights.safetensors --controlnet weights.safetensors --out OUT.safetensors",
+    "progression assemble": "--autoencoder w.safetensors --denoiser w.safetensors --course w.safetensors --out OUT.safetensors",
+    "progression convert-weights": "--autoencoder w.safetensors --unet w.safetensors --controlnet w.safetensors --out OUT.safetensors",
     "progression forecast": "cohort --out OUT",
-    "progression evaluate": "cohort --calibration cohort --model weights.safetensors --out OUT",
+    "progression evaluate": "cohort --calibration cohort --model w.safetensors --out OUT",
     "progression report": "folder --out OUT.html",
     "report shot": "page.html --out OUT.png",
     "data card": "--out OUT",
@@ -434,7 +434,7 @@ READS = {
     "progression forecast": "IN.csv --out y",
     "progression forecast --model": "cohort --model IN.safetensors --out y",
     "progression train-autoencoder": "IN.csv --out y",
-    "progression assemble": "--autoencoder IN.safetensors --denoiser weights.safetensors --course weights.safetensors --out y.safetensors",
+    "progression assemble": "--autoencoder IN.safetensors --denoiser w.safetensors --course w.safetensors --out y.safetensors",
 }
 
 

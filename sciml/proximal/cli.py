@@ -27,7 +27,7 @@ from sciml.options import (
     add_report,
     check_image,
     command,
-    settings_of,
+    study_settings,
 )
 from sciml.runtime.files import refuse_existing
 
@@ -338,7 +338,7 @@ def train_command(
     from sciml.runtime.errors import ConfigError
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     if name not in settings.proximal.models:
         known = ", ".join(settings.proximal.models) or "none"
         raise ConfigError(f"the settings {tier} train no network {name!r}; they train {known}")

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.options import MODEL, Force, Gpu, MasterSeed, Set, Threads, Tier, finished, settings_of
+from sciml.options import MODEL, Force, Gpu, MasterSeed, Set, Threads, Tier, finished, study_settings
 from sciml.runtime.files import refuse_existing
 
 RUNS = "trajectories.safetensors"
@@ -34,7 +34,7 @@ def train_command(
     from sciml.runtime.errors import ConfigError
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     if closure not in settings.active_fluid.closures:
         known = ", ".join(settings.active_fluid.closures)
         raise ConfigError(f"no closure is called {closure!r}: the settings have {known}")
@@ -66,7 +66,7 @@ def evaluate_command(
     """
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     refuse_existing(out / "evaluate" / "scores.json", force)
     with stage("active-fluid.evaluate", out, threads, gpu):
         from sciml.active_fluid.closures.neural import WEIGHTS

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from sciml.options import FOLDER, MODEL, Force, Gpu, Jobs, MasterSeed, Set, Threads, Tier, finished, settings_of
+from sciml.options import FOLDER, MODEL, Force, Gpu, Jobs, MasterSeed, Set, Threads, Tier, finished, study_settings
 
 # whose settings a model of a kind takes
 BASES = {"pictures": "photo", "slices": "mr", "fields": "field"}
@@ -61,7 +61,7 @@ def train_command(
     from sciml.runtime.files import refuse_existing
     from sciml.stages import stage
 
-    settings, window = settings_of(tier, overrides, seed), checked_range(range)
+    settings, window = study_settings(tier, overrides, seed), checked_range(range)
     if kind not in BASES:
         raise ConfigError(f"--kind {kind}: expected {', '.join(BASES)}")
     last = "train" if (kind == "pictures" if network is None else network) else "fit"
@@ -111,7 +111,7 @@ def evaluate_command(
     from sciml.runtime.errors import ConfigError
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     with stage("compression.evaluate", out, 1, 0):
         from sciml.compression.codecs.model_files import shipped
         from sciml.compression.stages.evaluate import run

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from sciml.options import MODEL, TENSORS, Gpu, MasterSeed, Set, Threads, Tier, settings_of
+from sciml.options import MODEL, TENSORS, Gpu, MasterSeed, Set, Threads, Tier, study_settings
 from sciml.progression.commands.data import COHORT
 
 CohortFolder = Annotated[Path, COHORT, typer.Argument(help="Folder of a cohort; its training people are learned from.")]
@@ -31,7 +31,7 @@ def train_autoencoder_command(
     """
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     with stage("progression.train_autoencoder", out, threads, gpu) as device:
         from sciml.progression.stages.train_autoencoder import run
 
@@ -57,7 +57,7 @@ def train_diffusion_command(
     """
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     with stage("progression.train_diffusion", out, threads, gpu) as device:
         from sciml.progression.stages.train_diffusion import run
 
@@ -82,7 +82,7 @@ def train_controlnet_command(
     """
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     with stage("progression.train_controlnet", out, threads, gpu) as device:
         from sciml.progression.stages.train_controlnet import run
 
@@ -99,7 +99,7 @@ def fit_course_command(
     """
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     with stage("progression.fit_course", out, 1):
         from sciml.progression.stages.fit_course import run
 
@@ -143,7 +143,7 @@ def evaluate_command(
     """
     from sciml.stages import stage
 
-    settings = settings_of(tier, overrides, seed)
+    settings = study_settings(tier, overrides, seed)
     with stage("progression.evaluate", out, threads, gpu) as device:
         from sciml.progression.stages.evaluate import run as evaluate
         from sciml.progression.stages.predict import run as predict
