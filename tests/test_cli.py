@@ -358,7 +358,19 @@ def test_what_rings_beyond_the_scale_is_kept(run, tmp_path):
     np.save(tmp_path / "noisy.npy", NOISY * 1.3 - 0.2)
     assert (
         run(
-            *["imaging", "solve", "noisy.npy", "--task", "denoise", "--option", "sigma=0.001", "--method", "tv", "--out", "same.npy"]
+            *[
+                "imaging",
+                "solve",
+                "noisy.npy",
+                "--task",
+                "denoise",
+                "--option",
+                "sigma=0.001",
+                "--method",
+                "tv",
+                "--out",
+                "same.npy",
+            ]
         )[0]
         == 0
     )
@@ -391,7 +403,10 @@ def test_a_measurement_remembers_its_range_and_the_result_returns_to_it(run, tmp
         assert run(*["imaging", "solve", "m.safetensors", "--out", "back.nii.gz", "--force"])[0] == 0
         back = nibabel.as_closest_canonical(nibabel.load(tmp_path / "back.nii.gz")).get_fdata()
         assert np.allclose(back, stored.clip(low, high), atol=0.01 * high)
-    assert run("imaging", "measure", get_testdata_file("CT_small.dcm"), "--task", "denoise", "--out", "m.safetensors", "--force")[0] == 0
+    assert (
+        run("imaging", "measure", get_testdata_file("CT_small.dcm"), "--task", "denoise", "--out", "m.safetensors", "--force")[0]
+        == 0
+    )
     assert load_tensors(tmp_path / "m.safetensors")[1]["value_range"] == [-1000, 1000]
 
 

@@ -302,7 +302,8 @@ WRITES = {
     "progression train-controlnet": "cohort --autoencoder w.safetensors --diffusion w.safetensors --out OUT",
     "progression fit-course": "cohort --out OUT",
     "progression assemble": "--autoencoder w.safetensors --denoiser w.safetensors --course w.safetensors --out OUT.safetensors",
-    "progression convert-weights": "--autoencoder w.safetensors --unet w.safetensors --controlnet w.safetensors --out OUT.safetensors",
+    "progression convert-weights": "--autoencoder w.safetensors --unet w.safetensors --controlnet w.safetensors "
+    "--out OUT.safetensors",
     "progression forecast": "cohort --out OUT",
     "progression evaluate": "cohort --calibration cohort --model w.safetensors --out OUT",
     "progression report": "folder --out OUT.html",

@@ -16,18 +16,18 @@ import tifffile
 from tiny_models import make_model, texture
 from typer.testing import CliRunner
 
+from sciml.batch import find, plan
 from sciml.compression import cli
 from sciml.compression.codecs import model_files
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel
-from sciml.runtime import files
 from sciml.compression.commands.encode import read_care, windowed
-from sciml.batch import find, plan
 from sciml.compression.container.file import Limits, layer_offsets, read_header
 from sciml.compression.study import selftest
 from sciml.compression.study.selftest import reference_path, selftest_reference
 from sciml.formats.pictures import PictureFile
+from sciml.runtime import files
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 
 PICTURE = texture(70, 90, 3, 1).round().astype(np.uint8)

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import xarray
 
+from sciml.batch import find
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.transform import fit_transform
 from sciml.compression.commands.decode import DecodeOrder, decode_files
 from sciml.compression.commands.encode import EncodeOrder, encode_files, unit_that_fits
-from sciml.batch import find
 from sciml.compression.commands.study import checked_range
 from sciml.compression.entropy.field import Grid
 from sciml.compression.fitting.scalar import Fit

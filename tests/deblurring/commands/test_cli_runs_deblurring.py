@@ -140,7 +140,9 @@ def test_simulate_restore_and_evaluate_are_one_way(run):
     assert "inf dB" in run("compare", "over.npy", "over.npy", "--range", 0, 2)[1]
     for name in ("motion:9,30", "wrong.npy"):
         run("restore", "y.npy", "--kernel", name, *FAST[2:4], "--out", "x.npy", "--force")
-        code, out, _ = run("compare", "x.npy", "t.png", "--kernel", name, "--true-kernel", "motion:9,30", "--json", "e.json", "--force")
+        code, out, _ = run(
+            "compare", "x.npy", "t.png", "--kernel", name, "--true-kernel", "motion:9,30", "--json", "e.json", "--force"
+        )
         found = json.loads(Path("e.json").read_text())
         psnr[name] = found["psnr_db"]
         assert code == 0 and f"{found['psnr_db']:.2f} dB" in out and found["best_shift_psnr_db"] >= found["unshifted_psnr_db"]

@@ -82,8 +82,11 @@ def test_a_model_is_made_used_and_judged(sciml_command, cohorts, tmp_path):
         (("forecast", "cohort", "--out", "f", "--steps", 7), "expected a divisor of 1000"),
         (("forecast", "cohort", "--out", "f", "--diagnosis", "sick"), "diagnosis"),
         ((*CONVERT, "--course", "x"), "--course"),
-        (CONVERT[:2] + ("--autoencoder", "absent", *CONVERT[4:]), "no such file: absent"),
-        (("train-diffusion", "cohort", "--autoencoder", "a.safetensors", "--out", "d", "--form", "other"), "no form is called 'other'"),
+        ((*CONVERT[:3], "absent", *CONVERT[4:]), "no such file: absent"),
+        (
+            ("train-diffusion", "cohort", "--autoencoder", "a.safetensors", "--out", "d", "--form", "other"),
+            "no form is called 'other'",
+        ),
     ],
 )
 def test_mistakes_are_told_in_one_line(sciml_command, cohorts, words, message):
