@@ -57,12 +57,13 @@ def write_page(page: StudyPage, path: Path | str, budget_bytes: int = BUDGET_BYT
     """
     path = Path(path)
     assembly = _Assembly(page)
+    values = assembly.values()
     curves = any(part["kind"] == "curve" for part in assembly.parts)
     html = rendering.render(
         "page.html.j2",
         ("page.js", *rendering.VEGA_FILES, "curves.js") if curves else ("page.js",),
         page=page,
-        **assembly.values(),
+        **values,
     )
     size = len(html.encode())
     if size > budget_bytes:

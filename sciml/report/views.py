@@ -32,7 +32,7 @@ from sciml.runtime.provenance import Record
 
 SCRUBBER_LOSSLESS_BYTES = 24_000
 # columns of a table, and width over height of a figure, that half of the page holds
-HALF_COLUMNS, HALF_SHAPE = 4, 1.7
+HALF_COLUMNS, HALF_SHAPE = 4, 2.0
 
 
 def view(item: Reportlet, anchor: str) -> dict[str, Any]:
@@ -65,8 +65,7 @@ def number_view(number: Number) -> dict[str, Any]:
         interval = number.value.interval
     known = interval is not None and all(math.isfinite(end) for end in interval)
     shown = [value, number.rival_value.mean if isinstance(number.rival_value, Spread) else number.rival_value]
-    numbers = [one for one in (*shown, *(interval if interval and known else ())) if isinstance(one, float)]
-    digits = tables.decimals(numbers)
+    digits = number_digits(value, interval if known else None, shown[1])
 
     def said(one: Value) -> str:
         return tables.show_value(one, digits, guess=False) if isinstance(one, float) else tables.show_value(one)
@@ -79,6 +78,20 @@ def number_view(number: Number) -> dict[str, Any]:
         "rival": number.rival,
         "rival_value": said(shown[1]),
     }
+
+
+def number_digits(value: Value, interval: tuple[float, float] | None, rival: Value) -> int | None:
+    """Return the decimals that a number's interval supports, or else its distance from the rival; None for the form 1.2e-7."""
+    if not isinstance(value, float):
+        return 2
+    scale = (interval[1] - interval[0]) / 2 if interval else abs(value - rival) if isinstance(rival, int | float) else abs(value)
+    scale = scale or abs(value)
+    if not scale:
+        return 1
+    if max(abs(value), scale) < 1e-3:
+        return None
+    digits = 2 - math.floor(math.log10(scale))
+    return min(max(digits, 0), 2 if abs(value) >= 1 else 4)
 
 
 def is_half(item: Reportlet) -> bool:

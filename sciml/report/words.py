@@ -21,6 +21,13 @@ def minus(text: str) -> str:
     return text.replace("-", MINUS)
 
 
+def number(value: float, form: str) -> str:
+    """Return a number in a format, a true minus; what rounds to zero has no sign."""
+    text = f"{value:{form}}"
+    zero = not any(digit in text for digit in "123456789") and math.isfinite(value)
+    return text.lstrip("+-") if zero else minus(text)
+
+
 def signed(value: float, digits: int = 2) -> str:
     """Return a number with its sign."""
     return minus(f"{value:+.{digits}f}")
@@ -64,10 +71,10 @@ def with_interval(
         sign: whether each carries its sign.
     """
     form = f"{'+' if sign else ''}.{digits}f"
-    said = f"{minus(f'{value:{form}}')} {unit}".strip()
+    said = f"{number(value, form)} {unit}".strip()
     if interval is None or not all(math.isfinite(end) for end in interval):
         return said
-    low, high = (minus(f"{end:{form}}") for end in interval)
+    low, high = (number(end, form) for end in interval)
     return f"{said} ({low} to {high})"
 
 

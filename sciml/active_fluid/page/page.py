@@ -14,6 +14,7 @@ from sciml.active_fluid.page.claims import (
     SPEED_UP,
     claims,
     enough,
+    passing,
     size_words,
     speed_points,
     speed_up,
@@ -32,7 +33,7 @@ from sciml.active_fluid.page.time import time_reportlets
 from sciml.active_fluid.page.training import training_reportlets
 from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Scores
 from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, tier_of
-from sciml.report.words import counted, sequence
+from sciml.report.words import counted, sequence, with_interval
 from sciml.runtime.errors import DataError
 from sciml.runtime.results import read_result
 
@@ -150,25 +151,23 @@ def answer(study: StudyResults) -> str:
     if error is not None and error.gain is not None and error.rival_value is not None:
         share = 100 * error.lead / error.rival_value.mean
         low, high = (100 * end / error.rival_value.mean for end in error.gain.interval)
-        less = f"{abs(share):.0f} % {'below' if share >= 0 else 'above'}"
-        between = f" ({low:.0f} to {high:.0f} %)" if error.gain.n > 1 else ""
-        parts.append(
-            f"on {size_words(study.scores)} its closure error is {less}{between} that of its strongest rival, {error.rival}"
-        )
+        less = with_interval(-share, (-high, -low), "%", 0, sign=True)
+        parts.append(f"its closure error differs by {less} from that of the strongest rival ({error.rival})")
     time = compared(study, "first_above", "time", True, 2)
-    if time is not None and time.rival_value is not None:
-        mark = f"{100 * study.scores.threshold:g} %"
-        parts.append(
-            f"it stays within {mark} of the kinetic theory until t = {time.value.mean:.2f}, {time.rival} until "
-            f"{time.rival_value.mean:.2f}"
-        )
-    name = "Nothing learned was compared" if study.learned is None else f"The closure {title_of(study.learned)!r}"
-    head = f"{name}: {' and '.join(parts)}." if parts else f"{name}."
-    faster = speeds(study)
-    if not faster:
-        return head
-    words = sequence([f"{value:.1f} times that of {modes} modes" for modes, value in sorted(faster.items())])
-    return f"{head} The speed of its step is {words} of the kinetic theory."
+    if time is not None and time.rival_value is not None and study.learned is not None:
+        mark, last = f"{100 * study.scores.threshold:g} %", f"t = {study.scores.times[-1]:g}"
+        if passing(study.scores, study.learned, *RIVALS):
+            until = f"until t = {time.value.mean:.2f}, {time.rival} until {time.rival_value.mean:.2f}"
+            parts.append(f"it stays within {mark} of the kinetic theory {until}")
+        else:
+            parts.append(
+                f"no closure leaves the kinetic theory by {mark} before {last}, so this run cannot tell for how long it holds"
+            )
+    if study.learned is None or not parts:
+        return "No learned closure was compared with a rival in this run."
+    head = f"The closure {title_of(study.learned)!r}, on {size_words(study.scores)}: {' and '.join(parts)}."
+    faster = [f"{value:.1f} times as fast as one of {modes} modes" for modes, value in sorted(speeds(study).items())]
+    return f"{head} Its step is {sequence(faster)} of the kinetic theory." if faster else head
 
 
 def numbers(study: StudyResults) -> Iterator[Number]:

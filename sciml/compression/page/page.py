@@ -23,7 +23,7 @@ from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.quality import MS_SSIM, PSNR, Metric
 from sciml.report.reportlets import Checks, Reportlet
 from sciml.report.study import Number, StudyPage, Tab, tier_of
-from sciml.report.words import counted, sequence, with_interval
+from sciml.report.words import counted, with_interval
 from sciml.runtime.errors import DataError
 
 QUESTION = (
@@ -145,14 +145,16 @@ def answer(domain: DomainResults) -> str:
         rate = domain.bd_rates(name, PSNR).get(best)
         said = [] if lead is None else [f"{with_interval(lead, None, 'dB', sign=True)} against {title_of(name)}"]
         if rate is not None and rate.mean is not None:
-            said.append(f"{with_interval(rate.mean, rate.interval, '%', 0, sign=True)} of its bits at equal PSNR")
+            said.append(f"{with_interval(rate.mean, rate.interval, '%', 0, sign=True)} of its bits")
         if said:
-            parts.append(", ".join(said))
+            parts.append(" and ".join(said))
     if not parts:
         return f"At {RATE_BPP:g} bits a pixel ours could be compared with neither {' nor '.join(map(title_of, ASKED))}."
-    head = f"At {RATE_BPP:g} bits a pixel, on {counted(domain.pictures, 'test picture')}: {sequence(parts)}."
-    others = [words for name in ANCHORS if (words := winning_words(domain, name, PSNR)) and "nowhere" not in words]
-    return f"{head} {'; '.join(others)}." if others else f"{head} No codec on this page has a higher PSNR at any shared rate."
+    pictures = counted(domain.pictures, "test picture")
+    head = f"PSNR at {RATE_BPP:g} bits a pixel, and bits at equal PSNR, on {pictures}: {'; '.join(parts)}."
+    rival = rival_of(domain, PSNR)
+    words = "" if rival is None else winning_words(domain, rival[0], PSNR)
+    return f"{head} The strongest codec there, by PSNR: {words}." if words else head
 
 
 def numbers(domain: DomainResults) -> Iterator[Number]:

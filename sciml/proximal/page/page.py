@@ -143,17 +143,16 @@ def certified(study: StudyResults) -> tuple[int, int]:
 def answer(study: StudyResults, compared: Sequence[Comparison]) -> str:
     """Return what the learned priors gain over the best classical method, how many runs are certain, and the price."""
     good, count = certified(study)
-    ahead = [one for one in compared if one.gain is not None and one.gain.interval[0] > 0]
     ordered = sorted(compared, key=lambda one: -one.lead)
-    said = [f"{ordered[0].words()} in {ordered[0].text}"] if ordered else []
-    said += [f"{ordered[-1].words()} in {ordered[-1].text}"] if len(ordered) > 1 else []
-    above = f"{sum(one.lead > 0 for one in compared)} of {counted(len(compared), 'task')} ({len(ahead)} by a whole interval)"
+    ends = [ordered[0], *ordered[-1:]] if len(ordered) > 1 else ordered
+    said = [f"{one.words()} ({one.text})" for one in ends]
+    above = f"{sum(one.lead > 0 for one in compared)} of {counted(len(compared), 'task')}"
     head = (
         f"{good} of {count} reconstructions are certain to converge, and the learned prior is above the strongest classical "
-        f"method in {above}: {' to '.join(said)}."
+        f"method in {above}: from {' down to '.join(said)}."
     )
     price = over_free(denoising) if (denoising := study.task("denoise")) is not None else None
-    return head if price is None else f"{head} Against the best network without the constraint: {price.words()} ({price.text})."
+    return head if price is None else f"{head} What the constraint costs or gains: {price.words()} ({price.text})."
 
 
 def numbers(study: StudyResults, compared: Sequence[Comparison]) -> Iterator[Number]:
