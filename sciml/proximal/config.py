@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import Field, PositiveFloat, field_validator, model_validator
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
 
 from sciml.imaging.tasks.studies import (
     MeasureConfig,
@@ -18,7 +18,6 @@ from sciml.imaging.tasks.studies import (
 from sciml.proximal.settings.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
 from sciml.proximal.settings.structures import (
     Schedule,
-    Signs,
     matching_schedule,
 )
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
@@ -49,10 +48,13 @@ class ToyConfig(StageConfig):
         default=matching_schedule((0.4, 0.2, 0.1), 1200, 3e-3, 600, 1e-2), description="training on every other prior"
     )
     priors_batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=2048, description="samples a step, other priors")
-    ema_decay: float = Field(default=0.998, ge=0, lt=1, description="decay of the averaged weights")
-    seed: int = Field(default=0, ge=0, description="master seed of samples and of the other priors' networks")
 
 
+Levels = tuple[NonNegativeFloat, ...]
+NOISE_LEVELS = (0.0, 0.05, 0.1, 0.2, 0.3)
+NOISE = "standard deviations of noise that R is computed at, ascending"
+MIXING_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
+MIXING = "shares of another picture that R is computed at, ascending, 0, 0.5 and 1 among them"
 DIGITS = {"digits8": "proximal-digits", "digits20": "proximal-digits20"}
 """Experiment of the splits by set of digits."""
 
@@ -65,33 +67,20 @@ class DigitsConfig(DataConfig):
     pad: int = Field(default=0, ge=0, le=8, description="zeros on each side of a digit")
     width: int = Field(default=24, ge=1, description="channels of each convolution")
     head: int = Field(default=64, ge=1, description="units of the layer that sees the whole digit")
-    beta: float = Field(default=10.0, gt=0, description="sharpness of the softplus")
-    alpha: float = Field(default=0.01, gt=0, description="alpha ||y||^2 is added: strong convexity 2 alpha")
-    signs: Signs = Field(
-        default="square", description="how weights are kept non-negative; projection, as published, learns more slowly here"
-    )
-    sigma: float = Field(default=0.1, gt=0, description="standard deviation of the noise in training")
     schedule: Schedule = Field(
         default=matching_schedule((0.64, 0.32, 0.16, 0.08), 1200, 2e-3, 5000, 1e-2), description="losses of the training"
     )
-    batch_size: int = Field(default=64, ge=1)
+    batch_size: int = Field(default=64, ge=1, description="digits of a step")
     ema_decay: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights")
     test_digits: int = Field(default=200, ge=2, description="test digits whose R is computed, at most those of the split")
-    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
-    blur_widths: tuple[float, ...] = Field(
+    noise_levels: Levels = Field(default=NOISE_LEVELS, min_length=2, description=NOISE)
+    blur_widths: Levels = Field(
         default=(0.0, 0.2, 0.4, 0.8, 1.6),
         min_length=2,
-        description="pixels; the published 0 to 4 by 8/20, the size of a digit here and there",
+        description="standard deviations of the blur, pixels, ascending; the published 0 to 4 by 8/20, the size of a digit here "
+        "and there",
     )
-    visible_blur: float = Field(
-        default=0.4,
-        ge=0,
-        description="pixels; narrower blurs change a digit by far less than the noise of the training: reported, not judged "
-        "(chosen on validation digits)",
-    )
-    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
-    detection_sigma: float = Field(default=0.1, gt=0, description="noise that clean digits are told apart from")
-    seed: int = Field(default=0, ge=0)
+    mixing_shares: Levels = Field(default=MIXING_SHARES, min_length=3, description=MIXING)
 
 
 class TheoryConfig(StageConfig):
@@ -105,46 +94,39 @@ class CertifyConfig(StageConfig):
     """What the certificates of weights are measured on."""
 
     size: int = Field(default=12, ge=2, le=16, description="rows and columns of the test images; a network may need more")
-    sigma: float | None = Field(default=None, gt=0, description="noise level; null: each network's default")
-    seed: int = Field(default=0, ge=0, description="of the test images, directions and competitors")
 
 
 class PriorConfig(DataConfig):
     """What the study of trained priors reads: R on test pictures, detection, posterior covariance, a wrong noise level."""
 
     data_tier: DataTier = "default"
-    sigma: float = Field(default=0.1, gt=0, description="noise level of R and of the noisy pictures")
     photographs: int = Field(default=10, ge=2, description="test photographs, at most those of the split")
     photo_size: int = Field(default=128, ge=32, description="pixels a side of the centre of a photograph")
-    noise_levels: tuple[float, ...] = Field(default=(0.0, 0.05, 0.1, 0.2, 0.3), min_length=2)
-    blur_widths: tuple[float, ...] = Field(default=(0.0, 0.5, 1.0, 2.0, 4.0), min_length=2, description="pixels")
-    mixing_shares: tuple[float, ...] = Field(default=(0.0, 0.25, 0.5, 0.75, 1.0), min_length=3)
+    noise_levels: Levels = Field(default=NOISE_LEVELS, min_length=2, description=NOISE)
+    blur_widths: Levels = Field(
+        default=(0.0, 0.5, 1.0, 2.0, 4.0), min_length=2, description="standard deviations of the blur, pixels, ascending"
+    )
+    mixing_shares: Levels = Field(default=MIXING_SHARES, min_length=3, description=MIXING)
     slices: int = Field(default=12, ge=2, description="CT slices of each person")
     ct_size: int = Field(default=256, ge=64, description="pixels a side of a slice; larger ones are reduced by a whole factor")
-    fbp_views: tuple[int, ...] = Field(default=(30, 60), description="views of the filtered back-projections with streaks")
-    ct_noise: float = Field(default=0.02, gt=0, description="noise of noisy slices; the window of 2000 HU is 1")
+    fbp_views: tuple[PositiveInt, ...] = Field(
+        default=(30, 60), description="views of the filtered back-projections with streaks"
+    )
     covariance_pictures: int = Field(default=4, ge=1, description="validation crops whose posterior covariance is computed")
     covariance_size: int = Field(default=48, ge=16, description="pixels a side of such a crop")
     directions: int = Field(default=6, ge=1, description="leading eigenvectors of the covariance of the first crop")
-    lanczos_steps: int = Field(default=20, ge=2)
+    lanczos_steps: int = Field(default=20, ge=2, description="products with the Jacobian for those eigenvectors")
     spacing: int = Field(default=8, ge=1, description="distance of the pixels that one probe of the variance takes together")
-    sigma_factors: tuple[float, ...] = Field(
-        default=(0.7, 1.0, 1.3), min_length=1, description="noise level given over the true one"
-    )
-    seed: int = Field(default=0, ge=0)
 
 
 class AblateConfig(DataConfig):
     """What the comparison of design choices reads: the validation crops, and what counts as equal."""
 
     data_tier: DataTier = "default"
-    reference: str = Field(default="reference", description="ablation that the others from scratch are compared with")
     sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1, description="noise levels")
     gradients: int = Field(default=16, ge=1, description="N of a solution; it is measured at N and at 3 N")
     crops: int = Field(default=30, ge=1, description="crops of validation pictures")
     crop_size: int = Field(default=96, ge=8, description="pixels a side of such a crop")
-    within_db: float = Field(default=0.1, gt=0, description="a network of one noise level may be better by so much")
-    seed: int = Field(default=0, ge=0, description="of the crops and their noise")
 
 
 class ColourConfig(DataConfig):
@@ -156,7 +138,6 @@ class ColourConfig(DataConfig):
     photographs: int = Field(default=10, ge=1, description="colour test photographs, at most those of the split")
     validation_photographs: int = Field(default=5, ge=0, description="that the rivals' parameters are chosen on")
     size: int = Field(default=256, ge=32, description="pixels a side of the centre of a photograph")
-    seed: int = Field(default=0, ge=0, description="of the noise")
 
 
 # --- the study ---
@@ -167,7 +148,7 @@ TaskName = Literal["denoise", "deblur", "ct-sparse", "mri-cs"]
 class RestoreConfig(StageConfig):
     """What `restore` reads: which networks reconstruct the test data of a task, and how exactly."""
 
-    networks: tuple[str, ...]
+    networks: tuple[str, ...] = Field(description="names of the networks, in the order of their weights")
     iterations: int = Field(ge=1, description="at most this many gradients a reconstruction")
     tolerance: float = Field(gt=0, description="relative residual at which a reconstruction is finished")
     drift: bool = Field(description="go on to three times the gradients and report what that changes")
@@ -182,10 +163,10 @@ class EvaluateConfig(StageConfig):
 class PageConfig(DataConfig):
     """What `report` reads."""
 
-    tier: str
+    tier: str = Field(description="name of the run's tier")
     data_tier: DataTier
-    tasks: tuple[TaskName, ...]
-    trained: tuple[str, ...]
+    tasks: tuple[TaskName, ...] = Field(description="tasks of the run")
+    trained: tuple[str, ...] = Field(description="networks that the run trains")
 
 
 def default_studies() -> dict[TaskName, Study]:
@@ -243,7 +224,9 @@ class Config(StageConfig):
     ablations: dict[str, ModelConfig] = Field(
         default_factory=default_ablations, description="short trainings that compare design choices on validation data"
     )
-    studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1)
+    studies: dict[TaskName, Study] = Field(
+        default_factory=default_studies, min_length=1, description="tasks on real test data, beside classical methods"
+    )
     networks: dict[TaskName, tuple[str, ...]] = Field(
         default={
             "denoise": ("photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
@@ -256,12 +239,12 @@ class Config(StageConfig):
     iterations: int = Field(default=2000, ge=1, description="at most this many gradients a reconstruction")
     tolerance: float = Field(default=3e-4, gt=0, description="relative residual at which a reconstruction is finished")
     drift: bool = Field(default=True, description="show what three times the gradients change")
-    certify: CertifyConfig = CertifyConfig()
-    toy: ToyConfig = ToyConfig()
-    digits: DigitsConfig = DigitsConfig()
-    prior: PriorConfig = PriorConfig()
-    colour: ColourConfig = ColourConfig()
-    ablate: AblateConfig = AblateConfig()
+    certify: CertifyConfig = Field(default=CertifyConfig(), description="certificates of the weights")
+    toy: ToyConfig = Field(default=ToyConfig(), description="priors with a known answer, in one and two dimensions")
+    digits: DigitsConfig = Field(default=DigitsConfig(), description="prior of handwritten digits")
+    prior: PriorConfig = Field(default=PriorConfig(), description="priors of photographs and of CT")
+    colour: ColourConfig = Field(default=ColourConfig(), description="photographs in colour")
+    ablate: AblateConfig = Field(default=AblateConfig(), description="comparison of the ablations")
 
     @field_validator("models", "ablations", mode="before")
     @classmethod

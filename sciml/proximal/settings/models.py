@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from sciml.proximal.settings.structures import (
     DOWNSCALE_PROBABILITIES,
@@ -34,22 +34,26 @@ class ModelConfig(StageConfig):
     start_scale: float = Field(
         default=1.0, gt=0, description="factor on the thresholds of the network it goes on from; its weight falls as much"
     )
-    network: Network
-    sigma_range: tuple[float, float] = Field(default=(0.01, 0.3), description="noise levels of the training, lowest and highest")
+    network: Network = Field(description="structure, of the kind that `kind` names")
+    sigma_range: tuple[PositiveFloat, PositiveFloat] = Field(
+        default=(0.01, 0.3), description="noise levels of the training, lowest and highest"
+    )
     downscale_probabilities: dict[int, float] = Field(
         default=DOWNSCALE_PROBABILITIES,
         min_length=1,
         description="whole factors that photographs are reduced by, with their chances",
     )
     crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
-    batch_size: int = Field(default=4, ge=1)
+    batch_size: int = Field(default=4, ge=1, description="crops of a step")
     steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
     cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
-    learning_rate: float = Field(default=1e-2, gt=0)
+    learning_rate: float = Field(default=1e-2, gt=0, description="largest, at the beginning")
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
-    schedule: SolverSchedule = SolverSchedule()
-    validation_sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1)
-    validation_crops: int = Field(default=20, ge=1)
+    schedule: SolverSchedule = Field(default=SolverSchedule(), description="how far the solver goes; for the implicit form")
+    validation_sigmas: tuple[PositiveFloat, ...] = Field(
+        default=(0.025, 0.1, 0.2), min_length=1, description="noise levels of the validation"
+    )
+    validation_crops: int = Field(default=20, ge=1, description="crops of validation pictures")
     validations: int = Field(default=10, ge=1, description="how often it is validated")
     loss: Literal["mse", "log-mse"] = Field(
         default="mse", description="log-mse counts easy and hard reconstructions alike; for a task that is not denoising"
@@ -77,9 +81,9 @@ EXPERIMENTS = {"photo-grey": "proximal-photos", "photo-colour": "proximal-photos
 class TrainConfig(ModelConfig, DataConfig):
     """What `train` reads."""
 
-    name: str
+    name: str = Field(description="of the network and of its weight file")
     data_tier: DataTier
-    seed: int
+    seed: int = Field(description="master seed of the run")
 
 
 def default_models() -> dict[str, ModelConfig]:

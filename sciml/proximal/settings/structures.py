@@ -5,10 +5,11 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from sciml.runtime.settings import StageConfig
 
+CHANNELS = "channels of the images; 3 for colour"
 # whole factors that photographs are reduced by in training, with their chances
 DOWNSCALE_PROBABILITIES = {1: 0.25, 2: 0.45, 3: 0.3}
 
@@ -17,11 +18,13 @@ class RegularizerConfig(StageConfig):
     """Structure of the implicit form: a weakly convex regulariser of grouped filter responses."""
 
     kind: Literal["weakly-convex"] = "weakly-convex"
-    channels: int = Field(default=1, ge=1, le=16, description="channels of the images; 3 for colour")
-    windows: tuple[tuple[int, ...], ...] = Field(default=((7,),), description="odd window sizes of the filters of each level")
+    channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
+    windows: tuple[tuple[PositiveInt, ...], ...] = Field(
+        default=((7,),), description="odd window sizes of the filters of each level"
+    )
     weak_convexity: float = Field(default=0.97, gt=0, lt=1, description="largest allowed rho; the prox is unique below 1")
     curvature: float = Field(default=20.0, gt=1, description="largest allowed curvature of R, its Lipschitz constant")
-    sigma_knots: tuple[float, ...] = Field(
+    sigma_knots: tuple[PositiveFloat, ...] = Field(
         default=(0.01, 0.03, 0.1, 0.3), description="noise levels between which the potentials are interpolated, ascending"
     )
 
@@ -47,8 +50,8 @@ class PublishedPotential(StageConfig):
     """The published convolutional input-convex network, for images of one size; its defaults are those of the digits."""
 
     kind: Literal["published"] = "published"
-    channels: int = Field(default=1, ge=1, le=16)
-    size: tuple[int, int] = Field(default=(28, 28), description="rows and columns of an image, or of a patch")
+    channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
+    size: tuple[PositiveInt, PositiveInt] = Field(default=(28, 28), description="rows and columns of an image, or of a patch")
     strides: tuple[Literal[1, 2], ...] = Field(default=(1, 2, 1, 2), min_length=1, description="stride of each 3 x 3 convolution")
     width: int = Field(default=64, ge=1, description="channels of each convolution")
     head: int = Field(default=64, ge=1, description="units of the layer that sees the whole image")
@@ -67,7 +70,7 @@ class ConvolutionalPotential(StageConfig):
     """The workbench's fully convolutional potential: any size, any number of channels, all noise levels in one network."""
 
     kind: Literal["convolutional"] = "convolutional"
-    channels: int = Field(default=1, ge=1, le=16)
+    channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
     dimensions: Literal[2, 3] = Field(default=2, description="2 for images, 3 for volumes")
     window: int = Field(
         default=7, ge=1, le=15, description="odd window of the filters; there are window^dimensions channels of them"
@@ -78,7 +81,7 @@ class ConvolutionalPotential(StageConfig):
     saturation: float = Field(
         default=8.0, gt=0, description="response at which the last layer turns linear, far above any image's"
     )
-    sigma_knots: tuple[float, ...] = Field(
+    sigma_knots: tuple[PositiveFloat, ...] = Field(
         default=(0.01, 0.03, 0.1, 0.3),
         min_length=1,
         description="noise levels between which thresholds are interpolated, ascending",
@@ -159,7 +162,7 @@ class PeerConfig(StageConfig):
     """A small denoiser without a certificate, for comparison at equal parameters, data and time."""
 
     kind: Literal["residual", "gradient_step"] = "residual"
-    channels: int = Field(default=1, ge=1, le=16)
+    channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
     width: int = Field(default=16, ge=1, description="channels of the hidden layers")
     depth: int = Field(default=5, ge=3, le=20, description="number of 3 x 3 convolutions")
 
@@ -168,8 +171,8 @@ class FramePotential(StageConfig):
     """The workbench's denoiser in explicit form: grouped frame coefficients attenuated by their energy, at several scales."""
 
     kind: Literal["frame"] = "frame"
-    channels: int = Field(default=1, ge=1, le=16)
-    windows: tuple[tuple[int, ...], ...] = Field(
+    channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
+    windows: tuple[tuple[PositiveInt, ...], ...] = Field(
         default=((7,), (7,)), min_length=1, description="odd windows of the filters of each level; level l is halved l times"
     )
     modulus: float = Field(default=0.01, gt=0, lt=1, description="strong convexity of psi, the smallest slope of the network")
@@ -177,7 +180,7 @@ class FramePotential(StageConfig):
     boost: bool = Field(
         default=False, description="let large coefficients be amplified: a slope at infinity above 1, for denoising only"
     )
-    sigma_knots: tuple[float, ...] = Field(
+    sigma_knots: tuple[PositiveFloat, ...] = Field(
         default=(0.01, 0.03, 0.1, 0.3),
         min_length=1,
         description="noise levels between which the gates are interpolated, ascending",
@@ -187,9 +190,11 @@ class FramePotential(StageConfig):
 class SolverSchedule(StageConfig):
     """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
 
-    solver_steps: tuple[int, ...] = Field(default=(10, 13, 16), description="gradients of the solver in each phase")
-    adjoint_steps: tuple[int, ...] = Field(default=(8, 9, 11), description="conjugate gradient steps in each phase")
-    begins: tuple[float, ...] = Field(default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins")
+    solver_steps: tuple[PositiveInt, ...] = Field(default=(10, 13, 16), description="gradients of the solver in each phase")
+    adjoint_steps: tuple[PositiveInt, ...] = Field(default=(8, 9, 11), description="conjugate gradient steps in each phase")
+    begins: tuple[NonNegativeFloat, ...] = Field(
+        default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins"
+    )
 
     def at(self, done: float) -> tuple[int, int]:
         """Return (solver steps, adjoint steps) when a share `done` of the training is over."""

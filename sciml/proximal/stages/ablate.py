@@ -16,7 +16,7 @@ from sciml.proximal.learning.objectives import validate_denoising
 from sciml.proximal.learning.pools import validation_crops
 from sciml.proximal.networks.forms import load_denoiser
 from sciml.proximal.networks.weight_files import weight_file
-from sciml.proximal.study.results import AblationRow
+from sciml.proximal.study.results import WITHIN_DB, AblationRow
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_text
 from sciml.runtime.provenance import Recorder
@@ -26,14 +26,19 @@ from sciml.training import read_weights_metadata
 
 log = logging.getLogger(__name__)
 
+# ablation that the others from scratch are compared with
+REFERENCE = "reference"
+# of the crops and their noise
+SEED = 0
+
 
 def run(config: AblateConfig, weights: Sequence[Path | str], output: Path, device: str = "cpu") -> list[Path]:
     """Write `ablations.json` and `ablations.csv`: one row for each network and noise level of its training.
 
-    A network that went on from another is compared with that one, all others with `config.reference`.
+    A network that went on from another is compared with that one, all others with the one called `REFERENCE`.
 
     Args:
-        config: crops, noise levels, reference.
+        config: crops and noise levels.
         weights: weight files or shipped names of denoisers of one domain; every reference is among them.
         output: output folder.
         device: `cpu` or `cuda`.
@@ -49,11 +54,11 @@ def run(config: AblateConfig, weights: Sequence[Path | str], output: Path, devic
     recorder = Recorder("proximal.ablate", config.model_dump(mode="json"), paths.values())
     metadata = {name: read_weights_metadata(path) for name, path in paths.items()}
     trainings = {name: found["config"] for name, found in metadata.items()}
-    references = _references(trainings, config.reference)
+    references = _references(trainings, REFERENCE)
     levels = {name: _levels(name, training, config.sigmas) for name, training in trainings.items()}
-    seeds = Seeds(config.seed)
+    seeds = Seeds(SEED)
     noise = seeds("ablate", "noise") % 2**31
-    found = validation_crops(_domain(trainings), config.data_tier, config.crop_size, config.crops, config.seed)
+    found = validation_crops(_domain(trainings), config.data_tier, config.crop_size, config.crops, SEED)
     crops = torch.from_numpy(found).to(device)
     psnr: dict[str, dict[str, float]] = {}
     parameters: dict[str, int] = {}
@@ -79,7 +84,7 @@ def run(config: AblateConfig, weights: Sequence[Path | str], output: Path, devic
                     psnr_n=round(near, 4),
                     psnr_3n=round(far, 4),
                     difference_db=round(difference, 4),
-                    within=difference <= config.within_db if low == high else None,
+                    within=difference <= WITHIN_DB if low == high else None,
                     parameters=parameters[name],
                     cpu_minutes=float(metadata[name]["cpu_minutes"]),
                 )

@@ -8,7 +8,7 @@ from typing import Any
 
 from sciml.proximal.config import PageConfig
 from sciml.proximal.page.methods import PARAGRAPHS
-from sciml.proximal.study.results import AblationRow
+from sciml.proximal.study.results import WITHIN_DB, AblationRow
 from sciml.report.goals import Goal, judge
 from sciml.report.page import write_page
 from sciml.report.reportlets import Claim, Column, Curve, Text, Value
@@ -52,8 +52,7 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
     if not rows:
         raise DataError(f"{table} holds no row; run the ablations first: make ablations FAMILY=proximal")
     trainings = record.notes["trainings"]
-    within = record.config["within_db"]
-    claim = level_claim(rows, within)
+    claim = level_claim(rows, WITHIN_DB)
     gain = claim.ours
     designs = Text("The designs", "\n".join(f"- `{name}`: {design(found)}" for name, found in trainings.items()))
     page = StudyPage(

@@ -13,6 +13,8 @@ from sciml.proximal.config import DigitsConfig
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.network import Images, PriorValues
 from sciml.proximal.study.digits import (
+    SEED,
+    SIGMA,
     build_network,
     denoising_errors,
     digit_images,
@@ -42,13 +44,18 @@ from sciml.training import partial_folder, save_weights
 log = logging.getLogger(__name__)
 
 STRIPS = 6
+# noise level that clean digits are told apart from
+DETECTION_SIGMA = 0.1
+# pixels; narrower blurs change a digit by far less than the noise of the training: reported, not judged (chosen on validation
+# digits)
+VISIBLE_BLUR = 0.4
 
 
 def run(config: DigitsConfig, output: Path) -> list[Path]:
     """Write `digits.safetensors` (weights), `history.csv`, `digits.json` and `strips.safetensors`.
 
     `digits.json` is a `sciml.proximal.study.results.DigitNumbers`: noisy digits of the path are clipped to [0, 1], those of the
-    detection are not, blur has zeros beyond the border, visible blur leaves out widths below `visible_blur`.
+    detection are not, blur has zeros beyond the border, visible blur leaves out widths below VISIBLE_BLUR.
 
     `strips.safetensors`: `<path>.levels`, `<path>.images` (strip, level, rows, columns) of the first digits and `<path>.R`
     (level, digit) of all.
@@ -57,8 +64,8 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
         config: network, schedule and corruptions.
         output: output folder.
     """
-    recorder = Recorder("proximal.digits", config.model_dump(mode="json"))
-    seeds = Seeds(config.seed)
+    recorder = Recorder("proximal.digits", {**config.model_dump(mode="json"), "sigma": SIGMA})
+    seeds = Seeds(SEED)
     train_images, inputs = digit_images(config.digits, "train", config.data_tier, config.pad)
     held, _ = digit_images(config.digits, "validation", config.data_tier, config.pad)
     test, _ = digit_images(config.digits, "test", config.data_tier, config.pad)
@@ -73,16 +80,16 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
     def after(index: int, model: nn.Module) -> None:
         assert isinstance(model, ExplicitNetwork)
         stage = config.schedule[index]
-        errors = denoising_errors(model, held, config.sigma, noise_seed)
+        errors = denoising_errors(model, held, SIGMA, noise_seed)
         row = {**dict(errors), "zero_share": model.potential.zero_share()}
         if last_gamma is not None:
-            row |= dict(weights_at(model, held, last_gamma, config.sigma, noise_seed))
+            row |= dict(weights_at(model, held, last_gamma, SIGMA, noise_seed))
         rows.append(DigitStage(loss=stage.loss, gamma=stage.gamma, steps=stage.steps, **row))
         log.info("stage %d: validation PSNR %.2f dB", index, errors.denoised_psnr)
 
     code = source_digest(__name__)
     # what is looked at afterwards does not decide the weights
-    looked_at = {"test_digits", "noise_levels", "blur_widths", "visible_blur", "mixing_shares", "detection_sigma"}
+    looked_at = {"test_digits", "noise_levels", "blur_widths", "mixing_shares"}
     identity = {"code": code, "config": config.model_dump(mode="json", exclude=looked_at), "data": inputs}
     with partial_folder(weights) as partial:
         network.train()
@@ -90,20 +97,20 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
         network.eval()
         joined_history(config.schedule, ended.histories, history)
         save_weights(
-            weights, network, config=config, seed=config.seed, inputs=inputs, source_digest=code,
+            weights, network, config=config, seed=SEED, inputs=inputs, source_digest=code,
             cpu_minutes=ended.cpu_minutes, extra={"network": network.describe()},
         )  # fmt: skip
     found, arrays = study(network, test, config)
     results = DigitNumbers(
         training=rows,
         ended=ended.reason,
-        test=denoising_errors(network, test, config.sigma, seeds("digits", "test noise") % 2**31),
+        test=denoising_errors(network, test, SIGMA, seeds("digits", "test noise") % 2**31),
         parameters=sum(parameter.numel() for parameter in network.parameters()),
         certificate=network.certificate().reason,
         **dict(found),
     )
     write_result(tables, results)
-    save_tensors(strips, arrays, {"digits": len(test), "sigma": config.sigma})
+    save_tensors(strips, arrays, {"digits": len(test), "sigma": SIGMA})
     recorder.seeds = seeds.used
     recorder.notes = {"cpu_minutes_of_training": round(ended.cpu_minutes, 3)}
     recorder.write(output / "provenance.json", [weights, history, tables, strips])
@@ -112,7 +119,7 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
 
 def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[DigitLandscape, dict[str, np.ndarray]]:
     """Return what R of test digits shows, and the arrays of the strips."""
-    generator = torch.Generator().manual_seed(Seeds(config.seed)("digits", "prior noise") % 2**31)
+    generator = torch.Generator().manual_seed(Seeds(SEED)("digits", "prior noise") % 2**31)
     field = torch.randn(x.shape, generator=generator)
     first, second = x[: len(x) // 2], x[partners(len(x))][: len(x) // 2]
     # every path begins, and mixing ends, with clean digits, whose R is computed once
@@ -132,8 +139,8 @@ def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[Di
         arrays[f"{name}.images"] = torch.stack([corrupt(level)[:STRIPS, 0] for level in levels], 1).numpy()
         log.info("R along %s: %s", name, paths[name].table().median)
     clean = clean.value.double()
-    noise = noisy(x, field, config.detection_sigma)
-    detected = along(network, (config.detection_sigma,), lambda level: noise)
+    noise = noisy(x, field, DETECTION_SIGMA)
+    detected = along(network, (DETECTION_SIGMA,), lambda level: noise)
     lowest = float(min(path.values.min() for path in paths.values()))
     tables = {
         name: Corruption(path.levels, path.values - lowest, path.outside).table().model_copy(update={"lowest": lowest})
@@ -142,7 +149,7 @@ def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[Di
     above = humps(paths["mixing"])
     tables["mixing"] = tables["mixing"].model_copy(update={"humps": above})
     detection = DigitDetection(
-        sigma=config.detection_sigma,
+        sigma=DETECTION_SIGMA,
         auroc=auroc(clean, detected.values[0]),
         auroc_total_variation=auroc(_variation(x), _variation(noise)),
         levels=[
@@ -153,7 +160,7 @@ def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[Di
     targets = DigitTargets(
         median_rises_with_noise=tables["noise"].median_rises_strictly,
         median_rises_with_blur=tables["blur"].median_rises_strictly,
-        median_rises_with_visible_blur=_visible(paths["blur"], config.visible_blur).table().median_rises_strictly,
+        median_rises_with_visible_blur=_visible(paths["blur"], VISIBLE_BLUR).table().median_rises_strictly,
         hump_for_more_than_80_percent=above.above_ends > 0.8,
         auroc_above_095=detection.auroc > 0.95,
     )

@@ -42,6 +42,13 @@ from sciml.runtime.seeds import Seeds
 log = logging.getLogger(__name__)
 
 STRIPS = 3
+SEED = 0
+# noise level of R and of the noisy photographs
+SIGMA = 0.1
+# noise of noisy slices, where the window of 2000 HU is 1
+CT_NOISE = 0.02
+# noise level that is given, over the true one
+SIGMA_FACTORS = (0.7, 1.0, 1.3)
 # closer than this to the AUROC of total variation, R is said to measure texture
 SAME = 0.05
 
@@ -66,8 +73,8 @@ def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = 
         DataError: a network was trained on test data.
         ConfigError: a network is not for grey pictures.
     """
-    recorder = Recorder("proximal.prior", config.model_dump(mode="json"), inputs=[photo, ct])
-    seeds, arrays = Seeds(config.seed), {}
+    recorder = Recorder("proximal.prior", {**config.model_dump(mode="json"), "sigma": SIGMA}, inputs=[photo, ct])
+    seeds, arrays = Seeds(SEED), {}
     network = _load(photo, EXPERIMENTS["photo-grey"], device)
     slices = _load(ct, EXPERIMENTS["ct"], device)
     pictures, names = _photographs(config, device)
@@ -75,7 +82,7 @@ def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = 
     detected = detection(slices, config, seeds, arrays, device)
     posterior = covariance(network, config, seeds, arrays, device)
     numbers = PriorNumbers(
-        sigma=config.sigma,
+        sigma=SIGMA,
         photo_network=photo.stem,
         ct_network=ct.stem,
         photographs=photographs,
@@ -86,7 +93,7 @@ def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = 
     )
     outputs = [output / "prior.json", output / "pictures.safetensors"]
     write_result(outputs[0], numbers)
-    save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigma": config.sigma})
+    save_tensors(outputs[1], {name: array.astype(np.float32) for name, array in arrays.items()}, {"sigma": SIGMA})
     recorder.seeds = seeds.used
     recorder.write(output / "provenance.json", outputs)
     return outputs
@@ -136,7 +143,7 @@ def landscape(
     }
     tables: dict[str, Landscape] = {}
     for name, (levels, corrupt) in corruptions.items():
-        path: Corruption = along(network, levels, corrupt, config.sigma, per_pixel=True)
+        path: Corruption = along(network, levels, corrupt, SIGMA, per_pixel=True)
         tables[name] = path.table()
         arrays[f"{name}.R"] = path.values.cpu().numpy()
         arrays[f"strip.{name}"] = torch.stack([corrupt(level)[:STRIPS, 0] for level in levels], 1).cpu().numpy()
@@ -153,14 +160,14 @@ def detection(
     reference = _slices("validation", config, device)
     assert heads is not None and reference is not None, "every tier above pip has both"
     groups: dict[str, Images | None] = {"head": heads, "abdomen": _slices("test-other", config, device)}
-    groups["noisy"] = heads + config.ct_noise * _normal(heads, seeds("prior", "slices"))
+    groups["noisy"] = heads + CT_NOISE * _normal(heads, seeds("prior", "slices"))
     for views in config.fbp_views:
         physics = ParallelBeam((heads.shape[-2], heads.shape[-1]), np.linspace(0, 180, views, endpoint=False).tolist())
         groups[f"fbp_{views}"] = physics.fbp(physics.A(heads.cpu())).to(device).clamp(0, 1)
 
     def scores(x: Images) -> tuple[Tensor, Tensor]:
         pixels = x[0].numel()
-        values = torch.cat([network.prior_values(part, config.sigma).value for part in x.split(4)])
+        values = torch.cat([network.prior_values(part, SIGMA).value for part in x.split(4)])
         variation = sum(x.diff(dim=axis).abs().sum((1, 2, 3)) for axis in (-2, -1))
         return values.double().cpu() / pixels, torch.as_tensor(variation).double().cpu() / pixels
 
@@ -229,14 +236,14 @@ def covariance(
     network: LearnedProximalNetwork, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray], device: str
 ) -> Covariance:
     """Return leading directions of the first crop's posterior and the calibration of the variances of all crops."""
-    crops = validation_crops("photo-grey", config.data_tier, config.covariance_size, config.covariance_pictures, config.seed)
+    crops = validation_crops("photo-grey", config.data_tier, config.covariance_size, config.covariance_pictures, SEED)
     x = torch.from_numpy(crops).to(device)
-    y = x + config.sigma * _normal(x, seeds("prior", "covariance"))
+    y = x + SIGMA * _normal(x, seeds("prior", "covariance"))
     generator = torch.Generator().manual_seed(seeds("prior", "probes"))
     images, variances = [], []
     directions: Directions | None = None
     for index in range(len(x)):
-        at = linearise(network, y[index : index + 1], config.sigma)
+        at = linearise(network, y[index : index + 1], SIGMA)
         images.append(at.image)
         variances.append(pixel_variance(at, config.spacing, generator))
         if index == 0:
@@ -261,13 +268,13 @@ def covariance(
 
 def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds) -> WrongSigma:
     """Return the mean PSNR of denoised photographs when the noise level given is a multiple of the true one."""
-    y = x + config.sigma * _normal(x, seeds("prior", "robustness"))
+    y = x + SIGMA * _normal(x, seeds("prior", "robustness"))
 
     def mean_psnr(estimate: Images) -> float:
         return float((-10 * (estimate.clamp(0, 1) - x).square().mean((1, 2, 3)).log10()).mean())
 
     rows = []
-    for factor in config.sigma_factors:
-        clean = torch.cat([network(part, factor * config.sigma) for part in y.split(2)])
+    for factor in SIGMA_FACTORS:
+        clean = torch.cat([network(part, factor * SIGMA) for part in y.split(2)])
         rows.append(SigmaFactor(factor=factor, psnr=mean_psnr(clean)))
     return WrongSigma(noisy_psnr=mean_psnr(y), rows=rows, photographs=len(x))

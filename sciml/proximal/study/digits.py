@@ -28,6 +28,13 @@ from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_text
 from sciml.runtime.seeds import Seeds
 
+# of the network, the batches and the noise
+SEED = 0
+# standard deviation of the noise in training
+SIGMA = 0.1
+# how weights are kept non-negative; projection, as published, learns more slowly at this size
+SIGNS = "square"
+
 
 def digit_images(name: str, role: str, data_tier: str, pad: int = 0) -> tuple[Images, dict[str, str]]:
     """Return the digits of a role and the digests of their files.
@@ -78,10 +85,8 @@ class DigitBatches:
 
 def build_network(config: DigitsConfig, size: int) -> ExplicitNetwork:
     """Return the untrained network for digits of `size` pixels a side."""
-    potential = PublishedPotential(
-        size=(size, size), width=config.width, head=config.head, beta=config.beta, alpha=config.alpha, signs=config.signs
-    )
-    return ExplicitNetwork(potential, (config.sigma, config.sigma), config.sigma, Seeds(config.seed)("digits", "network") % 2**31)
+    potential = PublishedPotential(size=(size, size), width=config.width, head=config.head, signs=SIGNS)
+    return ExplicitNetwork(potential, (SIGMA, SIGMA), SIGMA, Seeds(SEED)("digits", "network") % 2**31)
 
 
 def learn(
@@ -95,7 +100,7 @@ def learn(
     """Train the network in place; a run that was stopped goes on. See `sciml.proximal.learning.curriculum.run_schedule`."""
 
     def pairs(clean: Images, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return clean + config.sigma * torch.randn(clean.shape, generator=generator), clean
+        return clean + SIGMA * torch.randn(clean.shape, generator=generator), clean
 
     def denoise(model: nn.Module, y: Tensor) -> Tensor:
         assert isinstance(model, ExplicitNetwork)
@@ -105,7 +110,7 @@ def learn(
         assert isinstance(model, ExplicitNetwork)
         model.project_()
 
-    seed = Seeds(config.seed)("digits", "training")
+    seed = Seeds(SEED)("digits", "training")
     return run_schedule(
         network,
         config.schedule,

@@ -482,6 +482,10 @@ class Run(Result):
     drift_db: Sequence[float] = ()
 
 
+# dB, by which a network of one noise level may be better than the one for all
+WITHIN_DB = 0.1
+
+
 class AblationRow(Result):
     """A network at one noise level of its training, on validation crops.
 

@@ -35,7 +35,7 @@ from sciml.training import save_weights
 
 ROOT = Path(__file__).resolve().parents[3]
 GREY = RegularizerConfig(windows=((3,),), curvature=10.0)
-CONFIG = AblateConfig(data_tier="ci", crops=3, crop_size=24, gradients=12, sigmas=(0.05, 0.2), seed=4)
+CONFIG = AblateConfig(data_tier="ci", crops=3, crop_size=24, gradients=12, sigmas=(0.05, 0.2))
 PAGE = PageConfig(tier="ci", data_tier="ci", tasks=(), trained=())
 
 
@@ -79,7 +79,7 @@ def test_each_network_is_measured_on_the_same_crops_at_the_levels_of_its_trainin
     rows = {(row["network"], row["sigma"]): row for row in read_json(written / "ablations.json")}
     both = [(name, sigma) for name in ("reference", "two-levels") for sigma in (0.05, 0.2)]
     assert list(rows) == [("grey", 0.05), ("grey", 0.2), ("only-0.05", 0.05), ("only-0.2", 0.2), *both]
-    crops = torch.from_numpy(validation_crops("photo-grey", "ci", 24, 3, 4))
+    crops = torch.from_numpy(validation_crops("photo-grey", "ci", 24, 3, ablate.SEED))
     noise = read_json(written / "provenance.json")["seeds"]["ablate/noise"] % 2**31
     network = ImplicitNetwork.load(weights[4])
     with torch.no_grad():
@@ -194,14 +194,14 @@ def test_the_commands_log_the_table_and_a_gain_beyond_the_margin_is_told(tmp_pat
 def test_the_settings_vary_one_thing_at_a_time():
     settings = Config()
     grey, found = settings.models["photo-grey"], settings.ablations
-    assert settings.ablate.reference in found and settings.ablate.data_tier == "default"
+    assert ablate.REFERENCE in found and settings.ablate.data_tier == "default"
     scratch = {name: model for name, model in found.items() if model.start_from is None}
-    reference = scratch[settings.ablate.reference]
+    reference = scratch[ablate.REFERENCE]
     assert reference.network == grey.network and reference.steps < grey.steps
     for name, model in scratch.items():
         changed = {key for key, value in model.network if value != getattr(grey.network, key)}
         assert model.model_copy(update={"network": grey.network}) == reference
-        assert len(changed) == (name != settings.ablate.reference), name
+        assert len(changed) == (name != ablate.REFERENCE), name
     for name, model in found.items():
         low, high = model.sigma_range
         if name not in scratch:

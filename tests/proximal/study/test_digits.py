@@ -55,13 +55,13 @@ def test_each_pass_shows_every_digit_once_and_steps_are_independent():
 def test_a_short_training_denoises_and_goes_through_the_schedule(tmp_path):
     config, x = tiny(), blobs()
     network = digits.build_network(config, 8)
-    before = digits.denoising_errors(network, x, config.sigma, 0)
+    before = digits.denoising_errors(network, x, digits.SIGMA, 0)
     ended = digits.learn(network, x, config, tmp_path)
-    after = digits.denoising_errors(network, x, config.sigma, 0)
+    after = digits.denoising_errors(network, x, digits.SIGMA, 0)
     assert ended.completed == 3
     assert after.denoised_rmse < 0.6 * before.denoised_rmse
     assert not network.potential.negative_weights()
-    weights = digits.weights_at(network, x, 0.2, config.sigma, 0)
+    weights = digits.weights_at(network, x, 0.2, digits.SIGMA, 0)
     assert 0 < weights.mean_weight < 1 and 0 < weights.effective_share <= 1
     digits.joined_history(config.schedule, ended.histories, tmp_path / "history.csv")
     with (tmp_path / "history.csv").open(newline="") as file:
