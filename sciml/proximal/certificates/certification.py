@@ -51,7 +51,7 @@ def certify_network(
         network: either form, trained or not; left as it is.
         size: rows and columns of the test images; potentials of one size take theirs, and coarse levels may need more.
         sigma: noise level; None: the network's default.
-        seed: of the test images, directions and competitors.
+        seed: seed of the test images, directions and competitors.
         groups: ids of the groups in `GROUPS` to measure; None: all of them.
 
     Raises:
@@ -134,7 +134,7 @@ def certify_file(
         path_or_name: one of `shipped()`, or the path of a weight file.
         size: rows and columns of the test images.
         sigma: noise level; None: the network's default.
-        seed: of the test images.
+        seed: seed of the test images.
 
     Raises:
         DataError, FormatError, ShapeError, ConfigError: as `LearnedProximalNetwork.load`.
@@ -149,9 +149,9 @@ def repair_file(path: str | Path, out: str | Path, *, size: int = SIZE, seed: in
 
     Args:
         path: a weight file, or a shipped name.
-        out: where to write; `path` itself is allowed.
+        out: file to write; `path` itself is allowed.
         size: rows and columns of the test images.
-        seed: of the test images.
+        seed: seed of the test images.
 
     Returns:
         The rows of the repaired network, of which some may still fail.

@@ -38,7 +38,7 @@ class Invariant:
         comparison: `<=`, `>=`, or `n/a` where the property does not exist for this network.
         passed: whether it holds; true where it does not apply.
         note: how it was measured, or why it does not apply.
-        witness: where it fails: a weight, a point or an error.
+        witness: what shows the failure: a weight, a point or an error; empty where the property holds.
     """
 
     id: str
@@ -84,7 +84,7 @@ class Subject:
         network: either form; it is left alone.
         size: rows and columns of the test images; enlarged to the least that the network takes.
         sigma: noise level; None: the network's default.
-        seed: of the points.
+        seed: seed of the random points.
 
     Attributes:
         network: the copy.

@@ -126,7 +126,7 @@ def score_files(
         paths: pictures, slices or volumes without noise.
         sigma: standard deviation of the noise, on the scale from 0 to 1.
         model: shipped name or weight file.
-        seed: of the noise.
+        seed: seed of the noise.
         value_range: the values that become 0 and 1, beyond which they are cut; `range_of` says the default.
         device: `cpu` or `cuda`.
         say: takes the line of each file.

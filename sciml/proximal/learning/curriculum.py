@@ -82,7 +82,7 @@ def run_schedule(
         folder: holds a checkpoint and a history a stage; not removed here.
         seed: master seed.
         pairs: (batch, generator) -> (noisy, clean).
-        scaling: of the matching loss.
+        scaling: how the matching loss is scaled.
         settings: further values of `TrainingConfig`, for instance `ema_decay`; steps and rate come from the stage.
         device: `cpu` or `cuda`.
         after_step: changes the weights after each update, such as a projection.

@@ -60,7 +60,7 @@ class RandomProblem:
         """Return the measurement and the standard deviation of its noise, one an image.
 
         Args:
-            truth: as from `truth`.
+            truth: pictures as the method `truth` returns them.
             generator: source of the noise and its level.
             share: place in the range of noise levels, 0 to 1; drawn for each image otherwise.
         """

@@ -36,7 +36,7 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
         sigma_range: noise levels of the training.
         default_sigma: noise level that is meant when none is given.
         tolerance: relative residual ||x - y + grad R(x)|| / ||x|| at which f counts as solved.
-        iterations: at most this many gradients.
+        iterations: largest number of gradients.
     """
 
     def __init__(

@@ -94,8 +94,8 @@ def newton(
         sigma: noise level of each image.
         start: first u; `x` itself by default.
         tolerance: relative residual to reach; where rounding stops the iteration before, 100 times as much counts as solved.
-        iterations: at most this many Newton steps.
-        conjugate_steps: at most this many products a Newton step.
+        iterations: largest number of Newton steps.
+        conjugate_steps: largest number of products with the Hessian in a Newton step.
     """
     count = len(x)
     scale = inner(x, x).sqrt().clamp(min=1e-12)

@@ -51,6 +51,7 @@ class Lbfgs:
 
     def direction(self, g: Images) -> Images:
         """Return H g, H the approximate inverse Hessian; x - H g is the next iterate."""
+        # with V = I - q s^T / <s, q> of each pair, newest first: H = V^T H' V + s s^T / <s, q>, H' of the older pairs
         shares = []
         for s, q, inverse in reversed(self.pairs):
             share = inverse * dot(s, g)

@@ -78,8 +78,8 @@ def typical_start(at: Conditioned, weight: float | Tensor, spectrum: Tensor, x: 
     At a noisy image most potentials are saturated, and a solver that starts there takes three times the gradients.
 
     Args:
-        at: R.
-        weight: its weight, one number or (batch, 1, 1, 1).
+        at: R at the noise levels of the batch.
+        weight: weight of R, one number or (batch, 1, 1, 1).
         spectrum: about the diagonal of A^T A in the cosine basis, 1 for denoising.
         x: the noisy image, or a reconstruction without prior.
     """
@@ -94,7 +94,7 @@ def fixed_steps(gradient: Linear, precondition: Linear, start: Images, count: in
 
     Args:
         gradient: gradient of F.
-        precondition: B.
+        precondition: B, symmetric positive definite, about the inverse of the Hessian of F.
         start: first iterate.
         count: number of gradients.
     """
@@ -130,7 +130,7 @@ def minimize(
         safe: S, with S^-1 above the Hessian of F everywhere.
         start: first iterate.
         tolerance: stop when the gradient's norm is below tolerance times the norm of the image, for every image.
-        iterations: at most this many gradients.
+        iterations: largest number of gradients.
         memory: number of values that a new one is compared with.
         on_iteration: called with the number of gradients, the iterate and F.
 

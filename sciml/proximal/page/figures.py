@@ -23,7 +23,7 @@ def function_panels(
     Args:
         y: grid, shape (point,).
         learned: target -> `f`, `psi`, `R`, what is known of them; R is drawn over f.
-        exact: the same for the exact minimisers, `map` among them.
+        exact: target -> `f`, `psi`, `R` of the exact minimisers, `map` among them.
     """
 
     def draw(axes: Sequence[Axes], figure: Figure) -> None:
@@ -59,7 +59,7 @@ def strip_figure(
 
     Args:
         strips: name of the row, images (level, rows, columns), levels, and the text below each image.
-        side: of an image, in inches.
+        side: side of an image, in inches.
         dpi: pixels an inch.
     """
     columns = max(len(levels) for _, _, levels, _ in strips)
@@ -86,7 +86,7 @@ def band_figure(paths: Sequence[tuple[str, Sequence[float], np.ndarray]], y_titl
 
     Args:
         paths: title of the x axis, levels, values (level, picture); what is not finite is left out.
-        y_title: of the first panel.
+        y_title: title of the y axis of the first panel.
     """
 
     def draw(axes: Sequence[Axes], figure: Figure) -> None:

@@ -24,7 +24,7 @@ class LearnedPrior(Prior):
     """R of a learned proximal network as `deepinv.optim.Prior`, with its value: deepinv then knows the cost.
 
     Args:
-        network: of either form.
+        network: learned proximal network of either form.
         exact: solve for prox_{gamma lambda R} at any product; otherwise a product other than 1 is refused, since f alone is
             prox_R. The implicit form is always exact.
 

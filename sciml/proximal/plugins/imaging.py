@@ -26,9 +26,9 @@ class NamedPrior:
     """A learned proximal network at one noise level as `sciml.imaging.priors.Prior`.
 
     Args:
-        network: of either form.
+        network: learned proximal network of either form.
         sigma: noise level s of the regulariser, on the scale of the images.
-        name: for messages.
+        name: name of the prior in messages.
 
     Raises:
         ConfigError: the noise level is not above 0.

@@ -113,10 +113,10 @@ def reconstruct(
         penalty: rho of ADMM, above ||A||^2; None: 1.05 ||A||^2.
         accelerate: momentum in pgd, dropped wherever it would raise F.
         start: first iterate; None: filtered back-projection, edge extension or A^T y, after the physics.
-        iterations: at most this many gradients (variational) or steps; None: 300, pgd 500.
+        iterations: largest number of gradients (variational) or steps; None: 300, pgd 500.
         tolerance: stop at ||grad F|| <= tolerance c^2 ||x||, the relative residual in units of denoising.
         allow_uncertified: run with a step or penalty on the wrong side of ||A||^2; the certificate then says so.
-        facts: those of `inspect_operator`, to measure an operator once for many reconstructions.
+        facts: what `inspect_operator` returned, to measure an operator once for many reconstructions.
         on_iteration: called with the number of iterations, the iterate and F of each image.
 
     Raises:

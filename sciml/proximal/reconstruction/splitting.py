@@ -45,7 +45,7 @@ def proximal_gradients(
         problem: y, A, R and the weight.
         start: first iterate.
         step: step length, one an image.
-        iterations: at most this many proximal steps.
+        iterations: largest number of proximal steps.
         accelerate: try momentum; never with a nonlinear A.
         on_iteration: called with the number of steps, the iterate and F.
 
@@ -120,7 +120,7 @@ def alternating_directions(
         problem: y, A, R and the weight; A is linear.
         start: first x.
         penalty: rho, one an image.
-        iterations: at most this many.
+        iterations: largest number of steps.
         on_iteration: called with the number of iterations, z and F(z).
 
     Raises:

@@ -39,7 +39,7 @@ def variational(
     Args:
         problem: y, A, R and the weight; A is linear and the network implicit.
         start: a reconstruction without prior, or the first iterate itself.
-        iterations: at most this many gradients of F.
+        iterations: largest number of gradients of F.
         smooth: whether the first iterate is made from `start` by R itself: coarser problems, or what R does on average.
         on_iteration: called with the number of gradients, the iterate and F.
 

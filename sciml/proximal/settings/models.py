@@ -47,7 +47,7 @@ class ModelConfig(StageConfig):
     batch_size: int = Field(default=4, ge=1, description="crops of a step")
     steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
     cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
-    learning_rate: float = Field(default=1e-2, gt=0, description="largest, at the beginning")
+    learning_rate: float = Field(default=1e-2, gt=0, description="largest learning rate, at the beginning")
     ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
     schedule: SolverSchedule = Field(default=SolverSchedule(), description="how far the solver goes; for the implicit form")
     validation_sigmas: tuple[PositiveFloat, ...] = Field(
@@ -81,7 +81,7 @@ EXPERIMENTS = {"photo-grey": "proximal-photos", "photo-colour": "proximal-photos
 class TrainConfig(ModelConfig, DataConfig):
     """What `train` reads."""
 
-    name: str = Field(description="of the network and of its weight file")
+    name: str = Field(description="name of the network and of its weight file")
     data_tier: DataTier
     seed: int = Field(description="master seed of the run")
 

@@ -50,7 +50,7 @@ def run(config: ColourConfig, colour: Path, grey: Path, output: Path, device: st
         colour: weights of a network of colour photographs.
         grey: weights of a network of grey photographs.
         output: output folder.
-        device: where the networks are evaluated.
+        device: `cpu` or `cuda`.
 
     Raises:
         DataError: a network was trained on test data, or there is no colour photograph to test.
@@ -138,11 +138,11 @@ def _estimates(
         networks: `colour` and `grey`.
         y: noisy test photographs.
         guide: noisy validation photographs, that parameters are chosen on.
-        reference: the same without noise.
+        reference: validation photographs without noise.
         sigma: standard deviation of the noise.
         tolerance: relative residual of the networks.
-        chosen: by rival, filled here.
-        runs: by network, filled here.
+        chosen: tuned parameter by rival, filled here.
+        runs: how each network ran, filled here.
     """
     yield "noisy", y
     for name, rival in RIVALS.items():

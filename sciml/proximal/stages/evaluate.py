@@ -16,7 +16,7 @@ def run(config: EvaluateConfig, results: Path, output: Path) -> list[Path]:
     Args:
         config: the tasks.
         results: results folder of the study, in which measurements, classical and learned reconstructions lie by task.
-        output: the same folder, or another.
+        output: folder to write to; the results folder itself in the workflow.
 
     Raises:
         DataError: a file is missing, or files do not belong together.

@@ -67,7 +67,7 @@ def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = 
         photo: weights of a network of grey photographs, trained on the squared error.
         ct: weights of a network of CT slices.
         output: output folder.
-        device: where the networks are evaluated.
+        device: `cpu` or `cuda`.
 
     Raises:
         DataError: a network was trained on test data.

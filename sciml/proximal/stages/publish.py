@@ -40,7 +40,7 @@ def run(weights: Sequence[Path], output: Path) -> list[Path]:
 
     Args:
         weights: files of the `train` or `digits` stage; `history.csv` lies beside each.
-        output: where the package keeps its weights.
+        output: folder in which the package keeps its weights.
 
     Raises:
         DataError: a history is missing or empty.

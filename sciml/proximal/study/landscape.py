@@ -37,7 +37,7 @@ class Path:
     Attributes:
         levels: strength of the corruption, ascending.
         values: R, one row a level and one column a picture; +inf outside the range of f.
-        outside: where no y with f(y) = x was found.
+        outside: whether no y with f(y) = x was found.
     """
 
     levels: tuple[float, ...]

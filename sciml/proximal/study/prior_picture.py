@@ -50,9 +50,9 @@ class PriorRow:
     """R of one file.
 
     Attributes:
-        name: of the file.
+        name: name of the file.
         value: R, summed over the channels or slices; +inf where one of them is outside the range of f.
-        per_pixel: the same divided by the number of pixels, channels and slices counted.
+        per_pixel: R divided by the number of pixels, channels and slices counted.
         outside: how many of its channels or slices are outside the range of f.
         images: how many channels or slices it has.
         residual: largest relative residual of the inversion.

@@ -22,11 +22,12 @@ class LineErrors(Result):
 
     Attributes:
         target: the loss: `l1`, `mse` or `gamma-<g>`.
-        own_max, own_mean: of f, to the exact minimiser.
-        map_max, map_mean: of f, to the MAP.
+        own_max, own_mean: largest and mean distance of f from the exact minimiser.
+        map_max, map_mean: largest and mean distance of f from the MAP.
         slope_max: largest slope of f.
-        prior_map_max, prior_map_mean: of R, to |x|.
-        prior_own_max, prior_own_mean: of R, to that of the exact minimiser, where its potential is known.
+        prior_map_max, prior_map_mean: largest and mean distance of R from |x|.
+        prior_own_max, prior_own_mean: largest and mean distance of R from that of the exact minimiser, where its potential
+            is known.
     """
 
     target: str
@@ -56,8 +57,8 @@ class PlaneErrors(Result):
         sigma: noise level.
         target: the loss, as in `LineErrors`.
         points: number of samples.
-        map_relative: to the MAP.
-        own_relative: to the exact minimiser of the loss, where that is known.
+        map_relative: relative error of f against the MAP.
+        own_relative: relative error of f against the exact minimiser of the loss, where that is known.
     """
 
     prior: str
@@ -93,13 +94,13 @@ class Landscape(Result):
 
     Attributes:
         levels: strength of the corruption, ascending.
-        lower_quartile, median, upper_quartile: of R at each level; None where it is infinite.
+        lower_quartile, median, upper_quartile: R at each level; None where it is infinite.
         median_rises_strictly: whether the median rises from each level to the next.
         share_rising_at_each_step: share of pictures whose R rises, for each step.
         share_rising_throughout: share of pictures whose R rises at every step.
         share_outside: share of pictures outside the range of f, for each level.
         lowest: subtracted from R of digits, which is known up to a constant.
-        humps: of mixing only.
+        humps: what mixing says about convexity; None for noise and blur.
     """
 
     levels: Sequence[float]
@@ -221,8 +222,9 @@ class SliceGroup(Result):
     """R a pixel of a group of CT slices, and how well it tells them from those of a head; or why there are none, `absent`.
 
     Attributes:
-        quartiles, quartiles_total_variation: of R and of total variation a pixel.
-        auroc, auroc_two_sided, auroc_total_variation: of R, of its distance from the reference's median, of total variation.
+        quartiles, quartiles_total_variation: R and total variation a pixel, each at its three quartiles.
+        auroc, auroc_two_sided, auroc_total_variation: area under the curve of R, of its distance from the reference's median, and
+            of total variation.
         verdict: what that means.
         absent: why there are no slices.
     """
@@ -388,7 +390,7 @@ class ColourNumbers(Result):
         pictures, validation: names of the test and of the validation photographs.
         size: pixels a side.
         shown: the photograph whose pictures are kept.
-        levels: by noise level.
+        levels: scores and runs at each noise level, ascending.
         reading: what the numbers show.
     """
 
@@ -460,7 +462,7 @@ class Run(Result):
         objective: F along the iterations, summed over the pictures.
         sigma, weight: noise level and weight of R for each picture.
         psnr_along: iteration, then PSNR of each picture.
-        below_best_db: by how much each picture ends below its best iterate.
+        below_best_db: fall of each picture's PSNR from its best iterate to its last.
         drift_db: what three times the gradients change, for each picture, where that was computed.
     """
 
@@ -493,10 +495,10 @@ class AblationRow(Result):
         network, reference: the network, and what it is compared with.
         sigma: noise level.
         psnr_n, psnr_3n: PSNR at N and at 3 N gradients of the solver; equal where nothing is solved for.
-        difference_db: of `psnr_3n`, own less the reference's.
-        within: for a network of one noise level, whether that is at most the bound of the settings; else None.
+        difference_db: `psnr_3n` less that of the reference.
+        within: whether `difference_db` is at most WITHIN_DB, for a network of one noise level; else None.
         parameters: number of weights.
-        cpu_minutes: of its training.
+        cpu_minutes: processor time of its training.
     """
 
     network: str

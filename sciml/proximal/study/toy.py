@@ -151,7 +151,7 @@ def train_small(
         sigma: noise standard deviation.
         schedule: losses, falling gammas, steps and learning rates.
         folder: checkpoints and histories.
-        seed: of the samples.
+        seed: seed of the samples.
         batch_size: samples a step, a power of two.
         ema_decay: decay of the averaged weights; None keeps the last ones.
         after_stage: called after each stage with its index and the potential.

@@ -204,23 +204,23 @@ def calibrate(variance: Float[Tensor, " ..."], error: Float[Tensor, " ..."], bin
     if variance.shape != error.shape or variance.numel() < bins:
         raise ShapeError(f"variances {tuple(variance.shape)} and errors {tuple(error.shape)} must agree, {bins} values at least")
     v, e = variance.double().flatten().clamp(min=0), error.double().flatten()
-    spread, size = v.sqrt(), e.abs()
+    deviation, size = v.sqrt(), e.abs()
     order = v.argsort()
     groups = [(float(v[part].mean()), float(e[part].square().mean())) for part in order.tensor_split(bins)]
     return Calibration(
         ratio=float(e.square().mean() / v.mean().clamp(min=1e-30)),
-        correlation=_pearson(spread, size),
-        rank_correlation=_pearson(_ranks(spread), _ranks(size)),
-        ceiling=_ceiling(spread),
-        coverage_95=float((size <= NORMAL_95 * spread).double().mean()),
+        correlation=_pearson(deviation, size),
+        rank_correlation=_pearson(_ranks(deviation), _ranks(size)),
+        ceiling=_ceiling(deviation),
+        coverage_95=float((size <= NORMAL_95 * deviation).double().mean()),
         bins=[VarianceBin(predicted=predicted, observed=observed) for predicted, observed in groups],
     )
 
 
-def _ceiling(spread: Tensor) -> float:
+def _ceiling(deviation: Tensor) -> float:
     """Return the correlation of s with |s g|, g standard normal and independent: c var(s) / (sd(s) sd(s |g|)), c = E|g|."""
     c = (2 / torch.pi) ** 0.5
-    mean, square = spread.mean(), spread.square().mean()
+    mean, square = deviation.mean(), deviation.square().mean()
     return float(c * (square - mean**2).clamp(min=0).sqrt() / (square - c**2 * mean**2).clamp(min=1e-30).sqrt())
 
 
