@@ -307,7 +307,7 @@ def test_certify_and_repair(run, tmp_path):
 def test_models_lists_what_is_shipped(run, tmp_path, monkeypatch):
     assert run("models")[0] == 0
     monkeypatch.setattr("sciml.proximal.networks.weight_files.WEIGHTS", tmp_path)
-    peer = {"network": {"form": "peer"}}
+    peer = {"network": {"form": "peer", "peer": {"channels": 1}, "sigma_range": [0.1, 0.1]}}
     layer = torch.nn.Linear(2, 2)
     save_weights("peer.safetensors", layer, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=peer)
     code, out, _ = run("models")
