@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 import sciml
 
 from sciml.families import families
+from sciml.imaging.plugins import method_modules
 from sciml.runtime.declared import declaration, files_in_package
 from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
@@ -142,7 +143,7 @@ def page_files(name):
 def declared(module, beside=None):
     """Return a params function: the modules of a job and the digest of the code that they reach; the job compares."""
     return lambda wildcards: declaration(
-        [module, *(beside(wildcards) if beside else ())]
+        [module, *(beside(wildcards) if beside else ()), *method_modules(module)]
     )
 
 

@@ -1,4 +1,4 @@
-"""Which image priors are installed, found by name without loading any: entry points of the group `sciml.priors`.
+"""Which image priors and methods are installed, found by name without loading any: entry points of two groups.
 
 A workflow needs to know what stands behind a name before anything runs: the module that makes the prior is code of the job, the
 weight file that it reads is an input.
@@ -13,9 +13,22 @@ from pathlib import Path
 
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file
-from sciml.runtime.sources import source_digest
+from sciml.runtime.sources import reached, source_digest
 
 GROUP = "sciml.priors"
+METHODS_GROUP = "sciml.methods"
+CATALOGUE = "sciml.imaging.tasks.catalogue"
+
+
+def find_methods() -> dict[str, EntryPoint]:
+    """Return the entry point of every method that an installed package offers, by its name."""
+    return {point.name: point for point in entry_points(group=METHODS_GROUP)}
+
+
+def method_modules(module: str) -> list[str]:
+    """Return the modules of such methods, if the given one reaches the catalogue that loads them: their code is its code."""
+    points = find_methods().values()
+    return sorted({point.module for point in points}) if points and CATALOGUE in reached(module) else []
 
 
 def find_prior(name: str) -> tuple[EntryPoint, str]:

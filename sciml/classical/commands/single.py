@@ -117,8 +117,10 @@ def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None 
         raise ConfigError(f"{method} has no parameter")
     if parameter is not None and not parameter > 0:
         raise ConfigError(f"the parameter of {method} ({METHODS[method].parameter}) is above 0, got {parameter}")
-    value = DEFAULT_PARAMETER.get(method, 0.0) if parameter is None else parameter
-    return solve(METHODS[method], data, built.physics, value)
+    if parameter is None:
+        grid = METHODS[method].grid
+        parameter = DEFAULT_PARAMETER.get(method, grid[len(grid) // 2] if grid else 0.0)
+    return solve(METHODS[method], data, built.physics, parameter)
 
 
 def score_files(result: Path, truth: Path, value_range: Sequence[float] | None = None) -> dict[str, tuple[float, float]]:

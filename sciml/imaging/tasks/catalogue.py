@@ -1,13 +1,18 @@
-"""What tasks and methods there are: names, titles, options, parameters. Light to import; the work is done elsewhere."""
+"""What tasks and methods there are: names, titles, options, parameters. Light to import; the work is done elsewhere.
+
+Methods of installed packages join by the entry-point group `sciml.methods`; see `docs/add-a-method.md`.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
+from sciml.imaging.plugins import find_methods
 from sciml.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -74,7 +79,7 @@ class Method:
         solver: (module of solvers, y, physics, value of the parameter) -> images on the physics' grid.
         parameter: what the tuned number is; None when the method has none.
         grid: first values to try on validation data, increasing and positive; `value_at` goes on beyond.
-        citation: key in `references.bib`.
+        citation: key in `references.bib`; empty for none.
         package: an extra that must be importable; without it the row reads `not installed`.
         highest: largest value that means something.
     """
@@ -103,7 +108,7 @@ class Method:
 
 INVERSE = ("deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint")
 
-METHODS: dict[str, Method] = {
+BUILT_IN: dict[str, Method] = {
     "zero-filled": Method("zero-filled", ("mri-cs", "inpaint"), lambda s, y, p, _: s.zero_filled(y, p), None, (), "lustig2007"),
     "fbp": Method("FBP (ramp)", ("ct-sparse", "ct-limited"), lambda s, y, p, _: s.fbp(y, p), None, (), "kak1988"),
     "fbp-hann": Method(
@@ -159,6 +164,32 @@ METHODS: dict[str, Method] = {
         "BM3D", ("denoise",), lambda s, y, p, value: s.bm3d(y, p, value), "strength", (0.9, 1.0, 1.1), "dabov2007", "bm3d"
     ),
 }
+
+
+class Methods(Mapping[str, Method]):
+    """All methods by name, in table order: the built-in ones, then those of the entry-point group `sciml.methods`."""
+
+    @cached_property
+    def _all(self) -> dict[str, Method]:
+        found = dict(BUILT_IN)
+        for name, point in sorted(find_methods().items()):
+            method = point.load()
+            if not isinstance(method, Method) or name in BUILT_IN or not {*method.tasks} <= TASKS.keys():
+                raise ConfigError(f"the method {name} of {point.value} is no `Method` for known tasks under a name of its own")
+            found[name] = method
+        return found
+
+    def __getitem__(self, name: str) -> Method:
+        return self._all[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+
+METHODS = Methods()
 
 
 def methods_for(task_name: str) -> list[str]:
