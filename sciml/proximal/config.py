@@ -305,7 +305,7 @@ class Config(StageConfig):
     def prior_config(self, run: RunSettings) -> PriorConfig:
         """Return the slice of the study of trained priors."""
         photographs, slices = EXPERIMENTS["photo-grey"], EXPERIMENTS["ct"]
-        return _reading(self.prior, run, (photographs, (*LEARNED_FROM, "test")), (slices, ("validation", "test")))
+        return _reading(self.prior, run, (photographs, (*LEARNED_FROM, "test")), (slices, ("validation", "test", "test-other")))
 
     def colour_config(self, run: RunSettings) -> ColourConfig:
         """Return the slice of the study of colour photographs."""
