@@ -104,7 +104,7 @@ test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
 lint: dev ## format, lint, types, workflow lint, schema drift
 	@ruff format --check . && ruff check .
 	@snakefmt --check Snakefile workflows tests/example_family
-	@for file in Snakefile workflows/*/Snakefile; do snakemake --lint -s $$file --config tier=ci > /dev/null || exit 1; done
+	@for file in Snakefile workflows/*/Snakefile; do snakemake --lint -s $$file --config tier=ci container=sciml.sif > /dev/null || exit 1; done
 	@basedpyright
 	@sciml config check
 	@diff <(sciml config schema) config/schema.json || { echo 'config/schema.json is stale: make schema' >&2; exit 1; }

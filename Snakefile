@@ -6,7 +6,7 @@ from sciml.families import families
 min_version("9.12")
 
 
-container: config.get("container", "docker://python:3.11")
+container: config.get("container")
 
 
 include: "workflows/common.smk"

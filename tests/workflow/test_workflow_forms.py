@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import tomllib
 
 import pytest
 from trees import BOTH, EXAMPLE, ROOT, Tree, child_seconds, jobs
@@ -45,8 +46,18 @@ def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile
 @pytest.mark.slow
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflows/imaging/Snakefile", BOTH, EXAMPLE])
 def test_the_workflow_linter_finds_nothing(tree, snakefile):
-    result = tree.snakemake("--lint", snakefile=snakefile, settings="ci")
+    # the linter wants an image; only who has one names it
+    result = tree.call(*tree.command("--lint", snakefile=snakefile, settings="ci"), "container=sciml.sif")
     assert result.returncode == 0 and "good condition" in result.stdout, result.stdout
+
+
+def test_the_image_is_given_all_that_the_package_is_built_from():
+    lines = (ROOT / "Containerfile").read_text().splitlines()
+    copied = {word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]}
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    wheel = project["tool"]["hatch"]["build"]["targets"]["wheel"]
+    wanted = {*wheel["packages"], *wheel["force-include"], project["project"]["readme"], *project["project"]["license-files"]}
+    assert copied == wanted | {"pyproject.toml", "constraints.txt"} and all((ROOT / name).exists() for name in copied)
 
 
 def test_the_workflow_is_formatted(tree):
