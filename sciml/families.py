@@ -1,7 +1,8 @@
-"""Which families there are and how to reach their rooms; found by the entry-point group `sciml.families`.
+"""Which families and studies there are and how to reach their rooms; found by two groups of entry points.
 
-A family is a package with `config.py` (a `Config` model) and `cli.py` (a typer `app`). Packages of others join by declaring
-the entry point; see `docs/add-a-family.md`.
+A family (`sciml.families`) is one method, a study (`sciml.studies`) compares several by their public names. Both are packages
+with the same rooms, such as `config.py` (a `Config` model), `cli.py` (a typer `app`) and `commands/stages.py`, and have a block
+of settings, commands and a page. Packages of others join by declaring the entry point; see `docs/add-a-family.md`.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from functools import lru_cache
 from importlib import import_module
 from importlib.metadata import entry_points
 from types import ModuleType
+from typing import Literal
 
 from sciml.runtime.errors import ConfigError
 
@@ -24,11 +26,21 @@ BUILT_IN = {
 """Package by the name that users give a family in settings and commands."""
 
 
+Role = Literal["family", "study"]
+GROUPS: dict[Role, str] = {"family": "sciml.families", "study": "sciml.studies"}
+
+
 @lru_cache
-def families() -> dict[str, str]:
-    """Return package path by family name: the built-in ones first, then installed ones in alphabetical order."""
-    others = {point.name: point.value for point in sorted(entry_points(group="sciml.families"))}
-    return {**BUILT_IN, **{name: package for name, package in others.items() if name not in BUILT_IN}}
+def families(role: Role | None = None) -> dict[str, str]:
+    """Return package path by name: the built-in ones first, then installed ones in alphabetical order.
+
+    Args:
+        role: only these; families, then studies, by default.
+    """
+    if role is None:
+        return families("family") | families("study")
+    others = {point.name: point.value for point in sorted(entry_points(group=GROUPS[role])) if point.name not in BUILT_IN}
+    return {**(BUILT_IN if role == "family" else {}), **others}
 
 
 def room(family: str, name: str) -> ModuleType:
