@@ -309,6 +309,7 @@ WRITES = {
     "progression report": "folder --out OUT.html",
     "report shot": "page.html --out OUT.png",
     "data card": "--out OUT",
+    "data export": "astronaut --out OUT.png",
 }
 # of commands that go on with a folder: what in it tells that they were finished
 FINISHED = {

@@ -154,6 +154,25 @@ def add(
         typer.echo(f"{row.id}  {row.shape}  {row.dtype}  {row.path}")
 
 
+@command(app, "export")
+def export(
+    entry: Annotated[str, typer.Argument(help="A data set of `sciml data list`, or a part of one: ct_cranium[54:55].")],
+    out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz; PNG holds values from 0 to 1.")],
+) -> None:
+    """Write a data set as an image file, to try a command on. A part of one slice becomes a picture.
+
+    Examples: sciml data export astronaut --out photo.png;
+    sciml data export "ct_cranium[54:55]" --out slice.npy
+    """
+    from sciml.datasets.loaders import load
+    from sciml.formats.write import write_image
+
+    image = load(entry)
+    array = image.array[0] if image.axes == "DHW" and len(image.array) == 1 else image.array
+    write_image(out, array, affine=image.affine, voxel_size_mm=image.voxel_size_mm)
+    typer.echo(f"{out}: {' x '.join(map(str, array.shape))}, values from {float(array.min()):g} to {float(array.max()):g}")
+
+
 @command(app, "attribution")
 def attribution(
     check: Annotated[bool, typer.Option("--check", help="Compare only; exit with code 2 when it is out of date.")] = False,
