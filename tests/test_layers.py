@@ -77,9 +77,7 @@ def test_layers_point_down():
         if here[0] in SHARED:
             return there[0] in SHARED[here[0]] or (here[1:] == ("cli",) and there[0] in COMMAND_LINE)
         if here[0] in FAMILIES:
-            return there[0] in SHARED or (
-                here[1:2] in {("cli",), ("commands",)} and there[0] in COMMAND_LINE | {"families"}
-            )
+            return there[0] in SHARED or (here[1:2] in {("cli",), ("commands",)} and there[0] in COMMAND_LINE | {"families"})
         return there[0] not in FAMILIES  # the top finds families by their entry points
 
     assert not wrong(allowed)

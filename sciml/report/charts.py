@@ -16,6 +16,13 @@ COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#9
 DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (10, 4), (3, 1), (1, 2))
 MOST_ROWS = 5000
 MOST_POINTS = 60
+# of all labels of a legend's row, with room for their signs, in half of the page's width
+LEGEND_CHARACTERS = 72
+
+
+def look(place: int) -> tuple[str, tuple[int, ...]]:
+    """Return colour and dashes of the series at a place; no two of the first 64 look alike."""
+    return COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)]
 
 
 def plain_rows(curve: Curve) -> list[dict[str, Any]]:
@@ -57,8 +64,11 @@ def spec(curve: Curve) -> dict[str, Any]:
     # Vega reads dots and brackets in a field's name as a path, so the data get names of their own
     names = {curve.x: "x", curve.y: "y"} | ({curve.series: "series"} if curve.series else {})
     data = [{short: row[key] for key, short in names.items()} for row in rows]
-    x_scale = alt.Scale(type="log") if curve.log_x else alt.Scale(zero=False, nice=True)
-    y_scale = alt.Scale(type="log") if curve.log_y else alt.Scale(zero=False, nice=True)
+    # a rounded logarithmic axis may be twice as long as its data
+    x_scale, y_scale = (
+        alt.Scale(type="log", nice=False) if logarithmic else alt.Scale(zero=False, nice=True)
+        for logarithmic in (curve.log_x, curve.log_y)
+    )
     encodings: dict[str, Any] = {
         "x": alt.X("x", type="quantitative", title=curve.x_title, scale=x_scale),
         "y": alt.Y("y", type="quantitative", title=curve.y_title, scale=y_scale),
@@ -70,13 +80,15 @@ def spec(curve: Curve) -> dict[str, Any]:
     }
     if curve.series:
         labels = list(dict.fromkeys(row["series"] for row in data))
-        colours = [COLOURS[i % len(COLOURS)] for i in range(len(labels))]
-        dashes = [list(DASHES[i % len(DASHES)]) for i in range(len(labels))]
-        legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, columns=4, labelLimit=240)
+        colours, dashes = zip(*(look(place) for place in range(len(labels))), strict=True)
+        columns = max(1, min(4, LEGEND_CHARACTERS // (max(map(len, labels)) + 6)))
+        legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, columns=columns, labelLimit=420)
         picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
-        encodings["color"] = alt.Color("series", type="nominal", scale=alt.Scale(domain=labels, range=colours), legend=legend)
+        encodings["color"] = alt.Color(
+            "series", type="nominal", scale=alt.Scale(domain=labels, range=list(colours)), legend=legend
+        )
         encodings["strokeDash"] = alt.StrokeDash(
-            "series", type="nominal", scale=alt.Scale(domain=labels, range=dashes), legend=legend
+            "series", type="nominal", scale=alt.Scale(domain=labels, range=[list(dash) for dash in dashes]), legend=legend
         )
         encodings["opacity"] = alt.condition(picked, alt.value(1.0), alt.value(0.12))
     most = max(len(members) for members in _by_series(rows, curve).values())
@@ -102,13 +114,13 @@ def static_picture(curve: Curve) -> bytes:
     axes = figure.subplots()
     for index, (label, rows) in enumerate(_by_series(plain_rows(curve), curve).items()):
         points = [(row[curve.x], row[curve.y]) for row in rows if row[curve.x] is not None and row[curve.y] is not None]
-        dash = DASHES[index % len(DASHES)]
+        colour, dash = look(index)
         line = (0, ()) if dash == (1, 0) else (0, tuple(part / 2 for part in dash))
         marker = "o" if len(points) <= MOST_POINTS else None
         axes.plot(
             [p[0] for p in points],
             [p[1] for p in points],
-            color=COLOURS[index % len(COLOURS)],
+            color=colour,
             linestyle=line,
             marker=marker,
             markersize=4,

@@ -31,8 +31,8 @@ from sciml.runtime.errors import ScimlError, ShapeError
 from sciml.runtime.provenance import Record
 
 SCRUBBER_LOSSLESS_BYTES = 24_000
-# columns of a table, and width over height of a figure, that half of the page holds
-HALF_COLUMNS, HALF_SHAPE = 4, 2.0
+# columns of a table, letters of a cell, and width over height of a figure, that half of the page holds
+HALF_COLUMNS, HALF_WORDS, HALF_SHAPE = 4, 40, 2.0
 
 
 def view(item: Reportlet, anchor: str) -> dict[str, Any]:
@@ -99,7 +99,8 @@ def is_half(item: Reportlet) -> bool:
     if isinstance(item, Curve):
         return True
     if isinstance(item, Table):
-        return len(item.columns) <= HALF_COLUMNS
+        words = [value for row in item.rows for value in row.values() if isinstance(value, str)]
+        return len(item.columns) <= HALF_COLUMNS and all(len(value) <= HALF_WORDS for value in words)
     if isinstance(item, Figure):
         picture = pictures.encode(item.image)
         return picture.width < HALF_SHAPE * picture.height

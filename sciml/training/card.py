@@ -2,13 +2,49 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import digest_file, write_text
+from sciml.runtime.files import atomic_path, digest_file, write_text
 from sciml.training.weight_files import read_weights_metadata
+
+
+def publish(
+    weights: Path,
+    folder: Path,
+    name: str,
+    *,
+    family: str,
+    title: str,
+    licences: Mapping[str, str],
+    metrics: Sequence[Mapping[str, Any]],
+    limits: Sequence[str],
+) -> list[Path]:
+    """Copy a weight file to `<name>.safetensors` of a package and write its card `<name>.md`; return both.
+
+    Args:
+        weights: what a stage has trained.
+        folder: where the package keeps its models.
+        name: by which the model is loaded.
+        family: that made it, as `make` names it.
+        title: of the card, behind the name.
+        licences, metrics, limits: the card's tables, see `write_model_card`.
+
+    Raises:
+        ConfigError: as `write_model_card`.
+        DataError: the weight file is missing or damaged.
+    """
+    target = folder / f"{name}.safetensors"
+    folder.mkdir(parents=True, exist_ok=True)
+    with atomic_path(target) as path:
+        shutil.copyfile(weights, path)
+    card, command = target.with_suffix(".md"), f"make cpu FAMILY={family} && make weights FAMILY={family}"
+    facts = {"licences": licences, "command": command, "metrics": metrics, "limits": limits}
+    write_model_card(card, title=f"{name}: {title}", weights=target, **facts)
+    return [target, card]
 
 
 def write_model_card(

@@ -22,7 +22,6 @@ choose.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from importlib.resources import files
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -37,10 +36,11 @@ from sciml.active_fluid.closures.bingham import ratio
 from sciml.active_fluid.closures.closure import squared
 from sciml.active_fluid.fields.grid import Field, scaled
 from sciml.active_fluid.fields.parameters import Parameters
-from sciml.runtime.errors import DataError, FormatError
+from sciml.runtime.errors import FormatError
+from sciml.training.store import ModelStore
 from sciml.training.weight_files import read_weight_file
 
-WEIGHTS = Path(str(files("sciml.active_fluid"))) / "weights"
+STORE = ModelStore("sciml.active_fluid")
 INPUTS, OUTPUTS = 6, 3
 FORM = "realisable closure 1"
 Box = dict[str, tuple[float, float]]
@@ -129,15 +129,10 @@ class NeuralClosure(eqx.Module):
         """Return the closure of a name that is shipped, or of a file.
 
         Raises:
-            DataError: there is no such file.
-            FormatError: it is damaged or holds no closure.
+            ConfigError: there is neither.
+            FormatError: the file is damaged or holds no closure.
         """
-        path = Path(name)
-        if path.suffix != ".safetensors":
-            path = WEIGHTS / f"{name}.safetensors"
-            if not path.is_file():
-                known = ", ".join(sorted(each.stem for each in WEIGHTS.glob("*.safetensors"))) or "none"
-                raise DataError(f"no closure is called {str(name)!r}: there are {known}, or give a .safetensors file")
+        path = STORE.find(name)
         arrays, metadata = read_weight_file(path)
         return cls._checked(arrays, metadata["extra"], path)
 

@@ -69,12 +69,12 @@ def evaluate_command(
     settings = study_settings(tier, overrides, seed)
     refuse_existing(out / "evaluate" / "scores.json", force)
     with stage("active-fluid.evaluate", out, threads, gpu):
-        from sciml.active_fluid.closures.neural import WEIGHTS
+        from sciml.active_fluid.closures.neural import STORE
         from sciml.active_fluid.stages.evaluate import run
         from sciml.runtime.files import read_json
 
         named: dict[str, list[Path]] = {}
-        for path in model or [WEIGHTS / "default.safetensors"]:
+        for path in model or [STORE.find("default")]:
             named.setdefault(path.parent.name if model else "shipped", []).append(path)
         test = _kinetic(settings, "test", out, force)
         written = run(settings.active_fluid.evaluate_config(settings), test, named, out / "evaluate")

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import atomic_path, read_json
-from sciml.training.card import write_model_card
+from sciml.runtime.files import read_json
+from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
-COMMAND = "make cpu FAMILY=active_fluid && make weights FAMILY=active_fluid"
 NAME = "default"
 LICENCE = "simulated by this package; MIT"
 
@@ -29,28 +27,22 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
     Raises:
         DataError: the scores do not hold this closure.
     """
-    target = output / f"{NAME}.safetensors"
-    output.mkdir(parents=True, exist_ok=True)
     metadata = read_weights_metadata(weights)
-    rows = metrics_of(read_json(scores), metadata["config"]["name"], int(weights.stem))
-    with atomic_path(target) as path:
-        shutil.copyfile(weights, path)
     ranges = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in metadata["extra"]["box"].items())
-    card = target.with_suffix(".md")
-    write_model_card(
-        card,
-        title="default: closure of the fourth angular moment",
-        weights=target,
+    return publish(
+        weights,
+        output,
+        NAME,
+        family="active_fluid",
+        title="closure of the fourth angular moment",
         licences=dict.fromkeys(metadata["inputs"], LICENCE),
-        command=COMMAND,
-        metrics=rows,
+        metrics=metrics_of(read_json(scores), metadata["config"]["name"], int(weights.stem)),
         limits=[
             f"Trained for {ranges}, beta 0.8 and diffusions 0.05, density 1; elsewhere it extrapolates and a run warns.",
             "It sees the state of one place and time: what depends on the history, or on places around, stays an error.",
             "Pointwise errors grow as in any chaotic flow; after the first tens of time units only statistics compare.",
         ],
     )
-    return [target, card]
 
 
 def metrics_of(scores: dict[str, Any], name: str, seed: int) -> list[dict[str, Any]]:

@@ -5,27 +5,26 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from sciml.compression.coding.model import CodecModel, model_from
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import note_opened
+from sciml.training.store import ModelStore
 from sciml.training.weight_files import read_weight_file, write_weight_file
 
 if TYPE_CHECKING:
     from sciml.compression.neural.model import NeuralModel
 
-SUFFIX = ".safetensors"
+STORE = ModelStore("sciml.compression")
 NETWORK = "network."
 Model: TypeAlias = "CodecModel | NeuralModel"
 
 
 def shipped() -> dict[str, Path]:
     """Return the files of the models that come with the package, by name."""
-    folder = Path(str(files("sciml.compression"))) / "weights"
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return STORE.shipped()
 
 
 def load_model(name: str | Path) -> CodecModel:
@@ -48,10 +47,7 @@ def load_any(name: str | Path) -> Model:
         ConfigError: neither a shipped model nor a file.
         FormatError: the file is damaged or no model of this codec.
     """
-    known = shipped()
-    path = known.get(str(name), Path(name))
-    if not path.is_file():
-        raise ConfigError(f"there is no model {name}: shipped are {', '.join(known) or 'none'}; or give the path of a model file")
+    path = STORE.find(name)
     return _read(path, path.stat().st_mtime_ns)
 
 

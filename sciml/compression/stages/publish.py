@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +9,10 @@ from sciml.compression.codecs.model_files import load_any
 from sciml.compression.study.selftest import reference_path, selftest_reference
 from sciml.datasets.manifest import record
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import atomic_path, read_json, write_json
-from sciml.training.card import write_model_card
+from sciml.runtime.files import read_json, write_json
+from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
-COMMAND = "make cpu FAMILY=compression && make weights FAMILY=compression"
 SIMULATED = "simulated by this project, MIT"
 LIMITS = {
     "pictures": [
@@ -50,21 +48,17 @@ def run(weights: Path, bench: Path, output: Path) -> list[Path]:
     model = load_any(weights)
     metadata = read_weights_metadata(weights)
     kind = metadata["config"].get("data", metadata["config"]).get("kind", "pictures")
-    rows = metrics_of(read_json(bench), model.id.hex(), DATA[kind])
-    target = output / f"{model.name}.safetensors"
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_path(target) as path:
-        shutil.copyfile(weights, path)
-    card, reference = target.with_suffix(".md"), reference_path(target)
-    write_model_card(
-        card,
-        title=f"{model.name}: codec model {model.id.hex()}",
-        weights=target,
+    target, card = publish(
+        weights,
+        output,
+        model.name,
+        family="compression",
+        title=f"codec model {model.id.hex()}",
         licences={name: SIMULATED if kind == "fields" else record(name).licence for name in metadata["inputs"]},
-        command=COMMAND,
-        metrics=rows,
+        metrics=metrics_of(read_json(bench), model.id.hex(), DATA[kind]),
         limits=LIMITS[kind],
     )
+    reference = reference_path(target)
     write_json(reference, selftest_reference(model))
     return [target, card, reference]
 

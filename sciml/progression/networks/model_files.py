@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,14 @@ from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
 from sciml.progression.settings.models import AutoencoderConfig, FormConfig, UNetConfig
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.settings import validated
+from sciml.training.store import ModelStore
 from sciml.training.weight_files import read_weight_file, write_weight_file
 
 if TYPE_CHECKING:
     from sciml.progression.networks.autoencoder import Autoencoder
     from sciml.progression.networks.denoiser import Denoiser
 
-SUFFIX = ".safetensors"
+STORE = ModelStore("sciml.progression")
 # numbers of the autoencoder that are measured, not learned
 SCALES = ("latent_mean", "latent_sd", "change_sd")
 
@@ -71,8 +71,7 @@ class ForecastModel:
 
 def shipped() -> dict[str, Path]:
     """Return the files of the models that come with the package, by name."""
-    folder = Path(str(files("sciml.progression"))) / "weights"
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return STORE.shipped()
 
 
 def load_model(name: str | Path) -> ForecastModel:
@@ -82,10 +81,7 @@ def load_model(name: str | Path) -> ForecastModel:
         ConfigError: neither a shipped model nor a file.
         FormatError: the file is damaged or holds something else.
     """
-    known = shipped()
-    path = known.get(str(name), Path(name))
-    if not path.is_file():
-        raise ConfigError(f"there is no model {name}: shipped are {', '.join(known) or 'none'}; or give the path of a model file")
+    path = STORE.find(name)
     arrays, metadata = read_weight_file(path)
     about = metadata["extra"]
     if about.get("part") != "model":

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from sciml.progression.cohorts.regions import TITLES
 from sciml.progression.networks.model_files import load_model
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import atomic_path, read_json
-from sciml.training.card import write_model_card
+from sciml.runtime.files import read_json
+from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
-COMMAND = "make cpu FAMILY=progression && make weights FAMILY=progression"
 LICENCE = "simulated here (MIT) from the ICBM152 2009a template and AAL labels, whose terms are in docs/data.md"
 LIMITS = [
     "Not for clinical use: it has seen no patient. People, time and disease are simulated, by a law that is known.",
@@ -39,21 +37,16 @@ def run(weights: Path, metrics: Path, name: str, output: Path) -> list[Path]:
     scores = read_json(metrics)
     if "main" not in scores["methods"]:
         raise DataError(f"{metrics} has no method 'main'; evaluate the model first")
-    target = output / f"{name}.safetensors"
-    output.mkdir(parents=True, exist_ok=True)
-    with atomic_path(target) as path:
-        shutil.copyfile(weights, path)
-    card = target.with_suffix(".md")
-    write_model_card(
-        card,
-        title=f"{name}: forecasts of brain MRI",
-        weights=target,
-        licences=dict.fromkeys(read_weights_metadata(target)["inputs"], LICENCE),
-        command=COMMAND,
+    return publish(
+        weights,
+        output,
+        name,
+        family="progression",
+        title="forecasts of brain MRI",
+        licences=dict.fromkeys(read_weights_metadata(weights)["inputs"], LICENCE),
         metrics=rows_of(scores),
         limits=LIMITS,
     )
-    return [target, card]
 
 
 def rows_of(metrics: dict[str, Any]) -> list[dict[str, Any]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from sciml.proximal.networks.network_table import network_row
-from sciml.proximal.networks.weight_files import WEIGHTS
+from sciml.proximal.networks.weight_files import STORE
 from sciml.proximal.page.results import LearnedResults
 from sciml.report.reportlets import Column, Table, Value
 from sciml.report.words import spread
@@ -51,7 +51,7 @@ def weight_file_of(task: LearnedResults, network: str) -> Path | None:
     for recorded, digest in inputs.items():
         if Path(recorded).name != name:
             continue
-        for path in (Path(recorded), task.folder.parent / "train" / network / name, WEIGHTS / name):
+        for path in (Path(recorded), task.folder.parent / "train" / network / name, STORE.folder / name):
             if path.is_file() and digest_file(path) == digest:
                 return path
     return None

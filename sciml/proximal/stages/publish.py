@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +12,10 @@ from sciml.datasets.splits import parse_entry
 from sciml.proximal.networks.network_table import DOMAINS, TASKS
 from sciml.proximal.study.results import DigitNumbers
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import atomic_path
 from sciml.runtime.results import read_result
-from sciml.training import read_weights_metadata, write_model_card
+from sciml.training.card import publish
+from sciml.training.weight_files import read_weights_metadata
 
-COMMAND = "make cpu FAMILY=proximal && make weights FAMILY=proximal"
 LIMITS = {
     "implicit": (
         "The bounds on R and the uniqueness of its prox hold for all images; how well it denoises was measured on pictures like "
@@ -47,30 +45,25 @@ def run(weights: Sequence[Path], output: Path) -> list[Path]:
     """
     written = []
     for source in weights:
-        target = output / source.name
-        output.mkdir(parents=True, exist_ok=True)
-        with atomic_path(target) as path:
-            shutil.copyfile(source, path)
-        metadata = read_weights_metadata(target)
-        card, history = target.with_suffix(".md"), source.with_name("history.csv")
-        write_model_card(
-            card,
-            title=_title(source.stem, metadata),
-            weights=target,
+        metadata, history = read_weights_metadata(source), source.with_name("history.csv")
+        written += publish(
+            source,
+            output,
+            source.stem,
+            family="proximal",
+            title=_title(metadata),
             licences={entry: record(parse_entry(entry)[0]).licence for entry in metadata["inputs"]},
-            command=COMMAND,
             metrics=digit_rows(source.with_name("digits.json")) if source.stem == "digits" else validation_rows(history),
             limits=_limits(metadata),
         )
-        written += [target, card]
     return written
 
 
-def _title(name: str, metadata: Mapping[str, Any]) -> str:
+def _title(metadata: Mapping[str, Any]) -> str:
     config = metadata["config"]
     if "task" not in config:
-        return f"{name}: handwritten digits, denoising"
-    return f"{name}: {DOMAINS[config['domain']]}, {TASKS[config['task']]}"
+        return "handwritten digits, denoising"
+    return f"{DOMAINS[config['domain']]}, {TASKS[config['task']]}"
 
 
 def _limits(metadata: Mapping[str, Any]) -> list[str]:

@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 
 from sciml.active_fluid.closures.closure import BinghamClosure, slack
-from sciml.active_fluid.closures.neural import FORM, WEIGHTS, NeuralClosure, count
+from sciml.active_fluid.closures.neural import FORM, STORE, NeuralClosure, count
 from sciml.active_fluid.config import Config
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.stages.stability import least_slack
-from sciml.runtime.errors import DataError, FormatError
+from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import digest_file, save_tensors
 from sciml.training.weight_files import weights_digest, write_weight_file
 
@@ -106,7 +106,7 @@ def test_with_one_input_only_the_order_counts():
 
 def saved(path, closure, **changes):
     notes = {**closure.notes(), **changes}
-    write_weight_file(path, closure.arrays(), config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=notes)
+    write_weight_file(path, closure.arrays(), config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0.0, extra=notes)
     return path
 
 
@@ -123,7 +123,7 @@ def test_it_is_written_and_read_to_the_bit(tmp_path):
 
 def test_other_files_are_refused_in_one_line(tmp_path):
     closure = NeuralClosure.create(3, 8, 2)
-    with pytest.raises(DataError, match="no closure is called 'none'"):
+    with pytest.raises(ConfigError, match="there is no model none: shipped are default"):
         NeuralClosure.load("none")
     with pytest.raises(FormatError, match="holds no neural closure"):
         NeuralClosure.load(saved(tmp_path / "a.safetensors", closure, form="something else"))
@@ -140,7 +140,7 @@ def test_other_files_are_refused_in_one_line(tmp_path):
 
 
 def test_the_shipped_closure_is_what_its_card_says():
-    path = WEIGHTS / "default.safetensors"
+    path = STORE.folder / "default.safetensors"
     card = path.with_suffix(".md").read_text()
     assert digest_file(path) in card and weights_digest(path) in card and path.stat().st_size < 100_000
     closure = NeuralClosure.load()

@@ -18,13 +18,11 @@ from typer.testing import CliRunner
 
 from sciml.batch import find, plan
 from sciml.compression import cli
-from sciml.compression.codecs import model_files
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.commands.encode import read_care, windowed
 from sciml.compression.container.file import Limits, layer_offsets, read_header
-from sciml.compression.study import selftest
 from sciml.compression.study.selftest import reference_path, selftest_reference
 from sciml.formats.pictures import PictureFile
 from sciml.runtime import files
@@ -43,8 +41,7 @@ def shipped(tmp_path, monkeypatch, colour_model) -> Path:
     """A folder of shipped models with one, `photo`."""
     folder = tmp_path / "shipped"
     save(folder / "photo.safetensors", colour_model)
-    for module in (model_files, selftest):
-        monkeypatch.setattr(module, "shipped", lambda: {path.stem: path for path in sorted(folder.glob("*.safetensors"))})
+    monkeypatch.setattr("sciml.training.store.ModelStore.folder", folder)
     return folder
 
 

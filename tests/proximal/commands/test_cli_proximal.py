@@ -61,7 +61,7 @@ def run(tmp_path, sciml_command):
 DENOISE, RECONSTRUCT = "denoise noisy.npy --out y.npy --model", "reconstruct noisy.npy --out y.npy --model grey.safetensors"
 MISTAKES = [
     ("denoise absent.png --out y.png --model grey.safetensors", "no such file: absent.png"),
-    (f"{DENOISE} nope", "no learned proximal network is called 'nope'; shipped: "),
+    (f"{DENOISE} nope", "there is no model nope: shipped are "),
     (f"{DENOISE} old.pt", "old.pt is a pickle file (torch.save), which can run code"),
     (f"{DENOISE} new.pt", "new.pt is a pickle file"),
     (f"{DENOISE} photo.png", "photo.png is not a safetensors file"),
@@ -306,10 +306,10 @@ def test_certify_and_repair(run, tmp_path):
 
 def test_models_lists_what_is_shipped(run, tmp_path, monkeypatch):
     assert run("models")[0] == 0
-    monkeypatch.setattr("sciml.proximal.networks.weight_files.WEIGHTS", tmp_path)
+    monkeypatch.setattr("sciml.training.store.ModelStore.folder", tmp_path)
     peer = {"network": {"form": "peer", "peer": {"channels": 1}, "sigma_range": [0.1, 0.1]}}
     layer = torch.nn.Linear(2, 2)
-    save_weights("peer.safetensors", layer, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=peer)
+    save_weights("peer.safetensors", layer, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0.0, extra=peer)
     code, out, _ = run("models")
     assert code == 0 and "implicit" in out and "explicit" in out and "peer" not in out and "0.01 to 0.3" in " ".join(out.split())
 

@@ -141,7 +141,7 @@ def test_a_weight_file_gives_the_same_network_back(tmp_path):
     save_weights(path, network, **facts)
     with pytest.raises(ConfigError, match=r"extra\.network"):
         LearnedProximalNetwork.load(path)
-    with pytest.raises(DataError, match="no learned proximal network is called"):
+    with pytest.raises(ConfigError, match="there is no model nonsense: shipped are"):
         LearnedProximalNetwork.load("nonsense")
     with torch.no_grad():
         network.log_weight[0] = math.nan

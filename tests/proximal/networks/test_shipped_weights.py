@@ -11,7 +11,7 @@ from sciml.datasets.splits import check_weight_inputs
 from sciml.proximal.certificates.certification import certify_network
 from sciml.proximal.networks.forms import LearnedProximalNetwork, load_denoiser
 from sciml.proximal.networks.network_table import network_row, shipped_models
-from sciml.proximal.networks.weight_files import WEIGHTS, shipped
+from sciml.proximal.networks.weight_files import STORE, shipped
 from sciml.runtime.files import digest_file
 from sciml.training import read_weights_metadata, weights_digest
 
@@ -34,18 +34,18 @@ MEGABYTE = 1_000_000
 
 def test_all_are_there_and_small():
     assert set(shipped()) == EXPECTED
-    assert sum(path.stat().st_size for path in WEIGHTS.iterdir()) < 10 * MEGABYTE
+    assert sum(path.stat().st_size for path in STORE.folder.iterdir()) < 10 * MEGABYTE
 
 
 def test_the_cards_state_the_digests_of_the_weights():
-    for path in WEIGHTS.glob("*.safetensors"):
+    for path in STORE.folder.glob("*.safetensors"):
         card, metadata = path.with_suffix(".md").read_text(), read_weights_metadata(path)
         stated = [digest_file(path), weights_digest(path), *metadata["inputs"].values(), "## Limits", "validation crops"]
         assert metadata["inputs"] and [words for words in stated if words not in card] == [], path.name
 
 
 def test_none_was_trained_on_test_data():
-    for path in WEIGHTS.glob("*.safetensors"):
+    for path in STORE.folder.glob("*.safetensors"):
         for experiment in ("proximal-photos", "proximal-ct", "proximal-mri", "proximal-digits"):
             check_weight_inputs(path, experiment)
 
@@ -87,4 +87,4 @@ def test_all_invariants_hold_for_each_proximal_network(name: str):
 
 def test_the_package_carries_nothing_else():
     allowed = {f"{name}{suffix}" for name in EXPECTED for suffix in (".safetensors", ".md")}
-    assert {Path(path).name for path in WEIGHTS.iterdir()} == allowed
+    assert {Path(path).name for path in STORE.folder.iterdir()} == allowed
