@@ -53,7 +53,7 @@ from sciml.active_fluid.fields.grid import Grid
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.theory.moments import Model, flow_of, tendency
 from sciml.active_fluid.theory.states import lifted, modes_needed, random_state
-from sciml.active_fluid.theory.stepping import Carry, start, steps
+from sciml.active_fluid.theory.stepping import StepperState, start, steps
 from sciml.runtime.errors import ScimlError
 
 PARAMETERS = Parameters(alpha=-1.0, zeta=0.5)
@@ -115,7 +115,7 @@ def closures() -> dict[str, Closure]:
     return {**found, "neural" if shipped else "neural (untrained)": network}
 
 
-def prepared(points: int, closure: Closure | None, modes: int) -> tuple[Model, Carry]:
+def prepared(points: int, closure: Closure | None, modes: int) -> tuple[Model, StepperState]:
     """Return a model and its carry after the first step of a strongly ordered state."""
     model = Model(Grid.of(points, PARAMETERS.length), PARAMETERS, closure, uniform=True, sweeps=SWEEPS)
     m1 = random_state(points, seed=0, amplitude=0.5)

@@ -59,7 +59,7 @@ def order_of(lam: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def lambda_of(q: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return lambda of q, 0 <= q < 1, by Newton's method in the logarithm of 1 + lambda.
+    """Return lambda of q, 0 <= q < 1, by Newton's method in the logarithm of lambda.
 
     dq/dlambda = 1 - q / lambda - q^2.
     """
@@ -67,6 +67,7 @@ def lambda_of(q: NDArray[np.float64]) -> NDArray[np.float64]:
     lam = 2 * q / (1 - q**2) * (1 - q**2 / 2) + 1e-300
     for _ in range(60):
         value = order_of(lam)[0]
+        # with s = ln lambda: s += (q - I1 / I0) / (lambda dq/dlambda), at most 1; dq/dlambda is 1/2 at 0
         slope = np.where(lam < 1e-6, 0.5, 1 - value / lam - value**2)
         new = lam * np.exp(np.clip((q - value) / (slope * lam), -1, 1))
         if np.all(np.abs(new - lam) <= 1e-15 * lam):

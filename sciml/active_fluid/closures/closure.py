@@ -33,7 +33,7 @@ class Closure(Protocol):
             m1: <exp(2 i theta)>, so that |m1| <= c.
             strain: E_11 + i E_12 of the flow.
             vorticity: v_x - u_y.
-            parameters: of the theory.
+            parameters: coefficients of the theory.
         """
         ...
 

@@ -50,8 +50,8 @@ class NeuralClosure(eqx.Module):
     """Bingham's closure and a learned correction.
 
     Attributes:
-        matrices, offsets: of the perceptron's layers.
-        name: of the weights.
+        matrices, offsets: matrices and offsets of the perceptron's layers.
+        name: name of the weights.
         box: ranges of parameters that it was trained in, by name.
         inputs: number of invariants that are used, the first ones of the list above: 1 makes a function of the order alone.
     """
@@ -83,8 +83,10 @@ class NeuralClosure(eqx.Module):
         e, w = _bounded(scaled(strain, rate)), _bounded(vorticity * rate)
         turned = e * jnp.conj(a)
         zeta = parameters.zeta * c * rate
+        # the invariants z, Re(e' a*), |e'|^2, w'^2, w' Im(e' a*), zeta'
         features = [z, turned.real, squared(e), w * w, w * turned.imag, jnp.broadcast_to(zeta / (1 + zeta), z.shape)]
         outputs = jnp.unstack(self._perceptron(jnp.stack(features[: self.inputs])))
+        # delta = A a^2 + B a e' + i w' C a^2
         twice = a * a
         delta = scaled(twice, outputs[0])
         if self.inputs > 1:

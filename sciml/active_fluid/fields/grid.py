@@ -15,13 +15,13 @@ from jaxtyping import Complex, Float
 from sciml.runtime.errors import ConfigError
 
 Field = Complex[Array, "*stack points points"]
-LEAST_POINTS = 16
+MIN_POINTS = 16
 
 
 def check_points(points: int) -> None:
     """Raise ConfigError where a grid cannot have so many points a side."""
-    if points % 2 or points < LEAST_POINTS:
-        raise ConfigError(f"{points} points a side: the grid needs an even number of at least {LEAST_POINTS}")
+    if points % 2 or points < MIN_POINTS:
+        raise ConfigError(f"{points} points a side: the grid needs an even number of at least {MIN_POINTS}")
 
 
 class Grid(eqx.Module):

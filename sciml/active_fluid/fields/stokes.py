@@ -29,7 +29,8 @@ from jaxtyping import Complex, Float
 from sciml.active_fluid.fields.grid import Field, Grid, inverse, of_real_part, scaled, transform
 from sciml.active_fluid.fields.parameters import Parameters
 
-MOST_UNROLLED = 6
+# sweeps up to which the fixed point is no loop
+MAX_UNROLLED = 6
 
 Second = Callable[[Field, Float[Array, "points points"]], Field]
 
@@ -76,13 +77,13 @@ def solve_flow(
     """Return the flow in which the stress contains its own strain.
 
     Args:
-        grid: of the fields.
+        grid: grid of the fields.
         c: density, (points, points) or a scalar.
         m1: <exp(2 i theta)>.
         second: m2 of strain and vorticity.
         guess: flow to start from; none starts from rest.
-        parameters: of the theory.
-        sweeps: of the fixed point.
+        parameters: coefficients of the theory.
+        sweeps: sweeps of the fixed point.
         mean_c: mean density.
     """
     implicit = 1 + parameters.beta * mean_c / 8
@@ -90,16 +91,18 @@ def solve_flow(
     vorticity = jnp.zeros_like(m1.real) if guess is None else guess.vorticity
 
     def sweep(strain: Array, vorticity: Array) -> tuple[Array, Array]:
+        # psi_{j+1} = i kappa*^2 / k^4 F[ sigma(e_j) - beta c0 e_j / 4 ] / (1 + beta c0 / 8)
         m2 = second(strain, vorticity)
         explicit = stress(c, m1, m2, strain, parameters) - parameters.beta / 4 * mean_c * strain
         return of_real_part(scaled(grid.stream, grid.keep / implicit) * transform(explicit)), m2
 
     def again(held: tuple[Array, Array], _: None) -> tuple[tuple[Array, Array], None]:
+        # e = F^-1[ i kappa^2 / 2 psi ], w = F^-1[ k^2 psi ]
         psi, _m2 = sweep(*held)
         return (inverse(grid.strain * psi), inverse(scaled(psi, grid.k2)).real), None
 
     # a loop is compiled once, and a few sweeps run faster without one
-    (strain, vorticity), _ = jax.lax.scan(again, (strain, vorticity), None, sweeps - 1, unroll=sweeps <= MOST_UNROLLED)
+    (strain, vorticity), _ = jax.lax.scan(again, (strain, vorticity), None, sweeps - 1, unroll=sweeps <= MAX_UNROLLED)
     psi, m2 = sweep(strain, vorticity)
     return _flow(grid, psi, m2)
 

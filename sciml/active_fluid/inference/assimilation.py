@@ -34,7 +34,9 @@ from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.theory.moments import Model
 from sciml.active_fluid.theory.stepping import start, steps
 
+# sweeps of the flow's fixed point in a step
 SWEEPS = 3
+# tangents that one compiled call propagates
 TANGENTS_AT_ONCE = 32
 
 
@@ -42,7 +44,7 @@ class Problem(NamedTuple):
     """What stays the same while parameters and states are sought.
 
     Attributes:
-        closure: of m2.
+        closure: rule for m2.
         known: beta, d_t, d_r, length; its alpha and zeta are not read.
         data: m1 of the snapshots on the model's grid, 0 where it was not seen.
         seen: 1 where a snapshot was seen, else 0.
@@ -127,6 +129,7 @@ def intervals_apart(problem: Problem, theta: Array, amplitudes: Array, count: in
     slopes = jax.vmap(lambda unit: jax.jvp(misfits, (theta,), (unit,))[1])(jnp.eye(2))
     residual = misfits(theta)
     dot = lambda a, b: jnp.sum((jnp.conj(a) * b).real)  # noqa: E731
+    # |r|^2, Re G* r and Re G* G
     matrix = jnp.stack([jnp.stack([dot(a, b) for a in slopes]) for b in slopes])
     return dot(residual, residual), jnp.stack([dot(a, residual) for a in slopes]), matrix
 
@@ -183,16 +186,20 @@ def normal_step(
     """Return the Gauss-Newton step.
 
     Args:
-        slopes: of `jacobian`.
+        slopes: rows of `jacobian`, (2 + 2 modes, real and imaginary parts of the data).
         residual: model minus data.
         chosen: the chosen amplitudes, (modes,).
-        ridge: s^2 / S_k of them.
+        ridge: s^2 / S_k of the chosen amplitudes.
     """
+    # G'r, and F'r + s^2 / S u
     away = slopes @ np.ascontiguousarray(residual).reshape(-1).view(np.float64)
     away[2:] += np.tile(ridge, 2) * np.concatenate([chosen.real, chosen.imag])
+    # G'G, G'F and A = F'F + s^2 / S
     matrix = slopes @ slopes.T
     mixed, inner = matrix[:2, 2:], matrix[2:, 2:] + np.diag(np.tile(ridge, 2))
+    # A^-1 F'G, and A^-1 (F'r + s^2 / S u)
     solved = np.linalg.solve(inner, np.concatenate([mixed, away[None, 2:]]).T).T
+    # Sigma = G'G - G'F A^-1 F'G, then d theta = -Sigma^-1 slope and d u = -A^-1 (F'r + s^2 / S u + F'G d theta)
     information = matrix[:2, :2] - mixed @ solved[:2].T
     slope = away[:2] - mixed @ solved[2]
     theta = -np.linalg.pinv(information, hermitian=True) @ slope

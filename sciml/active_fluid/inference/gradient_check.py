@@ -25,7 +25,7 @@ from sciml.active_fluid.theory.states import random_state
 from sciml.active_fluid.theory.stepping import start, steps
 
 NUMBERS = ("activity", "alignment", "first state", "weights")
-SIZE = 1e-3
+DIFFERENCE_STEP = 1e-3
 
 
 def gradient_rows(
@@ -34,12 +34,12 @@ def gradient_rows(
     """Return a row for each number: its derivative by every way, and the largest difference from finite differences.
 
     Args:
-        closure: of the coarse model.
-        parameters: at which the derivatives are taken.
-        seed: of the states and of the direction in the weights.
-        points: a side.
-        count: of steps after the first.
-        dt: of a step.
+        closure: closure of the coarse model.
+        parameters: coefficients at which the derivatives are taken.
+        seed: seed of the states and of the direction in the weights.
+        points: points a side.
+        count: number of steps after the first.
+        dt: time step.
     """
     with working("double"):
         arrays, rest = eqx.partition(closure, eqx.is_array)
@@ -64,7 +64,10 @@ def gradient_rows(
         rows = []
         for index, name in enumerate(NUMBERS if jax.tree.leaves(arrays) else NUMBERS[:3]):
             unit = jnp.eye(len(NUMBERS))[index]
-            coarse, fine = ((value(at + h * unit) - value(at - h * unit)) / (2 * h) for h in (SIZE, SIZE / 2))
+            # Richardson: (4 D(h / 2) - D(h)) / 3 of central differences D
+            coarse, fine = (
+                (value(at + h * unit) - value(at - h * unit)) / (2 * h) for h in (DIFFERENCE_STEP, DIFFERENCE_STEP / 2)
+            )
             finite, forward, back = (4 * fine - coarse) / 3, float(pushed(at, unit)[1]), float(reverse[index])
             worst = max(abs(forward - finite), abs(back - finite)) / (abs(finite) + 1e-12)
             numbers = {"finite": finite, "forward": forward, "reverse": back}

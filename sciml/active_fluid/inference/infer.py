@@ -32,14 +32,15 @@ from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.assimilation import Problem
 from sciml.active_fluid.inference.observations import checked
 from sciml.active_fluid.inference.search import Box, intervals_first, one_trajectory, search_limits
-from sciml.active_fluid.inference.verdicts import NINETY, sentences
+from sciml.active_fluid.inference.verdicts import NORMAL_QUANTILE_95, sentences
 from sciml.active_fluid.inference.wiener import filtered
 
 BOX: Box = ((-3.0, -1.0), (0.25, 1.0))
 KNOWN = Parameters(-1.0, 0.5)
-# tangents take steps so many times longer than residuals, which cost far less
-LONGER = 10
-LEAST_STEPS = 8
+# step of the tangents over that of the residuals: tangents cost far more and need less accuracy
+TANGENT_STEP_RATIO = 10
+# least steps between two snapshots
+MIN_STEPS = 8
 Progress = Callable[[dict[str, Any]], None]
 
 
@@ -49,11 +50,11 @@ class Inference:
 
     Attributes:
         alpha, zeta: most likely values.
-        covariance: of (alpha, zeta), the initial state integrated out.
+        covariance: covariance of (alpha, zeta), the initial state integrated out.
         alpha_interval, zeta_interval: 90 % intervals.
-        noise_std: of the complex noise of m1 at a point, the larger of the given one and that of the misfit.
+        noise_std: root mean square of the complex noise of m1 at a point, the larger of the given one and that of the misfit.
         misfit: root mean square of model minus data at each snapshot, in units of the noise.
-        times: of the snapshots.
+        times: times of the snapshots.
         fitted: m1 of the model at these times, (snapshots, points, points).
         start: alpha and zeta that the search began from.
         converged: whether the last step was below a tenth of a standard deviation in both.
@@ -102,17 +103,17 @@ def infer(
 
     Args:
         snapshots: m1 at each time on an even grid of the periodic square, density 1; whatever a mask hides may be NaN.
-        times: of the snapshots, increasing.
-        closure: of the model.
+        times: times of the snapshots, increasing.
+        closure: closure of the model.
         start: alpha and zeta to begin from; without it the best of nine in the box.
         known: beta, d_t, d_r and length; its alpha and zeta are not read.
         noise_std: root mean square of the complex noise at a point; estimated where it is not given.
         mask: where m1 was seen, (n, n) or (snapshots, n, n); everywhere by default.
         box: ranges of alpha and of zeta that are expected. The search may leave it by half its width, zeta not below 0.
-        points: a side of the model's grid, a multiple of n, which is the default.
-        time_step: of the model at most.
-        most_waves: of the initial state that are sought with alpha and zeta.
-        progress: called with each row of the history.
+        points: points a side of the model's grid, a multiple of n, which is the default.
+        time_step: longest time step of the model.
+        most_waves: largest number of waves of the initial state that are sought with alpha and zeta.
+        progress: function that is called with each row of the history.
 
     Raises:
         ConfigError: start, box, noise, step or points make no sense.
@@ -131,15 +132,15 @@ def infer(
     with working("double"):
         state = filtered(data, seen, noise_std)
         gaps = np.diff(moments)
-        fine = max(math.ceil(gaps.max() / time_step - 1e-9), LEAST_STEPS)
-        coarse = max(math.ceil(fine / LONGER), LEAST_STEPS)
+        fine = max(math.ceil(gaps.max() / time_step - 1e-9), MIN_STEPS)
+        coarse = max(math.ceil(fine / TANGENT_STEP_RATIO), MIN_STEPS)
         problem = Problem(closure, known, jnp.asarray(data), jnp.asarray(seen), jnp.asarray(gaps))
         limits = search_limits(box)
         first = intervals_first(problem, state, start, box, coarse, record)
         found = one_trajectory(problem, first, state, noise_std, limits, (fine, coarse), most_waves, record)
     theta, covariance = found.theta, found.covariance
     excess = found.noise / (noise_std or state.noise)
-    width = NINETY * np.sqrt(np.diag(covariance))
+    width = NORMAL_QUANTILE_95 * np.sqrt(np.diag(covariance))
     return Inference(
         alpha=float(theta[0]),
         zeta=float(theta[1]),

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from sciml.active_fluid.fields.grid import check_points
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
-# noise may carry an order near 1 beyond it, but hardly by more
-MOST_ORDER = 1.5
+# largest |m1| of a snapshot: noise may carry an order near 1 beyond it, but hardly by more
+MAX_ORDER = 1.5
 
 
 def checked(
@@ -55,7 +55,7 @@ def checked(
     largest = float(np.abs(shown).max())
     if largest == 0:
         raise DataError("m1 is 0 wherever it was seen: the isotropic state stays as it is and tells nothing of alpha and zeta")
-    if largest > MOST_ORDER:
+    if largest > MAX_ORDER:
         raise DataError(f"|m1| reaches {largest:.3g}: it is at most 1 but for noise; divide by the density, and give m1, not D")
     side = number if points is None else points
     check_points(side)

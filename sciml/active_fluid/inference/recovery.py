@@ -24,22 +24,23 @@ from sciml.active_fluid.inference.infer import BOX, infer
 from sciml.active_fluid.inference.search import Box
 from sciml.active_fluid.theory.moments import Model
 from sciml.active_fluid.theory.states import lifted, modes_needed, random_state
-from sciml.active_fluid.theory.stepping import Carry, start, steps
+from sciml.active_fluid.theory.stepping import StepperState, start, steps
 from sciml.runtime.errors import ConfigError, NumericalError
 
-# of the last kinetic mode: above it the angle is not resolved
-TAIL = 1e-3
+# size of the last kinetic mode above which the angle is not resolved
+MAX_LAST_MODE = 1e-3
+# sweeps of the flow's fixed point in a step
 SWEEPS = 4
 
 
 @eqx.filter_jit
-def _first(parameters: Parameters, closure: Closure | None, state: Array, dt: float, count: int) -> Carry:
+def _first(parameters: Parameters, closure: Closure | None, state: Array, dt: float, count: int) -> StepperState:
     model = Model(Grid.of(state.shape[-1], parameters.length), parameters, closure, True, SWEEPS)
     return steps(model, start(model, state, dt), dt, count - 1)
 
 
 @eqx.filter_jit
-def _on(parameters: Parameters, closure: Closure | None, carry: Carry, dt: float, count: int) -> Carry:
+def _on(parameters: Parameters, closure: Closure | None, carry: StepperState, dt: float, count: int) -> StepperState:
     model = Model(Grid.of(carry.state.shape[-1], parameters.length), parameters, closure, True, SWEEPS)
     return steps(model, carry, dt, count)
 
@@ -56,13 +57,13 @@ def synthetic(
     """Return m1 without noise at given times after a random weak order.
 
     Args:
-        parameters: of the truth.
-        times: increasing, above 0, whole multiples of the time step.
-        closure: of the closed model, or None for the kinetic theory.
-        points: a side.
-        seed: of the initial state.
-        time_step: of the solver.
-        modes: of the kinetic theory, as many as zeta / d_r asks by default.
+        parameters: coefficients of the truth.
+        times: times of the snapshots, increasing, above 0, whole multiples of the time step.
+        closure: closure of the closed model, or None for the kinetic theory.
+        points: points a side.
+        seed: seed of the initial state.
+        time_step: time step of the solver.
+        modes: angular modes of the kinetic theory, as many as zeta / d_r asks by default.
 
     Raises:
         ConfigError: times do not rise from above 0 in whole steps.
@@ -86,8 +87,8 @@ def synthetic(
     fields = np.fft.ifft2(np.stack(states))
     if not np.isfinite(fields).all():
         raise NumericalError(f"the truth with {parameters.as_dict()} diverged: take shorter steps than {time_step}")
-    if closure is None and (tail := float(np.abs(fields[:, -1]).max())) > TAIL:
-        raise NumericalError(f"the last of {len(first)} kinetic modes reaches {tail:.2g}, above {TAIL}: take more modes")
+    if closure is None and (tail := float(np.abs(fields[:, -1]).max())) > MAX_LAST_MODE:
+        raise NumericalError(f"the last of {len(first)} kinetic modes reaches {tail:.2g}, above {MAX_LAST_MODE}: take more modes")
     return fields[:, 0]
 
 
@@ -125,19 +126,19 @@ def recovery(
     A seed decides the initial state, the noise, the start, and the truth where none is given: uniform in the box.
 
     Args:
-        closure: of the model that is fitted.
+        closure: closure of the model that is fitted.
         seeds: one experiment each.
         kinetic: take the snapshots from the kinetic theory instead of the closed model.
         truths: (alpha, zeta) of each seed, in turn; random ones by default.
         known: beta, d_t, d_r, length.
-        box: of truths and starts.
-        times: of the snapshots.
+        box: ranges of truths and starts.
+        times: times of the snapshots.
         noise: root mean square relative to that of the snapshots.
-        points: a side of truth and model.
+        points: points a side of truth and model.
         every: show every so many-th point along each axis.
-        mask: of the points shown, after `every`.
-        modes: of the kinetic theory.
-        progress: called with each row.
+        mask: mask of the points shown, after `every`.
+        modes: angular modes of the kinetic theory.
+        progress: function that is called with each row.
 
     Raises:
         ConfigError: `every` does not divide the grid.

@@ -17,26 +17,27 @@ from sciml.runtime.errors import NumericalError
 
 Box = tuple[tuple[float, float], tuple[float, float]]
 Record = Callable[[dict[str, Any]], None]
-STEPS_APART, STEPS_JOINT = 25, 8
-# steps of more standard deviations than this call for new tangents: they change by the step's part of theta, which is small
-FAR = 10.0
-SMALL = 0.1
-# along each side of the box
-NINE = (0.15, 0.5, 0.85)
-LEAST_REACH = 3
+# steps of the search with the intervals apart, and of that along one trajectory
+MAX_INTERVAL_STEPS, MAX_JOINT_STEPS = 25, 8
+# length of a step, in standard deviations, above which the tangents are computed anew, and below which the search has converged
+MAX_SIGMAS, CONVERGED_SIGMAS = 10.0, 0.1
+# shares of each side of the box at which the nine first trials lie
+GRID_FRACTIONS = (0.15, 0.5, 0.85)
+# whole wave number up to which waves of the initial state are always sought
+MIN_REACH = 3
 
 
-class Ending(NamedTuple):
+class SearchResult(NamedTuple):
     """Where the search ended.
 
     Attributes:
         theta: alpha and zeta.
-        covariance: of theta.
-        noise: root mean square a point, the larger of the given one and that of the misfit.
-        misfit: of each snapshot, in units of the noise.
+        covariance: covariance of theta.
+        noise: root mean square of the noise at a point, the larger of the given one and that of the misfit.
+        misfit: root mean square of model minus data of each snapshot, in units of the noise.
         fields: m1 of the model at the snapshots.
-        converged: whether it did.
-        reason: why it ended.
+        converged: whether the search converged.
+        reason: why the search ended.
     """
 
     theta: Float[np.ndarray, " 2"]
@@ -62,8 +63,8 @@ def standing_out(variances: NDArray[np.float64], floor: float, most: int) -> NDA
     """
     radius = np.hypot(*whole_numbers(len(variances)))
     shells = np.rint(radius).astype(int)
-    reach = max(int(shells[(variances > floor / 10)].max(initial=0)), LEAST_REACH)
-    while reach > LEAST_REACH and np.sum((shells <= reach) & (variances > 0)) > most:
+    reach = max(int(shells[(variances > floor / 10)].max(initial=0)), MIN_REACH)
+    while reach > MIN_REACH and np.sum((shells <= reach) & (variances > 0)) > most:
         reach -= 1
     return np.argwhere((shells <= reach) & (variances > 0))
 
@@ -91,19 +92,22 @@ def intervals_first(
         return float(value), np.asarray(slope), np.asarray(matrix)
 
     low, width = np.array(box)[:, 0], np.ptp(np.array(box), axis=1)
-    spots = [low + width * [a, b] for a in NINE for b in NINE] if start is None else [np.array(start, np.float64)]
+    spots = (
+        [low + width * [a, b] for a in GRID_FRACTIONS for b in GRID_FRACTIONS] if start is None else [np.array(start, np.float64)]
+    )
     looked = [look(spot) for spot in spots]
     best = int(np.argmin([one[0] if np.isfinite(one[0]) else np.inf for one in looked]))
     theta, (value, slope, matrix) = spots[best], looked[best]
     if not np.isfinite(value):
         raise NumericalError(f"the model diverges from alpha = {theta[0]:.4g}, zeta = {theta[1]:.4g}: take a smaller time_step")
     damping = 1e-3
-    for iteration in range(STEPS_APART):
+    for iteration in range(MAX_INTERVAL_STEPS):
         distance = float(np.sqrt(max(slope @ bounded_inverse(matrix) @ slope, 0) / max(value, 1e-300)))
         row = {"alpha": float(theta[0]), "zeta": float(theta[1]), "objective": value, "gradient": distance}
         record({"stage": "intervals", "iteration": iteration} | row)
         trial, after = theta, (np.inf, slope, matrix)
         while damping < 1e6 and not after[0] < value:
+            # Levenberg and Marquardt: (H + damping diag H) step = -gradient
             step = np.linalg.solve(matrix + damping * np.diag(np.diag(matrix) + 1e-300), -slope)
             trial = np.clip(theta + step, limits[:, 0], limits[:, 1])
             after = look(trial)
@@ -126,17 +130,17 @@ def one_trajectory(
     counts: tuple[int, int],
     most_waves: int,
     record: Record,
-) -> Ending:
+) -> SearchResult:
     """Return the most likely theta of one trajectory through all snapshots, whose start is sought too.
 
     Args:
         problem: data and closure.
-        theta: to begin from.
+        theta: alpha and zeta to begin from.
         state: filtered snapshots.
-        noise_std: of the data where it is known.
-        limits: of theta.
+        noise_std: root mean square of the data's noise where it is known.
+        limits: least and largest alpha and zeta, (2, 2).
         counts: steps in each interval for residuals and for tangents.
-        most_waves: of the initial state that are sought.
+        most_waves: largest number of waves of the initial state that are sought.
         record: takes the rows of the history.
 
     Raises:
@@ -158,19 +162,20 @@ def one_trajectory(
     residual, fields, value = look(theta, amplitudes)
     if not np.isfinite(value):
         raise NumericalError(f"the model diverges with alpha = {theta[0]:.4g}, zeta = {theta[1]:.4g}: take a smaller time_step")
-    reason, converged, far = f"no end after {STEPS_JOINT} steps", False, True
+    reason, converged, far = f"no end after {MAX_JOINT_STEPS} steps", False, True
     slopes = inverse = np.zeros((2, 2))
-    for iteration in range(STEPS_JOINT):
+    for iteration in range(MAX_JOINT_STEPS):
         if far:
             slopes = jacobian(problem, jnp.asarray(theta), jnp.asarray(amplitudes), modes, coarse)
         step = normal_step(slopes, residual, amplitudes[spots], square / variances)
         inverse = bounded_inverse(step.information)
+        # length of the step in standard deviations: the covariance of theta is s^2 / 2 Sigma^-1
         size = float(np.max(np.abs(step.theta) / np.sqrt(max(square, value / number) / 2 * np.diag(inverse))))
-        far = size > FAR
+        far = size > MAX_SIGMAS
         row = {"alpha": float(theta[0]), "zeta": float(theta[1]), "objective": value, "gradient": size}
         record({"stage": "joint", "iteration": iteration} | row)
-        if size < SMALL:
-            converged, reason = True, f"the step is below {SMALL} standard deviations"
+        if size < CONVERGED_SIGMAS:
+            converged, reason = True, f"the step is below {CONVERGED_SIGMAS} standard deviations"
             break
         trial, moved, after = theta, amplitudes, (residual, fields, np.inf)
         for scale in (1.0, 0.5, 0.25, 0.1, 0.03):
@@ -189,7 +194,7 @@ def one_trajectory(
             residual, fields, value = look(theta, amplitudes)
     noise = math.sqrt(max(square, value / number))
     misfit = np.sqrt(np.sum(np.abs(residual) ** 2, (1, 2)) / seen.sum((1, 2))) / noise
-    return Ending(theta, noise**2 / 2 * inverse, noise, misfit, fields, converged, reason)
+    return SearchResult(theta, noise**2 / 2 * inverse, noise, misfit, fields, converged, reason)
 
 
 def bounded_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-# a 90 % half-width beyond this part of the box's width says little
-WIDE = 0.1
-CORRELATED = 0.95
-# a misfit so many times the noise is not noise
-EXCESS = 1.25
-# 90 % of a normal distribution lie within so many standard deviations
-NINETY = 1.6448536269514722
+# half-width of a 90 % interval over the width of the box, beyond which the data say little
+MAX_HALF_WIDTH = 0.1
+# correlation of alpha and zeta beyond which only a combination of both is known
+MAX_CORRELATION = 0.95
+# misfit over noise beyond which the misfit is no noise
+MAX_NOISE_RATIO = 1.25
+# 95 % quantile of the normal distribution: 90 % lie within so many standard deviations
+NORMAL_QUANTILE_95 = 1.6448536269514722
 
 
 def sentences(
@@ -27,39 +28,41 @@ def sentences(
 
     Args:
         theta: alpha and zeta.
-        covariance: of both.
+        covariance: covariance of both.
         box: expected ranges.
-        limits: of the search.
+        limits: limits of the search.
         excess: misfit over the noise that is given, or that the filter has found.
-        converged: whether the search did.
-        reason: why it ended.
+        converged: whether the search converged.
+        reason: why the search ended.
     """
     spread = np.sqrt(np.diag(covariance))
     found = []
     for i, name in enumerate(("alpha", "zeta")):
-        half = NINETY * spread[i]
+        half = NORMAL_QUANTILE_95 * spread[i]
         found.append(f"{name} = {theta[i]:.4f}, with 90 % between {theta[i] - half:.4f} and {theta[i] + half:.4f}.")
     if not converged:
         found.append(f"The search did not converge: {reason}.")
     for i, name in enumerate(("alpha", "zeta")):
         low, high = box[i]
-        if NINETY * spread[i] > WIDE * (high - low):
-            found.append(f"The snapshots hardly constrain {name}: its 90 % interval is {2 * NINETY * spread[i]:.2g} wide.")
+        if NORMAL_QUANTILE_95 * spread[i] > MAX_HALF_WIDTH * (high - low):
+            found.append(
+                f"The snapshots hardly constrain {name}: its 90 % interval is {2 * NORMAL_QUANTILE_95 * spread[i]:.2g} wide."
+            )
         if theta[i] in limits[i]:
             found.append(f"{name} ended at the limit of the search, {theta[i]:.4g}: widen the box.")
         elif not low <= theta[i] <= high:
             found.append(f"{name} lies outside of the box from {low} to {high}.")
-        elif min(theta[i] - low, high - theta[i]) < NINETY * spread[i]:
+        elif min(theta[i] - low, high - theta[i]) < NORMAL_QUANTILE_95 * spread[i]:
             found.append(f"The interval of {name} reaches over the edge of the box from {low} to {high}.")
     product = float(np.prod(spread))
     correlation = float(covariance[0, 1]) / product if product > 0 else 0.0
-    if abs(correlation) > CORRELATED:
+    if abs(correlation) > MAX_CORRELATION:
         slope = float(covariance[0, 1] / covariance[1, 1])
         found.append(
             f"alpha and zeta are known in one combination only (correlation {correlation:.3f}): "
             f"alpha {'-' if slope > 0 else '+'} {abs(slope):.2f} zeta."
         )
-    if excess > EXCESS:
+    if excess > MAX_NOISE_RATIO:
         found.append(
             f"The misfit is {excess:.2f} times the noise of the snapshots: the model lacks something, "
             "and its error is not in the intervals."

@@ -18,7 +18,8 @@ import numpy as np
 from jaxtyping import Complex, Float
 from numpy.typing import NDArray
 
-MOST_ROUNDS = 40
+# rounds of expectation and maximisation
+MAX_EM_ROUNDS = 40
 
 
 class Filtered(NamedTuple):
@@ -52,7 +53,7 @@ def filtered(data: NDArray[np.complex128], seen: NDArray[np.float64], noise: flo
     points = data.shape[-1]
     kx, ky = whole_numbers(points)
     radius = np.hypot(kx, ky)
-    # those that the solver keeps
+    # wave numbers that the solver keeps
     modes = np.argwhere(np.maximum(np.abs(kx), np.abs(ky)) < points / 3)
     shells = np.rint(radius[tuple(modes.T)]).astype(int)
     sizes = np.bincount(shells)
@@ -65,9 +66,10 @@ def filtered(data: NDArray[np.complex128], seen: NDArray[np.float64], noise: flo
     right = np.fft.fft2(data * seen)[:, *modes.T]
     mixed = [_gram(one, modes) for one in seen]
     found = np.zeros_like(right)
-    for _ in range(MOST_ROUNDS):
+    for _ in range(MAX_EM_ROUNDS):
         left, last = 0.0, found.copy()
         for j, gram in enumerate(mixed):
+            # expectation: u = A^-1 E* y with A = E* E + s^2 / S; `inverse` is the diagonal of A^-1
             ridge = square / spectra[j]
             if gram is None:
                 inverse = 1 / (points**2 + ridge)
@@ -79,8 +81,10 @@ def filtered(data: NDArray[np.complex128], seen: NDArray[np.float64], noise: flo
             field[tuple(modes.T)] = found[j]
             misfit = seen[j] * (data[j] - np.fft.ifft2(field) * points**2)
             left += float(np.sum(np.abs(misfit) ** 2)) + square * float(np.sum(1 - ridge * inverse))
+            # maximisation: S is the mean of |u_k|^2 + s^2 (A^-1)_kk over a shell
             mean = np.bincount(shells, np.abs(found[j]) ** 2 + square * inverse) / sizes
             spectra[j] = np.maximum(mean[shells], 1e-12 * power[j] + 1e-300)
+        # s^2 = ( sum |y - E u|^2 + s^2 trace(E A^-1 E*) ) / number of seen points, with trace = sum of 1 - s^2 / S (A^-1)_kk
         before, square = square, square if noise else max(left / sum(whole), 1e-16 * float(power.mean()))
         if abs(square - before) < 1e-3 * before and np.linalg.norm(found - last) < 1e-3 * np.linalg.norm(found):
             break

@@ -30,7 +30,7 @@ class Points(NamedTuple):
     Attributes:
         m1, m2, strain: complex, one row a trajectory.
         vorticity: real.
-        parameters: of each trajectory, numbers of shape (trajectories, 1).
+        parameters: coefficients of each trajectory, numbers of shape (trajectories, 1).
     """
 
     m1: Complex[Array, "trajectories points"]
@@ -44,10 +44,10 @@ def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, pre
     """Return random places and times of each trajectory.
 
     Args:
-        trajectories: kinetic ones.
-        count: places of each.
-        seed: of the choice.
-        precision: real type.
+        trajectories: kinetic trajectories.
+        count: number of places of each trajectory.
+        seed: seed of the choice.
+        precision: real type, float32 or float64.
     """
     generator = np.random.default_rng(seed)
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("m1", "m2", "strain", "vorticity")}
@@ -65,6 +65,7 @@ def closure_errors(closure: Closure, points: Points) -> Float[Array, " trajector
     """Return the relative L2 error of h* m2 of each trajectory."""
     p = points.parameters
     found = closure(jnp.ones_like(points.vorticity), points.m1, points.strain, points.vorticity, p)
+    # sqrt( < |h|^2 |m2 - m2_kinetic|^2 > / < |h m2_kinetic|^2 > )
     weight = squared(points.strain + p.zeta * points.m1)
     error, size = (jnp.sum(weight * squared(field), -1) for field in (found - points.m2, points.m2))
     return jnp.sqrt(error / size)
@@ -88,13 +89,13 @@ def train_offline(
     """Return the closure after Adam steps on random batches, the rate falling as a cosine.
 
     Args:
-        closure: to start from.
-        points: of the training trajectories.
-        steps: of Adam.
-        seed: of the batches.
-        rate: at the start.
+        closure: closure to start from.
+        points: points of the training trajectories.
+        steps: number of steps of Adam.
+        seed: seed of the batches.
+        rate: learning rate at the start.
         batch: places of each trajectory in a step.
-        on_block: called after each block with the number of steps, the closure and its loss.
+        on_block: function that is called after each block with the number of steps, the closure and its loss.
         block: steps between calls.
     """
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps, 0.01))

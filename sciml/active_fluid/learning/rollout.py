@@ -28,11 +28,11 @@ from sciml.active_fluid.learning.regression import Points, at_places, closure_er
 from sciml.active_fluid.solvers.trajectories import Trajectory
 from sciml.active_fluid.theory.moments import Model
 from sciml.active_fluid.theory.states import resampled
-from sciml.active_fluid.theory.stepping import Carry, start, steps
+from sciml.active_fluid.theory.stepping import StepperState, start, steps
 
-# of the flow's fixed point at the start of a window: single precision
+# sweeps of the flow's fixed point at the start of a window, in single precision
 SWEEPS = 6
-# of each trajectory in the offline loss of an update
+# places of each trajectory in the offline loss of an update
 PLACES = 512
 
 
@@ -48,14 +48,14 @@ class Windows(NamedTuple):
     parameters: Parameters
 
 
-class Plan(NamedTuple):
+class RolloutPlan(NamedTuple):
     """How windows are run.
 
     Attributes:
         horizons: the stages in order.
-        dt: of a step.
+        dt: time step.
         between: steps between the saved times of a trajectory.
-        points: a side of the coarse model.
+        points: points a side of the coarse model.
         batch: windows of an update.
     """
 
@@ -71,8 +71,8 @@ class Horizon(NamedTuple):
 
     Attributes:
         times: number of saved times that a window reaches.
-        updates: of the weights.
-        rate: of Adam at the start of the stage.
+        updates: updates of the weights.
+        rate: learning rate of Adam at the start of the stage.
     """
 
     times: int
@@ -84,17 +84,17 @@ def run_window(closure: Closure, first: Array, parameters: Parameters, dt: float
     """Return m1 of the coarse model at saved times after the start, (times, points, points).
 
     Args:
-        closure: of the model.
+        closure: closure of the model.
         first: m1 at the start.
-        parameters: of the theory.
-        dt: of a step.
+        parameters: coefficients of the theory.
+        dt: time step.
         between: steps from one saved time to the next.
         times: number of saved times.
     """
     model = Model(Grid.of(first.shape[-1], parameters.length), parameters, closure, True, 1)
     carry = start(model, transform(first)[None], dt, SWEEPS)
 
-    def save(carry: Carry, count: int) -> tuple[Carry, Array]:
+    def save(carry: StepperState, count: int) -> tuple[StepperState, Array]:
         carry = steps(model, carry, dt, count, checkpoint=True)
         return carry, inverse(carry.state[0])
 
@@ -114,8 +114,8 @@ class State(NamedTuple):
     """What the next update depends on, besides the data.
 
     Attributes:
-        updates: that are done.
-        closure: as it is.
+        updates: number of updates that are done.
+        closure: the closure after these updates.
         optimiser: state of Adam in the stage that the next update belongs to.
     """
 
@@ -128,7 +128,7 @@ def train_rollout(
     closure: NeuralClosure,
     trajectories: Sequence[Trajectory],
     anchor: tuple[Points, float],
-    plan: Plan,
+    plan: RolloutPlan,
     seed: int,
     on_update: Callable[[State, float], None] | None = None,
     resume: Callable[[State], State] | None = None,
@@ -136,13 +136,13 @@ def train_rollout(
     """Return the closure after the stages of a curriculum.
 
     Args:
-        closure: to start from, trained offline.
-        trajectories: kinetic ones.
-        anchor: places of them and the weight of the offline loss there.
+        closure: closure to start from, trained offline.
+        trajectories: kinetic trajectories.
+        anchor: places of these trajectories and the weight of the offline loss there.
         plan: stages, step, grid and batch.
-        seed: of the windows and places, drawn anew for each update.
-        on_update: called after each update with what the next one depends on and the loss.
-        resume: given a state of the right form, returns the one to go on from.
+        seed: seed of the windows and places, drawn anew for each update.
+        on_update: function that is called after each update with what the next one depends on and the loss.
+        resume: function that is given a state of the right form and returns the one to go on from.
     """
     weights, rest = eqx.partition(closure, eqx.is_array)
     ends = np.cumsum([horizon.updates for horizon in plan.horizons])
@@ -164,6 +164,7 @@ def train_rollout(
                     found = run_window(model, window.fields[0], window.parameters, plan.dt, plan.between, horizon.times)
                     return window_errors(found, window.fields[1:])
 
+                # mean over windows and times of the squared relative error of m1, and the offline loss as an anchor
                 near = closure_errors(model, at_places(anchor[0], places))
                 return jnp.mean(jax.lax.map(one, windows) ** 2) + anchor[1] * jnp.mean(near**2)
 

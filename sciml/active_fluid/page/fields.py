@@ -69,7 +69,7 @@ def frame_picture(
 
     Args:
         m1: <exp(2 i theta)>, first index x.
-        vorticity: of the flow.
+        vorticity: vorticity of the flow.
         length: side of the square.
         limit: vorticity at the ends of the scale.
     """

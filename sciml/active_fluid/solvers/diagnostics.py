@@ -41,7 +41,7 @@ class Histogram(NamedTuple):
     """Share of cells per bin.
 
     Attributes:
-        edges: of the bins, one more than bins.
+        edges: edges of the bins, one more than bins.
         share: sums to 1 with the share outside the bins.
     """
 
@@ -146,9 +146,9 @@ def closure_error(closed: Field, m2: Field, m1: Field, strain: Field, zeta: floa
 
     Args:
         closed: m2 of a closure.
-        m2: of the truth.
-        m1: of the truth.
-        strain: of the truth.
+        m2: m2 of the truth.
+        m1: m1 of the truth.
+        strain: strain of the truth.
         zeta: strength of the alignment.
     """
     weight = squared(strain + zeta * m1)
@@ -176,7 +176,7 @@ class Interval(NamedTuple):
 
     Attributes:
         mean: over the seeds.
-        low, high: of the interval.
+        low, high: ends of the interval.
     """
 
     mean: Float[np.ndarray, "*stack"]
@@ -191,9 +191,9 @@ def bootstrap(values: Float[np.ndarray, "seeds ..."], seed: int, level: float = 
 
     Args:
         values: numbers of each seed, for example a curve over time.
-        seed: of the draws.
+        seed: seed of the draws.
         level: share of the draws inside.
-        draws: of as many seeds with replacement.
+        draws: number of draws, of as many seeds with replacement.
     """
     values = np.asarray(values, np.float64)
     generator = np.random.default_rng(seed)

@@ -19,21 +19,21 @@ from sciml.active_fluid.fields.grid import Grid, inverse
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.solvers.guards import Watch
 from sciml.active_fluid.theory.moments import Model, Moments, flow_of
-from sciml.active_fluid.theory.stepping import Carry, cold_sweeps, start, step
+from sciml.active_fluid.theory.stepping import StepperState, cold_sweeps, start, step
 
-# what a sweep has to leave of the error of a flow extrapolated from the two steps before
-LEFT = 0.1
+# share of the error of a flow extrapolated from the two steps before that the sweeps of a step may leave
+SWEEP_REMAINDER = 0.1
 
 
 class Case(NamedTuple):
     """A model without its grid, which is made anew inside each compiled function.
 
     Attributes:
-        parameters: of the theory, as arrays.
-        closure: of the coarse model, None for the kinetic one.
-        points: a side.
+        parameters: coefficients of the theory, as arrays.
+        closure: closure of the coarse model, None for the kinetic one.
+        points: points a side of the grid.
         uniform: whether the density is 1 everywhere.
-        sweeps: of the flow's fixed point in a step.
+        sweeps: sweeps of the flow's fixed point in a step.
     """
 
     parameters: Parameters
@@ -58,25 +58,26 @@ def sweeps_needed(beta: float) -> int:
     A sweep leaves at most beta / (8 + beta) of it (`sciml.active_fluid.fields.stokes`), with mean density 1. At beta 0.8 one
     sweep changes a run by 1e-8, a thousandth of what the time step does.
     """
+    # the least n with left^n <= SWEEP_REMAINDER
     left = beta / (8 + beta)
-    return 1 if left <= LEFT else math.ceil(math.log(LEFT) / math.log(left))
+    return 1 if left <= SWEEP_REMAINDER else math.ceil(math.log(SWEEP_REMAINDER) / math.log(left))
 
 
 @eqx.filter_jit
-def begin(case: Case, state: Moments, dt: Array) -> Carry:
+def begin(case: Case, state: Moments, dt: Array) -> StepperState:
     """Return the carry after the first step."""
     return start(case.model(), state, dt)
 
 
 @eqx.filter_jit
-def advance(case: Case, carry: Carry, dt: Array, count: Array) -> Carry:
+def advance(case: Case, carry: StepperState, dt: Array, count: Array) -> StepperState:
     """Return the carry after `count` more steps."""
     model = case.model()
     return jax.lax.fori_loop(0, count, lambda _, held: step(model, held, dt), carry)
 
 
 @eqx.filter_jit
-def watch(case: Case, carry: Carry) -> Watch:
+def watch(case: Case, carry: StepperState) -> Watch:
     """Return the numbers that tell whether a step is good; the flow is that of the step before."""
     fields, flow = inverse(carry.state), carry.flow
     c, m1 = (jnp.ones(()), fields[0]) if case.uniform else (fields[0].real, fields[1])

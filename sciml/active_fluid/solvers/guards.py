@@ -17,20 +17,22 @@ from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.theory.states import modes_needed
 from sciml.runtime.errors import ConfigError, DataError, NumericalError
 
-LAST_MODE = 1e-3
-# rounding of |m1| <= c, of (14) and of tr D = c in what is given
-LOOSE = 1e-6
-# of (14) while a run goes on
-SLACK = 1e-6
-MOST_GROWTH = 1e-9
+# |m_M| / c of the last mode beyond which the angle is not resolved
+MAX_LAST_MODE = 1e-3
+# rounding that |m1| <= c, |m2 - m1^2| <= 1 - |m1|^2 and tr D = c may have in a given state
+TOLERANCE = 1e-6
+# rounding that |m2 - m1^2| <= 1 - |m1|^2 may have while a run goes on
+SLACK_TOLERANCE = 1e-6
+# growth of a wave in one step that counts as rounding
+MAX_GROWTH = 1e-9
 
 
 class StoppedRun(NumericalError):
     """A run that left the range where it means something.
 
     Attributes:
-        step: the first step that did.
-        time: of that step.
+        step: first bad step.
+        time: time of the first bad step.
         quantity: what was wrong, in a word or two.
         partial: Dataset of what was saved, with the last good step at its end.
     """
@@ -44,7 +46,7 @@ class Watch(NamedTuple):
     """Numbers that tell whether a step is good.
 
     Attributes:
-        finite: whether every value of the state is.
+        finite: whether every value of the state is finite.
         density: least c.
         order: largest |m1| / c.
         slack: least (1 - |m1|^2) - |m2 - m1^2| with density 1; negative where no distribution has these moments.
@@ -81,31 +83,31 @@ def check_density(density: NDArray[np.complex128]) -> None:
 def check_trace(trace: NDArray[np.float64], density: NDArray[np.float64]) -> None:
     """Raise DataError where tr D is not the density, with the worst cell."""
     apart = np.abs(trace - density)
-    if apart.max() > LOOSE * np.abs(density).max():
+    if apart.max() > TOLERANCE * np.abs(density).max():
         raise DataError(f"tr D differs from the density by {apart.max():.3g} at cell {_cell(apart)}: D = <p p> has that trace")
 
 
 def check_moments(moments: NDArray[np.complex128]) -> None:
-    """Raise DataError where |m_n| is above the density or (14) is violated, with the worst cell.
+    """Raise DataError where |m_n| is above the density or |m2 - m1^2| above 1 - |m1|^2, with the worst cell.
 
     D has the eigenvalues (c +- |m1|) / 2, so that |m1| above c is a negative one.
     """
     a = moments / moments[0].real
     excess = np.abs(a).max(0) - 1
-    if excess.max() > LOOSE:
+    if excess.max() > TOLERANCE:
         cell, worst = _cell(excess), int(np.argmax(np.abs(a[(slice(None), *np.unravel_index(np.argmax(excess), excess.shape))])))
         eigenvalue = f", D has the eigenvalue {-excess.max() / 2:.3g} of it" if worst == 1 else ""
         raise DataError(f"|m{worst}| is {1 + excess.max():.6g} of the density at cell {cell}{eigenvalue}: expected at most 1")
     if len(a) > 2:
         over = np.abs(a[2] - a[1] ** 2) - (1 - np.abs(a[1]) ** 2)
-        if over.max() > LOOSE:
+        if over.max() > TOLERANCE:
             raise DataError(
                 f"|m2 - m1^2| is above 1 - |m1|^2 by {over.max():.3g} at cell {_cell(over)}: no rods have such moments"
             )
-        if np.abs(a[-1]).max() > LAST_MODE:
+        if np.abs(a[-1]).max() > MAX_LAST_MODE:
             raise DataError(
                 f"the last of {len(a) - 1} modes is {np.abs(a[-1]).max():.3g} at cell {_cell(np.abs(a[-1]))}, above "
-                f"{LAST_MODE:g}: the rods are aligned too sharply; give more modes"
+                f"{MAX_LAST_MODE:g}: the rods are aligned too sharply; give more modes"
             )
 
 
@@ -140,10 +142,11 @@ def stable_bounds(parameters: Parameters, points: int, modes: int, time_step: fl
 def _least(factors: NDArray[np.float64], damping: NDArray[np.float64], time_step: float) -> float:
     """Return the least rate over waves, each with a factor of it, above which one of them grows."""
     x = damping * time_step
+    # bisection in Y = factor rate dt of |z|_max (X, Y) = 1, for all waves at once
     low, high = np.zeros_like(x), 10 + 10 * x
     for _ in range(50):
         middle = (low + high) / 2
-        good = _growth(x, middle) <= 1 + MOST_GROWTH
+        good = _growth(x, middle) <= 1 + MAX_GROWTH
         low, high = np.where(good, middle, low), np.where(good, high, middle)
     return float((low / (factors * time_step)).min())
 
@@ -158,6 +161,7 @@ def stable_step(parameters: Parameters, points: int, modes: int, wanted: Bounds,
 
 
 def _growth(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the larger |z| of (3/2 + X) z^2 - (2 + 2 i Y) z + 1/2 + i Y = 0."""
     a, b, c = 1.5 + x, -2 - 2j * y, 0.5 + 1j * y
     root = np.sqrt(b * b - 4 * a * c)
     return np.maximum(np.abs(root - b), np.abs(root + b)) / (2 * a)
@@ -171,7 +175,7 @@ def fault(watch: Watch, bounds: Bounds, suggest: Callable[[Bounds], float]) -> t
 
     Args:
         watch: numbers of the step.
-        bounds: of the time step.
+        bounds: bounds of the time step.
         suggest: time step for wanted bounds.
     """
     if not watch.finite or not math.isfinite(watch.speed):
@@ -179,11 +183,11 @@ def fault(watch: Watch, bounds: Bounds, suggest: Callable[[Bounds], float]) -> t
     if watch.density <= 0:
         return f"a density of {watch.density:.3g}", "give more points"
     slow = f"give a time step of {suggest(Bounds(watch.speed, watch.turning)):g} or less" if _over(watch, bounds) else ""
-    if watch.last > LAST_MODE:
-        return f"a last mode of {watch.last:.3g}, above {LAST_MODE:g}", slow or "give more modes"
-    if watch.order > 1 + LOOSE:
+    if watch.last > MAX_LAST_MODE:
+        return f"a last mode of {watch.last:.3g}, above {MAX_LAST_MODE:g}", slow or "give more modes"
+    if watch.order > 1 + TOLERANCE:
         return f"|m1| of {watch.order:.6g} of the density", slow or "give more points, or a smaller time step"
-    if watch.slack < -SLACK:
+    if watch.slack < -SLACK_TOLERANCE:
         return f"a realisability violated by {-watch.slack:.3g}", slow or "give more points or modes, or another closure"
     if watch.speed > bounds.speed:
         return f"a speed of {watch.speed:.3g}, above {bounds.speed:.3g}", slow

@@ -28,8 +28,8 @@ def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.
         initial: m1, complex (n, n), with density 1; D = <p p>, real (2, 2, n, n), whose trace is the density; moments, complex
             (modes + 1, n, n); or a mapping or Dataset with `m1` or `D`, and `density` where it is not 1 (of a Dataset with a time
             the last one counts).
-        points: a side of the solver's grid.
-        modes: of the kinetic solver; None for the coarse one, which takes m_0 and m_1.
+        points: points a side of the solver's grid.
+        modes: angular modes of the kinetic solver; None for the coarse one, which takes m_0 and m_1.
 
     Raises:
         ShapeError: not a square grid, or none of these forms.

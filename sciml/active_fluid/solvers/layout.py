@@ -13,7 +13,7 @@ FORMAT = "sciml active fluid run"
 TYPES = ("float32", "float64", "complex64", "complex128")
 CODECS = ["bytes", "zstd", "crc32c"]
 COORDINATES = ("time", "x", "y")
-MOST_VALUES = 2**26
+MAX_VALUES = 2**26
 
 
 def attributes_of(path: Path) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def _array(folder: Path) -> dict[str, Any]:
             and described["data_type"] in TYPES
             and all(type(side) is int and side >= 0 for side in shape)
             and len(shape) == (1 if folder.name in COORDINATES else 3)
-            and math.prod(shape[1:]) <= MOST_VALUES
+            and math.prod(shape[1:]) <= MAX_VALUES
             and chunks == wanted
             and codecs == CODECS
             and not described.get("storage_transformers")

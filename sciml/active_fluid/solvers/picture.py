@@ -24,7 +24,7 @@ def write_strip(run: xr.Dataset, path: Path | str, frames: int = FRAMES) -> None
 
     Args:
         run: Dataset of a solver.
-        path: of the PNG file.
+        path: path of the PNG file.
         frames: number of times at most.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -24,14 +24,14 @@ from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, 
 from sciml.active_fluid.solvers.guards import Bounds, StoppedRun, fault, stable_bounds, stable_step
 from sciml.active_fluid.solvers.layout import FORMAT
 from sciml.active_fluid.solvers.store import Store, attributes, carry_arrays, open_run
-from sciml.active_fluid.theory.stepping import Carry
+from sciml.active_fluid.theory.stepping import StepperState
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.files import digest_bytes
 
 if TYPE_CHECKING:
     import xarray as xr
 
-# steps between two looks at the guards
+# steps between two checks by the guards
 STRIDE = 40
 
 
@@ -39,8 +39,8 @@ class Progress(NamedTuple):
     """What is told of a saved time.
 
     Attributes:
-        time: of it.
-        index, last: its index and that of the last one.
+        time: the saved time.
+        index, last: index of this saved time and of the last one.
         order: root mean square of |m1| / c.
         speed: root mean square of the velocity.
     """
@@ -53,8 +53,20 @@ class Progress(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Order:
-    """Everything that decides a run, but for its initial state."""
+class RunSpec:
+    """Everything that decides a run, but for its initial state.
+
+    Args:
+        parameters, closure, points, modes, time_step, precision, sweeps: as in `KineticSolver` and `CoarseSolver`.
+        until: last time.
+        save_every: time between saved states.
+        warnings: sentences that the closure says of the parameters.
+
+    Attributes:
+        every: steps between saved states.
+        last: index of the last saved state.
+        dt: time step that divides the time between saved states.
+    """
 
     parameters: Parameters
     closure: Closure | None
@@ -120,10 +132,10 @@ def digest_of(closure: Any) -> str:
 
 
 def follow(
-    order: Order, moments: NDArray[np.complex128], path: Path | str | None, on_save: Callable[[Progress], None] | None
+    spec: RunSpec, moments: NDArray[np.complex128], path: Path | str | None, on_save: Callable[[Progress], None] | None
 ) -> xr.Dataset:
-    """Return the run of an order from its initial moments; see `KineticSolver.run`."""
-    return _Run(order, moments, path, on_save).whole()
+    """Return the run of a specification from its initial moments; see `KineticSolver.run`."""
+    return _Run(spec, moments, path, on_save).whole()
 
 
 class _Run:
@@ -131,31 +143,31 @@ class _Run:
 
     def __init__(
         self,
-        order: Order,
+        spec: RunSpec,
         moments: NDArray[np.complex128],
         path: Path | str | None,
         on_save: Callable[[Progress], None] | None,
     ) -> None:
-        self.order, self.on_save = order, on_save
-        self.settings = order.settings(moments)
-        self.x = np.arange(order.points) * (float(order.parameters.length) / order.points)
+        self.spec, self.on_save = spec, on_save
+        self.settings = spec.settings(moments)
+        self.x = np.arange(spec.points) * (float(spec.parameters.length) / spec.points)
         self.uniform = bool(np.abs(moments[0] - 1).max() <= 1e-12)
-        self.bounds = stable_bounds(order.parameters, order.points, order.modes or 1, order.dt)
+        self.bounds = stable_bounds(spec.parameters, spec.points, spec.modes or 1, spec.dt)
         self.store = None if path is None else Store(path, self.settings, self.x)
         if self.store is not None and self.store.invalid:
             raise NumericalError(f"{path} was stopped: {self.store.invalid}; choose another name, or remove it")
         self.frames: list[tuple[float, dict[str, np.ndarray]]] = []
-        with working(order.precision) as real:
+        with working(spec.precision) as real:
             self.complex = complex_type(real)
-            self.case: Case = case_of(order.parameters, order.closure, order.points, self.uniform, order.sweeps)
+            self.case: Case = case_of(spec.parameters, spec.closure, spec.points, self.uniform, spec.sweeps)
             self.state = transform(jnp.asarray(moments[1:] if self.uniform else moments, self.complex))
-            self.dt = jnp.asarray(order.dt, real)
+            self.dt = jnp.asarray(spec.dt, real)
 
     def whole(self) -> xr.Dataset:
         """Return the run, from its start or from where the store ends."""
         carry, done = None, 0
         if self.store is not None:
-            with working(self.order.precision):
+            with working(self.spec.precision):
                 shapes = eqx.filter_eval_shape(begin, self.case, self.state, self.dt)
                 blank = jax.tree.map(lambda part: np.empty(part.shape, part.dtype), shapes)
                 saved, arrays = self.store.resume(carry_arrays(blank))
@@ -164,19 +176,19 @@ class _Run:
                     carry = jax.tree.unflatten(jax.tree.structure(blank), parts)
         if carry is None:
             self._save(0, self.state, None)
-        for index in range(done + 1, self.order.last + 1):
+        for index in range(done + 1, self.spec.last + 1):
             carry = self._block(carry, index)
             self._save(index, carry.state, carry)
         if self.store is not None:
-            times = slice(None, self.order.last + 1)
+            times = slice(None, self.spec.last + 1)
             return open_run(self.store.path).isel(time=times)
         return self._dataset()
 
-    def _block(self, carry: Carry | None, index: int) -> Carry:
+    def _block(self, carry: StepperState | None, index: int) -> StepperState:
         """Return the carry at a saved index from that at the one before."""
-        step = (index - 1) * self.order.every
-        while step < index * self.order.every:
-            count = min(STRIDE, index * self.order.every - step)
+        step = (index - 1) * self.spec.every
+        while step < index * self.spec.every:
+            count = min(STRIDE, index * self.spec.every - step)
             after = self._steps(carry, count)
             if self._fault(after) is not None:
                 self._stop(carry, step, count)
@@ -184,24 +196,24 @@ class _Run:
         assert carry is not None
         return carry
 
-    def _steps(self, carry: Carry | None, count: int) -> Carry:
-        with working(self.order.precision):
+    def _steps(self, carry: StepperState | None, count: int) -> StepperState:
+        with working(self.spec.precision):
             if carry is None:
                 carry, count = begin(self.case, self.state, self.dt), count - 1
                 self._check_type(carry_arrays(carry))
             return advance(self.case, carry, self.dt, jnp.asarray(count))
 
-    def _fault(self, carry: Carry) -> tuple[str, str] | None:
-        order = self.order
-        with working(order.precision):
+    def _fault(self, carry: StepperState) -> tuple[str, str] | None:
+        spec = self.spec
+        with working(spec.precision):
             seen = jax.tree.map(float, watch(self.case, carry))
         return fault(seen, self.bounds, self._suggested)
 
     def _suggested(self, wanted: Bounds) -> float:
-        order = self.order
-        return stable_step(order.parameters, order.points, order.modes or 1, wanted, order.dt)
+        spec = self.spec
+        return stable_step(spec.parameters, spec.points, spec.modes or 1, wanted, spec.dt)
 
-    def _stop(self, carry: Carry | None, step: int, count: int) -> None:
+    def _stop(self, carry: StepperState | None, step: int, count: int) -> None:
         """Find the first bad step among the next ones, save the good one before it and raise."""
         wrong = None
         for _ in range(count):
@@ -213,11 +225,11 @@ class _Run:
         if wrong is None:  # a longer loop that rounds in another way
             wrong = "values that the guards refuse", "give a smaller time step"
         quantity, advice = wrong
-        time = step * self.order.dt
+        time = step * self.spec.dt
         message = f"stopped at step {step}, time {time:.6g}: {quantity}; {advice}"
-        index, left = divmod(step - 1, self.order.every)
+        index, left = divmod(step - 1, self.spec.every)
         if carry is not None and left:
-            self._save(index + 1, carry.state, None, (step - 1) * self.order.dt)
+            self._save(index + 1, carry.state, None, (step - 1) * self.spec.dt)
         if self.store is not None:
             self.store.mark_invalid(message)
             held = open_run(self.store.path)
@@ -226,11 +238,11 @@ class _Run:
             held.attrs["invalid"] = message
         raise StoppedRun(message, step, time, quantity, held)
 
-    def _save(self, index: int, state: Any, carry: Carry | None, time: float | None = None) -> None:
-        with working(self.order.precision):
+    def _save(self, index: int, state: Any, carry: StepperState | None, time: float | None = None) -> None:
+        with working(self.spec.precision):
             fields = {name: np.asarray(array) for name, array in observe(self.case, state).items()}
         self._check_type(fields)
-        time = index * self.order.save_every if time is None else time
+        time = index * self.spec.save_every if time is None else time
         if self.store is not None:
             self.store.append(index, time, fields, None if carry is None else carry_arrays(carry))
         else:
@@ -239,14 +251,14 @@ class _Run:
             density = fields.get("density", 1.0)
             rms = float(np.sqrt(np.mean(np.abs(fields["m1"] / density) ** 2)))
             speed = float(np.sqrt(np.mean(fields["velocity_x"] ** 2 + fields["velocity_y"] ** 2)))
-            self.on_save(Progress(time, index, self.order.last, rms, speed))
+            self.on_save(Progress(time, index, self.spec.last, rms, speed))
 
     def _check_type(self, arrays: dict[str, np.ndarray]) -> None:
         types = (self.complex, np.dtype(f"f{self.complex.itemsize // 2}"))
         single = [name for name, array in arrays.items() if array.dtype not in types]
         if single:
             raise NumericalError(
-                f"{single[0]} came out as {arrays[single[0]].dtype} where {self.order.precision} precision was asked for: "
+                f"{single[0]} came out as {arrays[single[0]].dtype} where {self.spec.precision} precision was asked for: "
                 "the closure, or JAX's settings, change it"
             )
 

@@ -13,10 +13,10 @@ from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.solvers.running import Progress
 from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
 from sciml.active_fluid.solvers.store import open_run
-from sciml.active_fluid.theory.states import AMPLE, modes_needed, random_state
+from sciml.active_fluid.theory.states import AMPLE_TOLERANCE, modes_needed, random_state
 from sciml.runtime.errors import ConfigError, DataError
 
-LEAST_AUTOMATIC_MODES = 16
+MIN_AUTOMATIC_MODES = 16
 
 
 def simulate(
@@ -67,7 +67,7 @@ def simulate(
 def modes_of(text: str, parameters: Parameters) -> int:
     """Return the number of modes that a text says; `auto` is ample for the alignment, and at least 16."""
     if text == "auto":
-        return max(LEAST_AUTOMATIC_MODES, modes_needed(float(parameters.zeta), float(parameters.d_r), AMPLE))
+        return max(MIN_AUTOMATIC_MODES, modes_needed(float(parameters.zeta), float(parameters.d_r), AMPLE_TOLERANCE))
     try:
         return int(text)
     except ValueError as error:

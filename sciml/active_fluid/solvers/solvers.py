@@ -22,7 +22,7 @@ from sciml.active_fluid.fields.precision import Precision
 from sciml.active_fluid.solvers.evolution import sweeps_needed
 from sciml.active_fluid.solvers.guards import check_modes
 from sciml.active_fluid.solvers.initial import initial_moments
-from sciml.active_fluid.solvers.running import Order, Progress, follow
+from sciml.active_fluid.solvers.running import Progress, RunSpec, follow
 from sciml.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -36,12 +36,12 @@ class KineticSolver:
     """The kinetic theory: Fourier in space and angle, second order in time.
 
     Args:
-        parameters: of the theory.
-        points: a side, even, at least 16.
+        parameters: coefficients of the theory.
+        points: points a side, even, at least 16.
         modes: angular modes m_1 ... m_M, each of which stands for two of the 2 M + 1 even harmonics.
-        time_step: the longest; it is lowered so that a whole number of steps lies between saved times.
+        time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
-        sweeps: of the flow's fixed point in a step; by default what beta asks.
+        sweeps: sweeps of the flow's fixed point in a step; by default what beta asks.
 
     Raises:
         ConfigError: a number is out of range, or the modes cannot resolve zeta / d_r.
@@ -74,10 +74,10 @@ class KineticSolver:
         Args:
             initial: m1 (n, n), complex, which is lifted to a Bingham distribution; D (2, 2, n, n); moments (modes + 1, n, n); or
                 a mapping or Dataset with m1 or D, and density (`sciml.active_fluid.solvers.initial`). Another grid is resampled.
-            until: the last time, a whole number of `save_every`.
+            until: last time, a whole number of `save_every`.
             save_every: time between saved states.
             store: folder for a Zarr group, by convention RUN.zarr; without one the run is kept in memory.
-            on_save: is told of every saved time.
+            on_save: function that is told of every saved time.
 
         Returns:
             Dataset of dimensions (time, x, y): m1, m2, velocity_x, velocity_y, vorticity, strain, and density where it varies.
@@ -89,7 +89,7 @@ class KineticSolver:
             StoppedRun: the run left the range where it means something (a NumericalError, with what was good in `.partial`).
         """
         moments = initial_moments(initial, self.points, self.modes)
-        return follow(_order(self, None, self.modes, until, save_every), moments, store, on_save)
+        return follow(_spec(self, None, self.modes, until, save_every), moments, store, on_save)
 
 
 @dataclass(frozen=True)
@@ -97,12 +97,12 @@ class CoarseSolver:
     """The coarse model of density and second moment, with a closure; the same numerics.
 
     Args:
-        parameters: of the theory.
-        closure: of the fourth moment m2; with a method `outside(parameters)`, the sentences that it returns are warnings.
-        points: a side, even, at least 16.
-        time_step: the longest; it is lowered so that a whole number of steps lies between saved times.
+        parameters: coefficients of the theory.
+        closure: rule for the fourth moment m2; where it has a method `outside(parameters)`, the sentences of that are warnings.
+        points: points a side, even, at least 16.
+        time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
-        sweeps: of the flow's fixed point in a step; by default what beta asks.
+        sweeps: sweeps of the flow's fixed point in a step; by default what beta asks.
 
     Raises:
         ConfigError: a number is out of range.
@@ -132,7 +132,7 @@ class CoarseSolver:
         sentences = list(outside(self.parameters)) if outside is not None else []
         for sentence in sentences:
             warnings.warn(sentence, stacklevel=2)
-        return follow(_order(self, self.closure, None, until, save_every, sentences), moments, store, on_save)
+        return follow(_spec(self, self.closure, None, until, save_every, sentences), moments, store, on_save)
 
 
 def _check(points: int, time_step: float, precision: str, sweeps: int | None) -> None:
@@ -145,15 +145,15 @@ def _check(points: int, time_step: float, precision: str, sweeps: int | None) ->
         raise ConfigError(f"{sweeps} sweeps: at least 1 is needed")
 
 
-def _order(
+def _spec(
     solver: KineticSolver | CoarseSolver,
     closure: Closure | None,
     modes: int | None,
     until: float,
     save_every: float,
     sentences: list[str] | None = None,
-) -> Order:
-    return Order(
+) -> RunSpec:
+    return RunSpec(
         parameters=solver.parameters,
         closure=closure,
         points=solver.points,

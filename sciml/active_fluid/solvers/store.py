@@ -45,8 +45,8 @@ class Store:
     """A run's Zarr group, opened to be written.
 
     Args:
-        path: of the group, by convention RUN.zarr.
-        settings: of the run, JSON values; those of a store that exists have to be the same.
+        path: path of the group, by convention RUN.zarr.
+        settings: settings of the run, JSON values; those of a store that exists have to be the same.
         x: coordinates along a side.
 
     Raises:

@@ -23,8 +23,8 @@ class Trajectory(NamedTuple):
     """A kinetic run at equal times, density 1, single precision.
 
     Attributes:
-        parameters: of the theory.
-        seed: of its initial state.
+        parameters: coefficients of the theory.
+        seed: seed of its initial state.
         times: from 0.
         m1, m2, strain, velocity: complex fields.
         vorticity: real field.
@@ -78,8 +78,8 @@ def kinetic_trajectory(
     """Return a kinetic run from random weak order.
 
     Args:
-        parameters: of the theory.
-        seed: of the initial state.
+        parameters: coefficients of the theory.
+        seed: seed of the initial state.
         until: last time.
         save_every: time between saved states.
         wanted: points, modes and time step; by default what the parameters need.

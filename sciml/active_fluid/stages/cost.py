@@ -34,7 +34,7 @@ def run(config: CostConfig, weights: Path, output: Path) -> list[Path]:
 
     Args:
         config: grids and repeats.
-        weights: of the learned closure.
+        weights: weight file of the learned closure.
         output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.cost", config.model_dump(mode="json"), [weights])

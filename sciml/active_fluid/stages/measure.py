@@ -13,7 +13,7 @@ def run(config: MeasureConfig, weights: Path, output: Path) -> list[Path]:
 
     Args:
         config: settings of both.
-        weights: of the learned closure.
+        weights: weight file of the learned closure.
         output: results folder of the study.
     """
     return [*theory.run(config.theory, weights, output / "theory"), *cost.run(config.cost, weights, output / "cost")]

@@ -20,7 +20,7 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
     """Copy a weight file to `default.safetensors` and write its card `default.md`.
 
     Args:
-        weights: of the `train` stage, in a folder with the closure's name.
+        weights: weight file of the `train` stage, in a folder with the closure's name.
         scores: of the `evaluate` stage.
         output: where the package keeps its weights.
 

@@ -24,7 +24,7 @@ def run(config: RecoverConfig, weights: Path, output: Path) -> list[Path]:
 
     Args:
         config: number of experiments, grid and noise.
-        weights: of the closure of the model that is fitted.
+        weights: weight file of the closure of the model that is fitted.
         output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.recover", config.model_dump(mode="json"), [weights])

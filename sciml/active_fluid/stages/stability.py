@@ -27,10 +27,12 @@ from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
 
+# saved states of a long run
 SAVES = 40
+# random inputs at once
 CHUNK = 2**17
-# where gradients are checked
-CHECKED = Parameters(alpha=-1.5, zeta=0.5)
+# place at which gradients are checked
+GRADIENT_PARAMETERS = Parameters(alpha=-1.5, zeta=0.5)
 
 
 def run(config: StabilityConfig, weights: Path, output: Path) -> list[Path]:
@@ -38,7 +40,7 @@ def run(config: StabilityConfig, weights: Path, output: Path) -> list[Path]:
 
     Args:
         config: lattice over the box, last time, grid.
-        weights: of the learned closure; its box is the one that is covered.
+        weights: weight file of the learned closure; its box is the one that is covered.
         output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.stability", config.model_dump(mode="json"), [weights])
@@ -58,7 +60,9 @@ def run(config: StabilityConfig, weights: Path, output: Path) -> list[Path]:
                         log.info("alpha %.2f, zeta %.2f, %s: %s", alpha, zeta, name, part[1]["stopped"] or "bounded")
                     rows.append(LongRun.model_validate(part[1]))
         least = least_slack(learned, config.samples, config.seed)
-        gradients = tuple(Gradient(closure="learned", **row) for row in gradient_rows(learned, CHECKED, config.seed % 2**31))
+        gradients = tuple(
+            Gradient(closure="learned", **row) for row in gradient_rows(learned, GRADIENT_PARAMETERS, config.seed % 2**31)
+        )
         result = Stability(until=config.until, rows=rows, samples=config.samples, least_slack=least, gradients=gradients)
         path = write_result(output / "stability.json", result)
     recorder.write(output / "provenance.json", [path])

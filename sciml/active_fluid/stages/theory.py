@@ -19,7 +19,7 @@ def run(config: TheoryConfig, weights: Path, output: Path) -> list[Path]:
 
     Args:
         config: places of the box and waves.
-        weights: of the learned closure.
+        weights: weight file of the learned closure.
         output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.theory", config.model_dump(mode="json"), [weights])

@@ -17,7 +17,7 @@ from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TrainConfig
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.learning.regression import Points, chosen_points, closure_errors, train_offline
-from sciml.active_fluid.learning.rollout import Horizon, Plan, State, train_rollout
+from sciml.active_fluid.learning.rollout import Horizon, RolloutPlan, State, train_rollout
 from sciml.active_fluid.solvers.trajectories import Trajectory, load_trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, write_text
@@ -29,7 +29,7 @@ from sciml.training.weight_files import write_weight_file
 
 log = logging.getLogger(__name__)
 
-EVERY = 10
+CHECKPOINT_EVERY = 10
 BOXED = ("alpha", "zeta")
 
 
@@ -114,14 +114,14 @@ def _trained(
     if not config.horizons:
         return closure, rows
     horizons = [Horizon(each.times, each.updates, each.rate) for each in config.horizons]
-    plan = Plan(horizons, config.time_step, between, config.points, config.batch)
+    plan = RolloutPlan(horizons, config.time_step, between, config.points, config.batch)
     with partial_folder(path) as partial:
         losses: list[float] = []
 
         def keep(state: State, loss: float) -> None:
             losses.append(loss)
-            if state.updates % EVERY == 0:
-                note("rollout", state.updates, state.closure, float(np.mean(losses[-EVERY:])))
+            if state.updates % CHECKPOINT_EVERY == 0:
+                note("rollout", state.updates, state.closure, float(np.mean(losses[-CHECKPOINT_EVERY:])))
                 leaves = {f"{n:03}": np.asarray(leaf) for n, leaf in enumerate(jax.tree.leaves(state[1:]))}
                 write_checkpoint(partial / NAME, leaves, {"updates": state.updates, "rows": rows}, identity)
 

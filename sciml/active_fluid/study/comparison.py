@@ -49,9 +49,9 @@ def run_beside(closure: Closure, truth: Trajectory, points: int, dt: float) -> R
     """Return the coarse run from the first state of a kinetic one, in double precision.
 
     Args:
-        closure: of the coarse model.
+        closure: closure of the coarse model.
         truth: the kinetic run.
-        points: a side of the coarse model.
+        points: points a side of the coarse model.
         dt: the longest step; it is lowered to divide the time between saved states.
     """
     gap = float(truth.times[1] - truth.times[0])

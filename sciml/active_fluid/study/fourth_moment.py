@@ -28,10 +28,11 @@ from sciml.active_fluid.study.results import FourthMoment
 ORDERS = np.round(np.linspace(0.02, 0.98, 49), 3)
 EDGES = np.round(np.linspace(0, 1, 26), 3)
 QUANTILES = (0.05, 0.5, 0.95)
-# every so many points along both axes: neighbours are alike
+# points along both axes from one place that counts to the next: neighbours are alike
 STRIDE = 4
-# of a bin that is shown
-LEAST = 100
+# least number of places of a bin that is shown
+MIN_COUNT = 100
+# alignment of the curves at rest
 ZETA = 0.5
 
 
@@ -57,7 +58,7 @@ def band(q: Float[np.ndarray, " n"], excess: Float[np.ndarray, " n"]) -> list[li
     rows: list[list[float | None]] = []
     for number in range(len(EDGES) - 1):
         mine = excess[which == number]
-        rows.append([None] * 3 if len(mine) < LEAST else [round(float(v), 5) for v in np.quantile(mine, QUANTILES)])
+        rows.append([None] * 3 if len(mine) < MIN_COUNT else [round(float(v), 5) for v in np.quantile(mine, QUANTILES)])
     return [list(column) for column in zip(*rows, strict=True)]
 
 

@@ -33,21 +33,21 @@ from jaxtyping import Complex, Float, Int
 
 from sciml.active_fluid.closures.bingham import order_of
 from sciml.active_fluid.closures.closure import Closure
-from sciml.active_fluid.fields.grid import LEAST_POINTS, Grid
+from sciml.active_fluid.fields.grid import MIN_POINTS, Grid
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.theory.moments import Model, linear, tendency
 from sciml.active_fluid.theory.states import lifted, modes_needed
-from sciml.active_fluid.theory.stepping import Carry, start, steps
+from sciml.active_fluid.theory.stepping import StepperState, start, steps
 from sciml.runtime.errors import ConfigError, NumericalError
 
 Waves = Sequence[tuple[int, int]]
-AXIS: Waves = tuple((n, 0) for n in range(9))
+AXIS_WAVES: Waves = tuple((n, 0) for n in range(9))
 # sweeps in which the fixed point of the flow of an aligned state, beta = 4, comes to 1e-12
 LINEAR_SWEEPS = 30
-# on the isotropic state the stress beyond its diagonal part is of second order: one sweep is exact
+# sweeps on the isotropic state, where the stress beyond its diagonal part is of second order: one is exact
 ISOTROPIC_SWEEPS = 2
-# of a run whose every step starts from the flow of the steps before
+# sweeps in a run, whose every step starts from the flow of the steps before
 RUN_SWEEPS = 3
 
 
@@ -57,8 +57,8 @@ class Rate(NamedTuple):
     Attributes:
         n_x, n_y: whole waves in the box along x and y.
         k: wave number 2 pi |n| / L.
-        cross, parallel, density: by the formulas.
-        cross_operator, parallel_operator, density_operator: of the programmed right-hand side.
+        cross, parallel, density: rates by the formulas.
+        cross_operator, parallel_operator, density_operator: rates of the programmed right-hand side.
     """
 
     n_x: int
@@ -92,7 +92,7 @@ def nematic(parameters: Parameters, modes: int | None = None, direction: float =
     q = I1 / I0 (lambda), lambda = zeta q / (2 d_r): alignment against rotational diffusion.
 
     Args:
-        parameters: with zeta above 4 d_r.
+        parameters: coefficients of the theory, zeta above 4 d_r.
         modes: even modes of the kinetic model, None for the coarse one with Bingham's closure, for which q is the same.
         direction: angle of the rods.
 
@@ -130,11 +130,11 @@ def operators(
     """Return the linear operator of each wave, by automatic differentiation of the right-hand side.
 
     Args:
-        parameters: of the theory.
+        parameters: coefficients of the theory.
         waves: whole numbers (n_x, n_y) of waves in the box.
         base: homogeneous moments 0 ... M (`isotropic`, `nematic`); 0 and 1 with a closure.
-        closure: of the coarse model, None for the kinetic one.
-        sweeps: of the flow's fixed point, from rest.
+        closure: closure of the coarse model, None for the kinetic one.
+        sweeps: sweeps of the flow's fixed point, from rest.
 
     Returns:
         Matrices on (Re A_0, ..., Re A_M, Im A_0, ..., Im A_M) of waves A_n cos(k . x) of the moments.
@@ -145,7 +145,7 @@ def operators(
     if (closure is not None and len(base) != 2) or len(base) < 2:
         raise ConfigError(f"{len(base)} moments of the base: a closure goes with two, m0 and m1, the kinetic model with more")
     most = max(1, max(max(abs(x), abs(y)) for x, y in waves))
-    points = max(LEAST_POINTS, 2 * (3 * most // 2 + 1))
+    points = max(MIN_POINTS, 2 * (3 * most // 2 + 1))
     with working("double"):
         numbers = jax.tree.map(jnp.asarray, parameters)
         found = _operators(numbers, closure, jnp.asarray(base), jnp.asarray(waves), points, sweeps)
@@ -184,14 +184,14 @@ def _operators(
 
 
 def growth_rates(
-    parameters: Parameters, waves: Waves = AXIS, closure: Closure | None = None, modes: int | None = None
+    parameters: Parameters, waves: Waves = AXIS_WAVES, closure: Closure | None = None, modes: int | None = None
 ) -> list[Rate]:
     """Return the growth rates of waves on the isotropic state, by the formulas and by the programmed right-hand side.
 
     Args:
-        parameters: of the theory.
+        parameters: coefficients of the theory.
         waves: whole numbers (n_x, n_y) of waves in the box.
-        closure: of the coarse model, None for the kinetic one.
+        closure: closure of the coarse model, None for the kinetic one.
         modes: even modes of the kinetic model, 4 by default; more do not change the rates.
 
     Raises:
@@ -215,6 +215,7 @@ def _rate_of(matrix: Float[np.ndarray, "n n"], moment: int, amplitude: complex) 
     wave = np.zeros(2 * count)
     wave[moment], wave[count + moment] = amplitude.real, amplitude.imag
     after = matrix @ wave
+    # Rayleigh quotient of a vector of length 1, which is an eigenvector
     rate = float(wave @ after)
     if not np.max(np.abs(after - rate * wave)) < 1e-9 * (1 + abs(rate)):
         raise NumericalError(
@@ -235,13 +236,14 @@ def spectra(
     and has no eigenvalue here.
 
     Args:
-        parameters: of the theory.
+        parameters: coefficients of the theory.
         waves: whole numbers (n_x, n_y) of waves in the box.
         base: moments 0 ... M, see `operators`.
-        closure: of the coarse model, None for the kinetic one.
+        closure: closure of the coarse model, None for the kinetic one.
     """
     matrices = operators(parameters, waves, base, closure)
     existing = np.delete(np.arange(matrices.shape[-1]), len(base))
+    # eigenvalues of the operator on (Re A, Im A) without Im A_0
     found = np.linalg.eigvals(matrices[:, existing][:, :, existing])
     return np.take_along_axis(found, np.argsort(-found.real, axis=-1), axis=-1)
 
@@ -253,20 +255,20 @@ def measured_rates(
     modes: int = 4,
     dt: float = 2e-3,
     counts: tuple[int, int] = (50, 150),
-    points: int = LEAST_POINTS,
+    points: int = MIN_POINTS,
 ) -> Float[np.ndarray, "waves 2"]:
     """Return the rates, cross and parallel, of waves in runs of the time stepper.
 
     sigma = ln( |A(t_2)| / |A(t_1)| ) / (t_2 - t_1) of waves that start at 1e-6.
 
     Args:
-        parameters: of the theory.
+        parameters: coefficients of the theory.
         waves: whole numbers (n_x, n_y) of waves, each below a third of the points.
-        closure: of the coarse model, None for the kinetic one.
+        closure: closure of the coarse model, None for the kinetic one.
         modes: even modes of the kinetic model.
-        dt: step.
+        dt: time step.
         counts: steps up to t_1 and from there to t_2.
-        points: of the grid a side.
+        points: points of the grid a side.
 
     Raises:
         ConfigError: a wave is too short for the grid, which keeps those below a third of its points.
@@ -308,10 +310,10 @@ def _uniform(parameters: Parameters, closure: Closure | None, points: int) -> Mo
 
 
 @eqx.filter_jit
-def _started(parameters: Parameters, closure: Closure | None, state: Array, dt: float) -> Carry:
+def _started(parameters: Parameters, closure: Closure | None, state: Array, dt: float) -> StepperState:
     return start(_uniform(parameters, closure, state.shape[-1]), state, dt)
 
 
 @eqx.filter_jit
-def _stepped(parameters: Parameters, closure: Closure | None, carry: Carry, dt: float, count: int) -> Carry:
+def _stepped(parameters: Parameters, closure: Closure | None, carry: StepperState, dt: float, count: int) -> StepperState:
     return steps(_uniform(parameters, closure, carry.state.shape[-1]), carry, dt, count)

@@ -46,7 +46,7 @@ class MomentEquation(time_stepping.ImplicitExplicitODE):
     Args:
         model: grid, parameters and closure.
         count: moments of a state.
-        sweeps: of each flow's fixed point, from rest.
+        sweeps: sweeps of each flow's fixed point, from rest.
     """
 
     def __init__(self, model: Model, count: int, sweeps: int = COLD_SWEEPS):
@@ -78,9 +78,9 @@ def integrate(
     Args:
         model: grid, parameters and closure, made in double precision.
         state: Fourier coefficients at the start.
-        dt: of a step.
-        count: of steps.
-        scheme: of jax-cfd; all are of second order in the diffusions and of order 2, 3, 4, 3 in the rest.
+        dt: time step.
+        count: number of steps.
+        scheme: scheme of jax-cfd; all are of second order in the diffusions and of order 2, 3, 4, 3 in the rest.
 
     Raises:
         ConfigError: jax-cfd has no such scheme.

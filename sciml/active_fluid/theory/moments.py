@@ -34,11 +34,11 @@ class Model(NamedTuple):
     """What decides the right-hand side.
 
     Attributes:
-        grid: of the fields.
-        parameters: of the theory.
-        closure: of m2 for the coarse model, None for the kinetic one.
+        grid: grid of the fields.
+        parameters: coefficients of the theory.
+        closure: rule for m2 of the coarse model, None for the kinetic one.
         uniform: whether the density is 1 everywhere, and then no part of the state.
-        sweeps: of the flow's fixed point.
+        sweeps: sweeps of the flow's fixed point.
     """
 
     grid: Grid
@@ -73,7 +73,7 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
         model: grid, parameters and closure.
         state: Fourier coefficients of the moments.
         guess: flow to start from.
-        sweeps: of the fixed point, the model's by default.
+        sweeps: sweeps of the fixed point, the model's by default.
     """
     grid = model.grid
     fields = inverse(state)
@@ -85,6 +85,7 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
     lowest = jnp.broadcast_to(jnp.asarray(c, m1.dtype), m1.shape) if model.uniform else jnp.conj(m1)
     highest = jnp.zeros_like(m1) if model.closure is None else flow.m2
     below, above = jnp.concatenate([lowest[None], fields[:-1]]), jnp.concatenate([fields[1:], highest[None]])
+    # F[ i n w m_n + n (h m_{n-1} - h* m_{n+1}) ] - F[ div(u m_n) ], div u = 0, without the aliased third
     h = flow.strain + model.parameters.zeta * m1
     turned = scaled(scaled(1j * fields, flow.vorticity) + h * below - jnp.conj(h) * above, orders)
     flux_x, flux_y = transform(scaled(fields, flow.velocity.real)), transform(scaled(fields, flow.velocity.imag))

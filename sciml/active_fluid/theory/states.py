@@ -10,9 +10,10 @@ from scipy import special
 from sciml.active_fluid.closures.bingham import lambda_of
 from sciml.active_fluid.fields.grid import check_points
 
-LEAST_MODES = 8
-# of I_n / I_0: at the lower one a run may begin, at the other the last mode is rounding
-LOWEST, AMPLE = 5e-7, 1e-16
+# least angular modes of a kinetic run
+MIN_MODES = 8
+# I_n / I_0 of the last mode: at the first one a run may begin, at the second that mode is rounding
+MODE_TOLERANCE, AMPLE_TOLERANCE = 5e-7, 1e-16
 
 
 def random_state(points: int, seed: int, amplitude: float = 0.1, waves: int = 8, most: int = 4) -> Complex[np.ndarray, "n n"]:
@@ -21,10 +22,10 @@ def random_state(points: int, seed: int, amplitude: float = 0.1, waves: int = 8,
     m1 = sum over waves of amplitude a_j cos(2 pi k_j . x / L + phase_j) with complex normal a_j of variance 1 / waves.
 
     Args:
-        points: a side.
-        seed: of the waves.
+        points: points a side.
+        seed: seed of the waves.
         amplitude: root mean square of |m1| times the root of 2.
-        waves: number of them.
+        waves: number of waves.
         most: largest whole wave number along an axis.
     """
     check_points(points)
@@ -55,7 +56,7 @@ def lifted(
     return np.stack([density * special.ive(n, lam) / zeroth * phase**n for n in range(modes + 1)])
 
 
-def modes_needed(zeta: float, d_r: float, tolerance: float = LOWEST) -> int:
+def modes_needed(zeta: float, d_r: float, tolerance: float = MODE_TOLERANCE) -> int:
     """Return the modes that resolve the sharpest angular distribution of the alignment.
 
     The order is at most that of lambda = zeta / (2 d_r), whose modes fall as I_n / I_0, about exp(-n^2 / (2 lambda)):
@@ -67,10 +68,10 @@ def modes_needed(zeta: float, d_r: float, tolerance: float = LOWEST) -> int:
     Args:
         zeta: strength of the alignment.
         d_r: rotational diffusion.
-        tolerance: of the last mode; `AMPLE` gives the number with which also strong flows are resolved.
+        tolerance: I_n / I_0 of the last mode; `AMPLE_TOLERANCE` gives as many modes as resolve strong flows too.
     """
     lam = zeta / (2 * d_r)
-    return max(LEAST_MODES, int(np.ceil(np.sqrt(2 * lam * np.log(1 / tolerance)))))
+    return max(MIN_MODES, int(np.ceil(np.sqrt(2 * lam * np.log(1 / tolerance)))))
 
 
 def order_of_tensor(tensor: Float[np.ndarray, "2 2 n n"]) -> tuple[Float[np.ndarray, "n n"], Complex[np.ndarray, "n n"]]:

@@ -19,20 +19,20 @@ from sciml.active_fluid.fields.grid import scaled
 from sciml.active_fluid.fields.stokes import Flow
 from sciml.active_fluid.theory.moments import Model, Moments, linear, tendency
 
-# of the flow's fixed point where there is no flow to start from, and where its warm sweeps are the usual three
+# sweeps that find a flow from rest to rounding, where a step from the flow before takes at most three
 COLD_SWEEPS = 14
-# steps whose carries are all kept in reverse mode: some tens of megabytes for 64 x 64 points
-FEW = 100
+# steps whose states reverse mode keeps all: some tens of megabytes for 64 x 64 points
+MAX_KEPT_STEPS = 100
 
 
-class Carry(NamedTuple):
+class StepperState(NamedTuple):
     """All that the next step depends on: saved and read back, a run goes on to the bit.
 
     Attributes:
-        state: Fourier coefficients of the moments, now.
-        before: those of the step before.
-        slope_before: explicit tendency of the step before.
-        flow, flow_before: the flow of the step before, and of the one before it.
+        state: Fourier coefficients of the moments, m^n.
+        before: Fourier coefficients one step earlier, m^{n-1}.
+        slope_before: explicit tendency one step earlier, N^{n-1}.
+        flow, flow_before: flow one step earlier and two steps earlier.
     """
 
     state: Moments
@@ -47,51 +47,54 @@ def cold_sweeps(model: Model) -> int:
     return max(COLD_SWEEPS, 4 * model.sweeps)
 
 
-def start(model: Model, state: Moments, dt: Array | float, sweeps: int | None = None) -> Carry:
+def start(model: Model, state: Moments, dt: Array | float, sweeps: int | None = None) -> StepperState:
     """Return the carry after one step from a state, the flow of which takes some sweeps from rest."""
     rates, cold = linear(model, len(state)), sweeps or cold_sweeps(model)
     slope, flow = tendency(model, state, None, cold)
+    # predictor: (1 - dt L) m* = m^0 + dt N^0
     guessed = (state + dt * slope) / (1 - dt * rates)
     again, flow_after = tendency(model, guessed, flow, cold)
+    # corrector: (1 - dt L / 2) m^1 = m^0 + dt / 2 (N^0 + N*) + dt / 2 L m^0
     after = (state + dt / 2 * (slope + again) + dt / 2 * rates * state) / (1 - dt / 2 * rates)
     # the flow of `after` is found by its own step; what stands here is an extrapolation's other end
     backward = jax.tree.map(lambda now, then: 2 * now - then, flow, flow_after)
-    return Carry(after, state, slope, flow, backward)
+    return StepperState(after, state, slope, flow, backward)
 
 
-def step(model: Model, carry: Carry, dt: Array | float) -> Carry:
+def step(model: Model, carry: StepperState, dt: Array | float) -> StepperState:
     """Return the carry after one more step."""
     guess = jax.tree.map(lambda now, then: 2 * now - then, carry.flow, carry.flow_before)
     slope, flow = tendency(model, carry.state, guess)
     rates = linear(model, len(carry.state))
+    # (3 - 2 dt L) m^{n+1} = 4 m^n - m^{n-1} + 2 dt (2 N^n - N^{n-1})
     explicit = 4 * carry.state - carry.before + 2 * dt * (2 * slope - carry.slope_before)
     after = scaled(explicit, 1 / (3 - 2 * dt * rates))
-    return Carry(after, carry.state, slope, flow, carry.flow)
+    return StepperState(after, carry.state, slope, flow, carry.flow)
 
 
-def steps(model: Model, carry: Carry, dt: Array | float, count: int, checkpoint: bool = False) -> Carry:
+def steps(model: Model, carry: StepperState, dt: Array | float, count: int, checkpoint: bool = False) -> StepperState:
     """Return the carry after `count` steps.
 
     Args:
         model: grid, parameters, closure.
-        carry: of `start` or of earlier steps.
-        dt: of a step.
-        count: of steps, fixed at compilation.
+        carry: state after `start` or after earlier steps.
+        dt: time step.
+        count: number of steps, fixed at compilation.
         checkpoint: keep for reverse mode no more than the carries, of blocks of steps and then of the steps of one block, and
             compute what lies between again: memory grows with the root of the count, time by one forward step for each step.
     """
 
-    def one(held: Carry, _: None) -> tuple[Carry, None]:
+    def one(held: StepperState, _: None) -> tuple[StepperState, None]:
         return step(model, held, dt), None
 
     if not checkpoint:
         return jax.lax.scan(one, carry, None, length=count)[0]
     kept = jax.checkpoint(one, prevent_cse=False)  # pyright: ignore[reportPrivateImportUsage]
 
-    def block(held: Carry, length: int) -> Carry:
+    def block(held: StepperState, length: int) -> StepperState:
         return jax.lax.scan(kept, held, None, length=length)[0]
 
-    if count <= FEW:
+    if count <= MAX_KEPT_STEPS:
         return block(carry, count)
     length = math.isqrt(count)
     blocks, rest = divmod(count, length)

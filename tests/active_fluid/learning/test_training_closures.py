@@ -16,7 +16,7 @@ from sciml.active_fluid.config import Config, HorizonConfig, Place, TrainConfig
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.learning.regression import chosen_points, closure_errors, train_offline
-from sciml.active_fluid.learning.rollout import Horizon, Plan, chosen_windows, run_window, train_rollout, window_errors
+from sciml.active_fluid.learning.rollout import Horizon, RolloutPlan, chosen_windows, run_window, train_rollout, window_errors
 from sciml.active_fluid.solvers.solvers import CoarseSolver
 from sciml.active_fluid.solvers.trajectories import (
     Resolution,
@@ -31,7 +31,7 @@ from sciml.active_fluid.theory.states import random_state
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import load_tensors, save_tensors
 
-PLAN = Plan([Horizon(1, 3, 1e-3), Horizon(2, 2, 1e-3)], 0.05, 5, 16, 2)
+PLAN = RolloutPlan([Horizon(1, 3, 1e-3), Horizon(2, 2, 1e-3)], 0.05, 5, 16, 2)
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ from sciml.active_fluid.closures.bingham import lambda_of, order_of
 from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.inference.gradient_check import gradient_rows
 from sciml.active_fluid.solvers.trajectories import Trajectory
-from sciml.active_fluid.study.fourth_moment import EDGES, LEAST, ORDERS, at_rest, band, curves, fourth
+from sciml.active_fluid.study.fourth_moment import EDGES, MIN_COUNT, ORDERS, at_rest, band, curves, fourth
 
 
 def test_curves_at_rest_are_those_of_the_formulas():
@@ -26,8 +26,8 @@ def test_the_fourth_moment_does_not_turn_with_the_rods():
 
 
 def test_bands_leave_out_what_hardly_occurs():
-    q = np.full(LEAST, 0.5)
-    low, middle, high = np.array(band(np.append(q, 0.9), np.append(np.linspace(0, 1, LEAST), 7.0)), float)
+    q = np.full(MIN_COUNT, 0.5)
+    low, middle, high = np.array(band(np.append(q, 0.9), np.append(np.linspace(0, 1, MIN_COUNT), 7.0)), float)
     which = np.digitize(0.5, EDGES) - 1
     assert middle[which] == pytest.approx(0.5) and low[which] < 0.06 and high[which] > 0.94
     assert np.isfinite(middle).sum() == 1

@@ -9,7 +9,7 @@ from scipy import special
 
 from sciml.active_fluid.solvers.initial import initial_moments
 from sciml.active_fluid.theory.states import (
-    AMPLE,
+    AMPLE_TOLERANCE,
     lifted,
     modes_needed,
     order_of_tensor,
@@ -48,7 +48,7 @@ def test_lifted_rods_without_order_have_no_higher_moment():
 def test_the_modes_asked_are_those_of_the_rule(zeta, least, most):
     # sqrt(2 lambda ln(1 / tolerance)), lambda = zeta / (2 d_r)
     assert least <= modes_needed(zeta, 0.05) <= least + 1
-    assert most <= modes_needed(zeta, 0.05, AMPLE) <= most + 2
+    assert most <= modes_needed(zeta, 0.05, AMPLE_TOLERANCE) <= most + 2
 
 
 @pytest.mark.parametrize("zeta", [0.25, 1.0, 5.0, 17.0])
