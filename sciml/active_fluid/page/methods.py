@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from sciml.active_fluid.config import (
+    CostConfig,
+    EvaluateConfig,
+    GenerateConfig,
+    RecoverConfig,
+    StabilityConfig,
+    TheoryConfig,
+    TrainConfig,
+)
 from sciml.active_fluid.page.style import MINUS
 from sciml.report.methods import Paragraph
+from sciml.runtime.settings import StageConfig, validated
 
 EQUATIONS = "active_fluid.equations"
 
@@ -24,85 +34,95 @@ def _equations_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _generate_text(parameters: Mapping[str, Any]) -> str:
+def _generate_text(settings: GenerateConfig) -> str:
     seeds: dict[tuple[float, float], list[str]] = {}
-    for place in parameters["places"]:
-        seeds.setdefault((place["alpha"], place["zeta"]), []).append(str(place["seed"]))
+    for place in settings.places:
+        seeds.setdefault((place.alpha, place.zeta), []).append(str(place.seed))
     where = "; ".join(f"({alpha:g}, {zeta:g}) {', '.join(mine)}" for (alpha, zeta), mine in seeds.items()).replace("-", MINUS)
-    side = parameters["points"]
+    side = settings.points
     grid = "as many points as the cores of defects need" if side is None else f"{side}\u00b2 points"
     return (
-        f"Kinetic runs, {len(parameters['places'])} to t = {parameters['until']:g}, saved every {parameters['save_every']:g}, "
+        f"Kinetic runs, {len(settings.places)} to t = {settings.until:g}, saved every {settings.save_every:g}, "
         f"on {grid}, modes and step by the sharpest distribution, at (\u03b1, \u03b6) with the seeds of the initial states: "
         f"{where}. A run whose last mode passes 1e-3, or whose moments no distribution has, is refused."
     )
 
 
-def _train_text(parameters: Mapping[str, Any]) -> str:
-    inputs, horizons = parameters["inputs"], parameters["horizons"]
+def _train_text(settings: TrainConfig) -> str:
+    inputs, horizons = settings.inputs, settings.horizons
     kind = "of the order alone" if inputs == 1 else f"of {inputs} invariants of order, flow and alignment"
     text = (
-        f"Closure {parameters['name']}: a function {kind}, {parameters['depth']} layers of {parameters['width']}. Offline: "
-        f"{parameters['steps']} steps of Adam at a rate of {parameters['rate']:g} on the relative error of h* m2 at "
-        f"{parameters['places']} places of each run."
+        f"Closure {settings.name}: a function {kind}, {settings.depth} layers of {settings.width}. Offline: "
+        f"{settings.steps} steps of Adam at a rate of {settings.rate:g} on the relative error of h* m2 at "
+        f"{settings.places} places of each run."
     )
     if horizons:
         stages = ", ".join(
-            f"{stage['updates']} updates over {stage['times'] * parameters['save_every']:g} time units at {stage['rate']:g}"
+            f"{stage.updates} updates over {stage.times * settings.save_every:g} time units at {stage.rate:g}"
             for stage in horizons
         )
         text += (
-            f" Then through the solver, {parameters['points']}\u00b2 points, steps of {parameters['time_step']:g}, "
-            f"{parameters['batch']} windows an update: {stages}; the loss is the relative error of m1 along the window plus "
-            f"{parameters['anchor']:g} times the offline one."
+            f" Then through the solver, {settings.points}\u00b2 points, steps of {settings.time_step:g}, "
+            f"{settings.batch} windows an update: {stages}; the loss is the relative error of m1 along the window plus "
+            f"{settings.anchor:g} times the offline one."
         )
-    return f"{text} Trainings: {parameters['seeds']}, seeds derived from {parameters['seed']}."
+    return f"{text} Trainings: {settings.seeds}, seeds derived from {settings.seed}."
 
 
-def _theory_text(parameters: Mapping[str, Any]) -> str:
-    places = "; ".join(f"({alpha:g}, {zeta:g})" for alpha, zeta in parameters["places"]).replace("-", MINUS)
+def _theory_text(settings: TheoryConfig) -> str:
+    places = "; ".join(f"({alpha:g}, {zeta:g})" for alpha, zeta in settings.places).replace("-", MINUS)
     return (
-        f"Growth rates of the isotropic state at (\u03b1, \u03b6) = {places}, waves 0 to {parameters['most']} of the box, were "
+        f"Growth rates of the isotropic state at (\u03b1, \u03b6) = {places}, waves 0 to {settings.most} of the box, were "
         "computed from the dispersion relation, which for this theory follows [@saintillan2008], from the programmed "
         "equations by automatic differentiation, and in runs from waves so weak that they stay linear."
     )
 
 
-def _evaluate_text(parameters: Mapping[str, Any]) -> str:
+def _evaluate_text(settings: EvaluateConfig) -> str:
     return (
-        f"Every closure ran from the first state of each test run, {parameters['points']}\u00b2 points, steps of at most "
-        f"{parameters['time_step']:g}, double precision, to t = {parameters['until']:g}. Field error: relative L2 error of m1 "
-        f"on this grid; its first time above {100 * parameters['threshold']:g} % is interpolated between saved times, and is "
+        f"Every closure ran from the first state of each test run, {settings.points}\u00b2 points, steps of at most "
+        f"{settings.time_step:g}, double precision, to t = {settings.until:g}. Field error: relative L2 error of m1 "
+        f"on this grid; its first time above {100 * settings.threshold:g} % is interpolated between saved times, and is "
         "the last time where it stays below. Closure error: relative L2 error of h* m2 on the kinetic fields, all times "
         "together. Defects are cells around which the director turns by half a circle."
     )
 
 
-def _stability_text(parameters: Mapping[str, Any]) -> str:
+def _stability_text(settings: StabilityConfig) -> str:
     return (
-        f"Long runs: {parameters['side']} x {parameters['side']} points over the box of the learned closure, to t = "
-        f"{parameters['until']:g}, {parameters['points']}\u00b2 points. Realisability: {parameters['samples']} random inputs, "
+        f"Long runs: {settings.side} x {settings.side} points over the box of the learned closure, to t = "
+        f"{settings.until:g}, {settings.points}\u00b2 points. Realisability: {settings.samples} random inputs, "
         "orders that crowd at 1, strain and vorticity log-uniform from 1e-6 to 1e6. Where the flow grew too fast for the time "
         "step, the run was made again with half of it."
     )
 
 
-def _recover_text(parameters: Mapping[str, Any]) -> str:
+def _recover_text(settings: RecoverConfig) -> str:
     return (
-        f"Inference: {parameters['twins']} twin experiments, snapshots at t = {_listed(parameters['times'])}, and "
-        f"{parameters['truths']} with data of the kinetic theory, at t = {_listed(parameters['kinetic_times'])}; noise of "
-        f"{100 * parameters['noise']:g} % of the snapshots' root mean square, {parameters['points']}\u00b2 points. "
+        f"Inference: {settings.twins} twin experiments, snapshots at t = {_listed(settings.times)}, and "
+        f"{settings.truths} with data of the kinetic theory, at t = {_listed(settings.kinetic_times)}; noise of "
+        f"{100 * settings.noise:g} % of the snapshots' root mean square, {settings.points}\u00b2 points. "
         "Activity, alignment and the initial state were fitted together through the solver by Gauss and Newton; intervals are "
         "those of a normal distribution with the covariance of both parameters, the initial state integrated out."
     )
 
 
-def _cost_text(parameters: Mapping[str, Any]) -> str:
-    sides = ", ".join(f"{points}\u00b2" for points in parameters["points"])
+def _cost_text(settings: CostConfig) -> str:
+    sides = ", ".join(f"{points}\u00b2" for points in settings.points)
     return (
-        f"Times: CPU seconds of forty compiled steps, the least of {parameters['repeats']} repeats, for every model in one "
+        f"Times: CPU seconds of forty compiled steps, the least of {settings.repeats} repeats, for every model in one "
         f"process, on {sides} points; compilation was measured apart."
     )
+
+
+def _told(text: Callable[[Any], str], model: type[StageConfig]) -> Paragraph:
+    """Return the writer that gets the settings of a stage as JSON values, of one that gets them as a model."""
+
+    def paragraph(parameters: Mapping[str, Any]) -> str:
+        given = {key: value for key, value in parameters.items() if key != "data"}
+        return text(validated(model, given, "the settings of a stage that ran"))
+
+    return paragraph
 
 
 def _listed(times: Sequence[float]) -> str:
@@ -111,11 +131,11 @@ def _listed(times: Sequence[float]) -> str:
 
 PARAGRAPHS: dict[str, Paragraph] = {
     EQUATIONS: _equations_text,
-    "active_fluid.generate": _generate_text,
-    "active_fluid.train": _train_text,
-    "active_fluid.theory": _theory_text,
-    "active_fluid.evaluate": _evaluate_text,
-    "active_fluid.stability": _stability_text,
-    "active_fluid.recover": _recover_text,
-    "active_fluid.cost": _cost_text,
+    "active_fluid.generate": _told(_generate_text, GenerateConfig),
+    "active_fluid.train": _told(_train_text, TrainConfig),
+    "active_fluid.theory": _told(_theory_text, TheoryConfig),
+    "active_fluid.evaluate": _told(_evaluate_text, EvaluateConfig),
+    "active_fluid.stability": _told(_stability_text, StabilityConfig),
+    "active_fluid.recover": _told(_recover_text, RecoverConfig),
+    "active_fluid.cost": _told(_cost_text, CostConfig),
 }
