@@ -91,7 +91,7 @@ def strongly_ordered(seed: int = 2) -> np.ndarray:
     return 0.95 * m1 / np.abs(m1).max()
 
 
-@pytest.mark.parametrize("beta", [0.8, 3.0, 8.0])
+@pytest.mark.parametrize("beta", [0.8, 8.0])
 def test_the_fixed_point_is_the_solution_of_the_dense_linear_system(beta):
     parameters = Parameters(-1.5, 0.6, beta, length=LENGTH)
     m1, c = strongly_ordered(), 1 + 0.3 * np.cos(K * X) * np.ones((1, POINTS))
@@ -118,7 +118,7 @@ def test_the_fixed_point_is_the_solution_of_the_dense_linear_system(beta):
     assert np.allclose(flow.strain, solved, rtol=0, atol=1e-11 * np.abs(solved).max())
 
 
-@pytest.mark.parametrize("beta", [0.8, 3.0, 8.0])
+@pytest.mark.parametrize("beta", [0.8, 8.0])
 def test_sweeps_contract_at_least_as_fast_as_the_bound(beta):
     parameters = Parameters(-1.5, 0.6, beta, length=LENGTH)
     with working("double"):

@@ -46,7 +46,7 @@ def test_our_steps_converge_to_those_of_jax_cfd_at_second_order(name):
     model, state = setting(name)
     fine = imex.integrate(model, state, UNTIL / 320, 320)
     assert fine.dtype == np.complex128
-    counts = np.array([10, 20, 40, 80])
+    counts = np.array([20, 40, 80])
     errors = [np.linalg.norm(ours(model, state, count) - fine) / np.linalg.norm(fine) for count in counts]
     order = -np.polyfit(np.log(counts), np.log(errors), 1)[0]
     assert 1.85 < order < 2.2, errors
@@ -70,7 +70,7 @@ def test_the_schemes_of_jax_cfd_agree_and_the_diffusions_are_implicit():
         imex.integrate(model, state, 0.1, 1, "rk45")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("points", [16, 32, 48, 64])
+@pytest.mark.parametrize("points", [16, 48])
 def test_wave_numbers_agree_with_jax_cfd_and_its_filter_is_ours_but_for_one_row(points):
     from jax_cfd.base import grids
     from jax_cfd.spectral.utils import brick_wall_filter_2d
