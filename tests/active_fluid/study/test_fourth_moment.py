@@ -46,6 +46,6 @@ def test_closures_are_put_beside_kinetic_fields():
 
 
 def test_gradients_by_three_ways_agree():
-    rows = gradient_rows(NeuralClosure.create(0), Parameters(-1.5, 0.5), 3, count=3)
+    rows = gradient_rows(NeuralClosure.create(0, 4, 1), Parameters(-1.5, 0.5), 3, count=3)
     assert [row["number"] for row in rows] == ["activity", "alignment", "first state", "weights"]
     assert max(row["error"] for row in rows) < 1e-7 and min(abs(row["finite"]) for row in rows) > 1e-6
