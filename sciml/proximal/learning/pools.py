@@ -49,7 +49,7 @@ def pool(
     role: str,
     data_tier: str,
     min_side: int,
-    downscale_probabilities: Mapping[int, float] = DOWNSCALE_PROBABILITIES,
+    probabilities: Mapping[int, float] = DOWNSCALE_PROBABILITIES,
 ) -> Pool:
     """Return the pictures of a role that have at least `min_side` pixels a side, photographs by each reduction with its chance.
 
@@ -62,7 +62,7 @@ def pool(
     images, chances, names = [], [], []
     for entry in entries:
         found = (
-            _photos(entry, domain == "photo-grey", downscale_probabilities)
+            _photos(entry, domain == "photo-grey", probabilities)
             if domain.startswith("photo")
             else _slices(entry, domain == "ct")
         )
@@ -83,7 +83,7 @@ def validation_crops(
     size: int,
     count: int,
     seed: int,
-    downscale_probabilities: Mapping[int, float] = DOWNSCALE_PROBABILITIES,
+    probabilities: Mapping[int, float] = DOWNSCALE_PROBABILITIES,
 ) -> Float[np.ndarray, "count channel size size"]:
     """Return fixed crops of the validation pictures: every picture in turn, corners at random, constant ones left out.
 
@@ -91,7 +91,7 @@ def validation_crops(
     such a run says how well it fits, not how well it does elsewhere.
     """
     role = "validation" if split(EXPERIMENTS[domain], "validation", data_tier) else "train"
-    source = pool(domain, role, data_tier, size, downscale_probabilities)
+    source = pool(domain, role, data_tier, size, probabilities)
     random = np.random.default_rng(Seeds(seed)("validation crops", domain))
     crops: list[np.ndarray] = []
     order = random.permutation(len(source.images)) if not domain.startswith("photo") else np.arange(len(source.images))
@@ -106,11 +106,11 @@ def validation_crops(
     raise DataError(f"the {role} pictures of {domain} are nearly constant: no {count} crops of {size} pixels were found")
 
 
-def _photos(entry: str, grey: bool, downscale_probabilities: Mapping[int, float]) -> list[tuple[str, np.ndarray, float]]:
+def _photos(entry: str, grey: bool, probabilities: Mapping[int, float]) -> list[tuple[str, np.ndarray, float]]:
     base = 2 if local_path(entry).suffix.lower() in (".jpg", ".jpeg") else 1
     return [
         (f"{entry}/{factor}", _rgb(load_photo(entry, reduction=base * factor, grey=grey).array, grey), chance)
-        for factor, chance in downscale_probabilities.items()
+        for factor, chance in probabilities.items()
     ]
 
 

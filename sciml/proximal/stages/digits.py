@@ -12,6 +12,7 @@ from torch import nn
 from sciml.proximal.config import DigitsConfig
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.network import Images, PriorValues
+from sciml.proximal.study import results
 from sciml.proximal.study.digits import (
     SEED,
     SIGMA,
@@ -25,15 +26,6 @@ from sciml.proximal.study.digits import (
 )
 from sciml.proximal.study.landscape import Path as Corruption
 from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy
-from sciml.proximal.study.results import (
-    DigitDetection,
-    DigitLandscape,
-    DigitNumbers,
-    DigitStage,
-    DigitTargets,
-    Landscapes,
-    LevelDetection,
-)
 from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import write_result
@@ -74,7 +66,7 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
     weights, history, tables, strips = (
         output / name for name in ("digits.safetensors", "history.csv", "digits.json", "strips.safetensors")
     )
-    rows: list[DigitStage] = []
+    rows: list[results.DigitStage] = []
     noise_seed, last_gamma = seeds("digits", "validation noise") % 2**31, config.schedule[-1].gamma
 
     def after(index: int, model: nn.Module) -> None:
@@ -84,7 +76,7 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
         row = {**dict(errors), "zero_share": model.potential.zero_share()}
         if last_gamma is not None:
             row |= dict(weights_at(model, held, last_gamma, SIGMA, noise_seed))
-        rows.append(DigitStage(loss=stage.loss, gamma=stage.gamma, steps=stage.steps, **row))
+        rows.append(results.DigitStage(loss=stage.loss, gamma=stage.gamma, steps=stage.steps, **row))
         log.info("stage %d: validation PSNR %.2f dB", index, errors.denoised_psnr)
 
     code = source_digest(__name__)
@@ -101,7 +93,7 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
             cpu_minutes=ended.cpu_minutes, extra={"network": network.describe()},
         )  # fmt: skip
     found, arrays = study(network, test, config)
-    results = DigitNumbers(
+    numbers = results.DigitNumbers(
         training=rows,
         ended=ended.reason,
         test=denoising_errors(network, test, SIGMA, seeds("digits", "test noise") % 2**31),
@@ -109,7 +101,7 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
         certificate=network.certificate().reason,
         **dict(found),
     )
-    write_result(tables, results)
+    write_result(tables, numbers)
     save_tensors(strips, arrays, {"digits": len(test), "sigma": SIGMA})
     recorder.seeds = seeds.used
     recorder.notes = {"cpu_minutes_of_training": round(ended.cpu_minutes, 3)}
@@ -117,7 +109,7 @@ def run(config: DigitsConfig, output: Path) -> list[Path]:
     return [weights, history, tables, strips]
 
 
-def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[DigitLandscape, dict[str, np.ndarray]]:
+def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[results.DigitLandscape, dict[str, np.ndarray]]:
     """Return what R of test digits shows, and the arrays of the strips."""
     generator = torch.Generator().manual_seed(Seeds(SEED)("digits", "prior noise") % 2**31)
     field = torch.randn(x.shape, generator=generator)
@@ -148,16 +140,16 @@ def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[Di
     }
     above = humps(paths["mixing"])
     tables["mixing"] = tables["mixing"].model_copy(update={"humps": above})
-    detection = DigitDetection(
+    detection = results.DigitDetection(
         sigma=DETECTION_SIGMA,
         auroc=auroc(clean, detected.values[0]),
         auroc_total_variation=auroc(_variation(x), _variation(noise)),
         levels=[
-            LevelDetection(level=level, auroc=auroc(clean, values))
+            results.LevelDetection(level=level, auroc=auroc(clean, values))
             for level, values in zip(config.noise_levels, paths["noise"].values, strict=True)
         ],
     )
-    targets = DigitTargets(
+    targets = results.DigitTargets(
         median_rises_with_noise=tables["noise"].median_rises_strictly,
         median_rises_with_blur=tables["blur"].median_rises_strictly,
         median_rises_with_visible_blur=_visible(paths["blur"], VISIBLE_BLUR).table().median_rises_strictly,
@@ -165,7 +157,8 @@ def study(network: ExplicitNetwork, x: Images, config: DigitsConfig) -> tuple[Di
         auroc_above_095=detection.auroc > 0.95,
     )
     outside = float(torch.cat([path.outside.flatten() for path in (*paths.values(), detected)]).double().mean())
-    return DigitLandscape(prior=Landscapes(**tables), detection=detection, targets=targets, outside=outside), arrays
+    prior = results.Landscapes(**tables)
+    return results.DigitLandscape(prior=prior, detection=detection, targets=targets, outside=outside), arrays
 
 
 def _part(values: PriorValues, index: torch.Tensor) -> PriorValues:

@@ -17,21 +17,9 @@ from sciml.proximal.learning.pools import validation_crops
 from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.network import Images
 from sciml.proximal.settings.models import EXPERIMENTS
+from sciml.proximal.study import results
 from sciml.proximal.study.landscape import Path as Corruption
 from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy, quartiles
-from sciml.proximal.study.results import (
-    Calibration,
-    Covariance,
-    Directions,
-    Landscape,
-    PhotographLandscapes,
-    PriorNumbers,
-    Reference,
-    SigmaFactor,
-    SliceDetection,
-    SliceGroup,
-    WrongSigma,
-)
 from sciml.proximal.study.uncertainty import calibrate, leading_directions, linearise, pixel_variance
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import save_tensors
@@ -78,10 +66,10 @@ def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = 
     network = _load(photo, EXPERIMENTS["photo-grey"], device)
     slices = _load(ct, EXPERIMENTS["ct"], device)
     pictures, names = _photographs(config, device)
-    photographs = PhotographLandscapes(names=names, **landscape(network, pictures, config, seeds, arrays))
+    photographs = results.PhotographLandscapes(names=names, **landscape(network, pictures, config, seeds, arrays))
     detected = detection(slices, config, seeds, arrays, device)
     posterior = covariance(network, config, seeds, arrays, device)
-    numbers = PriorNumbers(
+    numbers = results.PriorNumbers(
         sigma=SIGMA,
         photo_network=photo.stem,
         ct_network=ct.stem,
@@ -133,7 +121,7 @@ def _normal(like: Tensor, seed: int) -> Tensor:
 
 def landscape(
     network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray]
-) -> dict[str, Landscape]:
+) -> dict[str, results.Landscape]:
     """Return R a pixel along noise, blur and mixing with the next picture."""
     field, partner = _normal(x, seeds("prior", "field")), x.roll(-1, 0)
     corruptions = {
@@ -141,7 +129,7 @@ def landscape(
         "blur": (config.blur_widths, lambda width: blurred(x, width)),
         "mixing": (config.mixing_shares, lambda share: mixed(x, partner, share)),
     }
-    tables: dict[str, Landscape] = {}
+    tables: dict[str, results.Landscape] = {}
     for name, (levels, corrupt) in corruptions.items():
         path: Corruption = along(network, levels, corrupt, SIGMA, per_pixel=True)
         tables[name] = path.table()
@@ -154,7 +142,7 @@ def landscape(
 
 def detection(
     network: LearnedProximalNetwork, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray], device: str
-) -> SliceDetection:
+) -> results.SliceDetection:
     """Return how well R a pixel tells other slices from those of a head, and whether total variation does as well."""
     heads = _slices("test", config, device)
     reference = _slices("validation", config, device)
@@ -173,14 +161,14 @@ def detection(
 
     centre = float(scores(reference)[0].median())
     clean, clean_variation = scores(heads)
-    found: dict[str, SliceGroup] = {}
+    found: dict[str, results.SliceGroup] = {}
     for name, x in groups.items():
         if x is None:
-            found[name] = SliceGroup(absent=f"no slices of another region at the data tier {config.data_tier}")
+            found[name] = results.SliceGroup(absent=f"no slices of another region at the data tier {config.data_tier}")
             continue
         values, variation = scores(x)
         arrays[f"detection.{name}.R"], arrays[f"detection.{name}.image"] = values.numpy(), x[len(x) // 2, 0].cpu().numpy()
-        found[name] = SliceGroup(
+        found[name] = results.SliceGroup(
             quartiles=quartiles(values[None])[:, 0].tolist(),
             quartiles_total_variation=quartiles(variation[None])[:, 0].tolist(),
         )
@@ -193,8 +181,8 @@ def detection(
                 "verdict": verdict(plain, texture),
             }
             found[name] = found[name].model_copy(update=told)
-    return SliceDetection.model_validate(
-        {"reference": Reference(median=centre, slices=len(reference)), "slices": len(heads), **found}
+    return results.SliceDetection.model_validate(
+        {"reference": results.Reference(median=centre, slices=len(reference)), "slices": len(heads), **found}
     )
 
 
@@ -212,7 +200,7 @@ def verdict(plain: float, texture: float) -> str:
     return f"R is {direction} and tells them better than total variation"
 
 
-def readings(photographs: PhotographLandscapes, calibration: Calibration) -> list[str]:
+def readings(photographs: results.PhotographLandscapes, calibration: results.Calibration) -> list[str]:
     """Return what the numbers show, in sentences that follow them."""
     noise, blur = (np.array(path.median, dtype=float) for path in (photographs.noise, photographs.blur))
     risen = "rises" if photographs.noise.median_rises_strictly else "does not rise throughout"
@@ -234,14 +222,14 @@ def readings(photographs: PhotographLandscapes, calibration: Calibration) -> lis
 
 def covariance(
     network: LearnedProximalNetwork, config: PriorConfig, seeds: Seeds, arrays: dict[str, np.ndarray], device: str
-) -> Covariance:
+) -> results.Covariance:
     """Return leading directions of the first crop's posterior and the calibration of the variances of all crops."""
     crops = validation_crops("photo-grey", config.data_tier, config.covariance_size, config.covariance_pictures, SEED)
     x = torch.from_numpy(crops).to(device)
     y = x + SIGMA * _normal(x, seeds("prior", "covariance"))
     generator = torch.Generator().manual_seed(seeds("prior", "probes"))
     images, variances = [], []
-    directions: Directions | None = None
+    directions: results.Directions | None = None
     for index in range(len(x)):
         at = linearise(network, y[index : index + 1], SIGMA)
         images.append(at.image)
@@ -249,7 +237,7 @@ def covariance(
         if index == 0:
             found = leading_directions(at, config.directions, config.lanczos_steps, generator)
             total = float(variances[0].sum())
-            directions = Directions(
+            directions = results.Directions(
                 variance=found.variance.tolist(),
                 share_of_total=(found.variance / total).tolist(),
                 residual=found.residual.tolist(),
@@ -263,10 +251,10 @@ def covariance(
     each = (error.square().mean((1, 2, 3)) / v.mean((1, 2, 3))).tolist()
     more = {"ratio_each": tuple(each), "negative_share": float((v < 0).double().mean())}
     assert directions is not None, "the settings ask for one crop at least"
-    return Covariance(directions=directions, calibration=calibrate(v, error).model_copy(update=more), crops=len(x))
+    return results.Covariance(directions=directions, calibration=calibrate(v, error).model_copy(update=more), crops=len(x))
 
 
-def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds) -> WrongSigma:
+def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig, seeds: Seeds) -> results.WrongSigma:
     """Return the mean PSNR of denoised photographs when the noise level given is a multiple of the true one."""
     y = x + SIGMA * _normal(x, seeds("prior", "robustness"))
 
@@ -276,5 +264,5 @@ def wrong_sigma(network: LearnedProximalNetwork, x: Images, config: PriorConfig,
     rows = []
     for factor in SIGMA_FACTORS:
         clean = torch.cat([network(part, factor * SIGMA) for part in y.split(2)])
-        rows.append(SigmaFactor(factor=factor, psnr=mean_psnr(clean)))
-    return WrongSigma(noisy_psnr=mean_psnr(y), rows=rows, photographs=len(x))
+        rows.append(results.SigmaFactor(factor=factor, psnr=mean_psnr(clean)))
+    return results.WrongSigma(noisy_psnr=mean_psnr(y), rows=rows, photographs=len(x))
