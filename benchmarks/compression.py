@@ -81,7 +81,7 @@ def parts(model: str, bpp: float, repeat: int) -> list[Row]:
     codec = Codec(load_model(model))
     pixels = picture()
     header = read_header(codec.encode(pixels, bpp=bpp))
-    step, quality = step_of(header.step), header.quality
+    step, quality = step_of(header.quantiser_code), header.quality
     height, width = pixels.shape[:2]
     numbers = pixels.astype(np.float32)
     planes, forward = timed(lambda: tile_planes(codec.model, numbers, 0, 0, height, width), repeat)

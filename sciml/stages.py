@@ -102,6 +102,7 @@ class Stage:
     gpu: bool = False
     workers: bool = False
     page: bool = False
+    formerly: str = ""
 
 
 def declare(
@@ -273,6 +274,8 @@ def stages_app(family: str) -> typer.Typer:
 
         def get_command(self, ctx: Any, cmd_name: str) -> Any:
             name = cmd_name.replace("-", "_")
+            # a family's stages by their names of earlier versions
+            name = getattr(room(family, "commands.stages"), "FORMER", {}).get(name, name)
             declared = stages_of(family).get(name)
             if declared is None:
                 return None

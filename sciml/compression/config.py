@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
@@ -174,8 +175,8 @@ class InspectConfig(DataConfig):
     seed: int
 
 
-class ApartConfig(SourceConfig, DataConfig):
-    """What `apart` reads: one domain's model beside JPEG 2000 and the photo model at equal bytes; the physics of fields."""
+class VolumesAndFieldsConfig(SourceConfig, DataConfig):
+    """What `volumes_and_fields` reads: a model beside JPEG 2000 and the photo model at equal bytes, and the physics of fields."""
 
     domain: str
     role: Literal["validation", "test"]
@@ -190,7 +191,7 @@ class ShowConfig(StageConfig):
     """What `show` reads: the look at every domain's model, by domain."""
 
     inspect: dict[str, InspectConfig]
-    apart: dict[str, ApartConfig]
+    volumes_and_fields: dict[str, VolumesAndFieldsConfig]
 
 
 class PageConfig(StageConfig):
@@ -279,14 +280,24 @@ class Config(StageConfig):
         default=None, ge=1, description="first validation pictures on which they are compared; all by default"
     )
     simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="that fields are taken from")
-    apart_tested: int = Field(
+    volumes_and_fields_tested: int = Field(
         default=12, ge=1, description="test slices and fields that codecs are compared on, evenly spread over all"
     )
-    apart_pictures: int = Field(default=3, ge=1, description="slices and fields that are shown of each domain but photographs")
-    apart_bpp: float = Field(default=0.25, gt=0, description="rate at which they are shown")
-    apart_ratios: tuple[float, ...] = Field(
+    volumes_and_fields_pictures: int = Field(
+        default=3, ge=1, description="slices and fields that are shown of each domain but photographs"
+    )
+    volumes_and_fields_bpp: float = Field(default=0.25, gt=0, description="rate at which they are shown")
+    volumes_and_fields_ratios: tuple[float, ...] = Field(
         default=(20, 50), min_length=1, description="times smaller than float32 at which the spectra of fields are judged"
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _former(cls, values: Any) -> Any:
+        """Take settings by their names of earlier versions too."""
+        if not isinstance(values, dict):
+            return values
+        return {re.sub("^apart_", "volumes_and_fields_", name): value for name, value in values.items()}
 
     @model_validator(mode="after")
     def _known(self) -> Config:
@@ -328,15 +339,16 @@ class Config(StageConfig):
         return EvaluateConfig(
             **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, qualities=self.qualities,
             neural_qualities=self.neural_qualities,
-            pictures=self.test_pictures if self.domains[domain].kind == "pictures" else self.apart_tested, seed=run.master_seed,
+            pictures=self.test_pictures if self.domains[domain].kind == "pictures" else self.volumes_and_fields_tested,
+            seed=run.master_seed,
             digests=self.digests(run, domain, "test"),
         )  # fmt: skip
 
-    def apart_config(self, run: RunSettings, domain: str) -> ApartConfig:
+    def volumes_and_fields_config(self, run: RunSettings, domain: str) -> VolumesAndFieldsConfig:
         """Return the slice of the look at slices or fields of one domain."""
-        return ApartConfig(
-            **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, pictures=self.apart_pictures,
-            rate_bpp=self.apart_bpp, ratios=self.apart_ratios, length=self.simulations.length,
+        return VolumesAndFieldsConfig(
+            **self.source(domain), domain=domain, role="test", data_tier=run.data_tier, pictures=self.volumes_and_fields_pictures,
+            rate_bpp=self.volumes_and_fields_bpp, ratios=self.volumes_and_fields_ratios, length=self.simulations.length,
             digests=self.digests(run, domain, "test"),
         )  # fmt: skip
 
@@ -364,7 +376,7 @@ class Config(StageConfig):
         pictures = [name for name in self.domains if self.domains[name].kind == "pictures"]
         return ShowConfig(
             inspect={name: self.inspect_config(run, name) for name in pictures},
-            apart={name: self.apart_config(run, name) for name in self.domains if name not in pictures},
+            volumes_and_fields={name: self.volumes_and_fields_config(run, name) for name in self.domains if name not in pictures},
         )
 
     def ablate_config(self, run: RunSettings) -> AblateConfig:

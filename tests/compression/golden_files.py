@@ -61,10 +61,10 @@ def regenerate() -> None:
     noise = np.random.default_rng(0).standard_normal((48, 40, 3)).astype(np.float32)
     files = {
         "colour": codec.encode(colour, quality=40),
-        "tiles": codec.encode(colour[:50, :60], quality=70, tile_log2=5, strong=True),
+        "tiles": codec.encode(colour[:50, :60], quality=70, tile_log2=5, crc32=True),
         "alpha": codec.encode(np.dstack([texture(40, 50, 1, 2).astype(np.uint8), alpha]), quality=50),
         "sixteen": codec.encode(np.rint(257 * texture(64, 64, seed=3)).astype(np.uint16), quality=100),
-        "floats": codec.encode(floats, quality=20, profile=b"profile"),
+        "floats": codec.encode(floats, quality=20, icc_profile=b"profile"),
         # numbers far beyond the model's range: remainders, and sums near their bounds
         "extreme": codec.encode(noise, quality=90, scale=(Channel(0.0, 1e-4, "K"),) * 3),
     }
@@ -89,7 +89,7 @@ def regenerate_groups() -> None:
     codec = Codec.load(GROUPS)
     colour = np.rint(texture(63, 65, seed=1)).astype(np.uint8)
     (GROUPS.parent / "colour.nic").write_bytes(codec.encode(colour, quality=60))
-    (GROUPS.parent / "tiles.nic").write_bytes(codec.encode(colour[:50, :60], quality=75, tile_log2=5, strong=True))
+    (GROUPS.parent / "tiles.nic").write_bytes(codec.encode(colour[:50, :60], quality=75, tile_log2=5, crc32=True))
 
 
 if __name__ == "__main__":

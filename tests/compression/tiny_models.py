@@ -13,7 +13,7 @@ from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.network import Restorer
 from sciml.compression.coding.tile_coding import tile_planes
 from sciml.compression.coding.transform import Transform, fit_transform
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.fitting.groups import Structure, fit_groups, members_of, scalar_part
 from sciml.compression.fitting.scalar import Fit
 

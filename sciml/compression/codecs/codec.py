@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Shaped
 
-from sciml.compression.coding.effort import refined_planes
 from sciml.compression.coding.model import CodecModel, step_of
-from sciml.compression.coding.picture_codec import TILE_LOG2, Encoded, PictureCodec
+from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
 from sciml.compression.coding.rate_control import finest_step
+from sciml.compression.coding.rdo_passes import refined_planes
 from sciml.compression.coding.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
-from sciml.compression.coding.symbol_choice import LAMBDA, Tune, masking
+from sciml.compression.coding.symbol_choice import LAMBDA, masking
 from sciml.compression.coding.tile_coding import (
     CodedTile,
     codes_checksum,
@@ -82,21 +82,12 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
 
         return codec_of(load_any(name), limits, refine)
 
-    def encode_samples(
-        self,
-        samples: Samples,
-        code: int,
-        care: Float[np.ndarray, "rows columns"] | None = None,
-        profile: bytes | None = None,
-        strong: bool = False,
-        tile_log2: int | None = None,
-        effort: int = 0,
-        tune: Tune = "psnr",
-    ) -> Encoded:
+    def encode_samples(self, samples: Samples, code: int, options: EncodeOptions = PLAIN) -> Encoded:
         """Return a picture coded at one step, with what the encoder knows of it; arguments as the base class."""
         height, width = samples.array.shape[:2]
         step = step_of(code)
         quality = self.model.set_for(step)
+        tile_log2 = options.tile_log2
         if tile_log2 is None:
             tile_log2 = TILE_LOG2 if height * width > WHOLE_PIXELS else 0
         header = Header(
@@ -108,39 +99,31 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
             quality,
             code,
             tile_log2,
-            strong,
-            care is not None,
+            options.crc32,
+            options.roi_weights is not None,
         )
         self.check(header)
         tiles, checksum = [], 0
         for tile in tile_layout(header).tiles:
-            coded = self._encode_tile(samples, tile, quality, step, care, effort if self.refine else 0, tune)
+            coded = self._encode_tile(samples, tile, quality, step, options)
             checksum = self.checksum(coded.symbols, checksum)
             # memory must not grow with the picture: of several tiles only bytes and code lengths are kept
             tiles.append(coded if tile_log2 == 0 else coded.without_planes())
-        return self._written(header, tiles, checksum, samples, profile)
+        return self._written(header, tiles, checksum, samples, options.icc_profile)
 
-    def _encode_tile(
-        self,
-        samples: Samples,
-        tile: Tile,
-        quality: int,
-        step: float,
-        care: Float[np.ndarray, "rows columns"] | None,
-        effort: int,
-        tune: Tune,
-    ) -> CodedTile:
+    def _encode_tile(self, samples: Samples, tile: Tile, quality: int, step: float, options: EncodeOptions) -> CodedTile:
         # the tile with one block around it
         top, left = max(tile.top - BLOCK, 0), max(tile.left - BLOCK, 0)
         part = samples.array[top : tile.top + tile.height + BLOCK, left : tile.left + tile.width + BLOCK]
         numbers = to_numbers(part, samples.channels, self.model.channels)
         window = tile_window(self.model, numbers, tile.top - top, tile.left - left, tile.height, tile.width)
         weight: float | np.ndarray = LAMBDA
-        if tune == "ms-ssim":
+        if options.tune == "ms-ssim":
             weight = LAMBDA * masking(self.model, window.planes(self.model))
-        if care is not None:
-            weight = weight / block_means(care[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width])
-        planes = refined_planes(self.model, quality, step, window, weight, effort)
+        if options.roi_weights is not None:
+            part = options.roi_weights[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+            weight = weight / block_means(part)
+        planes = refined_planes(self.model, quality, step, window, weight, options.rdo_passes if self.refine else 0)
         return encode_planes(self.model, quality, step, planes, weight)
 
     def _decode_tile(
@@ -163,7 +146,7 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
 
     def _assemble(self, header: Header, values: Iterable[np.ndarray]) -> Shaped[np.ndarray, "rows columns channels"]:
         """Return samples from the decoded values of all tiles, strip by strip."""
-        step = step_of(header.step)
+        step = step_of(header.quantiser_code)
         source = iter(values)
 
         def strips() -> Iterator[tuple[np.ndarray, bool]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
@@ -28,8 +28,8 @@ TILE_LOG2 = 10
 # a larger tile would take more than a gigabyte
 MOST_TILE_PIXELS = 2**23
 QUALITY = 50.0
-EFFORT = 1
-MOST_EFFORT = 20
+RDO_PASSES = 1
+MOST_RDO_PASSES = 20
 Unit = Callable[[float], float]
 MOST_PSNR = 240.0
 
@@ -62,6 +62,34 @@ class Encoded:
         return 8 * len(self.data) / self.header.pixels
 
 
+@dataclass(frozen=True)
+class EncodeOptions:
+    """What the encoder is told beside the picture and the step; see `PictureCodec.encode`."""
+
+    roi_weights: Float[np.ndarray, "rows columns"] | None = None
+    icc_profile: bytes | None = None
+    crc32: bool = False
+    tile_log2: int | None = None
+    rdo_passes: int = 0
+    tune: Tune = "psnr"
+
+
+PLAIN = EncodeOptions()
+# names of options in earlier versions
+FORMER = {"care": "roi_weights", "profile": "icc_profile", "strong": "crc32", "effort": "rdo_passes"}
+
+
+def _options(former: Mapping[str, Any], **given: Any) -> EncodeOptions:
+    """Return the options, some perhaps by their names of earlier versions."""
+    if unknown := [name for name in former if name not in FORMER]:
+        raise ConfigError(f"encode knows no {unknown[0]}: expected {', '.join(given)}")
+    options = EncodeOptions(**given | {FORMER[name]: value for name, value in former.items()})
+    if not 0 <= options.rdo_passes <= MOST_RDO_PASSES:
+        raise ConfigError(f"{options.rdo_passes} rdo_passes were asked for: expected 0 to {MOST_RDO_PASSES}")
+    tuning(options.tune)
+    return options
+
+
 class PictureCodec(ABC, Generic[Codes]):
     """Encodes and decodes with one model; the base of `Codec` and of `NeuralCodec`.
 
@@ -88,28 +116,13 @@ class PictureCodec(ABC, Generic[Codes]):
         """The step of quality 100."""
 
     @abstractmethod
-    def encode_samples(
-        self,
-        samples: Samples,
-        code: int,
-        care: Float[np.ndarray, "rows columns"] | None = None,
-        profile: bytes | None = None,
-        strong: bool = False,
-        tile_log2: int | None = None,
-        effort: int = 0,
-        tune: Tune = "psnr",
-    ) -> Encoded:
-        """Return a picture coded at one step, with what the encoder knows of it; arguments as `encode`.
+    def encode_samples(self, samples: Samples, code: int, options: EncodeOptions = PLAIN) -> Encoded:
+        """Return a picture coded at one step, with what the encoder knows of it.
 
         Args:
             samples: the picture.
             code: of the step, see `sciml.compression.coding.model.step_of`.
-            care: see `encode`.
-            profile: see `encode`.
-            strong: see `encode`.
-            tile_log2: see `encode`.
-            effort: see `encode`.
-            tune: see `encode`.
+            options: everything else that the encoder is told.
         """
 
     @abstractmethod
@@ -136,13 +149,14 @@ class PictureCodec(ABC, Generic[Codes]):
         bpp: float | None = None,
         max_bytes: int | None = None,
         psnr: float | None = None,
-        care: Float[np.ndarray, "rows columns"] | None = None,
+        roi_weights: Float[np.ndarray, "rows columns"] | None = None,
         scale: tuple[Channel, ...] | None = None,
-        profile: bytes | None = None,
-        strong: bool = False,
+        icc_profile: bytes | None = None,
+        crc32: bool = False,
         tile_log2: int | None = None,
-        effort: int = EFFORT,
+        rdo_passes: int = RDO_PASSES,
         tune: Tune = "psnr",
+        **former: Any,
     ) -> bytes:
         """Return the `.nic` file of a picture; give at most one of quality, bpp, max_bytes and psnr.
 
@@ -152,17 +166,20 @@ class PictureCodec(ABC, Generic[Codes]):
             bpp: bits of the file for every pixel, met from below within 0.5 %.
             max_bytes: largest file, met from below within 0.5 %.
             psnr: least peak signal-to-noise ratio of the decoded picture in dB, met from above.
-            care: of every pixel, 1 where it is as usual; where it is 2, an error may cost twice the bits.
+            roi_weights: weight of the squared error at every pixel of a region of interest, 1 as usual; where it is 2, an error
+                may cost twice the bits.
             scale: offset, scale and unit of every channel.
-            profile: ICC profile to keep.
-            strong: 32-bit checksums on every layer.
+            icc_profile: ICC profile to keep.
+            crc32: checksums of 32 bits on every layer, in place of 16.
             tile_log2: logarithm of the tiles' side, 0 for one tile; by default 10 above 4 megapixels, else 0.
-            effort: how often the symbols are chosen anew for what the network makes of them, 0 to 20; each time takes as long as
-                plain coding and decoding. The first brings most of what there is to gain.
+            rdo_passes: passes of rate-distortion optimisation, 0 to 20: how often the symbols are chosen anew for what the
+                network makes of them. A pass takes as long as plain coding and decoding; the first brings most of the gain.
             tune: `psnr`: least squared error; `ms-ssim`: more error where the picture is busy, less where it is smooth.
+            former: `care`, `profile`, `strong` and `effort`, the names of `roi_weights`, `icc_profile`, `crc32` and `rdo_passes`
+                in earlier versions.
 
         Raises:
-            ConfigError: unknown effort or tuning, several targets, or one out of reach for this picture (the message names
+            ConfigError: unknown names, passes or tuning, several targets, or one out of reach for this picture (the message names
                 what is within).
             ShapeError, DataError: see `sciml.compression.coding.samples.samples_of`.
         """
@@ -170,29 +187,34 @@ class PictureCodec(ABC, Generic[Codes]):
         given = {name: value for name, value in targets.items() if value is not None}
         if len(given) > 1:
             raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes and psnr")
-        if not 0 <= effort <= MOST_EFFORT:
-            raise ConfigError(f"an effort of {effort} was asked for: expected 0 to {MOST_EFFORT}")
-        tuning(tune)
+        options = _options(
+            former,
+            roi_weights=roi_weights,
+            icc_profile=icc_profile,
+            crc32=crc32,
+            tile_log2=tile_log2,
+            rdo_passes=rdo_passes,
+            tune=tune,
+        )
         samples = samples_of(image, self.model, scale)
         rows, columns = samples.array.shape[:2]
-        if care is not None and care.shape != (rows, columns):
-            raise ShapeError(f"the map of care has shape {care.shape}: expected that of the picture, {(rows, columns)}")
-        if care is not None and not (np.isfinite(care).all() and care.min() > 0):
-            raise DataError("the map of care has values that are not finite or not above 0: expected 1 where it is as usual")
+        weights = options.roi_weights
+        if weights is not None and weights.shape != (rows, columns):
+            raise ShapeError(f"roi_weights have shape {weights.shape}: expected that of the picture, {(rows, columns)}")
+        if weights is not None and not (np.isfinite(weights).all() and weights.min() > 0):
+            raise DataError("roi_weights hold values that are not finite or not above 0: expected 1 where it is as usual")
 
         finest = self.finest
 
-        def encode(code: int, effort: int = effort) -> Encoded:
-            return self.encode_samples(samples, code, care, profile, strong, tile_log2, effort, tune)
+        def encode(code: int, options: EncodeOptions = options) -> Encoded:
+            return self.encode_samples(samples, code, options)
 
         def search_for(measure: Callable[[Encoded], float], target: float, what: str, at_most: bool, unit: Unit) -> bytes:
-            # where plain coding meets the target, more effort does nearly
-            start = (
-                search(partial(encode, effort=0), measure, target, what, at_most, unit, None, finest)
-                if effort and self.refine
-                else None
-            )
-            near = None if start is None else start.header.step
+            near = None
+            if options.rdo_passes and self.refine:
+                # where plain coding meets the target, more passes do nearly
+                plain = partial(encode, options=replace(options, rdo_passes=0))
+                near = search(plain, measure, target, what, at_most, unit, None, finest).header.quantiser_code
             return search(encode, measure, target, what, at_most, unit, near, finest).data
 
         if psnr is not None:
@@ -269,12 +291,12 @@ class PictureCodec(ABC, Generic[Codes]):
             yield values, codes
 
     def _written(
-        self, header: Header, tiles: Sequence[CodedTile], checksum: int, samples: Samples, profile: bytes | None
+        self, header: Header, tiles: Sequence[CodedTile], checksum: int, samples: Samples, icc_profile: bytes | None
     ) -> Encoded:
         """Return the file of coded tiles, with the checksum of their codes."""
         header = replace(header, codes_crc=checksum)
         alpha = None if samples.alpha is None else encode_alpha(samples.alpha)
-        data = write_container(header, [tile.layers for tile in tiles], alpha, profile, self.limits)
+        data = write_container(header, [tile.layers for tile in tiles], alpha, icc_profile, self.limits)
         return Encoded(data, header, tuple(tiles))
 
     def check_model(self, header: Header) -> None:

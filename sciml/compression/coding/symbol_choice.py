@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.coding.transform import BLOCK
 from sciml.compression.entropy.coder import Writer
-from sciml.compression.entropy.field import VALUE_UNITS
+from sciml.compression.entropy.context import VALUE_UNITS
 from sciml.compression.entropy.groups import Groups
 from sciml.compression.entropy.rules import Rules
 from sciml.compression.entropy.tables import LARGEST_SYMBOL, Tables, band_of

@@ -17,7 +17,7 @@ from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.symbol_choice import LAMBDA, Chooser, WordChooser
 from sciml.compression.coding.transform import BLOCK, block_dct, lap
 from sciml.compression.entropy.coder import Reader, Writer
-from sciml.compression.entropy.field import VALUE_UNITS, Field, Grid
+from sciml.compression.entropy.context import VALUE_UNITS, Context, Grid
 from sciml.compression.entropy.groups import ChooseWords, walk_groups
 from sciml.compression.entropy.rules import LARGEST_VALUE, Choose, walk
 from sciml.runtime.errors import FormatError
@@ -71,7 +71,7 @@ def encode_planes(
     bound = LARGEST_VALUE / VALUE_UNITS / 2
     scaled = np.clip(planes.reshape(len(planes), -1) / step, -bound, bound)
     grid = Grid(rows, columns)
-    field = Field(grid, chosen.planes)
+    context = Context(grid, chosen.planes)
     weights = np.ravel(np.broadcast_to(weight, (rows, columns)))
     choose = Chooser(scaled, chosen.rules, chosen.tables, weights)
     choose_words = None if chosen.groups is None else WordChooser(scaled, chosen.groups, weights)
@@ -81,20 +81,22 @@ def encode_planes(
         writer = Writer(chosen.tables) if bytes_too else None
         for chooser in choosers:
             chooser.writer = writer
-        walk_units(chosen, grid, choose, choose_words, part, field)
+        walk_units(chosen, grid, choose, choose_words, part, context)
         if writer is not None:
             layers.append(writer.bytes())
     symbols = np.concatenate([chooser.symbols for chooser in choosers]).reshape(chosen.units, rows, columns)
     bits = np.concatenate([chooser.bits for chooser in choosers])
-    return CodedTile(tuple(layers), field.values.reshape(chosen.planes, rows, columns), symbols, bits)
+    return CodedTile(tuple(layers), context.values.reshape(chosen.planes, rows, columns), symbols, bits)
 
 
-def walk_units(chosen: StepSet, grid: Grid, choose: Choose, choose_words: ChooseWords | None, part: range, field: Field) -> None:
+def walk_units(
+    chosen: StepSet, grid: Grid, choose: Choose, choose_words: ChooseWords | None, part: range, context: Context
+) -> None:
     """Go through the planes and the groups of a part of the units; see `walk` and `walk_groups`."""
     scalar = chosen.rules.planes
-    walk(chosen.rules, grid, choose, range(part.start, min(part.stop, scalar)), field)
+    walk(chosen.rules, grid, choose, range(part.start, min(part.stop, scalar)), context)
     if chosen.groups is not None and choose_words is not None:
-        walk_groups(chosen.groups, grid, choose_words, range(max(part.start - scalar, 0), max(part.stop - scalar, 0)), field)
+        walk_groups(chosen.groups, grid, choose_words, range(max(part.start - scalar, 0), max(part.stop - scalar, 0)), context)
 
 
 def decode_planes(
@@ -107,7 +109,7 @@ def decode_planes(
     """
     chosen = model.sets[quality]
     grid = Grid(rows, columns)
-    field = Field(grid, chosen.planes)
+    context = Context(grid, chosen.planes)
     scalar, groups = chosen.rules.planes, chosen.groups
     codes = np.zeros((chosen.units, grid.blocks), np.int32)
     for number, (part, layer) in enumerate(zip(chosen.layers(), layers, strict=False)):
@@ -129,10 +131,10 @@ def decode_planes(
             return words
 
         try:
-            walk_units(chosen, grid, choose, choose_words, part, field)
+            walk_units(chosen, grid, choose, choose_words, part, context)
         except FormatError as error:
             raise FormatError(f"layer {number}: {error}") from error
-    return field.values.reshape(chosen.planes, rows, columns), codes.reshape(chosen.units, rows, columns)
+    return context.values.reshape(chosen.planes, rows, columns), codes.reshape(chosen.units, rows, columns)
 
 
 @dataclass(frozen=True)

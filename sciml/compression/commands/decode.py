@@ -76,7 +76,7 @@ def decode_file(order: DecodeOrder, job: Job) -> Outcome:
     container = _container(data, order)
     array = codec.decode_container(container, order.layers)
     with new_file(target, order.force) as temporary:
-        write_picture(temporary, array, container.profile, target.suffix, header.channels[0].unit)
+        write_picture(temporary, array, container.icc_profile, target.suffix, header.channels[0].unit)
     line = f"{job.source} -> {target}: {samples_text(array)}"
     if order.layers is not None and order.layers < header.layers:
         line += f", {order.layers} of {header.layers} layers"

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from sciml.batch import Job, Outcome, kept, look, plan, run
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_any
-from sciml.compression.coding.picture_codec import EFFORT
+from sciml.compression.coding.picture_codec import RDO_PASSES
 from sciml.compression.coding.samples import COLOURS, AnyModel, samples_of
 from sciml.compression.coding.symbol_choice import tuning
 from sciml.compression.commands.decode import NIC
@@ -44,7 +44,7 @@ class EncodeOrder:
     psnr: float | None = None
     roi: Path | None = None
     tiles: str = "auto"
-    effort: int = EFFORT
+    effort: int = RDO_PASSES
     tune: str = "psnr"
     strong: bool = False
     keep_icc: bool = False
@@ -127,12 +127,12 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
         bpp=order.bpp,
         max_bytes=order.max_bytes,
         psnr=order.psnr,
-        care=None if order.roi is None else read_care(order.roi, (rows, columns), order.max_pixels),
+        roi_weights=None if order.roi is None else read_care(order.roi, (rows, columns), order.max_pixels),
         scale=scale,
-        profile=picture.profile,
-        strong=order.strong,
+        icc_profile=picture.profile,
+        crc32=order.strong,
         tile_log2=order.tile_log2,
-        effort=order.effort,
+        rdo_passes=order.effort,
         tune=tuning(order.tune),
     )
     with new_file(target, order.force) as temporary:

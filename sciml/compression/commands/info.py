@@ -45,7 +45,7 @@ def describe(path: Path) -> dict[str, Any]:
     """
     data, header = read_file(path, ANY_PIXELS)
     container = read_container(data, Limits(pixels=ANY_PIXELS), salvage=True)
-    step = step_of(header.step)
+    step = step_of(header.quantiser_code)
     return {
         "file": str(path),
         "bytes": len(data),
@@ -67,7 +67,7 @@ def describe(path: Path) -> dict[str, Any]:
         "tile_rows": header.tile_rows,
         "tile_columns": header.tile_columns,
         "layers": [{"name": row.name, "bytes": row.bytes, "bpp": row.bits_per_pixel} for row in layer_table(header)],
-        "checksum_bits": 32 if header.strong else 16,
+        "checksum_bits": 32 if header.crc32 else 16,
         "codes_crc32": None if header.codes_crc is None else f"{header.codes_crc:08x}",
         "picture_crc32": None if header.reconstruction_crc is None else f"{header.reconstruction_crc:08x}",
         "damage": list(container.damage),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from sciml.compression.config import (
     AblateConfig,
-    ApartConfig,
     EvaluateConfig,
     FitConfig,
     InspectConfig,
@@ -12,6 +11,7 @@ from sciml.compression.config import (
     ShowConfig,
     TrainConfig,
     TrainNeuralConfig,
+    VolumesAndFieldsConfig,
 )
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig
 from sciml.stages import File, Files, Named, declare
@@ -37,9 +37,9 @@ STAGES = {
         neural=Files("Neural model to compare too.", required=False),
         runs=RUNS,
     ),
-    "apart": declare(
+    "volumes_and_fields": declare(
         "Show slices or fields at equal bytes beside JPEG 2000 and the photo model; spectra of fields; pixels in processes.",
-        ApartConfig,
+        VolumesAndFieldsConfig,
         weights=WEIGHTS,
         photo=PHOTO,
         runs=RUNS,
@@ -48,7 +48,7 @@ STAGES = {
         "Count where the bits of a model go, show its pictures at equal bytes, check its files.", InspectConfig, weights=WEIGHTS
     ),
     "show": declare(
-        "Write what inspect and apart write, for every domain.",
+        "Write what inspect and volumes-and-fields write, for every domain.",
         ShowConfig,
         weights=Named("DOMAIN=model file."),
         photo=PHOTO,
@@ -84,3 +84,5 @@ STAGES = {
         bench=File("bench.json of the evaluation."),
     ),
 }
+# by their names of earlier versions
+FORMER = {"apart": "volumes_and_fields"}

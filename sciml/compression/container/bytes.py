@@ -67,7 +67,7 @@ def pack_header(header: Header) -> bytes:
     """Return the bytes of a checked header, its CRC32 at the end."""
     described = header.channels != (Channel(),) * len(header.channels)
     flags = (
-        STRONG * header.strong
+        STRONG * header.crc32
         | ROI * header.roi
         | CODES * (header.codes_crc is not None)
         | RECONSTRUCTION * (header.reconstruction_crc is not None)
@@ -76,7 +76,7 @@ def pack_header(header: Header) -> bytes:
         | ALPHA * (header.alpha_bytes is not None)
     )
     samples = SAMPLE_TYPES.index(header.sample_type) << 4 | len(header.channels) - 1
-    sizes = header.width, header.height, samples, header.quality, header.step, header.layers, header.tile_log2
+    sizes = header.width, header.height, samples, header.quality, header.quantiser_code, header.layers, header.tile_log2
     parts = [FIXED.pack(MAGIC, VERSION, flags, header.model_id, *sizes)]
     parts += [CRC32.pack(crc) for crc in (header.codes_crc, header.reconstruction_crc) if crc is not None]
     if described:
@@ -102,7 +102,7 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, int]:
     _check_start(data)
     cursor = _Cursor(data)
     _, _, flags, model_id, *sizes = FIXED.unpack(cursor.take(FIXED.size, "the fixed fields"))
-    width, height, samples, quality, step, layers, tile_log2 = sizes
+    width, height, samples, quality, code, layers, tile_log2 = sizes
     if flags & ~KNOWN_FLAGS:
         raise FormatError(f"the flags are {flags:#04x}: version {VERSION} knows none of {flags & ~KNOWN_FLAGS:#04x}")
     if samples >> 4 >= len(SAMPLE_TYPES):
@@ -133,9 +133,9 @@ def parse_header(data: memoryview, limits: Limits) -> tuple[Header, int]:
         channels=channels,
         sample_type=SAMPLE_TYPES[samples >> 4],
         quality=quality,
-        step=step,
+        quantiser_code=code,
         tile_log2=tile_log2,
-        strong=bool(flags & STRONG),
+        crc32=bool(flags & STRONG),
         roi=bool(flags & ROI),
         codes_crc=codes_crc,
         reconstruction_crc=reconstruction_crc,

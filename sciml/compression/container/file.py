@@ -64,14 +64,14 @@ class Container:
         header: what the file says of itself, also of parts that are damaged.
         tiles: payloads of each tile, coarse to fine; of a damaged tile the intact leading ones only.
         alpha: payload of the alpha plane for `decode_alpha`; None where there is none or it is damaged.
-        profile: ICC profile; None where there is none or it is damaged.
+        icc_profile: None where there is none or it is damaged.
         damage: what is damaged or missing, a line each; empty for an intact file.
     """
 
     header: Header
     tiles: tuple[tuple[bytes, ...], ...]
     alpha: bytes | None = None
-    profile: bytes | None = None
+    icc_profile: bytes | None = None
     damage: tuple[str, ...] = ()
 
     @property
@@ -84,7 +84,7 @@ def write_container(
     header: Header,
     tiles: Sequence[Sequence[bytes]],
     alpha: bytes | None = None,
-    profile: bytes | None = None,
+    icc_profile: bytes | None = None,
     limits: Limits = DEFAULT_LIMITS,
 ) -> bytes:
     """Return the bytes of a `.nic` file.
@@ -93,7 +93,7 @@ def write_container(
         header: its lengths, alpha_bytes and profile_bytes are measured from the payloads, whatever they are.
         tiles: payloads of each tile, tiles row by row, layers coarse to fine, equally many in each; a payload may be empty.
         alpha: payload of the alpha plane, from `encode_alpha`.
-        profile: ICC profile.
+        icc_profile: ICC profile of the picture.
         limits: nothing is written that a reader with these would refuse.
 
     Raises:
@@ -103,11 +103,11 @@ def write_container(
         header,
         lengths=tuple(tuple(len(payload) for payload in tile) for tile in tiles),
         alpha_bytes=None if alpha is None else len(alpha),
-        profile_bytes=None if profile is None else len(profile),
+        profile_bytes=None if icc_profile is None else len(icc_profile),
     )
     check_header(header, limits)
     packed = pack_header(header)
-    whole = {PROFILE_LAYER: profile, ALPHA_LAYER: alpha}
+    whole = {PROFILE_LAYER: icc_profile, ALPHA_LAYER: alpha}
     parts = [packed]
     for block in blocks(header, len(packed)):
         payload = (whole[block.layer] if block.tile == WHOLE_PICTURE else tiles[block.tile][block.layer]) or b""

@@ -73,10 +73,10 @@ class Header:
         channels: one entry a channel, 1 to 16.
         sample_type: type of the decoded samples.
         quality: which of the model's table sets was used, 0 to 255.
-        step: the quantiser step as the model's code, 0 to 65535.
+        quantiser_code: the model's code of the quantiser step, 0 to 65535.
         tile_log2: logarithm to base 2 of a tile's side, 4 to 15, or 0 where the picture is one tile.
-        strong: whether layers carry a CRC32 instead of a CRC16.
-        roi: whether regions were coded with different care; it changes nothing for a reader.
+        crc32: whether layers carry a CRC32 instead of a CRC16.
+        roi: whether regions were coded with different weights; it changes nothing for a reader.
         codes_crc: CRC32 of the code arrays of all layers, or None.
         reconstruction_crc: CRC32 of the picture that the encoder decoded itself, or None.
         lengths: bytes of each layer of each tile, tiles row by row.
@@ -90,9 +90,9 @@ class Header:
     channels: tuple[Channel, ...] = (Channel(), Channel(), Channel())
     sample_type: SampleType = "u8"
     quality: int = 0
-    step: int = 0
+    quantiser_code: int = 0
     tile_log2: int = 0
-    strong: bool = False
+    crc32: bool = False
     roi: bool = False
     codes_crc: int | None = None
     reconstruction_crc: int | None = None
@@ -170,7 +170,7 @@ def check_header(header: Header, limits: Limits) -> None:
     for index, channel in enumerate(header.channels):
         check_channel(index, channel)
     check_range(header.quality, 0, 255, "quality index")
-    check_range(header.step, 0, 65535, "step code")
+    check_range(header.quantiser_code, 0, 65535, "step code")
     for crc, name in ((header.codes_crc, "CRC32 of the codes"), (header.reconstruction_crc, "CRC32 of the reconstruction")):
         check_range(crc or 0, 0, UINT32, name)
     tiles = header.tile_rows * header.tile_columns

@@ -109,7 +109,7 @@ def blocks(header: Header, header_bytes: int) -> Iterator[Block]:
         if size is not None:
             yield Block(WHOLE_PICTURE, layer, start, start + size, start + size + 4)
             start += size + 4
-    check = 4 if header.strong else 2
+    check = 4 if header.crc32 else 2
     for tile, lengths in enumerate(header.lengths):
         for layer, size in enumerate(lengths):
             yield Block(tile, layer, start, start + size, start + size + check)

@@ -19,7 +19,7 @@ import numpy as np
 from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] - made by the extension
 from jaxtyping import Float, Int
 
-from sciml.compression.entropy.field import OWN, SPREAD_BASIS, SPREAD_SOURCES, VALUE_UNITS, Field, Grid
+from sciml.compression.entropy.context import OWN, SPREAD_BASIS, SPREAD_SOURCES, VALUE_UNITS, Context, Grid
 from sciml.compression.entropy.lattice import Pass
 from sciml.compression.entropy.rules import (
     CLASSES,
@@ -155,7 +155,7 @@ def magnitudes_of(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*sh
     return np.minimum(np.floor((np.abs(values) + UNITS // 2) / UNITS), LARGEST_MAGNITUDE)
 
 
-def walk_groups(groups: Groups, grid: Grid, choose: ChooseWords, numbers: range, field: Field) -> None:
+def walk_groups(groups: Groups, grid: Grid, choose: ChooseWords, numbers: range, context: Context) -> None:
     """Go through groups and their passes; `choose` gives the words of a pass, from a stream or from a picture.
 
     Args:
@@ -163,12 +163,12 @@ def walk_groups(groups: Groups, grid: Grid, choose: ChooseWords, numbers: range,
         grid: the blocks.
         choose: called with the group, its blocks and their classes; returns numbers of words.
         numbers: which groups.
-        field: what is known of the planes before; takes in those of these groups.
+        context: what is known of the planes before; takes in those of these groups.
     """
     for group in numbers:
         planes = groups.planes_of(group)
         weights = groups.spread[group].astype(np.float64)
-        spreads = weights[:, :SPREAD_BASIS] @ field.spread_basis(groups.sources[group])
+        spreads = weights[:, :SPREAD_BASIS] @ context.spread_basis(groups.sources[group])
         words = groups.words[group, :, : len(planes)].T.astype(np.float64)
         sums = np.zeros(grid.blocks)
         for number, item in enumerate(group_passes(grid, len(weights))):
@@ -181,5 +181,5 @@ def walk_groups(groups: Groups, grid: Grid, choose: ChooseWords, numbers: range,
             values = words[:, choose(group, blocks, group_classes(spread, groups.floor[group, number]))]
             magnitudes = magnitudes_of(values)
             sums[blocks] = magnitudes.sum(0)
-            field.put(planes[:, None], blocks, values, magnitudes)
-        field.close_group(planes)
+            context.put(planes[:, None], blocks, values, magnitudes)
+        context.close_group(planes)

@@ -1,6 +1,6 @@
 """The prior: whole-number rules that give every block a predicted mean and one of 40 classes of magnitude.
 
-For a block of plane k, with w whole-number weights and f what is known (`sciml.compression.entropy.field`),
+For a block of plane k, with w whole-number weights and f what is known (`sciml.compression.entropy.context`),
 
     mean   mu = round(w_mean . f_mean / 2^12)             in 1/64 of the step, for the first 24 planes; |mu| <= 2^23
     spread s  = max(w_spread . f_spread, floor)           E|q| in 2^-16
@@ -18,7 +18,7 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciml.compression.entropy.field import (
+from sciml.compression.entropy.context import (
     HIERARCHICAL,
     MAGNITUDE_UNITS,
     MEAN_BASIS,
@@ -27,7 +27,7 @@ from sciml.compression.entropy.field import (
     SPREAD_BASIS,
     SPREAD_SOURCES,
     VALUE_UNITS,
-    Field,
+    Context,
     Grid,
 )
 from sciml.runtime.errors import FormatError
@@ -38,7 +38,7 @@ CLASSES = 40
 PASSES = (3, 7)
 # E|q| = 2^-9 begins class 1; a class is 2^0.3 wide
 THRESHOLDS = np.round(2.0 ** (SPREAD_BITS - 9 + 0.3 * np.arange(CLASSES - 1)))
-# the largest numbers that a field may hold, so that the rules' sums stay exact
+# the largest numbers that a context may hold, so that the rules' sums stay exact
 LARGEST_VALUE = 2**24
 LARGEST_MEAN = LARGEST_VALUE // 2
 LARGEST_MAGNITUDE = 2**12
@@ -135,7 +135,7 @@ class Rules:
         return np.concatenate([np.zeros((self.planes, 1)), self.centroids], 1)
 
 
-def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, field: Field | None = None) -> Field:
+def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, context: Context | None = None) -> Context:
     """Go through planes and passes; `choose` gives the symbols of a pass, from a stream or from a picture.
 
     Args:
@@ -143,30 +143,30 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
         grid: the blocks.
         choose: called with the plane, its blocks, their means (1/64 of the step) and classes; returns whole symbols.
         planes: which planes, all by default.
-        field: what is known of the planes before.
+        context: what is known of the planes before.
 
     Returns:
-        The field with these planes.
+        The context with these planes.
     """
-    field = Field(grid, rules.planes) if field is None else field
+    context = Context(grid, rules.planes) if context is None else context
     for plane in range(rules.planes) if planes is None else planes:
         mean_weights = rules.mean_weights(plane)
         spread_weights, floors = rules.spread_weights(plane)
-        means = None if mean_weights is None else mean_weights[:, :MEAN_BASIS] @ field.mean_basis()
-        spreads = spread_weights[:, :SPREAD_BASIS] @ field.spread_basis(rules.sources[plane])
+        means = None if mean_weights is None else mean_weights[:, :MEAN_BASIS] @ context.mean_basis()
+        spreads = spread_weights[:, :SPREAD_BASIS] @ context.spread_basis(rules.sources[plane])
         for number, item in enumerate(grid.passes(plane)):
             blocks, near = item.blocks, item.neighbours
             if not len(blocks):
                 continue
             spread = spreads[number][blocks]
             if len(near):
-                spread += spread_weights[number, SPREAD_BASIS:] @ field.magnitudes[plane][near].astype(np.float64)
+                spread += spread_weights[number, SPREAD_BASIS:] @ context.magnitudes[plane][near].astype(np.float64)
             if means is None or mean_weights is None:
                 mean = np.zeros(len(blocks))
             else:
                 mean = means[number][blocks]
                 if len(near):
-                    mean += mean_weights[number, MEAN_BASIS:] @ field.values[plane][near].astype(np.float64)
+                    mean += mean_weights[number, MEAN_BASIS:] @ context.values[plane][near].astype(np.float64)
                 # bounded, so that a symbol's size stays below what the coder can write
                 mean = (np.floor(mean / 2**MEAN_BITS + 0.5)).clip(-LARGEST_MEAN, LARGEST_MEAN)
             classes = THRESHOLDS.searchsorted(np.maximum(spread, floors[number]), side="right")
@@ -174,6 +174,6 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
             sizes = np.abs(symbols)
             values = mean + np.sign(symbols) * rules.reconstruct_sizes(plane, sizes)
             magnitudes = np.minimum(MAGNITUDE_UNITS * sizes, LARGEST_MAGNITUDE)
-            field.put(plane, blocks, values.clip(-LARGEST_VALUE, LARGEST_VALUE), magnitudes)
-        field.close(plane)
-    return field
+            context.put(plane, blocks, values.clip(-LARGEST_VALUE, LARGEST_VALUE), magnitudes)
+        context.close(plane)
+    return context

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 
 from sciml.compression.coding.symbol_choice import LAMBDA, Chooser
 from sciml.compression.coding.transform import BLOCK
-from sciml.compression.entropy.field import HIERARCHICAL, OWN, SPREAD_BASIS, SPREAD_SOURCES, VALUE_UNITS, Field, Grid
+from sciml.compression.entropy.context import HIERARCHICAL, OWN, SPREAD_BASIS, SPREAD_SOURCES, VALUE_UNITS, Context, Grid
 from sciml.compression.entropy.groups import GROUP_CLASSES, Groups, group_classes, group_passes, magnitudes_of
 from sciml.compression.entropy.rules import SPREAD_BITS, Rules, walk
 from sciml.compression.entropy.tables import TOTAL, Tables
@@ -114,8 +114,8 @@ def fit_groups(
         generator: draws the first words.
     """
     count = int(members.max()) + 1
-    field = Field(grid, count)
-    walk(rules, grid, Chooser(planes, rules, tables), field=field)
+    context = Context(grid, count)
+    walk(rules, grid, Chooser(planes, rules, tables), context=context)
     number, dimension = members.shape
     spread = np.zeros((number, structure.passes, SPREAD_BASIS + OWN), np.int32)
     floor = np.ones((number, structure.passes), np.int32)
@@ -128,8 +128,8 @@ def fit_groups(
         mine = row[row >= 0].astype(np.intp)
         target = planes[mine]
         size = np.floor(np.abs(target) + 0.5 - DEAD_ZONE).sum(0, dtype=np.float64)
-        sources[group] = best_sources(np.floor(np.abs(target) + 0.3).sum(0), field.magnitudes, known)
-        basis = field.spread_basis(sources[group].astype(np.intp))
+        sources[group] = best_sources(np.floor(np.abs(target) + 0.3).sum(0), context.magnitudes, known)
+        basis = context.spread_basis(sources[group].astype(np.intp))
         rule = _Rule(basis, size, grid, spread[group], floor[group])
         # the words of neighbours are not known before the codebook: their scalar symbols stand for them
         classes = rule.fit(4 * size)
@@ -143,8 +143,8 @@ def fit_groups(
         sizes[group] = integer_sizes(book.counts[:, by_use])
         bits = -np.log2(sizes[group] / TOTAL).astype(np.float32)
         values = _coded(target, classes, words[group, :, : len(mine)], bits)
-        field.put(mine[:, None], np.arange(grid.blocks), values, magnitudes_of(values))
-        field.close_group(mine)
+        context.put(mine[:, None], np.arange(grid.blocks), values, magnitudes_of(values))
+        context.close_group(mine)
         known = np.append(known, mine)
         facts.append(_facts(mine, book))
     return Groups(members, spread, floor, sources, words, sizes), facts

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.coding.tile_coding import encode_planes
 from sciml.compression.coding.transform import BLOCK
-from sciml.compression.entropy.field import VALUE_UNITS
+from sciml.compression.entropy.context import VALUE_UNITS
 from sciml.runtime.seeds import Seeds
 from sciml.training.step import Scalars
 

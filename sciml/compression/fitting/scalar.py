@@ -15,7 +15,7 @@ import logging
 import numpy as np
 from jaxtyping import Float, Int
 
-from sciml.compression.entropy.field import (
+from sciml.compression.entropy.context import (
     HIERARCHICAL,
     MAGNITUDE_UNITS,
     MEAN_BASIS,
@@ -24,7 +24,7 @@ from sciml.compression.entropy.field import (
     SPREAD_BASIS,
     SPREAD_SOURCES,
     VALUE_UNITS,
-    Field,
+    Context,
     Grid,
 )
 from sciml.compression.entropy.rules import CLASSES, LARGEST_MAGNITUDE, MEAN_BITS, PASSES, SPREAD_BITS, THRESHOLDS, Rules
@@ -73,7 +73,7 @@ class Fit:
         self.sources = np.full((self.count, SPREAD_SOURCES), -1, np.int16)
         self.centroids = np.zeros((self.count, 4), np.int32)
         self.counts = np.zeros((BANDS, CLASSES, 2 * LARGEST_SYMBOL + 1))
-        self.field = Field(grid, self.count)
+        self.context = Context(grid, self.count)
 
     def run(self) -> tuple[Rules, Tables]:
         """Return the rules and tables."""
@@ -87,12 +87,12 @@ class Fit:
         return rules, Tables(symmetric_sizes(self.counts))
 
     def _plane(self, plane: int) -> None:
-        field, target = self.field, self.planes[plane].astype(np.float64)
+        context, target = self.context, self.planes[plane].astype(np.float64)
         self.sources[plane] = self._sources(plane, target)
         first = plane < HIERARCHICAL
         row = plane if first else plane - HIERARCHICAL
         spread, floor = self.spread[not first][row], self.floor[not first][row]
-        mean_basis, spread_basis = field.mean_basis(), field.spread_basis(self.sources[plane].astype(np.intp))
+        mean_basis, spread_basis = context.mean_basis(), context.spread_basis(self.sources[plane].astype(np.intp))
         residuals, symbols = np.empty_like(target), np.empty_like(target)
         for number, item in enumerate(self.grid.passes(plane)):
             blocks, near = item.blocks, item.neighbours
@@ -101,13 +101,13 @@ class Fit:
             wanted = target[blocks]
             mean = np.zeros(len(blocks))
             if self.means and plane < PREDICTED:
-                features = _with_own(mean_basis[:, blocks], field.values[plane], near)
+                features = _with_own(mean_basis[:, blocks], context.values[plane], near)
                 weights = least_squares(features / MEAN_SCALE[:, None], wanted, 1e-3)
                 self.mean[plane, number] = np.round(weights * (VALUE_UNITS * 2**MEAN_BITS) / MEAN_SCALE)
                 mean = np.floor(self.mean[plane, number].astype(np.float64) @ features / 2**MEAN_BITS + 0.5)
             residual = wanted - mean / VALUE_UNITS
             quantised = np.sign(residual) * np.floor(np.abs(residual) + 0.5 - self.dead_zone)
-            features = _with_own(spread_basis[:, blocks], field.magnitudes[plane], near)
+            features = _with_own(spread_basis[:, blocks], context.magnitudes[plane], near)
             size = np.abs(quantised)
             least = size.mean()
             if self.classes:
@@ -120,13 +120,13 @@ class Fit:
             np.add.at(self.counts[band_of(plane)], (classes, clipped), 1)
             residuals[blocks], symbols[blocks] = residual, quantised
             values = mean + VALUE_UNITS * quantised
-            field.put(plane, blocks, values, np.minimum(MAGNITUDE_UNITS * size, LARGEST_MAGNITUDE))
+            context.put(plane, blocks, values, np.minimum(MAGNITUDE_UNITS * size, LARGEST_MAGNITUDE))
         self.centroids[plane] = centroids(residuals, symbols)
-        field.close(plane)
+        context.close(plane)
 
     def _sources(self, plane: int, target: Float[np.ndarray, " blocks"]) -> Int[np.ndarray, " sources"]:
         """Return the earlier planes whose magnitudes go best with this plane's."""
-        return best_sources(np.floor(np.abs(target) + 0.3), self.field.magnitudes, np.arange(plane))
+        return best_sources(np.floor(np.abs(target) + 0.3), self.context.magnitudes, np.arange(plane))
 
 
 def _with_own(

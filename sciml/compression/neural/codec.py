@@ -12,13 +12,13 @@ from collections.abc import Iterable
 import numpy as np
 import torch
 from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] - made by the extension
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Int, Shaped
 
 from sciml.compression.coding.model import step_of
-from sciml.compression.coding.picture_codec import TILE_LOG2, Encoded, PictureCodec
+from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
 from sciml.compression.coding.rate_control import FINEST
 from sciml.compression.coding.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
-from sciml.compression.coding.symbol_choice import LAMBDA, Tune
+from sciml.compression.coding.symbol_choice import LAMBDA
 from sciml.compression.coding.tile_coding import CodedTile, codes_checksum
 from sciml.compression.container.file import Limits, Tile, tile_layout
 from sciml.compression.container.header import Header
@@ -54,32 +54,23 @@ class NeuralCodec(PictureCodec[Levels]):
         """The step of quality 100, that of photographs."""
         return FINEST
 
-    def encode_samples(
-        self,
-        samples: Samples,
-        code: int,
-        care: Float[np.ndarray, "rows columns"] | None = None,
-        profile: bytes | None = None,
-        strong: bool = False,
-        tile_log2: int | None = None,
-        effort: int = 0,
-        tune: Tune = "psnr",
-    ) -> Encoded:
+    def encode_samples(self, samples: Samples, code: int, options: EncodeOptions = PLAIN) -> Encoded:
         """Return a picture coded with a bit worth 0.15 squared steps; networks without orthonormal latents have one rate only.
 
-        Arguments as the base class; the codes are chosen once, whatever the effort.
+        Arguments as the base class; the codes are chosen once, however many `rdo_passes` are asked for.
         """
         height, width = samples.array.shape[:2]
-        if care is not None:
-            raise ConfigError(f"the model {self.model.name} codes all regions alike: leave the map of care out")
-        if tune != "psnr":
+        if options.roi_weights is not None:
+            raise ConfigError(f"the model {self.model.name} codes all regions alike: leave the region of interest out")
+        if options.tune != "psnr":
             raise ConfigError(f"the model {self.model.name} knows no tuning: leave it out")
+        tile_log2 = options.tile_log2
         if tile_log2 is None:
             tile_log2 = TILE_LOG2 if height * width > WHOLE_PIXELS else 0
         if 0 < tile_log2 < LEAST_TILE_LOG2:
             raise ConfigError(f"tiles of {2**tile_log2} pixels: neural models take {2**LEAST_TILE_LOG2} and more")
         header = Header(
-            self.model.id, width, height, samples.channels, samples.sample_type, 0, code, tile_log2, strong,
+            self.model.id, width, height, samples.channels, samples.sample_type, 0, code, tile_log2, options.crc32,
         )  # fmt: skip
         self.check(header)
         weight = LAMBDA * step_of(code) ** 2
@@ -88,7 +79,7 @@ class NeuralCodec(PictureCodec[Levels]):
             codes = self._encode_codes(samples, tile, weight)
             checksum = self.checksum(codes, checksum)
             tiles.append(self._coded(codes))
-        return self._written(header, tiles, checksum, samples, profile)
+        return self._written(header, tiles, checksum, samples, options.icc_profile)
 
     def checksum(self, codes: Levels, before: int = 0) -> int:
         """Return the CRC32 of a tile's codes, going on from the tile before."""

@@ -301,13 +301,13 @@ def codes_claim(inspection: Inspection | None) -> Claim:
     return judge(Goal(text, AT_LEAST, "decodings", at_least=len(rows)), equal, details=details)
 
 
-def apart_claims(domain: DomainResults) -> Iterator[Claim]:
+def volumes_and_fields_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the claims about one domain; `not run` where its data are absent."""
     yield bd_claim(domain, "photo", BD_PHOTO)
     yield bd_claim(domain, "jpeg2000", BD_JPEG_2000)
-    if domain.apart is not None:
+    if domain.volumes_and_fields is not None:
         yield pixel_claim(domain)
-    if domain.apart is not None and domain.apart.numbers.kind == "fields":
+    if domain.volumes_and_fields is not None and domain.volumes_and_fields.numbers.kind == "fields":
         yield spectrum_claim(domain)
 
 
@@ -321,7 +321,7 @@ def pixel_claim(domain: DomainResults) -> Claim:
     """Return the largest difference of a pixel between processes, over the range."""
     text = f"Model {domain.name}: decoded values in other processes are equal within a share of the range"
     goal = Goal(text, AT_MOST, at_most=PIXEL_SHARE)
-    rows = domain.apart.numbers.processes if domain.apart else []
+    rows = domain.volumes_and_fields.numbers.processes if domain.volumes_and_fields else []
     if not rows:
         return judge(goal, None)
     worst = max(row.share_of_range for row in rows)
@@ -337,7 +337,11 @@ def spectrum_claim(domain: DomainResults) -> Claim:
     text = (
         f"Model {domain.name}: enstrophy spectrum up to the wavenumber below which 99 % lies, {RATIO} times smaller than float32"
     )
-    rows = [row for row in domain.apart.numbers.spectra if row.codec == "nic" and row.ratio == RATIO] if domain.apart else []
+    rows = (
+        [row for row in domain.volumes_and_fields.numbers.spectra if row.codec == "nic" and row.ratio == RATIO]
+        if domain.volumes_and_fields
+        else []
+    )
     goal = Goal(text, AT_MOST, "%", at_most=SPECTRUM_ERROR)
     if not rows:
         return judge(goal, None)

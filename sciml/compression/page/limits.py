@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from sciml.compression.config import PageConfig
-from sciml.compression.page.results import NEURAL, DomainResults, StudyResults, apart_domains
+from sciml.compression.page.results import NEURAL, DomainResults, StudyResults, volumes_and_fields_domains
 from sciml.compression.page.style import counted, title_of
 from sciml.compression.study.quality import METRICS, PSNR, Metric
 
@@ -22,7 +22,7 @@ def limits(study: StudyResults) -> Iterator[str]:
     for metric in METRICS:
         if sentences := [words for peer in PEERS if (words := winning_words(main, peer, metric))]:
             yield f"{metric.title}, mean curves: {'; '.join(sentences)}."
-    for domain in apart_domains(study):
+    for domain in volumes_and_fields_domains(study):
         if words := winning_words(domain, "jpeg2000", PSNR):
             yield f"{domain.name}, PSNR, mean curves: {words}."
     trained = main.records["fit"].notes if "fit" in main.records else {}
@@ -50,7 +50,7 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
     """Return what the run lacks."""
     found = [f"the domain {name}" for name in config.domains if name not in study.domains]
     for name, domain in study.domains.items():
-        parts: dict[str, Any] = {"bits, layers and pictures at equal bytes": domain.inspection or domain.apart}
+        parts: dict[str, Any] = {"bits, layers and pictures at equal bytes": domain.inspection or domain.volumes_and_fields}
         if name in config.networks:
             parts["the network behind the decoder"] = "nic" in domain.bench.codecs or None
         if name in config.neural:

@@ -138,7 +138,7 @@ def _ablate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _apart_text(parameters: Mapping[str, Any]) -> str:
+def _volumes_and_fields_text(parameters: Mapping[str, Any]) -> str:
     text = (
         f"Of {parameters['domain']}, {counted(parameters['pictures'], 'picture')} were coded by JPEG 2000 near "
         f"{parameters['rate_bpp']:g} bits a pixel and by the models into as many bytes, and decoded again in fresh processes."
@@ -162,5 +162,7 @@ PARAGRAPHS: dict[str, Paragraph] = {
     "compression.compare_vectors": _compare_vectors_text,
     "compression.inspect": _inspect_text,
     "compression.ablate": _ablate_text,
-    "compression.apart": _apart_text,
+    "compression.volumes_and_fields": _volumes_and_fields_text,
+    # its name in results of earlier versions
+    "compression.apart": _volumes_and_fields_text,
 }

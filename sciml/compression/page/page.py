@@ -7,18 +7,18 @@ from pathlib import Path
 
 from sciml.compression.config import PageConfig
 from sciml.compression.page.accounting import accounting_reportlets
-from sciml.compression.page.apart import apart_reportlets
 from sciml.compression.page.checks import check_reportlets
-from sciml.compression.page.claims import apart_claims, claims
+from sciml.compression.page.claims import claims, volumes_and_fields_claims
 from sciml.compression.page.goals import RATES_BPP
 from sciml.compression.page.limits import limits, missing, winning_words
 from sciml.compression.page.methods import CODEC, PARAGRAPHS
 from sciml.compression.page.pictures import picture_reportlets
 from sciml.compression.page.rates import other_domain, rate_reportlets
-from sciml.compression.page.results import DomainResults, apart_domains, read_study
+from sciml.compression.page.results import DomainResults, read_study, volumes_and_fields_domains
 from sciml.compression.page.style import title_of
 from sciml.compression.page.training import neural_reportlets, training_reportlets
 from sciml.compression.page.vectors import vector_reportlets
+from sciml.compression.page.volumes_and_fields import volumes_and_fields_reportlets
 from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.quality import MS_SSIM, PSNR, Metric
 from sciml.report.reportlets import Checks, Reportlet
@@ -66,8 +66,10 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
     study = read_study(results, config)
     main = study.main
     pictures = list(picture_reportlets(main))
-    apart = {domain.name: list(apart_reportlets(domain)) for domain in apart_domains(study)}
-    others = {name: apart.get(name) or list(other_domain(domain)) for name, domain in study.domains.items() if domain is not main}
+    samples = {domain.name: list(volumes_and_fields_reportlets(domain)) for domain in volumes_and_fields_domains(study)}
+    others = {
+        name: samples.get(name) or list(other_domain(domain)) for name, domain in study.domains.items() if domain is not main
+    }
     checks = [item for items in others.values() for item in items if isinstance(item, Checks)]
     tabs = {
         "Rate and quality": list(rate_reportlets(main)),
@@ -85,7 +87,10 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         answer(main),
         picture=pictures[0] if pictures else None,
         numbers=list(numbers(main)),
-        claims=[*claims(main), *(one for domain in apart_domains(study) for one in apart_claims(domain))],
+        claims=[
+            *claims(main),
+            *(one for domain in volumes_and_fields_domains(study) for one in volumes_and_fields_claims(domain)),
+        ],
         tabs=[Tab(title, items) for title, items in tabs.items() if items],
         checks=[*check_reportlets(main), *checks],
         reading=READING,

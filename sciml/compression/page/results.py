@@ -100,8 +100,8 @@ class VectorResults:
 
 
 @dataclass(frozen=True)
-class Apart:
-    """What `apart` wrote.
+class VolumesAndFields:
+    """What `volumes_and_fields` wrote.
 
     Attributes:
         numbers: of `apart.json`.
@@ -119,7 +119,7 @@ class DomainResults:
     Attributes:
         bench: of `evaluate`.
         inspection: of `inspect`, for pictures.
-        apart: of `apart`, for slices and fields.
+        volumes_and_fields: of slices and fields.
         history: rows of the network's training.
         neural_history: rows of the neural model's training.
         vectors: the comparison of vectors with scalar symbols.
@@ -130,7 +130,7 @@ class DomainResults:
     bench: Bench
     seed: int
     inspection: Inspection | None = None
-    apart: Apart | None = None
+    volumes_and_fields: VolumesAndFields | None = None
     history: Sequence[Mapping[str, str]] = ()
     neural_history: Sequence[Mapping[str, str]] = ()
     vectors: VectorResults | None = None
@@ -201,7 +201,7 @@ class StudyResults:
         return [record for domain in self.domains.values() for record in domain.records.values()]
 
 
-def apart_domains(study: StudyResults) -> list[DomainResults]:
+def volumes_and_fields_domains(study: StudyResults) -> list[DomainResults]:
     """Return the domains of slices and fields, whose bench has no codecs of 8 bits."""
     return [domain for name, domain in study.domains.items() if "jpeg" not in domain.bench.codecs and name != study.main.name]
 
@@ -226,7 +226,7 @@ def _domain(folder: Path, name: str) -> DomainResults:
         bench,
         seed,
         _inspection(folder / "inspect"),
-        _apart(folder / "apart"),
+        _volumes_and_fields(folder / "apart"),
         _history(folder / "train" / "history.csv"),
         _history(folder / "neural" / "history.csv"),
         _vectors(folder / "compare_vectors"),
@@ -246,10 +246,12 @@ def _inspection(folder: Path) -> Inspection | None:
     return Inspection(read_result(folder / "inspect.json", InspectionFile), load_tensors(folder / "maps.safetensors")[0], folder)
 
 
-def _apart(folder: Path) -> Apart | None:
+def _volumes_and_fields(folder: Path) -> VolumesAndFields | None:
     if not (folder / "apart.json").is_file():
         return None
-    return Apart(read_result(folder / "apart.json", VolumesAndFieldsFile), load_tensors(folder / "apart.safetensors")[0])
+    return VolumesAndFields(
+        read_result(folder / "apart.json", VolumesAndFieldsFile), load_tensors(folder / "apart.safetensors")[0]
+    )
 
 
 def _history(path: Path) -> list[Mapping[str, str]]:

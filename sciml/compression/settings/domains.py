@@ -73,7 +73,7 @@ class FlowRunsConfig(StageConfig):
     runs: dict[Role, tuple[FlowRunConfig, ...]] = Field(default_factory=default_runs)
 
     @model_validator(mode="after")
-    def _apart(self) -> FlowRunsConfig:
+    def _volumes_and_fields(self) -> FlowRunsConfig:
         roles = list(self.runs.items())
         for number, (role, runs) in enumerate(roles):
             for other, others in roles[number + 1 :]:

@@ -18,8 +18,8 @@ from sciml.compression.coding.transform import BLOCK
 from sciml.compression.config import AblateConfig
 from sciml.compression.fitting.pools import pictures, reduced, training_crops
 from sciml.compression.settings.domains import SourceConfig
+from sciml.compression.study.ablations import ABLATIONS, FULL, Variant, psnr_of
 from sciml.compression.study.curves import Points, bd_rate_over_pictures
-from sciml.compression.study.levers import FULL, LEVERS, Variant, psnr_of
 from sciml.compression.study.quality import PSNR, psnr
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
@@ -55,8 +55,8 @@ def run(config: AblateConfig, weights: Path, output: Path) -> list[Path]:
     curves: dict[str, Points] = {}
     path = output / "ablations.json"
     with Partial(output, [source_digest(__name__), config.model_dump(mode="json"), crops.inputs]) as partial:
-        for name in LEVERS:
-            variant = Variant(LEVERS[name], crops.array)
+        for name in ABLATIONS:
+            variant = Variant(ABLATIONS[name], crops.array)
             planes = {picture: variant.planes(array) for picture, array in shown.items()}
             sets = _fitted(partial, name, variant, config.steps)
             curves[name] = _curve(variant, [(step, (one,)) for step, one in zip(config.steps, sets, strict=True)], planes, sizes)
@@ -67,7 +67,7 @@ def run(config: AblateConfig, weights: Path, output: Path) -> list[Path]:
                 curves["own-tables"] = _curve(variant, own, planes, sizes)
                 curves["shared-tables"] = _curve(variant, [(step, sets) for step in config.between], planes, sizes)
         curves |= _network_curves(weights, shown, config.steps)
-        pairs = {name: (FULL, levers.meaning) for name, levers in LEVERS.items() if name != FULL} | {
+        pairs = {name: (FULL, ablation.meaning) for name, ablation in ABLATIONS.items() if name != FULL} | {
             "shared-tables": ("own-tables", "tables of other steps in place of those of the very step"),
             "linear": ("network", "no network behind the decoder"),
         }

@@ -12,7 +12,7 @@ import numpy as np
 from sciml.compression.codecs.model_files import load_model, save_model
 from sciml.compression.coding.model import CodecModel, StepSet, step_set_arrays, step_set_from
 from sciml.compression.coding.transform import BLOCK
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.fitting.groups import Structure, fit_groups, members_of, scalar_part
 from sciml.compression.fitting.pools import training_crops
 from sciml.compression.settings.domains import SourceConfig

@@ -1,4 +1,4 @@
-"""Stage `show`: the look at the models of all domains, each in a folder of its own, as `inspect` and `apart` write it."""
+"""Stage `show`: the look at the models of all domains, each as `inspect` or `volumes-and-fields` writes it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sciml.compression.config import ShowConfig
-from sciml.compression.stages import apart, inspect
+from sciml.compression.stages import inspect, volumes_and_fields
 from sciml.runtime.errors import ConfigError
 
 
@@ -24,11 +24,11 @@ def run(config: ShowConfig, weights: Mapping[str, list[Path]], photo: Path, outp
         ConfigError: a domain has no model.
         DataError: see the two stages.
     """
-    if lacking := [name for name in (*config.inspect, *config.apart) if name not in weights]:
+    if lacking := [name for name in (*config.inspect, *config.volumes_and_fields) if name not in weights]:
         raise ConfigError(f"there is no model of {', '.join(lacking)}: give each as --weights DOMAIN=FILE")
     written: list[Path] = []
     for name, settings in config.inspect.items():
         written += inspect.run(settings, weights[name][0], output / name / "inspect")
-    for name, settings in config.apart.items():
-        written += apart.run(settings, weights[name][0], photo, output / name / "apart", runs)
+    for name, settings in config.volumes_and_fields.items():
+        written += volumes_and_fields.run(settings, weights[name][0], photo, output / name / "apart", runs)
     return written

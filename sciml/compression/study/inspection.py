@@ -15,7 +15,7 @@ from sciml.compression.coding.picture_codec import Encoded
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.container.file import file_bytes, read_header
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.entropy.rules import CLASSES, MEAN_BOUNDS, SPREAD_BOUNDS, walk
 from sciml.compression.entropy.tables import BAND_BOUNDS, BANDS, LARGEST_SYMBOL, band_of
 from sciml.compression.study.quality import psnr

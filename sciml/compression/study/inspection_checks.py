@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from sciml.compression.codecs.codec import Codec
-from sciml.compression.coding.picture_codec import PictureCodec
+from sciml.compression.coding.picture_codec import EncodeOptions, PictureCodec
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import codes_checksum
@@ -125,7 +125,7 @@ def seam_steps(codec: PictureCodec, picture: str, pixels: Pixels, quality: float
     samples = samples_of(pixels, codec.model)
     found = []
     for log2 in (TILE_LOG2, 0):
-        data = codec.encode_samples(samples, quality_code(quality), tile_log2=log2).data
+        data = codec.encode_samples(samples, quality_code(quality), EncodeOptions(tile_log2=log2)).data
         error = codec.decode(data).astype(np.float64) - pixels
         steps = [
             np.abs(turned[border] - turned[border - 1]).ravel()

@@ -21,7 +21,7 @@ from jaxtyping import Shaped
 
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import Model, load_any, shipped
-from sciml.compression.coding.picture_codec import PictureCodec
+from sciml.compression.coding.picture_codec import EncodeOptions, PictureCodec
 from sciml.compression.coding.samples import AnyModel, samples_of
 from sciml.compression.study.quality import psnr_of
 from sciml.runtime.devices import thread_count
@@ -171,7 +171,7 @@ def _stream(name: str, codec: PictureCodec, stream: Mapping[str, Any]) -> Check:
         return Check(name, title, "FAIL", f"codes {codes}, expected {stream['codes_crc32']}")
     if abs(error - stream["psnr_db"]) > TOLERANCE_DB:
         return Check(name, title, "FAIL", f"codes equal, but the picture has {error:.3f} dB, expected {stream['psnr_db']:.3f}")
-    same = codec.encode_samples(samples_of(picture, codec.model), stream["step"], tile_log2=TILE_LOG2).data == data
+    same = codec.encode_samples(samples_of(picture, codec.model), stream["step"], EncodeOptions(tile_log2=TILE_LOG2)).data == data
     coded = "coded to the same bytes here" if same else "coded to other bytes here, which is allowed"
     return Check(name, title, "pass", f"codes {codes}, {error:.2f} dB; {coded}")
 
@@ -179,7 +179,7 @@ def _stream(name: str, codec: PictureCodec, stream: Mapping[str, Any]) -> Check:
 def _coded(codec: PictureCodec, picture: Shaped[np.ndarray, "*shape"]) -> dict[int, bytes]:
     """Return the picture's files at the coarsest, the middle and the finest step, by step code; in several tiles."""
     samples = samples_of(picture, codec.model)
-    return {code: codec.encode_samples(samples, code, tile_log2=TILE_LOG2).data for code in codec.model.test_codes}
+    return {code: codec.encode_samples(samples, code, EncodeOptions(tile_log2=TILE_LOG2)).data for code in codec.model.test_codes}
 
 
 def _codes_crc(codec: PictureCodec, data: bytes) -> str:

@@ -156,8 +156,8 @@ def test_numbers_far_from_the_models_are_cut_and_stay_decodable(grey_codec: Code
 def test_scales_and_profile_are_kept(grey_codec: Codec) -> None:
     scale = (Channel(-1024.0, 4.0, "HU"),)
     image = picture(32, 32, None, np.uint16)
-    container = read_container(grey_codec.encode(image, scale=scale, profile=b"profile", strong=True))
-    assert (container.header.channels, container.profile, container.header.strong) == (scale, b"profile", True)
+    container = read_container(grey_codec.encode(image, scale=scale, icc_profile=b"profile", crc32=True))
+    assert (container.header.channels, container.icc_profile, container.header.crc32) == (scale, b"profile", True)
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])

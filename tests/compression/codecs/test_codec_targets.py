@@ -90,20 +90,20 @@ def test_two_targets_at_once_are_refused(colour_codec: Codec, targets: dict[str,
 def test_care_keeps_to_the_target(colour_codec: Codec, image: np.ndarray) -> None:
     care = np.ones((144, 160))
     care[:, :80] = 8
-    plain, cared = (colour_codec.encode(image, bpp=0.8, care=value) for value in (None, care))
+    plain, cared = (colour_codec.encode(image, bpp=0.8, roi_weights=value) for value in (None, care))
     assert len(cared) <= 0.8 * 144 * 160 / 8
     error = [np.square(colour_codec.decode(data).astype(float) - image).mean((0, 2)) for data in (plain, cared)]
     assert error[1][:70].mean() < 0.85 * error[0][:70].mean()
     assert error[1][90:].mean() > error[0][90:].mean()
 
 
-def test_a_map_of_care_that_is_none_is_refused(colour_codec: Codec) -> None:
+def test_weights_of_a_region_that_are_none_are_refused(colour_codec: Codec) -> None:
     image = np.zeros((8, 9, 3), np.uint8)
-    with pytest.raises(ShapeError, match="map of care"):
-        colour_codec.encode(image, care=np.ones((9, 8)))
+    with pytest.raises(ShapeError, match="roi_weights"):
+        colour_codec.encode(image, roi_weights=np.ones((9, 8)))
     for value in (0.0, -1.0, math.nan, math.inf):
-        with pytest.raises(DataError, match="map of care"):
-            colour_codec.encode(image, care=np.full((8, 9), value))
+        with pytest.raises(DataError, match="roi_weights"):
+            colour_codec.encode(image, roi_weights=np.full((8, 9), value))
 
 
 @pytest.mark.parametrize("slope", [0.5, 1.3, 4.0])
@@ -138,3 +138,13 @@ def test_steps_and_qualities() -> None:
     for quality in (0.99, 100.01, -3, math.nan):
         with pytest.raises(ConfigError, match="outside 1"):
             quality_code(quality)
+
+
+def test_options_by_their_names_of_earlier_versions(colour_codec):
+    image = np.rint(texture(32, 48, seed=3)).astype(np.uint8)
+    weights = np.full((32, 48), 2.0)
+    given = {"roi_weights": weights, "icc_profile": b"icc", "crc32": True, "rdo_passes": 0}
+    former = {"care": weights, "profile": b"icc", "strong": True, "effort": 0}
+    assert colour_codec.encode(image, **given) == colour_codec.encode(image, **former) != colour_codec.encode(image)
+    with pytest.raises(ConfigError, match="encode knows no speed: expected roi_weights"):
+        colour_codec.encode(image, speed=1)

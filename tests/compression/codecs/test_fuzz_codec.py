@@ -37,7 +37,7 @@ def samples(codec: Codec) -> list[Container]:
     files = [
         codec.encode(image, quality=70),
         codec.encode(alpha, quality=30, tile_log2=5),
-        codec.encode(texture(33, 20, 1, 2), quality=90, strong=True),
+        codec.encode(texture(33, 20, 1, 2), quality=90, crc32=True),
         codec.encode((image * 257.0).astype(np.uint16)[:1, :7], quality=50),
     ]
     return [read_container(data) for data in files]
@@ -128,7 +128,7 @@ def hostile(samples: list[Container], change: Change, cases: int) -> Iterator[tu
         if case % 2 == 0:
             # without the checksum of the codes nothing but the words themselves can be refused
             header = replace(header, codes_crc=None)
-        yield header, write_container(header, layers, container.alpha, container.profile)
+        yield header, write_container(header, layers, container.alpha, container.icc_profile)
 
 
 @pytest.mark.filterwarnings("ignore::RuntimeWarning")

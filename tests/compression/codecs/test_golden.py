@@ -88,10 +88,10 @@ def test_codes_are_the_same_in_other_surroundings(variables: dict[str, str], wan
 
 
 def test_blas_may_sum_in_any_layout(wanted: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    from sciml.compression.entropy.field import Field
+    from sciml.compression.entropy.context import Context
 
-    mean_basis, spread_basis = Field.mean_basis, Field.spread_basis
+    mean_basis, spread_basis = Context.mean_basis, Context.spread_basis
     # columns first, and every second number of an array twice as wide
-    monkeypatch.setattr(Field, "mean_basis", lambda self: np.asfortranarray(mean_basis(self)))
-    monkeypatch.setattr(Field, "spread_basis", lambda self, sources: np.repeat(spread_basis(self, sources), 2, axis=1)[:, ::2])
+    monkeypatch.setattr(Context, "mean_basis", lambda self: np.asfortranarray(mean_basis(self)))
+    monkeypatch.setattr(Context, "spread_basis", lambda self, sources: np.repeat(spread_basis(self, sources), 2, axis=1)[:, ::2])
     assert golden_files.decoded() == wanted

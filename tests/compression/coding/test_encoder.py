@@ -9,7 +9,7 @@ from tiny_models import texture
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.coding.symbol_choice import LAMBDA, Chooser
 from sciml.compression.coding.tile_coding import CodedTile, encode_planes, tile_planes
-from sciml.compression.entropy.field import VALUE_UNITS
+from sciml.compression.entropy.context import VALUE_UNITS
 from sciml.compression.entropy.tables import LARGEST_SYMBOL, band_of
 
 

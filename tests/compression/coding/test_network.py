@@ -90,7 +90,7 @@ def test_codes_and_bytes_do_not_depend_on_the_network(colour_model: CodecModel) 
         model = CodecModel("tiny", colour_model.transform, CENTRE, SPAN, colour_model.sets, network)
         assert model.id == colour_model.id
         codec = Codec(model)
-        data.append(codec.encode(image, effort=0))
+        data.append(codec.encode(image, rdo_passes=0))
         decoded.append(codec.decode(data[0]))
         assert np.array_equal(codec.codes(data[0])[0], Codec(colour_model).codes(data[0])[0])
     assert data[0] == data[1] == data[2]

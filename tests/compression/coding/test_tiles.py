@@ -10,11 +10,12 @@ from tiny_models import CENTRE, SPAN, random_network, texture
 
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.coding.model import CodecModel
+from sciml.compression.coding.picture_codec import EncodeOptions
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import finish, tile_blocks, tile_planes
 from sciml.compression.container.file import layer_offsets, read_container
-from sciml.compression.entropy.field import VALUE_UNITS
+from sciml.compression.entropy.context import VALUE_UNITS
 
 
 def strips(model: CodecModel, planes: np.ndarray, heights: list[int]):
@@ -77,7 +78,7 @@ def test_a_file_of_tiles_with_a_network_is_refined_as_a_whole(colour_model: Code
     numbers = (linear - offset) / scale
     inner = ((numbers - CENTRE) / SPAN).astype(np.float32)
     padded = np.pad(inner, ((0, -150 % 16), (0, -70 % 16), (0, 0)), mode="edge")
-    wanted = network.apply_to(padded, 2.0 ** (-header.step / 256))[:110, :30] * SPAN + CENTRE
+    wanted = network.apply_to(padded, 2.0 ** (-header.quantiser_code / 256))[:110, :30] * SPAN + CENTRE
     found = ((codec.decode(data) - offset) / scale)[:110, :30]
     assert np.abs(found - wanted).max() / SPAN < 1e-4
     assert np.abs(found - numbers[:110, :30]).max() / SPAN > 1e-2
@@ -106,7 +107,7 @@ def test_tiles_change_the_coding_alone(colour_codec: Codec) -> None:
     image = texture(128, 96, seed=9)
     samples = samples_of(image, colour_codec.model)
     code = quality_code(60)
-    one, many = (colour_codec.encode_samples(samples, code, tile_log2=size) for size in (0, 5))
+    one, many = (colour_codec.encode_samples(samples, code, EncodeOptions(tile_log2=size)) for size in (0, 5))
     whole, tiled = (colour_codec.decode(item.data) for item in (one, many))
     error = [np.square(item - image).mean() for item in (whole, tiled)]
     assert error[1] == pytest.approx(error[0], rel=0.1)

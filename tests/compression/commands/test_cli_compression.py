@@ -129,8 +129,8 @@ def test_targets_are_met_and_unreachable_ones_say_what_is(run):
 def test_tiles_and_checksums(run, coded):
     run("encode", "a.png", "tiles.nic", "--tiles", 32)
     header = read_header(Path("tiles.nic").read_bytes())
-    assert (header.tile_rows, header.tile_columns, header.strong) == (3, 3, False)
-    assert read_header(coded.read_bytes()).strong
+    assert (header.tile_rows, header.tile_columns, header.crc32) == (3, 3, False)
+    assert read_header(coded.read_bytes()).crc32
     run("decode", "tiles.nic", "tiles.png")
     assert decibel(np.asarray(PIL.Image.open("tiles.png")), PICTURE) > 28
 

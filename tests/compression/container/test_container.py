@@ -30,7 +30,7 @@ from sciml.compression.container.file import (
 from sciml.runtime.errors import FormatError
 
 MODEL = bytes(range(1, 9))
-PHOTO = Header(MODEL, 768, 512, quality=3, step=4711)
+PHOTO = Header(MODEL, 768, 512, quality=3, quantiser_code=4711)
 TILED = Header(MODEL, 40, 20, tile_log2=4, codes_crc=0xDEADBEEF, channels=(Channel(-1024.0, 0.5, "HU"), Channel()))
 PAGE = Path(__file__).parents[3] / "docs" / "compression_format.md"
 
@@ -63,9 +63,9 @@ def containers(draw) -> Container:
         channels=tuple(draw(st.lists(channel, min_size=1, max_size=16))),
         sample_type=draw(st.sampled_from(["u8", "u16", "f32"])),
         quality=draw(st.integers(0, 255)),
-        step=draw(st.integers(0, 65535)),
+        quantiser_code=draw(st.integers(0, 65535)),
         tile_log2=draw(st.sampled_from([0, 5, 6, 15])),
-        strong=draw(st.booleans()),
+        crc32=draw(st.booleans()),
         roi=draw(st.booleans()),
         codes_crc=draw(crc),
         reconstruction_crc=draw(crc),
@@ -80,12 +80,12 @@ def containers(draw) -> Container:
 @settings(max_examples=100, deadline=None)
 @given(containers())
 def test_round_trip(given_: Container):
-    data = write_container(given_.header, given_.tiles, given_.alpha, given_.profile)
+    data = write_container(given_.header, given_.tiles, given_.alpha, given_.icc_profile)
     found = read_container(data)
     lengths = tuple(tuple(map(len, tile)) for tile in given_.tiles)
-    sizes = {"alpha_bytes": given_.alpha and len(given_.alpha), "profile_bytes": given_.profile and len(given_.profile)}
+    sizes = {"alpha_bytes": given_.alpha and len(given_.alpha), "profile_bytes": given_.icc_profile and len(given_.icc_profile)}
     assert found == replace(given_, header=replace(given_.header, lengths=lengths, **sizes))
-    assert write_container(found.header, found.tiles, found.alpha, found.profile) == data
+    assert write_container(found.header, found.tiles, found.alpha, found.icc_profile) == data
     assert read_container(memoryview(data), salvage=True) == found
     size = len(pack_header(found.header))
     assert read_header(data[:size]) == found.header
@@ -110,11 +110,11 @@ def test_what_optional_parts_cost():
     def cost(header: Header, **parts: bytes) -> int:
         return len(write_container(header, [[b"x"]], **parts)) - len(write_container(PHOTO, [[b"x"]]))
 
-    assert cost(replace(PHOTO, strong=True)) == 2
+    assert cost(replace(PHOTO, crc32=True)) == 2
     assert cost(replace(PHOTO, roi=True)) == 0
     assert cost(replace(PHOTO, codes_crc=0)) == cost(replace(PHOTO, reconstruction_crc=0)) == 4
     assert cost(replace(PHOTO, channels=(Channel(unit="mm"),))) == 19
-    assert cost(PHOTO, alpha=b"\0") == cost(PHOTO, profile=b"\0") == 6
+    assert cost(PHOTO, alpha=b"\0") == cost(PHOTO, icc_profile=b"\0") == 6
 
 
 def test_vector_of_the_page():
@@ -123,7 +123,7 @@ def test_vector_of_the_page():
     assert block is not None
     data = bytes.fromhex(re.sub(r"#.*", "", block[1]))
     channels = (Channel(-1024.0, 0.5, "HU"),)
-    header = Header(MODEL, 20, 5, channels, "u16", quality=2, step=300, tile_log2=4, codes_crc=0x12345678)
+    header = Header(MODEL, 20, 5, channels, "u16", quality=2, quantiser_code=300, tile_log2=4, codes_crc=0x12345678)
     tiles = [[b"\x10\x11", b"\x20"], [b"", b"\x30\x31\x32"]]
     assert write_container(header, tiles, alpha=b"\x00") == data
     assert read_container(data).tiles == tuple(map(tuple, tiles))
@@ -233,7 +233,7 @@ def test_the_writer_refuses_uneven_layers_and_empty_parts():
     with pytest.raises(FormatError, match="number of layers is 0"):
         write_container(PHOTO, [[]])
     with pytest.raises(FormatError, match="ICC profile has 0 bytes"):
-        write_container(PHOTO, [[b"x"]], profile=b"")
+        write_container(PHOTO, [[b"x"]], icc_profile=b"")
     with pytest.raises(FormatError, match="alpha payload has 0 bytes"):
         write_container(PHOTO, [[b"x"]], alpha=b"")
     with pytest.raises(FormatError, match="the file has 37 bytes: expected at most 30"):
@@ -256,8 +256,8 @@ def test_the_writer_refuses_uneven_layers_and_empty_parts():
     ],
 )
 def test_limits(limits: Limits, words: str):
-    data = write_container(TILED, payloads(TILED), profile=b"12345")
-    assert read_container(data, Limits(800, 40, 2, 3, 6, len(data), 5)).profile == b"12345"
+    data = write_container(TILED, payloads(TILED), icc_profile=b"12345")
+    assert read_container(data, Limits(800, 40, 2, 3, 6, len(data), 5)).icc_profile == b"12345"
     with pytest.raises(FormatError, match=words):
         read_container(data, limits)
 
@@ -294,7 +294,7 @@ def test_line_ends_changed_behind_the_header_are_told():
 
 def test_a_prefix_decodes_to_fewer_layers():
     layers = [b"coarse", b"finer", b"", b"finest"]
-    data = write_container(PHOTO, [layers], alpha=b"a", profile=b"p")
+    data = write_container(PHOTO, [layers], alpha=b"a", icc_profile=b"p")
     header = read_header(data)
     starts = layer_offsets(header)[0]
     ends = [start + size + 2 for start, size in zip(starts, header.lengths[0], strict=True)]
@@ -305,7 +305,7 @@ def test_a_prefix_decodes_to_fewer_layers():
         assert found.intact_layers == (count,)
         assert len(found.damage) == 1
         if size >= starts[0]:
-            assert (found.alpha, found.profile) == (b"a", b"p")
+            assert (found.alpha, found.icc_profile) == (b"a", b"p")
             assert (
                 f"ends after {size} of {len(data)} bytes: tile at row 1 of 1, column 1 of 1, layer {count + 1} of 4"
                 in found.damage[0]
@@ -316,7 +316,7 @@ def test_a_prefix_decodes_to_fewer_layers():
 
 def test_damaged_layers_are_named_and_the_rest_is_kept():
     tiles = payloads(TILED)
-    data = bytearray(write_container(TILED, tiles, alpha=b"alpha", profile=b"icc"))
+    data = bytearray(write_container(TILED, tiles, alpha=b"alpha", icc_profile=b"icc"))
     header = read_header(data)
     starts = layer_offsets(header)
     data[starts[1][0]] ^= 1
@@ -327,7 +327,7 @@ def test_damaged_layers_are_named_and_the_rest_is_kept():
         read_container(damaged)
     found = read_container(damaged, salvage=True)
     assert found.intact_layers == (3, 0, 3, 3, 3, 1)
-    assert (found.alpha, found.profile) == (b"alpha", b"icc")
+    assert (found.alpha, found.icc_profile) == (b"alpha", b"icc")
     assert len(found.damage) == 2
     assert f"row 2 of 2, column 3 of 3, layer 2 of 3 (from byte {starts[5][1]})" in found.damage[1]
     assert [list(tile) for tile in found.tiles] == [tile[:count] for tile, count in zip(tiles, found.intact_layers, strict=True)]
@@ -338,9 +338,9 @@ def test_damaged_layers_are_named_and_the_rest_is_kept():
         read_tile(damaged, header, 6)
 
 
-@pytest.mark.parametrize(("part", "words"), [("profile", "the ICC profile"), ("alpha", "the alpha payload")])
+@pytest.mark.parametrize(("part", "words"), [("icc_profile", "the ICC profile"), ("alpha", "the alpha payload")])
 def test_damaged_parts_of_the_whole_picture(part: str, words: str):
-    parts = {"alpha": b"ALPHA", "profile": b"PROFILE"}
+    parts = {"alpha": b"ALPHA", "icc_profile": b"PROFILE"}
     data = write_container(PHOTO, [[b"x"]], **parts)
     damaged = data.replace(parts[part], parts[part][::-1])
     with pytest.raises(FormatError, match=f"{words} .* is damaged"):

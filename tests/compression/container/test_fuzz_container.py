@@ -32,12 +32,12 @@ MOST_SECONDS = 0.5
 def samples() -> dict[str, bytes]:
     """Return files that cover all parts of the format."""
     draw = np.random.default_rng(0).bytes
-    photo = Header(MODEL, 96, 64, quality=4, step=20_000)
+    photo = Header(MODEL, 96, 64, quality=4, quantiser_code=20_000)
     tiled = Header(MODEL, 70, 40, (Channel(unit="µm"), Channel(-1.5, 2.0)), "f32", tile_log2=5, codes_crc=1, reconstruction_crc=2)
     return {
         "photo": write_container(photo, [[draw(40), draw(40), draw(150)]]),
         "strong": write_container(
-            replace(photo, strong=True, roi=True), [[draw(9), b"", draw(20)]], alpha=draw(30), profile=draw(30)
+            replace(photo, crc32=True, roi=True), [[draw(9), b"", draw(20)]], alpha=draw(30), icc_profile=draw(30)
         ),
         "tiled": write_container(tiled, [[draw(12), draw(12)] for _ in range(6)], alpha=b"\0"),
         "blank": write_container(replace(photo, width=1, height=1), [[b"", b""]]),
@@ -75,7 +75,7 @@ def extend(data: bytearray, generator: np.random.Generator) -> bytes:
 def swap_layers(data: bytearray, generator: np.random.Generator) -> bytes:
     """Exchange two layers with their checksums; of equal length in most samples, which only the place in the checksum shows."""
     header = read_header(data)
-    check = 4 if header.strong else 2
+    check = 4 if header.crc32 else 2
     starts = np.ravel(layer_offsets(header))
     sizes = np.ravel(header.lengths) + check
     first, second = sorted(generator.choice(len(starts), 2, replace=False))
@@ -166,14 +166,14 @@ def check(mutated: bytes, original: Container, same: bool) -> None:
     assert bool(salvaged.damage) != same
     if salvaged.header == original.header:
         assert salvaged.alpha in (None, original.alpha)
-        assert salvaged.profile in (None, original.profile)
+        assert salvaged.icc_profile in (None, original.icc_profile)
         for found, whole in zip(salvaged.tiles, original.tiles, strict=True):
             assert found == whole[: len(found)]
     else:
         # a forged header: no payload passes under it
         assert not any(salvaged.intact_layers)
         assert salvaged.alpha is None
-        assert salvaged.profile is None
+        assert salvaged.icc_profile is None
 
 
 @pytest.fixture(autouse=True)

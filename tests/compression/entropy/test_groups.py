@@ -15,7 +15,7 @@ from sciml.compression.coding.symbol_choice import LAMBDA, WordChooser
 from sciml.compression.coding.tile_coding import encode_planes, tile_planes
 from sciml.compression.container.file import read_container, tile_layout, write_container
 from sciml.compression.entropy.coder import Reader, Writer
-from sciml.compression.entropy.field import VALUE_UNITS, Field, Grid
+from sciml.compression.entropy.context import VALUE_UNITS, Context, Grid
 from sciml.compression.entropy.groups import GROUP_FIELDS, Groups, magnitudes_of, walk_groups
 from sciml.compression.entropy.rules import EXACT, SPREAD_BOUNDS, walk
 from sciml.compression.study.inspection import inspect_picture
@@ -40,7 +40,7 @@ def test_codes_come_back(codec: Codec, rows: int, columns: int, quality: float) 
     container = read_container(data)
     chosen = codec.model.sets[container.header.quality]
     planes = tile_planes(codec.model, image.astype(np.float32), 0, 0, rows, columns)
-    tile = encode_planes(codec.model, container.header.quality, 2 ** (-container.header.step / 256), planes)
+    tile = encode_planes(codec.model, container.header.quality, 2 ** (-container.header.quantiser_code / 256), planes)
     (codes,) = codec.codes(data)
     assert codes.shape == (chosen.units, -(-rows // 16), -(-columns // 16))
     assert np.array_equal(codes, tile.symbols)
@@ -91,9 +91,9 @@ def test_the_walk_equals_the_one_in_whole_numbers(vector_model: CodecModel, shar
         return numbers[group, blocks]
 
     grid = Grid(rows, columns)
-    field = Field(grid, chosen.planes)
-    walk(chosen.rules, grid, lambda plane, blocks, mean, classes: symbols[plane, blocks], field=field)
-    walk_groups(wild, grid, choose, range(len(groups.members)), field)
+    context = Context(grid, chosen.planes)
+    walk(chosen.rules, grid, lambda plane, blocks, mean, classes: symbols[plane, blocks], context=context)
+    walk_groups(wild, grid, choose, range(len(groups.members)), context)
     arrays = {name: getattr(chosen.rules, name) for name in chosen.rules.__dataclass_fields__}
     arrays |= {f"group_{name}": getattr(wild, name) for name in GROUP_FIELDS}
     tile = reference.Planes(arrays, rows, columns)
@@ -112,22 +112,22 @@ def test_the_walk_equals_the_one_in_whole_numbers(vector_model: CodecModel, shar
     for group in range(len(groups.members)):
         tile.group(group, read_words)
     assert found == wanted
-    assert np.array_equal(field.values, [[values[block] for block in tile.blocks] for values in tile.values])
-    assert np.array_equal(field.magnitudes, [[values[block] for block in tile.blocks] for values in tile.magnitudes])
+    assert np.array_equal(context.values, [[values[block] for block in tile.blocks] for values in tile.values])
+    assert np.array_equal(context.magnitudes, [[values[block] for block in tile.blocks] for values in tile.magnitudes])
 
 
 def test_layers_are_prefixes_and_sharpen_the_picture(codec: Codec) -> None:
     image = picture(128, 128)
     found = inspect_picture(codec, "texture", image, 60)
-    qualities = [layer["psnr_db"] for layer in found.row["layers"]]
+    qualities = [layer.psnr_db for layer in found.row.layers]
     assert len(qualities) >= 3
     # the last planes of these smooth pictures hold nothing
     assert (np.diff(qualities)[:2] > 0).all()
     assert (np.diff(qualities) >= 0).all()
-    assert [layer["planes"][0] for layer in found.row["layers"]][:2] == [0, 8]
-    assert found.row["layers"][-1]["planes"][1] == codec.model.sets[found.row["set"]].planes
-    for layer in found.row["layers"]:
-        assert abs(8 * layer["bytes"] - layer["ideal_bits"]) <= 0.004 * layer["ideal_bits"] + 64
+    assert [layer.planes[0] for layer in found.row.layers][:2] == [0, 8]
+    assert found.row.layers[-1].planes[1] == codec.model.sets[found.row.set].planes
+    for layer in found.row.layers:
+        assert abs(8 * layer.bytes - layer.ideal_bits) <= 0.004 * layer.ideal_bits + 64
 
 
 def test_damage_is_found_or_decodes_to_a_picture_of_the_layers_before(codec: Codec) -> None:
@@ -243,8 +243,8 @@ def test_groups_that_do_not_follow_the_rules_are_refused(vector_model: CodecMode
 def test_blas_may_sum_in_any_layout(codec: Codec, monkeypatch: pytest.MonkeyPatch) -> None:
     data = codec.encode(picture(64, 64), quality=60)
     wanted = codec.codes(data)
-    basis = Field.spread_basis
-    monkeypatch.setattr(Field, "spread_basis", lambda self, sources: np.repeat(basis(self, sources), 2, axis=1)[:, ::2])
+    basis = Context.spread_basis
+    monkeypatch.setattr(Context, "spread_basis", lambda self, sources: np.repeat(basis(self, sources), 2, axis=1)[:, ::2])
     for codes, again in zip(wanted, codec.codes(data), strict=True):
         assert np.array_equal(codes, again)
 

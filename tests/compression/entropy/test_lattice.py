@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.entropy.lattice import AROUND, passes, surroundings
 
 SIZES = [(1, 1), (1, 7), (7, 1), (5, 3), (2, 2), (3, 9), (8, 8), (9, 17), (33, 17)]

@@ -10,7 +10,7 @@ import pytest
 import reference_decoder as reference
 
 from sciml.compression.coding.model import CodecModel
-from sciml.compression.entropy.field import HIERARCHICAL, PREDICTED, Field, Grid
+from sciml.compression.entropy.context import HIERARCHICAL, PREDICTED, Context, Grid
 from sciml.compression.entropy.rules import (
     CLASSES,
     EXACT,
@@ -82,7 +82,7 @@ def test_the_walk_equals_the_one_in_whole_numbers(rows: int, columns: int, share
         found.append((plane, blocks.tolist(), means.tolist(), classes.tolist()))
         return symbols[plane, blocks]
 
-    field = walk(rules, Grid(rows, columns), choose)
+    context = walk(rules, Grid(rows, columns), choose)
     tile = reference.Planes({name: getattr(rules, name) for name in rules.__dataclass_fields__}, rows, columns)
     wanted: list[tuple[int, list[int], list[int], list[int]]] = []
 
@@ -95,8 +95,8 @@ def test_the_walk_equals_the_one_in_whole_numbers(rows: int, columns: int, share
     for plane in range(PLANES):
         tile.plane(plane, read)
     assert found == wanted
-    assert np.array_equal(field.values, [[values[block] for block in tile.blocks] for values in tile.values])
-    assert np.array_equal(field.magnitudes, [[values[block] for block in tile.blocks] for values in tile.magnitudes])
+    assert np.array_equal(context.values, [[values[block] for block in tile.blocks] for values in tile.values])
+    assert np.array_equal(context.magnitudes, [[values[block] for block in tile.blocks] for values in tile.magnitudes])
 
 
 def test_a_walk_in_parts_is_the_same_walk(colour_model: CodecModel) -> None:
@@ -108,7 +108,7 @@ def test_a_walk_in_parts_is_the_same_walk(colour_model: CodecModel) -> None:
 
     grid = Grid(3, 5)
     whole = walk(rules, grid, choose)
-    parts = Field(grid, rules.planes)
+    parts = Context(grid, rules.planes)
     for start, stop in ((0, 5), (5, 24), (24, rules.planes)):
         walk(rules, grid, choose, range(start, stop), parts)
     assert np.array_equal(whole.values, parts.values)
@@ -130,13 +130,13 @@ def test_weights_whose_sums_might_pass_2_to_the_53_are_refused(name: str) -> Non
 def test_bounds_hold_for_all_that_a_field_can_hold() -> None:
     planes = 2 * HIERARCHICAL
     grid = Grid(2, 3)
-    field = Field(grid, planes)
+    context = Context(grid, planes)
     everywhere = np.arange(grid.blocks)
     for plane in range(planes):
-        field.put(plane, everywhere, np.full(6, -LARGEST_VALUE), np.full(6, LARGEST_MAGNITUDE))
-        field.close(plane)
-    assert (np.abs(field.mean_basis()) <= MEAN_BOUNDS[:-4, None]).all()
-    assert (field.spread_basis(np.arange(10)) <= SPREAD_BOUNDS[:-4, None]).all()
+        context.put(plane, everywhere, np.full(6, -LARGEST_VALUE), np.full(6, LARGEST_MAGNITUDE))
+        context.close(plane)
+    assert (np.abs(context.mean_basis()) <= MEAN_BOUNDS[:-4, None]).all()
+    assert (context.spread_basis(np.arange(10)) <= SPREAD_BOUNDS[:-4, None]).all()
     # float32 holds what a field notes exactly
     for number in (LARGEST_VALUE, LARGEST_VALUE - 1, 8 * LARGEST_MAGNITUDE - 1):
         assert int(np.float32(number)) == number

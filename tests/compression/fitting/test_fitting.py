@@ -8,7 +8,7 @@ from tiny_models import CENTRE, SPAN, planes_of, texture
 
 from sciml.compression.coding.model import RULE_FIELDS
 from sciml.compression.coding.transform import Transform, fit_transform
-from sciml.compression.entropy.field import PREDICTED, Grid
+from sciml.compression.entropy.context import PREDICTED, Grid
 from sciml.compression.entropy.rules import THRESHOLDS
 from sciml.compression.entropy.tables import Tables, symmetric_sizes
 from sciml.compression.fitting import scalar

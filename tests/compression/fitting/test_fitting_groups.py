@@ -9,7 +9,7 @@ from tiny_models import make_model, planes_of, texture, training, with_groups
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.coding.symbol_choice import LAMBDA
 from sciml.compression.coding.tile_coding import encode_planes, tile_planes
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.entropy.groups import GROUP_FIELDS
 from sciml.compression.entropy.tables import TOTAL
 from sciml.compression.fitting.groups import (

@@ -209,8 +209,8 @@ def test_other_models_and_inputs_are_refused(codec: NeuralCodec) -> None:
         codec.decode(plain.encode(PICTURE))
     with pytest.raises(FormatError, match="was coded with model"):
         plain.decode(codec.encode(PICTURE))
-    with pytest.raises(ConfigError, match="map of care"):
-        codec.encode(PICTURE, care=np.ones((100, 140)))
+    with pytest.raises(ConfigError, match="region of interest"):
+        codec.encode(PICTURE, roi_weights=np.ones((100, 140)))
     with pytest.raises(ConfigError, match="no tuning"):
         codec.encode(PICTURE, tune="ms-ssim")
     with pytest.raises(ShapeError, match="channels"):

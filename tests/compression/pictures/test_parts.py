@@ -16,7 +16,7 @@ from sciml.compression.coding.transform import fit_transform
 from sciml.compression.commands.decode import DecodeOrder, decode_files
 from sciml.compression.commands.encode import EncodeOrder, encode_files, unit_that_fits
 from sciml.compression.commands.study import checked_range
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.fitting.scalar import Fit
 from sciml.formats.parts import parse_part
 from sciml.formats.pictures import read_picture

@@ -15,7 +15,7 @@ from sciml.compression import Channel, Codec
 from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.transform import Transform, fit_transform
 from sciml.compression.config import Config
-from sciml.compression.entropy.field import Grid
+from sciml.compression.entropy.context import Grid
 from sciml.compression.fitting.pools import FOLDER, Sample, check_inputs, numbers, samples, training_crops
 from sciml.compression.fitting.scalar import Fit
 from sciml.compression.pictures import simulations as fields
@@ -241,7 +241,7 @@ def test_the_quality_scale_ends_at_the_finest_step_of_the_model(field_codec: Cod
     from sciml.compression.container.file import read_container
 
     header = read_container(field_codec.encode(flow(5), quality=100)).header
-    assert step_of(header.step) == pytest.approx(0.02 * 2 / 3, rel=0.003) and header.quality == 1
+    assert step_of(header.quantiser_code) == pytest.approx(0.02 * 2 / 3, rel=0.003) and header.quality == 1
 
 
 def test_a_constant_field_keeps_its_value_and_bad_input_is_refused(field_codec: Codec) -> None:

@@ -8,10 +8,10 @@ STRUCTURES = sorted(SETTINGS.compression.vectors)
 PICTURES = [
     name for name in DOMAINS if SETTINGS.compression.domains[name].kind == "pictures"
 ]
-APART = [name for name in DOMAINS if name not in PICTURES]
+VOLUMES_AND_FIELDS = [name for name in DOMAINS if name not in PICTURES]
 # domains whose fields come from runs of this study, and the runs that any stage reads
 FLOWS = [
-    name for name in APART if SETTINGS.compression.domains[name].experiment == SIMULATED
+    name for name in VOLUMES_AND_FIELDS if SETTINGS.compression.domains[name].experiment == SIMULATED
 ]
 ROLES = ["train", "test", *(["validation"] if set(FLOWS) & set(NETWORKS) else [])]
 RUNS = {
@@ -81,7 +81,7 @@ PHOTO = f"{PACKAGE_MODELS}/photo.safetensors"
 
 def photo_of(wildcards):
     """Return the package's model of photographs where slices or fields are compared with it too."""
-    return [PHOTO] if wildcards.domain in APART else []
+    return [PHOTO] if wildcards.domain in VOLUMES_AND_FIELDS else []
 
 
 def trained_neural_of(wildcards):

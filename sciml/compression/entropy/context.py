@@ -61,7 +61,7 @@ class Grid:
         return every.reshape(*numbers.shape[:-1], every.shape[-2] * every.shape[-1])
 
 
-class Field:
+class Context:
     """Values and magnitudes of planes, filled plane by plane and pass by pass; what is not known yet is 0.
 
     Args:

@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.compression.page.goals import PIXEL_SHARE
 from sciml.compression.page.rates import bd_table, curves, fixed_rates
-from sciml.compression.page.results import Apart, DomainResults
+from sciml.compression.page.results import DomainResults, VolumesAndFields
 from sciml.compression.page.style import colour_of, grouped, title_of
 from sciml.compression.study.quality import PSNR
 from sciml.report.drawing import panels, plain, signed_picture
@@ -22,7 +22,7 @@ ERROR_LIMIT = 4.0
 KINDS = {"slices": "slices of volumes, 16 bits", "fields": "simulated fields, float32"}
 
 
-def apart_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
+def volumes_and_fields_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     """Yield everything about one further domain."""
     where = f", {domain.name}"
     for anchor in ("photo", "jpeg2000"):
@@ -30,47 +30,47 @@ def apart_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
             yield bd_table(domain, anchor, where)
     yield fixed_rates(domain, PSNR, where)
     yield from curves(domain, where)
-    if domain.apart is None:
+    if domain.volumes_and_fields is None:
         return
-    apart = domain.apart
-    for name in dict.fromkeys(row.picture for row in apart.numbers.equal):
-        yield strip(domain, apart, name)
-    if apart.numbers.spectra:
-        yield spectrum_table(apart, where)
-        yield spectrum_figure(apart, where)
-    yield Checks(list(apart_checks(domain.name, apart)))
+    samples = domain.volumes_and_fields
+    for name in dict.fromkeys(row.picture for row in samples.numbers.equal):
+        yield strip(domain, samples, name)
+    if samples.numbers.spectra:
+        yield spectrum_table(samples, where)
+        yield spectrum_figure(samples, where)
+    yield Checks(list(volumes_and_fields_checks(domain.name, samples)))
 
 
-def strip(domain: DomainResults, apart: Apart, name: str) -> Gallery:
+def strip(domain: DomainResults, samples: VolumesAndFields, name: str) -> Gallery:
     """Return the original, the decoded pictures and their error maps, all files of one size."""
-    rows = {row.codec: row for row in apart.numbers.equal if row.picture == name}
-    original = apart.arrays[f"{name}/original"]
-    rms = max(float(np.sqrt(np.mean((apart.arrays[f"{name}/{codec}"] - original) ** 2))) for codec in rows)
+    rows = {row.codec: row for row in samples.numbers.equal if row.picture == name}
+    original = samples.arrays[f"{name}/original"]
+    rms = max(float(np.sqrt(np.mean((samples.arrays[f"{name}/{codec}"] - original) ** 2))) for codec in rows)
     limit = ERROR_LIMIT * rms
-    pictures = {"original": _shown(original, apart)}
+    pictures = {"original": _shown(original, samples)}
     notes = {}
     for codec, row in rows.items():
-        pictures[title_of(codec)] = _shown(apart.arrays[f"{name}/{codec}"], apart)
+        pictures[title_of(codec)] = _shown(samples.arrays[f"{name}/{codec}"], samples)
         notes[title_of(codec)] = f"{grouped(row.bytes)} bytes, {row.psnr_db:.2f} dB"
     for codec in rows:
-        errors = error_map(apart.arrays[f"{name}/{codec}"], original, limit)
+        errors = error_map(samples.arrays[f"{name}/{codec}"], original, limit)
         pictures[f"error, {title_of(codec)}"] = _enlarged(errors)
     row = rows["nic"]
     unit = f" {row.unit}" if row.unit not in ("", "1") else ""
-    span = f" (the range is {row.range:.4g}{unit})" if apart.numbers.kind == "fields" else ""
+    span = f" (the range is {row.range:.4g}{unit})" if samples.numbers.kind == "fields" else ""
     return Gallery(
         f"{name} at {8 * row.bytes / row.pixels:.2f} bits a pixel",
         pictures,
-        f"The domain {domain.name}: {KINDS[apart.numbers.kind]}. Files as large as that of JPEG 2000 or smaller. Errors on "
+        f"The domain {domain.name}: {KINDS[samples.numbers.kind]}. Files as large as that of JPEG 2000 or smaller. Errors on "
         f"one scale from 0 to {limit:.2g} of what is shown as black to white{span}.",
         f"a picture of the domain {domain.name} from three codecs at equal bytes, and the errors",
         notes,
     )
 
 
-def _shown(values: np.ndarray, apart: Apart) -> np.ndarray:
+def _shown(values: np.ndarray, samples: VolumesAndFields) -> np.ndarray:
     """Return values from 0 to 1 as grey, fields as signed colours, enlarged."""
-    if apart.numbers.kind == "fields":
+    if samples.numbers.kind == "fields":
         return _enlarged(signed_picture(2 * values - 1, 1.0))
     return _enlarged(values.clip(0, 1))
 
@@ -81,10 +81,10 @@ def _enlarged(picture: np.ndarray) -> np.ndarray:
     return picture.repeat(times, 0).repeat(times, 1)
 
 
-def spectrum_table(apart: Apart, where: str) -> Table:
+def spectrum_table(samples: VolumesAndFields, where: str) -> Table:
     """Return the errors of spectrum and enstrophy by codec and size."""
     rows: list[dict[str, Value]] = []
-    spectra = apart.numbers.spectra
+    spectra = samples.numbers.spectra
     for ratio in dict.fromkeys(row.ratio for row in spectra):
         for codec in ("nic", "jpeg2000"):
             mine = [row for row in spectra if row.codec == codec and row.ratio == ratio]
@@ -115,18 +115,18 @@ def spectrum_table(apart: Apart, where: str) -> Table:
     )
 
 
-def spectrum_figure(apart: Apart, where: str) -> Figure:
+def spectrum_figure(samples: VolumesAndFields, where: str) -> Figure:
     """Return the spectra of one field, decoded at several sizes."""
-    original = apart.arrays["spectrum/original"]
-    first = apart.numbers.spectra[0]
-    ratios = list(dict.fromkeys(row.ratio for row in apart.numbers.spectra))
+    original = samples.arrays["spectrum/original"]
+    first = samples.numbers.spectra[0]
+    ratios = list(dict.fromkeys(row.ratio for row in samples.numbers.spectra))
     shells = np.arange(1, len(original))
 
     def draw(axes: Any, figure: Any) -> None:
         for panel, codec in zip(axes, ("nic", "jpeg2000"), strict=True):
             panel.plot(shells, original[1:], color="black", linewidth=2.5, label="original")
             for number, ratio in enumerate(ratios):
-                found = apart.arrays[f"spectrum/{codec}/{ratio:g}"]
+                found = samples.arrays[f"spectrum/{codec}/{ratio:g}"]
                 panel.plot(shells, found[1:], color=colour_of(number), linewidth=1.3, label=f"{ratio:g} times smaller")
             panel.axvline(first.last, color="grey", linestyle=":", linewidth=1)
             panel.set_xscale("log")
@@ -143,15 +143,15 @@ def spectrum_figure(apart: Apart, where: str) -> Figure:
     )
 
 
-def apart_checks(name: str, apart: Apart) -> Iterator[Check]:
+def volumes_and_fields_checks(name: str, samples: VolumesAndFields) -> Iterator[Check]:
     """Yield whether other processes find the same, and how errors at the border compare."""
-    rows = apart.numbers.processes
+    rows = samples.numbers.processes
     equal = sum(row.codes_equal for row in rows)
     text = "files decoded in fresh processes with other threads and vector units"
     yield Check(f"equal codes, {name}", equal, len(rows), equal == len(rows), "decodings", text)
     worst = max(row.share_of_range for row in rows)
     yield Check(f"equal values, {name}", float(f"{worst:.2g}"), PIXEL_SHARE, worst <= PIXEL_SHARE, "of the range", text)
-    if borders := apart.numbers.borders:
+    if borders := samples.numbers.borders:
         ratio = float(np.mean([row.ratio for row in borders]))
         text = "root mean square error within 16 pixels of the border over that inside: the codec knows no periodic fields"
         yield Check(f"error at the border, {name}", round(ratio, 3), 2, ratio <= 2, "", text)

@@ -16,7 +16,7 @@ from tiny_models import texture
 from sciml.compression.config import AblateConfig, PageConfig
 from sciml.compression.entropy.tables import TOTAL
 from sciml.compression.stages import ablate, ablate_report
-from sciml.compression.study.levers import FULL, LEVERS, SIXTEEN_BITS, SPAN, Variant, psnr_of
+from sciml.compression.study.ablations import ABLATIONS, FULL, SIXTEEN_BITS, SPAN, Variant, psnr_of
 from sciml.report.check import check_page
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
@@ -33,10 +33,10 @@ def crops() -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def variants(crops) -> dict[str, Variant]:
-    return {name: Variant(levers, crops) for name, levers in LEVERS.items()}
+    return {name: Variant(ablation, crops) for name, ablation in ABLATIONS.items()}
 
 
-@pytest.mark.parametrize("name", LEVERS)
+@pytest.mark.parametrize("name", ABLATIONS)
 def test_planes_keep_the_energy_and_the_largest_come_first(variants, crops, name):
     planes = variants[name].planes(crops[2])
     centred = (crops[2].astype(np.float64) - 127.5) / SPAN
@@ -81,7 +81,7 @@ def test_an_error_of_one_grey_level_is_48_decibels():
 def fake_table(folder: Path, cost: float = 1.0) -> Path:
     """Write what the stage would: a row a variant, made-up numbers."""
     rows, curves = [], []
-    pairs = [(name, FULL) for name in LEVERS if name != FULL] + [("shared-tables", "own-tables"), ("linear", "network")]
+    pairs = [(name, FULL) for name in ABLATIONS if name != FULL] + [("shared-tables", "own-tables"), ("linear", "network")]
     for number, (name, anchor) in enumerate(pairs):
         each = {"one": number + cost, "two": number + cost + 2}
         row = {"variant": name, "anchor": anchor, "meaning": name, "bd_rate_percent": number + cost + 1, "std_percent": 1.0}
@@ -107,7 +107,7 @@ def test_the_page_says_what_shared_tables_cost(tmp_path, cost, status):
     (claim,) = record["claims"]
     assert (claim["status"], claim["ours"]) == (status, pytest.approx(cost + 10))
     text = page.read_text()
-    assert all(levers in text for levers in LEVERS if levers != FULL)
+    assert all(ablation in text for ablation in ABLATIONS if ablation != FULL)
 
 
 def test_an_empty_table_is_refused(tmp_path):
@@ -124,13 +124,13 @@ def test_the_study_measures_every_part_and_goes_on_where_it_was_stopped(tmp_path
         steps=(0.8, 0.6, 0.45, 0.33), between=(0.7, 0.52, 0.38, 0.3),
     )  # fmt: skip
     weights = ROOT / "sciml/compression/weights/photo.safetensors"
-    stopped = dict(list(LEVERS.items())[:2])
+    stopped = dict(list(ABLATIONS.items())[:2])
     monkeypatch.setattr(ablate, "_network_curves", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
-    monkeypatch.setattr(ablate, "LEVERS", stopped)
+    monkeypatch.setattr(ablate, "ABLATIONS", stopped)
     with pytest.raises(KeyboardInterrupt):
         ablate.run(config, weights, tmp_path)
     monkeypatch.undo()
-    monkeypatch.setattr(ablate, "LEVERS", stopped)
+    monkeypatch.setattr(ablate, "ABLATIONS", stopped)
     with monkeypatch.context() as context:
         context.setattr(Variant, "fit", lambda *_: pytest.fail("a fitted variant was fitted again"))
         ablate.run(config, weights, tmp_path)

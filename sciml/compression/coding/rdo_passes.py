@@ -1,4 +1,4 @@
-"""More effort in the encoder: symbols chosen for what the network makes of them.
+"""Passes of rate-distortion optimisation in the encoder: symbols chosen for what the network makes of them.
 
 The encoder's plain choice (`sciml.compression.coding.symbol_choice`) brings the decoded planes z near the picture's planes y, as
 if decoding ended there. With a network behind it the error is |D(z) - x|^2, and its gradient says where z should rather be: round
@@ -18,7 +18,7 @@ from jaxtyping import Float
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.coding.tile_coding import TileWindow, encode_planes
 from sciml.compression.coding.transform import block_dct, lap
-from sciml.compression.entropy.field import VALUE_UNITS
+from sciml.compression.entropy.context import VALUE_UNITS
 
 
 def refined_planes(

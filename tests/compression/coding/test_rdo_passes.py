@@ -10,10 +10,10 @@ import torch
 from tiny_models import texture
 
 from sciml.compression.codecs.codec import Codec
-from sciml.compression.coding.effort import _gradient, refined_planes
 from sciml.compression.coding.model import CodecModel, step_code
 from sciml.compression.coding.network import Restorer
-from sciml.compression.coding.picture_codec import MOST_EFFORT
+from sciml.compression.coding.picture_codec import MOST_RDO_PASSES, EncodeOptions
+from sciml.compression.coding.rdo_passes import _gradient, refined_planes
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.symbol_choice import LAMBDA, masking
 from sciml.compression.coding.tile_coding import TileWindow, tile_window
@@ -71,7 +71,7 @@ def test_effort_lowers_error_plus_rate(tile_log2: int) -> None:
     samples = samples_of(picture, codec.model)
     costs = []
     for effort in (0, 2):
-        encoded = codec.encode_samples(samples, step_code(STEP), tile_log2=tile_log2, effort=effort)
+        encoded = codec.encode_samples(samples, step_code(STEP), EncodeOptions(tile_log2=tile_log2, rdo_passes=effort))
         error = np.square((codec.decode(encoded.data).astype(np.float64) - picture) / codec.model.span).sum()
         costs.append(error + LAMBDA * STEP**2 * encoded.ideal_bits)
     assert costs[1] < costs[0]
@@ -80,18 +80,19 @@ def test_effort_lowers_error_plus_rate(tile_log2: int) -> None:
 def test_the_codec_without_its_network_makes_no_effort() -> None:
     codec = Codec.load("photo", refine=False)
     picture = texture(64, 64, seed=3).astype(np.uint8)
-    assert codec.encode(picture, effort=3) == codec.encode(picture, effort=0)
+    assert codec.encode(picture, rdo_passes=3) == codec.encode(picture, rdo_passes=0)
 
 
 def test_a_target_is_met_with_effort_too() -> None:
     codec = Codec.load("photo")
     picture = texture(128, 128, seed=5).astype(np.uint8)
-    data = codec.encode(picture, max_bytes=1500, effort=2)
+    data = codec.encode(picture, max_bytes=1500, rdo_passes=2)
     assert 0.97 * 1500 <= len(data) <= 1500
 
 
 @pytest.mark.parametrize(
-    ("options", "words"), [({"effort": -1}, "effort"), ({"effort": MOST_EFFORT + 1}, "effort"), ({"tune": "ssim"}, "ms-ssim")]
+    ("options", "words"),
+    [({"effort": -1}, "rdo_passes"), ({"rdo_passes": MOST_RDO_PASSES + 1}, "rdo_passes"), ({"tune": "ssim"}, "ms-ssim")],
 )
 def test_what_is_not_known_is_refused(colour_codec: Codec, options: dict, words: str) -> None:
     with pytest.raises(ConfigError, match=words):

@@ -16,7 +16,7 @@ from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.symbol_choice import LAMBDA
 from sciml.compression.coding.tile_coding import encode_planes
 from sciml.compression.coding.transform import Transform, block_dct, fit_transform, lap
-from sciml.compression.entropy.field import VALUE_UNITS, Grid
+from sciml.compression.entropy.context import VALUE_UNITS, Grid
 from sciml.compression.entropy.tables import Tables
 from sciml.compression.fitting.scalar import DEAD_ZONE, Fit
 
@@ -31,7 +31,7 @@ Planes = Float[np.ndarray, "planes rows16 columns16"]
 
 
 @dataclass(frozen=True)
-class Levers:
+class Ablation:
     """What a variant of the codec has.
 
     Attributes:
@@ -58,17 +58,17 @@ class Levers:
 
 
 FULL = "full"
-LEVERS = {
-    FULL: Levers("all parts"),
-    "no-classes": Levers("one table a plane in place of classes", classes=False),
-    "no-means": Levers("no prediction of low planes", means=False),
-    "no-classes-no-means": Levers("neither classes nor prediction", classes=False, means=False),
-    "no-lapping": Levers("no lapping across block borders", lapping=False),
-    "klt": Levers("principal axes of 16x16 colour blocks in place of the DCT", transform="klt"),
-    "opponent-colours": Levers("fixed opponent colours in place of principal ones", colours="opponent"),
-    "no-choice": Levers("nearest values, without a dead zone, in place of rate-distortion choice", choice=0.0),
-    "wide-dead-zone": Levers("fitted with a dead zone of 0.35 in place of 0.17", dead_zone=0.35),
-    "coarse-tables": Levers("probabilities of 2^-16 in place of 2^-20", fine_tables=False),
+ABLATIONS = {
+    FULL: Ablation("all parts"),
+    "no-classes": Ablation("one table a plane in place of classes", classes=False),
+    "no-means": Ablation("no prediction of low planes", means=False),
+    "no-classes-no-means": Ablation("neither classes nor prediction", classes=False, means=False),
+    "no-lapping": Ablation("no lapping across block borders", lapping=False),
+    "klt": Ablation("principal axes of 16x16 colour blocks in place of the DCT", transform="klt"),
+    "opponent-colours": Ablation("fixed opponent colours in place of principal ones", colours="opponent"),
+    "no-choice": Ablation("nearest values, without a dead zone, in place of rate-distortion choice", choice=0.0),
+    "wide-dead-zone": Ablation("fitted with a dead zone of 0.35 in place of 0.17", dead_zone=0.35),
+    "coarse-tables": Ablation("probabilities of 2^-16 in place of 2^-20", fine_tables=False),
 }
 
 
@@ -76,19 +76,19 @@ class Variant:
     """A variant of the codec, its transform fitted to crops.
 
     Args:
-        levers: what it has.
+        ablation: what it has.
         crops: grey levels, of one size.
     """
 
-    def __init__(self, levers: Levers, crops: UInt8[np.ndarray, "crops size size channels"]):
-        self.levers = levers
+    def __init__(self, ablation: Ablation, crops: UInt8[np.ndarray, "crops size size channels"]):
+        self.ablation = ablation
         transform = fit_transform([_centred(crop) for crop in crops[::3]])
-        if levers.colours == "opponent":
+        if ablation.colours == "opponent":
             transform = Transform(OPPONENT, transform.order)
         self.transform = Transform(transform.colour, np.arange(len(transform.order)))
         self.axes: np.ndarray | None = None
         planes = np.stack([self.planes(crop) for crop in crops], 1)
-        if levers.transform == "klt":
+        if ablation.transform == "klt":
             flat = planes.reshape(len(planes), -1).astype(np.float64)
             self.axes = np.linalg.eigh(flat @ flat.T)[1].T[::-1].astype(np.float32)
             planes = np.tensordot(self.axes, planes, 1)
@@ -102,20 +102,20 @@ class Variant:
     def planes(self, picture: UInt8[np.ndarray, "rows columns channels"]) -> Planes:
         """Return the planes of a picture whose sides are multiples of 16."""
         rotated = self.transform.rotate(_centred(picture))
-        planes = block_dct(lap(rotated) if self.levers.lapping else rotated)[self.transform.order]
+        planes = block_dct(lap(rotated) if self.ablation.lapping else rotated)[self.transform.order]
         return planes if self.axes is None else np.tensordot(self.axes, planes, 1)
 
     def fit(self, step: float) -> StepSet:
         """Return rules and tables of one step."""
-        levers = self.levers
-        fit = Fit(self.training / np.float32(step), self.grid, levers.dead_zone, levers.means, levers.classes)
+        ablation = self.ablation
+        fit = Fit(self.training / np.float32(step), self.grid, ablation.dead_zone, ablation.means, ablation.classes)
         rules, tables = fit.run()
-        return StepSet(step, rules, tables if levers.fine_tables else coarse(tables))
+        return StepSet(step, rules, tables if ablation.fine_tables else coarse(tables))
 
     def code(self, sets: tuple[StepSet, ...], step: float, planes: Planes) -> tuple[float, float]:
         """Return bits and mean squared error in grey levels of a picture coded at a step with the nearest set."""
         model = CodecModel("variant", self.transform, CENTRE, SPAN, sets)
-        coded = encode_planes(model, model.set_for(step), step, planes, self.levers.choice, bytes_too=False)
+        coded = encode_planes(model, model.set_for(step), step, planes, self.ablation.choice, bytes_too=False)
         decoded = coded.values.astype(np.float64) * (step / VALUE_UNITS)
         missed = np.square(planes[: len(decoded)] - decoded).sum() + np.square(planes[len(decoded) :], dtype=np.float64).sum()
         numbers = planes.size

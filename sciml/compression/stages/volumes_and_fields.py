@@ -1,4 +1,4 @@
-"""Stage `apart`: slices or fields of a domain at equal bytes, the physics that decoded fields keep, equality in processes."""
+"""Stage `volumes-and-fields`: slices or fields at equal bytes, the physics that decoded fields keep, equality in processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jaxtyping import Shaped
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_model
 from sciml.compression.coding.picture_codec import PictureCodec
-from sciml.compression.config import ApartConfig
+from sciml.compression.config import VolumesAndFieldsConfig
 from sciml.compression.fitting.pools import Sample, check_inputs, samples, spread
 from sciml.compression.study.anchors_deep import DeepJpeg2000
 from sciml.compression.study.enstrophy import enstrophy_spectrum, spectrum_error
@@ -36,7 +36,7 @@ SPECTRA = 12
 BORDER = 16
 
 
-def run(config: ApartConfig, weights: Path, photo: Path, output: Path, runs: Path | None = None) -> list[Path]:
+def run(config: VolumesAndFieldsConfig, weights: Path, photo: Path, output: Path, runs: Path | None = None) -> list[Path]:
     """Write `apart.json` (numbers) and `apart.safetensors` (pictures over their range, spectra).
 
     Args:
@@ -49,7 +49,7 @@ def run(config: ApartConfig, weights: Path, photo: Path, output: Path, runs: Pat
     Raises:
         DataError: a test picture was trained on, or there is none.
     """
-    recorder = Recorder("compression.apart", config.model_dump(mode="json"), [weights, photo])
+    recorder = Recorder("compression.volumes_and_fields", config.model_dump(mode="json"), [weights, photo])
     found = list(samples(config, config.role, config.data_tier, runs))
     if not found:
         raise DataError(f"there is no {config.role} picture of {config.domain}")
@@ -126,7 +126,9 @@ def _display(values: Shaped[np.ndarray, "rows columns"], original: Shaped[np.nda
     return ((values.astype(np.float64) - low) / span).astype(np.float32)
 
 
-def _spectra(own: Codec, vorticity: list[Sample], config: ApartConfig, arrays: dict[str, np.ndarray]) -> Iterator[Spectrum]:
+def _spectra(
+    own: Codec, vorticity: list[Sample], config: VolumesAndFieldsConfig, arrays: dict[str, np.ndarray]
+) -> Iterator[Spectrum]:
     """Yield the errors of the enstrophy spectrum of each vorticity field, by codec and size; keep the first field's spectra."""
     jpeg = DeepJpeg2000()
     for sample in vorticity:
@@ -161,7 +163,7 @@ def _spectra(own: Codec, vorticity: list[Sample], config: ApartConfig, arrays: d
                     arrays[f"spectrum/{name}/{ratio:g}"] = enstrophy_spectrum(decoded)
 
 
-def _borders(own: Codec, vorticity: list[Sample], config: ApartConfig) -> Iterator[Border]:
+def _borders(own: Codec, vorticity: list[Sample], config: VolumesAndFieldsConfig) -> Iterator[Border]:
     """Yield the error within a block of the border over that inside: the codec does not know that fields are periodic."""
     for sample in vorticity:
         original = sample.array[..., 0]

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from sciml.compression.page.apart import apart_reportlets, spectrum_table, strip
-from sciml.compression.page.claims import apart_claims
+from sciml.compression.page.claims import volumes_and_fields_claims
 from sciml.compression.page.limits import winning_words
-from sciml.compression.page.results import Apart, DomainResults
+from sciml.compression.page.results import DomainResults, VolumesAndFields
+from sciml.compression.page.volumes_and_fields import spectrum_table, strip, volumes_and_fields_reportlets
 from sciml.compression.study.bench import Bench
 from sciml.compression.study.quality import PSNR
 from sciml.compression.study.results import Row, VolumesAndFieldsFile
@@ -46,7 +46,7 @@ def bench() -> Bench:
     return Bench(tuple(rows), (), dict.fromkeys(BITS, "made up"), {}, {"one": (), "two": ()}, 1, {})
 
 
-def apart(kind: str = "fields", largest: float = 0.02, share: float = 3e-7, codes_equal: bool = True) -> Apart:
+def samples(kind: str = "fields", largest: float = 0.02, share: float = 3e-7, codes_equal: bool = True) -> VolumesAndFields:
     wave = np.sin(np.arange(SIDE) / 3)[:, None] * np.ones(SIDE)
     arrays = {"one/original": ((wave + 1) / 2).astype(np.float32), "spectrum/original": np.exp(-np.arange(23.0))}
     numbers: dict[str, Any] = {"kind": kind, "equal": [], "spectra": [], "borders": [{"picture": "one", "ratio": 1.25}]}
@@ -60,15 +60,15 @@ def apart(kind: str = "fields", largest: float = 0.02, share: float = 3e-7, code
         numbers["spectra"].append(row | {"largest": largest, "total": -0.001, "rms_over_deviation": 0.002})
     row = {"environment": "two threads", "picture": "0", "codes_equal": codes_equal, "largest_pixel_difference": 1e-6}
     numbers["processes"] = [row | {"share_of_range": share}]
-    return Apart(VolumesAndFieldsFile.model_validate(numbers), arrays)
+    return VolumesAndFields(VolumesAndFieldsFile.model_validate(numbers), arrays)
 
 
 def results(**more: Any) -> DomainResults:
-    return DomainResults("field", bench(), 0, None, apart(**more))
+    return DomainResults("field", bench(), 0, None, samples(**more))
 
 
 def found(domain: DomainResults) -> list[Claim]:
-    return list(apart_claims(domain))
+    return list(volumes_and_fields_claims(domain))
 
 
 def test_claims_are_what_the_numbers_say() -> None:
@@ -89,14 +89,14 @@ def test_goals_that_are_missed_are_said_to_be() -> None:
 
 def test_slices_have_no_spectrum_and_what_has_not_run_is_said() -> None:
     assert len(found(results(kind="slices"))) == 3
-    bare = replace(results(), apart=None)
+    bare = replace(results(), volumes_and_fields=None)
     assert len(found(bare)) == 2
-    assert not any(isinstance(one, Gallery) for one in apart_reportlets(bare))
+    assert not any(isinstance(one, Gallery) for one in volumes_and_fields_reportlets(bare))
 
 
 def test_the_page_shows_rates_pictures_spectra_and_checks() -> None:
     domain = results()
-    items = list(apart_reportlets(domain))
+    items = list(volumes_and_fields_reportlets(domain))
     kinds = [type(one) for one in items]
     assert [kinds.count(one) for one in (Table, Curve, Gallery, Figure, Checks)] == [4, 1, 1, 1, 1]
     assert domain.codecs == ["nic-linear", "photo", "jpeg2000"]
@@ -107,8 +107,8 @@ def test_the_page_shows_rates_pictures_spectra_and_checks() -> None:
 
 def test_a_strip_has_every_codec_with_its_errors_on_one_scale() -> None:
     domain = results()
-    assert domain.apart is not None
-    shown = strip(domain, domain.apart, "one")
+    assert domain.volumes_and_fields is not None
+    shown = strip(domain, domain.volumes_and_fields, "one")
     assert list(shown.pictures) == [
         "original", "JPEG 2000", "photo model", "ours", "error, JPEG 2000", "error, photo model", "error, ours",
     ]  # fmt: skip
@@ -118,7 +118,7 @@ def test_a_strip_has_every_codec_with_its_errors_on_one_scale() -> None:
 
 
 def test_the_table_of_spectra_takes_the_worst_field() -> None:
-    one = apart()
+    one = samples()
     more = {"picture": "two", "largest": 0.04, "total": 0.002}
     one.numbers.spectra.append(one.numbers.spectra[-1].model_copy(update=more))
     rows = list(spectrum_table(one, "").rows)
