@@ -7,8 +7,9 @@ logarithm of the rate and the quality are interpolated by monotone cubics (PCHIP
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -134,9 +135,14 @@ def quality_at(curve: Curve, rate_bpp: float) -> float | None:
         return curve.decibels[0]
     if rate_bpp >= curve.rates_bpp[-1]:
         return curve.decibels[-1]
+    return float(_interpolator(curve)(math.log(rate_bpp)))
+
+
+@lru_cache(maxsize=256)
+def _interpolator(curve: Curve) -> Callable[[float], np.ndarray]:
     from scipy.interpolate import PchipInterpolator
 
-    return float(PchipInterpolator(np.log(curve.rates_bpp), curve.decibels)(math.log(rate_bpp)))
+    return PchipInterpolator(np.log(curve.rates_bpp), curve.decibels)
 
 
 def bd_rate(anchor: Curve, tested: Curve) -> BdRate:

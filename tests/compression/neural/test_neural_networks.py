@@ -219,7 +219,7 @@ def test_training_lowers_the_loss() -> None:
     network.train()
     optimiser = torch.optim.AdamW(network.parameters(), 1e-3)
     batch, losses = PictureBatches(crops, 64, 4, 0).batch(0), []
-    for step in range(60):
+    for step in range(30):
         loss, facts = loss_of(0.01, "straight-through")(network, batch, torch.Generator().manual_seed(step))
         optimiser.zero_grad()
         loss.backward()

@@ -11,7 +11,9 @@ PICTURES = [
 VOLUMES_AND_FIELDS = [name for name in DOMAINS if name not in PICTURES]
 # domains whose fields come from runs of this study, and the runs that any stage reads
 FLOWS = [
-    name for name in VOLUMES_AND_FIELDS if SETTINGS.compression.domains[name].experiment == SIMULATED
+    name
+    for name in VOLUMES_AND_FIELDS
+    if SETTINGS.compression.domains[name].experiment == SIMULATED
 ]
 ROLES = ["train", "test", *(["validation"] if set(FLOWS) & set(NETWORKS) else [])]
 RUNS = {

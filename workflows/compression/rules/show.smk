@@ -13,17 +13,25 @@ rule show_models:
                 for name in PICTURES
             ),
             *(
-                shown("compression", "volumes_and_fields", f"<results>/{name}/apart/apart.json")
+                shown(
+                    "compression",
+                    "volumes_and_fields",
+                    f"<results>/{name}/apart/apart.json",
+                )
                 for name in VOLUMES_AND_FIELDS
             ),
         ],
         arrays=[
             *expand("<results>/{domain}/inspect/maps.safetensors", domain=PICTURES),
-            *expand("<results>/{domain}/apart/apart.safetensors", domain=VOLUMES_AND_FIELDS),
+            *expand(
+                "<results>/{domain}/apart/apart.safetensors", domain=VOLUMES_AND_FIELDS
+            ),
         ],
         provenance=[
             *expand("<results>/{domain}/inspect/provenance.json", domain=PICTURES),
-            *expand("<results>/{domain}/apart/provenance.json", domain=VOLUMES_AND_FIELDS),
+            *expand(
+                "<results>/{domain}/apart/provenance.json", domain=VOLUMES_AND_FIELDS
+            ),
         ],
     log:
         "<logs>/show.log",
