@@ -88,8 +88,13 @@ def spread_over(values: Iterable[float]) -> Spread | None:
     return Spread(float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else None, int(found.size))
 
 
-def spread(numbers: Mapping[str, Any]) -> Spread | str:
-    """Return a metric's numbers as the table shows them; a mean that is no number stands for exact reconstructions."""
+def spread(numbers: Mapping[str, Any] | object) -> Spread | str:
+    """Return a metric's numbers as the table shows them; a mean that is no number stands for exact reconstructions.
+
+    Args:
+        numbers: `mean`, `std` and `n`, as a mapping or as the fields of a result.
+    """
+    numbers = numbers if isinstance(numbers, Mapping) else vars(numbers)
     if numbers["mean"] is None:
         return "exact"
     return Spread(numbers["mean"], numbers["std"] if numbers["n"] > 1 else None, numbers["n"])

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from sciml.imaging.tasks.catalogue import METHODS, TASKS
+from sciml.imaging.tasks.records import Checks
 from sciml.imaging.tasks.results import TaskResults
 from sciml.report.goals import Goal, judge
 from sciml.report.reportlets import Claim, Spread
@@ -20,20 +21,20 @@ DENOISE_CLAIMS = {
 }
 
 
-def claims(results: Sequence[TaskResults], checks: Mapping[str, Any]) -> Iterator[Claim]:
+def claims(results: Sequence[TaskResults], checks: Checks) -> Iterator[Claim]:
     """Yield the page's claims with our number, the reference and how they compare."""
-    for row in checks["fbp_reference"] or []:
-        text = f"Filtered back-projection of a real abdominal slice from {row['views']} noiseless views, our projector"
+    for row in checks.fbp_reference or []:
+        text = f"Filtered back-projection of a real abdominal slice from {row.views} noiseless views, our projector"
         source = "scikit-image radon and iradon on the same slice, this run"
-        yield judge(Goal(text, source, "dB", within=(row["scikit_image_db"], 0.5)), row["ours_db"])
-    if checks["fbp_reference"] is None:
+        yield judge(Goal(text, source, "dB", within=(row.scikit_image_db or math.inf, 0.5)), row.ours_db)
+    if checks.fbp_reference is None:
         text = "Filtered back-projection of a real abdominal slice agrees with scikit-image"
-        yield judge(Goal(text, f"needs {checks['fbp_reference_data']}, which this data tier lacks", "dB"), None)
+        yield judge(Goal(text, f"needs {checks.fbp_reference_data}, which this data tier lacks", "dB"), None)
     yield from margin_claims({task.task: task for task in results})
     for name, text in DENOISE_CLAIMS.items():
-        row = (checks["denoise_reference"] or {}).get(name)
+        row = getattr(checks.denoise_reference, name, None)
         goal = Goal(text, DENOISE_SOURCE, "dB", within=(DENOISE_REFERENCE_DB[name], 0.1))
-        yield judge(goal, row and row["mean"], shown=row and spread(row))
+        yield judge(goal, row and row.mean, shown=row and spread(row))
 
 
 def margin_claims(by_task: Mapping[str, TaskResults]) -> Iterator[Claim]:
@@ -53,5 +54,5 @@ def margin_claims(by_task: Mapping[str, TaskResults]) -> Iterator[Claim]:
 
 def _psnr(by_task: Mapping[str, TaskResults], task: str, variant: str, method: str) -> Spread | None:
     row = by_task[task].row(variant, method) if task in by_task else None
-    found = None if row is None else spread(row["psnr"])
+    found = None if row is None else spread(row.psnr)
     return found if isinstance(found, Spread) else None

@@ -12,11 +12,14 @@ from sciml.classical.page.tasks import metric_tables, shown_variant, task_pictur
 from sciml.datasets.card import card
 from sciml.imaging.tasks.catalogue import METHODS, TASKS, methods_for
 from sciml.imaging.tasks.paragraphs import PARAGRAPHS
+from sciml.imaging.tasks.records import Checks as CheckNumbers
+from sciml.imaging.tasks.records import OperatorCheck
 from sciml.imaging.tasks.results import TaskResults, read_results, volumes
 from sciml.report.reportlets import Check, Checks
-from sciml.report.study import Comparison, StudyPage, Tab, as_records, range_check
+from sciml.report.study import Comparison, StudyPage, Tab, range_check
 from sciml.report.words import counted, used_data
-from sciml.runtime.files import read_json
+from sciml.runtime.provenance import read_record
+from sciml.runtime.results import read_result
 
 QUESTION = (
     "How well do classical methods restore real photographs, CT and MR slices, with every parameter found on other data than "
@@ -37,11 +40,11 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
         results: results folder of the study.
     """
     tasks = read_results(results, config.tasks)
-    checks = read_json(results / "check" / "checks.json")
-    records = as_records(record for task in tasks for record in task.records)
+    checks = read_result(results / "check" / "checks.json", CheckNumbers)
+    records = [record for task in tasks for record in task.records]
     ranked = [found for task in tasks if (found := best_of(task))]
     tabs = [Tab(TASKS[task.task].title, [*task_pictures(task), *metric_tables(task), *tuning_curves(task)]) for task in tasks]
-    certificates = [*(as_check(check) for check in checks["checks"]), *(range_check(one.task, one.open_ended()) for one in tasks)]
+    certificates = [*(as_check(check) for check in checks.checks), *(range_check(one.task, one.open_ended()) for one in tasks)]
     return StudyPage(
         "imaging",
         "Classical reconstruction",
@@ -54,7 +57,7 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
         tabs=[Tab(tabs[0].title, tabs[0].items[1:]), *tabs[1:]],
         checks=[Checks(certificates)],
         reading=READING,
-        records=[*as_records([read_json(results / "check" / "provenance.json")]), *records],
+        records=[read_record(results / "check"), *records],
         paragraphs={**PARAGRAPHS, "imaging.check": check_text},
         limits=list(limits(tasks)),
         data=card(used_data(records)),
@@ -64,9 +67,10 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
 
 def best_of(task: TaskResults) -> Comparison | None:
     """Return the best method of a task beside the next best, at the variant that is shown; None where all are exact."""
-    label = task.variants[shown_variant(task)]["label"]
+    label = task.variants[shown_variant(task)].label
     rows = {METHODS[name].title: row for name in methods_for(task.task) if (row := task.row(label, name))}
-    values = {name: row["psnr"]["values"] for name, row in rows.items() if None not in row["psnr"]["values"]}
+    found = {name: [value for value in row.psnr.values if value is not None] for name, row in rows.items()}
+    values = {name: psnrs for name, psnrs in found.items() if len(psnrs) == rows[name].psnr.n}
     return Comparison.of(f"{TASKS[task.task].title}, {label}", values)
 
 
@@ -83,9 +87,9 @@ def answer(ranked: Sequence[Comparison]) -> str:
     return f"{head}. Its lead over the next best is largest in {first.text}: {first.words()} on {pictures}{tail}."
 
 
-def as_check(check: Mapping[str, Any]) -> Check:
+def as_check(check: OperatorCheck) -> Check:
     """Return a check of `checks.json` as a reportlet's."""
-    return Check(check["name"], check["value"], check["tolerance"], check["passed"], "", check["explanation"])
+    return Check(check.name, check.value, check.tolerance, check.passed, "", check.explanation)
 
 
 def check_text(_parameters: Mapping[str, Any]) -> str:
@@ -98,7 +102,7 @@ def check_text(_parameters: Mapping[str, Any]) -> str:
 
 def limits(results: Sequence[TaskResults]) -> Iterator[str]:
     """Yield the study's limits as sentences."""
-    tested = {task.task: task.variants[0]["test"]["cases"] for task in results}
+    tested = {task.task: task.variants[0].test.cases for task in results}
     counts = [f"{name} {len(cases)} of {', '.join(volumes(cases))}" for name, cases in tested.items()]
     yield f"Tested pictures and slices: {'; '.join(counts)}. The spreads do not cover other scanners or bodies."
     yield (

@@ -26,16 +26,16 @@ def task_pictures(task: TaskResults) -> Iterator[Reportlet]:
     index = shown_variant(task)
     variant = task.variants[index]
     truth, data, found = task.pictures(index)
-    cases = variant["test"]["cases"]
+    cases = variant.test.cases
     case = len(cases) // 2
     pictures = {METHODS[name].title: batch[case, 0] for name, batch in found.items()}
-    scores = case_scores(task, variant["label"], case)
+    scores = case_scores(task, variant.label, case)
     notes = {METHODS[name].title: "exact" if score is None else f"{score:.2f} dB" for name, score in scores.items()}
     if task.task in ("denoise", "deblur"):  # elsewhere the data are no picture, or a method shows them
         pictures = {"measured": data[case, 0].clip(0, 1), **pictures}
     errors = {label: error_map(picture, truth[case, 0], ERROR_LIMIT) for label, picture in pictures.items()}
     yield Slider(
-        f"{TASKS[task.task].title}: {variant['label']}",
+        f"{TASKS[task.task].title}: {variant.label}",
         {**pictures, "truth": truth[case, 0]},
         f"{cases[case]}, {truth.shape[-2]} x {truth.shape[-1]} pixels; test data, parameters from validation data.",
         f"{TASKS[task.task].title}, {cases[case]}",
@@ -43,12 +43,12 @@ def task_pictures(task: TaskResults) -> Iterator[Reportlet]:
         ERROR_LIMIT,
         notes=notes,
     )
-    positions = variant["test"]["positions_mm"]
+    positions = variant.test.positions_mm
     if len(positions) > 1 and all(position is not None for position in positions):
         names = [name for name in ("fbp", "zero-filled", "tv") if name in found]
         series = {METHODS[name].title: list(found[name][:, 0]) for name in names}
         yield Scrubber(
-            f"{TASKS[task.task].title}: {variant['label']}, slice by slice",
+            f"{TASKS[task.task].title}: {variant.label}, slice by slice",
             {**series, "truth": list(truth[:, 0])},
             [f"{position:.0f} mm" for position in positions],
             f"Slices of {', '.join(volumes(cases))}, distance from the first slice of the volume.",
@@ -58,18 +58,18 @@ def task_pictures(task: TaskResults) -> Iterator[Reportlet]:
 
 def case_scores(task: TaskResults, label: str, case: int) -> dict[str, float | None]:
     """Return the PSNR of one case by method."""
-    return {row["method"]: row["psnr"]["values"][case] for row in task.metrics if row["variant"] == label}
+    return {row.method: row.psnr.values[case] for row in task.metrics if row.variant == label}
 
 
 def metric_tables(task: TaskResults) -> Iterator[Table]:
     """Yield methods in rows, PSNR, SSIM and time in columns; PSNR and SSIM apart where there are many variants."""
     several = len(task.variants) > 1
-    label = "" if several else f": {task.variants[0]['label']}"
-    size = task.variants[0]["size"]
+    label = "" if several else f": {task.variants[0].label}"
+    size = task.variants[0].size
     caption = f"Mean and standard deviation over the test pictures, {size[0]} x {size[1]} pixels."
     columns = {
         key: [
-            Column(f"{key}{index}", f"{title}, {variant['label']}" if several else title, unit, "up", digits)
+            Column(f"{key}{index}", f"{title}, {variant.label}" if several else title, unit, "up", digits)
             for index, variant in enumerate(task.variants)
         ]
         for key, title, unit, digits in (("psnr", "PSNR", "dB", 2), ("ssim", "SSIM", "", 3))
@@ -91,9 +91,9 @@ def metric_rows(task: TaskResults) -> list[dict[str, Any]]:
     for name in methods_for(task.task):
         row: dict[str, Any] = {"method": METHODS[name].title}
         for index, variant in enumerate(task.variants):
-            found = [r for r in task.metrics if (r["variant"], r["method"]) == (variant["label"], name)]
-            row[f"psnr{index}"] = spread(found[0]["psnr"]) if found else absent(name)
-            row[f"ssim{index}"] = spread(found[0]["ssim"]) if found else absent(name)
+            found = task.row(variant.label, name)
+            row[f"psnr{index}"] = spread(found.psnr) if found else absent(name)
+            row[f"ssim{index}"] = spread(found.ssim) if found else absent(name)
         times = [task.seconds[key] for key in task.seconds if key.endswith(f", {name}")]
         row["seconds"] = float(np.mean(times)) if times else absent(name)
         rows.append(row)
@@ -103,9 +103,10 @@ def metric_rows(task: TaskResults) -> list[dict[str, Any]]:
 def tuning_curves(task: TaskResults) -> Iterator[Curve]:
     """Yield the validation curve of total variation, one line a variant."""
     rows = [
-        {"weight": point["value"], "psnr": point["psnr_db"], "variant": label}
+        {"weight": point.value, "psnr": point.psnr_db, "variant": label}
         for label, methods in task.parameters.items()
-        for point in methods.get("tv", {"curve": []})["curve"]
+        if "tv" in methods
+        for point in methods["tv"].curve
     ]
     if rows:
         yield Curve(

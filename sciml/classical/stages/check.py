@@ -20,9 +20,10 @@ from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import TotalVariation
 from sciml.imaging.solvers.classical import non_local_means, tv
 from sciml.imaging.tasks.cases import cases
+from sciml.imaging.tasks.records import BackProjection, Checks, Denoised, OperatorCheck, Quality
 from sciml.imaging.tasks.task import TASKS, Task, task
-from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 
 DENOISE_SIZE = (256, 256)
@@ -49,18 +50,20 @@ def run(config: CheckConfig, output: Path) -> list[Path]:
         reference = [fbp_reference(picture, views) for views in config.views]
     path = output / "checks.json"
     denoised = denoise_reference(config, seeds) if config.size == DENOISE_SIZE else None
-    figures = {"fbp_reference": reference, "fbp_reference_data": f"{name}[{index}]", "denoise_reference": denoised}
-    write_json(path, {"checks": checks, **figures})
+    slice_name = f"{name}[{index}]"
+    found = Checks(checks=checks, fbp_reference=reference, fbp_reference_data=slice_name, denoise_reference=denoised)
+    write_result(path, found)
     recorder.seeds = seeds.used
     recorder.write(output / "provenance.json", [path])
     return [path]
 
 
-def _check(name: str, value: float, tolerance: float, explanation: str) -> dict[str, Any]:
-    return {"name": name, "value": value, "tolerance": tolerance, "passed": bool(value <= tolerance), "explanation": explanation}
+def _check(name: str, value: float, tolerance: float, explanation: str) -> OperatorCheck:
+    passed = bool(value <= tolerance)
+    return OperatorCheck(name=name, value=value, tolerance=tolerance, passed=passed, explanation=explanation)
 
 
-def operator_checks(built: Task, seeds: Seeds) -> Iterator[dict[str, Any]]:
+def operator_checks(built: Task, seeds: Seeds) -> Iterator[OperatorCheck]:
     """Yield adjointness, linearity and norm of a task's physics on random images."""
     physics = built.physics
     generator = torch.Generator().manual_seed(seeds("check", built.name))
@@ -92,7 +95,7 @@ def operator_norm(physics: Any, x: Tensor, iterations: int = 30) -> float:
     return math.sqrt(float(x.norm()))
 
 
-def denoise_reference(config: CheckConfig, seeds: Seeds) -> dict[str, Any] | None:
+def denoise_reference(config: CheckConfig, seeds: Seeds) -> Denoised | None:
     """Return PSNR figures of the nine test crops at sigma 0.1: total variation with the truth's best weight, default means.
 
     None where fewer than nine photographs are there.
@@ -108,10 +111,11 @@ def denoise_reference(config: CheckConfig, seeds: Seeds) -> dict[str, Any] | Non
         return np.array([psnr(a[0], b[0]) for a, b in zip(built.picture(estimate).numpy(), truth.numpy(), strict=True)])
 
     oracle = np.max([scores(tv(y, built.physics, weight)) for weight in ORACLE_WEIGHTS], axis=0)
-    return {"tv": spread(oracle.tolist()), "nlm": spread(scores(non_local_means(y, built.physics)).tolist())}
+    found = {"tv": oracle, "nlm": scores(non_local_means(y, built.physics))}
+    return Denoised(**{name: Quality.model_validate(spread(values.tolist())) for name, values in found.items()})
 
 
-def radon_check(size: tuple[int, int]) -> dict[str, Any]:
+def radon_check(size: tuple[int, int]) -> OperatorCheck:
     """Compare the projector with scikit-image's `radon` on smooth blobs (both are discretisations; 0.5 % is expected)."""
     side = min(size)
     grid = np.linspace(-1, 1, side)
@@ -125,7 +129,7 @@ def radon_check(size: tuple[int, int]) -> dict[str, Any]:
     return _check("ct: agreement with scikit-image radon", gap, 5e-3, "|A x - radon(x)| / |radon(x)| on smooth blobs, 24 angles")
 
 
-def prox_check(seeds: Seeds) -> dict[str, Any]:
+def prox_check(seeds: Seeds) -> OperatorCheck:
     """Check that no competitor beats the total variation prox: the largest gain found, which must not be positive."""
     generator = torch.Generator().manual_seed(seeds("check", "prox"))
     prior, weight = TotalVariation(iterations=2000, tolerance=1e-12), 0.3
@@ -141,14 +145,11 @@ def prox_check(seeds: Seeds) -> dict[str, Any]:
     return _check("tv: prox optimality", gain, 1e-9, "largest cost advantage of 200 random competitors")
 
 
-def fbp_reference(picture: np.ndarray, views: int) -> dict[str, Any]:
+def fbp_reference(picture: np.ndarray, views: int) -> BackProjection:
     """Return the PSNR in dB of noiseless filtered back-projection by scikit-image and by this package's operator."""
     angles = np.linspace(0, 180, views, endpoint=False)
     theirs = iradon(radon(picture, angles, circle=False), angles, circle=False, output_size=len(picture)).clip(0, 1)
     physics = ParallelBeam(picture.shape, tuple(angles))
     ours = physics.fbp(physics.A(torch.from_numpy(picture)[None, None]))[0, 0].numpy().clip(0, 1)
-    return {
-        "views": views,
-        "scikit_image_db": psnr(theirs.astype(np.float32), picture),
-        "ours_db": psnr(ours, picture),
-    }
+    theirs_db = psnr(theirs.astype(np.float32), picture)
+    return BackProjection(views=views, scikit_image_db=theirs_db, ours_db=psnr(ours, picture))

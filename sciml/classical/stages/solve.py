@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sciml.imaging.solvers.tuning import METHODS, chosen, solve
 from sciml.imaging.tasks.measurements import Measurements
+from sciml.imaging.tasks.records import Parameters
 from sciml.imaging.tasks.studies import SolveConfig
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import digest_file, read_json, save_tensors
+from sciml.runtime.files import digest_file, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import read_result
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -36,7 +37,7 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, output: Path,
     """
     recorder = Recorder("imaging.solve", config.model_dump(mode="json"), [measurements, parameters])
     measured = Measurements.load(measurements, device)
-    values = read_json(parameters)
+    values = read_result(parameters, Parameters)
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(measurements), digest_file(parameters)]
     arrays: dict[str, np.ndarray] = {}
     seconds: dict[str, float] = {}
@@ -61,13 +62,13 @@ def run(config: SolveConfig, measurements: Path, parameters: Path, output: Path,
     return [path]
 
 
-def tuned_value(values: Any, label: str, name: str, path: Path) -> float:
+def tuned_value(values: Parameters, label: str, name: str, path: Path) -> float:
     """Return the tuned parameter of one method on one variant.
 
     Raises:
         DataError: the file holds none: it was tuned for other variants or methods.
     """
     try:
-        return float(values[label][name]["value"])
-    except (KeyError, TypeError, ValueError) as error:
+        return values[label][name].value
+    except KeyError as error:
         raise DataError(f"{path} has no parameter of {name} for the variant {label!r}: run the tune stage again") from error

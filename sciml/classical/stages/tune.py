@@ -7,9 +7,10 @@ from pathlib import Path
 
 from sciml.imaging.solvers.tuning import METHODS, chosen, tune
 from sciml.imaging.tasks.measurements import Measurements
+from sciml.imaging.tasks.records import CurvePoint, Parameters, TunedParameter
 from sciml.imaging.tasks.studies import TuneConfig
-from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 log = logging.getLogger(__name__)
 
@@ -25,25 +26,26 @@ def run(config: TuneConfig, measurements: Path, output: Path, device: str = "cpu
     """
     recorder = Recorder("imaging.tune", config.model_dump(mode="json"), [measurements])
     measured = Measurements.load(measurements, device)
-    found: dict[str, dict[str, object]] = {}
+    found: Parameters = {}
     for label, task in measured.tasks.items():
         part = measured.part(label, "validation")
         found[label] = {}
         for name in chosen(task.name, config.methods):
-            if METHODS[name].parameter is None:
+            words = METHODS[name].parameter
+            if words is None:
                 continue
             tuned = tune(METHODS[name], task, part.data, part.truth)
-            found[label][name] = {
-                "value": tuned.value,
-                "parameter": METHODS[name].parameter,
-                "bracketed": tuned.bracketed,
-                "curve": [{"value": value, "psnr_db": quality} for value, quality in tuned.curve.items()],
-                "cases": list(part.cases),
-            }
+            found[label][name] = TunedParameter(
+                value=tuned.value,
+                parameter=words,
+                bracketed=tuned.bracketed,
+                curve=[CurvePoint(value=value, psnr_db=quality) for value, quality in tuned.curve.items()],
+                cases=list(part.cases),
+            )
             log.info(
                 "%s, %s, %s: %.4g gives %.2f dB on validation", task.name, label, name, tuned.value, tuned.curve[tuned.value]
             )
     path = output / "parameters.json"
-    write_json(path, found)
+    write_result(path, found)
     recorder.write(output / "provenance.json", [path])
     return [path]

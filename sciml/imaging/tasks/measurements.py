@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
+from sciml.imaging.tasks.records import Part, Variant
 from sciml.imaging.tasks.task import Task, task
 from sciml.runtime.errors import FormatError
 from sciml.runtime.files import load_tensors, save_tensors
@@ -49,13 +50,14 @@ class Measurements:
         """Write one safetensors file."""
         tensors, variants = {}, []
         for index, (label, built) in enumerate(self.tasks.items()):
-            variants.append({"label": label, "name": built.name, "options": dict(built.options), "seed": built.seed})
-            variants[-1]["size"] = list(built.size)
+            parts = {}
             for role in ROLES:
                 part = self.part(label, role)
                 tensors[f"{index}.{role}.truth"] = part.truth.numpy()
                 tensors[f"{index}.{role}.data"] = part.data.numpy()
-                variants[-1][role] = {"cases": list(part.cases), "positions_mm": list(part.positions_mm)}
+                parts[role] = Part(cases=list(part.cases), positions_mm=list(part.positions_mm))
+            about = Variant(label=label, name=built.name, options=dict(built.options), seed=built.seed, size=built.size, **parts)
+            variants.append(about.model_dump(mode="json"))
         save_tensors(path, tensors, {"variants": variants})
 
     @classmethod
@@ -69,18 +71,19 @@ class Measurements:
         tasks: dict[str, Task] = {}
         parts: dict[tuple[str, str], Measured] = {}
         try:
-            for index, variant in enumerate(metadata["variants"]):
-                label = variant["label"]
-                tasks[label] = build(variant, device)
-                for role in ROLES:
+            for index, variant in enumerate(Variant.model_validate(one) for one in metadata["variants"]):
+                tasks[variant.label] = build(variant, device)
+                for role, part in zip(ROLES, (variant.validation, variant.test), strict=True):
                     truth, data = (torch.from_numpy(arrays[f"{index}.{role}.{kind}"]).to(device) for kind in ("truth", "data"))
-                    record = variant[role]
-                    parts[label, role] = Measured(truth, data, tuple(record["cases"]), tuple(record["positions_mm"]))
+                    parts[variant.label, role] = Measured(truth, data, tuple(part.cases), tuple(part.positions_mm))
         except (KeyError, TypeError) as error:
             raise FormatError(f"{path} is not a measurement file: it lacks {error}") from error
+        except ValidationError as error:
+            place = ".".join(map(str, error.errors()[0]["loc"]))
+            raise FormatError(f"{path} is not a measurement file: {place}: {error.errors()[0]['msg']}") from error
         return cls(tasks, parts)
 
 
-def build(variant: Mapping[str, Any], device: str = "cpu") -> Task:
+def build(variant: Variant, device: str = "cpu") -> Task:
     """Return the task that a variant's record describes."""
-    return task(variant["name"], tuple(variant["size"]), variant["seed"], device=device, **variant["options"])
+    return task(variant.name, variant.size, variant.seed, device=device, **variant.options)

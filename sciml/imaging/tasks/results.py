@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sciml.imaging.tasks.catalogue import METHODS, TASKS, is_installed, methods_for
+from sciml.imaging.tasks.records import Parameters, ScoreRow, Variant
 from sciml.imaging.tasks.scores import inside
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.provenance import Record, read_record
+from sciml.runtime.results import read_result
 
 
 @dataclass(frozen=True)
@@ -30,22 +32,23 @@ class TaskResults:
     """
 
     task: str
-    variants: Sequence[Mapping[str, Any]]
-    metrics: Sequence[Mapping[str, Any]]
-    parameters: Mapping[str, Any]
+    variants: Sequence[Variant]
+    metrics: Sequence[ScoreRow]
+    parameters: Parameters
     seconds: Mapping[str, float]
-    records: Sequence[Mapping[str, Any]]
+    records: Sequence[Record]
     folder: Path
 
     @classmethod
     def read(cls, folder: Path) -> TaskResults:
         """Read a task's folder; raises DataError where a stage's output is missing."""
-        records = [read_json(folder / stage / "provenance.json") for stage in ("measure", "tune", "solve", "evaluate")]
-        metrics = read_json(folder / "evaluate" / "metrics.json")
+        records = [read_record(folder / stage) for stage in ("measure", "tune", "solve", "evaluate")]
+        metrics = read_result(folder / "evaluate" / "metrics.json", list[ScoreRow])
         _, metadata = load_tensors(folder / "measure" / "measurements.safetensors")
-        parameters = read_json(folder / "tune" / "parameters.json")
-        seconds = records[2]["notes"]["seconds_per_image"]
-        return cls(metrics[0]["task"], metadata["variants"], metrics, parameters, seconds, records, folder)
+        variants = [Variant.model_validate(one) for one in metadata["variants"]]
+        parameters = read_result(folder / "tune" / "parameters.json", Parameters)
+        seconds = records[2].notes["seconds_per_image"]
+        return cls(metrics[0].task, variants, metrics, parameters, seconds, records, folder)
 
     def pictures(self, index: int) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
         """Return truth, data and the reconstructions by method of one variant, as arrays (batch, channel, ...)."""
@@ -55,9 +58,9 @@ class TaskResults:
         size = next(iter(found.values())).shape[-2:]
         return inside(measured[f"{index}.test.truth"], size), measured[f"{index}.test.data"], found
 
-    def row(self, variant: str, method: str) -> Mapping[str, Any] | None:
+    def row(self, variant: str, method: str) -> ScoreRow | None:
         """Return the scores of a method on a variant."""
-        return next((row for row in self.metrics if (row["variant"], row["method"]) == (variant, method)), None)
+        return next((row for row in self.metrics if (row.variant, row.method) == (variant, method)), None)
 
     def open_ended(self) -> list[str]:
         """Return the methods and variants whose tuned value has no worse one on both sides."""
@@ -65,7 +68,7 @@ class TaskResults:
             f"{METHODS[name].title} ({label})"
             for label, methods in self.parameters.items()
             for name, found in methods.items()
-            if not found["bracketed"]
+            if not found.bracketed
         ]
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from sciml.imaging.metrics import psnr, spread, ssim
+from sciml.imaging.tasks.records import ScoreRow, Scores, Variant
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors, write_json
+from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 # range of the pictures' values, for PSNR and SSIM
 DATA_RANGE = 1.0
@@ -33,18 +34,19 @@ def write_scores(stage: str, task: Path, solvers: Sequence[str], output: Path) -
     files = [task / "measure" / "measurements.safetensors", *(task / name / "reconstructions.safetensors" for name in solvers)]
     recorder = Recorder(stage, {"data_range": DATA_RANGE}, files)
     path = output / "metrics.json"
-    write_json(path, score(files[0], files[1:]))
+    write_result(path, score(files[0], files[1:]))
     recorder.write(output / "provenance.json", [path])
     return path
 
 
-def score(measurements: Path, reconstructions: Sequence[Path]) -> list[dict[str, Any]]:
+def score(measurements: Path, reconstructions: Sequence[Path]) -> list[ScoreRow]:
     """Return the rows of `metrics.json` for one or more files of reconstructions of the same measurements.
 
     Raises:
         DataError: a file is missing, or they do not belong together.
     """
     truths, metadata = load_tensors(measurements)
+    variants = [Variant.model_validate(one) for one in metadata["variants"]]
     rows = []
     for source in reconstructions:
         for key, batch in load_tensors(source)[0].items():
@@ -52,23 +54,27 @@ def score(measurements: Path, reconstructions: Sequence[Path]) -> list[dict[str,
             truth = truths.get(f"{index}.test.truth")
             if truth is None or len(truth) != len(batch):
                 raise DataError(f"{source} was not made from {measurements} (its {key}): run the solve stage again")
-            variant = metadata["variants"][int(index)]
+            variant = variants[int(index)]
             truth = inside(truth, batch.shape[-2:])
             numbers = {
                 name: [measure(a[0], b[0], DATA_RANGE) for a, b in zip(batch, truth, strict=True)]
                 for name, measure in (("psnr", psnr), ("ssim", ssim))
             }
+            metrics = {
+                name: Scores.model_validate({**UNITS[name], **spread(values), "values": values})
+                for name, values in numbers.items()
+            }
             rows.append(
-                {
-                    "task": variant["name"],
-                    "variant": variant["label"],
-                    "order": int(index),
-                    "method": method,
-                    "cases": variant["test"]["cases"],
-                    **{name: {**UNITS[name], **spread(values), "values": values} for name, values in numbers.items()},
-                }
+                ScoreRow(
+                    task=variant.name,
+                    variant=variant.label,
+                    order=int(index),
+                    method=method,
+                    cases=variant.test.cases,
+                    **metrics,
+                )
             )
-    return sorted(rows, key=lambda row: (row["order"], row["method"]))
+    return sorted(rows, key=lambda row: (row.order, row.method))
 
 
 def inside(truth: np.ndarray, size: tuple[int, ...]) -> np.ndarray:

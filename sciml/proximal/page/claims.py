@@ -81,8 +81,8 @@ def denoising_claims(task: LearnedResults | None) -> Iterator[Claim]:
         ours = None
         if task is not None and index is not None:
             variant = task.variants[index]
-            if (len(variant["test"]["cases"]), list(variant["size"])) == CROPS:
-                ours = _mean(task, variant["label"], task.own)
+            if (len(variant.test.cases), list(variant.size)) == CROPS:
+                ours = _mean(task, variant.label, task.own)
         text = f"Denoising photographs at sigma 0.1, {form} form: {words}"
         yield judge(Goal(text, source if ours else f"{source}; needs all nine crops", "dB", at_least=bar), ours)
 
@@ -210,11 +210,9 @@ def _guarantee(task: LearnedResults, name: str) -> str:
 
 
 def _mean(task: LearnedResults, label: str, method: str) -> Spread | None:
-    for row in task.metrics:
-        if (row["variant"], row["method"]) == (label, method):
-            found = spread(row["psnr"])
-            return found if isinstance(found, Spread) else None
-    return None
+    row = task.row(label, method)
+    found = row and spread(row.psnr)
+    return found if isinstance(found, Spread) else None
 
 
 def _spread(values: Sequence[float]) -> Spread | None:

@@ -60,8 +60,8 @@ def quality_table(numbers: ColourNumbers) -> Table:
                 {
                     "sigma": level.sigma,
                     "method": title,
-                    "psnr": spread(dict(found.psnr)),
-                    "ssim": spread(dict(found.ssim)),
+                    "psnr": spread(found.psnr),
+                    "ssim": spread(found.ssim),
                     "above": above,
                     "parameter": parameter_words(level.tuned.get(key)),
                 }

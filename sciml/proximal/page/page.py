@@ -19,7 +19,7 @@ from sciml.proximal.page.tasks import shown_variants, task_reportlets
 from sciml.proximal.page.theory import check_reportlets, line_reportlets
 from sciml.proximal.page.training import training_reportlets
 from sciml.report.reportlets import Reportlet
-from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, as_records
+from sciml.report.study import Comparison, Number, StudyPage, Tab, absent
 from sciml.report.words import counted, used_data
 
 QUESTION = (
@@ -53,7 +53,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         DataError: a task of the run has not been evaluated.
     """
     study = read_study(results, config)
-    records = as_records(study.records())
+    records = list(study.records())
     (title, (picture, *rest)), *others = tabs(study).items()
     compared = [found for task in study.tasks if (found := over_classical(task))]
     return StudyPage(
@@ -169,7 +169,7 @@ def numbers(study: StudyResults, compared: Sequence[Comparison]) -> Iterator[Num
 
 def limits(study: StudyResults) -> Iterator[str]:
     """Yield the study's limits and its differences from the published one, as sentences."""
-    tested = {task.task: task.variants[0]["test"]["cases"] for task in study.tasks}
+    tested = {task.task: task.variants[0].test.cases for task in study.tasks}
     counts = [f"{name} {len(cases)} of {', '.join(volumes(cases))}" for name, cases in tested.items()]
     if counts:
         yield f"Tested pictures and slices: {'; '.join(counts)}. The spreads do not cover other scanners or bodies."

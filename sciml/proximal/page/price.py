@@ -28,8 +28,8 @@ def price_table(task: LearnedResults) -> Table:
         row["parameters"] = "file not found" if file is None else count(file)
         row["cpu_minutes"] = "file not found" if file is None else trained_for(file)
         for index, label in enumerate(task.labels):
-            found = next((r for r in task.metrics if (r["variant"], r["method"]) == (label, name)), None)
-            row[f"psnr{index}"] = spread(found["psnr"]) if found else "not run"
+            found = task.row(label, name)
+            row[f"psnr{index}"] = spread(found.psnr) if found else "not run"
         rows.append(row)
     columns = [Column("network", "network"), Column("guarantee", "what is certain"), Column("parameters", "numbers stored")]
     columns += [Column("cpu_minutes", "training", "CPU min", digits=1)]
@@ -46,7 +46,7 @@ def price_table(task: LearnedResults) -> Table:
 
 def weight_file_of(task: LearnedResults, network: str) -> Path | None:
     """Return the very file that was used, found by its digest; None where it is gone."""
-    inputs = next(record["inputs"] for record in task.records if record["stage"] == "proximal.restore")
+    inputs = next(record.inputs for record in task.records if record.stage == "proximal.restore")
     name = f"{network}.safetensors"
     for recorded, digest in inputs.items():
         if Path(recorded).name != name:

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from sciml.imaging.tasks.results import TaskResults
 from sciml.proximal.config import PageConfig
 from sciml.proximal.study.results import Certificates, ColourNumbers, DigitNumbers, PriorNumbers, Run, ToyNumbers
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record
 from sciml.runtime.results import read_result
 
@@ -38,8 +38,8 @@ class LearnedResults(TaskResults):
     def read(cls, folder: Path) -> LearnedResults:
         """Read a task's folder; raises DataError where a stage's output is missing."""
         classical = TaskResults.read(folder)
-        restored = read_json(folder / "restore" / "provenance.json")
-        seconds = {**classical.seconds, **restored["notes"]["seconds_per_image"]}
+        restored = read_record(folder / "restore")
+        seconds = {**classical.seconds, **restored.notes["seconds_per_image"]}
         *first, last = classical.records
         return cls(
             task=classical.task,
@@ -50,7 +50,7 @@ class LearnedResults(TaskResults):
             records=[*first, restored, last],
             folder=folder,
             runs=read_result(folder / "restore" / "runs.json", list[Run]),
-            networks=restored["config"]["networks"],
+            networks=restored.config["networks"],
         )
 
     @property
@@ -61,11 +61,11 @@ class LearnedResults(TaskResults):
     @property
     def labels(self) -> list[str]:
         """Names of the variants, in order."""
-        return [variant["label"] for variant in self.variants]
+        return [variant.label for variant in self.variants]
 
     def methods(self) -> list[str]:
         """Return the classical methods that ran, then the networks."""
-        ran = {row["method"] for row in self.metrics}
+        ran = {row.method for row in self.metrics}
         return [*(name for name in METHODS if name in ran), *(name for name in self.networks if name in ran)]
 
     def form(self, network: str) -> str:
@@ -91,16 +91,14 @@ class LearnedResults(TaskResults):
     def find(self, **options: float) -> int | None:
         """Return the index of the first variant with these options, or None."""
         for index, variant in enumerate(self.variants):
-            if all(abs(variant["options"].get(key, np.inf) - value) < 1e-9 for key, value in options.items()):
+            if all(abs(float(variant.options.get(key, np.inf)) - value) < 1e-9 for key, value in options.items()):
                 return index
         return None
 
     def case_values(self, variant: str, method: str, metric: str = "psnr") -> list[float | None] | None:
         """Return a metric of each picture; an entry is None where the reconstruction is exact."""
-        for row in self.metrics:
-            if (row["variant"], row["method"]) == (variant, method):
-                return row[metric]["values"]
-        return None
+        row = self.row(variant, method)
+        return None if row is None else (row.psnr if metric == "psnr" else row.ssim).values
 
     def gains(self, method: str, rival: str, variants: Sequence[str] | None = None) -> list[float]:
         """Return PSNR of a method less that of another, picture by picture over variants; empty where one did not run."""
@@ -153,13 +151,13 @@ class StudyResults:
         """Return a task by name, or None."""
         return next((task for task in self.tasks if task.task == name), None)
 
-    def records(self) -> Iterator[Mapping[str, Any]]:
+    def records(self) -> Iterator[Record]:
         """Yield the provenance of every stage, trainings first."""
-        yield from (training.record.model_dump() for training in self.trainings)
+        yield from (training.record for training in self.trainings)
         for task in self.tasks:
             yield from task.records
         parts = (self.certificates, self.toy, self.digits, self.prior, self.colour)
-        yield from (part.record.model_dump() for part in parts if part is not None)
+        yield from (part.record for part in parts if part is not None)
 
 
 def read_study(folder: Path, config: PageConfig) -> StudyResults:

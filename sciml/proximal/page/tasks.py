@@ -45,7 +45,7 @@ def shown_variants(task: LearnedResults) -> list[int]:
     everything = list(range(len(task.variants)))
     if task.task not in ("denoise", "deblur"):
         return everything[:SHOWN_VARIANTS]
-    sigmas = [variant["options"]["sigma"] for variant in task.variants]
+    sigmas = [float(variant.options["sigma"]) for variant in task.variants]
     wanted = 0.1 if task.task == "denoise" else 0.02
     nearest = min(sigmas, key=lambda sigma: abs(np.log(max(sigma, 1e-9) / wanted)))
     found = [index for index in everything if sigmas[index] == nearest]
@@ -66,7 +66,7 @@ def slider(task: LearnedResults, index: int, place: int) -> Slider:
     """Return any two pictures of one case, another case for every variant; the first has error maps."""
     variant = task.variants[index]
     truth, data, found = task.images(index)
-    cases = variant["test"]["cases"]
+    cases = variant.test.cases
     case = (len(cases) // 2 + place) % len(cases)
     limit = ERROR_LIMIT[task.task]
     pictures = {title: found[title][case, 0] for title in shown_titles(task) if title in found}
@@ -74,14 +74,14 @@ def slider(task: LearnedResults, index: int, place: int) -> Slider:
         pictures = {"measured": data[case, 0].clip(0, 1), **pictures}
     errors = {label: error_map(picture, truth[case, 0], limit) for label, picture in pictures.items()} if place == 0 else {}
     return Slider(
-        f"{TASKS[task.task].title}: {variant['label']}",
+        f"{TASKS[task.task].title}: {variant.label}",
         {**pictures, "truth": truth[case, 0]},
         f"{cases[case]}, {truth.shape[-2]} x {truth.shape[-1]} pixels; test data, which no training and no tuning has seen. "
         "The tables have all methods.",
         f"{TASKS[task.task].title}, {cases[case]}",
         errors or None,
         limit if errors else None,
-        notes=case_notes(task, variant["label"], case),
+        notes=case_notes(task, variant.label, case),
     )
 
 
@@ -103,9 +103,9 @@ def crops(task: LearnedResults, index: int) -> Gallery:
     pictures = {title: found[title][case, 0] for title in shown_titles(task) if title in found}
     if task.task in ("denoise", "deblur"):
         pictures = {"measured": data[case, 0].clip(0, 1), **pictures}
-    name = variant["test"]["cases"][case]
+    name = variant.test.cases[case]
     return gallery(
-        f"{TASKS[task.task].title}, {variant['label']}: enlarged",
+        f"{TASKS[task.task].title}, {variant.label}: enlarged",
         {**pictures, "truth": truth[case, 0]},
         busiest(truth[case, 0]),
         f"{name}: the part with the strongest edges, every pixel repeated, nothing smoothed.",
@@ -129,11 +129,11 @@ def busiest(truth: np.ndarray) -> tuple[int, int, int, int]:
 def metric_tables(task: LearnedResults) -> Iterator[Table]:
     """Yield PSNR and SSIM of all methods; many variants are parted by noise level."""
     groups: dict[str, list[int]] = {"": list(range(len(task.variants)))}
-    if len(task.variants) > MOST_IN_TABLE and all("sigma" in variant["options"] for variant in task.variants):
+    if len(task.variants) > MOST_IN_TABLE and all("sigma" in variant.options for variant in task.variants):
         groups = {}
         for index, variant in enumerate(task.variants):
-            groups.setdefault(f", noise {variant['options']['sigma']:g}", []).append(index)
-    size = task.variants[0]["size"]
+            groups.setdefault(f", noise {variant.options['sigma']:g}", []).append(index)
+    size = task.variants[0].size
     caption = f"Mean and standard deviation over the test pictures, {size[0]} x {size[1]} pixels."
     for words, indices in groups.items():
         wide = len(indices) > 2
@@ -151,7 +151,7 @@ def metric_tables(task: LearnedResults) -> Iterator[Table]:
 
 def _column(task: LearnedResults, metric: str, index: int, several: bool) -> Column:
     title, unit, digits = {"psnr": ("PSNR", "dB", 2), "ssim": ("SSIM", "", 3)}[metric]
-    label = task.variants[index]["label"]
+    label = task.variants[index].label
     return Column(f"{metric}{index}", f"{title}, {label}" if several else title, unit, "up", digits)
 
 
@@ -159,14 +159,13 @@ def metric_rows(task: LearnedResults, indices: Sequence[int]) -> list[dict[str, 
     """Return one row a method: `psnr<index>`, `ssim<index>`, and the mean time an image over the variants."""
     rows: list[dict[str, Value]] = []
     labels = [task.labels[index] for index in indices]
-    by_key = {(row["variant"], row["method"]): row for row in task.metrics}
     for name in task.methods():
         row: dict[str, Value] = {"method": task.title(name)}
         missing = "not run" if name in task.networks else absent(name)
         for index, label in zip(indices, labels, strict=True):
-            found = by_key.get((label, name))
-            for metric in ("psnr", "ssim"):
-                row[f"{metric}{index}"] = spread(found[metric]) if found else missing
+            found = task.row(label, name)
+            row[f"psnr{index}"] = spread(found.psnr) if found else missing
+            row[f"ssim{index}"] = spread(found.ssim) if found else missing
         times = [task.seconds[key] for label in labels if (key := f"{label}, {name}") in task.seconds]
         row["seconds"] = float(np.mean(times)) if times else missing
         rows.append(row)
