@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from records import whole as record
 
-from sciml.imaging.metrics import psnr, spread, ssim
+from sciml.imaging.metrics import spread
+from sciml.imaging.tasks.scores import write_scores
 from sciml.runtime.files import save_tensors, write_json, write_text
 
 NETWORKS = {
@@ -45,7 +46,7 @@ def write_task(root: Path, task: str, size: tuple[int, int] = (24, 24), cases: i
     generator, folder = np.random.default_rng(0), root / task
     networks, methods = NETWORKS[task], CLASSICAL[task]
     measured, solved, learned = {}, {}, {}
-    metrics, runs, variants = [], [], []
+    runs, variants = [], []
     for index, (label, options) in enumerate(VARIANTS[task].items()):
         truth = truths(cases, size, generator)
         variants.append(
@@ -61,25 +62,14 @@ def write_task(root: Path, task: str, size: tuple[int, int] = (24, 24), cases: i
             error = ERRORS.get(method, LEARNED)
             picture = (truth + error * generator.standard_normal(truth.shape)).astype(np.float32)
             (learned if method in networks else solved)[f"{index}.{method}"] = picture
-            row: dict[str, Any] = {
-                "task": task,
-                "variant": label,
-                "order": index,
-                "method": method,
-                "cases": variants[-1]["test"]["cases"],
-            }
-            for name, measure in (("psnr", psnr), ("ssim", ssim)):
-                values = [measure(a[0], b[0]) for a, b in zip(picture, truth, strict=True)]
-                row[name] = {**spread(values), "values": values}
-            metrics.append(row)
         runs += [run_row(label, index, name, solver, cases, steps) for name, solver in networks.items()]
     save_tensors(folder / "measure" / "measurements.safetensors", measured, {"variants": variants})
     save_tensors(folder / "solve" / "reconstructions.safetensors", solved, {"variants": list(VARIANTS[task])})
     save_tensors(folder / "restore" / "reconstructions.safetensors", learned, {"variants": list(VARIANTS[task])})
-    write_json(folder / "evaluate" / "metrics.json", metrics)
+    write_scores("proximal.evaluate", folder, ("solve", "restore"), folder / "evaluate")
     write_json(folder / "restore" / "runs.json", runs)
     curve = [{"value": value, "psnr_db": 25.0 - value} for value in (0.5, 1.0, 2.0)]
-    tuned = {"tv": {"value": 1.0, "bracketed": True, "curve": curve}}
+    tuned = {"tv": {"value": 1.0, "parameter": "weight", "bracketed": True, "curve": curve, "cases": ["perched-osprey"]}}
     write_json(folder / "tune" / "parameters.json", dict.fromkeys(VARIANTS[task], tuned))
     seconds = {f"{label}, {name}": 0.5 for label in VARIANTS[task] for name in (*methods, *networks)}
     measure_config = {"task": task, "size": list(size), "variants": VARIANTS[task]}

@@ -18,11 +18,14 @@ from sciml.imaging import metrics
 from sciml.imaging.tasks import scores
 from sciml.imaging.tasks.cases import Case
 from sciml.imaging.tasks.measurements import Measurements
+from sciml.imaging.tasks.records import TunedParameter
 from sciml.imaging.tasks.studies import MeasureConfig, SolveConfig, TuneConfig
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors, write_json
+from sciml.runtime.results import write_result
 
 METHODS = ("tv", "wavelet-l1", "nlm")
+ONE = TunedParameter(value=1.0, parameter="weight", bracketed=True, curve=[], cases=[])
 VARIANTS = {"mild": {"sigma": 0.05}, "strong": {"sigma": 0.2}}
 
 
@@ -307,7 +310,7 @@ def test_parameters_that_lack_a_method_are_named(study):
     study.methods = ("tv", "nlm")
     with pytest.raises(ScimlError, match=r"parameters\.json.*nlm"):
         study.solve()
-    write_json(study.parameters, {"mild": {"tv": {"value": 1.0}}})
+    write_result(study.parameters, {"mild": {"tv": ONE}})
     without_record(study.parameters)
     study.methods = ("tv",)
     with pytest.raises(ScimlError, match=r"parameters\.json.*strong"):
@@ -353,7 +356,7 @@ def test_spread_by_hand(values, mean, std):
 def test_other_tasks_go_through_every_stage(study, task, size, options):
     study.methods = ("tv",)
     study.measure(task, {"only": options}, size)
-    write_json(study.parameters, {"only": {"tv": {"value": 1.0}}})
+    write_result(study.parameters, {"only": {"tv": ONE}})
     study.solve()
     study.evaluate()
     (row,) = read_json(study.metrics)
@@ -385,5 +388,5 @@ def test_every_check_passes(tmp_path):
 def test_a_wrong_operator_fails_its_checks():
     built = check.task("denoise", (32, 32), 0)
     built.physics.A = lambda x: 1.1 * x
-    failed = {entry["name"] for entry in check.operator_checks(built, check.Seeds(0)) if not entry["passed"]}
+    failed = {entry.name for entry in check.operator_checks(built, check.Seeds(0)) if not entry.passed}
     assert failed == {"denoise: adjoint", "denoise: norm"}

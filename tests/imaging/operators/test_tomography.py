@@ -157,5 +157,5 @@ def test_the_reference_figures_of_filtered_backprojection(need_data):
     picture = window_hu(load("ct_amos0336[70:71]").array[0], -1000, 1000).astype(np.float32)
     for views, expected in ((180, 35.4), (60, 28.1), (24, 21.4)):
         found = fbp_reference(picture, views)
-        assert found["scikit_image_db"] == pytest.approx(expected, abs=0.3)
-        assert found["ours_db"] == pytest.approx(found["scikit_image_db"], abs=0.5)
+        assert found.scikit_image_db == pytest.approx(expected, abs=0.3)
+        assert found.ours_db == pytest.approx(found.scikit_image_db, abs=0.5)
