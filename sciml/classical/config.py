@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 REFERENCE_SLICE = ("ct_amos0336", 70)
 """The real slice whose filtered back-projection is compared with scikit-image's."""
+REFERENCE_VIEWS = (180, 60, 24)
+"""Noiseless views of these back-projections."""
 
 
 def default_studies() -> dict[TaskName, Study]:
@@ -64,7 +66,6 @@ class CheckConfig(DataConfig):
     data_tier: DataTier
     seed: int
     size: Size = Field(default=(256, 256), description="size at which the operators are checked")
-    views: tuple[int, ...] = Field(default=(180, 60, 24), description="noiseless views of the filtered back-projection reference")
 
 
 class ReportConfig(DataConfig):

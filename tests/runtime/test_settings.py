@@ -68,9 +68,10 @@ def test_every_tier_loads_and_every_stage_gets_its_slice(tier):
     assert settings.tier == tier
     assert settings.data_tier == {"ci": "ci", "demo": "default", "cpu": "default", "gpu": "full"}[tier]
     for task in settings.imaging.studies:
-        for stage in ("measure", "tune", "solve", "evaluate"):
+        for stage in ("measure", "reconstruct"):
             text = slice_of(settings, "imaging", stage, task)
             assert json.loads(text) is not None and "\n" not in text
+    assert json.loads(slice_of(settings, "imaging", "evaluate"))["tasks"] == sorted(settings.imaging.studies)
     measure = json.loads(slice_of(settings, "imaging", "measure", "denoise"))
     assert measure["seed"] == settings.master_seed and measure["data_tier"] == settings.data_tier
 
@@ -78,12 +79,16 @@ def test_every_tier_loads_and_every_stage_gets_its_slice(tier):
 def test_a_slice_holds_only_what_its_stage_reads():
     before, after = load("ci"), load("ci", [f'{STUDY}.methods=["tv"]', "imaging.studies.deblur.test_images=1"])
     changed = {
-        (stage, task)
+        (part, task)
         for task in before.imaging.studies
-        for stage in ("measure", "tune", "solve", "evaluate")
-        if slice_of(before, "imaging", stage, task) != slice_of(after, "imaging", stage, task)
+        for part in ("measure", "tune", "solve")
+        if _reconstruct(before, task)[part] != _reconstruct(after, task)[part]
     }
     assert changed == {("tune", "denoise"), ("solve", "denoise"), ("measure", "deblur")}
+
+
+def _reconstruct(settings, task):
+    return json.loads(slice_of(settings, "imaging", "reconstruct", task))
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import torch
 from skimage.transform import iradon, radon
 from torch import Tensor
 
-from sciml.classical.config import REFERENCE_SLICE, CheckConfig
+from sciml.classical.config import REFERENCE_SLICE, REFERENCE_VIEWS, CheckConfig
 from sciml.datasets.loaders import load, window_hu
 from sciml.datasets.manifest import is_present, local_path, record, tier_ids
 from sciml.imaging.metrics import psnr, spread
@@ -47,7 +47,7 @@ def run(config: CheckConfig, output: Path) -> list[Path]:
     reference = None
     if available:
         picture = window_hu(load(name).array[index]).astype(np.float32)
-        reference = [fbp_reference(picture, views) for views in config.views]
+        reference = [fbp_reference(picture, views) for views in REFERENCE_VIEWS]
     path = output / "checks.json"
     denoised = denoise_reference(config, seeds) if config.size == DENOISE_SIZE else None
     slice_name = f"{name}[{index}]"

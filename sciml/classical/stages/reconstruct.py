@@ -9,7 +9,7 @@ from sciml.imaging.tasks.studies import ReconstructConfig
 
 
 def run(config: ReconstructConfig, output: Path, device: str = "cpu") -> list[Path]:
-    """Write what the three stages write, into folders of these names.
+    """Write what the three stages write, into folders of these names; a run that was killed goes on where it stopped.
 
     Args:
         config: settings of the three.
@@ -17,5 +17,5 @@ def run(config: ReconstructConfig, output: Path, device: str = "cpu") -> list[Pa
         device: `cpu` or `cuda`.
     """
     (measurements,) = measure.run(config.measure, output / "measure")
-    (parameters,) = tune.run(config.tune, measurements, output / "tune", device)
-    return [measurements, parameters, *solve.run(config.solve, measurements, parameters, output / "solve", device)]
+    with tune.parameters_of(config.tune, measurements, output / "tune", device) as parameters:
+        return [measurements, parameters, *solve.run(config.solve, measurements, parameters, output / "solve", device)]

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from sciml.imaging.solvers.tuning import METHODS, chosen, tune
-from sciml.imaging.tasks.measurements import Measurements
+from sciml.imaging.tasks.measurements import Measured, Measurements
 from sciml.imaging.tasks.records import CurvePoint, Parameters, TunedParameter
 from sciml.imaging.tasks.studies import TuneConfig
+from sciml.imaging.tasks.task import Task
+from sciml.runtime.checkpoints import Partial
+from sciml.runtime.files import digest_file
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import write_result
+from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
 
@@ -24,28 +30,41 @@ def run(config: TuneConfig, measurements: Path, output: Path, device: str = "cpu
         output: output folder.
         device: `cpu` or `cuda`.
     """
+    with parameters_of(config, measurements, output, device) as path:
+        return [path]
+
+
+@contextmanager
+def parameters_of(config: TuneConfig, measurements: Path, output: Path, device: str) -> Iterator[Path]:
+    """Yield the path of `parameters.json`; what each method was tuned to is kept beside the folder until the block ends well."""
     recorder = Recorder("imaging.tune", config.model_dump(mode="json"), [measurements])
     measured = Measurements.load(measurements, device)
     found: Parameters = {}
-    for label, task in measured.tasks.items():
-        part = measured.part(label, "validation")
-        found[label] = {}
-        for name in chosen(task.name, config.methods):
-            words = METHODS[name].parameter
-            if words is None:
-                continue
-            tuned = tune(METHODS[name], task, part.data, part.truth)
-            found[label][name] = TunedParameter(
-                value=tuned.value,
-                parameter=words,
-                bracketed=tuned.bracketed,
-                curve=[CurvePoint(value=value, psnr_db=quality) for value, quality in tuned.curve.items()],
-                cases=list(part.cases),
-            )
-            log.info(
-                "%s, %s, %s: %.4g gives %.2f dB on validation", task.name, label, name, tuned.value, tuned.curve[tuned.value]
-            )
-    path = output / "parameters.json"
-    write_result(path, found)
-    recorder.write(output / "provenance.json", [path])
-    return [path]
+    with Partial(output, [source_digest(__name__), digest_file(measurements)]) as partial:
+        for label, task in measured.tasks.items():
+            part = measured.part(label, "validation")
+            found[label] = {}
+            for name in chosen(task.name, config.methods):
+                if METHODS[name].parameter is None:
+                    continue
+                kept = partial.get(f"{label}, {name}") or partial.put(
+                    f"{label}, {name}", {}, tuned(name, task, part).model_dump()
+                )
+                found[label][name] = TunedParameter.model_validate(kept[1])
+        path = output / "parameters.json"
+        write_result(path, found)
+        recorder.write(output / "provenance.json", [path])
+        yield path
+
+
+def tuned(name: str, task: Task, part: Measured) -> TunedParameter:
+    """Return the best parameter of a method on validation data."""
+    best = tune(METHODS[name], task, part.data, part.truth)
+    log.info("%s, %s: %.4g gives %.2f dB on validation", task.name, name, best.value, best.curve[best.value])
+    return TunedParameter(
+        value=best.value,
+        parameter=METHODS[name].parameter or "",
+        bracketed=best.bracketed,
+        curve=[CurvePoint(value=value, psnr_db=quality) for value, quality in best.curve.items()],
+        cases=list(part.cases),
+    )

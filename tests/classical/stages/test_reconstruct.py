@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,14 +13,14 @@ import torch
 from imaging_problems import blocks
 
 from sciml.classical.config import CheckConfig
-from sciml.classical.stages import check, measure, solve, tune
+from sciml.classical.stages import check, measure, reconstruct, solve, tune
 from sciml.datasets import splits
 from sciml.imaging import metrics
 from sciml.imaging.tasks import scores
 from sciml.imaging.tasks.cases import Case
 from sciml.imaging.tasks.measurements import Measurements
 from sciml.imaging.tasks.records import TunedParameter
-from sciml.imaging.tasks.studies import MeasureConfig, SolveConfig, TuneConfig
+from sciml.imaging.tasks.studies import MeasureConfig, ReconstructConfig, SolveConfig, TuneConfig
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors, write_json
 from sciml.runtime.results import write_result
@@ -229,6 +230,26 @@ def test_an_interrupted_solve_goes_on_where_it_stopped(study, tmp_path, finished
     whole = tmp_path / "whole"
     solve.run(SolveConfig(methods=METHODS), study.measurements, study.parameters, whole)
     assert (whole / study.reconstructions.name).read_bytes() == study.reconstructions.read_bytes()
+
+
+def test_a_run_that_was_killed_while_solving_tunes_nothing_again(study, monkeypatch):
+    def run():
+        task = MeasureConfig(
+            task="denoise", size=(32, 24), variants=VARIANTS, validation_images=1, test_images=2, data_tier="ci", seed=0
+        )
+        methods = {"methods": METHODS}
+        reconstruct.run(ReconstructConfig(measure=task, tune=TuneConfig(**methods), solve=SolveConfig(**methods)), study.folder)
+
+    with pytest.MonkeyPatch.context() as patch:
+        counting(patch, fail_at=1)
+        with pytest.raises(Interrupt):
+            run()
+    parameters = study.parameters.read_bytes()
+    shutil.rmtree(study.parameters.parent)  # as Snakemake does with the outputs of a failed job
+    monkeypatch.setattr(tune, "tune", lambda *given: pytest.fail("tuned again"))
+    run()
+    assert study.parameters.read_bytes() == parameters and study.reconstructions.is_file()
+    assert not list(study.folder.glob("*.partial"))
 
 
 def test_parts_of_other_inputs_are_made_again(study):
