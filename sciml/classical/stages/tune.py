@@ -47,10 +47,9 @@ def parameters_of(config: TuneConfig, measurements: Path, output: Path, device: 
             for name in chosen(task.name, config.methods):
                 if METHODS[name].parameter is None:
                     continue
-                kept = partial.get(f"{label}, {name}") or partial.put(
-                    f"{label}, {name}", {}, tuned(name, task, part).model_dump()
-                )
-                found[label][name] = TunedParameter.model_validate(kept[1])
+                key = f"{label}, {name}"
+                _, notes = partial.get(key) or partial.put(key, {}, tuned(name, task, part).model_dump())
+                found[label][name] = TunedParameter.model_validate(notes)
         path = output / "parameters.json"
         write_result(path, found)
         recorder.write(output / "provenance.json", [path])

@@ -59,6 +59,8 @@ def total_variation_admm(
     applied = normal(x)
     for step in range(iterations):
         previous = x
+        # x step: conjugate gradients on (A^T A + rho D^T D) x = A^T y + rho D^T (v - b), from the x before; `applied` is the
+        # left-hand side, kept up to date so that the residual needs no operator
         residual = back + rho * gradient_adjoint(v - b) - applied
         direction = z = inverse(residual)
         slope = _dot(residual, z)
@@ -71,6 +73,7 @@ def total_variation_admm(
                 z = inverse(residual)
                 following = _dot(residual, z)
                 direction, slope = z + following / slope.clamp(min=1e-30) * direction, following
+        # v step: shrink(D x + b, weight / rho) with weight / rho = EDGE for every image; b keeps what the shrinkage took off
         differences = gradient(x)
         relaxed = RELAXATION * differences + (1 - RELAXATION) * v
         moved = relaxed + b

@@ -27,7 +27,7 @@ from sciml.runtime.errors import ConfigError, NumericalError
 Kind = TypeVar("Kind", bound=LinearPhysics)
 
 
-def start(y: Tensor, physics: LinearPhysics) -> Images:
+def first_guess(y: Tensor, physics: LinearPhysics) -> Images:
     """Return the usual first guess: filtered back-projection, the picture extended by its edge, local means, or A^T y."""
     if isinstance(physics, ParallelBeam):
         return physics.fbp(y)
@@ -71,7 +71,7 @@ def proximal_gradient(
     """
     if isinstance(physics, Identity):
         return prior.prox(y, weight)
-    x = start(y, physics).contiguous()
+    x = first_guess(y, physics).contiguous()
     z, momentum, dual = x, 1.0, None
     weight = per_image(weight, x).flatten()
     for step in range(iterations):
@@ -116,7 +116,7 @@ def tv(y: Tensor, physics: LinearPhysics, weight: float | Tensor | None = None, 
     chosen = noise_weight(y, physics) if weight is None else weight
     if isinstance(physics, Identity):
         return TotalVariation().prox(y, chosen)
-    return total_variation_admm(y, physics, chosen, start(y, physics), iterations)
+    return total_variation_admm(y, physics, chosen, first_guess(y, physics), iterations)
 
 
 def wavelet_l1(y: Tensor, physics: LinearPhysics, weight: float | Tensor | None = None, iterations: int = 60) -> Images:

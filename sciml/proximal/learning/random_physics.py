@@ -23,7 +23,7 @@ from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.linear import LinearPhysics
 from sciml.imaging.operators.physics import MRI, Noise, cartesian_mri, column_norm, smooth_phase
 from sciml.imaging.operators.tomography import ParallelBeam
-from sciml.imaging.solvers.classical import start as first_guess
+from sciml.imaging.solvers.classical import first_guess
 from sciml.proximal.reconstruction.operators import normal_spectrum
 from sciml.runtime.seeds import Seeds
 

@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from sciml.imaging.operators.linear import LinearPhysics, Physics
-from sciml.imaging.solvers.classical import start as first_guess
+from sciml.imaging.solvers.classical import first_guess
 from sciml.proximal.networks.network import LearnedProximalNetwork, Sigma
 from sciml.proximal.optimise.minimize import Images
 from sciml.proximal.reconstruction.convergence import ConvergenceCertificate, certify

@@ -46,7 +46,7 @@ def test_each_method_improves_on_the_start(name, method):
     built, truth, y = problem(name, (48, 48), **({"sigma": 0.02, "kernel_size": 13} if name == "deblur" else {}))
     found = solve(METHODS[method], y, built.physics, middle(method))
     assert found.shape[0] == 2 and bool(found.isfinite().all()) and found.dtype == torch.float32
-    first = built.physics.A_adjoint(y) if name != "deblur" else classical.start(y, built.physics)
+    first = built.physics.A_adjoint(y) if name != "deblur" else classical.first_guess(y, built.physics)
     if method != "zero-filled":
         assert mean_psnr(built, found, truth) > mean_psnr(built, first, truth) + 0.5
 
@@ -77,7 +77,7 @@ def test_the_objective_falls_to_that_of_a_long_run(name, prior):
     # wavelets under a blur converge slowly: the blur leaves high frequencies to the prior alone
     slow = name == "deblur" and isinstance(prior, WaveletSparsity)
     assert costs[-1] <= best * (1.25 if slow else 1.01)
-    assert costs[-1] < cost(classical.start(y, built.physics))
+    assert costs[-1] < cost(classical.first_guess(y, built.physics))
     # restarts keep it from climbing; the inexact inner prox of total variation leaves some tenths of a percent
     assert costs[-1] <= min(costs) * 1.005
 
