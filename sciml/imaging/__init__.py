@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sciml.imaging.metrics import psnr, ssim
     from sciml.imaging.operators.convolution import ValidBlur
     from sciml.imaging.operators.kernels import camera_shake, check_kernel, disk, gaussian, line
+    from sciml.imaging.operators.linear import LinearPhysics, Physics, as_deepinv
     from sciml.imaging.operators.physics import Identity, Noise
     from sciml.imaging.operators.tomography import ParallelBeam
     from sciml.imaging.priors import Certificate, Prior, TotalVariation, resolve
@@ -44,6 +45,7 @@ _HOMES = {
     "solvers.tuning": ("METHODS", "tune"),
     "metrics": ("psnr", "ssim"),
     "operators.convolution": ("ValidBlur",),
+    "operators.linear": ("LinearPhysics", "Physics", "as_deepinv"),
     "operators.physics": ("Identity", "Noise"),
     "priors": ("Certificate", "Prior", "TotalVariation", "resolve"),
     "solvers.classical": (
@@ -70,13 +72,16 @@ __all__ = [
     "Certificate",
     "Identity",
     "Image",
+    "LinearPhysics",
     "Noise",
     "ParallelBeam",
+    "Physics",
     "Prior",
     "Task",
     "TotalVariation",
     "ValidBlur",
     "WaveletSparsity",
+    "as_deepinv",
     "bm3d",
     "camera_shake",
     "check_kernel",

@@ -17,7 +17,7 @@ def _measure_text(parameters: Mapping[str, Any]) -> str:
         f"{label} ({', '.join(f'{key} {_plain(value)}' for key, value in chosen.items()) or 'as it stands'})"
         for label, chosen in parameters["variants"].items()
     )
-    return f"{where}: {sentence} Variants: {variants}. Operators build on deepinv [@tachella2025]."
+    return f"{where}: {sentence} Variants: {variants}. Operators follow the conventions of deepinv [@tachella2025]."
 
 
 _PROJECTOR = (

@@ -11,7 +11,7 @@ from reconstruction_problems import Gaussian, Matrix, WrongAdjoint, implicit, ma
 
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import gaussian
-from sciml.imaging.operators.physics import Identity, Noise, cartesian_mask, random_inpainting
+from sciml.imaging.operators.physics import Identity, Inpainting, Noise, cartesian_mask, random_inpainting
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.proximal.reconstruction import variational
 from sciml.proximal.reconstruction.operators import adjoint_gap, inspect_operator, norm_squared, normal_spectrum
@@ -109,8 +109,7 @@ def test_other_physics_converge_with_a_certificate(kind):
     elif kind == "tomography":
         physics, channels = ParallelBeam(size, [15.0 * k for k in range(12)], dtype=torch.float64), 1
     else:
-        physics, channels = random_inpainting(size, 0.6, 1), 1
-        physics.double()
+        physics, channels = Inpainting(random_inpainting(size, 0.6, 1).mask[0].double()), 1
     y = measured(physics, images(1, size, channels), 0.02)
     result = reconstruct(y, physics, network, 0.02, tolerance=1e-5, iterations=2000)
     assert result.certificate.certified, result.certificate.reason
