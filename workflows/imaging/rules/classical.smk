@@ -1,4 +1,5 @@
-# Measurements and the classical methods for every task of a study: STUDY is the family whose settings say which and how.
+# Measurements, the classical methods and all scores for every task of a study: STUDY is the family whose settings say which
+# and how, SOLVERS the stages whose reconstructions it scores.
 
 
 rule reconstruct_problems:
@@ -21,3 +22,32 @@ rule reconstruct_problems:
         ),
     shell:
         stage_command(gpu=True)
+
+
+rule evaluate_reconstructions:
+    input:
+        measurements=expand(rules.reconstruct_problems.output.measurements, task=TASKS),
+        reconstructions=expand(
+            "<results>/{task}/{solver}/reconstructions.safetensors",
+            task=TASKS,
+            solver=SOLVERS,
+        ),
+    output:
+        metrics=[
+            shown(
+                STUDY, "metrics", f"<results>/{task}/evaluate/metrics.json", task=task
+            )
+            for task in TASKS
+        ],
+        provenance=expand("<results>/{task}/evaluate/provenance.json", task=TASKS),
+    log:
+        "<logs>/evaluate.log",
+    benchmark:
+        "<benchmarks>/evaluate.tsv"
+    resources:
+        **needs(2000, 10),
+    params:
+        **stage(STUDY, "evaluate", levels=3),
+        results=above("measurements", 3),
+    shell:
+        stage_command("--results {params.results:q}")
