@@ -501,8 +501,36 @@ def test_the_report_looks_where_the_workflow_writes(run, tmp_path, monkeypatch, 
     assert seen == [(Path("own" if "own" in words else "results/ci/imaging"), Path("reports/imaging.html"))]
 
 
+@pytest.mark.parametrize(
+    ("before", "today"),
+    [
+        (
+            "imaging solve photo.png --task denoise --set sigma=0.05 --method tv --parameter 0.8 --out y.png",
+            "imaging solve photo.png --task denoise --option sigma=0.05 --method tv --weight 0.8 --out y.png",
+        ),
+        (
+            "imaging solve photo.png --task denoise --method prior:tv --out y.npy",
+            "imaging solve photo.png --task denoise --prior tv --out y.npy",
+        ),
+        ("imaging evaluate photo.png photo.png", "imaging compare photo.png photo.png"),
+        ("imaging stage evaluate --help", "stage imaging evaluate --help"),
+        ("data list --tier ci", "data list --data-tier ci"),
+    ],
+)
+def test_lines_of_before_do_what_those_of_today_do(run, files, before, today):
+    found = []
+    for words in (before, today):
+        code, out, err = run(*words.split())
+        assert code == 0, err
+        results = {path.name: path.read_bytes() for path in files.glob("y.*")}
+        found.append((out.replace("imaging stage", "stage imaging"), results))
+        for path in files.glob("y.*"):
+            path.unlink()
+    assert found[0] == found[1]
+
+
 def test_a_prior_by_name_solves(run, files):
-    assert run(*f"{SOLVE} --method prior:tv --option sigma=0.05".split())[0] == 0
+    assert run(*f"{SOLVE} --prior tv --option sigma=0.05".split())[0] == 0
     assert np.abs(np.asarray(PIL.Image.open(files / "y.png")) / 255 - SCENE).mean() < 0.05
 
 
