@@ -54,7 +54,7 @@ def test_the_implicit_gradient_is_that_of_the_converged_loss():
         assert float((parameter.grad * direction).sum()) == pytest.approx(expected, rel=2e-4, abs=1e-9), name
 
 
-@pytest.mark.parametrize(("task", "steps"), [("deblur", 150), ("ct", 150), ("mri", 280)])
+@pytest.mark.parametrize(("task", "steps"), [("deblur", 150), ("ct", 150), pytest.param("mri", 280, marks=pytest.mark.slow)])
 def test_the_gradient_through_a_reconstruction_is_that_of_the_converged_loss(task, steps):
     """With many steps the loss of the tuning and its gradient agree with central differences, the weight's included."""
     network = exact(1)
