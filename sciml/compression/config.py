@@ -9,13 +9,22 @@ from pydantic import Field, model_validator
 
 from sciml.compression.settings.domains import FlowRunsConfig, SourceConfig
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
 
-# the domain in which vectors are compared with scalar symbols
-VECTORS = "photo"
+# the domain whose codec is taken apart, and in which vectors are compared with scalar symbols
+MAIN = "photo"
+# of the ablations: crops of each training picture by reduction of its size, steps of the fits, and steps that lie between them
+ABLATION_CROPS = {1.0: 2}
+ABLATION_STEPS = (0.58, 0.4, 0.28, 0.19)
+ABLATION_BETWEEN = (0.48, 0.335, 0.23, 0.156)
+# bits a pixel near which photographs are shown at equal bytes
+SHOWN_BPP = 0.22
+# learning rate of the network behind the decoder at first; three times this makes it go dead
+NETWORK_RATE = 5e-4
 # about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
 Words = Annotated[int, Field(ge=2, le=2**15)]
 STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
@@ -31,8 +40,10 @@ RUNS = "runs"
 class DomainConfig(SourceConfig):
     """Pictures of one kind, and what is learned from them."""
 
-    steps: tuple[float, ...] = Field(default=STEPS, min_length=1, description="of the quantiser; rules and tables for each")
-    crop_size: int = Field(default=384, ge=32, multiple_of=16)
+    steps: tuple[float, ...] = Field(
+        default=STEPS, min_length=1, description="quantiser steps in units of the span, falling; rules and tables for each"
+    )
+    crop_size: int = Field(default=384, ge=32, multiple_of=16, description="side of a crop in pixels")
     crops: dict[float, int] = Field(
         default={1.0: 4, 1.5: 2, 2.0: 1}, description="crops of each picture for the rules, by reduction of its size"
     )
@@ -47,45 +58,50 @@ class DomainConfig(SourceConfig):
 class NetworkConfig(StageConfig):
     """The network behind the decoder, and its training."""
 
-    width: int = Field(default=64, ge=4)
-    depth: int = Field(default=2, ge=1, le=3)
+    width: int = Field(default=64, ge=4, le=1024, description="channels of its convolutions")
+    depth: int = Field(default=2, ge=1, le=3, description="residual blocks")
     coded_at: tuple[float, ...] = Field(
-        default=(0.7, 0.48, 0.34, 0.24, 0.16, 0.1), description="steps of the pictures that it learns from"
+        default=(0.7, 0.48, 0.34, 0.24, 0.16, 0.1),
+        min_length=1,
+        description="quantiser steps of the pictures that it learns from, in units of the span",
     )
-    crop_size: int = Field(default=112, ge=32, multiple_of=16)
-    batch: int = Field(default=8, ge=1)
-    rate: float = Field(default=5e-4, gt=0, description="of the optimiser at first; three times this makes the network go dead")
-    steps: int = Field(default=8_000, ge=1)
-    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time after which the training ends")
+    crop_size: int = Field(default=112, ge=32, multiple_of=16, description="side of a training part in pixels")
+    batch: int = Field(default=8, ge=1, description="training parts in a step")
+    steps: int = Field(default=8_000, ge=1, description="training steps")
+    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time in minutes after which the training ends")
 
 
 class CascadeConfig(StageConfig):
     """What builds the networks of a neural model."""
 
     preset: Literal["small", "published"] = Field(default="small", description="published: the paper's networks")
-    width: int = Field(default=64, ge=4, description="channels within")
+    width: int = Field(default=64, ge=4, le=1024, description="channels of the convolutions")
     groups: int = Field(default=2, ge=1, description="codebooks of each level; the small networks have their own groups")
-    words: tuple[Words, Words, Words] = Field(default=(64, 64, 128), description="of each codebook at strides 64, 32 and 16")
+    words: tuple[Words, Words, Words] = Field(
+        default=(64, 64, 128), description="words of each codebook at strides 64, 32 and 16"
+    )
 
 
 class NeuralConfig(StageConfig):
     """The neural preset, and its training."""
 
-    cascade: CascadeConfig = Field(default_factory=CascadeConfig)
+    cascade: CascadeConfig = Field(default_factory=CascadeConfig, description="what builds its networks")
     crops: dict[float, int] = Field(
         default={1.0: 4, 1.5: 4, 2.0: 3, 3.0: 2, 4.0: 1}, description="crops of each picture, by reduction of its size"
     )
-    crop_size: int = Field(default=384, ge=64, multiple_of=64)
-    step: float = Field(default=0.3, ge=0, lt=2, description="a bit is worth 0.15 squared steps; 0: trained on distortion alone")
+    crop_size: int = Field(default=384, ge=64, multiple_of=64, description="side of a crop in pixels")
+    step: float = Field(
+        default=0.3, ge=0, lt=2, description="in units of the span: a bit is worth 0.15 squared steps; 0: distortion alone"
+    )
     estimator: Literal["straight-through", "gumbel"] = Field(
         default="straight-through", description="gradients through the choice of words"
     )
     part: int = Field(default=128, ge=64, multiple_of=64, description="side of what a step learns from, in pixels")
-    batch: int = Field(default=8, ge=1)
-    rate: float = Field(default=1e-3, gt=0, description="of the optimiser at first")
-    steps: int = Field(default=2_500, ge=1)
+    batch: int = Field(default=8, ge=1, description="training parts in a step")
+    rate: float = Field(default=1e-3, gt=0, le=1, description="learning rate at first")
+    steps: int = Field(default=2_500, ge=1, description="training steps")
     revive_every: int = Field(default=200, ge=1, description="steps after which dead words are used anew, in the first half")
-    cpu_minutes: float | None = Field(default=30, gt=0, description="processor time after which the training ends")
+    cpu_minutes: float | None = Field(default=30, gt=0, description="processor time in minutes after which the training ends")
 
     @model_validator(mode="after")
     def _consistent(self) -> NeuralConfig:
@@ -132,20 +148,18 @@ class EvaluateConfig(SourceConfig, DataConfig):
     seed: int
 
 
-class AblateSettings(StageConfig):
-    """On what the parts of the codec are measured."""
+class AblateConfig(DataConfig):
+    """What `ablate` reads: on what the parts of the codec are measured.
 
-    domain: str = Field(default="photo", description="whose pictures are used")
-    crops: dict[float, int] = Field(default={1.0: 2}, description="crops of each training picture, by reduction of its size")
-    steps: tuple[float, ...] = Field(default=(0.58, 0.4, 0.28, 0.19), min_length=4, description="at which variants are fitted")
-    between: tuple[float, ...] = Field(
-        default=(0.48, 0.335, 0.23, 0.156), min_length=4, description="at which shared tables are compared with own ones"
-    )
+    Attributes:
+        crops: crops of each training picture, by reduction of its size.
+        steps: quantiser steps at which variants are fitted, in units of the span.
+        between: steps at which shared tables are compared with own ones; each lies beside one of `steps`.
+    """
 
-
-class AblateConfig(AblateSettings, DataConfig):
-    """What `ablate` reads."""
-
+    crops: dict[float, int] = ABLATION_CROPS
+    steps: tuple[float, ...] = Field(default=ABLATION_STEPS, min_length=4)
+    between: tuple[float, ...] = Field(default=ABLATION_BETWEEN, min_length=4)
     experiment: str
     channels: int
     crop_size: int
@@ -248,27 +262,33 @@ def default_views() -> dict[str, dict[str, ViewConfig]]:
 class Config(StageConfig):
     """Learned image compression: rules and tables by domain, a network behind the decoder, the bench."""
 
-    domains: dict[str, DomainConfig] = Field(default_factory=default_domains)
-    networks: dict[str, NetworkConfig] = Field(default_factory=default_networks, description="by domain")
+    domains: dict[str, DomainConfig] = Field(default_factory=default_domains, description="kinds of pictures, by name")
+    networks: dict[str, NetworkConfig] = Field(
+        default_factory=default_networks, description="networks behind the decoder, by domain"
+    )
     neural: dict[str, NeuralConfig] = Field(
         default_factory=lambda: {"photo": NeuralConfig()}, description="neural models, by domain"
     )
     qualities: tuple[float, ...] = Field(
-        default=(6, 14, 22, 30, 40, 50, 60, 70, 80, 92), min_length=4, description="of our models on the bench"
+        default=(6, 14, 22, 30, 40, 50, 60, 70, 80, 92),
+        min_length=4,
+        description="qualities from 1 to 100 of our models on the bench",
     )
     neural_qualities: tuple[float, ...] = Field(
         default=(5, 15, 25, 35, 50),
         min_length=1,
-        description="of the neural models: above the step of their training nothing is gained",
+        description="qualities of the neural models: above the step of their training nothing is gained",
     )
     test_pictures: int | None = Field(default=None, ge=1, description="first test pictures that are compared; all by default")
-    weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
+    weights: Literal["shipped", "trained"] = Field(
+        default="trained", description="whose models are on the bench: the package's, or this run's own"
+    )
     inspected: tuple[float, ...] = Field(
         default=(15, 35, 60), min_length=1, description="qualities at which the page counts bits; the middle one is shown"
     )
-    shown_bpp: float = Field(default=0.22, gt=0, description="rate near which codecs are shown at equal bytes")
-    views: dict[str, dict[str, ViewConfig]] = Field(default_factory=default_views, description="by domain and picture")
-    ablate: AblateSettings = AblateSettings()
+    views: dict[str, dict[str, ViewConfig]] = Field(
+        default_factory=default_views, description="what the page shows of photographs, by domain and picture"
+    )
     vectors: dict[str, VectorsConfig] = Field(
         default_factory=lambda: {"photo-vector": VectorsConfig()},
         description="structures that are compared with the scalar model of the domain photo, by name",
@@ -279,14 +299,14 @@ class Config(StageConfig):
     compared_pictures: int | None = Field(
         default=None, ge=1, description="first validation pictures on which they are compared; all by default"
     )
-    simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="that fields are taken from")
+    simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="simulated runs that fields are taken from")
     volumes_and_fields_tested: int = Field(
         default=12, ge=1, description="test slices and fields that codecs are compared on, evenly spread over all"
     )
     volumes_and_fields_pictures: int = Field(
         default=3, ge=1, description="slices and fields that are shown of each domain but photographs"
     )
-    volumes_and_fields_bpp: float = Field(default=0.25, gt=0, description="rate at which they are shown")
+    volumes_and_fields_bpp: float = Field(default=0.25, gt=0, description="bits a pixel at which they are shown")
     volumes_and_fields_ratios: tuple[float, ...] = Field(
         default=(20, 50), min_length=1, description="times smaller than float32 at which the spectra of fields are judged"
     )
@@ -303,12 +323,10 @@ class Config(StageConfig):
     def _known(self) -> Config:
         if strange := (set(self.networks) | set(self.neural)) - set(self.domains):
             raise ValueError(f"there are networks for {', '.join(sorted(strange))}, but no such domain")
-        if self.ablate.domain not in self.domains or self.domains[self.ablate.domain].kind != "pictures":
-            raise ValueError(f"the parts are measured on {self.ablate.domain}, but there is no such domain of pictures")
         if grey := [name for name in self.neural if self.domains[name].channels != 3]:
             raise ValueError(f"there is a neural model for {', '.join(grey)}, which has no colours")
-        if self.vectors and VECTORS not in self.domains:
-            raise ValueError(f"vectors are compared in the domain {VECTORS}, which is not there: add it or set vectors to {{}}")
+        if self.vectors and MAIN not in self.domains:
+            raise ValueError(f"vectors are compared in the domain {MAIN}, which is not there: add it or set vectors to {{}}")
         return self
 
     def fit_config(self, run: RunSettings, domain: str) -> FitConfig:
@@ -367,7 +385,7 @@ class Config(StageConfig):
         settings = self.domains[domain]
         return InspectConfig(
             domain=domain, experiment=settings.experiment, role="test", channels=settings.channels, data_tier=run.data_tier,
-            qualities=self.inspected, rate_bpp=self.shown_bpp, views=self.views.get(domain, {}), seed=run.master_seed,
+            qualities=self.inspected, rate_bpp=SHOWN_BPP, views=self.views.get(domain, {}), seed=run.master_seed,
             digests=self.digests(run, domain, "test"),
         )  # fmt: skip
 
@@ -381,29 +399,30 @@ class Config(StageConfig):
 
     def ablate_config(self, run: RunSettings) -> AblateConfig:
         """Return the slice of the study of the codec's parts."""
-        settings = self.domains[self.ablate.domain]
+        settings = self.domains.get(MAIN)
+        if settings is None:
+            raise ConfigError(f"the codec's parts are measured in the domain {MAIN}, which is not there: add it")
         return AblateConfig(
-            **self.ablate.model_dump(), experiment=settings.experiment, channels=settings.channels,
-            crop_size=settings.crop_size, data_tier=run.data_tier, seed=run.master_seed,
-            digests=self.digests(run, self.ablate.domain, "train", "validation"),
+            experiment=settings.experiment, channels=settings.channels, crop_size=settings.crop_size, data_tier=run.data_tier,
+            seed=run.master_seed, digests=self.digests(run, MAIN, "train", "validation"),
         )  # fmt: skip
 
     def fit_vectors_config(self, run: RunSettings, structure: str) -> FitVectorsConfig:
         """Return the slice of one structure of vectors."""
-        settings = self.domains[VECTORS]
+        settings = self.domains[MAIN]
         return FitVectorsConfig(
             **self.vectors[structure].model_dump(), name=structure, experiment=settings.experiment, channels=settings.channels,
             crop_size=settings.crop_size, crops=settings.crops, data_tier=run.data_tier, seed=run.master_seed,
-            digests=self.digests(run, VECTORS, "train"),
+            digests=self.digests(run, MAIN, "train"),
         )  # fmt: skip
 
     def compare_vectors_config(self, run: RunSettings) -> CompareVectorsConfig:
         """Return the slice of the comparison of vectors with scalars."""
-        settings = self.domains[VECTORS]
+        settings = self.domains[MAIN]
         return CompareVectorsConfig(
             experiment=settings.experiment, role="validation", channels=settings.channels, data_tier=run.data_tier,
             qualities=self.compared, pictures=self.compared_pictures, seed=run.master_seed,
-            digests=self.digests(run, VECTORS, "validation"),
+            digests=self.digests(run, MAIN, "validation"),
         )  # fmt: skip
 
     def report_config(self, run: RunSettings) -> PageConfig:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sciml.compression.coding.symbol_choice import LAMBDA
+from sciml.compression.config import NETWORK_RATE
 from sciml.compression.page.published import CITED
 from sciml.compression.page.style import counted, sequence
 from sciml.compression.study.inspection_checks import DAMAGES
@@ -60,7 +61,8 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
         f"{parameters['width']} channels on parts of 4 x 4 pixels, told the logarithm of the step; its output, which starts at "
         f"0, is added to the decoded picture in units of the step. It learned from crops coded at steps around {at}, in batches "
         f"of {parameters['batch']} parts of {parameters['crop_size']} pixels, by Adam [@kingma2015] at a rate of "
-        f"{parameters['rate']:g} for up to {parameters['steps']} steps{'' if limit is None else f' or {limit:g} CPU minutes'}; "
+        f"{parameters.get('rate', NETWORK_RATE):g} for up to "
+        f"{parameters['steps']} steps{'' if limit is None else f' or {limit:g} CPU minutes'}; "
         "the loss is the squared error over that of the linear path, so that every rate counts alike."
     )
 

@@ -27,7 +27,7 @@ class SourceConfig(StageConfig):
     variables: tuple[str, ...] = Field(
         default=("vorticity", "velocity_x", "velocity_y"), min_length=1, description="of fields; each is a picture of its own"
     )
-    begin: float | None = Field(default=None, description="fields: earlier times are left out; the flow has not formed yet")
+    begin: float | None = Field(default=None, ge=0, description="fields: earlier times are left out; the flow has not formed yet")
     periodic: bool = Field(default=False, description="fields: crops may go over a border and come in at the other side")
 
     @model_validator(mode="after")
@@ -44,7 +44,7 @@ class FlowRunConfig(StageConfig):
 
     alpha: float = Field(description="strength of the active stress")
     zeta: float = Field(ge=0, description="steric alignment")
-    seed: int = Field(ge=0)
+    seed: int = Field(ge=0, description="of its first state")
 
     @property
     def name(self) -> str:
@@ -65,12 +65,12 @@ def default_runs() -> dict[Role, tuple[FlowRunConfig, ...]]:
 class FlowRunsConfig(StageConfig):
     """Runs of the active fluid that fields are taken from: coarse model, periodic square."""
 
-    points: int = Field(default=128, ge=32, multiple_of=16)
-    length: float = Field(default=20.0, gt=0, description="side of the square")
-    until: float = Field(default=16.0, gt=0)
-    save_every: float = Field(default=1.0, gt=0)
-    time_step: float = Field(default=0.008, gt=0)
-    runs: dict[Role, tuple[FlowRunConfig, ...]] = Field(default_factory=default_runs)
+    points: int = Field(default=128, ge=32, multiple_of=16, description="grid points a side")
+    length: float = Field(default=20.0, gt=0, description="side of the square, in units of the theory")
+    until: float = Field(default=16.0, gt=0, description="time at which runs end")
+    save_every: float = Field(default=1.0, gt=0, description="time between states that are kept")
+    time_step: float = Field(default=0.008, gt=0, le=1, description="time between states that are computed")
+    runs: dict[Role, tuple[FlowRunConfig, ...]] = Field(default_factory=default_runs, description="runs by role")
 
     @model_validator(mode="after")
     def _volumes_and_fields(self) -> FlowRunsConfig:

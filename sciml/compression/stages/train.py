@@ -11,7 +11,7 @@ import torch
 
 from sciml.compression.codecs.model_files import load_model, save_model
 from sciml.compression.coding.network import Restorer
-from sciml.compression.config import TrainConfig
+from sciml.compression.config import NETWORK_RATE, TrainConfig
 from sciml.compression.fitting.pairs import PairBatches, code_crops, relative_error
 from sciml.compression.fitting.pools import training_crops
 from sciml.runtime.provenance import Recorder
@@ -49,7 +49,7 @@ def run(config: TrainConfig, base: Path, output: Path, device: str = "cpu", runs
     torch.manual_seed(seed)
     network = Restorer(model.channels, config.width, config.depth).to(device)
     settings = TrainingConfig(
-        steps=config.steps, learning_rate=config.rate, warmup_steps=min(200, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
+        steps=config.steps, learning_rate=NETWORK_RATE, warmup_steps=min(200, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
         validate_every_steps=500, cpu_minutes=config.cpu_minutes,
     )  # fmt: skip
     held = training_crops(data, "validation", data.data_tier, data.crop_size, VALIDATION_CROPS, data.seed, runs)

@@ -95,4 +95,4 @@ def test_settings_that_no_model_can_have_are_refused() -> None:
         with pytest.raises(ValidationError):
             VectorsConfig(dimensions=dimensions)
     with pytest.raises(ValidationError, match="vectors are compared in the domain photo"):
-        Config(domains={"grey": {"channels": 1}}, networks={}, neural={}, ablate={"domain": "grey"})  # pyright: ignore[reportArgumentType]
+        Config(domains={"grey": {"channels": 1}}, networks={}, neural={})  # pyright: ignore[reportArgumentType]

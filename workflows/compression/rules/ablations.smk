@@ -1,7 +1,7 @@
 # What each part of the codec is worth, on validation data alone: what `make ablations` asks for, and no part of the study.
 rule measure_parts:
     input:
-        weights=f"{PACKAGE_MODELS}/{SETTINGS.compression.ablate.domain}.safetensors",
+        weights=PHOTO,
     output:
         numbers="<results>/ablate/ablations.json",
         provenance="<results>/ablate/provenance.json",
