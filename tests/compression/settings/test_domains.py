@@ -200,7 +200,7 @@ def test_volumes_of_a_folder_need_a_window_where_the_file_names_no_range(tmp_pat
     for number in range(3):
         np.save(tmp_path / f"{number}.npy", (generator.random((16, 32, 32)) * 1000 - 500).astype(np.float32))
     source = SourceConfig(kind="slices", experiment=f"{FOLDER}{tmp_path}", channels=1)
-    with pytest.raises(ConfigError, match=r"--window LOW,HIGH .*--window=-160,240"):
+    with pytest.raises(ConfigError, match=r"--range LOW HIGH .*--range -160 240"):
         list(samples(source, "train", "ci"))
     source = source.model_copy(update={"window": (-500.0, 500.0)})
     found = {role: list(samples(source, role, "ci")) for role in ("train", "validation")}
