@@ -8,7 +8,7 @@ Example:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sciml.report.reportlets import Spread
@@ -45,12 +45,13 @@ def thousands(count: int) -> str:
 
 def counted(count: int, word: str) -> str:
     """Return a number with its noun."""
-    return f"{thousands(count)} {word}{'' if count == 1 else 's'}"
+    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
-def sequence(words: Sequence[str]) -> str:
+def sequence(values: Iterable[object], comma: str = ", ") -> str:
     """Return words with commas and an "and"."""
-    return " and ".join([", ".join(words[:-1]), words[-1]]) if len(words) > 1 else "".join(words)
+    *first, last = [str(value) for value in values] or [""]
+    return f"{comma.join(first)} and {last}" if first else last
 
 
 def listed(values: Iterable[float | None], form: str = ".3g") -> str:

@@ -16,9 +16,10 @@ from sciml.active_fluid.page.claims import (
     worst_rate,
 )
 from sciml.active_fluid.page.results import StudyResults
-from sciml.active_fluid.page.style import counted, thousands, title_of
+from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import TWIN, Gradient
 from sciml.report.reportlets import Check, Checks, Column, Reportlet, Table
+from sciml.report.words import counted, thousands
 
 
 def gradient_reportlets(study: StudyResults) -> Iterator[Reportlet]:

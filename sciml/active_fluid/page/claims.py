@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from sciml.active_fluid.page.results import StudyResults
-from sciml.active_fluid.page.style import counted, listed, percent, point_words, thousands, title_of
+from sciml.active_fluid.page.style import point_words, title_of
 from sciml.active_fluid.study.results import (
     BINGHAM,
     KINETIC,
@@ -26,6 +26,7 @@ from sciml.active_fluid.study.results import (
 )
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
+from sciml.report.words import counted, listed, percent, thousands
 
 AT_LEAST, AT_MOST = "goal of this study, at least", "goal of this study, at most"
 PEER = "measured in this run"
@@ -330,5 +331,5 @@ def _each(rows: Sequence[Experiment]) -> str:
     parts = []
     for name, words in NAMES.items():
         sizes = 100 * np.abs(errors(rows, name))
-        parts.append(f"{words} {listed([float(sizes.max())], 2)} %, median {listed([float(np.median(sizes))], 2)} %")
+        parts.append(f"{words} {listed([float(sizes.max())], '.2g')} %, median {listed([float(np.median(sizes))], '.2g')} %")
     return "; ".join(parts)

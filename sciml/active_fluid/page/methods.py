@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from sciml.active_fluid.config import (
@@ -14,8 +14,8 @@ from sciml.active_fluid.config import (
     TheoryConfig,
     TrainConfig,
 )
-from sciml.active_fluid.page.style import MINUS
 from sciml.report.methods import Paragraph
+from sciml.report.words import MINUS, listed
 from sciml.runtime.settings import StageConfig, validated
 
 EQUATIONS = "active_fluid.equations"
@@ -99,8 +99,8 @@ def _stability_text(settings: StabilityConfig) -> str:
 
 def _recover_text(settings: RecoverConfig) -> str:
     return (
-        f"Inference: {settings.twins} twin experiments, snapshots at t = {_listed(settings.times)}, and "
-        f"{settings.truths} with data of the kinetic theory, at t = {_listed(settings.kinetic_times)}; noise of "
+        f"Inference: {settings.twins} twin experiments, snapshots at t = {listed(settings.times, 'g')}, and "
+        f"{settings.truths} with data of the kinetic theory, at t = {listed(settings.kinetic_times, 'g')}; noise of "
         f"{100 * settings.noise:g} % of the snapshots' root mean square, {settings.points}\u00b2 points. "
         "Activity, alignment and the initial state were fitted together through the solver by Gauss and Newton; intervals are "
         "those of a normal distribution with the covariance of both parameters, the initial state integrated out."
@@ -123,10 +123,6 @@ def _told(text: Callable[[Any], str], model: type[StageConfig]) -> Paragraph:
         return text(validated(model, given, "the settings of a stage that ran"))
 
     return paragraph
-
-
-def _listed(times: Sequence[float]) -> str:
-    return ", ".join(f"{time:g}" for time in times)
 
 
 PARAGRAPHS: dict[str, Paragraph] = {

@@ -10,6 +10,7 @@ import numpy as np
 from sciml.active_fluid.study.results import Point
 from sciml.report.charts import COLOURS
 from sciml.report.reportlets import Spread
+from sciml.report.words import minus, spread_over
 
 TITLES = {
     "kinetic": "kinetic theory",
@@ -35,7 +36,6 @@ STYLES: dict[str, tuple[str, tuple[float, ...], str]] = {
     "shipped": (ORANGE, (8, 2), "v"),
     "learned": (BLUE, (), "o"),
 }
-MINUS = "\u2212"
 
 
 def coloured(names: Sequence[str]) -> list[str]:
@@ -67,32 +67,10 @@ def marker_of(name: str) -> dict[str, Any]:
 
 def point_words(point: Point) -> str:
     """Return alpha and zeta as text."""
-    return f"\u03b1 {point[0]:g}, \u03b6 {point[1]:g}".replace("-", MINUS)
-
-
-def percent(value: float, digits: int = 1) -> str:
-    """Return a share in per cent, a true minus."""
-    return f"{100 * value:.{digits}f} %".replace("-", MINUS)
+    return minus(f"\u03b1 {point[0]:g}, \u03b6 {point[1]:g}")
 
 
 def spread_of(numbers: Sequence[float | None]) -> Spread | str:
     """Return mean and standard deviation; a text where one is missing or not finite."""
     found = np.array(numbers, dtype=float)
-    if not found.size or not np.isfinite(found).all():
-        return "diverged" if found.size else "not run"
-    return Spread(float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else None, int(found.size))
-
-
-def listed(values: Sequence[float], digits: int = 3) -> str:
-    """Return numbers as text, a true minus."""
-    return ", ".join(f"{value:.{digits}g}" for value in values).replace("-", MINUS)
-
-
-def thousands(count: int) -> str:
-    """Return a whole number with thin spaces."""
-    return f"{count:,}".replace(",", "\u202f")
-
-
-def counted(count: int, word: str) -> str:
-    """Return a number with its noun."""
-    return f"{count} {word}{'' if count == 1 else 's'}"
+    return (spread_over(found) or "not run") if np.isfinite(found).all() else "diverged"

@@ -10,12 +10,12 @@ import numpy as np
 from sciml.compression.entropy.rules import CLASSES
 from sciml.compression.entropy.tables import BANDS, LARGEST_SYMBOL
 from sciml.compression.page.results import DomainResults, Inspection
-from sciml.compression.page.style import counted, grouped, sequence
 from sciml.compression.study.inspection import band_titles
 from sciml.compression.study.results import Layer, MapNotes
 from sciml.report.charts import COLOURS
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
+from sciml.report.words import counted, sequence, thousands
 
 # bands whose tables are drawn, and the symbols up to this size
 TABLE_BANDS = (1, 3, 6)
@@ -43,7 +43,7 @@ def model_table(domain: DomainResults, inspection: Inspection) -> Table:
     network, products = facts.network_weights, facts.network_products_per_pixel
     behind = "none"
     if network is not None and products is not None:
-        behind = f"{grouped(network)} weights, {grouped(round(products))} products a pixel"
+        behind = f"{thousands(network)} weights, {thousands(round(products))} products a pixel"
     fitted = sequence([f"{step:g}" for step in steps])
     rows = [
         ("model", f"{facts.name}, id {facts.id}"),

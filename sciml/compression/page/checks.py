@@ -8,8 +8,8 @@ from sciml.compression.page.claims import overhead, progressive_steps
 from sciml.compression.page.goals import EQUAL_BYTES, EXACT_BITS, GREY_LEVELS, SEAM
 from sciml.compression.page.pictures import rows_of, spread_of_bytes
 from sciml.compression.page.results import DomainResults, Inspection
-from sciml.compression.page.style import counted
 from sciml.report.reportlets import Check, Checks, Reportlet
+from sciml.report.words import counted
 
 KINDS = {
     "mean": "predicted means",

@@ -36,13 +36,14 @@ from sciml.compression.page.goals import (
 from sciml.compression.page.limits import winning_words
 from sciml.compression.page.published import HYPERPRIOR, WHERE, against_jpeg
 from sciml.compression.page.results import NEURAL, DomainResults, Inspection
-from sciml.compression.page.style import counted, listed, sequence, signed, title_of
+from sciml.compression.page.style import title_of
 from sciml.compression.page.vectors import vector_claim
 from sciml.compression.study.bench import RATES_BPP as TABLE_RATES
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR
 from sciml.compression.study.results import Layer, Row
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
+from sciml.report.words import counted, listed, sequence, signed
 
 # rates at which a range is looked through
 GRID = 25
@@ -77,7 +78,7 @@ def _lead_claim(domain: DomainResults, text: str, codec: str, other: str, rates:
     goal = Goal(text, AT_LEAST, "dB", at_least=bar)
     if len(leads) < len(rates):
         return judge(goal, None)
-    each = f": {listed(leads)} dB; least" if len(rates) > 1 else ""
+    each = f": {listed(leads, '+.2f')} dB; least" if len(rates) > 1 else ""
     details = f" ({mean_words(domain)}{each})"
     return judge(goal, min(leads), enough=enough(domain), details=details, shown=round(min(leads), 2))
 
@@ -140,7 +141,7 @@ def _bd_claim(domain: DomainResults, goal: Goal, anchor: str, large: bool = True
     found = domain.bd_rates(anchor, PSNR).get(domain.best or "")
     if found is None or found.mean is None:
         return judge(goal, None)
-    words = "" if found.interval is None else f"; 95 % interval {listed(found.interval, 1)} %"
+    words = "" if found.interval is None else f"; 95 % interval {listed(found.interval, '+.1f')} %"
     overlap = found.of_mean_curves.overlap_db
     words += f"; over {overlap[0]:.0f} to {overlap[1]:.0f} dB" if where and overlap else ""
     details = f" ({title_of(domain.best or '')}; mean over {counted(found.pictures, 'test picture')}{words})"

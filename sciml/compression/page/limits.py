@@ -9,8 +9,9 @@ import numpy as np
 
 from sciml.compression.config import PageConfig
 from sciml.compression.page.results import NEURAL, DomainResults, StudyResults, volumes_and_fields_domains
-from sciml.compression.page.style import counted, title_of
+from sciml.compression.page.style import title_of
 from sciml.compression.study.quality import METRICS, PSNR, Metric
+from sciml.report.words import counted
 
 PEERS = ("webp", "jpeg2000", "avif", "jpegxl")
 POINTS = 200

@@ -9,10 +9,11 @@ import numpy as np
 from sciml.compression.config import ViewConfig
 from sciml.compression.page.goals import EQUAL_BYTES
 from sciml.compression.page.results import DomainResults, Inspection
-from sciml.compression.page.style import grouped, title_of
+from sciml.compression.page.style import title_of
 from sciml.compression.study.results import EqualBytes
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Gallery, Reportlet, Slider
+from sciml.report.words import thousands
 
 ERROR_LIMIT = 0.15
 ZOOM = 80
@@ -50,7 +51,7 @@ def spread_of_bytes(rows: Sequence[EqualBytes]) -> float:
 def note(row: EqualBytes) -> str:
     """Return size and quality of a coded picture in words."""
     structure = "" if row.ms_ssim is None else f", MS-SSIM {row.ms_ssim:.3f}"
-    return f"{grouped(row.bytes)} bytes, {row.psnr_db:.2f} dB{structure}"
+    return f"{thousands(row.bytes)} bytes, {row.psnr_db:.2f} dB{structure}"
 
 
 def slider(inspection: Inspection, name: str, view: ViewConfig) -> Slider:
@@ -101,7 +102,7 @@ def strip(inspection: Inspection, name: str) -> Gallery:
         label = "layer 1" if number == 1 else f"layers 1 to {number}"
         pictures[label] = inspection.picture(f"{name}-layer{number}")
         start, stop = layer.planes
-        notes[label] = f"{grouped(layer.file_bytes_so_far)} bytes so far, {layer.psnr_db:.2f} dB; planes {start + 1} to {stop}"
+        notes[label] = f"{thousands(layer.file_bytes_so_far)} bytes so far, {layer.psnr_db:.2f} dB; planes {start + 1} to {stop}"
     return Gallery(
         f"One file, layer by layer: {name}",
         pictures,

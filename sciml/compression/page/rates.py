@@ -9,12 +9,13 @@ import numpy as np
 
 from sciml.compression.page.published import published_table
 from sciml.compression.page.results import DomainResults
-from sciml.compression.page.style import colour_of, counted, line_of, signed, title_of
+from sciml.compression.page.style import colour_of, line_of, title_of
 from sciml.compression.study.bench import RATES_BPP
 from sciml.compression.study.curves import BdRateOverPictures, picture_curve, quality_at
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR, Metric
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Curve, Figure, Reportlet, Table, Value
+from sciml.report.words import counted, signed
 
 ANCHORS = ("jpeg", "avif")
 # a picture of the usual size of test sets, for times

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sciml.compression.page.results import NEURAL, DomainResults
-from sciml.compression.page.style import signed, title_of
+from sciml.compression.page.style import title_of
 from sciml.report.reportlets import Curve, Reportlet
+from sciml.report.words import signed
 
 USAGE = (
     (

@@ -8,12 +8,12 @@ from typing import Any
 from sciml.compression.page.goals import AT_MOST
 from sciml.compression.page.rates import MEGAPIXELS
 from sciml.compression.page.results import DomainResults, VectorResults
-from sciml.compression.page.style import counted, sequence, signed
 from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.quality import METRICS, PSNR
 from sciml.compression.study.results import Structure
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim, Column, Curve, Reportlet, Table, Value
+from sciml.report.words import counted, sequence, signed
 
 TITLE = "Vectors against scalar symbols"
 

@@ -10,11 +10,12 @@ import numpy as np
 from sciml.compression.page.goals import PIXEL_SHARE
 from sciml.compression.page.rates import bd_table, curves, fixed_rates
 from sciml.compression.page.results import DomainResults, VolumesAndFields
-from sciml.compression.page.style import colour_of, grouped, title_of
+from sciml.compression.page.style import colour_of, title_of
 from sciml.compression.study.quality import PSNR
 from sciml.report.drawing import panels, plain, signed_picture
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Check, Checks, Column, Figure, Gallery, Reportlet, Table, Value
+from sciml.report.words import thousands
 
 LEAST_SIDE = 200
 # errors of the maps, over the largest root mean square of the shown codecs
@@ -51,7 +52,7 @@ def strip(domain: DomainResults, samples: VolumesAndFields, name: str) -> Galler
     notes = {}
     for codec, row in rows.items():
         pictures[title_of(codec)] = _shown(samples.arrays[f"{name}/{codec}"], samples)
-        notes[title_of(codec)] = f"{grouped(row.bytes)} bytes, {row.psnr_db:.2f} dB"
+        notes[title_of(codec)] = f"{thousands(row.bytes)} bytes, {row.psnr_db:.2f} dB"
     for codec in rows:
         errors = error_map(samples.arrays[f"{name}/{codec}"], original, limit)
         pictures[f"error, {title_of(codec)}"] = _enlarged(errors)

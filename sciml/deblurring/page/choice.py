@@ -11,12 +11,13 @@ from scipy import stats
 from sciml.deblurring.config import LEARNED
 from sciml.deblurring.page.default import gain_table
 from sciml.deblurring.page.drawing import BLUE, ORANGE, QUIET
-from sciml.deblurring.page.numbers import Difference, cell_title, is_oracle, signed
+from sciml.deblurring.page.numbers import Difference, cell_title, is_oracle
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, SetResults, StudyResults
 from sciml.deblurring.page.tables import difference_table
 from sciml.deblurring.settings.grid import DEFAULT, RIDGE_MARGIN, WARP_MARGIN
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Curve, Figure, Reportlet, Table, Text, Value
+from sciml.report.words import signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,13 +8,14 @@ import numpy as np
 
 from sciml.deblurring.config import BIASES, EXACT, LEARNED
 from sciml.deblurring.page.dip import MAIN, paired, runs_of
-from sciml.deblurring.page.numbers import MINUS, Difference, gap_closed, has, pair_words, signed, values
+from sciml.deblurring.page.numbers import Difference, gap_closed, has, pair_words, values
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Extra, Row, SetResults, StudyResults
 from sciml.deblurring.page.sweeps import bias_of
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.results import DipResult
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
+from sciml.report.words import MINUS, signed
 
 AT_LEAST, AT_MOST = "goal of this study: at least so much", "goal of this study: at most so much"
 SHIPPED = "residual/warm"

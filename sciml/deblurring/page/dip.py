@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from sciml.deblurring.page.drawing import BLUE, ORANGE, RED, SKY
-from sciml.deblurring.page.numbers import error_words, kernel_words, pair_words, spread_of
+from sciml.deblurring.page.numbers import error_words, kernel_words, pair_words
 from sciml.deblurring.page.results import Extra
 from sciml.deblurring.study.results import DipResult, FitScores, Points
 from sciml.deblurring.study.scores import display
 from sciml.report.drawing import enlarged, panels, plain, signed_picture
 from sciml.report.reportlets import Column, Figure, Gallery, Reportlet, Table, Value
+from sciml.report.words import spread_over
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -82,7 +83,7 @@ def cell_table(dip: Extra[DipResult], text: str = CELLS) -> Table:
                 "start": float(np.mean([run.psnr_start for run in runs])),
                 "returned": float(np.mean([run.psnr for run in runs])),
                 "network": float(networks.mean()),
-                "gain": spread_of(gains),
+                "gain": spread_over(gains),
                 "worst": min(run.psnr - run.psnr_start for run in runs),
                 "kept": f"{sum(run.fell_back for run in runs)} of {len(runs)}",
                 "gap": float(np.mean([run.gap for run in runs])),

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from sciml.deblurring.page.numbers import error_words, kernel_words
 from sciml.deblurring.settings.grid import RIDGE_MARGIN, WARP_MARGIN
 from sciml.report.methods import Paragraph
+from sciml.report.words import sequence
 
 PRIORS = {
     "tv": "total variation [@rudin1992] with the valid boundary, by alternating directions [@almeida2013]",
@@ -35,8 +36,8 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
     shakes = any(kernel.startswith("shake") for kernel in kernels)
     return (
         f"Pairs {parameters['name']}: {role} photographs ({', '.join(photographs)}), {size} x {size} pixels, luminance in linear "
-        f"light, were blurred with {_sequence([kernel_words(kernel) for kernel in kernels], '; ')} (boundary {boundary}) and got "
-        f"{noise}. Given kernels: {_sequence([error_words(error) for error in parameters['errors']], '; ')}."
+        f"light, were blurred with {sequence([kernel_words(kernel) for kernel in kernels], '; ')} (boundary {boundary}) and got "
+        f"{noise}. Given kernels: {sequence([error_words(error) for error in parameters['errors']], '; ')}."
         f"{' Camera shakes follow a random smooth path [@boracchi2012].' if shakes else ''}"
     )
 
@@ -64,7 +65,7 @@ def _restore_text(parameters: Mapping[str, Any]) -> str:
     learned = [name for name in parameters["priors"] if name not in PRIORS]
     if learned:
         named.append(
-            f"{_sequence(learned)}: a learned weakly convex regulariser [@goujon2024] whose prox is a network's output, by a "
+            f"{sequence(learned)}: a learned weakly convex regulariser [@goujon2024] whose prox is a network's output, by a "
             "quasi-Newton method on the same data term"
         )
     return (
@@ -87,7 +88,7 @@ def _spread_text(parameters: Mapping[str, Any]) -> str:
     words = [DRAWN[name].format(number) if name in DRAWN else f"{name} {number}" for name, _, number in parts]
     return (
         f"Maps of spreads: {parameters['count']} kernels were drawn around that of the error model {parameters['model']} with a "
-        f"stated error ({_sequence(words)}), the picture was restored with each by total variation, and the standard deviation "
+        f"stated error ({sequence(words)}), the picture was restored with each by total variation, and the standard deviation "
         "of display values was taken pixel by pixel."
     )
 
@@ -115,11 +116,6 @@ def _photo_text(parameters: Mapping[str, Any]) -> str:
         "pixels was estimated from it, coarse to fine on strong edges [@cho2009; @xu2013], and then corrected as any given "
         "kernel. The blur index is that of Crete et al. [@crete2007]."
     )
-
-
-def _sequence(values: Sequence[object], comma: str = ", ") -> str:
-    words = [str(value) for value in values]
-    return words[0] if len(words) == 1 else f"{comma.join(words[:-1])} and {words[-1]}"
 
 
 PARAGRAPHS: dict[str, Paragraph] = {

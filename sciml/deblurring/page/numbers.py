@@ -12,10 +12,9 @@ from sciml.deblurring.page.results import Row
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.metrics import bootstrap_interval
 from sciml.deblurring.study.results import FitScores, MapScores
-from sciml.report.reportlets import Spread
+from sciml.report.words import minus, signed
 
 INTERVAL_SEED = 0
-MINUS = "\u2212"
 KERNELS = {
     "shake": "shake {0}",
     "motion": "line {0} px, {1}°",
@@ -41,7 +40,7 @@ def kernel_words(text: str) -> str:
     parts = rest.split(",")
     if name not in KERNELS or len(parts) < KERNELS[name].count("{"):
         return text
-    words = KERNELS[name].format(*(part.replace("-", MINUS) for part in parts))
+    words = KERNELS[name].format(*(minus(part) for part in parts))
     return f"{words}, {parts[1]} px" if name == "shake" and len(parts) > 1 else words
 
 
@@ -53,8 +52,8 @@ def error_words(text: str) -> str:
     if name == "bias":
         word, _, amount = rest.partition("=")
         sign = "" if amount.startswith("-") else "+"
-        return f"{word} {sign}{amount.replace('-', MINUS)} {BIAS_UNITS.get(word, '')}".strip()
-    return ERRORS[name].format(rest.replace("-", MINUS)) if name in ERRORS else text
+        return f"{word} {sign}{minus(amount)} {BIAS_UNITS.get(word, '')}".strip()
+    return ERRORS[name].format(minus(rest)) if name in ERRORS else text
 
 
 def pair_words(row: Row | FitScores | MapScores) -> str:
@@ -82,12 +81,6 @@ def values(rows: Sequence[Row], cell: str, metric: str = "psnr") -> Float[np.nda
 def has(rows: Sequence[Row], *cells: str) -> bool:
     """Return whether there are pairs and all of them have these cells."""
     return bool(rows) and all(cell in row.cells for row in rows for cell in cells)
-
-
-def spread_of(numbers: Sequence[float] | np.ndarray) -> Spread:
-    """Return mean and standard deviation over cases."""
-    found = np.asarray(numbers, dtype=float)
-    return Spread(float(found.mean()), float(found.std(ddof=1)) if found.size > 1 else None, int(found.size))
 
 
 @dataclass(frozen=True)
@@ -140,12 +133,6 @@ class Difference:
             return signed(self.mean)
         low, high = self.interval
         return f"{signed(self.mean)} ({signed(low)} to {signed(high)})"
-
-
-def signed(number: float, digits: int = 2) -> str:
-    """Return a number with its sign, a true minus."""
-    text = f"{number:+.{digits}f}"
-    return text.replace("-", MINUS)
 
 
 def gap_closed(rows: Sequence[Row], cell: str, given: str, oracle: str) -> float | None:

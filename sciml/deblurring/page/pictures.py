@@ -8,13 +8,14 @@ import numpy as np
 
 from sciml.deblurring.config import LEARNED
 from sciml.deblurring.kernels.canonical import embedded
-from sciml.deblurring.page.numbers import Difference, error_words, is_oracle, pair_words, signed
+from sciml.deblurring.page.numbers import Difference, error_words, is_oracle, pair_words
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Pair, Row, SetResults
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.scores import display
 from sciml.report.drawing import enlarged
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Gallery, Reportlet, Scrubber, Slider
+from sciml.report.words import signed
 
 ERROR_LIMIT = 0.2
 SHOWN = (GIVEN, REFINED, DEFAULT, f"{LEARNED}/{DEFAULT_MODEL}")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sciml.deblurring.page.numbers import error_words, pair_words, spread_of
+from sciml.deblurring.page.numbers import error_words, pair_words
 from sciml.deblurring.page.pictures import ERROR_LIMIT, LEAST_SIDE
 from sciml.deblurring.page.results import Extra, SetResults
 from sciml.deblurring.settings.grid import DEFAULT
@@ -16,6 +16,7 @@ from sciml.deblurring.study.scores import display
 from sciml.report.drawing import enlarged
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Table, Value
+from sciml.report.words import spread_over
 
 
 def spread_reportlets(test: SetResults, calibration: Extra[CalibrationResult]) -> Iterator[Reportlet]:
@@ -59,9 +60,9 @@ def coverage_table(numbers: CalibrationResult) -> Table:
     rows: list[dict[str, Value]] = []
     for words, members in groups:
         row: dict[str, Value] = {"error": words, "pairs": len(members)}
-        row["rank"] = spread_of([one.rank_correlation for one in members])
-        row["before"] = spread_of([100 * one.coverage_before for one in members])
-        row["after"] = spread_of([100 * one.coverage for one in members])
+        row["rank"] = spread_over([one.rank_correlation for one in members])
+        row["before"] = spread_over([100 * one.coverage_before for one in members])
+        row["after"] = spread_over([100 * one.coverage for one in members])
         row["least"] = 100 * min(one.coverage for one in members)
         row["spread"] = float(np.mean([one.rms_spread for one in members]))
         row["wrong"] = float(np.mean([one.rms_error for one in members]))

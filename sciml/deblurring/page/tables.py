@@ -6,19 +6,11 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sciml.deblurring.page.numbers import (
-    Difference,
-    cell_title,
-    error_words,
-    is_oracle,
-    kernel_words,
-    pair_words,
-    spread_of,
-    values,
-)
+from sciml.deblurring.page.numbers import Difference, cell_title, error_words, is_oracle, kernel_words, pair_words, values
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Row, SetResults
 from sciml.deblurring.settings.grid import DEFAULT
 from sciml.report.reportlets import Column, Reportlet, Table, Value
+from sciml.report.words import spread_over
 
 
 def metric_caption(one: SetResults) -> str:
@@ -87,8 +79,8 @@ def cell_table(one: SetResults) -> Table:
         row: dict[str, Value] = {"cell": cell_title(cell)}
         for error, members in groups.items():
             row[error] = unless_oracle(cell, float(values(members, cell).mean()))
-        everything = spread_of(values(one.rows, cell))
-        row["all"] = f"{everything.mean:.2f}" if is_oracle(cell) else everything
+        everything = values(one.rows, cell)
+        row["all"] = f"{everything.mean():.2f}" if is_oracle(cell) else spread_over(everything)
         rows.append(row)
     columns = [
         Column("cell", "image prior / error model"),
@@ -116,8 +108,8 @@ def quality_table(one: SetResults) -> Table:
     for cell in one.cells:
         row: dict[str, Value] = {"cell": cell_title(cell)}
         for key, digits in (("psnr", 2), ("psnr_best_shift", 2), ("ssim", 3), ("psnr_light", 2)):
-            found = spread_of(values(one.rows, cell, key))
-            row[key] = f"{found.mean:.{digits}f}" if is_oracle(cell) else found
+            found = values(one.rows, cell, key)
+            row[key] = f"{found.mean():.{digits}f}" if is_oracle(cell) else spread_over(found)
         moved = [max(abs(part) for part in row_.cells[cell].best_shift) for row_ in one.rows]
         row["moved"] = int(np.sum(np.array(moved) >= 0.5))
         row["seconds"] = one.seconds.get(cell, "not timed")

@@ -14,7 +14,8 @@ from sciml.progression.page.claims import judged
 from sciml.progression.page.style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, label_picture
 from sciml.report.drawing import panels, plain, signed_picture
 from sciml.report.goals import Goal
-from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Spread, Table
+from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Table
+from sciml.report.words import spread_over
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,11 +66,13 @@ def _people_table(cohort: Cohort) -> Table:
             continue
         row: dict[str, Any] = {"diagnosis": DIAGNOSIS_TITLES[diagnosis], "people": len(people)}
         row["women"] = sum(visits[0].sex == "F" for visits in people)
-        row["age"] = _spread([visits[0].age_years for visits in people])
-        row["years"] = _spread([visits[-1].age_years - visits[0].age_years for visits in people])
+        row["age"] = spread_over([visits[0].age_years for visits in people])
+        row["years"] = spread_over([visits[-1].age_years - visits[0].age_years for visits in people])
         for region in ("ventricle", "hippocampus"):
-            row[f"{region}_ml"] = _spread([visits[0].volume_ml(region) for visits in people])
-            row[f"{region}_rate"] = _spread([rate for visits in people if (rate := yearly_change(visits, region)) is not None])
+            row[f"{region}_ml"] = spread_over([visits[0].volume_ml(region) for visits in people])
+            row[f"{region}_rate"] = spread_over(
+                [rate for visits in people if (rate := yearly_change(visits, region)) is not None]
+            )
         rows.append(row)
     columns = [
         Column("diagnosis", "diagnosis"), Column("people", "people"), Column("women", "women"),
@@ -90,12 +93,6 @@ def yearly_change(visits: Sequence[Visit], region: str) -> float | None:
     """Return 100 d ln V / dt from the first to the last visit, or None where no time passes."""
     years = visits[-1].age_years - visits[0].age_years
     return 100 * float(np.log(visits[-1].volume_ml(region) / visits[0].volume_ml(region))) / years if years > 0 else None
-
-
-def _spread(values: list[float]) -> Spread | None:
-    if not values:
-        return None
-    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None, len(values))
 
 
 def _accuracy_table(accuracy: dict[str, Any]) -> Table:

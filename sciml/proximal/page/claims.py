@@ -12,7 +12,7 @@ from sciml.proximal.page.price import minutes
 from sciml.proximal.page.results import LearnedResults, StudyResults
 from sciml.report.goals import Goal, judge
 from sciml.report.reportlets import Claim, Spread, Text
-from sciml.report.words import spread
+from sciml.report.words import spread, spread_over
 
 GOAL, AT_MOST = "goal of this study: at least so much", "goal of this study: at most so much"
 CROPS = (9, [256, 256])
@@ -67,7 +67,7 @@ def denoising_claims(task: LearnedResults | None) -> Iterator[Claim]:
         text, source = f"Denoising photographs at sigma 0.1, {form} form: better than {words}", "this run"
         gain = ours = theirs = None
         if task is not None and index is not None:
-            gain = _spread(task.gains(task.own, rival, [task.labels[index]]))
+            gain = spread_over(task.gains(task.own, rival, [task.labels[index]]))
             ours, theirs = (_mean(task, task.labels[index], name) for name in (task.own, rival))
         if ours and theirs:
             source = f"{METHODS[rival].title}, this run"
@@ -100,7 +100,7 @@ def price_claims(task: LearnedResults | None) -> Iterator[Claim]:
     compared = [task.own, *(name for name in task.learned() if task.form(name) == "explicit")]
     for name in dict.fromkeys(compared):
         for peer in peers:
-            gain = _spread(task.gains(name, peer, [task.labels[index]]))
+            gain = spread_over(task.gains(name, peer, [task.labels[index]]))
             if gain is not None:
                 ours, theirs = (f"{title}{minutes(task, of)}" for title, of in ((task.title(name), name), (peer, peer)))
                 yield judge(replace(goal, text=text.format(ours, theirs)), gain, gain.interval)
@@ -111,7 +111,7 @@ def deblurring_claims(task: LearnedResults | None) -> Iterator[Claim]:
     gains = [] if task is None else task.gains(task.own, "tv")
     several = "" if task is None or len(task.variants) < 2 else f", {len(task.variants)} blurs and noise levels"
     where = several if gains else ""
-    gain = _spread(gains)
+    gain = spread_over(gains)
     text = f"Deblurring photographs{where}: mean gain over total variation, {TUNED}"
     yield judge(Goal(text, GOAL, "dB", at_least=DEBLUR_GOAL_DB), gain, gain and gain.interval)
     text = f"Deblurring photographs{where}: share of pictures above total variation"
@@ -140,7 +140,7 @@ def _gain_claim(
     if task is not None and index is not None:
         found = [name for name in rivals if task.gains(task.own, name, [task.labels[index]])]
         rival = found[0] if found else rival
-        gain = _spread(task.gains(task.own, rival, [task.labels[index]]))
+        gain = spread_over(task.gains(task.own, rival, [task.labels[index]]))
     # of filtered back-projections only the Hann window's cutoff is tuned
     tuned = "" if rival == "fbp" else ", cutoff chosen on validation data" if rival == "fbp-hann" else f", {TUNED}"
     text = f"{name}, {words}: mean gain over {METHODS[rival].title}{tuned}"
@@ -213,9 +213,3 @@ def _mean(task: LearnedResults, label: str, method: str) -> Spread | None:
     row = task.row(label, method)
     found = row and spread(row.psnr)
     return found if isinstance(found, Spread) else None
-
-
-def _spread(values: Sequence[float]) -> Spread | None:
-    if not values:
-        return None
-    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None, len(values))

@@ -7,6 +7,7 @@ from typing import Any
 
 from sciml.imaging.tasks.paragraphs import PARAGRAPHS as TASK_PARAGRAPHS
 from sciml.report.methods import Paragraph
+from sciml.report.words import sequence
 
 DOMAINS = {"photo-grey": "grey photographs", "photo-colour": "colour photographs", "ct": "CT slices", "mri": "MR slices"}
 TASKS = {"denoise": "to remove noise", "deblur": "to deblur", "ct": "to reconstruct CT", "mri": "to reconstruct MR"}
@@ -29,7 +30,7 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
     if kind == "weakly-convex":
         through = (
             " The gradient is that of the solution, by implicit differentiation [@chen2014]: one linear system by conjugate "
-            f"gradients, after {_sequence(parameters['schedule']['solver_steps'])} gradients of the solver in the phases of the "
+            f"gradients, after {sequence(parameters['schedule']['solver_steps'])} gradients of the solver in the phases of the "
             "training."
         )
     return (
@@ -89,7 +90,7 @@ def _prior_text(parameters: Mapping[str, Any]) -> str:
 
 
 def _colour_text(parameters: Mapping[str, Any]) -> str:
-    levels = _sequence([f"{sigma:g}" for sigma in parameters["sigmas"]])
+    levels = sequence([f"{sigma:g}" for sigma in parameters["sigmas"]])
     return (
         f"The centres ({parameters['size']} x {parameters['size']} pixels) of at most {parameters['photographs']} colour test "
         f"photographs were denoised at sigma {levels}: by the colour network, by the grey network on each channel alone, by "
@@ -99,11 +100,6 @@ def _colour_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _sequence(values: Sequence[object]) -> str:
-    words = [str(value) for value in values]
-    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}"
-
-
 def _stages(schedule: Sequence[Mapping[str, Any]]) -> str:
     """Return a schedule in words."""
     names = {"l1": "absolute error", "mse": "squared error"}
@@ -111,7 +107,7 @@ def _stages(schedule: Sequence[Mapping[str, Any]]) -> str:
     for stage in schedule:
         name = f"matching at gamma {stage['gamma']:g}" if stage["gamma"] is not None else names[stage["loss"]]
         words.append(f"{name} for {stage['steps']} steps")
-    return _sequence(words)
+    return sequence(words)
 
 
 PARAGRAPHS: dict[str, Paragraph] = {

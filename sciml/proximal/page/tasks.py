@@ -12,8 +12,8 @@ from sciml.imaging.tasks.results import absent
 from sciml.proximal.page.results import LearnedResults
 from sciml.proximal.study.results import Run
 from sciml.report.pictures import error_map, gallery
-from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, Spread, Table, Value
-from sciml.report.words import spread
+from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Slider, Table, Value
+from sciml.report.words import spread, spread_over
 
 ERROR_LIMIT = {"denoise": 0.15, "deblur": 0.15, "ct-sparse": 0.05, "mri-cs": 0.1}
 # side of the enlarged crop in pixels, and how often a pixel is repeated
@@ -185,7 +185,7 @@ def gain_table(task: LearnedResults) -> Table:
         row: dict[str, Value] = {"variant": label}
         for name in task.learned():
             gains = np.array(task.gains(name, "tv", task.labels if label == "all" else [label]))
-            row[f"gain {name}"] = _spread(gains) if gains.size else "not run"
+            row[f"gain {name}"] = spread_over(gains) if gains.size else "not run"
             row[f"share {name}"] = float(100 * np.mean(gains > 0)) if gains.size else "not run"
         rows.append(row)
     return Table(
@@ -194,10 +194,6 @@ def gain_table(task: LearnedResults) -> Table:
         rows,
         "Difference of PSNR on the same picture; the weight of total variation is tuned on validation data for every variant.",
     )
-
-
-def _spread(values: np.ndarray) -> Spread:
-    return Spread(float(values.mean()), float(values.std(ddof=1)) if values.size > 1 else None, int(values.size))
 
 
 def runs_table(task: LearnedResults) -> Table:

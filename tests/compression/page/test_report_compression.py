@@ -18,13 +18,14 @@ from sciml.compression.page.page import banner, settings_of, study_page
 from sciml.compression.page.published import AGAINST_VTM, HYPERPRIOR, POINTS, against_jpeg, published_curve
 from sciml.compression.page.rates import bd_table, fixed_rates, lead_curve, times
 from sciml.compression.page.results import StudyResults, read_study
-from sciml.compression.page.style import signed, title_of
+from sciml.compression.page.style import title_of
 from sciml.compression.page.vectors import vector_reportlets
 from sciml.compression.stages import report
 from sciml.compression.study.curves import bd_rate
 from sciml.compression.study.quality import MS_SSIM, PSNR
 from sciml.report.check import check_page
 from sciml.report.reportlets import Checks, Claim, Figure, Gallery, Slider, Table
+from sciml.report.words import signed
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
 

@@ -12,7 +12,7 @@ from deblurring_page_artefacts import SETS, write_study
 from sciml.deblurring.config import BIASES, PageConfig
 from sciml.deblurring.page.claims import claims, sweep_shares
 from sciml.deblurring.page.default import found_table, gain_table
-from sciml.deblurring.page.numbers import Difference, error_words, gap_closed, kernel_words, signed
+from sciml.deblurring.page.numbers import Difference, error_words, gap_closed, kernel_words
 from sciml.deblurring.page.page import missing, settings_of, tabs
 from sciml.deblurring.page.residual import autocorrelation, misfits
 from sciml.deblurring.page.results import kind, read_study
@@ -22,6 +22,7 @@ from sciml.deblurring.study import published
 from sciml.deblurring.study.results import KernelScores, PairScores, PictureScores
 from sciml.report.check import check_page
 from sciml.report.reportlets import Spread
+from sciml.report.words import signed
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json
 
