@@ -170,7 +170,7 @@ def operators(size: int, repeat: int) -> Iterator[Row]:
         for label, run in zip(labels, three, strict=True):
             row, result = timed(problem, label, run, repeat)
             image = np.asarray(result).squeeze()
-            note = f"{psnr(image.clip(0, 1), picture.astype(image.dtype)):.2f} dB" if name == "FBP" else ""
+            note = f"{psnr(image.clip(0, 1), picture.astype(image.dtype), 1):.2f} dB" if name == "FBP" else ""
             yield replace(row, note=note, reference=label == labels[0])
 
 

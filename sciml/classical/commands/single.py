@@ -147,4 +147,4 @@ def score_files(result: Path, truth: Path, value_range: Sequence[float] | None =
     top, left = ((b - a) // 2 for a, b in zip(estimate.shape[-2:], reference.shape[-2:], strict=True))
     reference = reference[..., top : top + estimate.shape[-2], left : left + estimate.shape[-1]]
     pairs = [(a[0].numpy(), b[0].numpy()) for a, b in zip(estimate, reference, strict=True)]
-    return {f"{result.name}[{index}]": (psnr(a, b), ssim(a, b)) for index, (a, b) in enumerate(pairs)}
+    return {f"{result.name}[{index}]": (psnr(a, b, 1), ssim(a, b)) for index, (a, b) in enumerate(pairs)}

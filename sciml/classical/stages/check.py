@@ -108,7 +108,7 @@ def denoise_reference(config: CheckConfig, seeds: Seeds) -> Denoised | None:
     y = built.measure(truth, torch.Generator().manual_seed(seeds("check", "denoise")))
 
     def scores(estimate: Tensor) -> np.ndarray:
-        return np.array([psnr(a[0], b[0]) for a, b in zip(built.picture(estimate).numpy(), truth.numpy(), strict=True)])
+        return np.array([psnr(a[0], b[0], 1) for a, b in zip(built.picture(estimate).numpy(), truth.numpy(), strict=True)])
 
     oracle = np.max([scores(tv(y, built.physics, weight)) for weight in ORACLE_WEIGHTS], axis=0)
     found = {"tv": oracle, "nlm": scores(non_local_means(y, built.physics))}
@@ -151,5 +151,5 @@ def fbp_reference(picture: np.ndarray, views: int) -> BackProjection:
     theirs = iradon(radon(picture, angles, circle=False), angles, circle=False, output_size=len(picture)).clip(0, 1)
     physics = ParallelBeam(picture.shape, tuple(angles))
     ours = physics.fbp(physics.A(torch.from_numpy(picture)[None, None]))[0, 0].numpy().clip(0, 1)
-    theirs_db = psnr(theirs.astype(np.float32), picture)
-    return BackProjection(views=views, scikit_image_db=theirs_db, ours_db=psnr(ours, picture))
+    theirs_db = psnr(theirs.astype(np.float32), picture, 1)
+    return BackProjection(views=views, scikit_image_db=theirs_db, ours_db=psnr(ours, picture, 1))

@@ -6,7 +6,6 @@ of the planes is that of the picture before it is rounded to grey levels.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +18,7 @@ from sciml.compression.coding.transform import Transform, block_dct, fit_transfo
 from sciml.compression.entropy.context import VALUE_UNITS, Grid
 from sciml.compression.entropy.tables import Tables
 from sciml.compression.fitting.scalar import DEAD_ZONE, Fit
+from sciml.imaging.metrics import decibels
 
 # counts of 2^16 are the multiples of this among counts of 2^20
 SIXTEEN_BITS = 16
@@ -124,7 +124,7 @@ class Variant:
 
 def psnr_of(error: float) -> float:
     """Return the peak signal-to-noise ratio in dB of a mean squared error in grey levels."""
-    return 10 * math.log10(SPAN**2 / error)
+    return decibels(error, SPAN)
 
 
 def coarse(tables: Tables) -> Tables:

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Shaped
 
 from sciml.compression.pictures.eight_bits import Pixels
+from sciml.imaging.metrics import decibels
 from sciml.runtime.errors import ShapeError
 
 TYPES = (np.uint8, np.uint16, np.float32)
@@ -82,8 +83,7 @@ def psnr(decoded: Pixels, original: Pixels) -> float:
     """
     _check(decoded, original)
     squares = np.square(decoded.astype(np.float64) - original.astype(np.float64))
-    error = float(squares.mean())
-    return 10 * math.log10(peak(original)[1] ** 2 / error) if error else math.inf
+    return decibels(float(squares.mean()), peak(original)[1])
 
 
 def peak(original: Pixels) -> tuple[float, float]:
@@ -155,9 +155,5 @@ def psnr_of(decoded: Shaped[np.ndarray, "*shape"], original: Shaped[np.ndarray, 
     """Return the peak signal-to-noise ratio in dB, alpha left out; the peak of floats is their range."""
     if original.ndim == 3 and original.shape[2] in (2, 4) and original.dtype.kind == "u":
         decoded, original = decoded[..., :-1], original[..., :-1]
-    if original.dtype.kind == "u":
-        peak = float(np.iinfo(original.dtype).max)
-    else:
-        peak = float(original.max() - original.min()) or 1.0
-    error = float(np.mean((decoded.astype(np.float64) - original) ** 2))
-    return 10 * math.log10(peak**2 / error) if error else math.inf
+    span = float(np.iinfo(original.dtype).max) if original.dtype.kind == "u" else float(original.max() - original.min()) or 1.0
+    return decibels(float(np.mean((decoded.astype(np.float64) - original) ** 2)), span)

@@ -14,6 +14,7 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from scipy import stats
 
+from sciml.imaging.metrics import decibels
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 BOOTSTRAP_DRAWS = 10_000
@@ -95,7 +96,7 @@ def best_shift_psnr(
                 if (down, right) not in errors:
                     errors[down, right] = float(np.mean((rows @ matrix - target) ** 2))
         best = min(errors, key=errors.__getitem__)
-    return BestShift(_decibel(errors[best], data_range), best, _decibel(errors[0.0, 0.0], data_range))
+    return BestShift(decibels(errors[best], data_range), best, decibels(errors[0.0, 0.0], data_range))
 
 
 def bootstrap_interval(
@@ -238,10 +239,6 @@ def _translation(length: int, move: float) -> NDArray[np.float64]:
     mirrored = np.concatenate([np.eye(length), np.eye(length)[::-1]])
     phase = np.exp(-2j * np.pi * np.fft.rfftfreq(2 * length) * move)
     return np.fft.irfft(np.fft.rfft(mirrored, axis=0) * phase[:, None], n=2 * length, axis=0)[:length]
-
-
-def _decibel(mean_square: float, data_range: float) -> float:
-    return math.inf if mean_square == 0 else 10 * math.log10(data_range**2 / mean_square)
 
 
 def _block_means(values: NDArray[np.floating], block: int) -> NDArray[np.floating]:

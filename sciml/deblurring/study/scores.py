@@ -23,7 +23,7 @@ def display(light: Image) -> Image:
 
 def display_psnr(light: Image, truth: Image) -> float:
     """Return the PSNR of display values, in dB, data range 1."""
-    return psnr(display(light), display(truth))
+    return psnr(display(light), display(truth), 1)
 
 
 def picture_scores(light: Image, truth: Image) -> PictureScores:
@@ -34,9 +34,9 @@ def picture_scores(light: Image, truth: Image) -> PictureScores:
     shown, wanted = display(light), display(truth)
     moved = best_shift_psnr(shown, wanted, reach=5, border=8)
     return PictureScores(
-        psnr=psnr(shown, wanted),
+        psnr=psnr(shown, wanted, 1),
         ssim=ssim(shown, wanted),
-        psnr_light=psnr(np.clip(light, 0, 1), np.clip(truth, 0, 1)),
+        psnr_light=psnr(np.clip(light, 0, 1), np.clip(truth, 0, 1), 1),
         psnr_best_shift=moved.psnr,
         best_shift=moved.shift,
     )

@@ -143,7 +143,7 @@ def evaluate_files(
     result: dict[str, Any] = {
         "values": "as stored" if as_stored else "display values (sRGB)",
         "border": border,
-        "psnr_db": psnr(stacked[0], stacked[1]),
+        "psnr_db": psnr(stacked[0], stacked[1], 1),
         "ssim": float(np.mean([ssim(*pair) for pair in pairs])),
         "best_shift_psnr_db": shifted.psnr,
         "unshifted_psnr_db": shifted.unshifted,

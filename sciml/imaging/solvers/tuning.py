@@ -47,7 +47,7 @@ def solve(method: Method, y: Tensor, physics: LinearPhysics, value: float) -> Te
 def mean_psnr(task: Task, estimate: Tensor, truth: Tensor) -> float:
     """Return the mean PSNR in dB of a batch, on what the task shows."""
     pairs = zip(task.picture(estimate).cpu().numpy(), task.picture(truth).cpu().numpy(), strict=True)
-    return float(np.mean([psnr(a[0], b[0]) for a, b in pairs]))
+    return float(np.mean([psnr(a[0], b[0], 1) for a, b in pairs]))
 
 
 def tune(method: Method, task: Task, y: Tensor, truth: Tensor) -> Tuned:

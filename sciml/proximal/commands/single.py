@@ -146,7 +146,7 @@ def score_files(
         noisy = clean + sigma * noise
         found = denoised(network, for_network(noisy, picture, network, model), sigma, device).reshape(clean.shape)
         pairs = [
-            [(psnr(a, b), ssim(a, b)) for a, b in zip(x.clamp(0, 1)[:, 0].numpy(), clean[:, 0].numpy(), strict=True)]
+            [(psnr(a, b, 1), ssim(a, b)) for a, b in zip(x.clamp(0, 1)[:, 0].numpy(), clean[:, 0].numpy(), strict=True)]
             for x in (noisy, found)
         ]
         (before, likeness_before), (after, likeness_after) = np.array(pairs).mean(1).tolist()

@@ -131,7 +131,7 @@ def _restored(network: Denoiser, task: Task, part: Measured, config: RestoreConf
 
 def _psnrs(task: Task, x: Tensor, truth: Tensor) -> list[float]:
     pairs = zip(task.picture(x).cpu().numpy(), task.picture(truth).cpu().numpy(), strict=True)
-    return [psnr(a[0], b[0]) for a, b in pairs]
+    return [psnr(a[0], b[0], 1) for a, b in pairs]
 
 
 def _monotone(found: Reconstruction) -> bool:

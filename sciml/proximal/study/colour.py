@@ -122,7 +122,7 @@ def is_colour(array: Float[np.ndarray, " ..."]) -> bool:
 def colour_psnr(estimate: Float[np.ndarray, "3 rows columns"], truth: Float[np.ndarray, "3 rows columns"]) -> float:
     """Return the PSNR in dB of the mean squared error over pixels and channels, of the estimate clipped to [0, 1]."""
     # one below the other, the channels are one picture with the same mean squared error
-    return psnr(np.concatenate(estimate.clip(0, 1)), np.concatenate(truth))
+    return psnr(np.concatenate(estimate.clip(0, 1)), np.concatenate(truth), 1)
 
 
 def colour_ssim(estimate: Float[np.ndarray, "3 rows columns"], truth: Float[np.ndarray, "3 rows columns"]) -> float:

@@ -50,7 +50,7 @@ def displaced(image: np.ndarray, down: float, right: float) -> np.ndarray:
 
 def test_plain_measures_are_scikit_images():
     truth, estimate = picture(48, 40), np.clip(picture(48, 40) + 0.05 * rng().normal(size=(48, 40)), 0, 1)
-    assert psnr(estimate, truth) == pytest.approx(peak_signal_noise_ratio(truth, estimate, data_range=1))
+    assert psnr(estimate, truth, 1) == pytest.approx(peak_signal_noise_ratio(truth, estimate, data_range=1))
     window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     assert ssim(estimate, truth) == pytest.approx(float(structural_similarity(truth, estimate, data_range=1, **window)))
     found = best_shift_psnr(estimate, truth, border=6)
@@ -83,7 +83,7 @@ def test_the_search_is_that_of_all_displacements():
     mirrored = np.block([[estimate, estimate[:, ::-1]], [estimate[::-1], estimate[::-1, ::-1]]])
     steps = np.arange(-2, 2.1, 0.25)
     moved = {(d, r): displaced(mirrored, d, r)[4:30, 4:26] for d in steps for r in steps}
-    scores = {place: psnr(image, truth[4:-4, 4:-4]) for place, image in moved.items()}
+    scores = {place: psnr(image, truth[4:-4, 4:-4], 1) for place, image in moved.items()}
     best = max(scores, key=scores.__getitem__)
     assert found.shift == best
     assert found.psnr == pytest.approx(scores[best], abs=1e-6)
@@ -95,7 +95,7 @@ def test_it_is_never_below_the_unshifted_psnr(seed, level, reach, step):
     truth = rng(seed).random((24, 20))
     estimate = truth + level * rng(seed + 1).normal(size=truth.shape)
     found = best_shift_psnr(estimate, truth, reach=reach, step=step, border=4)
-    assert found.psnr >= found.unshifted == pytest.approx(psnr(estimate[4:-4, 4:-4], truth[4:-4, 4:-4]))
+    assert found.psnr >= found.unshifted == pytest.approx(psnr(estimate[4:-4, 4:-4], truth[4:-4, 4:-4], 1))
     assert max(map(abs, found.shift)) <= reach
 
 
@@ -147,12 +147,12 @@ def test_a_displaced_kernel_costs_plain_psnr_only_and_the_canonical_one_restores
     repaired = canonicalise(wrong)
     exact, moved, again = (deblurred(k) for k in (kernel, wrong, repaired.kernel))
     assert repaired.shift == (-2, 3)
-    assert psnr(moved, truth) < psnr(exact, truth) - 3
+    assert psnr(moved, truth, 1) < psnr(exact, truth, 1) - 3
     best, best_exact = (best_shift_psnr(image, truth, border=10) for image in (moved, exact))
     assert best.psnr == pytest.approx(best_exact.psnr, abs=0.1)
     # the kernel went (2, -3), the picture the other way, and is moved back
     assert best.shift == (2, -3) and best_exact.shift == (0, 0)
-    assert psnr(again, truth) == pytest.approx(psnr(exact, truth), abs=0.1)
+    assert psnr(again, truth, 1) == pytest.approx(psnr(exact, truth, 1), abs=0.1)
 
 
 # intervals

@@ -228,7 +228,7 @@ def test_the_denoising_figures_on_nine_photographs(need_data, seed):
     y = built.measure(truth, generator(seed))
 
     def quality(x):
-        return [psnr(a[0], b[0]) for a, b in zip(built.picture(x).numpy(), truth.numpy(), strict=True)]
+        return [psnr(a[0], b[0], 1) for a, b in zip(built.picture(x).numpy(), truth.numpy(), strict=True)]
 
     # the oracle knows the truth of each picture and takes the best weight for it
     oracle = np.max([quality(classical.tv(y, built.physics, weight)) for weight in (0.06, 0.07, 0.075, 0.08, 0.09)], axis=0)

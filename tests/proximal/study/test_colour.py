@@ -86,7 +86,7 @@ def test_metrics_count_all_channels_and_agree_with_grey_ones():
     assert colour.colour_psnr(estimate, truth) == pytest.approx(-10 * np.log10(np.mean((clipped - truth) ** 2)), abs=1e-4)
     grey = np.repeat(truth[:1], 3, axis=0)
     assert colour.colour_psnr(grey + 0.1 * (0.5 - grey), grey) == pytest.approx(
-        psnr((grey + 0.1 * (0.5 - grey))[0], grey[0]), abs=1e-4
+        psnr((grey + 0.1 * (0.5 - grey))[0], grey[0], 1), abs=1e-4
     )
     from skimage.metrics import structural_similarity
 
