@@ -39,7 +39,8 @@ from sciml.deblurring.study.scores import display_psnr
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel, line
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import load_tensors, read_json, save_tensors, write_json
+from sciml.runtime.files import load_tensors, read_json, save_tensors
+from sciml.runtime.results import write_result
 
 KERNEL, GIVEN, SIZE = line(7.0, 20.0, 9), line(7.0, 35.0, 9), 32
 QUICK = DipConfig(
@@ -177,7 +178,7 @@ def pairs_file(path: Path, spoilt: bool = False) -> Path:
 def files(tmp_path: Path) -> dict[str, Path]:
     kernels: dict[str, Kernel] = {"0.warp": KERNEL, "1.warp": line(7.0, 22.0, 9)}
     save_tensors(tmp_path / "kernels.safetensors", kernels, {"photograph": "boxes"})
-    write_json(tmp_path / "weights.json", {model: {"weight": 0.75} for model in ("none", "warp", "true")})
+    write_result(tmp_path / "weights.json", WEIGHTS["tv"])
     return {
         "pairs": pairs_file(tmp_path / "pairs.safetensors"),
         "kernels": tmp_path / "kernels.safetensors",
@@ -196,7 +197,7 @@ STUDY = DipStudyConfig(pairs=("boxes line turned", "elsewhere line exact"), seed
 
 
 def test_the_stage_scores_every_fit_and_goes_on_where_it_was_interrupted(files, tmp_path, monkeypatch):
-    whole = stage.run(STUDY, photograph="boxes", folder=tmp_path / "whole", **files)
+    whole = stage.run(STUDY, photograph="boxes", output=tmp_path / "whole", **files)
     table = read_json(whole[0])
     assert len(table["runs"]) == 2 * 2 + 1 and set(table["baselines"]) == {"boxes line turned"}
     for row in table["runs"]:
@@ -226,9 +227,9 @@ def test_the_stage_scores_every_fit_and_goes_on_where_it_was_interrupted(files, 
 
     monkeypatch.setattr(stage, "fit_of", dying)
     with pytest.raises(KeyboardInterrupt):
-        stage.run(STUDY, photograph="boxes", folder=tmp_path / "part", **files)
+        stage.run(STUDY, photograph="boxes", output=tmp_path / "part", **files)
     monkeypatch.setattr(stage, "fit_of", lambda *arguments: (fits.append(arguments), once(*arguments))[1])
-    again = stage.run(STUDY, photograph="boxes", folder=tmp_path / "part", **files)
+    again = stage.run(STUDY, photograph="boxes", output=tmp_path / "part", **files)
     assert len(fits) == len(table["runs"])
     assert again[1].read_bytes() == whole[1].read_bytes()
 
@@ -296,7 +297,7 @@ def test_what_is_shown_meanwhile_is_what_would_be_returned():
 def test_a_pair_that_is_not_in_the_file_is_named(files, tmp_path):
     config = STUDY.model_copy(update={"pairs": ("boxes line upside-down",)})
     with pytest.raises(ConfigError, match="'boxes line upside-down' is not in"):
-        stage.run(config, photograph="boxes", folder=tmp_path / "out", **files)
+        stage.run(config, photograph="boxes", output=tmp_path / "out", **files)
 
 
 def test_the_pairs_of_the_study_are_of_the_test_set_and_spread_over_it():

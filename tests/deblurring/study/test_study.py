@@ -155,14 +155,17 @@ def test_kernels_and_pictures_are_made_without_the_truth(study, tmp_path):
     blinder = {name: np.full_like(array, np.nan) if ".kernel" in name else array for name, array in blind.items()}
     save_tensors(tmp_path / "blind.safetensors", blind, notes)
     save_tensors(tmp_path / "blinder.safetensors", blinder, notes)
-    kernels, _ = correct.run(CorrectConfig(seed=1), tmp_path / "blinder.safetensors", "camera", tmp_path / "correct")
-    assert kernels.read_bytes() == study.kernels.read_bytes()
+    blinder_pairs, config = tmp_path / "blinder.safetensors", CorrectConfig(seed=1, errors=("none", "warp", "kernel"))
+    kernels, _ = correct.run(config, blinder_pairs, "camera", tmp_path / "correct")
+    found, whole = load_tensors(kernels)[0], load_tensors(study.kernels)[0]
+    assert {name for name in whole if not name.endswith(".both")} == set(found)
+    assert all(array.tobytes() == whole[name].tobytes() for name, array in found.items())
     config = RestoreConfig(cells=None, priors=PRIORS)
-    (pictures,) = restore_pairs(config, tmp_path / "blind.safetensors", "camera", kernels, study.weights, tmp_path / "restore")
+    blind_pairs = tmp_path / "blind.safetensors"
+    (pictures,) = restore_pairs(config, blind_pairs, "camera", study.kernels, study.weights, tmp_path / "restore")
     assert pictures.read_bytes() == study.pictures.read_bytes()
-    (maps,) = map_spreads(
-        SpreadConfig(count=4), tmp_path / "blinder.safetensors", "camera", kernels, study.weights["tv"], tmp_path / "spread"
-    )
+    weights = study.weights["tv"]
+    (maps,) = map_spreads(SpreadConfig(count=4), blinder_pairs, "camera", study.kernels, weights, tmp_path / "spread")
     assert maps.read_bytes() == study.spreads.read_bytes()
 
 
@@ -215,7 +218,8 @@ def test_tuning_keeps_the_weight_of_the_largest_mean_and_the_whole_curve(study):
 
 
 def test_an_interrupted_stage_goes_on(study, tmp_path, monkeypatch):
-    seen = []
+    config, seen = CorrectConfig(seed=1, errors=("none", "kernel")), []
+    whole, _ = correct.run(config, study.pairs, "camera", tmp_path / "whole")
 
     def stopped(problem, config, *, made=correct.corrections):
         if seen:
@@ -225,14 +229,14 @@ def test_an_interrupted_stage_goes_on(study, tmp_path, monkeypatch):
 
     monkeypatch.setattr(correct, "corrections", stopped)
     with pytest.raises(KeyboardInterrupt):
-        correct.run(CorrectConfig(seed=1), study.pairs, "camera", tmp_path / "correct")
+        correct.run(config, study.pairs, "camera", tmp_path / "correct")
     monkeypatch.undo()
     again = []
     monkeypatch.setattr(correct, "corrections", lambda p, c, made=correct.corrections: again.append(p.name) or made(p, c))
-    kernels, _ = correct.run(CorrectConfig(seed=1), study.pairs, "camera", tmp_path / "correct")
+    kernels, _ = correct.run(config, study.pairs, "camera", tmp_path / "correct")
     assert len(again) == 1
     assert again[0] not in seen
-    assert kernels.read_bytes() == study.kernels.read_bytes()
+    assert kernels.read_bytes() == whole.read_bytes()
 
 
 def test_the_calibration_covers_its_own_pictures(study):
