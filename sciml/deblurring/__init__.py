@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.deblurring.correction.estimate import estimate_kernel, noise_std
-    from sciml.deblurring.correction.sensitivity import spread_map
+    from sciml.deblurring.correction.sensitivity import bootstrap_std, spread_map
     from sciml.deblurring.kernels.canonical import Canonical, canonicalise, read_kernel
     from sciml.deblurring.kernels.errors import perturbed
     from sciml.deblurring.restoration.deblur import Deblurred, deblur
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Canonical": "kernels.canonical",
     "Deblurred": "restoration.deblur",
+    "bootstrap_std": "correction.sensitivity",
     "canonicalise": "kernels.canonical",
     "deblur": "restoration.deblur",
     "estimate_kernel": "correction.estimate",
@@ -35,6 +36,7 @@ _HOMES = {
 __all__ = [
     "Canonical",
     "Deblurred",
+    "bootstrap_std",
     "canonicalise",
     "deblur",
     "estimate_kernel",

@@ -172,12 +172,12 @@ def restore_command(
     if out is not None and not photo.is_dir() and not Path(f"{out}.partial").exists():
         refuse_existing(out, force)
     with stage("deblurring.restore", out or photo, threads, gpu) as device:
-        from sciml.deblurring.commands.orders import Order, Outputs, parse_dip
+        from sciml.deblurring.commands.job import JobSpec, Outputs, parse_dip
         from sciml.deblurring.correction.sensitivity import KERNEL_ERROR
 
         if spread_out is not None and spread == 0:
             spread = 16
-        order = Order(
+        spec = JobSpec(
             kernel=kernel,
             noise_std=noise_std,
             prior=prior,
@@ -193,12 +193,12 @@ def restore_command(
             seed=seed,
             dip=parse_dip(options or []),
         )
-        order.check()
+        spec.check()
         if not photo.is_dir():
             from sciml.deblurring.commands.single import restore_file
 
             outputs = Outputs(out, kernel_out, residual_out, spread_out, mask_out, progress_out, json)
-            done = restore_file(photo, outputs, order, device, _say(), check_orientation)
+            done = restore_file(photo, outputs, spec, device, _say(), check_orientation)
         else:
             single = {"--kernel-out": kernel_out, "--residual-out": residual_out, "--spread-out": spread_out}
             single |= {"--mask-out": mask_out, "--progress-out": progress_out, "--check-orientation": check_orientation or None}
@@ -208,7 +208,7 @@ def restore_command(
             from sciml.deblurring.commands.folder import restore_folder
 
             done = None
-            outcomes = restore_folder(photo, out, order, device, _say(), _tell, force, json)
+            outcomes = restore_folder(photo, out, spec, device, _say(), _tell, force, json)
             stopped = any(one.interrupted for one in outcomes)
             skipped = sum(one.skipped for one in outcomes)
             typer.echo(f"{out}: {len(outcomes) - skipped} restored, {skipped} skipped")

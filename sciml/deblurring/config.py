@@ -46,9 +46,9 @@ class PairSet(StageConfig):
 
 
 # of the sets beside them: the rivals and what is shipped
-FEW = ("tv/none", "tv/warp", "tv/kernel", "tv/true", f"{LEARNED}/none", f"{LEARNED}/warp", "hyper-laplacian/none")
+SIDE_CELLS = ("tv/none", "tv/warp", "tv/kernel", "tv/true", f"{LEARNED}/none", f"{LEARNED}/warp", "hyper-laplacian/none")
 # of the two sets that decide
-CHOICES = (
+MAIN_CELLS = (
     "tv/none",
     "tv/warp",
     "tv/kernel",
@@ -87,7 +87,7 @@ def default_sets() -> dict[str, PairSet]:
             ),
             reduction=8,
             crop="edges",
-            cells=CHOICES,
+            cells=MAIN_CELLS,
         ),
         "test": PairSet(
             photographs=("camera", "kodim23", "monarch", "coffee"),
@@ -103,13 +103,13 @@ def default_sets() -> dict[str, PairSet]:
                 "truncation:0.2",
                 "rotation:7+scale:0.9+smoothing:0.5",
             ),
-            cells=(*CHOICES, "richardson-lucy/true", "tv-circular/none", "tv-circular/true"),
+            cells=(*MAIN_CELLS, "richardson-lucy/true", "tv-circular/none", "tv-circular/true"),
         ),
         "noisy-kernels": PairSet(
             photographs=("camera", "monarch"),
             kernels=("shake:2", "shake:5,15", "motion:15,30", "disk:4"),
             errors=("noise:0.05", "dropout:0.5", "stray:0.03"),
-            cells=FEW,
+            cells=SIDE_CELLS,
         ),
         **{word: _bias(*bias) for word, bias in BIASES.items()},
         **{
@@ -122,14 +122,14 @@ def default_sets() -> dict[str, PairSet]:
                 f"shake:{seed},{size}" for seed, size in zip(range(11, 19), (19, 17, 15, 27, 13, 21, 23, 23), strict=True)
             ),
             errors=("rotation:10", "scale:0.85", "smoothing:0.7", "dropout:0.5"),
-            cells=FEW,
+            cells=SIDE_CELLS,
         ),
     }
 
 
 def _bias(kernel: str, word: str, values: tuple[int, ...], **options: object) -> PairSet:
     errors = tuple(f"bias:{word}={value}" if value else EXACT for value in values)
-    settings = {"photographs": ("camera", "kodim23"), "kernels": (kernel,), "errors": errors, "cells": FEW}
+    settings = {"photographs": ("camera", "kodim23"), "kernels": (kernel,), "errors": errors, "cells": SIDE_CELLS}
     return PairSet.model_validate({**settings, **options})
 
 

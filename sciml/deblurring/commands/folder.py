@@ -1,4 +1,4 @@
-"""Many photographs of a folder with one order."""
+"""Many photographs of a folder, one job each."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from sciml.batch import Job, Outcome, kept, plan, run
-from sciml.deblurring.commands.orders import Order, Outputs
+from sciml.deblurring.commands.job import JobSpec, Outputs
 from sciml.deblurring.commands.single import Done, partial_of, restore_file
 from sciml.deblurring.files.progress import Say
 from sciml.formats.read import SUFFIXES
@@ -18,7 +18,7 @@ WRITTEN = {".png": ".png", ".jpg": ".png", ".jpeg": ".png", ".tif": ".tif", ".ti
 def restore_folder(
     folder: Path,
     out: Path,
-    order: Order,
+    spec: JobSpec,
     device: str,
     say: Say,
     tell: Callable[[str, Done], None],
@@ -30,7 +30,7 @@ def restore_folder(
     Args:
         folder: with photographs.
         out: folder of the results, which bear the names of the photographs; JPEG becomes PNG.
-        order: what is to be done; checked.
+        spec: what is to be done; checked.
         device: `cpu` or `cuda`.
         say: is told what is going on.
         tell: is told the name of each photograph and what came of it.
@@ -48,7 +48,7 @@ def restore_folder(
         if not partial.exists() and (there := kept(job, job.target, force)):
             return there
         say(f"photograph {jobs.index(job) + 1} of {len(jobs)}")
-        done = restore_file(job.source, Outputs(job.target), order, device, say)
+        done = restore_file(job.source, Outputs(job.target), spec, device, say)
         tell(job.source.name, done)
         if done.interrupted:
             # so that the next run does not take it for finished

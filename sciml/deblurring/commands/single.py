@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from sciml.deblurring.commands.orders import Order, Outputs, estimate_size
+from sciml.deblurring.commands.job import JobSpec, Outputs, estimate_size
 from sciml.deblurring.correction.estimate import Estimate, estimate_kernel
 from sciml.deblurring.correction.estimate import noise_std as estimated_noise
 from sciml.deblurring.correction.kernel_step import busiest
@@ -44,13 +44,13 @@ class Done:
     record: dict[str, Any]
 
 
-def restore_file(path: Path, outputs: Outputs, order: Order, device: str, say: Say, compare: bool = False) -> Done:
+def restore_file(path: Path, outputs: Outputs, spec: JobSpec, device: str, say: Say, compare: bool = False) -> Done:
     """Restore one photograph and write what was asked for.
 
     Args:
         path: photograph.
         outputs: files to write, refused before any work where that cannot be.
-        order: what is to be done; checked.
+        spec: what is to be done; checked.
         device: `cpu` or `cuda`.
         say: is told what is going on.
         compare: compare the orientations of the kernel first, and tell.
@@ -59,40 +59,40 @@ def restore_file(path: Path, outputs: Outputs, order: Order, device: str, say: S
         ScimlError: something given is wrong; nothing is written then.
     """
     begun = time.monotonic()
-    check_outputs(outputs.by_option(), [path, *(each for each in (order.mask, Path(order.kernel)) if each is not None)])
-    photo = read_photo(path, order.gamma, order.value_range)
-    mask = None if order.mask is None else torch.from_numpy(read_mask(order.mask, photo.size))
+    check_outputs(outputs.by_option(), [path, *(each for each in (spec.mask, Path(spec.kernel)) if each is not None)])
+    photo = read_photo(path, spec.gamma, spec.value_range)
+    mask = None if spec.mask is None else torch.from_numpy(read_mask(spec.mask, photo.size))
     say(f"{path.name}: {photo.size[0]} x {photo.size[1]} pixels, taken as {photo.meaning()}")
-    check_size(photo, order.prior, order.dip, device)
-    kernel = kernel_for(photo, order, mask, say)
-    fits = orientations_of(photo, kernel, order, mask, say) if compare else []
+    check_size(photo, spec.prior, spec.dip, device)
+    kernel = kernel_for(photo, spec, mask, say)
+    fits = orientations_of(photo, kernel, spec, mask, say) if compare else []
     if outputs.out is None:
         return Done(f"{path}: compared, nothing was restored", False, {"sentences": table(fits)})
-    seconds = seconds_of(photo, order.prior, order.error, order.dip, order.spread)
+    seconds = seconds_of(photo, spec.prior, spec.error, spec.dip, spec.spread)
     say("computing on the card" if device != "cpu" else f"expected time on one core: {words(seconds)}")
     image = photo.values.to(device)
     partial = partial_of(outputs.out)
     found = deblur(
         image,
         kernel,
-        order.noise_std,
-        prior=order.prior,
-        error=order.error,  # pyright: ignore[reportArgumentType]
-        weight=order.weight,
+        spec.noise_std,
+        prior=spec.prior,
+        error=spec.error,  # pyright: ignore[reportArgumentType]
+        weight=spec.weight,
         mask=mask,
         gamma=photo.gamma,
-        seed=order.seed,
-        spread=order.spread,
-        kernel_error=order.kernel_error,
-        dip=order.dip,
+        seed=spec.seed,
+        spread=spec.spread,
+        kernel_error=spec.kernel_error,
+        dip=spec.dip,
         on_progress=Progress(photo, outputs.progress, say),
         checkpoint=partial,
     )
     seconds = time.monotonic() - begun
-    line = _write(path, outputs, photo, order, found, seconds)
+    line = _write(path, outputs, photo, spec, found, seconds)
     if not found.interrupted:
         shutil.rmtree(partial, ignore_errors=True)
-    record = _record(path, photo, order, found, seconds, device)
+    record = _record(path, photo, spec, found, seconds, device)
     if fits:
         record |= {"orientations": [vars(fit) for fit in fits], "sentences": table(fits) + record["sentences"]}
     if outputs.summary is not None:
@@ -105,15 +105,15 @@ def partial_of(out: Path) -> Path:
     return Path(f"{out}.partial")
 
 
-def kernel_for(photo: Photo, order: Order, mask: torch.Tensor | None, say: Say) -> Canonical:
-    """Return the kernel of an order for one photograph."""
-    size = estimate_size(order.kernel)
+def kernel_for(photo: Photo, spec: JobSpec, mask: torch.Tensor | None, say: Say) -> Canonical:
+    """Return the kernel of a job for one photograph."""
+    size = estimate_size(spec.kernel)
     if size is None:
-        found = read_kernel(order.kernel, photo.size, order.strict)
+        found = read_kernel(spec.kernel, photo.size, spec.strict)
     else:
-        estimate = estimated(photo, size, order.noise_std, say, mask)
+        estimate = estimated(photo, size, spec.noise_std, say, mask)
         found = Canonical(estimate.kernel, notes=estimate.notes)
-    return turned(found, order.orientation)
+    return turned(found, spec.orientation)
 
 
 def estimated(photo: Photo, size: int, noise_std: float | None, say: Say, mask: torch.Tensor | None = None) -> Estimate:
@@ -127,18 +127,18 @@ def estimated(photo: Photo, size: int, noise_std: float | None, say: Say, mask: 
     return estimate_kernel(light, size, level, lambda level, levels, _: say(f"estimating the kernel: scale {level} of {levels}"))
 
 
-def orientations_of(photo: Photo, kernel: Canonical, order: Order, mask: torch.Tensor | None, say: Say) -> list[Fit]:
+def orientations_of(photo: Photo, kernel: Canonical, spec: JobSpec, mask: torch.Tensor | None, say: Say) -> list[Fit]:
     """Return and tell how each orientation of the kernel explains a photograph."""
     say("comparing the orientations of the kernel")
     picture = read_picture(photo.values, mask, photo.gamma)
     light, share = picture.luminance()
-    sigma = order.noise_std
+    sigma = spec.noise_std
     if sigma is None:
         sigma = max(float(estimated_noise(picture.y)), LEAST_NOISE)
-    return compare_orientations(light, kernel.kernel, share * sigma, picture.mask, order.seed)
+    return compare_orientations(light, kernel.kernel, share * sigma, picture.mask, spec.seed)
 
 
-def _write(path: Path, outputs: Outputs, photo: Photo, order: Order, found: Deblurred, seconds: float) -> str:
+def _write(path: Path, outputs: Outputs, photo: Photo, spec: JobSpec, found: Deblurred, seconds: float) -> str:
     assert outputs.out is not None
     notes = write_photo(outputs.out, torch.as_tensor(found.image), photo)
     more = []
@@ -151,12 +151,12 @@ def _write(path: Path, outputs: Outputs, photo: Photo, order: Order, found: Debl
     if outputs.mask is not None:
         trusted = torch.ones(photo.size) if found.mask is None else torch.as_tensor(found.mask)
         write_image(outputs.mask, trusted.cpu().numpy())
-    noise = f"noise {found.noise_std:.4f} {'given' if order.noise_std is not None else 'estimated'}"
-    what = f"prior {order.prior}, error {order.error}, {noise}, misfit {found.misfit:.2f}, {photo.meaning()}, {seconds:.1f} s"
+    noise = f"noise {found.noise_std:.4f} {'given' if spec.noise_std is not None else 'estimated'}"
+    what = f"prior {spec.prior}, error {spec.error}, {noise}, misfit {found.misfit:.2f}, {photo.meaning()}, {seconds:.1f} s"
     return " | ".join((f"{outputs.out}: {what}", *notes, *more))
 
 
-def _record(path: Path, photo: Photo, order: Order, found: Deblurred, seconds: float, device: str) -> dict[str, Any]:
+def _record(path: Path, photo: Photo, spec: JobSpec, found: Deblurred, seconds: float, device: str) -> dict[str, Any]:
     step = found.step
     warp = None
     if step is not None and step.warp is not None:
@@ -169,13 +169,13 @@ def _record(path: Path, photo: Photo, order: Order, found: Deblurred, seconds: f
         "channels": photo.channels,
         "values": photo.meaning(),
         "value_range": list(photo.value_range),
-        "kernel": {"given": order.kernel, "size": len(found.kernel)},
+        "kernel": {"given": spec.kernel, "size": len(found.kernel)},
         "shift_rows_columns": list(found.shift),
-        "prior": order.prior,
-        "error": order.error,
-        "weight": order.weight,
+        "prior": spec.prior,
+        "error": spec.error,
+        "weight": spec.weight,
         "noise_std": found.noise_std,
-        "noise_given": order.noise_std is not None,
+        "noise_given": spec.noise_std is not None,
         "misfit_over_noise": found.misfit,
         "pixels_left_out": 0 if found.mask is None else int((torch.as_tensor(found.mask) == 0).sum()),
         "warp": warp,
@@ -186,7 +186,7 @@ def _record(path: Path, photo: Photo, order: Order, found: Deblurred, seconds: f
         "interrupted": found.interrupted,
         "sentences": [*photo.notes, *found.sentences],
         "warnings": list(found.warnings),
-        "seed": order.seed,
+        "seed": spec.seed,
         "device": device,
         "seconds": seconds,
     }

@@ -11,7 +11,7 @@ from scipy import ndimage
 from skimage.measure import label
 from torch import Tensor
 
-from sciml.deblurring.solvers.splitting import shrink_count, split
+from sciml.deblurring.solvers.splitting import masked_admm, shrink_count
 from sciml.imaging.operators.convolution import ValidBlur, fast_lengths
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import Images
@@ -28,7 +28,7 @@ def strong_edges(y: Images, kernel: Kernel, sigma: float, weight: float, mask: I
     keeps the alternation away from the blurred picture itself (Levin et al., CVPR 2009).
     """
     physics = ValidBlur(kernel, (y.shape[-2], y.shape[-1]))
-    return split(y, physics, sigma, weight, shrink_count, mask, iterations, penalty=1e-3, growth=1e3)
+    return masked_admm(y, physics, sigma, weight, shrink_count, mask, iterations, penalty=1e-3, growth=1e3)
 
 
 def slopes(x: Images) -> Slopes:

@@ -53,7 +53,7 @@ def drawn_kernels(kernel: Kernel, error: str, count: int, seed: int) -> Float[np
 
 
 @torch.no_grad()
-def spread_map(
+def bootstrap_std(
     y: Float[Tensor, "1 channel height width"],
     kernel: Kernel,
     weight: float,
@@ -97,3 +97,7 @@ def spread_map(
             mean = mean + step / seen
             squares = squares + step * (image - mean)
     return factor * (squares / (count - 1) + floor**2).sqrt()
+
+
+spread_map = bootstrap_std
+"""The same by its earlier name."""

@@ -21,7 +21,7 @@ from sciml.deblurring.dip.blend import blended, misfits
 from sciml.deblurring.dip.objective import Canvas, Objective, Picture, simplex_projection
 from sciml.deblurring.dip.result import Snapshot, Untrained, fallen_back, kernel_of, result_of
 from sciml.deblurring.dip.state import FitState, identity_of
-from sciml.deblurring.dip.stopping import Look, held_out_pixels
+from sciml.deblurring.dip.stopping import IterationState, held_out_pixels
 from sciml.deblurring.settings.structures import DipConfig
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
@@ -180,7 +180,7 @@ def _look(
     on_iteration: Callable[[Snapshot], bool | None] | None,
 ) -> bool:
     misfit, held_out = misfits(objective, state.average, apart)
-    state.rule.see(Look(iteration, x.detach(), misfit, held_out))
+    state.rule.see(IterationState(iteration, x.detach(), misfit, held_out))
     if state.rule.chosen == iteration or not state.best:
         state.keep_best()
     state.losses.append((iteration, row))

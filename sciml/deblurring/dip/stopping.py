@@ -25,7 +25,7 @@ VARIANCE_PATIENCE = 150
 
 
 @dataclass(frozen=True)
-class Look:
+class IterationState:
     """What a rule sees of one iteration.
 
     Attributes:
@@ -54,7 +54,7 @@ class StopRule(Protocol):
     stopped_at: int | None
     chosen: int | None
 
-    def see(self, look: Look) -> None:
+    def see(self, look: IterationState) -> None:
         """Take in one look; looks come in the order of their iterations."""
         ...
 
@@ -107,7 +107,7 @@ class WindowedVariance(_Lowest):
             raise ConfigError(f"a variance needs a window of at least 2 outputs, got {window}")
         self.outputs: deque[Tensor] = deque(maxlen=window)
 
-    def see(self, look: Look) -> None:
+    def see(self, look: IterationState) -> None:
         """Take in one output; the curve begins when the window is full."""
         self.outputs.append(look.output.detach().clone())
         if len(self.outputs) == self.outputs.maxlen:
@@ -134,7 +134,7 @@ class Discrepancy:
         """The iteration at which the bound was reached."""
         return self.stopped_at
 
-    def see(self, look: Look) -> None:
+    def see(self, look: IterationState) -> None:
         """Take in the misfit."""
         self.note(look.iteration, look.misfit)
 
@@ -167,7 +167,7 @@ class HeldOut(_Lowest):
         self.smoothing = smoothing
         self._sum, self._weight = 0.0, 0.0
 
-    def see(self, look: Look) -> None:
+    def see(self, look: IterationState) -> None:
         """Take in the misfit of the held-out pixels, where there are any."""
         if look.held_out is None:
             return
@@ -226,7 +226,7 @@ class CombinedRule:
         self.seen = 0
         self.decided: tuple[int, str] | None = None
 
-    def see(self, look: Look) -> None:
+    def see(self, look: IterationState) -> None:
         """Take in one look."""
         for rule in self.rules.values():
             rule.see(look)

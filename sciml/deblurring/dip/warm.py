@@ -20,7 +20,7 @@ from sciml.deblurring.dip.objective import Canvas, Picture
 from sciml.deblurring.dip.result import Snapshot, Untrained
 from sciml.deblurring.dip.stopping import held_out_pixels
 from sciml.deblurring.settings.structures import DipConfig
-from sciml.deblurring.solvers.image import MaskedBlur, restored
+from sciml.deblurring.solvers.image import MaskedBlur, map_estimate
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.seeds import Seeds
 
@@ -75,8 +75,8 @@ def warm_fit(
     generator = torch.Generator().manual_seed(seeds("pixels kept from the networks"))
     size, stop = (int(y.shape[-2]), int(y.shape[-1])), config.stop
     apart = held_out_pixels(size, stop.held_out, generator, trusted).to(y.device)
-    whole = restored(y, kernel, "tv", weight, trusted[0, 0]) if start is None else start
-    partial = restored(y, kernel, "tv", weight, (trusted * ~apart)[0, 0])
+    whole = map_estimate(y, kernel, "tv", weight, trusted[0, 0]) if start is None else start
+    partial = map_estimate(y, kernel, "tv", weight, (trusted * ~apart)[0, 0])
     blur = MaskedBlur(kernel, y, apart[0, 0].to(y))
 
     def look(snapshot: Snapshot) -> None:

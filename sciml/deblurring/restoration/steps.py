@@ -14,13 +14,13 @@ from torch import Tensor
 
 from sciml.deblurring.correction.estimate import noise_std as estimated_noise
 from sciml.deblurring.correction.kernel_step import KernelStep, corrected_kernel
-from sciml.deblurring.correction.sensitivity import spread_map
+from sciml.deblurring.correction.sensitivity import bootstrap_std
 from sciml.deblurring.dip.result import Snapshot
 from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.files.picture import SATURATED, Array, Picture
 from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, together
 from sciml.deblurring.settings.structures import DipConfig
-from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, natural_weight, restored, unexplained
+from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, map_estimate, natural_weight, residual
 from sciml.deblurring.solvers.saturation import kept_bright
 from sciml.deblurring.solvers.tiles import in_tiles
 from sciml.imaging.operators.kernels import Kernel
@@ -104,7 +104,7 @@ class Restoration:
         elif self.prior != "tv":
             self._tell(f"restoring with the prior {self.prior}")
             weight = self._weight(self.kernel, self.prior)
-            self.x = restored(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x, on_image=self._see)
+            self.x = map_estimate(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x, on_image=self._see)
         self._tell("restored")
 
     def find_spread(self, count: int, error: str, calibration: tuple[float, float]) -> None:
@@ -116,7 +116,7 @@ class Restoration:
         def part(rows: slice, columns: slice) -> Tensor:
             trusted = None if mask is None else mask[rows, columns]
             draws = (error, count, seed, *calibration)
-            return spread_map(y[..., rows, columns], self.kernel, weight, *draws, trusted, self.picture.display)
+            return bootstrap_std(y[..., rows, columns], self.kernel, weight, *draws, trusted, self.picture.display)
 
         self.spread = in_tiles(self._size, self.kernel.shape[0], 0, part)
         self.sentences.append(
@@ -149,7 +149,7 @@ class Restoration:
         kernel, given = self.kernels()
         if np.array_equal(kernel, given):
             return misfit, torch.zeros_like(self.picture.y)
-        return misfit, unexplained(self.x, self.kernel, self.given.kernel, self.picture.y)
+        return misfit, residual(self.x, self.kernel, self.given.kernel, self.picture.y)
 
     def shown(self, x: Tensor | None = None) -> Array:
         """Return an image on a canvas, by default the best so far, in the form of the picture; clipped areas stay bright."""
@@ -183,7 +183,7 @@ class Restoration:
         trusted = self.picture.mask if mask is None else mask
 
         def part(rows: slice, columns: slice) -> Tensor:
-            return restored(y[..., rows, columns], kernel, "tv", weight, None if trusted is None else trusted[rows, columns])
+            return map_estimate(y[..., rows, columns], kernel, "tv", weight, None if trusted is None else trusted[rows, columns])
 
         return in_tiles(self._size, kernel.shape[0], kernel.shape[0] // 2, part)
 

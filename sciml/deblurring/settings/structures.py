@@ -108,7 +108,7 @@ DIP_PAIRS = (
 )
 """Fixed before anything was fitted to a test picture; a turned disk is the same disk, so that none is turned."""
 
-DIP_FEW = ("camera shake:2 rotation:10", "kodim23 shake:2 exact", f"coffee motion:15,30 {MIX}")
+DIP_SHOWN = ("camera shake:2 rotation:10", "kodim23 shake:2 exact", f"coffee motion:15,30 {MIX}")
 DIP_SMOOTHED = tuple(
     f"{photograph} {kernel} smoothing:0.7"
     for photograph, kernel in (
@@ -131,7 +131,7 @@ def _whole(**changes: object) -> DipConfig:
 
 def dip_cells() -> dict[str, DipCell]:
     """Return the cells of the study: the four that answer its question, and a few beside them on fewer pairs."""
-    few: dict[str, object] = {"pairs": DIP_FEW, "seeds": 1}
+    few: dict[str, object] = {"pairs": DIP_SHOWN, "seeds": 1}
     return {
         "none/cold": DipCell(start="none", fit=_whole(mode="none", **COLD)),
         "none/warm": DipCell(fit=_whole(mode="none")),
@@ -176,9 +176,9 @@ class DipStudyConfig(StageConfig):
     pairs: tuple[str, ...] = Field(default=DIP_PAIRS, description="photograph, true kernel and error of each pair")
     seeds: int = Field(default=3, ge=1, description="seeds of the networks; fits of several show what chance does")
     cells: dict[str, DipCell] = Field(default_factory=dip_cells, description="by name")
-    shown: tuple[str, ...] = Field(default=DIP_FEW, description="pairs whose curves and pictures are kept, of the first seed")
+    shown: tuple[str, ...] = Field(default=DIP_SHOWN, description="pairs whose curves and pictures are kept, of the first seed")
     seed: int = 0
 
 
-ABLATIONS = DipStudyConfig(pairs=DIP_FEW, seeds=1, cells=dip_ablations())
+ABLATIONS = DipStudyConfig(pairs=DIP_SHOWN, seeds=1, cells=dip_ablations())
 """The same stage for the ablations: each term changed by itself, on few pairs."""

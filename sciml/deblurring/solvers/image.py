@@ -74,7 +74,7 @@ class MaskedBlur(ValidBlur):
 
 
 @torch.no_grad()
-def restored(
+def map_estimate(
     y: Picture,
     kernel: Kernel,
     prior: str | Prior = "tv",
@@ -122,7 +122,7 @@ def restored(
     return proximal_gradient(y, blur, found, weight, PROXES, on_iteration=report)
 
 
-def unexplained(x: CanvasImage, kernel: Kernel, given: Kernel, y: Picture) -> Picture:
+def residual(x: CanvasImage, kernel: Kernel, given: Kernel, y: Picture) -> Picture:
     """Return r = (k - k^) * x of an image on the canvas of k: what a given kernel k^ leaves unexplained of the picture y."""
     pair = together(kernel, given)
     grown = (len(pair[0]) - len(kernel)) // 2

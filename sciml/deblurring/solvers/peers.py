@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import torch
 
-from sciml.deblurring.solvers.splitting import checked_mask, extended, shrink_magnitude_two_thirds, split
+from sciml.deblurring.solvers.splitting import checked_mask, extended, masked_admm, shrink_magnitude_two_thirds
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.priors import Images
 from sciml.runtime.errors import ConfigError
@@ -38,7 +38,7 @@ def hyper_laplacian(
         ShapeError: the picture or the mask is not of the blur's size.
         DataError: the picture is not finite.
     """
-    return split(y, physics, sigma, weight, shrink_magnitude_two_thirds, mask, iterations, growth=8.0)
+    return masked_admm(y, physics, sigma, weight, shrink_magnitude_two_thirds, mask, iterations, growth=8.0)
 
 
 def richardson_lucy(y: Images, physics: ValidBlur, sigma: float, weight: float, mask: Images | None = None) -> Images:

@@ -18,7 +18,7 @@ Differences = Float[Tensor, "two batch channel height width"]
 Shrink = Callable[[Differences, float], Differences]
 
 
-def split(
+def masked_admm(
     y: Images,
     physics: ValidBlur,
     sigma: float,

@@ -10,8 +10,8 @@ import numpy as np
 
 from sciml.deblurring.settings.grid import TRUE
 from sciml.deblurring.settings.structures import DipCell, DipStudyConfig
-from sciml.deblurring.study.cells import Weights, picture_of, read_weights, solve, weight_of
-from sciml.deblurring.study.dip import Fit, Scorer, fit_of, scores_of, spread_scores
+from sciml.deblurring.study.cells import Weights, picture_of, read_weights, solve_cell, weight_of
+from sciml.deblurring.study.dip import Fit, Scorer, fit_of, scores_of, seed_scores
 from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
 from sciml.deblurring.study.results import CellSeeds, DipResult, FitScores
 from sciml.deblurring.study.scores import display_psnr
@@ -142,7 +142,7 @@ def _table(
     for name, (problem, truth, kernels) in cases.items():
         baselines[name] = {"blurred": display_psnr(problem.picture, truth.picture)}
         for model, kernel in kernels.items():
-            x = solve(problem.y, kernel, problem.sigma, "tv", weight_of(tuned, "tv", model))
+            x = solve_cell(problem.y, kernel, problem.sigma, "tv", weight_of(tuned, "tv", model))
             baselines[name][f"tv/{model}"] = display_psnr(picture_of(x, problem.y)[0, 0].cpu().numpy(), truth.picture)
     for (name, label), some in parts.items():
         problem, truth, _ = cases[name]
@@ -152,7 +152,7 @@ def _table(
         if len(some) > 1:
             pictures = [arrays["image"] for arrays, _ in some]
             networks = [arrays["network"] for arrays, _ in some]
-            returned, alone = spread_scores(pictures, truth), spread_scores(networks, truth)
+            returned, alone = seed_scores(pictures, truth), seed_scores(networks, truth)
             seeds.append(CellSeeds(**about, count=len(some), returned=returned, networks=alone))
         if name in config.shown:
             curves.setdefault(name, {})[label] = some[0][1]["curves"]

@@ -12,9 +12,9 @@ import numpy as np
 
 from sciml.deblurring.config import RestoreConfig
 from sciml.deblurring.settings.grid import TRUE, cells, parted
-from sciml.deblurring.solvers.image import unexplained
+from sciml.deblurring.solvers.image import residual
 from sciml.deblurring.stages.spread import map_spreads
-from sciml.deblurring.study.cells import Weights, picture_of, read_weights, solve, weight_of
+from sciml.deblurring.study.cells import Weights, picture_of, read_weights, solve_cell, weight_of
 from sciml.deblurring.study.pairs import Problem, load_problems, load_truths
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.plugins import prior_digests
@@ -113,9 +113,9 @@ def restorations(
         prior, model = parted(name)
         begin = time.perf_counter()
         weight = weight_of(weights, prior, model)
-        x = solve(problem.y, kernels[model], problem.sigma, prior, weight)
+        x = solve_cell(problem.y, kernels[model], problem.sigma, prior, weight)
         seconds[name] = time.perf_counter() - begin
         arrays[name] = picture_of(x, problem.y)[0, 0].cpu().numpy()
         if prior == "tv" and model not in ("none", TRUE):
-            arrays[f"residual.{model}"] = unexplained(x, kernels[model], problem.given, problem.y)[0, 0].cpu().numpy()
+            arrays[f"residual.{model}"] = residual(x, kernels[model], problem.given, problem.y)[0, 0].cpu().numpy()
     return arrays, {"seconds": seconds}

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from sciml.deblurring.config import SpreadConfig
-from sciml.deblurring.correction.sensitivity import spread_map
+from sciml.deblurring.correction.sensitivity import bootstrap_std
 from sciml.deblurring.files.picture import srgb_encoded
 from sciml.deblurring.solvers.image import natural_weight
 from sciml.deblurring.study.cells import read_weights, weight_of
@@ -53,7 +53,7 @@ def map_spreads(
                 kernel = corrected[f"{number}.{MODEL}"]
                 weight = factor * natural_weight(kernel, problem.sigma, None)
                 seed = Seeds(config.seed)("spread", problem.name)
-                spread = spread_map(problem.y, kernel, weight, ERROR, config.count, seed, display=srgb_encoded)
+                spread = bootstrap_std(problem.y, kernel, weight, ERROR, config.count, seed, display=srgb_encoded)
                 found = partial.put(str(number), {"spread": spread[0, 0].cpu().numpy()}, {})
             arrays[str(number)] = found[0]["spread"]
         path = output / "spreads.safetensors"

@@ -10,7 +10,7 @@ import numpy as np
 
 from sciml.deblurring.config import TuneConfig, TunePriorConfig
 from sciml.deblurring.settings.grid import TRUE, folder_name
-from sciml.deblurring.study.cells import picture_of, solve
+from sciml.deblurring.study.cells import picture_of, solve_cell
 from sciml.deblurring.study.pairs import load_problems, load_truths
 from sciml.deblurring.study.results import TunedWeight
 from sciml.deblurring.study.scores import display_psnr
@@ -73,7 +73,7 @@ def tune_prior(config: TunePriorConfig, pairs: Path, kernels: list[Path], output
                 if part is None:
                     scores = [
                         display_psnr(
-                            picture_of(solve(p.y, known[model], p.sigma, config.prior, weight), p.y)[0, 0].cpu().numpy(),
+                            picture_of(solve_cell(p.y, known[model], p.sigma, config.prior, weight), p.y)[0, 0].cpu().numpy(),
                             truth,
                         )
                         for p, truth, known in cases

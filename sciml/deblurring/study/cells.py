@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.deblurring.dip.blur import centred
-from sciml.deblurring.solvers.image import natural_weight, restored
+from sciml.deblurring.solvers.image import map_estimate, natural_weight
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.deblurring.study.results import TunedWeight
@@ -43,7 +43,7 @@ def weight_of(weights: Weights, prior: str, model: str) -> float:
         raise DataError(f"no weight was tuned for {prior}/{model}: run the tune stage again") from error
 
 
-def solve(y: Tensor, kernel: Kernel, sigma: float, prior: str, weight: float) -> Tensor:
+def solve_cell(y: Tensor, kernel: Kernel, sigma: float, prior: str, weight: float) -> Tensor:
     """Return the image of a kernel on its canvas, or on the picture for the circular boundary.
 
     Args:
@@ -58,7 +58,7 @@ def solve(y: Tensor, kernel: Kernel, sigma: float, prior: str, weight: float) ->
         return (hyper_laplacian if prior == "hyper-laplacian" else richardson_lucy)(y, blur, sigma, weight)
     if prior == "tv-circular":
         return circular(y, kernel, weight * natural_weight(kernel, sigma, None))
-    return restored(y, kernel, prior, weight * natural_weight(kernel, sigma, None))
+    return map_estimate(y, kernel, prior, weight * natural_weight(kernel, sigma, None))
 
 
 def circular(y: Tensor, kernel: Kernel, weight: float) -> Tensor:

@@ -20,7 +20,7 @@ from sciml.deblurring.dip.result import Snapshot, Untrained
 from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.kernels.canonical import ncc
 from sciml.deblurring.settings.structures import DipCell
-from sciml.deblurring.solvers.image import natural_weight, restored
+from sciml.deblurring.solvers.image import map_estimate, natural_weight
 from sciml.deblurring.study.cells import picture_of
 from sciml.deblurring.study.metrics import rank_correlation
 from sciml.deblurring.study.pairs import Problem, Truth
@@ -74,7 +74,7 @@ def fit_of(problem: Problem, kernel: Kernel, weight: float, cell: DipCell, seed:
         warm = warm_fit(y, kernel, sigma, absolute, cell.fit, seed, on_image=lambda x, residual, snapshot: look(snapshot))
         seconds = time.process_time() - begin
         return Fit(picture_of(warm.image, y), picture_of(warm.start, y), picture_of(warm.fit.network, y), warm.fit, seconds)
-    start = picture_of(restored(y, kernel, "tv", absolute), y)
+    start = picture_of(map_estimate(y, kernel, "tv", absolute), y)
     begin = time.process_time()
     generator = torch.Generator().manual_seed(Seeds(seed)("networks"))
     found = untrained(y, kernel, sigma, cell.fit, generator=generator, on_iteration=look)
@@ -147,7 +147,7 @@ def scores_of(fit: Fit, scorer: Scorer, problem: Problem, given: Kernel) -> dict
     return row
 
 
-def spread_scores(pictures: list[np.ndarray], truth: Truth) -> SeedScores:
+def seed_scores(pictures: list[np.ndarray], truth: Truth) -> SeedScores:
     """Return how the standard deviation over seeds, in display values, compares with the error of the seeds' mean."""
     shown = np.stack([display(picture) for picture in pictures])
     spread, error = shown.std(0, ddof=1), shown.mean(0) - display(truth.picture)

@@ -323,7 +323,7 @@ def test_the_picture_goes_to_the_card(run, monkeypatch):
     photo = read_photo(Path("photo.png"))
     monkeypatch.setattr(single, "read_photo", lambda *_: PhotoOnCard(photo, Places()))
     single.restore_file(
-        Path("photo.png"), single.Outputs(Path("y.png")), single.Order(*FAST[1:2], 0.01, error="none"), "cuda", print
+        Path("photo.png"), single.Outputs(Path("y.png")), single.JobSpec(*FAST[1:2], 0.01, error="none"), "cuda", print
     )
     assert seen == ["cuda"]
 

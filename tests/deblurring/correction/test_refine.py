@@ -11,7 +11,7 @@ from sciml.deblurring.correction.kernel_step import corrected_kernel
 from sciml.deblurring.correction.refine import kernel_step, refined_kernel
 from sciml.deblurring.kernels.canonical import ncc
 from sciml.deblurring.kernels.errors import perturbed
-from sciml.deblurring.solvers.image import restored
+from sciml.deblurring.solvers.image import map_estimate
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, line
 
@@ -69,7 +69,7 @@ def test_it_never_costs_more_than_a_tenth_of_a_decibel(kernel, error):
     # as it is used: where held-out pixels ask for it
     refined = corrected_kernel(y, given, 0.01, "kernel").kernel
     assert refined.min() >= 0 and refined.sum() == pytest.approx(1)
-    before, after = (psnr(inside(restored(y, each, "tv", sigma=0.01), each), truth) for each in (given, refined))
+    before, after = (psnr(inside(map_estimate(y, each, "tv", sigma=0.01), each), truth) for each in (given, refined))
     assert after > before - 0.1
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from blurred_scenes import blurred, rng
 
-from sciml.deblurring.correction.sensitivity import drawn_kernels, spread_map
+from sciml.deblurring.correction.sensitivity import bootstrap_std, drawn_kernels
 from sciml.deblurring.solvers.image import natural_weight
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.deblurring.study.metrics import rank_correlation
@@ -23,7 +23,7 @@ WEIGHT = natural_weight(KERNEL, 0.01)
 def test_it_is_the_deviation_of_restorations_one_by_one():
     y, _ = blurred(KERNEL, 48, channels=3)
     kernels = drawn_kernels(KERNEL, "rotation:~8+scale:~0.1", 10, 3)
-    found = spread_map(y, KERNEL, WEIGHT, "rotation:~8+scale:~0.1", 10, 3, factor=1.5)
+    found = bootstrap_std(y, KERNEL, WEIGHT, "rotation:~8+scale:~0.1", 10, 3, factor=1.5)
     images = []
     for kernel in kernels:
         canvas = Canvas.of(y, kernel)
@@ -36,7 +36,7 @@ def test_it_is_the_deviation_of_restorations_one_by_one():
 def test_a_larger_error_spreads_wider_and_none_where_nothing_happens():
     y, _ = blurred(KERNEL, 64)
     y[..., 20:] = 0.5  # flat: no kernel matters there
-    small, large = (spread_map(y, KERNEL, WEIGHT, f"rotation:~{degrees}", 6) for degrees in (2, 8))
+    small, large = (bootstrap_std(y, KERNEL, WEIGHT, f"rotation:~{degrees}", 6) for degrees in (2, 8))
     assert large.mean() > 2 * small.mean()
     assert large[..., 40:-8].max() < 0.1 * large[..., :12].mean()
 
@@ -47,7 +47,7 @@ def test_it_tells_where_a_wrong_kernel_harms():
     wrong = drawn_kernels(kernel, "rotation:~8+scale:~0.1+smoothing:~0.5", 3, 11)[2]
     canvas = Canvas.of(y, wrong)
     error = canvas.picture(total_variation(canvas, WEIGHT, 60).x) - truth
-    spread = spread_map(y, wrong, WEIGHT)
+    spread = bootstrap_std(y, wrong, WEIGHT)
     assert rank_correlation(spread[0, 0].numpy(), error[0, 0].numpy()) > 0.5
 
 
@@ -58,15 +58,15 @@ def test_draws_are_seeded_and_a_longer_row_begins_with_the_shorter():
     np.testing.assert_array_equal(few, many[:3, inner, inner])
     assert not np.array_equal(drawn_kernels(KERNEL, "rotation:~8", 3, 5), few)
     y, _ = blurred(KERNEL, 48)
-    one, other = (spread_map(y, KERNEL, WEIGHT, count=4, seed=2) for _ in range(2))
+    one, other = (bootstrap_std(y, KERNEL, WEIGHT, count=4, seed=2) for _ in range(2))
     assert one.numpy().tobytes() == other.numpy().tobytes()
 
 
 def test_values_are_displayed_before_their_spread_is_taken():
     y, _ = blurred(KERNEL, 48)
-    plain = spread_map(y, KERNEL, WEIGHT, count=4)
+    plain = bootstrap_std(y, KERNEL, WEIGHT, count=4)
     torch.testing.assert_close(
-        spread_map(y, KERNEL, WEIGHT, count=4, display=lambda x: 3 * x + 1), 3 * plain, rtol=1e-3, atol=1e-6
+        bootstrap_std(y, KERNEL, WEIGHT, count=4, display=lambda x: 3 * x + 1), 3 * plain, rtol=1e-3, atol=1e-6
     )
 
 
@@ -83,4 +83,4 @@ def test_values_are_displayed_before_their_spread_is_taken():
 def test_bad_input_is_told(change, message):
     y, _ = blurred(KERNEL, 32)
     with pytest.raises(ConfigError, match=message):
-        spread_map(y, KERNEL, WEIGHT, **change)
+        bootstrap_std(y, KERNEL, WEIGHT, **change)

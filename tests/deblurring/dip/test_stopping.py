@@ -7,15 +7,15 @@ import math
 import pytest
 import torch
 
-from sciml.deblurring.dip.stopping import CombinedRule, Discrepancy, HeldOut, Look, WindowedVariance, held_out_pixels
+from sciml.deblurring.dip.stopping import CombinedRule, Discrepancy, HeldOut, IterationState, WindowedVariance, held_out_pixels
 from sciml.deblurring.settings.structures import StopConfig
 from sciml.runtime.errors import ConfigError
 
 FLAT = torch.zeros(1, 1, 2, 2)
 
 
-def look(iteration: int, misfit: float = 2.0, held_out: float | None = None, output: torch.Tensor = FLAT) -> Look:
-    return Look(iteration, output, misfit, held_out)
+def look(iteration: int, misfit: float = 2.0, held_out: float | None = None, output: torch.Tensor = FLAT) -> IterationState:
+    return IterationState(iteration, output, misfit, held_out)
 
 
 def parabola(iteration: int) -> float:
@@ -87,7 +87,7 @@ def test_variance_finds_where_outputs_settle():
     assert rule.chosen == 61 and rule.stopped_at == 91
 
 
-def run(rule: CombinedRule, looks: list[Look]) -> int:
+def run(rule: CombinedRule, looks: list[IterationState]) -> int:
     for each in looks:
         rule.see(each)
         if rule.reason:

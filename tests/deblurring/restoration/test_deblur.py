@@ -168,7 +168,7 @@ def test_another_prior_starts_from_total_variation_and_is_named(monkeypatch):
         seen.append((prior, weight, start is not None))
         return torch.nn.functional.pad(y, (kernel.shape[0] // 2,) * 4)
 
-    monkeypatch.setattr(steps, "restored", solve)
+    monkeypatch.setattr(steps, "map_estimate", solve)
     plain(GREY, prior="some:prior")
     scale = 0.01 * math.sqrt(np.square(KERNEL).sum())
     assert seen == [("tv", pytest.approx(0.75 * scale), False), ("some:prior", pytest.approx(scale), True)]

@@ -10,7 +10,7 @@ import torch
 from skimage import data
 
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
-from sciml.deblurring.solvers.splitting import shrink_count, shrink_magnitude_two_thirds, shrink_two_thirds, split
+from sciml.deblurring.solvers.splitting import masked_admm, shrink_count, shrink_magnitude_two_thirds, shrink_two_thirds
 from sciml.formats.image import srgb_to_linear
 from sciml.imaging.metrics import psnr
 from sciml.imaging.operators.convolution import ValidBlur
@@ -155,4 +155,4 @@ def test_sigma_must_be_above_zero():
     _, y, physics = problem(40)
     for sigma in (0.0, -1.0, float("nan")):
         with pytest.raises(ConfigError, match="sigma"):
-            split(y, physics, sigma, 0.1, shrink_magnitude_two_thirds)
+            masked_admm(y, physics, sigma, 0.1, shrink_magnitude_two_thirds)

@@ -12,7 +12,7 @@ from blurred_scenes import blurred, inside, psnr, rng, sharp
 
 from sciml.datasets.loaders import load_photo
 from sciml.datasets.manifest import is_present, record
-from sciml.deblurring.solvers.image import MaskedBlur, natural_weight, quasi_newton, restored
+from sciml.deblurring.solvers.image import MaskedBlur, map_estimate, natural_weight, quasi_newton
 from sciml.deblurring.solvers.tv import Canvas, differences, differences_adjoint, total_variation, weight_map
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, gaussian, line
@@ -75,18 +75,18 @@ def test_the_blur_and_the_differences_are_those_of_their_names():
 @pytest.mark.parametrize("factor", [0.05, 255.0])
 def test_scaling_picture_and_noise_scales_the_result(factor):
     y, _ = blurred(KERNEL, 48)
-    one = restored(y, KERNEL, "tv", sigma=0.01)
-    other = restored(factor * y, KERNEL, "tv", sigma=factor * 0.01)
+    one = map_estimate(y, KERNEL, "tv", sigma=0.01)
+    other = map_estimate(factor * y, KERNEL, "tv", sigma=factor * 0.01)
     assert (other / factor - one).abs().max() < 1e-4
 
 
 def test_flipping_picture_and_kernel_flips_the_result():
     # forward differences make the variation itself depend a little on the direction
     y, truth = blurred(KERNEL, 64)
-    one = inside(restored(y, KERNEL, "tv", sigma=0.01), KERNEL)
-    other = inside(restored(y.flip(-1), KERNEL[:, ::-1].copy(), "tv", sigma=0.01), KERNEL).flip(-1)
+    one = inside(map_estimate(y, KERNEL, "tv", sigma=0.01), KERNEL)
+    other = inside(map_estimate(y.flip(-1), KERNEL[:, ::-1].copy(), "tv", sigma=0.01), KERNEL).flip(-1)
     assert abs(psnr(one, truth) - psnr(other, truth)) < 0.3
-    transposed = inside(restored(y.transpose(-1, -2).contiguous(), KERNEL.T.copy(), "tv", sigma=0.01), KERNEL)
+    transposed = inside(map_estimate(y.transpose(-1, -2).contiguous(), KERNEL.T.copy(), "tv", sigma=0.01), KERNEL)
     assert (one - transposed.transpose(-1, -2)).abs().max() < 1e-4
 
 
@@ -96,11 +96,11 @@ def test_masked_pixels_have_no_say_and_are_filled_in():
     mask[20:28, 30:36] = 0
     spoilt = y.clone()
     spoilt[..., 20:28, 30:36] = 1.0
-    one, other = (restored(each, KERNEL, "tv", sigma=0.01, mask=mask, start=None) for each in (y, spoilt))
-    whole = restored(y, KERNEL, "tv", sigma=0.01)
+    one, other = (map_estimate(each, KERNEL, "tv", sigma=0.01, mask=mask, start=None) for each in (y, spoilt))
+    whole = map_estimate(y, KERNEL, "tv", sigma=0.01)
     assert (one - other).square().mean().sqrt() < 5e-3
     assert psnr(inside(one, KERNEL), truth) > psnr(inside(whole, KERNEL), truth) - 0.5
-    assert psnr(inside(restored(spoilt, KERNEL, "tv", sigma=0.01), KERNEL), truth) < psnr(inside(other, KERNEL), truth) - 2
+    assert psnr(inside(map_estimate(spoilt, KERNEL, "tv", sigma=0.01), KERNEL), truth) < psnr(inside(other, KERNEL), truth) - 2
 
 
 def test_many_kernels_at_once_are_restored_as_one_by_one():
@@ -116,7 +116,7 @@ def test_many_kernels_at_once_are_restored_as_one_by_one():
 def test_an_invertible_blur_without_noise_is_undone():
     kernel = gaussian(0.6)
     y, truth = blurred(kernel, 64, sigma=0.0)
-    assert psnr(inside(restored(y, kernel, "tv", 1e-6), kernel), truth) > 45
+    assert psnr(inside(map_estimate(y, kernel, "tv", 1e-6), kernel), truth) > 45
 
 
 def circular_variation(y: torch.Tensor, kernel: np.ndarray, weight: float) -> torch.Tensor:
@@ -141,7 +141,7 @@ def test_the_valid_boundary_beats_a_circular_one_on_a_real_crop():
     valid, circular = (
         [psnr(each(factor * weight), truth) for factor in (0.3, 1, 3, 10, 30, 100)]
         for each in (
-            lambda w: inside(restored(y, kernel, "tv", w), kernel),
+            lambda w: inside(map_estimate(y, kernel, "tv", w), kernel),
             lambda w: circular_variation(y, kernel, w),
         )
     )
@@ -178,7 +178,7 @@ def test_the_quasi_newton_solver_finds_the_minimiser_of_normal_equations():
     torch.testing.assert_close(found.flatten(), wanted, atol=1e-5, rtol=0)
     by_prox = Quadratic()
     by_prox.certificate = lambda: Certificate(0.0, None, True, True, "its smoothness unknown")
-    torch.testing.assert_close(restored(y.double(), kernel, by_prox, weight, mask), found, atol=5e-3, rtol=0)
+    torch.testing.assert_close(map_estimate(y.double(), kernel, by_prox, weight, mask), found, atol=5e-3, rtol=0)
 
 
 def test_the_natural_weight_is_that_of_the_noise_in_the_gradient():
@@ -190,7 +190,7 @@ def test_the_natural_weight_is_that_of_the_noise_in_the_gradient():
 
 def test_equal_calls_give_equal_bytes():
     y, _ = blurred(disk(2.5), 48, channels=3)
-    one, other = (restored(y, disk(2.5), "tv", sigma=0.01).numpy().tobytes() for _ in range(2))
+    one, other = (map_estimate(y, disk(2.5), "tv", sigma=0.01).numpy().tobytes() for _ in range(2))
     assert one == other
 
 
@@ -211,4 +211,4 @@ def test_bad_input_is_told(change, error, message):
     y, _ = blurred(KERNEL, 48)
     given = {"y": y, "kernel": KERNEL, "weight": 1e-3} | change
     with pytest.raises(error, match=message):
-        restored(**given)
+        map_estimate(**given)

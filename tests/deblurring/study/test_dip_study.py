@@ -17,7 +17,7 @@ from sciml.deblurring.dip.blend import SHARES, blended, misfits
 from sciml.deblurring.dip.blur import CircularBlur
 from sciml.deblurring.dip.fit import untrained
 from sciml.deblurring.dip.objective import Objective
-from sciml.deblurring.dip.stopping import CombinedRule, Look, held_out_pixels
+from sciml.deblurring.dip.stopping import CombinedRule, IterationState, held_out_pixels
 from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.settings.structures import (
     DIP_PAIRS,
@@ -28,11 +28,11 @@ from sciml.deblurring.settings.structures import (
     dip_ablations,
     dip_cells,
 )
-from sciml.deblurring.solvers.image import natural_weight, restored
+from sciml.deblurring.solvers.image import map_estimate, natural_weight
 from sciml.deblurring.stages import dip as stage
 from sciml.deblurring.study import dip
 from sciml.deblurring.study.blurring import MARGIN
-from sciml.deblurring.study.dip import Scorer, fit_of, scores_of, spread_scores
+from sciml.deblurring.study.dip import Scorer, fit_of, scores_of, seed_scores
 from sciml.deblurring.study.pairs import Problem, Truth, load_problems, load_truths
 from sciml.deblurring.study.results import ResidualScores, TunedWeight
 from sciml.deblurring.study.scores import display_psnr
@@ -84,7 +84,7 @@ def test_a_rule_that_does_not_end_the_fit_decides_the_same():
     for iteration, value in zip(range(10, 90, 10), (5, 4, 3, 3.5, 3.6, 2, 1, 0.5), strict=True):
         for rule in rules:
             if rule.reason is None:
-                rule.see(Look(iteration, torch.zeros(1, 1, 2, 2), 2.0, value))
+                rule.see(IterationState(iteration, torch.zeros(1, 1, 2, 2), 2.0, value))
     assert [rule.chosen for rule in rules] == [30, 30] and [rule.seen for rule in rules] == [50, 80]
     assert rules[0].reason == rules[1].reason != None  # noqa: E711
     again = CombinedRule(StopConfig.model_validate(config | {"ends": False}), 80)
@@ -103,7 +103,7 @@ def test_the_mixture_is_the_best_of_all_shares_on_the_held_out_pixels():
     y, _ = scene()
     objective = Objective(y, GIVEN, 0.01, quick(mode="residual"))
     apart = held_out_pixels((SIZE, SIZE), 0.3, seeded())
-    start = restored(y, GIVEN, "tv", sigma=0.01)
+    start = map_estimate(y, GIVEN, "tv", sigma=0.01)
     means = {
         "image": start + 0.1 * torch.randn(start.shape, generator=seeded(1)),
         "residual": 3 * (y - objective.blurred(start)),
@@ -123,7 +123,7 @@ def test_the_mixture_is_the_best_of_all_shares_on_the_held_out_pixels():
 
 def test_held_out_misfit_never_rises_and_a_gain_that_is_not_reached_returns_the_start():
     y, _ = scene()
-    apart, start = held_out_pixels((SIZE, SIZE), 0.2, seeded()), restored(y, GIVEN, "tv", sigma=0.01)
+    apart, start = held_out_pixels((SIZE, SIZE), 0.2, seeded()), map_estimate(y, GIVEN, "tv", sigma=0.01)
     for least, back in ((0.0, False), (0.9, True)):
         config = quick(mode="residual", least_gain=least, offset_rate=0.1)
         found = untrained(y, GIVEN, 0.01, config, start, generator=seeded(), held_out=apart)
@@ -140,7 +140,7 @@ def test_a_warm_fit_begins_at_all_pixels_and_returns_there():
     weight = natural_weight(GIVEN, 0.01)
     seen = []
     back = warm_fit(y, GIVEN, 0.01, weight, quick(least_gain=0.9), 0, on_image=lambda x, r, s: seen.append(x))
-    whole = restored(y, GIVEN, "tv", weight)
+    whole = map_estimate(y, GIVEN, "tv", weight)
     assert back.fit.fell_back and back.image.equal(whole) and not back.begun_at.equal(whole)
     assert [x.shape for x in seen] == [whole.shape] * 4
     kept = warm_fit(y, GIVEN, 0.01, weight, quick(least_gain=None), 0)
@@ -276,9 +276,9 @@ def test_spread_over_seeds_is_ranked_against_the_error():
     scale = np.kron(np.linspace(0.01, 0.2, 64).reshape(8, 8), np.ones((7, 7)))
     generator = np.random.default_rng(0)
     pictures = [0.5 + scale * (1 + 0.2 * generator.standard_normal(scale.shape)) for _ in range(4)]
-    row = spread_scores(pictures, truth)
+    row = seed_scores(pictures, truth)
     assert (row.rank_correlation or 0) > 0.8 and row.rms_spread < row.rms_error
-    assert spread_scores([pictures[0]] * 2, truth).rank_correlation is None
+    assert seed_scores([pictures[0]] * 2, truth).rank_correlation is None
 
 
 def test_what_is_shown_meanwhile_is_what_would_be_returned():

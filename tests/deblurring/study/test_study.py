@@ -32,7 +32,7 @@ from sciml.deblurring.stages.simulate import simulate_set
 from sciml.deblurring.stages.spread import map_spreads
 from sciml.deblurring.stages.tune import tune_prior
 from sciml.deblurring.study.blurring import MARGIN, ROUNDING, simulate, wrong_kernel
-from sciml.deblurring.study.cells import circular, picture_of, read_weights, solve, weight_of
+from sciml.deblurring.study.cells import circular, picture_of, read_weights, solve_cell, weight_of
 from sciml.deblurring.study.pairs import load_problems, load_truths
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
@@ -262,11 +262,11 @@ def test_what_is_not_there_is_said(study, tmp_path):
 def test_every_prior_of_the_grid_fills_the_canvas_and_weights_scale_with_the_noise(study):
     problem = load_problems(study.pairs)[0]
     for prior in ("tv", "hyper-laplacian", "richardson-lucy", "tv-circular"):
-        x = solve(problem.y, problem.given, problem.sigma, prior, 0.1 if prior != "richardson-lucy" else 0.2)
+        x = solve_cell(problem.y, problem.given, problem.sigma, prior, 0.1 if prior != "richardson-lucy" else 0.2)
         assert picture_of(x, problem.y).shape == problem.y.shape
         assert bool(torch.isfinite(x).all())
-    scaled = solve(0.5 * problem.y, problem.given, 0.5 * problem.sigma, "tv", 0.75)
-    assert torch.allclose(scaled, 0.5 * solve(problem.y, problem.given, problem.sigma, "tv", 0.75), atol=1e-5)
+    scaled = solve_cell(0.5 * problem.y, problem.given, 0.5 * problem.sigma, "tv", 0.75)
+    assert torch.allclose(scaled, 0.5 * solve_cell(problem.y, problem.given, problem.sigma, "tv", 0.75), atol=1e-5)
 
 
 def test_settings_of_every_stage_can_be_sliced():

@@ -23,7 +23,7 @@ ESTIMATE, ESTIMATE_SIZE = "estimate", 19
 
 
 @dataclass(frozen=True)
-class Order:
+class JobSpec:
     """What is to be done with photographs, checked by `check`. Names are those of `sciml.deblurring.deblur`.
 
     Attributes:
