@@ -29,8 +29,8 @@ from sciml.deblurring.dip.fit import untrained
 from sciml.deblurring.kernels.canonical import read_kernel
 from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
-from sciml.deblurring.solvers.image import natural_weight, restored
-from sciml.deblurring.study.cells import circular, picture_of, solve
+from sciml.deblurring.solvers.image import map_estimate, natural_weight
+from sciml.deblurring.study.cells import circular, picture_of, solve_cell
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.devices import keep_freed_memory
@@ -71,10 +71,10 @@ def timed(run: Callable[[], Any], repeat: int = 3) -> tuple[Any, float, float]:
 def known_kernel(y: torch.Tensor, truth: np.ndarray, kernel: Kernel) -> list[Row]:
     """Return rows of the solvers that take the kernel as exact."""
     programs: dict[str, Callable[[], torch.Tensor]] = {
-        "sciml tv, valid boundary": lambda: solve(y, kernel, SIGMA, "tv", 0.75),
-        "sciml lpn:photo-deblur": lambda: solve(y, kernel, SIGMA, "lpn:photo-deblur", 1.0),
-        "sciml hyper-laplacian": lambda: solve(y, kernel, SIGMA, "hyper-laplacian", 0.2),
-        "sciml richardson-lucy, 20 updates": lambda: solve(y, kernel, SIGMA, "richardson-lucy", 0.05),
+        "sciml tv, valid boundary": lambda: solve_cell(y, kernel, SIGMA, "tv", 0.75),
+        "sciml lpn:photo-deblur": lambda: solve_cell(y, kernel, SIGMA, "lpn:photo-deblur", 1.0),
+        "sciml hyper-laplacian": lambda: solve_cell(y, kernel, SIGMA, "hyper-laplacian", 0.2),
+        "sciml richardson-lucy, 20 updates": lambda: solve_cell(y, kernel, SIGMA, "richardson-lucy", 0.05),
         "sciml tv, circular boundary": lambda: circular(y, kernel, 8 * natural_weight(kernel, SIGMA, None)),
         "scikit-image richardson_lucy, 20 updates": lambda: _skimage(y, kernel, "richardson_lucy"),
         "scikit-image unsupervised_wiener": lambda: _skimage(y, kernel, "unsupervised_wiener"),
@@ -118,22 +118,22 @@ def _deepinv(y: torch.Tensor, kernel: Kernel) -> torch.Tensor:
 
 def wrong_kernel(y: torch.Tensor, truth: np.ndarray, kernel: Kernel, given: Kernel) -> list[Row]:
     """Return rows of the picture with the wrong kernel, the corrected one, and the exact one."""
-    x, cpu, wall = timed(lambda: restored(y, given, sigma=SIGMA))
+    x, cpu, wall = timed(lambda: map_estimate(y, given, sigma=SIGMA))
     rows = [("turned by 10 degrees", "sciml tv, kernel as given", f"{cpu:.3g}", f"{wall:.3g}", f"{psnr(x, y, truth):.2f} dB")]
     for model in ("kernel", "warp"):
         step, cpu, wall = timed(lambda model=model: corrected_kernel(y, given, SIGMA, model), 1)
-        x = restored(y, step.kernel, sigma=SIGMA)
+        x = map_estimate(y, step.kernel, sigma=SIGMA)
         rows.append(
             ("turned by 10 degrees", f"sciml tv, error model {model}", f"{cpu:.3g}", f"{wall:.3g}", f"{psnr(x, y, truth):.2f} dB")
         )
-    x = restored(y, kernel, sigma=SIGMA)
+    x = map_estimate(y, kernel, sigma=SIGMA)
     rows.append(("turned by 10 degrees", "sciml tv, exact kernel (oracle)", "", "", f"{psnr(x, y, truth):.2f} dB"))
     return rows
 
 
 def networks(y: torch.Tensor, truth: np.ndarray, given: Kernel, iterations: int, reach: int) -> list[Row]:
     """Return rows of untrained networks."""
-    start = restored(y, given, sigma=SIGMA)
+    start = map_estimate(y, given, sigma=SIGMA)
     goal = psnr(start, y, truth) + 1
     forever = StopConfig(held_out=0.0, discrepancy=None)
     plain = DipConfig(mode="none", tv_weight=0.0, jitter=0.0, artefact_weight=None, least_gain=None, stop=forever)

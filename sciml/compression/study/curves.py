@@ -14,6 +14,7 @@ from functools import lru_cache
 import numpy as np
 
 from sciml.compression.study.quality import Metric
+from sciml.runtime.bootstrap import bootstrap_interval
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.seeds import Seeds
 
@@ -21,8 +22,6 @@ LEAST_POINTS = 4
 LEAST_SHARE = 0.5
 """Least part of the shorter curve's range of quality that both curves must cover for a BD-rate."""
 NEAR = 0.005
-RESAMPLES = 10_000
-LEVEL = 0.95
 
 Points = Mapping[str, Mapping[float, tuple[float, float]]]
 """Of one codec: (rate in bits a pixel, value of a metric) by picture and quality setting."""
@@ -209,7 +208,4 @@ def mean_interval(values: Sequence[float], seed: int = 0) -> tuple[float, float]
     """
     if len(values) < 2:
         return None
-    generator = np.random.default_rng(Seeds(seed)("bootstrap", len(values)))
-    draws = generator.integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(np.asarray(values)[draws].mean(axis=1), [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
-    return float(low), float(high)
+    return bootstrap_interval(values, Seeds(seed)("bootstrap", len(values)))

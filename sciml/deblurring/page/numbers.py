@@ -10,9 +10,9 @@ from jaxtyping import Float
 
 from sciml.deblurring.page.results import Row
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
-from sciml.deblurring.study.metrics import bootstrap_interval
 from sciml.deblurring.study.results import FitScores, MapScores
 from sciml.report.words import minus, signed
+from sciml.runtime.bootstrap import bootstrap_interval
 
 INTERVAL_SEED = 0
 KERNELS = {

@@ -1,4 +1,4 @@
-"""Measures of deblurring: PSNR at the best displacement, intervals of means, and how far an uncertainty map tells the error.
+"""Measures of deblurring: PSNR at the best displacement, and how far an uncertainty map tells the error.
 
 Plain PSNR and SSIM are those of `sciml.imaging.metrics`.
 """
@@ -17,7 +17,6 @@ from scipy import stats
 from sciml.imaging.metrics import decibels
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
-BOOTSTRAP_DRAWS = 10_000
 FLOORS = (0.0, 0.0025, 0.005, 0.0075, 0.01, 0.015, 0.02, 0.03, 0.04, 0.06)
 Map = Float[np.ndarray, "*channels height width"]
 
@@ -97,32 +96,6 @@ def best_shift_psnr(
                     errors[down, right] = float(np.mean((rows @ matrix - target) ** 2))
         best = min(errors, key=errors.__getitem__)
     return BestShift(decibels(errors[best], data_range), best, decibels(errors[0.0, 0.0], data_range))
-
-
-def bootstrap_interval(
-    values: Sequence[float] | NDArray[np.floating], seed: int, level: float = 0.95, draws: int = BOOTSTRAP_DRAWS
-) -> tuple[float, float]:
-    """Return the percentile bootstrap interval of a mean (Efron 1979).
-
-    Args:
-        values: one number an independent case, at least two; for two methods the differences, case by case.
-        seed: of the resampling.
-        level: probability of the interval.
-        draws: number of resamplings.
-
-    Raises:
-        DataError: fewer than two values, or values that are not finite.
-        ConfigError: the level is not between 0 and 1.
-    """
-    sample = np.asarray(values, dtype=np.float64)
-    if sample.ndim != 1 or sample.size < 2 or not np.isfinite(sample).all():
-        raise DataError(f"an interval of a mean needs at least two finite values, got {sample.size}")
-    if not 0 < level < 1:
-        raise ConfigError(f"the level of an interval lies between 0 and 1, got {level}")
-    generator = np.random.default_rng(seed)
-    means = sample[generator.integers(sample.size, size=(draws, sample.size))].mean(axis=1)
-    low, high = np.quantile(means, [(1 - level) / 2, (1 + level) / 2])
-    return float(low), float(high)
 
 
 def rank_correlation(spread: Map, error: Map, block: int = 7) -> float:

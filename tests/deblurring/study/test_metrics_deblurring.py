@@ -16,7 +16,6 @@ from sciml.deblurring.kernels.canonical import canonicalise, embedded, read_kern
 from sciml.deblurring.study.metrics import (
     FLOORS,
     best_shift_psnr,
-    bootstrap_interval,
     calibrated,
     calibration_factor,
     coverage,
@@ -25,6 +24,7 @@ from sciml.deblurring.study.metrics import (
 from sciml.imaging.metrics import psnr, ssim
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.solvers.admm import total_variation_admm
+from sciml.runtime.bootstrap import bootstrap_interval
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 
