@@ -9,6 +9,15 @@ PICTURES = [
     name for name in DOMAINS if SETTINGS.compression.domains[name].kind == "pictures"
 ]
 VOLUMES_AND_FIELDS = [name for name in DOMAINS if name not in PICTURES]
+# what is looked at of a domain: caption, folder and arrays
+LOOKS = {
+    name: (
+        ("inspect", "inspect", "maps")
+        if name in PICTURES
+        else ("volumes_and_fields", "apart", "apart")
+    )
+    for name in DOMAINS
+}
 # domains whose fields come from runs of this study, and the runs that any stage reads
 FLOWS = [
     name
@@ -68,12 +77,16 @@ def trained_model(domain):
     return f"<results>/{domain}/{'train' if domain in NETWORKS else 'fit'}/model.safetensors"
 
 
+def trained_neural_of(wildcards):
+    """Return the neural model that this run makes of a domain, or none."""
+    made = [f"<results>/{wildcards.domain}/neural/model.safetensors"]
+    return made if wildcards.domain in NEURAL else []
+
+
 def neural_of(wildcards):
     """Return the neural model of a domain that is compared; none where there is none, or none came with the package."""
-    if wildcards.domain not in NEURAL:
-        return []
-    if SETTINGS.compression.weights == "trained":
-        return [f"<results>/{wildcards.domain}/neural/model.safetensors"]
+    if SETTINGS.compression.weights == "trained" or wildcards.domain not in NEURAL:
+        return trained_neural_of(wildcards)
     shipped = f"{PACKAGE_MODELS}/neural.safetensors"
     return [shipped] if os.path.isfile(shipped) else []
 
@@ -84,13 +97,6 @@ PHOTO = f"{PACKAGE_MODELS}/photo.safetensors"
 def photo_of(wildcards):
     """Return the package's model of photographs where slices or fields are compared with it too."""
     return [PHOTO] if wildcards.domain in VOLUMES_AND_FIELDS else []
-
-
-def trained_neural_of(wildcards):
-    """Return the neural model that this run makes of a domain, or none."""
-    if wildcards.domain not in NEURAL:
-        return []
-    return [f"<results>/{wildcards.domain}/neural/model.safetensors"]
 
 
 def trainings(wildcards):

@@ -6,32 +6,13 @@ rule show_models:
         runs=stores("test"),
     output:
         numbers=[
-            *(
-                shown(
-                    "compression", "inspect", f"<results>/{name}/inspect/inspect.json"
-                )
-                for name in PICTURES
-            ),
-            *(
-                shown(
-                    "compression",
-                    "volumes_and_fields",
-                    f"<results>/{name}/apart/apart.json",
-                )
-                for name in VOLUMES_AND_FIELDS
-            ),
+            shown("compression", caption, f"<results>/{name}/{look}/{look}.json")
+            for name, (caption, look, _) in LOOKS.items()
         ],
-        arrays=[
-            *expand("<results>/{domain}/inspect/maps.safetensors", domain=PICTURES),
-            *expand(
-                "<results>/{domain}/apart/apart.safetensors", domain=VOLUMES_AND_FIELDS
-            ),
-        ],
-        provenance=[
-            *expand("<results>/{domain}/inspect/provenance.json", domain=PICTURES),
-            *expand(
-                "<results>/{domain}/apart/provenance.json", domain=VOLUMES_AND_FIELDS
-            ),
+        others=[
+            f"<results>/{name}/{look}/{file}"
+            for name, (_, look, arrays) in LOOKS.items()
+            for file in (f"{arrays}.safetensors", "provenance.json")
         ],
     log:
         "<logs>/show.log",
