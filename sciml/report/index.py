@@ -113,6 +113,7 @@ def _page(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": str(record["title"]),
         "question": str(record["question"]),
+        "answer": str(record.get("answer") or ""),
         "tier": str(record["tier"]),
         "banner": record.get("banner"),
         "link": link if _PAGE_NAME.fullmatch(link) else None,

@@ -109,8 +109,6 @@ class Text(Reportlet):
 
     title: str
     body: str
-    # read no more: the slot tells where a text stands
-    section: str = ""
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,7 @@ def test_index_with_failure_page_and_broken_record(demo, tmp_path):
     assert (
         "snakemake --rerun x" in text and "ValueError: boom" in text and "b.report.json" in text and "A synthetic study" in text
     )
+    assert "They do: 33.0 dB beside 31.5 dB of TV" in text
     forget_failure(tmp_path, "imaging.solve", "solve_tv")
     assert "ValueError: boom" not in write_index(tmp_path).read_text()
 
