@@ -49,7 +49,7 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
     """Encodes and decodes with one model; `Codec.load` returns the codec of any.
 
     Args:
-        model: of planes, rules and tables.
+        model: model of planes, rules and tables.
         limits: what is accepted when reading.
         refine: False leaves out the network behind the decoder.
     """

@@ -40,10 +40,10 @@ class StepSet:
     """Rules and tables that were fitted at one step.
 
     Attributes:
-        step: of the planes, whose unit is the model's span.
+        step: step of the planes, whose unit is the model's span.
         rules: means and classes.
         tables: probabilities.
-        groups: of the planes behind those of the rules; none in a scalar model.
+        groups: groups of the planes behind those of the rules; none in a scalar model.
     """
 
     step: float
@@ -79,10 +79,10 @@ class CodecModel:
     """Everything that encoder and decoder share.
 
     Attributes:
-        name: of the model, for people.
+        name: name of the model, for people.
         transform: pictures to planes.
-        centre: of the numbers of a channel, subtracted before the transform.
-        span: of the numbers of a channel; planes are in units of it.
+        centre: centre of the numbers of a channel, subtracted before the transform.
+        span: span of the numbers of a channel; planes are in units of it.
         sets: rules and tables, from the coarsest step to the finest.
         network: refines decoded pictures; decides no code.
         about: further facts (training data, settings) for `info` and the card.

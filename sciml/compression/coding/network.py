@@ -47,7 +47,7 @@ class Restorer(nn.Module):
     """The network.
 
     Args:
-        channels: of the picture.
+        channels: channels of the picture.
         width: channels within.
         depth: number of residual blocks; each looks 8 pixels further, so at most 3 fit into a strip's margin.
     """
@@ -68,7 +68,7 @@ class Restorer(nn.Module):
 
         Args:
             picture: decoded, in units of the span, around 0; sides are multiples of 4.
-            step: of the quantiser that each was coded with, in the same units.
+            step: step of the quantiser that each was coded with, in the same units.
         """
         folded = functional.pixel_unshuffle(picture, FACTOR) * 2
         steps = step.to(picture.dtype).view(-1, 1, 1, 1)

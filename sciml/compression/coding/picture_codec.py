@@ -43,7 +43,7 @@ class Encoded:
 
     Attributes:
         data: the file.
-        header: of the file, its lengths not filled in.
+        header: header of the file, its lengths not filled in.
         tiles: what was chosen for each tile.
     """
 
@@ -121,7 +121,7 @@ class PictureCodec(ABC, Generic[Codes]):
 
         Args:
             samples: the picture.
-            code: of the step, see `sciml.compression.coding.model.step_of`.
+            code: code of the step, see `sciml.compression.coding.model.step_of`.
             options: everything else that the encoder is told.
         """
 

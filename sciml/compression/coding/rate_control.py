@@ -58,7 +58,7 @@ def search(
 
     Args:
         encode: step code to trial.
-        measure: of a trial; positive.
+        measure: measure of a trial; positive.
         target: wanted.
         what: the measure in words, for messages: `"bytes"`.
         at_most: True: the largest measure up to the target; False: the smallest from the target on.

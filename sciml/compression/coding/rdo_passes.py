@@ -34,9 +34,9 @@ def refined_planes(
     What lies around the tile is taken as it is in the picture: only the tile's own symbols are chosen.
 
     Args:
-        model: with or without a network; without one the picture's planes are returned.
-        quality: which of its sets.
-        step: of the quantiser.
+        model: model with or without a network; without one the picture's planes are returned.
+        quality: number of the set among those of the model.
+        step: step of the quantiser.
         window: the tile and what is around it.
         weight: squared steps a bit is worth.
         rounds: how often.

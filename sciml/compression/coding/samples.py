@@ -73,7 +73,7 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: AnyModel, scale: tupl
 
     Args:
         image: uint8, uint16 or float.
-        model: that codes it.
+        model: model that codes it.
         scale: offset, scale and unit of every channel, in place of the default.
 
     Raises:

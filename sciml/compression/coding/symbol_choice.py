@@ -38,10 +38,10 @@ class Chooser:
     """Chooses symbols of a picture's planes.
 
     Args:
-        planes: of one picture, in steps.
-        rules: of the step.
-        tables: of the step.
-        weight: of each block's rate: lambda times this.
+        planes: planes of one picture, in steps.
+        rules: rules of the step.
+        tables: tables of the step.
+        weight: weight of each block's rate: lambda times this.
         writer: takes the symbols; without one only the ideal code length is counted.
     """
 
@@ -119,9 +119,9 @@ class WordChooser:
     """Chooses words of a picture's groups.
 
     Args:
-        planes: of one picture, in steps.
-        groups: of the step.
-        weight: of each block's rate: lambda times this.
+        planes: planes of one picture, in steps.
+        groups: groups of the step.
+        weight: weight of each block's rate: lambda times this.
         writer: takes the words; without one only the ideal code length is counted.
     """
 

@@ -60,9 +60,9 @@ def encode_planes(
 
     Args:
         model: whose rules and tables are used.
-        quality: which of its sets.
-        step: of the quantiser, in the planes' unit.
-        planes: of the tile.
+        quality: number of the set among those of the model.
+        step: step of the quantiser, in the planes' unit.
+        planes: planes of the tile.
         weight: squared steps a bit is worth; one number or one a block.
         bytes_too: False counts ideal code lengths only, for rate control.
     """
@@ -168,8 +168,8 @@ def tile_window(
         numbers: the picture, or the part of it that the tile and one block around it lie in.
         top: first row of the tile, a multiple of 16.
         left: first column of the tile, a multiple of 16.
-        height: of the tile within the picture.
-        width: of the tile within the picture.
+        height: height of the tile within the picture.
+        width: width of the tile within the picture.
     """
     rows, columns = numbers.shape[:2]
     above, before = min(top, BLOCK), min(left, BLOCK)

@@ -151,7 +151,7 @@ def windowed(
     Args:
         picture: as read.
         window: values that are black and white; None for what the type says.
-        model: that will code it. A model in units of a deviation measures offset and scale of each channel itself.
+        model: model that will code it. A model in units of a deviation measures offset and scale of each channel itself.
 
     Raises:
         ConfigError: floats without a window, or a window for a model in units of a deviation.

@@ -49,9 +49,9 @@ def decode_alpha(payload: bytes, height: int, width: int) -> UInt[np.ndarray, "h
     Never more than the plane is inflated, whatever the payload holds.
 
     Args:
-        payload: from `encode_alpha`.
-        height: of the picture, already checked against the limits.
-        width: of the picture, likewise.
+        payload: payload from `encode_alpha`.
+        height: height of the picture, already checked against the limits.
+        width: width of the picture, likewise.
 
     Raises:
         FormatError: the payload does not hold exactly one plane of this size.

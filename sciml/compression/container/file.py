@@ -180,7 +180,7 @@ def read_tile(data: Data, header: Header, tile: int) -> tuple[bytes, ...]:
 
     Args:
         data: the whole file; a memory map will do.
-        header: of the same file, from `read_header`.
+        header: header of the same file, from `read_header`.
         tile: its number, row by row from 0.
 
     Raises:

@@ -27,10 +27,10 @@ class Limits:
     Attributes:
         pixels: width times height.
         side: width and height each.
-        channels: of the picture, without alpha.
-        layers: of a tile.
-        tiles: of the picture.
-        bytes: of the whole file.
+        channels: channels of the picture, without alpha.
+        layers: layers of a tile.
+        tiles: tiles of the picture.
+        bytes: bytes of the whole file.
         profile: bytes of the ICC profile.
     """
 
@@ -68,11 +68,11 @@ class Header:
 
     Attributes:
         model_id: 8 bytes that name the model which can decode the file.
-        width: of the picture in pixels.
-        height: of the picture in pixels.
+        width: width of the picture in pixels.
+        height: height of the picture in pixels.
         channels: one entry a channel, 1 to 16.
         sample_type: type of the decoded samples.
-        quality: which of the model's table sets was used, 0 to 255.
+        quality: number of the model's table set that was used, 0 to 255.
         quantiser_code: the model's code of the quantiser step, 0 to 65535.
         tile_log2: logarithm to base 2 of a tile's side, 4 to 15, or 0 where the picture is one tile.
         crc32: whether layers carry a CRC32 instead of a CRC16.

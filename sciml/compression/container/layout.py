@@ -28,8 +28,8 @@ class TileLayout(NamedTuple):
     """How tiles cover a picture.
 
     Attributes:
-        rows: of tiles.
-        columns: of tiles.
+        rows: rows of tiles.
+        columns: columns of tiles.
         tiles: row by row, in the order of the payloads.
     """
 
@@ -101,7 +101,7 @@ def blocks(header: Header, header_bytes: int) -> Iterator[Block]:
     """Yield the payloads in the order of the file: profile, alpha, then tile by tile the layers.
 
     Args:
-        header: with its lengths.
+        header: header with its lengths.
         header_bytes: where the first payload starts.
     """
     start = header_bytes

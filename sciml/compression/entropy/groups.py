@@ -159,7 +159,7 @@ def walk_groups(groups: Groups, grid: Grid, choose: ChooseWords, numbers: range,
     """Go through groups and their passes; `choose` gives the words of a pass, from a stream or from a picture.
 
     Args:
-        groups: of the step.
+        groups: groups of the step.
         grid: the blocks.
         choose: called with the group, its blocks and their classes; returns numbers of words.
         numbers: which groups.

@@ -139,7 +139,7 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
     """Go through planes and passes; `choose` gives the symbols of a pass, from a stream or from a picture.
 
     Args:
-        rules: of the step.
+        rules: rules of the step.
         grid: the blocks.
         choose: called with the plane, its blocks, their means (1/64 of the step) and classes; returns whole symbols.
         planes: which planes, all by default.

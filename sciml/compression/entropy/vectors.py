@@ -35,8 +35,8 @@ class Codebook:
     """Words and how often each class chose each.
 
     Attributes:
-        words: in the unit of the vectors.
-        counts: of the training vectors.
+        words: words in the unit of the vectors.
+        counts: counts of the training vectors.
         squared_error: mean over the training vectors, summed over a vector's numbers.
         bits: mean ideal code length of a word.
         revived: words that were dead in some round and given another place.
@@ -71,10 +71,10 @@ def assign(
     """Return the word of least |r - c|^2 + weight bits for each vector, and its squared error.
 
     Args:
-        vectors: to be coded.
-        words: of the codebook.
+        vectors: vectors to be coded.
+        words: words of the codebook.
         bits: ideal code lengths by class.
-        classes: of the vectors.
+        classes: classes of the vectors.
         weight: squared units a bit is worth; one number or one a vector.
     """
     weights = np.broadcast_to(np.asarray(weight, vectors.dtype), classes.shape)
@@ -116,12 +116,12 @@ def train_codebook(
     """Return the codebook of these vectors.
 
     Args:
-        vectors: to learn from.
-        classes: of the vectors.
+        vectors: vectors to learn from.
+        classes: classes of the vectors.
         class_count: number of classes.
         words: number of words.
         weight: squared units a bit is worth.
-        rounds: of assignment and update.
+        rounds: rounds of assignment and update.
         generator: draws the first words among the vectors, and their signs.
         signs: patterns of +1 and -1 under which the vectors are as likely, all of them alike; each round takes one of
             them for each vector, the last count takes all.

@@ -32,10 +32,10 @@ class Structure:
 
     Attributes:
         dimensions: planes in a group, by the plane from which on; the first of them ends the scalar planes.
-        words: of each codebook.
+        words: words of each codebook.
         passes: over the blocks, 1 or 3.
         together: planes of a group follow each other by energy, or are neighbours by frequency within one colour.
-        rounds: of training a codebook.
+        rounds: rounds of training a codebook.
     """
 
     dimensions: Mapping[int, int]
@@ -61,7 +61,7 @@ def members_of(structure: Structure, order: Int[np.ndarray, " planes"], count: i
     """Return which planes go together, groups in the order of their first planes.
 
     Args:
-        structure: of the groups.
+        structure: structure of the groups.
         order: place of each plane in the block transform, see `sciml.compression.coding.transform.Transform`.
         count: planes that are coded.
     """
@@ -104,13 +104,13 @@ def fit_groups(
     """Return the groups of a step, and of each its planes, words that are used, perplexity, bits and error.
 
     Args:
-        planes: of the training pictures, all of one size, in steps.
+        planes: planes of the training pictures, all of one size, in steps.
         grid: their blocks.
-        rules: of the scalar planes before.
-        tables: of the scalar planes.
+        rules: rules of the scalar planes before.
+        tables: tables of the scalar planes.
         order: see `members_of`.
         members: planes of each group.
-        structure: of the groups.
+        structure: structure of the groups.
         generator: draws the first words.
     """
     count = int(members.max()) + 1

@@ -29,9 +29,9 @@ class Pairs:
     """Decoded crops and originals.
 
     Attributes:
-        decoded: in units of the span, around 0.
-        original: in the model's numbers.
-        steps: of the quantiser.
+        decoded: decoded picture in units of the span, around 0.
+        original: original picture in the model's numbers.
+        steps: steps of the quantiser.
     """
 
     decoded: Float[np.ndarray, "crops channels size size"]

@@ -54,7 +54,7 @@ def pictures(
         experiment: name in the splits, for instance `compression`, or `folder:PATH`: a user's own pictures, of which every
             sixth validates and none tests.
         role: `train`, `validation` or `test`.
-        data_tier: of the data.
+        data_tier: tier of the data.
         channels: 3 for colour pictures, 1 for grey ones and slices; others are left out.
     """
     if experiment.startswith(FOLDER):
@@ -113,7 +113,7 @@ class Sample:
         array: uint8 pictures, uint16 slices or float32 fields in their own unit; channel last.
         source: data id, run or file that it comes from.
         digest: SHA-256 of that.
-        unit: of floats.
+        unit: unit of floats.
     """
 
     name: str
@@ -129,7 +129,7 @@ def samples(source: SourceConfig, role: str, data_tier: str, runs: Path | None =
     Args:
         source: where they come from.
         role: `train`, `validation` or `test`.
-        data_tier: of declared data.
+        data_tier: tier of declared data.
         runs: folder of simulated runs, one subfolder a role, for fields that come from them.
 
     Raises:

@@ -46,7 +46,7 @@ class Fit:
     """The rules of one step while they are fitted.
 
     Args:
-        planes: of the training pictures, all of one size, in steps.
+        planes: planes of the training pictures, all of one size, in steps.
         grid: their blocks.
         dead_zone: symbols |u| < 1/2 + this are 0.
         means: False predicts no mean, to know what that is worth.

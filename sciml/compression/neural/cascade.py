@@ -67,10 +67,10 @@ class Cascade(nn.Module, ABC):
         """Return the decoded picture and the quantised levels, for training.
 
         Args:
-            picture: in units of the span, around 0; sides are multiples of 64.
+            picture: picture in units of the span, around 0; sides are multiples of 64.
             weight: squared error that a bit is worth.
-            estimator: of gradients through the choice of words.
-            generator: of its noise.
+            estimator: estimator of gradients through the choice of words.
+            generator: generator of its noise.
         """
         found: list[Quantised] = []
 
@@ -87,7 +87,7 @@ class Cascade(nn.Module, ABC):
         """Return the codes of each level, coarse to fine, of the cells that the pictures reach into.
 
         Args:
-            picture: in units of the span, around 0; of any size.
+            picture: picture in units of the span, around 0; of any size.
             weight: squared error that a bit is worth; networks whose latents are not orthonormal take the nearest word.
         """
         rows, columns = picture.shape[2:]

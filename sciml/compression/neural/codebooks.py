@@ -56,7 +56,7 @@ class MultiCodebook(nn.Module):
 
     Args:
         sizes: channels of each group.
-        words: of each codebook, from 2.
+        words: words of each codebook, from 2.
     """
 
     usage: Tensor
@@ -93,10 +93,10 @@ class MultiCodebook(nn.Module):
         """Return the latent quantised for training; counts the usage of words.
 
         Args:
-            latent: to quantise.
+            latent: latent to quantise.
             weight: squared distance that a bit is worth, lambda; 0 for distance alone.
-            estimator: of the gradient.
-            generator: of the Gumbel noise.
+            estimator: estimator of the gradient.
+            generator: generator of the Gumbel noise.
         """
         values, codes, spares = [], [], []
         # a copy: the counting below changes the buffer before gradients are taken

@@ -31,10 +31,10 @@ class PictureBatches:
     """Parts of crops, turned and mirrored, as a pure function of (seed, step).
 
     Args:
-        crops: to cut from.
+        crops: crops to cut from.
         size: side of a part.
         batch: parts a batch.
-        seed: of the random numbers.
+        seed: seed of the random numbers.
     """
 
     def __init__(self, crops: UInt8[np.ndarray, "crops rows columns 3"], size: int, batch: int, seed: int):
@@ -57,7 +57,7 @@ def loss_of(weight: float, estimator: Estimator) -> LossStep:
 
     Args:
         weight: squared error that a bit is worth, lambda.
-        estimator: of gradients through the choice of words.
+        estimator: estimator of gradients through the choice of words.
     """
 
     def loss(network: nn.Module, pictures: Picture, generator: torch.Generator) -> tuple[Float[Tensor, ""], Scalars]:

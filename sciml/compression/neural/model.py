@@ -36,11 +36,11 @@ class NeuralModel:
     """Everything that encoder and decoder share.
 
     Attributes:
-        name: of the model, for people.
-        network: in evaluation mode; its code lengths are those of the tables.
-        tables: of each level, coarse to fine; every row sums to 2^20.
-        settings: that build the network.
-        step: at which it was trained: a bit was worth 0.15 squared steps; 0 where distance alone was trained on.
+        name: name of the model, for people.
+        network: network in evaluation mode; its code lengths are those of the tables.
+        tables: tables of each level, coarse to fine; every row sums to 2^20.
+        settings: settings that build the network.
+        step: step at which it was trained: a bit was worth 0.15 squared steps; 0 where distance alone was trained on.
         about: further facts for `info` and the card.
     """
 

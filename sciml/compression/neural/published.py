@@ -29,7 +29,7 @@ class PublishedCascade(Cascade):
     Args:
         width: channels everywhere, C.
         groups: codebooks of each level, m.
-        words: of each codebook, coarse to fine.
+        words: words of each codebook, coarse to fine.
     """
 
     orthonormal = False

@@ -38,7 +38,7 @@ class Axes(nn.Module):
     """Principal axes that training moves slowly: base + change / 100.
 
     Args:
-        count: of axes.
+        count: count of axes.
     """
 
     base: Tensor
@@ -96,7 +96,7 @@ class SmallCascade(Cascade):
         width: channels of the branches.
         fine: sizes of the groups at stride 16; together the number of axes.
         coarse: sizes of the groups at strides 64 and 32.
-        words: of each codebook, coarse to fine.
+        words: words of each codebook, coarse to fine.
     """
 
     orthonormal = True

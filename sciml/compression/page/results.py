@@ -34,9 +34,9 @@ class Inspection:
     """What `inspect` wrote.
 
     Attributes:
-        numbers: of `inspect.json`.
-        arrays: of `maps.safetensors`.
-        folder: with the pictures.
+        numbers: numbers of `inspect.json`.
+        arrays: arrays of `maps.safetensors`.
+        folder: folder with the pictures.
     """
 
     numbers: InspectionFile
@@ -85,7 +85,7 @@ class VectorResults:
 
     Attributes:
         bench: the scalar model and those with groups, on validation pictures.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
         structures: what the models are, by name.
     """
 
@@ -104,8 +104,8 @@ class VolumesAndFields:
     """What `volumes_and_fields` wrote.
 
     Attributes:
-        numbers: of `apart.json`.
-        arrays: of `apart.safetensors`: pictures over their range, spectra.
+        numbers: numbers of `apart.json`.
+        arrays: arrays of `apart.safetensors`: pictures over their range, spectra.
     """
 
     numbers: VolumesAndFieldsFile
@@ -117,9 +117,9 @@ class DomainResults:
     """Everything of one domain; None or empty where a stage has not run.
 
     Attributes:
-        bench: of `evaluate`.
-        inspection: of `inspect`, for pictures.
-        volumes_and_fields: of slices and fields.
+        bench: what `evaluate` wrote.
+        inspection: what `inspect` wrote, of pictures.
+        volumes_and_fields: what the stage of this name wrote, of slices and fields.
         history: rows of the network's training.
         neural_history: rows of the neural model's training.
         vectors: the comparison of vectors with scalar symbols.

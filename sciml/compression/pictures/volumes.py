@@ -83,7 +83,7 @@ def folder_files(folder: Path, suffixes: tuple[str, ...], role: str, held_out: i
 
     Args:
         folder: searched with all below it.
-        suffixes: of the files that count.
+        suffixes: suffixes of the files that count.
         role: `train` or `validation`.
         held_out: every so manyth file validates.
         least: fewer files are refused.

@@ -38,7 +38,7 @@ def run(weights: Path, bench: Path, output: Path) -> list[Path]:
     """Copy a model file to `<name>.safetensors` and write `<name>.md` and `<name>.selftest.json`.
 
     Args:
-        weights: of the `train` or `fit` stage.
+        weights: weights of the `train` or `fit` stage.
         bench: `bench.json` of the `evaluate` stage for the same model.
         output: where the package keeps its models.
 

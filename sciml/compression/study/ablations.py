@@ -42,7 +42,7 @@ class Ablation:
         transform: `dct`, or `klt`: the principal axes of blocks of all colours.
         colours: `principal`, or `opponent`: fixed.
         choice: squared steps that a bit is worth to the encoder; 0 takes the nearest value.
-        dead_zone: of the symbols that rules and tables are fitted to.
+        dead_zone: dead zone of the symbols that rules and tables are fitted to.
         fine_tables: counts of 2^20, else of 2^16.
     """
 

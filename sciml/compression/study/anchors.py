@@ -123,7 +123,7 @@ class Own:
         name: `nic:MODEL`.
         settings: the model and its id.
         model: name of a shipped model, or the path of a model file.
-        qualities: of 1 to 100.
+        qualities: qualities of 1 to 100.
         refine: False leaves out the network behind the decoder.
         tune: what the encoder aims at.
     """

@@ -65,13 +65,13 @@ class Bench:
     """All results of a comparison.
 
     Attributes:
-        rows: by picture, codec and quality, in the order given.
+        rows: rows by picture, codec and quality, in the order given.
         failures: what could not be coded.
         codecs: settings in words by codec that ran.
         absent: the reason by codec that could not run here.
         pictures: notes by picture.
         repeats: repetitions that the times are the least of.
-        versions: of the libraries.
+        versions: versions of the libraries.
     """
 
     rows: tuple[Row, ...]
@@ -176,7 +176,7 @@ def run_bench(
 
     Args:
         pictures: their names differ.
-        codecs: from `codecs_by_name`, or objects of your own with the members of `Codec`; with several jobs they must pickle.
+        codecs: codecs from `codecs_by_name`, or objects of your own with the members of `Codec`; with several jobs they must pickle.
         repeats: repetitions of each encoding and decoding, for the times.
         jobs: processes; each uses one thread where the codec lets it choose.
         progress: told after each setting (after each picture and codec with several jobs).

@@ -87,7 +87,7 @@ class SymbolCounts:
     """Counts the symbols of many pictures by plane, to know what tables without classes would cost.
 
     Args:
-        planes: of the rules.
+        planes: planes of the rules.
     """
 
     def __init__(self, planes: int):
@@ -130,7 +130,7 @@ class Maps:
     """Classes and bits of one picture.
 
     Attributes:
-        classes: of every plane and block.
+        classes: classes of every plane and block.
         bits: ideal code length of all planes of a block.
         usage: how often each band met each class.
     """

@@ -49,7 +49,7 @@ def fresh_processes(codec: PictureCodec, model: Path, files: Mapping[str, bytes]
     """Yield for each environment and file whether a fresh process finds the codes and the pixels that this one finds.
 
     Args:
-        codec: of this process.
+        codec: codec of this process.
         model: file that the other process loads.
         files: `.nic` files by name.
     """

@@ -46,7 +46,7 @@ class Quality:
 
     Attributes:
         psnr_db: infinite for an equal picture.
-        ms_ssim: from 0 to 1, or None.
+        ms_ssim: MS-SSIM from 0 to 1, or None.
         without: why there is no MS-SSIM, or None.
     """
 

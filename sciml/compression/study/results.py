@@ -66,17 +66,17 @@ class BenchFile(Result):
         codecs: settings in words by codec that ran.
         absent: the reason by codec that could not run.
         pictures: notes by picture.
-        versions: of the libraries.
+        versions: versions of the libraries.
         anchor: codec that BD-rates are against.
-        seed: of the bootstrap.
+        seed: seed of the bootstrap.
         repeats: repetitions that the times are the least of.
         mean_points: (mean rate in bits a pixel, mean value) by metric, codec and quality, as text.
         rates_bpp: rates of `at_rates`, in bits a pixel.
         at_rates: values of the mean curves at these rates, by metric and codec.
-        bd_rates: by metric and codec.
+        bd_rates: BD-rates by metric and codec.
         megapixels_per_cpu_second: encoding and decoding, by codec.
         failures: what could not be coded.
-        rows: by picture, codec and quality.
+        rows: rows by picture, codec and quality.
     """
 
     codecs: dict[str, str]
@@ -99,7 +99,7 @@ class GroupFacts(Result):
     """What training made of one group's codebook.
 
     Attributes:
-        planes: of the group.
+        planes: planes of the group.
         used: words that were chosen.
         perplexity: two to the entropy of the words, classes aside.
         bits: mean ideal code length of a word.
@@ -131,7 +131,7 @@ class Structure(Result):
     Attributes:
         units: planes and groups that are coded, by set.
         file_bytes: size of the model file.
-        settings: of the groups; not given for the scalar model.
+        settings: settings of the groups; not given for the scalar model.
         groups: facts of each group by step; not given for the scalar model.
     """
 
@@ -149,7 +149,7 @@ class Layer(Result):
         bytes: size of the layer.
         ideal_bits: ideal code length by the tables.
         file_bytes_so_far: size of the file up to this layer.
-        psnr_db: of the picture decoded up to this layer.
+        psnr_db: PSNR of the picture decoded up to this layer.
     """
 
     planes: tuple[int, int]
@@ -164,8 +164,8 @@ class InspectedRow(Result):
 
     Attributes:
         picture: its name.
-        quality: from 1 to 100.
-        pixels: of the picture.
+        quality: quality from 1 to 100.
+        pixels: pixels of the picture.
         set: number of the set of rules and tables.
         file_bytes: size of the file.
         overhead_bytes: header and checksums.
@@ -190,10 +190,10 @@ class ModelFacts(Result):
 
     Attributes:
         id: 8 bytes in hexadecimal.
-        name: of the model.
-        channels: of its pictures.
-        steps: of the quantiser, one for each set, in units of the span.
-        planes: that are coded, by set.
+        name: name of the model.
+        channels: channels of its pictures.
+        steps: steps of the quantiser, one for each set, in units of the span.
+        planes: planes that are coded, by set.
         network_weights: None without a network behind the decoder.
         network_products_per_pixel: multiplications of the network; None without one.
         file_bytes: size of the model file.
@@ -217,7 +217,7 @@ class EqualBytes(Result):
         codec: its name on the page.
         quality: the codec's own setting; None where a size was asked for.
         bytes: size of the file.
-        pixels: of the picture.
+        pixels: pixels of the picture.
         psnr_db: infinite for an exact copy.
         ms_ssim: MS-SSIM from 0 to 1; None for small pictures.
     """
@@ -256,7 +256,7 @@ class FreshProcess(Result):
         environment: what is other there, in words.
         picture: name of the file.
         codes_equal: whether the codes are those of this process.
-        largest_pixel_difference: in grey levels, or in the unit of a field.
+        largest_pixel_difference: difference in grey levels, or in the unit of a field.
         share_of_range: that difference over the range of the samples.
     """
 
@@ -289,7 +289,7 @@ class InspectionFile(Result):
         model: what it is made of.
         rows: every picture at every quality.
         equal: shown pictures at equal bytes.
-        seams: of pictures with several tiles.
+        seams: seams of pictures with several tiles.
         sums: logarithm to base 2 of the largest sum by kind of rule.
         static: what tables without classes would take, by quality.
         processes: the shown files in processes of their own.
@@ -315,10 +315,10 @@ class EqualSamples(Result):
         picture: its name.
         codec: its name on the page.
         bytes: size of the file.
-        pixels: of the picture.
+        pixels: pixels of the picture.
         psnr_db: over the range; infinite for an exact copy.
-        range: of the type for slices, of the values for fields.
-        unit: of the values.
+        range: range of the type for slices, of the values for fields.
+        unit: unit of the values.
     """
 
     picture: str
@@ -371,8 +371,8 @@ class VolumesAndFieldsFile(Result):
     Attributes:
         kind: `slices` or `fields`.
         equal: shown pictures at equal bytes.
-        spectra: of fields.
-        borders: of fields.
+        spectra: spectra of fields.
+        borders: errors at the borders of fields.
         processes: the shown files in processes of their own.
     """
 
