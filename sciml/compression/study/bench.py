@@ -176,7 +176,7 @@ def run_bench(
 
     Args:
         pictures: their names differ.
-        codecs: codecs from `codecs_by_name`, or objects of your own with the members of `Codec`; with several jobs they must pickle.
+        codecs: those of `codecs_by_name`, or objects of your own with the members of `Codec`; with several jobs they must pickle.
         repeats: repetitions of each encoding and decoding, for the times.
         jobs: processes; each uses one thread where the codec lets it choose.
         progress: told after each setting (after each picture and codec with several jobs).
