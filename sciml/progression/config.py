@@ -128,6 +128,12 @@ class SimulateConfig(SimulationConfig, DataConfig):
     seed: int
 
 
+class SimulateCohortsConfig(StageConfig):
+    """What `simulate-cohorts` reads."""
+
+    cohorts: dict[CohortName, SimulateConfig]
+
+
 class PrepareConfig(StageConfig):
     """What `prepare` reads: how a user's table becomes a cohort."""
 
@@ -199,6 +205,10 @@ class Config(StageConfig):
         atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
         digests = entry_digests(*TEMPLATE_DATA, atlas)
         return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed, digests=digests)
+
+    def simulate_cohorts_config(self, run: RunSettings) -> SimulateCohortsConfig:
+        """Return the slice of all cohorts."""
+        return SimulateCohortsConfig(cohorts={name: self.simulate_config(run, name) for name in sorted(self.cohorts)})
 
     def train_autoencoder_config(self, run: RunSettings) -> TrainAutoencoderConfig:
         """Return the slice of the autoencoder's training."""

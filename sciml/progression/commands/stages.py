@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.progression.config import PageConfig, PersonConfig, PrepareConfig, SimulateConfig
+from sciml.progression.config import PageConfig, PersonConfig, PrepareConfig, SimulateCohortsConfig, SimulateConfig
 from sciml.progression.settings.models import (
     AskConfig,
     EvaluateConfig,
@@ -22,6 +22,7 @@ RESULTS = File("Folder of the study's results.")
 
 STAGES = {
     "simulate": declare("Simulate a cohort; finished subjects are kept when it is stopped.", SimulateConfig, workers=True),
+    "simulate_cohorts": declare("Simulate every cohort of the study.", SimulateCohortsConfig, workers=True),
     "prepare": declare(
         "Make a cohort of a user's own images.", PrepareConfig, table=File("CSV file of images, or a BIDS folder.")
     ),
@@ -48,11 +49,10 @@ STAGES = {
     ),
     "fit_course": declare("Fit the models of how regional volumes change.", FitCourseConfig, cohort=COHORT),
     "assemble": declare(
-        "Join the parts of a model to one file, the output.",
+        "Join the parts of each model to one file.",
         None,
-        name=Word("Name of the model."),
         autoencoder=AUTOENCODER,
-        denoiser=File("Weights of train-diffusion or train-controlnet."),
+        denoiser=Named("FORM=weights of train-diffusion, or of train-controlnet for a form that has one."),
         course=File("Models of fit-course."),
     ),
     "predict": declare(

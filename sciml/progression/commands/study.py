@@ -118,7 +118,7 @@ def assemble_command(
     Example: sciml progression assemble --autoencoder a.safetensors --denoiser d.safetensors --course c.safetensors
     --out me.safetensors
     """
-    from sciml.progression.networks.model_files import assemble
+    from sciml.progression.networks.parts import assemble
 
     typer.echo(assemble(out, name or out.stem, autoencoder, denoiser, course))
 

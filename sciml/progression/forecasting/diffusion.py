@@ -21,9 +21,12 @@ import torch
 from torch import Tensor
 
 from sciml.progression.networks.denoiser import Latent
+from sciml.progression.networks.monai_parts import monai_class
 from sciml.runtime.errors import ConfigError
 
 TIMES = 1000
+# chains that a network sees at once, by kind of device: a processor's cache holds no more, and the numbers are the same
+CHAINS_AT_ONCE = {"cpu": 16, "cuda": 64}
 LEVELS: dict[str, Any] = {
     "num_train_timesteps": TIMES,
     "schedule": "scaled_linear_beta",
@@ -36,9 +39,7 @@ Network = Callable[[Latent, Tensor], Latent]
 
 def noise_levels(prediction: Prediction) -> Any:
     """Return MONAI's scheduler of (1), for training."""
-    from monai.networks.schedulers.ddpm import DDPMScheduler
-
-    return DDPMScheduler(prediction_type=prediction, **LEVELS)
+    return monai_class("networks.schedulers.ddpm", "DDPMScheduler")(prediction_type=prediction, **LEVELS)
 
 
 def target_of(levels: Any, clean: Latent, noise: Latent, times: Tensor) -> Latent:
@@ -52,11 +53,9 @@ def ddim(prediction: Prediction, steps: int) -> Any:
     Raises:
         ConfigError: `steps` does not divide 1000.
     """
-    from monai.networks.schedulers.ddim import DDIMScheduler
-
     if steps < 1 or TIMES % steps:
         raise ConfigError(f"steps is {steps}, expected a divisor of {TIMES}: 5, 10, 20, 25, 50 ...")
-    scheduler = DDIMScheduler(prediction_type=prediction, clip_sample=False, **LEVELS)
+    scheduler = monai_class("networks.schedulers.ddim", "DDIMScheduler")(prediction_type=prediction, clip_sample=False, **LEVELS)
     scheduler.set_timesteps(steps)
     scheduler.timesteps = torch.arange(TIMES - 1, -1, -(TIMES // steps))
     return scheduler
@@ -123,9 +122,8 @@ def average(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     clamp: float | None = None,
-    together: int = 64,
 ) -> Averaged:
-    """Run m chains for each case, as many at once as `together` allows.
+    """Run m chains for each case, `CHAINS_AT_ONCE` at a time.
 
     The noise of chain j of a case depends on the case's seed and j alone: not on the batch, on m or on the other cases.
 
@@ -138,15 +136,15 @@ def average(
         device: of the network.
         dtype: of the latents.
         clamp: see `denoise`.
-        together: largest batch.
     """
     if samples < 1:
         raise ConfigError(f"samples is {samples}, expected at least 1")
     noise = torch.stack([chain_noise(seed, samples, shape, dtype) for seed in seeds], dim=1).flatten(0, 1)
     rows = torch.arange(len(noise))
     parts = []
-    for first in range(0, len(rows), together):
-        part = slice(first, first + together)
+    at_once = CHAINS_AT_ONCE[torch.device(device).type]
+    for first in range(0, len(rows), at_once):
+        part = slice(first, first + at_once)
         chosen = rows[part].to(device)
         parts.append(denoise(lambda z, t, chosen=chosen: network(z, t, chosen), scheduler, noise[part].to(device), clamp))
     return Averaged(torch.cat(parts).reshape(samples, len(seeds), *shape))

@@ -18,7 +18,7 @@ from sciml.progression.cohorts.cohort import Cohort, Split, Visit
 from sciml.progression.cohorts.covariates import context_of
 from sciml.progression.courses.fit import anchored, anchored_samples, course_of, spread_around
 from sciml.progression.forecasting.diffusion import Averaged
-from sciml.progression.forecasting.prediction import DECODED_AT_ONCE, Question, decode, followup_latents
+from sciml.progression.forecasting.prediction import DECODED_AT_ONCE, Question, decode, followup_latents, images_of
 from sciml.progression.networks.model_files import ForecastModel
 from sciml.progression.settings.models import VariantConfig
 from sciml.runtime.seeds import Seeds
@@ -176,16 +176,15 @@ def decode_chains(
     if variant.unscaled:
         model = without_scale(model)
     start = torch.from_numpy(cohort.images(pair.start for pair in pairs))
-    chains = []
-    for chain in found.chains:
-        parts = [
-            decode(model.autoencoder, part.to(device), image.to(device), latent.to(device), variant.how.decoding).cpu()
-            for part, image, latent in zip(
-                chain.split(DECODED_AT_ONCE), start.split(DECODED_AT_ONCE), found.start.split(DECODED_AT_ONCE), strict=True
-            )
-        ]
-        chains.append(torch.cat(parts)[:, 0].numpy())
-    return np.stack(chains)
+    parts = []
+    for chains, image, latent in zip(
+        found.chains.split(DECODED_AT_ONCE, 1), start.split(DECODED_AT_ONCE), found.start.split(DECODED_AT_ONCE), strict=True
+    ):
+        where = image.to(device), latent.to(device)
+        before = images_of(model.autoencoder, where[1]) if variant.how.decoding == "residual" else None
+        decoded = [decode(model.autoencoder, chain.to(device), *where, variant.how.decoding, before).cpu() for chain in chains]
+        parts.append(torch.stack(decoded)[:, :, 0])
+    return torch.cat(parts, dim=1).numpy()
 
 
 def reconstructions(model: ForecastModel, cohort: Cohort, visits: Sequence[Visit], device: str = "cpu") -> Tensor:

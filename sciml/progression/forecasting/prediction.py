@@ -8,6 +8,7 @@ z_A = E(x_A), and z^_B is the mean over m chains (`diffusion.average`). Images a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ from torch import Tensor
 from sciml.progression.forecasting.diffusion import Averaged, average, ddim
 from sciml.progression.forecasting.training_pairs import followup_of
 from sciml.progression.networks.denoiser import Denoiser, Latent, crop, pad
-from sciml.progression.settings.models import ForecastConfig
+from sciml.progression.settings.models import Decoding, ForecastConfig
 
 if TYPE_CHECKING:
     from sciml.progression.networks.autoencoder import Autoencoder, Volume
@@ -45,9 +46,7 @@ class Question:
     seeds: Sequence[int]
 
 
-def followup_latents(
-    denoiser: Denoiser, question: Question, change_sd: float, config: ForecastConfig, together: int = 64
-) -> Averaged:
+def followup_latents(denoiser: Denoiser, question: Question, change_sd: float, config: ForecastConfig) -> Averaged:
     """Return the chains' standardised latents of the follow-ups, shape (m, batch, channel, x, y, z).
 
     Args:
@@ -55,7 +54,6 @@ def followup_latents(
         question: what to predict.
         change_sd: s of the autoencoder.
         config: chains and steps.
-        together: largest batch of the network.
     """
     shape = tuple(question.start.shape[2:])
     shown = pad(question.start, denoiser.config.multiple)
@@ -71,13 +69,20 @@ def followup_latents(
 
     chains = average(
         network, ddim(denoiser.form.prediction, config.steps), tuple(shown.shape[1:]), config.samples, list(question.seeds),
-        device=place, clamp=config.clamp_sd, together=together,
+        device=place, clamp=config.clamp_sd,
     ).chains  # fmt: skip
     cropped = crop(chains.flatten(0, 1), shape).unflatten(0, (config.samples, count))
     return Averaged(followup_of(denoiser, question.start, cropped, change_sd))
 
 
-def decode(autoencoder: Autoencoder, latents: Latent, start: Volume, start_latents: Latent, decoding: str) -> Volume:
+def decode(
+    autoencoder: Autoencoder,
+    latents: Latent,
+    start: Volume,
+    start_latents: Latent,
+    decoding: Decoding,
+    start_images: Volume | None = None,
+) -> Volume:
     """Return the images of latents, by (1) or directly; values below 0 become 0.
 
     Args:
@@ -86,10 +91,15 @@ def decode(autoencoder: Autoencoder, latents: Latent, start: Volume, start_laten
         start: images of the starts, shape (batch, 1, x, y, z), or of the one start of all, batch 1.
         start_latents: their latents.
         decoding: `residual` or `direct`.
+        start_images: D of `start_latents`, where it is known.
     """
-    at_once = max(1, DECODED_AT_ONCE * SMALLEST_GRID // start[0].numel())
-    images = torch.cat([autoencoder.image(part) for part in latents.split(at_once)])
+    images = images_of(autoencoder, latents)
     if decoding == "residual":
-        before = torch.cat([autoencoder.image(part) for part in start_latents.split(at_once)])
-        images = start + images - before
+        images = start + images - (images_of(autoencoder, start_latents) if start_images is None else start_images)
     return images.clamp(min=0)
+
+
+def images_of(autoencoder: Autoencoder, latents: Latent) -> Volume:
+    """Return D(z), as many at a time as the memory holds."""
+    voxels = math.prod(latents.shape[2:]) * autoencoder.config.factor**3
+    return torch.cat([autoencoder.image(part) for part in latents.split(max(1, DECODED_AT_ONCE * SMALLEST_GRID // voxels))])

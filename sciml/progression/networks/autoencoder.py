@@ -19,6 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from sciml.progression.networks.monai_parts import monai_class
 from sciml.progression.settings.models import AutoencoderConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
@@ -41,12 +42,10 @@ class Autoencoder(nn.Module):
     change_sd: Tensor
 
     def __init__(self, config: AutoencoderConfig) -> None:
-        from monai.networks.nets.autoencoderkl import AutoencoderKL
-
         super().__init__()
         self.config = config
         voxels, levels = config.unshuffle**3, len(config.channels)
-        self.network = AutoencoderKL(
+        self.network = monai_class("networks.nets.autoencoderkl", "AutoencoderKL")(
             spatial_dims=3,
             in_channels=voxels,
             out_channels=voxels,

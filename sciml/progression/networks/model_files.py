@@ -1,4 +1,4 @@
-"""Model files: autoencoder, denoiser and course models in one safetensors file, and each in its own while they are made."""
+"""Model files: autoencoder, denoiser and course models in one safetensors file, and what is built from them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sciml.progression.cohorts.covariates import CovariateScale
 from sciml.progression.cohorts.grids import Grid, grid_of
 from sciml.progression.courses.course import CourseModel
 from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
+from sciml.progression.networks.parts import read_part
 from sciml.progression.settings.models import AutoencoderConfig, FormConfig, UNetConfig
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.settings import validated
@@ -24,8 +25,6 @@ if TYPE_CHECKING:
     from sciml.progression.networks.denoiser import Denoiser
 
 STORE = ModelStore("sciml.progression")
-# numbers of the autoencoder that are measured, not learned
-SCALES = ("latent_mean", "latent_sd", "change_sd")
 
 
 @dataclass(frozen=True)
@@ -102,54 +101,20 @@ def load_model(name: str | Path) -> ForecastModel:
 
 def read_autoencoder(path: Path | str) -> tuple[Autoencoder, dict[str, Any]]:
     """Return the autoencoder of a file of `train-autoencoder`, and the file's metadata."""
-    arrays, metadata = _read(path, "autoencoder")
+    arrays, metadata = read_part(path, "autoencoder")
     return autoencoder_from(arrays, metadata["extra"], path), metadata
 
 
 def read_denoiser(path: Path | str) -> tuple[Denoiser, CovariateScale, dict[str, Any]]:
     """Return the denoiser of a file of `train-diffusion` or `train-controlnet`, its covariate scale, and the file's metadata."""
-    arrays, metadata = _read(path, "denoiser")
+    arrays, metadata = read_part(path, "denoiser")
     return *denoiser_from(arrays, metadata["extra"], path), metadata
 
 
 def read_courses(path: Path | str) -> tuple[dict[str, CourseModel], dict[str, Any]]:
     """Return the course models of a file of `fit-course`, and the file's metadata."""
-    arrays, metadata = _read(path, "course")
+    arrays, metadata = read_part(path, "course")
     return courses_from(arrays), metadata
-
-
-def assemble(path: Path, name: str, autoencoder: Path, denoiser: Path, courses: Path) -> Path:
-    """Join the three parts to one model file, the weights of the networks in half precision: half the size, forecasts alike.
-
-    Raises:
-        ConfigError: the denoiser was trained on latents of another autoencoder, or a ControlNet is missing.
-    """
-    first, first_about = _read(autoencoder, "autoencoder")
-    second, second_about = _read(denoiser, "denoiser")
-    third, third_about = _read(courses, "course")
-    if second_about["extra"]["autoencoder"] != first_about["weights_digest"]:
-        raise ConfigError(f"{denoiser} was trained on latents of another autoencoder than {autoencoder}; train it anew")
-    if second_about["extra"]["form"]["anatomy"] == "controlnet" and not second_about["extra"]["control"]:
-        raise ConfigError(f"{denoiser} has no ControlNet yet; run `train-controlnet` and join its weights")
-    parts = [first_about, second_about, third_about]
-    arrays = {
-        f"{name}/{key}": value if key in SCALES else value.astype(np.float16)
-        for name, weights in (("autoencoder", first), ("denoiser", second))
-        for key, value in weights.items()
-    }
-    arrays |= {f"course/{key}": value for key, value in third.items()}
-    extra = {**first_about["extra"], **second_about["extra"], "part": "model", "name": name}
-    write_weight_file(
-        path,
-        arrays,
-        config={kind: about["config"] for kind, about in zip(("autoencoder", "denoiser", "course"), parts, strict=True)},
-        seed=second_about["seed"],
-        inputs={key: value for about in parts for key, value in about["inputs"].items()},
-        source_digest=second_about["source_digest"],
-        cpu_minutes=sum(float(about["cpu_minutes"]) for about in parts),
-        extra=extra,
-    )
-    return path
 
 
 def write_model(path: Path, model: ForecastModel, about: Mapping[str, Any], **facts: Any) -> None:
@@ -233,10 +198,3 @@ def _load(model: Any, arrays: Mapping[str, np.ndarray], where: Path | str) -> No
     tensors = {name: torch.from_numpy(np.asarray(array)).reshape(expected[name].shape) for name, array in arrays.items()}
     model.load_state_dict(tensors, assign=True)
     model.eval()
-
-
-def _read(path: Path | str, kind: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    arrays, metadata = read_weight_file(path)
-    if metadata["extra"].get("part") != kind:
-        raise FormatError(f"{path} holds {metadata['extra'].get('part', 'something else')}, expected a {kind} of this family")
-    return arrays, metadata

@@ -11,7 +11,7 @@ import pytest
 from tiny_learning import autoencoder_config, budget, diffusion_config
 
 from sciml.progression.config import PageConfig
-from sciml.progression.networks.model_files import assemble
+from sciml.progression.networks.parts import assemble
 from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.results import read_study
 from sciml.progression.page.style import LABEL_COLOURS, outlined

@@ -10,7 +10,8 @@ from tiny_learning import autoencoder_config, budget, control_config, diffusion_
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.forecasting.pair_predictions import pairs_of
 from sciml.progression.forecasting.training_pairs import PairBatches, encode_split, measured_change_sd
-from sciml.progression.networks.model_files import assemble, load_model, read_autoencoder, read_denoiser
+from sciml.progression.networks.model_files import load_model, read_autoencoder, read_denoiser
+from sciml.progression.networks.parts import assemble
 from sciml.progression.settings.models import FORMS, FitCourseConfig, FormConfig, PredictConfig
 from sciml.progression.stages import fit_course, predict, train_autoencoder, train_controlnet, train_diffusion
 from sciml.runtime.errors import ConfigError, FormatError

@@ -11,7 +11,8 @@ from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
 from sciml.progression.config import PersonConfig
-from sciml.progression.networks.model_files import assemble, load_model
+from sciml.progression.networks.model_files import load_model
+from sciml.progression.networks.parts import assemble
 from sciml.progression.page.person import person_reportlets
 from sciml.progression.scans import preparation
 from sciml.progression.scans.examination import place

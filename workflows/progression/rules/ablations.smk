@@ -1,9 +1,24 @@
 # What makes the difference between the official and the residual form: one switch at a time, on validation people, for a quarter of
 # the time. What `make ablations` asks for, and no part of the study.
+use rule assemble_models as assemble_ablations with:
+    input:
+        autoencoder=rules.train_autoencoder.output.weights,
+        denoisers=[denoiser_of(form) for form in ABLATIONS],
+        course=rules.fit_courses.output.weights,
+    output:
+        weights=expand("<results>/models/{form}.safetensors", form=ABLATIONS),
+    log:
+        "<logs>/ablate/models.log",
+    params:
+        **program("progression", "assemble"),
+        denoisers=by_form("denoiser", ABLATIONS, "denoisers"),
+        folder=folder_of(),
+
+
 use rule predict_pairs as predict_ablations with:
     input:
         **COHORT,
-        models=expand(rules.assemble_model.output.weights, form=ABLATIONS),
+        models=rules.assemble_ablations.output.weights,
     output:
         pairs="<results>/ablate/predictions/pairs.json",
         provenance="<results>/ablate/predictions/provenance.json",
@@ -16,7 +31,7 @@ use rule predict_pairs as predict_ablations with:
     params:
         **stage("progression", "predict", settings="ablate_predict"),
         folders=folders(cohort="header"),
-        models=named_models(ABLATIONS),
+        models=by_form("model", ABLATIONS, "models"),
 
 
 use rule evaluate_forecasts as evaluate_ablations with:

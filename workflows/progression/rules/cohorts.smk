@@ -1,20 +1,29 @@
 # People whose brains change at known rates: those of the study, and those that calibrate its measurements.
-rule simulate_cohort:
+rule simulate_cohorts:
     output:
-        header="<results>/{cohort}/cohort.json",
-        table="<results>/{cohort}/visits.csv",
-        accuracy="<results>/{cohort}/accuracy.csv",
-        summary=shown("progression", "accuracy", "<results>/{cohort}/accuracy.json"),
-        subjects=directory("<results>/{cohort}/subjects"),
-        provenance="<results>/{cohort}/provenance.json",
+        tables=expand(
+            "<results>/{cohort}/{file}",
+            cohort=COHORTS,
+            file=["cohort.json", "visits.csv", "accuracy.csv", "provenance.json"],
+        ),
+        subjects=[directory(f"<results>/{cohort}/subjects") for cohort in COHORTS],
+        summaries=[
+            shown(
+                "progression",
+                "accuracy",
+                f"<results>/{cohort}/accuracy.json",
+                cohort=cohort,
+            )
+            for cohort in COHORTS
+        ],
     log:
-        "<logs>/{cohort}/simulate.log",
+        "<logs>/simulate.log",
     benchmark:
-        "<benchmarks>/{cohort}/simulate.tsv"
+        "<benchmarks>/simulate.tsv"
     threads: 2
     resources:
         **needs(4000, 120),
     params:
-        **stage("progression", "simulate", "cohort"),
+        **stage("progression", "simulate_cohorts", levels=2),
     shell:
         stage_command()

@@ -22,10 +22,10 @@ CALIBRATION = {
 }
 
 
-def named_models(forms):
-    """Return a params function: the option of every model file, with its form's name."""
+def by_form(option, forms, name):
+    """Return a params function: an option for every file of an input, with its form's name."""
     return lambda wildcards, input: [
-        f"--model {form}={path}" for form, path in zip(forms, input.models)
+        f"--{option} {form}={path}" for form, path in zip(forms, files_of(input, name))
     ]
 
 
@@ -37,16 +37,13 @@ def model_of(form):
     return f"<results>/models/{form}.safetensors"
 
 
-def denoiser_of(wildcards):
+def denoiser_of(name):
     """Return the complete denoiser of a form: of its ControlNet's training where it has one."""
     learning = SETTINGS.progression.learning
-    form = (
-        learning.ablations.forms[wildcards.form]
-        if wildcards.form in ABLATIONS
-        else learning.forms[wildcards.form].form
-    )
+    ablated = learning.ablations.forms.get(name)
+    form = ablated or learning.forms[name].form
     part = "controlnet" if form.anatomy == "controlnet" else "diffusion"
-    return f"<results>/{part}/{wildcards.form}/{wildcards.form}.safetensors"
+    return f"<results>/{part}/{name}/{name}.safetensors"
 
 
 def ablated(wildcards):

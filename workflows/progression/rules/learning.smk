@@ -84,26 +84,24 @@ rule fit_courses:
         program_command(SLICE, "{params.folders} --output {params.folder:q}")
 
 
-rule assemble_model:
+rule assemble_models:
     input:
         autoencoder=rules.train_autoencoder.output.weights,
-        denoiser=denoiser_of,
+        denoisers=[denoiser_of(form) for form in FORMS],
         course=rules.fit_courses.output.weights,
     output:
-        weights="<results>/models/{form}.safetensors",
+        weights=expand("<results>/models/{form}.safetensors", form=FORMS),
     log:
-        "<logs>/models/{form}.log",
+        "<logs>/models.log",
     resources:
         **needs(2000, 10),
     params:
         **program("progression", "assemble"),
-        name=lambda wildcards: f"{wildcards.form}-{SETTINGS.progression.cohorts['cohort'].grid}",
+        denoisers=by_form("denoiser", FORMS, "denoisers"),
+        folder=folder_of(),
     shell:
         program_command(
-            "autoencoder",
-            "denoiser",
-            "course",
-            "--name {params.name:q} --output {output.weights:q}",
+            "autoencoder", "course", "{params.denoisers} --output {params.folder:q}"
         )
 
 
@@ -125,7 +123,7 @@ rule predict_pairs:
     params:
         **stage("progression", "predict"),
         folders=folders(cohort="header"),
-        models=named_models(FORMS),
+        models=by_form("model", FORMS, "models"),
     shell:
         stage_command("{params.folders} {params.models}", gpu=True)
 
