@@ -81,13 +81,14 @@ def simulate_command(
     if not sum(config.subjects.values()):
         raise ConfigError("a cohort of 0 people was asked for: give --train, --validation, --test or --calibration")
     with stage("progression.simulate", out, 1):
+        from sciml.progression.cohorts.accuracy import Accuracy
         from sciml.progression.stages.simulate import run
-        from sciml.runtime.files import read_json
+        from sciml.runtime.results import read_result
 
         run(config, out, jobs or 1)
-        accuracy = read_json(out / "accuracy.json")
-        worst = max(accuracy["volume_error"]["worst"].values())
+        accuracy = read_result(out / "accuracy.json", Accuracy)
+        worst = max(accuracy.volume_error.worst.values())
         typer.echo(
-            f"{out}: {accuracy['subjects']} people, {accuracy['visits']} scans; worst volume {worst:.3f} % from its target, "
-            f"least Jacobian determinant {accuracy['atrophy_determinant']['least']:.2f}"
+            f"{out}: {accuracy.subjects} people, {accuracy.visits} scans; worst volume {worst:.3f} % from its target, "
+            f"least Jacobian determinant {accuracy.atrophy_determinant.least:.2f}"
         )

@@ -95,7 +95,7 @@ def convert_weights_command(
     if wrong := [entry for entry in named if not entry[2] or entry[0] not in ("CN", "MCI", "AD")]:
         raise ConfigError(f"--course is {''.join(wrong[0])!r}, expected CN=FILE, MCI=FILE or AD=FILE")
     with stage("progression.convert_weights", out):
-        from sciml.progression.stages.convert import convert_weights
+        from sciml.progression.networks.published import convert_weights
 
         courses = {diagnosis: Path(path) for diagnosis, _, path in named}
         for path in convert_weights(autoencoder, unet, controlnet, out, courses=courses, latent_scale=latent_scale):

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.claims import judged
-from sciml.progression.page.results import Ablations
+from sciml.progression.page.results import ALL, Ablations, cells
 from sciml.progression.settings.models import FORMS, FormConfig
+from sciml.progression.study.results import MethodScores
 from sciml.report.goals import Goal
 from sciml.report.reportlets import Claim, Column, Table, Value
 from sciml.report.study import Ablation, comparison_tables
@@ -33,12 +33,13 @@ CEILINGS = {"residual": "decoded_true_change", "direct": "decoded_truth"}
 
 def ablations(found: Ablations) -> list[Ablation]:
     """Return the scores of every form and decoding, each beside the form that it is a change of."""
-    methods, made = found.metrics["methods"], []
-    for form in sorted({form for form, _ in found.variants.values()}, key=_order):
+    made = []
+    names = {(variant.form, variant.how.decoding): name for name, variant in found.variants.items()}
+    for form in sorted({variant.form for variant in found.variants.values()}, key=_order):
         for decoding in CEILINGS:
-            name = next(name for name, variant in found.variants.items() if variant == (form, decoding))
+            name = names[form, decoding]
             words, reference = _names(form)
-            numbers: dict[str, Value] = {"decoding": decoding, **_scores(methods[name])}
+            numbers: dict[str, Value] = {"decoding": decoding, **_scores(found.metrics.methods[name])}
             numbers |= {f"m_{count}": _latent_error(found, name, count) for count in CHAINS}
             made.append(Ablation(name, words, reference, numbers))
     return made
@@ -60,10 +61,10 @@ def columns() -> list[Column]:
 
 def table_words(found: Ablations) -> tuple[str, str, str]:
     """Return title, caption and note of the table."""
-    gains = {decoding: found.metrics["methods"][name]["gain_db"]["all"]["mean"] for decoding, name in CEILINGS.items()}
-    most = {decoding: minus(f"{gain:.2f}") for decoding, gain in gains.items()}
+    gains = (_gain(found.metrics.methods[name]) for name in CEILINGS.values())
+    most = {decoding: minus(f"{gain:.2f}") for decoding, gain in zip(CEILINGS, gains, strict=True)}
     caption = (
-        f"{found.metrics['pairs']} pairs of {found.metrics['people']} validation people; PSNR in the brain above no change, "
+        f"{found.metrics.pairs} pairs of {found.metrics.people} validation people; PSNR in the brain above no change, "
         "correlation and skill of changes of ln V, squared error of the latent in parts of that of no change. Every form "
         "was trained for the same short time, so compare rows with each other, not with the forecasts of the study. A "
         "change that makes the residual form worse and, reversed, the published form better is one that matters; one that "
@@ -85,7 +86,7 @@ def ablation_tables(found: Ablations) -> list[Table]:
 def ablation_claims(found: Ablations) -> Iterator[Claim]:
     """Yield what either form reaches in the short time: whether its latents are nearer than those of the first scan."""
     for base in BASES:
-        name = next((name for name, (form, _) in found.variants.items() if form == f"short_{base}"), None)
+        name = next((name for name, variant in found.variants.items() if variant.form == f"short_{base}"), None)
         ratio = _latent_error(found, name, CHAINS[1]) if name else None
         what = f"error of the latent, mean of {CHAINS[1]} chains, in parts of that of no change"
         text = f"The {WORDS[base]} form after the short time: {what}"
@@ -94,17 +95,19 @@ def ablation_claims(found: Ablations) -> Iterator[Claim]:
 
 def _latent_error(found: Ablations, name: str, count: int) -> float | None:
     """Return the squared error of the latent after averaging chains, in parts of that of no change."""
-    entry = found.metrics["averaging"][name]
-    errors = dict(zip(entry["chains"], entry["latent_mse"], strict=True))
-    return errors[count] / entry["no_change_mse"] if count in errors else None
+    entry = found.metrics.averaging[name]
+    return entry.relative(entry.error_of(count))
 
 
-def _scores(entry: dict[str, Any]) -> dict[str, Value]:
-    row: dict[str, Value] = {"gain": entry["gain_db"]["all"]["mean"]}
+def _scores(entry: MethodScores) -> dict[str, Value]:
+    row: dict[str, Value] = {"gain": _gain(entry)}
     for region in REGIONS_SHOWN:
-        score = entry["changes"][region]["all"]
-        row |= {f"{region}_{key}": score[key] for key in ("correlation", "skill")}
+        row |= cells(region, entry.changes[region][ALL], "correlation", "skill")
     return row
+
+
+def _gain(entry: MethodScores) -> float | None:
+    return entry.gain_db[ALL].mean if entry.gain_db else None
 
 
 def _order(form: str) -> tuple[int, int, str]:

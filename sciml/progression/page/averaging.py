@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import MAIN, Forecasts, title_of
+from sciml.progression.study.results import ChainCoverage
 from sciml.report.reportlets import Column, Curve, Reportlet, Table, Value
 
 MANY = "chains_16"
@@ -23,28 +23,28 @@ def averaging_reportlets(found: Forecasts) -> Iterator[Reportlet]:
     if (curve := _curve(found)) is not None:
         yield curve
     yield _table(found)
-    for name, regions in found.metrics.get("calibration", {}).items():
+    for name, regions in (found.metrics.calibration or {}).items():
         yield _calibration(name, regions)
 
 
 def _curve(found: Forecasts) -> Curve | None:
-    name = MANY if MANY in found.metrics["averaging"] else MAIN
-    entry = found.metrics["averaging"][name]
-    if len(entry["chains"]) < 2:
+    name = MANY if MANY in found.metrics.averaging else MAIN
+    entry = found.metrics.averaging[name]
+    bias, variance = (entry.relative(part) for part in (entry.squared_bias, entry.variance))
+    if bias is None or variance is None:
         return None
-    still = entry["no_change_mse"]
     rows = [
-        {"chains": count, "error": error / still, "of": title_of(name)}
-        for count, error in zip(entry["chains"], entry["latent_mse"], strict=True)
+        {"chains": count, "error": entry.relative(error), "of": title_of(name)}
+        for count, error in zip(entry.chains, entry.latent_mse, strict=True)
     ]
     rows += [
-        {"chains": count, "error": (entry["squared_bias"] + entry["variance"] / count) / still, "of": "fit"}
-        for count in np.geomspace(1, entry["chains"][-1], FIT_POINTS).round(3).tolist()
+        {"chains": count, "error": bias + variance / count, "of": "fit"}
+        for count in np.geomspace(1, entry.chains[-1], FIT_POINTS).round(3).tolist()
     ]
     return Curve(
         "Averaging over chains", rows, "chains", "error", "of", "chains m", "squared error of the latent / that of no change",
         "The mean of the latents of m chains against the latent of the true follow-up. Fit: "
-        f"{entry['squared_bias'] / still:.3f} + {entry['variance'] / still:.3f} / m, a squared bias and a variance by least "
+        f"{bias:.3f} + {variance:.3f} / m, a squared bias and a variance by least "
         "squares. Below 1 the forecast is nearer than the first scan's latent.",
         "squared error of the latent over the number of chains, measured and fitted", log_x=True,
     )  # fmt: skip
@@ -52,17 +52,22 @@ def _curve(found: Forecasts) -> Curve | None:
 
 def _table(found: Forecasts) -> Table:
     rows = []
-    notes = found.record["notes"].items()
+    notes = found.record.notes.items()
     seconds = {name: note["cpu_seconds"] / len(found.pairs) for name, note in notes if note.get("own_chains")}
     for name in found.methods:
-        entry = found.metrics["averaging"].get(name)
+        entry = found.metrics.averaging.get(name)
         if entry is None:
             continue
-        still = entry["no_change_mse"]
-        row: dict[str, Value] = {"method": title_of(name), "chains": entry["chains"][-1]}
-        row["one"], row["all"] = (entry["latent_mse"][place] / still for place in (0, -1))
-        row["bias"], row["variance"] = (_over(entry[part], still) for part in ("squared_bias", "variance"))
-        row["spearman"], row["seconds"] = entry["spearman_spread_error"], seconds.get(name)
+        row: dict[str, Value] = {
+            "method": title_of(name),
+            "chains": entry.chains[-1],
+            "one": entry.relative(entry.latent_mse[0]),
+            "all": entry.relative(entry.latent_mse[-1]),
+            "bias": entry.relative(entry.squared_bias),
+            "variance": entry.relative(entry.variance),
+            "spearman": entry.spearman_spread_error,
+            "seconds": seconds.get(name),
+        }
         rows.append(row)
     columns = [
         Column("method", "forecast"), Column("chains", "chains"), Column("one", "error of one chain", "", "down", 3),
@@ -83,18 +88,14 @@ def _table(found: Forecasts) -> Table:
     )
 
 
-def _over(value: float | None, still: float) -> float | None:
-    return None if value is None else value / still
-
-
-def _calibration(name: str, regions: dict[str, Any]) -> Table:
+def _calibration(name: str, regions: Mapping[str, ChainCoverage]) -> Table:
     rows = [
         {
             "region": REGION_TITLES[region],
-            "coverage": 100 * regions[region]["coverage_2sd"],
-            "sd": regions[region]["mean_sd_points"],
-            "error": regions[region]["mean_error_points"],
-            "spearman": regions[region]["spearman"],
+            "coverage": 100 * regions[region].coverage_2sd,
+            "sd": regions[region].mean_sd_points,
+            "error": regions[region].mean_error_points,
+            "spearman": regions[region].spearman,
         }
         for region in REGIONS
     ]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from sciml.progression.cohorts.regions import DIAGNOSES
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.courses import RATES
 from sciml.progression.page.results import DENOISED, LONG, MAIN, STILL, Forecasts, title_of
+from sciml.progression.study.results import ChangeScore, Gain
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 
@@ -28,10 +28,9 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
         text, interval = f"Forecast images after 3 years and more: PSNR in the brain above {words}", None
         ours, other = (None, None) if found is None else (found.psnr(MAIN, LONG), found.psnr(base, LONG))
         gain = None if ours is None or other is None else ours - other
-        if found is not None and base == STILL and gain is not None:
-            score = found.metrics["methods"][MAIN]["gain_db"][LONG]
-            interval = (score["low"], score["high"]) if score["n"] > 1 else UNKNOWN
-            text += f" (95 % interval over people {score['low']:.2f} to {score['high']:.2f}, {score['n']} pairs)"
+        if found is not None and base == STILL and gain is not None and (score := found.gain(MAIN, LONG)):
+            interval = interval_of(score) or UNKNOWN
+            text += f" (95 % interval over people {score.low:.2f} to {score.high:.2f}, {score.n} pairs)"
         yield judged(Goal(text, AT_LEAST, "dB", at_least=GAIN_DB), gain, interval)
     for region, goal in CORRELATIONS.items():
         value = _value(found.change(MAIN, region) if found else None, "correlation")
@@ -54,10 +53,9 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
 
 def _averaging(found: Forecasts | None) -> Claim:
     text = f"Averaging {CHAINS[1]} chains: squared error of the latent, in parts of that of one chain"
-    entry: dict[str, Any] = found.metrics["averaging"].get(MAIN, {}) if found else {}
-    errors = dict(zip(entry.get("chains", ()), entry.get("latent_mse", ()), strict=True))
-    ratio = errors[CHAINS[1]] / errors[CHAINS[0]] if set(CHAINS) <= set(errors) else None
-    return judged(Goal(text, AT_MOST, at_most=AVERAGING), ratio)
+    entry = found.metrics.averaging.get(MAIN) if found else None
+    one, many = (None if entry is None else entry.error_of(count) for count in CHAINS)
+    return judged(Goal(text, AT_MOST, at_most=AVERAGING), None if one is None or many is None else many / one)
 
 
 def _courses(found: Forecasts | None) -> Claim:
@@ -69,22 +67,29 @@ def _courses(found: Forecasts | None) -> Claim:
 
 
 def _codes(found: Forecasts | None) -> Claim:
-    codes = found.metrics["autoencoder"] if found else None
+    codes = found.metrics.autoencoder if found else None
     text = "Autoencoder: PSNR in the brain above as many cosine coefficients"
-    if codes is not None:
-        text += f" ({codes['numbers']} numbers; {codes['psnr_db']:.2f} against {codes['cosines_psnr_db']:.2f} dB)"
-    gain = codes["psnr_db"] - codes["cosines_psnr_db"] if codes else None
+    gain = None
+    if codes is not None and codes.psnr_db is not None and codes.cosines_psnr_db is not None:
+        text += f" ({codes.numbers} numbers; {codes.psnr_db:.2f} against {codes.cosines_psnr_db:.2f} dB)"
+        gain = codes.psnr_db - codes.cosines_psnr_db
     return judged(Goal(text, AT_LEAST, "dB", at_least=0.0), gain)
 
 
 def _identity(found: Forecasts | None) -> Claim:
     text = "Asked for the first scan itself: largest mean change of a region that should be none"
-    points = found.metrics.get("zero_gap_points") if found else None
-    return judged(Goal(text, AT_MOST, "%", at_most=IDENTITY_POINTS), max(points.values()) if points else None)
+    points = (found.metrics.zero_gap_points if found else None) or {}
+    known = [value for value in points.values() if value is not None]
+    return judged(Goal(text, AT_MOST, "%", at_most=IDENTITY_POINTS), max(known, default=None))
 
 
-def _value(score: dict[str, Any] | None, name: str) -> float | None:
-    return score[name] if score else None
+def _value(score: ChangeScore | None, name: str) -> float | None:
+    return getattr(score, name, None)
+
+
+def interval_of(gain: Gain) -> tuple[float, float] | None:
+    """Return the interval of a gain, None where there are too few pairs for one."""
+    return (gain.low, gain.high) if gain.n > 1 and gain.low is not None and gain.high is not None else None
 
 
 def judged(goal: Goal, value: float | None, interval: tuple[float, float] | None = None) -> Claim:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS, TISSUES, TITLES
@@ -25,31 +26,31 @@ DRAWN = ("ventricle", "hippocampus", "thalamus")
 CHANGE_LIMIT = 0.3
 
 
-def cohort_claims(accuracy: dict[str, Any]) -> Iterator[Claim]:
+def cohort_claims(accuracy: Accuracy) -> Iterator[Claim]:
     """Yield the claims about the simulator."""
     text = "Simulated volumes: largest distance of any region from its target, all people and visits"
-    worst = max(accuracy["volume_error"]["worst"].values())
-    text += f" ({accuracy['subjects']} people, {accuracy['visits']} scans)"
+    worst = max(accuracy.volume_error.worst.values())
+    text += f" ({accuracy.subjects} people, {accuracy.visits} scans)"
     yield judged(Goal(text, "goal of this project, at most", "%", at_most=VOLUME_GOAL_PERCENT), worst)
-    least = accuracy["atrophy_determinant"]["least"]
+    least = accuracy.atrophy_determinant.least
     text = "Nothing folds: least Jacobian determinant of the map from any visit to the start"
     yield judged(Goal(text, "goal of this project, above", at_least=0, strict=True), least)
 
 
-def cohort_checks(accuracy: dict[str, Any]) -> Iterator[Check]:
+def cohort_checks(accuracy: Accuracy) -> Iterator[Check]:
     """Yield the certificates of the simulator, region by region."""
     for region in TISSUES:
-        worst = accuracy["volume_error"]["worst"][region]
+        worst = accuracy.volume_error.worst[region]
         text = "measured volume against its target, the worst visit"
         passed = worst <= VOLUME_GOAL_PERCENT
         yield Check(f"volume on target: {TITLES[region]}", round(worst, 4), VOLUME_GOAL_PERCENT, passed, "%", text)
-    for name, what in (("atrophy_determinant", "atrophy"), ("anatomy_determinant", "people's own anatomy")):
-        least = accuracy[name]["least"]
+    made = ((accuracy.atrophy_determinant, "atrophy"), (accuracy.anatomy_determinant, "people's own anatomy"))
+    for least, what in ((determinants.least, what) for determinants, what in made):
         text = "at the corners of all voxels, so that linear interpolation between them folds nowhere"
         yield Check(f"least determinant: {what}", round(least, 3), 0, least > 0, "", text)
 
 
-def cohort_reportlets(cohort: Cohort, accuracy: dict[str, Any]) -> Iterator[Reportlet]:
+def cohort_reportlets(cohort: Cohort, accuracy: Accuracy) -> Iterator[Reportlet]:
     """Yield pictures and tables of a cohort."""
     yield _people_table(cohort)
     yield _accuracy_table(accuracy)
@@ -64,10 +65,20 @@ def _people_table(cohort: Cohort) -> Table:
         people = [visits for visits in cohort.subjects().values() if visits[0].diagnosis == diagnosis]
         if not people:
             continue
+<<<<<<< HEAD
         row: dict[str, Any] = {"diagnosis": DIAGNOSIS_TITLES[diagnosis], "people": len(people)}
         row["women"] = sum(visits[0].sex == "F" for visits in people)
         row["age"] = spread_over([visits[0].age_years for visits in people])
         row["years"] = spread_over([visits[-1].age_years - visits[0].age_years for visits in people])
+=======
+        row: dict[str, Any] = {
+            "diagnosis": DIAGNOSIS_TITLES[diagnosis],
+            "people": len(people),
+            "women": sum(visits[0].sex == "F" for visits in people),
+            "age": _spread([visits[0].age_years for visits in people]),
+            "years": _spread([visits[-1].age_years - visits[0].age_years for visits in people]),
+        }
+>>>>>>> 6305781 (Progression: results on disk are models, and the page reads them by name)
         for region in ("ventricle", "hippocampus"):
             row[f"{region}_ml"] = spread_over([visits[0].volume_ml(region) for visits in people])
             row[f"{region}_rate"] = spread_over(
@@ -95,14 +106,26 @@ def yearly_change(visits: Sequence[Visit], region: str) -> float | None:
     return 100 * float(np.log(visits[-1].volume_ml(region) / visits[0].volume_ml(region))) / years if years > 0 else None
 
 
+<<<<<<< HEAD
 def _accuracy_table(accuracy: dict[str, Any]) -> Table:
     error = accuracy["volume_error"]
     rows = [{"region": TITLES[name], "mean": error["mean"][name], "worst": error["worst"][name]} for name in TISSUES]
+=======
+def _spread(values: list[float]) -> Spread | None:
+    if not values:
+        return None
+    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None, len(values))
+
+
+def _accuracy_table(accuracy: Accuracy) -> Table:
+    error = accuracy.volume_error
+    rows = [{"region": TITLES[name], "mean": error.mean[name], "worst": error.worst[name]} for name in TISSUES]
+>>>>>>> 6305781 (Progression: results on disk are models, and the page reads them by name)
     return Table(
         "How exactly volumes are known",
         [Column("region", "region"), Column("mean", "mean distance", "%", None, 3), Column("worst", "worst", "%", None, 3)],
         rows,
-        f"Distance of the measured volume from its target over {accuracy['visits']} scans. Scores use the measured volumes, "
+        f"Distance of the measured volume from its target over {accuracy.visits} scans. Scores use the measured volumes, "
         "so what is left here enters no score.",
     )
 

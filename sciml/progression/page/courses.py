@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
-from sciml.progression.page.results import MAIN, STILL, Forecasts, title_of
+from sciml.progression.page.results import MAIN, STILL, Forecasts, cells, title_of
 from sciml.report.reportlets import Column, Table, Value
 
 REGIONS_SHOWN = ("ventricle", "hippocampus")
@@ -22,8 +22,8 @@ def course_table(found: Forecasts) -> Table:
                 continue
             row: dict[str, Value] = {"visits": words, "method": title_of(name)}
             for region, score in scores.items():
-                row |= {f"{region}_{key}": (score or {}).get(key) for key in ("mean_error_points", "correlation", "skill")}
-                row["pairs"] = (score or {}).get("n")
+                row |= cells(region, score, "mean_error_points", "correlation", "skill")
+                row["pairs"] = getattr(score, "n", None)
             rows.append(row)
     columns = [Column("visits", "visits known"), Column("method", "forecast"), Column("pairs", "pairs")]
     for region in REGIONS_SHOWN:

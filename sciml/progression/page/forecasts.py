@@ -13,8 +13,9 @@ from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.averaging import averaging_reportlets
 from sciml.progression.page.courses import course_table
 from sciml.progression.page.pictures import forecast_pictures, worst_forecasts
-from sciml.progression.page.results import DENOISED, LONG, MAIN, STILL, Forecasts, title_of
+from sciml.progression.page.results import DENOISED, LONG, MAIN, STILL, Forecasts, cells, title_of
 from sciml.progression.page.style import DIAGNOSIS_COLOURS
+from sciml.progression.study.results import MeanScore
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Spread, Table, Value
 
@@ -47,13 +48,13 @@ def forecast_reportlets(found: Forecasts, cohort: Cohort) -> Iterator[Reportlet]
 def _image_table(found: Forecasts) -> Table:
     rows = []
     for name, entry in found.methods.items():
-        if entry["kind"] not in COMPARED or not entry["images"]:
+        if entry.kind not in COMPARED or entry.gain_db is None:
             continue
         row: dict[str, Value] = {"method": title_of(name)}
-        row |= {score: _spread(entry["images"][score]) for score in ("psnr_db", "ssim")}
-        row |= {score: entry["images"][score]["mean"] for score in ("whole_psnr_db", "whole_ssim", "whole_mse")}
-        if name != STILL and (gain := entry["gain_db"].get(LONG)):
-            row |= {"gain": gain["mean"], "interval": f"{gain['low']:.2f} to {gain['high']:.2f}".replace("-", "\u2212")}
+        row |= {score: spread_of(getattr(entry.images, score)) for score in ("psnr_db", "ssim")}
+        row |= {score: getattr(entry.images, score).mean for score in ("whole_psnr_db", "whole_ssim", "whole_mse")}
+        if name != STILL and (gain := found.gain(name, LONG)):
+            row |= {"gain": gain.mean, "interval": f"{gain.low:.2f} to {gain.high:.2f}".replace("-", "\u2212")}
         rows.append(row)
     columns = [
         Column("method", "forecast"), Column("psnr_db", "PSNR", "dB", "up", 2), Column("ssim", "SSIM", "", "up", 3),
@@ -65,7 +66,7 @@ def _image_table(found: Forecasts) -> Table:
         "All ways to forecast: images",
         columns,
         rows,
-        f"{found.metrics['pairs']} pairs of visits of {found.metrics['people']} test people. PSNR, SSIM and gain over no "
+        f"{found.metrics.pairs} pairs of visits of {found.metrics.people} test people. PSNR, SSIM and gain over no "
         "change: in the brain, against the follow-up without bias and noise. Whole volume, as published: against the "
         "follow-up as it was scanned, with the empty ground. SSIM with a Gaussian of 1.5 voxels in a window of 7 and a "
         "data range of 1.",
@@ -76,13 +77,12 @@ def _image_table(found: Forecasts) -> Table:
 def _volume_table(found: Forecasts) -> Table:
     rows = []
     for name, entry in found.methods.items():
-        if entry["kind"] not in COMPARED or name in UNCHANGED:
+        if entry.kind not in COMPARED or name in UNCHANGED:
             continue
         row: dict[str, Value] = {"method": title_of(name)}
         for region in MAIN_REGIONS:
-            score = found.change(name, region) or {}
-            row |= {f"{region}_{key}": score.get(key) for key in ("mean_error_points", "correlation", "skill")}
-            row[f"{region}_published"] = entry["brain_volume_error"][region]
+            row |= cells(region, found.change(name, region), "mean_error_points", "correlation", "skill")
+            row[f"{region}_published"] = entry.brain_volume_error[region]
         rows.append(row)
     columns = [Column("method", "forecast")]
     for region in MAIN_REGIONS:
@@ -104,13 +104,12 @@ def _volume_table(found: Forecasts) -> Table:
 def _variant_table(found: Forecasts) -> Table:
     rows = []
     for name, entry in found.methods.items():
-        if name != MAIN and entry["kind"] not in ("ablation", "ceiling"):
+        if name != MAIN and entry.kind not in ("ablation", "ceiling"):
             continue
-        row: dict[str, Value] = {"method": title_of(name), "psnr": _spread(entry["images"]["psnr_db"])}
-        row["gain"] = entry["gain_db"].get(LONG, {}).get("mean")
+        row: dict[str, Value] = {"method": title_of(name), "psnr": spread_of(entry.images.psnr_db)}
+        row["gain"] = getattr(found.gain(name, LONG), "mean", None)
         for region in MAIN_REGIONS:
-            score = found.change(name, region) or {}
-            row |= {f"{region}_{key}": score.get(key) for key in ("correlation", "skill")}
+            row |= cells(region, found.change(name, region), "correlation", "skill")
         rows.append(row)
     columns = [
         Column("method", "forecast"), Column("psnr", "PSNR in the brain", "dB", None, 2),
@@ -130,26 +129,28 @@ def _variant_table(found: Forecasts) -> Table:
     )
 
 
-def _spread(values: dict[str, Any]) -> Spread:
-    return Spread(values["mean"], values["sd"], values["n"])
+def spread_of(score: MeanScore | None) -> Spread | None:
+    """Return a score over pairs as a cell of a table."""
+    return None if score is None or score.mean is None else Spread(score.mean, score.sd, score.n)
 
 
 def _region_table(found: Forecasts) -> Table:
     rows = []
-    floor = found.metrics["readout_floor"]["decoded"]
+    floor = found.metrics.readout_floor["decoded"]
     truth, ours = found.changes["truth"], found.changes[MAIN]
     for index, region in enumerate(REGIONS):
-        score, nothing = found.change(MAIN, region) or {}, found.change(STILL, region) or {}
+        score = cells(region, found.change(MAIN, region), "mean_error_points", "bias_points", "correlation", "slope")
+        error, bias, correlation, slope = score.values()
         rows.append(
             {
                 "region": REGION_TITLES[region],
                 "told": "yes" if region in CONDITIONED else "no",
-                "error": score.get("mean_error_points"),
-                "nothing": nothing.get("mean_error_points"),
-                "floor": floor[region]["mean_error_points"],
-                "bias": score.get("bias_points"),
-                "correlation": score.get("correlation"),
-                "slope": score.get("slope"),
+                "error": error,
+                "nothing": getattr(found.change(STILL, region), "mean_error_points", None),
+                "floor": floor[region].mean_error_points,
+                "bias": bias,
+                "correlation": correlation,
+                "slope": slope,
                 "direction": 100 * float((np.sign(truth[:, index]) == np.sign(ours[:, index])).mean()),
             }
         )
@@ -179,7 +180,7 @@ def _diagnosis_table(found: Forecasts) -> Table:
         row: dict[str, Value] = {"method": title_of(name)}
         for region in MAIN_REGIONS:
             for group in DIAGNOSES:
-                row[f"{region}_{group}"] = (found.change(name, region, group) or {}).get("correlation")
+                row[f"{region}_{group}"] = getattr(found.change(name, region, group), "correlation", None)
         rows.append(row)
     columns = [Column("method", "forecast")]
     columns += [
@@ -198,7 +199,7 @@ def _gap_table(found: Forecasts) -> Table:
     rows = [
         {"method": title_of(name), **{group: found.psnr(name, group) for group in GROUPS}}
         for name, entry in found.methods.items()
-        if entry["images"] and entry["kind"] != "ablation"
+        if entry.gain_db is not None and entry.kind != "ablation"
     ]
     columns = [Column("method", "forecast"), *(Column(group, title, "dB", "up", 2) for group, title in GROUPS.items())]
     return Table("PSNR in the brain by years ahead", columns, rows, "Mean over pairs.")
@@ -206,7 +207,7 @@ def _gap_table(found: Forecasts) -> Table:
 
 def _scatter(found: Forecasts) -> Figure:
     truth, ours = found.changes["truth"], found.changes[MAIN]
-    diagnoses = np.array([pair["diagnosis"] for pair in found.pairs])
+    diagnoses = np.array([pair.diagnosis for pair in found.pairs])
 
     def draw(axes: Sequence[Axes], _: Any) -> None:
         for one, region in zip(axes, SCATTERED, strict=True):

@@ -3,82 +3,100 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
+from pydantic import BaseModel
+
+from sciml.progression.config import SimulationConfig
+from sciml.progression.settings.models import (
+    AutoencoderTraining,
+    FitCourseConfig,
+    PredictConfig,
+    TrainControlConfig,
+    TrainDiffusionConfig,
+    TrainingBudget,
+)
 from sciml.report.methods import Paragraph
+from sciml.runtime.settings import validated
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def _simulate_text(parameters: Mapping[str, Any]) -> str:
-    people, atrophy, scanner = parameters["people"], parameters["atrophy"], parameters["scanner"]
-    counts = ", ".join(f"{count} {split}" for split, count in parameters["subjects"].items())
-    if parameters["independent_rates"]:
+    config = settings_of(SimulationConfig, parameters)
+    people, atrophy, scanner = config.people, config.atrophy, config.scanner
+    counts = ", ".join(f"{count} {split}" for split, count in config.subjects.items())
+    if config.independent_rates:
         time = (
-            f"Each of their {people['visits'] - 1} follow-ups has changes of its own, drawn region by region and independent of "
+            f"Each of their {people.visits - 1} follow-ups has changes of its own, drawn region by region and independent of "
             "age and diagnosis: what is learned from them cannot read one region from another."
         )
     else:
-        rate = atrophy["rates"]["hippocampus"]
+        rate = atrophy.rates["hippocampus"]
         time = (
-            f"They were seen {people['visits']} times, {people['gaps_years'][0]:g} to {people['gaps_years'][1]:g} years apart. "
-            f"ln V changes at rates by diagnosis (hippocampus {100 * rate['CN']:g}, {100 * rate['MCI']:g} and "
-            f"{100 * rate['AD']:g} % a year [@barnes2009; @jack2000], ventricles in the order of [@nestor2008], cortex near "
-            f"[@fjell2009]), times a person's pace with a standard deviation of its logarithm of {atrophy['pace_spread']:g}."
+            f"They were seen {people.visits} times, {people.gaps_years[0]:g} to {people.gaps_years[1]:g} years apart. "
+            f"ln V changes at rates by diagnosis (hippocampus {100 * rate.CN:g}, {100 * rate.MCI:g} and "
+            f"{100 * rate.AD:g} % a year [@barnes2009; @jack2000], ventricles in the order of [@nestor2008], cortex near "
+            f"[@fjell2009]), times a person's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}."
         )
     return (
-        f"People ({counts}) were simulated on the {parameters['grid']} grid: smooth invertible variants of the MNI152 template "
+        f"People ({counts}) were simulated on the {config.grid} grid: smooth invertible variants of the MNI152 template "
         "[@fonov2011] with labels from AAL [@tzourio2002]. A gradient flow that is closed at the skull, with a divergence in the "
         "span of the labels, moves every regional volume to its target; the idea to prescribe volume changes is that of "
         f"[@khanal2017]. {time} Every scan has a contrast of its person, and its own smooth bias (standard deviation "
-        f"{100 * scanner['bias']:g} %) and Rician noise ({scanner['noise']:g}; white matter has 0.8)."
+        f"{100 * scanner.bias:g} %) and Rician noise ({scanner.noise:g}; white matter has 0.8)."
     )
 
 
 def _autoencoder_text(parameters: Mapping[str, Any]) -> str:
-    network, budget = parameters["network"], parameters["budget"]
-    fold = f"{network['unshuffle']} x {network['unshuffle']} x {network['unshuffle']} voxels to channels, then " * (
-        network["unshuffle"] > 1
-    )
+    config = settings_of(AutoencoderTraining, parameters)
+    network = config.network
+    fold = f"{network.unshuffle} x {network.unshuffle} x {network.unshuffle} voxels to channels, then " * (network.unshuffle > 1)
     return (
-        f"Autoencoder: {fold}{len(network['channels'])} levels of {', '.join(map(str, network['channels']))} channels to "
-        f"{network['latent_channels']} latent channels, trained with {_budget(budget)}; loss {network['l1_weight']:g} L1 + "
-        f"{network['squared_weight']:g} squared error + {network['kl_weight']:g} KL. Mean and scale of the latents were "
+        f"Autoencoder: {fold}{len(network.channels)} levels of {', '.join(map(str, network.channels))} channels to "
+        f"{network.latent_channels} latent channels, trained with {_budget(config.budget)}; loss {network.l1_weight:g} L1 + "
+        f"{network.squared_weight:g} squared error + {network.kl_weight:g} KL. Mean and scale of the latents were "
         "measured on "
         "all training scans and are part of the model."
     )
 
 
 def _diffusion_text(parameters: Mapping[str, Any]) -> str:
-    form, network = parameters["form"], parameters["network"]
-    target = "the change of the latent, in its standard deviations" if form["target"] == "change" else "the follow-up's latent"
-    told = "covariates at the follow-up and ten times their change" if form["context"] == "change" else "those at the follow-up"
+    config = settings_of(TrainDiffusionConfig, parameters)
+    form, network = config.form, config.network
+    target = "the change of the latent, in its standard deviations" if form.target == "change" else "the follow-up's latent"
+    told = "covariates at the follow-up and ten times their change" if form.context == "change" else "those at the follow-up"
     return (
-        f"Diffusion model {parameters['name']!r} [@puglisi2024; @puglisi2025]: a U-Net of "
-        f"{', '.join(map(str, network['channels']))} channels predicts {form['prediction'].replace('_', ' ')} of {target}; the "
-        f"anatomy comes in by {form['anatomy']}, and of age, sex, diagnosis and volumes it is told {told}. Trained with "
-        f"{_budget(parameters['budget'])}."
+        f"Diffusion model {config.name!r} [@puglisi2024; @puglisi2025]: a U-Net of "
+        f"{', '.join(map(str, network.channels))} channels predicts {form.prediction.replace('_', ' ')} of {target}; the "
+        f"anatomy comes in by {form.anatomy}, and of age, sex, diagnosis and volumes it is told {told}. Trained with "
+        f"{_budget(config.budget)}."
     )
 
 
 def _control_text(parameters: Mapping[str, Any]) -> str:
+    config = settings_of(TrainControlConfig, parameters)
     return (
-        f"ControlNet of {parameters['name']!r}: it starts as a copy of the U-Net's first half that changes nothing, and learns "
+        f"ControlNet of {config.name!r}: it starts as a copy of the U-Net's first half that changes nothing, and learns "
         "from "
-        f"pairs while the U-Net stays as it is; {_budget(parameters['budget'])}."
+        f"pairs while the U-Net stays as it is; {_budget(config.budget)}."
     )
 
 
 def _course_text(parameters: Mapping[str, Any]) -> str:
-    return f"Volumes at later ages come from course models fitted to the training people: {', '.join(parameters['kinds'])}."
+    kinds = settings_of(FitCourseConfig, parameters).kinds
+    return f"Volumes at later ages come from course models fitted to the training people: {', '.join(kinds)}."
 
 
 def _predict_text(parameters: Mapping[str, Any]) -> str:
-    main = parameters["variants"].get("main", {}).get("how", {})
+    config = settings_of(PredictConfig, parameters)
+    main = config.variants.get("main", next(iter(config.variants.values()))).how
     return (
-        f"Every pair of visits of the {parameters['split']} people was forecast in {len(parameters['variants'])} ways, from "
+        f"Every pair of visits of the {config.split} people was forecast in {len(config.variants)} ways, from "
         "all visits "
-        f"up to the first of the pair; by default with {main.get('samples')} chains of {main.get('steps')} DDIM steps, "
+        f"up to the first of the pair; by default with {main.samples} chains of {main.steps} DDIM steps, "
         "averaged as "
-        f"latents, {main.get('decoding')} decoding and volumes of the model {main.get('course')}."
+        f"latents, {main.decoding} decoding and volumes of the model {main.course}."
     )
 
 
@@ -92,10 +110,16 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
-def _budget(budget: Mapping[str, Any]) -> str:
-    limit = budget.get("cpu_minutes")
+def settings_of(model: type[Settings], parameters: Mapping[str, Any]) -> Settings:
+    """Return the settings that a stage ran with; parameters that are none, such as its data sets, are left out."""
+    known = {name: value for name, value in parameters.items() if name in model.model_fields}
+    return validated(model, known, "provenance.json")
+
+
+def _budget(budget: TrainingBudget) -> str:
+    limit = budget.cpu_minutes
     return (
-        f"AdamW at {budget['learning_rate']:g} for up to {budget['steps']} steps of {budget['batch_size']}"
+        f"AdamW at {budget.learning_rate:g} for up to {budget.steps} steps of {budget.batch_size}"
         f"{'' if limit is None else f' or {limit:g} CPU minutes'}"
     )
 

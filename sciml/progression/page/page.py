@@ -11,7 +11,7 @@ from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.config import PageConfig
 from sciml.progression.page.ablations import ablation_tables
-from sciml.progression.page.claims import forecast_claims
+from sciml.progression.page.claims import forecast_claims, interval_of
 from sciml.progression.page.cohort import cohort_checks, cohort_claims, cohort_reportlets
 from sciml.progression.page.forecasts import forecast_reportlets
 from sciml.progression.page.methods import PARAGRAPHS
@@ -20,7 +20,7 @@ from sciml.progression.page.results import ALL, LONG, MAIN, STILL, Forecasts, St
 from sciml.progression.page.training import autoencoder_table, latent_curve, training_reportlets
 from sciml.progression.page.trajectories import trajectory_reportlets
 from sciml.report.reportlets import Checks, Curve, Figure, Gallery, Reportlet, Scrubber
-from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, as_records
+from sciml.report.study import Comparison, Number, StudyPage, Tab, absent
 from sciml.report.words import counted, with_interval
 
 QUESTION = (
@@ -80,8 +80,8 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         tabs=[Tab(title, left) for title, items in tabs.items() if (left := [one for one in items if one is not picture])],
         checks=[Checks(list(cohort_checks(study.accuracy)))],
         reading=READING,
-        records=as_records(study.records),
-        further_records=as_records(study.further_records),
+        records=study.records,
+        further_records=study.further_records,
         paragraphs={**PARAGRAPHS, "progression.person": person_text},
         limits=LIMITS,
         missing=absent({"forecasts": found, "a real brain": tabs["A real brain"], "trainings": study.trainings}),
@@ -101,7 +101,7 @@ def change_of(found: Forecasts, region: str) -> Comparison | None:
     The error is |predicted - true change of ln V| in points; a ceiling, which was told the truth, is no rival.
     """
     index, truth = REGIONS.index(region), found.changes["truth"]
-    rivals = [name for name, entry in found.methods.items() if entry["kind"] == "baseline" and name in found.changes]
+    rivals = [name for name, entry in found.methods.items() if entry.kind == "baseline" and name in found.changes]
     cases = {
         title_of(name): (100 * np.abs(found.changes[name][:, index] - truth[:, index])).tolist()
         for name in (MAIN, *rivals)
@@ -115,7 +115,7 @@ def image_rival(found: Forecasts, group: str) -> tuple[str, float] | None:
     scores = {
         name: score
         for name, entry in found.methods.items()
-        if entry["kind"] == "baseline" and (score := found.psnr(name, group)) is not None
+        if entry.kind == "baseline" and (score := found.psnr(name, group)) is not None
     }
     return max(scores.items(), key=lambda pair: pair[1], default=None)
 
@@ -129,14 +129,15 @@ def answer(study: StudyResults) -> str:
     """Return what our forecasts gain over no change and over the strongest rivals, for images and for volumes."""
     found = study.forecasts
     if found is None:
-        return f"No forecasts were compared in this run; {counted(study.accuracy['subjects'], 'person')} were simulated."
+        return f"No forecasts were compared in this run; {counted(study.accuracy.subjects, 'person')} were simulated."
     group = group_of(found)
-    gain = found.metrics["methods"][MAIN]["gain_db"][group]
-    interval = (gain["low"], gain["high"]) if gain["n"] > 1 else None
+    gain = found.gain(MAIN, group)
+    if gain is None or gain.mean is None:
+        return f"No images of {counted(study.accuracy.subjects, 'person')} were compared in this run."
     ahead = "three years and more ahead" if group == LONG else "over all gaps"
     head = (
-        f"Images {ahead} are {with_interval(gain['mean'], interval, 'dB', sign=True)} nearer to the truth than no change, in "
-        f"PSNR in the brain on {counted(gain['n'], 'pair')}"
+        f"Images {ahead} are {with_interval(gain.mean, interval_of(gain), 'dB', sign=True)} nearer to the truth than no change, "
+        f"in PSNR in the brain on {counted(gain.n, 'pair')}"
     )
     rival, ours = image_rival(found, group), found.psnr(MAIN, group)
     if rival is not None and ours is not None:
@@ -157,24 +158,23 @@ def numbers(found: Forecasts) -> Iterator[Number]:
     if ours is not None and rival is not None:
         years = "3 years and more ahead" if group == LONG else "all gaps"
         yield Number(f"PSNR in the brain, {years}", ours, "dB", None, title_of(rival[0]), rival[1])
-    gain = found.metrics["methods"][MAIN]["gain_db"][group]
-    still = found.psnr(STILL, group)
-    interval = (gain["low"], gain["high"]) if gain["n"] > 1 else None
-    yield Number("Gain over no change", gain["mean"], "dB", interval, title_of(STILL), still)
+    gain = found.gain(MAIN, group)
+    if gain is not None and gain.mean is not None:
+        yield Number("Gain over no change", gain.mean, "dB", interval_of(gain), title_of(STILL), found.psnr(STILL, group))
     for region in MEASURED:
         if (one := change_of(found, region)) is not None:
             yield one.number(one.text)
         score = found.change(MAIN, region)
-        if score is not None and score["correlation"] is not None:
+        if score is not None and score.correlation is not None:
             rivals = {
-                name: other["correlation"]
+                name: other.correlation
                 for name, entry in found.methods.items()
-                if entry["kind"] == "baseline" and (other := found.change(name, region)) and other["correlation"] is not None
+                if entry.kind == "baseline" and (other := found.change(name, region)) and other.correlation is not None
             }
             best = max(rivals, key=lambda name: rivals[name], default=None)
             yield Number(
                 f"{REGION_TITLES[region]}: correlation with the true change",
-                score["correlation"],
+                score.correlation,
                 "",
                 None,
                 "" if best is None else title_of(best),

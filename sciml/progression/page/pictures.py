@@ -13,6 +13,7 @@ from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import MAIN, Forecasts
 from sciml.progression.page.style import DIAGNOSIS_TITLES, outlined
+from sciml.progression.study.results import PairRow
 from sciml.progression.study.scores import brain_psnr
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Gallery, Reportlet, Scrubber, Table, Value
@@ -29,8 +30,8 @@ def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
     images = found.images(MAIN)
     if images is None:
         return
-    ill = [index for index, pair in enumerate(found.pairs) if pair["diagnosis"] == "AD"] or list(range(len(found.pairs)))
-    index = max(ill, key=lambda place: found.pairs[place]["gap_years"])
+    ill = [index for index, pair in enumerate(found.pairs) if pair.diagnosis == "AD"] or list(range(len(found.pairs)))
+    index = max(ill, key=lambda place: found.pairs[place].gap_years)
     pair = found.pairs[index]
     front, height = cohort.grid.shape[1], cohort.grid.shape[2]
     # the middle is shown first
@@ -38,25 +39,25 @@ def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
     planes += [("coronal", coronal, round(front * share)) for share in (0.42, 0.5, 0.58)]
     view = _View(cohort, pair, images[index].astype(float), found.spread(DRAWS, index))
     shown = [view.pictures(cut, place) for _, cut, place in planes]
-    known = f"{pair['history']} scan{'' if pair['history'] == 1 else 's'} known"
+    known = f"{pair.history} scan{'' if pair.history == 1 else 's'} known"
     spread = (
         f" The spread is the standard deviation over chains with drawn volumes, brightest {SPREAD_LIMIT} or more."
         if view.spread is not None
         else ""
     )
     yield Scrubber(
-        f"A forecast over {pair['gap_years']:.1f} years",
+        f"A forecast over {pair.gap_years:.1f} years",
         {title: [pictures[title] for pictures in shown] for title in shown[0]},
         [f"{plane}, slice {place}" for plane, _, place in planes],
-        f"{pair['subject']}, {DIAGNOSIS_TITLES[pair['diagnosis']]}, {known}: the longest gap of {_whom(pair)}, chosen by "
+        f"{pair.subject}, {DIAGNOSIS_TITLES[pair.diagnosis]}, {known}: the longest gap of {_whom(pair)}, chosen by "
         f"nothing else. {OUTLINES if view.labels else ''} Errors against the follow-up without noise, all on one scale: "
         f"black none, brightest {ERROR_LIMIT} or more; white matter has 0.8.{spread} The person's right is on the left.",
         "slices of a brain now, later, forecast, errors and spread",
     )
 
 
-def _whom(pair: dict[str, Any]) -> str:
-    return f"test people with {DIAGNOSIS_TITLES['AD']}" if pair["diagnosis"] == "AD" else "test people"
+def _whom(pair: PairRow) -> str:
+    return f"test people with {DIAGNOSIS_TITLES['AD']}" if pair.diagnosis == "AD" else "test people"
 
 
 class _View:
@@ -69,7 +70,7 @@ class _View:
         spread: over the chains, or None.
     """
 
-    def __init__(self, cohort: Cohort, pair: dict[str, Any], forecast: np.ndarray, spread: np.ndarray | None = None) -> None:
+    def __init__(self, cohort: Cohort, pair: PairRow, forecast: np.ndarray, spread: np.ndarray | None = None) -> None:
         start, end = visits_of(cohort, pair)
         self.ages = start.age_years, end.age_years
         self.first, self.truth, self.forecast, self.spread = cohort.image(start)[0], cohort.truth(end)[0], forecast, spread
@@ -97,10 +98,10 @@ class _View:
         return found
 
 
-def visits_of(cohort: Cohort, pair: dict[str, Any]) -> tuple[Visit, Visit]:
+def visits_of(cohort: Cohort, pair: PairRow) -> tuple[Visit, Visit]:
     """Return the first and the later visit of a pair."""
-    visits = cohort.subjects()[pair["subject"]]
-    return visits[pair["start"]], visits[pair["followup"]]
+    visits = cohort.subjects()[pair.subject]
+    return visits[pair.start], visits[pair.followup]
 
 
 def worst_forecasts(found: Forecasts, cohort: Cohort) -> Iterator[Reportlet]:
@@ -115,7 +116,7 @@ def worst_forecasts(found: Forecasts, cohort: Cohort) -> Iterator[Reportlet]:
     for index in worst:
         pair = found.pairs[index]
         row: dict[str, Value] = {
-            "person": pair["subject"], "diagnosis": pair["diagnosis"], "known": pair["history"], "gap": pair["gap_years"],
+            "person": pair.subject, "diagnosis": pair.diagnosis, "known": pair.history, "gap": pair.gap_years,
             "psnr": float(psnr[index, 0]), "gain": float(psnr[index, 0] - psnr[index, 1]),
         }  # fmt: skip
         for region in OUTLINED:
@@ -146,13 +147,13 @@ def worst_forecasts(found: Forecasts, cohort: Cohort) -> Iterator[Reportlet]:
     yield Gallery(
         "The worst forecast",
         view.pictures(coronal, place),
-        f"{pair['subject']}, {DIAGNOSIS_TITLES[pair['diagnosis']]}, {pair['gap_years']:.1f} years ahead, coronal slice {place}: "
+        f"{pair.subject}, {DIAGNOSIS_TITLES[pair.diagnosis]}, {pair.gap_years:.1f} years ahead, coronal slice {place}: "
         f"{psnr[worst[0], 0]:.2f} dB, no change {psnr[worst[0], 1]:.2f} dB. Colours and scale as above.",
         "coronal slice of the brain of the worst forecast",
     )
 
 
-def _psnr(cohort: Cohort, pair: dict[str, Any], image: np.ndarray) -> tuple[float, float]:
+def _psnr(cohort: Cohort, pair: PairRow, image: np.ndarray) -> tuple[float, float]:
     """Return the PSNR in the brain of a forecast and of no change, in dB."""
     start, end = visits_of(cohort, pair)
     truth, mask = cohort.truth(end)[0], cohort.mask(end)[0]

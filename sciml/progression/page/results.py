@@ -6,13 +6,18 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.settings.models import PredictConfig, VariantConfig
+from sciml.progression.study.results import ChangeScore, Gain, MethodScores, Metrics, PairRow
+from sciml.report.reportlets import Value
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import load_tensors, read_json
+from sciml.runtime.files import load_tensors
+from sciml.runtime.provenance import Record, read_record
+from sciml.runtime.results import read_result
 
 MAIN, OFFICIAL = "main", "official"
 STILL, DENOISED = "no_change", "no_change_denoised"
@@ -54,6 +59,11 @@ def title_of(name: str) -> str:
     return TITLES.get(name, name.replace("_", " "))
 
 
+def cells(region: str, score: ChangeScore | None, *names: str) -> dict[str, Value]:
+    """Return fields of a score as cells of a row, `<region>_<field>`; None where there is no score."""
+    return {f"{region}_{name}": getattr(score, name, None) for name in names}
+
+
 @dataclass(frozen=True)
 class Forecasts:
     """Forecasts of the pairs of test people, and their scores.
@@ -66,25 +76,32 @@ class Forecasts:
         record: provenance of the same stage.
     """
 
-    metrics: Mapping[str, Any]
+    metrics: Metrics
     changes: Mapping[str, np.ndarray]
     folder: Path
-    pairs: list[dict[str, Any]]
-    record: Mapping[str, Any]
+    pairs: list[PairRow]
+    record: Record
 
     @property
-    def methods(self) -> dict[str, dict[str, Any]]:
+    def methods(self) -> dict[str, MethodScores]:
         """Return the scores of each method: models first, then baselines, ablations and ceilings."""
-        found = self.metrics["methods"]
-        return {name: found[name] for name in sorted(found, key=lambda name: (KINDS[found[name]["kind"]], order(name)))}
+        found = self.metrics.methods
+        return {name: found[name] for name in sorted(found, key=lambda name: (KINDS[found[name].kind], order(name)))}
 
-    def change(self, method: str, region: str, group: str = ALL) -> dict[str, Any] | None:
+    def change(self, method: str, region: str, group: str = ALL) -> ChangeScore | None:
         """Return the score of a region's change in a group, or None where there is none."""
-        return self.metrics["methods"].get(method, {}).get("changes", {}).get(region, {}).get(group)
+        scores = self.metrics.methods.get(method)
+        return None if scores is None else scores.changes.get(region, {}).get(group)
 
     def psnr(self, method: str, group: str = ALL) -> float | None:
         """Return the mean PSNR in the brain against the image without noise, in dB, or None."""
-        return self.metrics["methods"].get(method, {}).get("psnr_by_group_db", {}).get(group)
+        scores = self.metrics.methods.get(method)
+        return None if scores is None else (scores.psnr_by_group_db or {}).get(group)
+
+    def gain(self, method: str, group: str = ALL) -> Gain | None:
+        """Return the gain of PSNR over no change, or None."""
+        scores = self.metrics.methods.get(method)
+        return None if scores is None else (scores.gain_db or {}).get(group)
 
     def images(self, method: str) -> np.ndarray | None:
         """Return the forecast images of a variant, (pairs, x, y, z), or None."""
@@ -120,15 +137,18 @@ class Training:
 
     Attributes:
         name: of the form, empty for the autoencoder.
-        stage: that trained it.
         rows: of its history.
         record: its provenance.
     """
 
     name: str
-    stage: str
     rows: Sequence[Mapping[str, str]]
-    record: Mapping[str, Any]
+    record: Record
+
+    @property
+    def of_control(self) -> bool:
+        """Return whether a ControlNet was trained."""
+        return self.record.stage.endswith("controlnet")
 
     def series(self, column: str) -> list[tuple[int, float]]:
         """Return (step, value) wherever the column has one."""
@@ -148,11 +168,11 @@ class Ablations:
 
     Attributes:
         metrics: of the stage `evaluate`.
-        variants: by method, its form and its decoding.
+        variants: by method, how it forecasts.
     """
 
-    metrics: Mapping[str, Any]
-    variants: Mapping[str, tuple[str, str]]
+    metrics: Metrics
+    variants: Mapping[str, VariantConfig]
 
 
 @dataclass(frozen=True)
@@ -170,12 +190,12 @@ class StudyResults:
     """
 
     cohort: Cohort
-    accuracy: dict[str, Any]
+    accuracy: Accuracy
     forecasts: Forecasts | None
     trainings: list[Training]
     ablations: Ablations | None
-    records: list[dict[str, Any]]
-    further_records: list[dict[str, Any]]
+    records: list[Record]
+    further_records: list[Record]
 
 
 def read_study(results: Path) -> StudyResults:
@@ -193,22 +213,22 @@ def read_study(results: Path) -> StudyResults:
         changes, _ = load_tensors(results / "evaluate" / "changes.safetensors")
         # the workflow keeps forecasts beside the table, the command below it
         made = next(place for place in (results, metrics.parent) if (place / "predictions").is_dir())
-        pairs, record = (read_json(made / "predictions" / f"{name}.json") for name in ("pairs", "provenance"))
-        forecasts = Forecasts(read_json(metrics), changes, made, pairs, record)
+        pairs = read_result(made / "predictions" / "pairs.json", list[PairRow])
+        forecasts = Forecasts(read_result(metrics, Metrics), changes, made, pairs, read_record(made / "predictions"))
     ablations = _ablations(results)
-    apart = {form for form, _ in ablations.variants.values()} if ablations else set()
-    records: dict[bool, list[dict[str, Any]]] = {True: [], False: []}
+    apart = {variant.form for variant in ablations.variants.values()} if ablations else set()
+    records: dict[bool, list[Record]] = {True: [], False: []}
     trainings = []
     for path in sorted(results.glob("**/provenance.json")):
-        record = read_json(path)
+        record = read_record(path.parent)
         # the name of a form, where a stage trains one
-        name = record["config"].get("name", "")
+        name = record.config.get("name", "")
         further = "ablate" in path.relative_to(results).parts or name in apart
         records[further].append(record)
         if not further and (path.parent / "history.csv").is_file():
             with (path.parent / "history.csv").open(newline="", encoding="utf-8") as file:
-                trainings.append(Training(name, record["stage"], list(csv.DictReader(file)), record))
-    accuracy = read_json(folder / "accuracy.json")
+                trainings.append(Training(name, list(csv.DictReader(file)), record))
+    accuracy = read_result(folder / "accuracy.json", Accuracy)
     return StudyResults(Cohort(folder), accuracy, forecasts, trainings, ablations, records[False], records[True])
 
 
@@ -216,5 +236,5 @@ def _ablations(results: Path) -> Ablations | None:
     metrics = results / "ablate" / "metrics.json"
     if not metrics.is_file():
         return None
-    variants = read_json(results / "ablate" / "predictions" / "provenance.json")["config"]["variants"]
-    return Ablations(read_json(metrics), {name: (each["form"], each["how"]["decoding"]) for name, each in variants.items()})
+    variants = PredictConfig.model_validate(read_record(results / "ablate" / "predictions").config).variants
+    return Ablations(read_result(metrics, Metrics), variants)

@@ -9,8 +9,9 @@ from typing import Any
 
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
-from sciml.progression.page.results import OFFICIAL, Forecasts, Training
-from sciml.report.reportlets import Column, Curve, Reportlet, Spread, Table
+from sciml.progression.page.results import OFFICIAL, Forecasts, Training, cells
+from sciml.progression.settings.models import AutoencoderTraining
+from sciml.report.reportlets import Column, Curve, Reportlet, Table
 
 NOISE = {"little_noise": "little noise", "middle_noise": "middle", "much_noise": "much noise"}
 QUALITY = {"validation_psnr_db": "whole volume", "validation_brain_psnr_db": "in the brain"}
@@ -28,14 +29,11 @@ def autoencoder_table(found: Forecasts) -> Table:
     """Return what of the truth is left after the autoencoder: it bounds every forecast that is decoded."""
     rows = []
     for region in REGIONS:
-        scan, decoded = (found.change(name, region) or {} for name in ("scan_itself", "decoded_truth"))
         row: dict[str, Any] = {"region": REGION_TITLES[region]}
-        for kind, score in (("scan", scan), ("decoded", decoded)):
-            row |= {
-                f"{kind}_error": score.get("mean_error_points"),
-                f"{kind}_correlation": score.get("correlation"),
-                f"{kind}_slope": score.get("slope"),
-            }
+        for kind, name in (("scan", "scan_itself"), ("decoded", "decoded_truth")):
+            score = found.change(name, region)
+            row[f"{kind}_error"] = getattr(score, "mean_error_points", None)
+            row |= cells(kind, score, "correlation", "slope")
         rows.append(row)
     columns = [Column("region", "region")]
     for kind, words in (("scan", "true scans"), ("decoded", "decoded")):
@@ -43,14 +41,15 @@ def autoencoder_table(found: Forecasts) -> Table:
             Column(f"{kind}_error", f"{words}: error of the change", "points", None, 2),
             Column(f"{kind}_correlation", "correlation", "", None, 2), Column(f"{kind}_slope", "slope", "", None, 2),
         ]  # fmt: skip
-    codes, image = found.metrics["autoencoder"], found.methods["decoded_truth"]["images"]["ssim"]
+    codes, image = found.metrics.autoencoder, found.methods["decoded_truth"].images.ssim
+    similarity = "" if image is None else f", SSIM {image.mean:.3f} (sd {image.sd:.3f})"
     return Table(
         "What the autoencoder keeps",
         columns,
         rows,
-        f"True follow-ups of test people, coded as {codes['numbers']} numbers and decoded: PSNR in the brain "
-        f"{codes['psnr_db']:.2f} dB, SSIM {_words(Spread(image['mean'], image['sd'], image['n']))}. As many cosine "
-        f"coefficients of lowest frequency give {codes['cosines_psnr_db']:.2f} dB. Columns: the true change of each region, "
+        f"True follow-ups of test people, coded as {codes.numbers} numbers and decoded: PSNR in the brain "
+        f"{codes.psnr_db:.2f} dB{similarity}. As many cosine "
+        f"coefficients of lowest frequency give {codes.cosines_psnr_db:.2f} dB. Columns: the true change of each region, "
         "read off pairs of true scans and off pairs of decoded ones.",
         "A change that is lost here no forecast can show, since every forecast is decoded; the blur itself cancels where a "
         "decoded change is added to the scan. The bias of a volume is not measured: the readout reads changes.",
@@ -59,25 +58,21 @@ def autoencoder_table(found: Forecasts) -> Table:
 
 def latent_curve(found: Forecasts) -> Curve:
     """Return how the numbers of the latent are spread, by channel: a sampler expects them near a normal law."""
-    codes = found.metrics["autoencoder"]
+    codes = found.metrics.autoencoder
     rows = [
         {"value": middle, "density": density, "of": f"channel {channel}"}
-        for channel, densities in enumerate(codes["latent_densities"], 1)
-        for middle, density in zip(codes["latent_middles"], densities, strict=True)
+        for channel, densities in enumerate(codes.latent_densities, 1)
+        for middle, density in zip(codes.latent_middles, densities, strict=True)
     ]
     normal = NormalDist()
-    rows += [{"value": middle, "density": normal.pdf(middle), "of": "normal"} for middle in codes["latent_middles"]]
-    scale = ", ".join(f"{sd:.3f}" for sd in codes["latent_sd"])
+    rows += [{"value": middle, "density": normal.pdf(middle), "of": "normal"} for middle in codes.latent_middles]
+    scale = ", ".join(f"{sd:.3f}" for sd in codes.latent_sd)
     return Curve(
         "Latents: how their numbers are spread", rows, "value", "density", "of", "standardised latent", "density",
         f"Latents of the test people's follow-ups. They are divided by k, measured on the training people: {scale} by channel. "
         "The empty ground is coded too, which makes the peaks.",
         "densities of the standardised latent by channel, with the normal density",
     )  # fmt: skip
-
-
-def _words(value: Spread) -> str:
-    return f"{value.mean:.3f} (sd {value.std:.3f})"
 
 
 def training_reportlets(trainings: Sequence[Training], found: Forecasts | None) -> Iterator[Reportlet]:
@@ -89,7 +84,7 @@ def training_reportlets(trainings: Sequence[Training], found: Forecasts | None) 
             yield from _autoencoder_curves(training)
     # ours first, and a ControlNet behind what it steers
     forms = [training for training in trainings if training.name]
-    forms.sort(key=lambda training: (training.name == OFFICIAL, training.name, training.stage.endswith("controlnet")))
+    forms.sort(key=lambda training: (training.name == OFFICIAL, training.name, training.of_control))
     yield from _sample_curves(forms, found)
     for training in forms:
         yield from _loss_curve(training)
@@ -107,11 +102,11 @@ def _autoencoder_curves(training: Training) -> Iterator[Curve]:
             "Scans of validation people, decoded, against themselves. The empty ground is easy, so the whole volume says little.",
             "PSNR in dB of decoded validation scans over training steps",
         )  # fmt: skip
-    weights = training.record["config"]["network"]
+    network = AutoencoderTraining.model_validate({"network": training.record.config["network"]}).network
     terms = [
-        {"step": step, "loss": weights[weight] * value, "of": words}
-        for column, weight, words in TERMS
-        if weights[weight] > 0
+        {"step": step, "loss": weight * value, "of": words}
+        for column, name, words in TERMS
+        if (weight := getattr(network, name)) > 0
         for step, value in training.means(column)
     ]
     yield Curve(
@@ -159,10 +154,10 @@ def _loss_curve(training: Training) -> Iterator[Curve]:
 
 def _title(training: Training) -> str:
     word = f"{'published' if training.name == OFFICIAL else training.name} form"
-    return f"ControlNet of the {word}" if training.stage.endswith("controlnet") else word
+    return f"ControlNet of the {word}" if training.of_control else word
 
 
 def _shipped(found: Forecasts | None) -> str:
     """Return a sentence where forecasts come from the package's weights and not from the training that is shown."""
-    shipped = found is not None and any(Path(path).parent.name == "weights" for path in found.record["inputs"])
+    shipped = found is not None and any(Path(path).parent.name == "weights" for path in found.record.inputs)
     return " Our forecasts on this page were made with shipped weights, not with those of this training." if shipped else ""

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import Forecasts
 from sciml.progression.page.style import DIAGNOSIS_COLOURS
+from sciml.progression.study.results import YearlyScores
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table
 
@@ -20,21 +23,19 @@ DRAWN = ("ventricle", "hippocampus", "thalamus")
 
 def trajectory_reportlets(found: Forecasts) -> Iterator[Reportlet]:
     """Yield lines and scores of forecasts year by year, nothing where none were made."""
-    if "trajectories" not in found.metrics:
-        return
-    yield _lines(found)
-    yield _table(found)
+    if (scores := found.metrics.trajectories) is not None:
+        yield _lines(scores, found.changes["trajectories"], found.changes["trajectories_told"])
+        yield _table(scores)
 
 
-def _lines(found: Forecasts) -> Figure:
-    about, read, told = found.metrics["trajectories"], found.changes["trajectories"], found.changes["trajectories_told"]
-    years = [0, *about["years"]]
+def _lines(scores: YearlyScores, read: np.ndarray, told: np.ndarray) -> Figure:
+    years = [0, *scores.years]
 
     def draw(axes: Sequence[Axes], _: Any) -> None:
         for one, region in zip(axes, DRAWN, strict=True):
             index = REGIONS.index(region)
             named: set[str] = set()
-            for row, diagnosis in enumerate(about["diagnoses"]):
+            for row, diagnosis in enumerate(scores.diagnoses):
                 label = None if diagnosis in named else diagnosis
                 named.add(diagnosis)
                 colour = DIAGNOSIS_COLOURS[diagnosis]
@@ -54,8 +55,7 @@ def _lines(found: Forecasts) -> Figure:
     )
 
 
-def _table(found: Forecasts) -> Table:
-    about = found.metrics["trajectories"]
+def _table(scores: YearlyScores) -> Table:
     columns = [
         Column("region", "region"), Column("read", "second difference, read", "points", None, 2),
         Column("told", "told", "points", None, 2), Column("direction", "steps in the right direction", "%", None, 0),
@@ -63,16 +63,16 @@ def _table(found: Forecasts) -> Table:
     rows = [
         {
             "region": REGION_TITLES[region],
-            "read": score["second_difference_points"],
-            "told": score["told_second_difference_points"],
-            "direction": 100 * score["right_direction"],
+            "read": score.second_difference_points,
+            "told": score.told_second_difference_points,
+            "direction": 100 * score.right_direction,
         }
-        for region, score in about["regions"].items()
+        for region, score in scores.regions.items()
     ]
     return Table(
         "How even forecasts are year by year",
         columns,
         rows,
-        f"{len(about['diagnoses'])} test people, {len(about['years'])} years. Mean size of the second difference of the change, "
+        f"{len(scores.diagnoses)} test people, {len(scores.years)} years. Mean size of the second difference of the change, "
         "0 in truth. With age ventricles and outer fluid grow and all else shrinks.",
     )

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from sciml.datasets import local_path
+from sciml.progression.cohorts.accuracy import Accuracy, Determinants, VolumeErrors
 from sciml.progression.cohorts.cohort import Visit, write_cohort, write_subject
 from sciml.progression.cohorts.grids import grid_of
 from sciml.progression.cohorts.regions import TISSUES
@@ -27,8 +28,9 @@ from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_tem
 from sciml.progression.simulation.people import draw_person, roster
 from sciml.progression.simulation.simulator import Life, simulate
 from sciml.runtime.errors import FormatError, ScimlError
-from sciml.runtime.files import canonical_json, digest_bytes, digest_file, load_tensors, save_tensors, write_json, write_text
+from sciml.runtime.files import canonical_json, digest_bytes, digest_file, load_tensors, save_tensors, write_text
 from sciml.runtime.places import cache_folder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
@@ -61,7 +63,7 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
         people = _simulate_people(config, store, processes)
         about = {"kind": "simulated", "config": config.model_dump(mode="json"), "inputs": inputs, "key": key}
         write_text(store / "accuracy.csv", _table(people))
-        write_json(store / "accuracy.json", _summary(people))
+        write_result(store / "accuracy.json", _summary(people))
         visits = [_visit(values) for notes in people for values in notes["visits"]]
         write_cohort(store, grid_of(config.grid), visits, about)
     _place(store, folder)
@@ -194,21 +196,23 @@ def _table(people: list[dict[str, Any]]) -> str:
     return rows.getvalue()
 
 
-def _summary(people: list[dict[str, Any]]) -> dict[str, Any]:
+def _summary(people: list[dict[str, Any]]) -> Accuracy:
     errors = np.concatenate([100 * np.abs(_errors(notes)) for notes in people])
     determinants = np.concatenate([notes["determinants"] for notes in people])
     warps = np.array([notes["warp_determinants"] for notes in people])
-    return {
-        "subjects": len(people),
-        "visits": len(errors),
-        "volume_error": {
-            "unit": "%", "direction": "down", "n": len(errors),
-            "mean": dict(zip(TISSUES, errors.mean(axis=0).tolist(), strict=True)),
-            "worst": dict(zip(TISSUES, errors.max(axis=0).tolist(), strict=True)),
-        },
-        "atrophy_determinant": {"unit": "1", "least": float(determinants[:, 0].min()), "most": float(determinants[:, 1].max())},
-        "anatomy_determinant": {"unit": "1", "least": float(warps[:, 0].min()), "most": float(warps[:, 1].max())},
-    }  # fmt: skip
+    return Accuracy(
+        subjects=len(people),
+        visits=len(errors),
+        volume_error=VolumeErrors(
+            unit="%",
+            direction="down",
+            n=len(errors),
+            mean=dict(zip(TISSUES, errors.mean(axis=0).tolist(), strict=True)),
+            worst=dict(zip(TISSUES, errors.max(axis=0).tolist(), strict=True)),
+        ),
+        atrophy_determinant=Determinants(unit="1", least=float(determinants[:, 0].min()), most=float(determinants[:, 1].max())),
+        anatomy_determinant=Determinants(unit="1", least=float(warps[:, 0].min()), most=float(warps[:, 1].max())),
+    )
 
 
 def _write_anatomy(path: Path, config: SimulateConfig) -> None:

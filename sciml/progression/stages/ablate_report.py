@@ -10,7 +10,7 @@ from sciml.progression.page.methods import PARAGRAPHS
 from sciml.progression.page.page import BANNER
 from sciml.progression.page.results import read_study
 from sciml.report.page import write_page
-from sciml.report.study import StudyPage, ablation_page, as_records
+from sciml.report.study import StudyPage, ablation_page
 from sciml.runtime.errors import DataError
 
 QUESTION = (
@@ -49,7 +49,7 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
         config.tier,
         f"{'. '.join(said)}." if said else "",
         claims=claims,
-        records=as_records(study.further_records),
+        records=study.further_records,
         paragraphs=PARAGRAPHS,
         limits=LIMITS,
         banner=BANNER,

@@ -17,7 +17,7 @@ from sciml.progression.forecasting.forecast import Forecaster
 from sciml.progression.forecasting.pair_predictions import Pair, pairs_of, reconstructions
 from sciml.progression.forecasting.prediction import DECODED_AT_ONCE
 from sciml.progression.networks.model_files import ForecastModel, load_model
-from sciml.progression.settings.models import EvaluateConfig, ForecastConfig
+from sciml.progression.settings.models import EvaluateConfig, VariantConfig
 from sciml.progression.study.baselines import (
     choose_filter,
     filtered,
@@ -25,13 +25,15 @@ from sciml.progression.study.baselines import (
     prescribed_forecast,
     volume_ratios,
 )
-from sciml.progression.study.evaluation import Method, Truth, averaging, chain_coverage, evaluate, lowest_frequencies, spearman
+from sciml.progression.study.evaluation import Method, Truth, averaging, chain_coverage, evaluate, lowest_frequencies
 from sciml.progression.study.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
+from sciml.progression.study.results import Diagnosis, Kind, LatentScores, Metrics, YearlyScores
 from sciml.progression.study.scores import brain_psnr
 from sciml.progression.study.trajectories import forecast_trajectories
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import load_tensors, save_tensors, write_json
+from sciml.runtime.files import load_tensors, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 
 log = logging.getLogger(__name__)
@@ -70,48 +72,55 @@ def run(
     truth = truth_of(people, pairs)
     readouts = fit_readouts(other, loaded, device)
     log.info("readouts fitted to %d people", len(other.subjects("calibration")))
-    found = {path.stem: load_tensors(path) for path in sorted(predictions.glob("*.safetensors"))}
+    found = {path.stem: _forecasts(path) for path in sorted(predictions.glob("*.safetensors"))}
     if wrong := [name for name, (arrays, _) in found.items() if len(arrays["images"]) != len(pairs)]:
         raise ConfigError(f"{predictions}/{wrong[0]} is of other pairs than {config.split}; predict again")
     sources = Sources(people, loaded, pairs, readouts, device)
     methods = [*sources.baselines(config), *sources.courses(), *sources.ceilings()]
-    methods += [sources.variant(name, arrays, about["variant"]) for name, (arrays, about) in found.items() if name != "zero_gap"]
+    methods += [sources.method(name, arrays, variant) for name, (arrays, variant) in found.items() if name != "zero_gap"]
     random = np.random.default_rng(Seeds(config.seed)("evaluate", "bootstrap"))
-    metrics: dict[str, Any] = {
-        "methods": evaluate(methods, truth, REFERENCE, random),
-        "averaging": {name: averaging(arrays["counts"], arrays["latent_errors"]) for name, (arrays, _) in found.items()},
-        "readout_floor": {kind: {region: score.__dict__ for region, score in readout.floor.items()}
-                          for kind, readout in readouts.items()},
-        "filter": sources.filter_scores,
-        "autoencoder": sources.codes(),
-        "pairs": len(pairs),
-        "people": len(set(truth.subjects)),
-    }  # fmt: skip
-    for name, (arrays, about) in found.items():
-        spread, error = arrays["spread_errors"].T
-        metrics["averaging"][name]["spearman_spread_error"] = spearman(spread, error)
+    metrics = Metrics(
+        methods=evaluate(methods, truth, REFERENCE, random),
+        averaging={
+            name: averaging(arrays["counts"], arrays["latent_errors"], arrays["spread_errors"])
+            for name, (arrays, _) in found.items()
+        },
+        readout_floor={kind: dict(readout.floor) for kind, readout in readouts.items()},
+        filter=sources.filter_scores,
+        autoencoder=sources.codes(),
+        pairs=len(pairs),
+        people=len(set(truth.subjects)),
+    )
+    optional: dict[str, Any] = {}
+    for name, (arrays, variant) in found.items():
         if "chain_images" in arrays:
-            chains = np.stack([sources.decoded_changes(images, about["variant"]) for images in arrays["chain_images"]])
-            metrics.setdefault("calibration", {})[name] = chain_coverage(chains, truth)
-        if about["variant"]["zero_gap"]:
-            still = sources.decoded_changes(arrays["images"], about["variant"])
-            metrics["zero_gap_points"] = dict(zip(REGIONS, (100 * np.abs(still)).mean(axis=0).tolist(), strict=True))
+            chains = np.stack([sources.decoded_changes(images, variant) for images in arrays["chain_images"]])
+            optional.setdefault("calibration", {})[name] = chain_coverage(chains, truth)
+        if variant.zero_gap:
+            still = sources.decoded_changes(arrays["images"], variant)
+            optional["zero_gap_points"] = dict(zip(REGIONS, (100 * np.abs(still)).mean(axis=0).tolist(), strict=True))
     arrays = {method.name: method.changes for method in methods} | {"truth": truth.changes, "gap_years": truth.gaps}
     if config.trajectory_people and "main" in found and sources.places is not None:
-        how = ForecastConfig.model_validate(found["main"][1]["variant"]["how"])
+        forecaster = Forecaster(loaded, found["main"][1].how, device)
         yearly = forecast_trajectories(
-            Forecaster(loaded, how, device), people, config.split, config.trajectory_people, config.trajectory_years,
+            forecaster, people, config.split, config.trajectory_people, config.trajectory_years,
             readouts["decoded"], config.seed,
         )  # fmt: skip
-        metrics["trajectories"] = {"years": yearly.years.tolist(), "diagnoses": [visit.diagnosis for visit in yearly.people],
-                                   "regions": yearly.scores()}  # fmt: skip
+        diagnoses: list[Diagnosis] = [visit.diagnosis for visit in yearly.people]
+        optional["trajectories"] = YearlyScores(years=yearly.years.tolist(), diagnoses=diagnoses, regions=yearly.scores())
         arrays |= {"trajectories": yearly.read, "trajectories_told": yearly.told}
     written = [output / "metrics.json", output / "changes.safetensors"]
-    write_json(written[0], metrics)
+    write_result(written[0], metrics.model_copy(update=optional))
     save_tensors(written[1], arrays, {"regions": list(REGIONS), "subjects": list(truth.subjects)})
     recorder.seeds = {"bootstrap": Seeds(config.seed)("evaluate", "bootstrap")}
     recorder.write(output / "provenance.json", written)
     return [*written, output / "provenance.json"]
+
+
+def _forecasts(path: Path) -> tuple[dict[str, np.ndarray], VariantConfig]:
+    """Return the arrays of a file of `predict`, and how they were made."""
+    arrays, about = load_tensors(path)
+    return arrays, VariantConfig.model_validate(about["variant"])
 
 
 def truth_of(cohort: Cohort, pairs: Sequence[Pair]) -> Truth:
@@ -158,18 +167,18 @@ class Sources:
         self.filter_scores: dict[str, float] = {}
         self._decoded: dict[str, np.ndarray] = {}
 
-    def variant(self, name: str, arrays: Mapping[str, np.ndarray], about: Mapping[str, Any]) -> Method:
-        """Return a variant of the model."""
+    def method(self, name: str, arrays: Mapping[str, np.ndarray], variant: VariantConfig) -> Method:
+        """Return a variant of the model as a method."""
         kind = "model" if name in ("main", "official") else "ablation"
-        return Method(name, kind, self.decoded_changes(arrays["images"], about), arrays["images"])
+        return Method(name, kind, self.decoded_changes(arrays["images"], variant), arrays["images"])
 
-    def decoded_changes(self, images: np.ndarray, about: Mapping[str, Any]) -> np.ndarray:
+    def decoded_changes(self, images: np.ndarray, variant: VariantConfig) -> np.ndarray:
         """Return the changes read from decoded images, (pairs, regions).
 
         By residual decoding the image differs from A by what the decoder gives for two latents, directly decoded from D(E(x_A)):
         either difference is one of decoded images.
         """
-        before = self.start if about["how"]["decoding"] == "residual" else self.decoded("start")
+        before = self.start if variant.how.decoding == "residual" else self.decoded("start")
         return self._read("decoded", before, images[:, None].astype(np.float32))
 
     def _read(self, kind: str, before: np.ndarray, after: np.ndarray) -> np.ndarray:
@@ -226,7 +235,7 @@ class Sources:
             found.append(Method(f"course_{kind}", "baseline", np.log(volumes / starts)))
         return found
 
-    def codes(self) -> dict[str, Any]:
+    def codes(self) -> LatentScores:
         """Return the PSNR in the brain of D(E(x)) of the follow-ups, and of as many cosine coefficients as z has numbers.
 
         And how the standardised latents are spread, by channel.
@@ -241,10 +250,14 @@ class Sources:
         encoder = self.model.autoencoder
         latents = torch.cat([encoder.latent(part.to(self.device)).cpu() for part in scans.split(DECODED_AT_ONCE)])
         densities = [np.histogram(channel, LATENT_EDGES, density=True)[0].tolist() for channel in latents.numpy().swapaxes(0, 1)]
-        return {
-            "psnr_db": ours, "cosines_psnr_db": cosines, "numbers": count, "latent_sd": encoder.latent_sd.flatten().tolist(),
-            "latent_middles": (0.5 * (LATENT_EDGES[1:] + LATENT_EDGES[:-1])).tolist(), "latent_densities": densities,
-        }  # fmt: skip
+        return LatentScores(
+            psnr_db=ours,
+            cosines_psnr_db=cosines,
+            numbers=count,
+            latent_sd=encoder.latent_sd.flatten().tolist(),
+            latent_middles=(0.5 * (LATENT_EDGES[1:] + LATENT_EDGES[:-1])).tolist(),
+            latent_densities=densities,
+        )
 
     def ceilings(self) -> list[Method]:
         """Return what the true follow-up gives: as a scan, decoded, and the scan at A with the decoded true change."""
@@ -257,6 +270,6 @@ class Sources:
             Method("decoded_true_change", "ceiling", change, (self.start + after - before).clip(0)[:, 0]),
         ]
 
-    def _of_scans(self, name: str, kind: str, images: np.ndarray) -> Method:
+    def _of_scans(self, name: str, kind: Kind, images: np.ndarray) -> Method:
         changes = self._read("scans", self.start, images[:, None].astype(np.float32))
         return Method(name, kind, changes, images)

@@ -32,9 +32,11 @@ from sciml.progression.stages.forecast import save
 from sciml.progression.study.baselines import prescribed_forecast, volume_ratios
 from sciml.progression.study.evaluation import lowest_frequencies
 from sciml.progression.study.readout import neighbourhoods
+from sciml.progression.study.results import CodeScores, SubjectForecast, SubjectResult
 from sciml.progression.study.scores import brain_psnr
-from sciml.runtime.files import save_tensors, write_json, write_text
+from sciml.runtime.files import save_tensors, write_text
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 SUBJECT = "colin27"
 SCAN, ATLAS = PERSON_DATA
@@ -61,7 +63,7 @@ def run(config: PersonConfig, calibration: Path, model: Path, output: Path, devi
     decoded = reconstructions(loaded, cohort, [visit], device)[0, 0].numpy()
     readouts, places = fit_readouts(Cohort(calibration), loaded, device), neighbourhoods(cohort, [visit])
 
-    def points(kind: str, before: np.ndarray, after: np.ndarray) -> list[float]:
+    def points(kind: str, before: np.ndarray, after: np.ndarray) -> list[float | None]:
         change = readouts[kind].change(places, before[None, None], after[None, None].astype(np.float32))
         return (100 * change[0]).tolist()
 
@@ -77,37 +79,38 @@ def run(config: PersonConfig, calibration: Path, model: Path, output: Path, devi
             flow = prescribed_forecast(image, labels, mask, volume_ratios(volumes, visit))
             images |= {f"{diagnosis}_{years:g}": after, f"{diagnosis}_{years:g}_flow": flow.astype(np.float32)}
             found.append(
-                {
-                    "diagnosis": diagnosis,
-                    "years": years,
-                    "expected_points": (100 * np.log(volumes / visit.volumes_ml)).tolist(),
-                    "usual_points": (100 * np.log(others / visit.volumes_ml)).tolist(),
-                    "read_points": points("decoded", before, after),
-                    "flow_points": points("scans", image, flow),
-                    "psnr_db": brain_psnr(after, flow, mask),
+                SubjectForecast(
+                    diagnosis=diagnosis,
+                    years=years,
+                    expected_points=(100 * np.log(volumes / visit.volumes_ml)).tolist(),
+                    usual_points=(100 * np.log(others / visit.volumes_ml)).tolist(),
+                    read_points=points("decoded", before, after),
+                    flow_points=points("scans", image, flow),
+                    psnr_db=brain_psnr(after, flow, mask),
                     # at no gap the flow is the scan
-                    "no_change_psnr_db": brain_psnr(image, flow, mask) if years else None,
-                    "notes": list(forecast.notes),
-                }
+                    no_change_psnr_db=brain_psnr(image, flow, mask) if years else None,
+                    notes=list(forecast.notes),
+                )
             )
     count = int(np.prod(loaded.autoencoder.latent_shape(loaded.grid.shape)))
-    summary: dict[str, Any] = {
-        "regions": list(REGIONS),
-        "age_years": visit.age_years,
-        "volumes_ml": list(visit.volumes_ml),
-        "grid": loaded.grid.name,
-        "warnings": warnings,
-        "forecasts": found,
-        "floor_points": {kind: [readout.floor[region].mean_error_points for region in REGIONS]
-                         for kind, readout in readouts.items()},
-        "autoencoder": {
-            "psnr_db": brain_psnr(decoded, image, mask),
-            "cosines_psnr_db": brain_psnr(lowest_frequencies(image, count), image, mask),
-            "numbers": count,
+    result = SubjectResult(
+        regions=list(REGIONS),
+        age_years=visit.age_years,
+        volumes_ml=list(visit.volumes_ml),
+        grid=loaded.grid.name,
+        warnings=warnings,
+        forecasts=found,
+        floor_points={
+            kind: [readout.floor[region].mean_error_points for region in REGIONS] for kind, readout in readouts.items()
         },
-    }  # fmt: skip
+        autoencoder=CodeScores(
+            psnr_db=brain_psnr(decoded, image, mask),
+            cosines_psnr_db=brain_psnr(lowest_frequencies(image, count), image, mask),
+            numbers=count,
+        ),
+    )
     written = [output / "person.json", output / "person.safetensors"]
-    write_json(written[0], summary)
+    write_result(written[0], result)
     save_tensors(written[1], images)
     recorder.seeds = {"chains": config.seed}
     recorder.write(output / "provenance.json", written)

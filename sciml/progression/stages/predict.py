@@ -22,10 +22,12 @@ from sciml.progression.forecasting.pair_predictions import (
 )
 from sciml.progression.networks.model_files import ForecastModel, load_model
 from sciml.progression.settings.models import PredictConfig, VariantConfig
+from sciml.progression.study.results import PairRow
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.files import digest_file, save_tensors, write_json
+from sciml.runtime.files import digest_file, save_tensors
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -83,7 +85,7 @@ def run(
             save_tensors(path, arrays, {"variant": variant.model_dump(mode="json")})
             written.append(path)
         table = output / "pairs.json"
-        write_json(table, [_describe(pair) for pair in pairs])
+        write_result(table, [_row(pair) for pair in pairs])
         written.append(table)
     recorder.write(output / "provenance.json", written)
     return written
@@ -124,12 +126,12 @@ def _spread_and_error(found: PairPredictions) -> np.ndarray:
     return np.stack([spread.numpy(), error.numpy()], axis=1)
 
 
-def _describe(pair: Pair) -> dict[str, Any]:
-    return {
-        "subject": pair.start.subject,
-        "start": pair.start.number,
-        "followup": pair.followup.number,
-        "history": len(pair.history),
-        "gap_years": round(pair.gap_years, 4),
-        "diagnosis": pair.start.diagnosis,
-    }
+def _row(pair: Pair) -> PairRow:
+    return PairRow(
+        subject=pair.start.subject,
+        start=pair.start.number,
+        followup=pair.followup.number,
+        history=len(pair.history),
+        gap_years=round(pair.gap_years, 4),
+        diagnosis=pair.start.diagnosis,
+    )

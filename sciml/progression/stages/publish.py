@@ -7,9 +7,17 @@ from typing import Any
 
 from sciml.progression.cohorts.regions import TITLES
 from sciml.progression.networks.model_files import load_model
+from sciml.progression.study.evaluation import ALL, LONG
+from sciml.progression.study.results import Metrics
 from sciml.runtime.errors import DataError
+<<<<<<< HEAD
 from sciml.runtime.files import read_json
 from sciml.training.card import publish
+=======
+from sciml.runtime.files import atomic_path
+from sciml.runtime.results import read_result
+from sciml.training.card import write_model_card
+>>>>>>> 6305781 (Progression: results on disk are models, and the page reads them by name)
 from sciml.training.weight_files import read_weights_metadata
 
 LICENCE = "simulated here (MIT) from the ICBM152 2009a template and AAL labels, whose terms are in docs/data.md"
@@ -34,8 +42,8 @@ def run(weights: Path, metrics: Path, name: str, output: Path) -> list[Path]:
         DataError: the metrics have no main model.
     """
     load_model(weights)
-    scores = read_json(metrics)
-    if "main" not in scores["methods"]:
+    scores = read_result(metrics, Metrics)
+    if "main" not in scores.methods:
         raise DataError(f"{metrics} has no method 'main'; evaluate the model first")
     return publish(
         weights,
@@ -49,17 +57,17 @@ def run(weights: Path, metrics: Path, name: str, output: Path) -> list[Path]:
     )
 
 
-def rows_of(metrics: dict[str, Any]) -> list[dict[str, Any]]:
+def rows_of(metrics: Metrics) -> list[dict[str, Any]]:
     """Return the rows of the card: images against no change, and changes of volumes by region."""
-    main, data = metrics["methods"]["main"], "pairs of visits of test people"
+    main = metrics.methods["main"]
     rows = [
-        {"name": f"PSNR in the brain over no change, {group}", "value": f"{gain['mean']:+.2f}", "unit": "dB", "data": data,
-         "n": gain["n"]}
-        for group, gain in main["gain_db"].items() if group in ("all", "3 y and more")
-    ]  # fmt: skip
-    for region, groups in main["changes"].items():
-        score = groups["all"]
-        for key, title in (("correlation", "correlation with the true change"), ("skill", "skill over no change")):
-            value = "-" if score[key] is None else f"{score[key]:.2f}"
-            rows.append({"name": f"{TITLES[region]}: {title}", "value": value, "unit": "-", "data": data, "n": score["n"]})
-    return rows
+        (f"PSNR in the brain over no change, {group}", "-" if gain.mean is None else f"{gain.mean:+.2f}", "dB", gain.n)
+        for group, gain in (main.gain_db or {}).items()
+        if group in (ALL, LONG)
+    ]
+    for region, groups in main.changes.items():
+        score = groups[ALL]
+        for value, title in ((score.correlation, "correlation with the true change"), (score.skill, "skill over no change")):
+            rows.append((f"{TITLES[region]}: {title}", "-" if value is None else f"{value:.2f}", "-", score.n))
+    names = ("name", "value", "unit", "n")
+    return [{**dict(zip(names, row, strict=True)), "data": "pairs of visits of test people"} for row in rows]

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.config import SimulateConfig
 from sciml.progression.simulation.cohort import simulate_cohort
-from sciml.runtime.files import read_json
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import read_result
 
 
 def run(config: SimulateConfig, output: Path, workers: int = 1) -> list[Path]:
@@ -20,8 +21,8 @@ def run(config: SimulateConfig, output: Path, workers: int = 1) -> list[Path]:
     """
     recorder = Recorder("progression.simulate", config.model_dump(mode="json"))
     paths = simulate_cohort(config, output, workers)
-    accuracy = read_json(output / "accuracy.json")
+    accuracy = read_result(output / "accuracy.json", Accuracy)
     recorder.seeds = {"master": config.seed}
-    recorder.notes = {name: accuracy[name] for name in ("subjects", "visits")}
+    recorder.notes = {"subjects": accuracy.subjects, "visits": accuracy.visits}
     recorder.write(output / "provenance.json", [*paths, output / "subjects"])
     return paths

@@ -9,18 +9,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from scipy import fft
 
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
 from sciml.progression.forecasting.pair_predictions import Pair
+from sciml.progression.study.results import (
+    Averaging,
+    ChainCoverage,
+    ChangeScore,
+    Gain,
+    ImageScores,
+    Kind,
+    MeanScore,
+    MethodScores,
+)
 from sciml.progression.study.scores import brain_psnr, brain_ssim, brain_volume_error, grouped_change_scores, subject_interval
 
 GAPS = ((0.0, 2.0, "below 2 y"), (2.0, 4.0, "2 to 4 y"), (4.0, np.inf, "4 y and more"))
 LONG_YEARS = 3.0
-LONG = "3 y and more"
+ALL, LONG = "all", "3 y and more"
 
 
 @dataclass(frozen=True)
@@ -35,7 +44,7 @@ class Method:
     """
 
     name: str
-    kind: str
+    kind: Kind
     changes: np.ndarray
     images: np.ndarray | None = None
 
@@ -72,7 +81,7 @@ class Truth:
         """Return which pairs belong to each group: all, by diagnosis, by gap, by visits given."""
         diagnoses = np.array([pair.start.diagnosis for pair in self.pairs])
         visits = np.array([len(pair.history) for pair in self.pairs])
-        found = {"all": np.ones(len(diagnoses), dtype=bool), LONG: self.gaps >= LONG_YEARS}
+        found = {ALL: np.ones(len(diagnoses), dtype=bool), LONG: self.gaps >= LONG_YEARS}
         found |= {name: diagnoses == name for name in DIAGNOSES}
         found |= {name: (self.gaps >= low) & (self.gaps < high) for low, high, name in GAPS}
         found |= {"1 visit": visits == 1, "2 visits and more": visits > 1}
@@ -97,54 +106,52 @@ def image_scores(method: Method, truth: Truth) -> dict[str, np.ndarray]:
     return {name: np.array([row[name] for row in rows]) for name in rows[0]}
 
 
-def evaluate(methods: Sequence[Method], truth: Truth, reference: str, random: np.random.Generator) -> dict[str, Any]:
-    """Return the scores of all methods.
+def evaluate(methods: Sequence[Method], truth: Truth, reference: str, random: np.random.Generator) -> dict[str, MethodScores]:
+    """Return the scores of all methods by name; gains over the reference have 95 % intervals.
 
     Args:
         methods: on the same pairs.
         truth: of them.
         reference: method with images that gains are against, with intervals over people.
         random: of the bootstrap.
-
-    Returns:
-        By method: `kind`, `images` (by score: mean and standard deviation over pairs, and by group its mean), `gain_db` over the
-        reference by group with a 95 % interval, and `changes` by region and group.
     """
     groups = truth.groups()
     scored = {method.name: image_scores(method, truth) for method in methods}
-    found: dict[str, Any] = {}
+    found: dict[str, MethodScores] = {}
     for method in methods:
         images = scored[method.name]
-        entry: dict[str, Any] = {
-            "kind": method.kind,
-            "images": {
-                name: {"mean": _mean(values), "sd": float(np.std(values)), "n": len(values)} for name, values in images.items()
-            },
-            "changes": _change_scores(method, truth, groups),
-            "brain_volume_error": dict(
-                zip(REGIONS, brain_volume_error(
-                    truth.start_ml * np.exp(method.changes), truth.followup_ml, truth.start_ml
-                ).mean(axis=0).tolist(), strict=True)
+        volume_errors = brain_volume_error(truth.start_ml * np.exp(method.changes), truth.followup_ml, truth.start_ml)
+        entry = MethodScores(
+            kind=method.kind,
+            images=ImageScores(
+                **{
+                    name: MeanScore(mean=_mean(values), sd=float(np.std(values)), n=len(values))
+                    for name, values in images.items()
+                }
             ),
-        }  # fmt: skip
+            changes=_change_scores(method, truth, groups),
+            brain_volume_error=dict(zip(REGIONS, volume_errors.mean(axis=0).tolist(), strict=True)),
+        )
         if images:
-            entry["psnr_by_group_db"] = {name: _mean(images["psnr_db"][members]) for name, members in groups.items()}
-            gain = images["psnr_db"] - scored[reference]["psnr_db"]
-            entry["gain_db"] = {
+            psnr = images["psnr_db"]
+            gain = psnr - scored[reference]["psnr_db"]
+            gains = {
                 name: _with_interval(gain[members], [truth.subjects[i] for i in np.flatnonzero(members)], random)
                 for name, members in groups.items()
             }
+            by_group = {name: _mean(psnr[members]) for name, members in groups.items()}
+            entry = entry.model_copy(update={"psnr_by_group_db": by_group, "gain_db": gains})
         found[method.name] = entry
     return found
 
 
-def _change_scores(method: Method, truth: Truth, groups: Mapping[str, np.ndarray]) -> dict[str, dict[str, Any]]:
-    by_region: dict[str, dict[str, Any]] = {region: {} for region in REGIONS}
+def _change_scores(method: Method, truth: Truth, groups: Mapping[str, np.ndarray]) -> dict[str, dict[str, ChangeScore]]:
+    by_region: dict[str, dict[str, ChangeScore]] = {region: {} for region in REGIONS}
     for name, members in groups.items():
         count = int(members.sum())
         scores = grouped_change_scores(method.changes[members], truth.changes[members], [name] * count)
         for region in REGIONS:
-            by_region[region][name] = scores[region]["all"].__dict__
+            by_region[region][name] = scores[region]["all"]
     return by_region
 
 
@@ -152,20 +159,21 @@ def _mean(values: np.ndarray) -> float:
     return float(np.mean(values[np.isfinite(values)])) if np.isfinite(values).any() else float("nan")
 
 
-def _with_interval(values: np.ndarray, subjects: Sequence[str], random: np.random.Generator) -> dict[str, float]:
+def _with_interval(values: np.ndarray, subjects: Sequence[str], random: np.random.Generator) -> Gain:
     finite = np.isfinite(values)
     if not finite.any():
-        return {"mean": float("nan"), "low": float("nan"), "high": float("nan"), "n": 0}
+        return Gain(mean=float("nan"), low=float("nan"), high=float("nan"), n=0)
     low, high = subject_interval(values[finite], [s for s, good in zip(subjects, finite, strict=True) if good], random)
-    return {"mean": float(values[finite].mean()), "low": low, "high": high, "n": int(finite.sum())}
+    return Gain(mean=float(values[finite].mean()), low=low, high=high, n=int(finite.sum()))
 
 
-def averaging(counts: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
+def averaging(counts: np.ndarray, errors: np.ndarray, spread_errors: np.ndarray) -> Averaging:
     """Return the latent error against the number of chains with the fit bias^2 + variance / m.
 
     Args:
         counts: m of each column; 0 is no change.
         errors: mean squared latent errors, shape (pairs, counts).
+        spread_errors: mean deviation of the chains and mean absolute error of their mean, shape (pairs, 2).
     """
     means = dict(zip(counts.tolist(), errors.mean(axis=0).tolist(), strict=True))
     chains = np.array([count for count in means if count])
@@ -174,16 +182,17 @@ def averaging(counts: np.ndarray, errors: np.ndarray) -> dict[str, Any]:
         bias, variance = np.linalg.lstsq(np.stack([np.ones(len(chains)), 1 / chains], axis=1), measured, rcond=None)[0].tolist()
     else:
         bias, variance = float("nan"), float("nan")
-    return {
-        "chains": chains.tolist(),
-        "latent_mse": measured.tolist(),
-        "no_change_mse": means.get(0, float("nan")),
-        "squared_bias": bias,
-        "variance": variance,
-    }
+    return Averaging(
+        chains=chains.tolist(),
+        latent_mse=measured.tolist(),
+        no_change_mse=means.get(0, float("nan")),
+        squared_bias=bias,
+        variance=variance,
+        spearman_spread_error=spearman(*spread_errors.T),
+    )
 
 
-def chain_coverage(changes: np.ndarray, truth: Truth) -> dict[str, Any]:
+def chain_coverage(changes: np.ndarray, truth: Truth) -> dict[str, ChainCoverage]:
     """Return how often the truth lies within two standard deviations of the chains, and whether spread tells error.
 
     Args:
@@ -193,12 +202,12 @@ def chain_coverage(changes: np.ndarray, truth: Truth) -> dict[str, Any]:
     mean, sd = changes.mean(axis=0), changes.std(axis=0, ddof=1)
     error = np.abs(mean - truth.changes)
     return {
-        region: {
-            "coverage_2sd": float((error[:, column] < 2 * sd[:, column]).mean()),
-            "mean_sd_points": 100 * float(sd[:, column].mean()),
-            "mean_error_points": 100 * float(error[:, column].mean()),
-            "spearman": spearman(sd[:, column], error[:, column]),
-        }
+        region: ChainCoverage(
+            coverage_2sd=float((error[:, column] < 2 * sd[:, column]).mean()),
+            mean_sd_points=100 * float(sd[:, column].mean()),
+            mean_error_points=100 * float(error[:, column].mean()),
+            spearman=spearman(sd[:, column], error[:, column]),
+        )
         for column, region in enumerate(REGIONS)
     }
 

@@ -32,7 +32,8 @@ from sciml.progression.cohorts.regions import REGIONS, TISSUES
 from sciml.progression.simulation.atrophy import Atrophy, sample_faces
 from sciml.progression.simulation.neumann import ClosedDomain
 from sciml.progression.study.baselines import LabelledBrain
-from sciml.progression.study.scores import ChangeScore, change_score
+from sciml.progression.study.results import ChangeScore
+from sciml.progression.study.scores import change_score
 from sciml.runtime.errors import DataError, ShapeError
 
 SMOOTHING_VOXELS = 0.7

@@ -9,38 +9,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from scipy import ndimage
 
 from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.study.results import ChangeScore
 from sciml.runtime.errors import ShapeError
 
 SSIM_SIGMA, SSIM_RADIUS = 1.5, 3
 SSIM_CONSTANTS = (0.01**2, 0.03**2)
 BRAIN = [REGIONS.index(region) for region in REGIONS if region != "csf"]
-
-
-@dataclass(frozen=True)
-class ChangeScore:
-    """How well changes of ln V are predicted.
-
-    Attributes:
-        n: pairs.
-        mean_error_points: mean of (3).
-        bias_points: mean of predicted minus true change, in points.
-        correlation: of predicted with true change; NaN where one of them does not vary.
-        slope: of predicted over true change, least squares; 1 where neither too small nor too large.
-        skill: (4).
-    """
-
-    n: int
-    mean_error_points: float
-    bias_points: float
-    correlation: float
-    slope: float
-    skill: float
 
 
 def change_score(predicted: np.ndarray, true: np.ndarray) -> ChangeScore:
@@ -51,12 +30,12 @@ def change_score(predicted: np.ndarray, true: np.ndarray) -> ChangeScore:
     error, nothing = np.abs(predicted - true).mean(), np.abs(true).mean()
     varies = true.std() > 1e-9
     return ChangeScore(
-        len(true),
-        100 * float(error),
-        100 * float((predicted - true).mean()),
-        float(np.corrcoef(predicted, true)[0, 1]) if varies and predicted.std() > 1e-9 else float("nan"),
-        float(np.polyfit(true, predicted, 1)[0]) if varies else float("nan"),
-        1 - float(error / nothing) if nothing > 0 else float("nan"),
+        n=len(true),
+        mean_error_points=100 * float(error),
+        bias_points=100 * float((predicted - true).mean()),
+        correlation=float(np.corrcoef(predicted, true)[0, 1]) if varies and predicted.std() > 1e-9 else float("nan"),
+        slope=float(np.polyfit(true, predicted, 1)[0]) if varies else float("nan"),
+        skill=1 - float(error / nothing) if nothing > 0 else float("nan"),
     )
 
 

@@ -15,6 +15,7 @@ from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.forecasting.forecast import Forecaster, ImagedVisit
 from sciml.progression.forecasting.pair_predictions import reconstructions
 from sciml.progression.study.readout import ChangeReadout, neighbourhoods
+from sciml.progression.study.results import TrajectoryScores
 from sciml.progression.study.scores import smoothness
 
 # of every simulated person, with age
@@ -37,15 +38,15 @@ class Trajectories:
     read: np.ndarray
     told: np.ndarray
 
-    def scores(self) -> dict[str, dict[str, float]]:
+    def scores(self) -> dict[str, TrajectoryScores]:
         """Return by region the mean |second difference| in points, read and told, and the share of steps in the right way."""
         steps = np.diff(self.read, axis=1)
         return {
-            region: {
-                "second_difference_points": smoothness(self.read[..., column]),
-                "told_second_difference_points": smoothness(self.told[..., column]),
-                "right_direction": float(((steps[..., column] > 0) == RISING[region]).mean()),
-            }
+            region: TrajectoryScores(
+                second_difference_points=smoothness(self.read[..., column]),
+                told_second_difference_points=smoothness(self.told[..., column]),
+                right_direction=float(((steps[..., column] > 0) == RISING[region]).mean()),
+            )
             for column, region in enumerate(REGIONS)
         }
 

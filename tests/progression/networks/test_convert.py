@@ -17,7 +17,7 @@ from sciml.progression.networks.convert import convert_autoencoder, convert_cour
 from sciml.progression.networks.denoiser import Denoiser
 from sciml.progression.networks.model_files import load_model
 from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
-from sciml.progression.stages.convert import convert_weights, reconstruction_psnr
+from sciml.progression.networks.published import convert_weights, reconstruction_psnr
 from sciml.runtime.errors import DataError, FormatError, NumericalError
 
 # of the published shape, with fewer channels

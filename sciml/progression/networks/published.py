@@ -1,4 +1,4 @@
-"""Stage `convert-weights`: the authors' files to one model file, checked by decoding a brain."""
+"""The authors' files to one model file, checked by decoding a brain."""
 
 from __future__ import annotations
 
