@@ -21,7 +21,7 @@ import torch
 from torch import Tensor
 
 from sciml.progression.networks.denoiser import Latent
-from sciml.progression.networks.monai_parts import monai_class
+from sciml.progression.networks.monai_parts import monai_alone
 from sciml.runtime.errors import ConfigError
 
 TIMES = 1000
@@ -39,7 +39,10 @@ Network = Callable[[Latent, Tensor], Latent]
 
 def noise_levels(prediction: Prediction) -> Any:
     """Return MONAI's scheduler of (1), for training."""
-    return monai_class("networks.schedulers.ddpm", "DDPMScheduler")(prediction_type=prediction, **LEVELS)
+    with monai_alone():
+        from monai.networks.schedulers.ddpm import DDPMScheduler
+
+    return DDPMScheduler(prediction_type=prediction, **LEVELS)
 
 
 def target_of(levels: Any, clean: Latent, noise: Latent, times: Tensor) -> Latent:
@@ -53,9 +56,12 @@ def ddim(prediction: Prediction, steps: int) -> Any:
     Raises:
         ConfigError: `steps` does not divide 1000.
     """
+    with monai_alone():
+        from monai.networks.schedulers.ddim import DDIMScheduler
+
     if steps < 1 or TIMES % steps:
         raise ConfigError(f"steps is {steps}, expected a divisor of {TIMES}: 5, 10, 20, 25, 50 ...")
-    scheduler = monai_class("networks.schedulers.ddim", "DDIMScheduler")(prediction_type=prediction, clip_sample=False, **LEVELS)
+    scheduler = DDIMScheduler(prediction_type=prediction, clip_sample=False, **LEVELS)
     scheduler.set_timesteps(steps)
     scheduler.timesteps = torch.arange(TIMES - 1, -1, -(TIMES // steps))
     return scheduler

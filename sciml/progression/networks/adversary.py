@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from sciml.progression.networks.autoencoder import Autoencoder, Volume
-from sciml.progression.networks.monai_parts import monai_class
+from sciml.progression.networks.monai_parts import monai_alone
 from sciml.progression.settings.models import AutoencoderConfig
 
 
@@ -34,7 +34,10 @@ class AdversarialPair(nn.Module):
         self.autoencoder = Autoencoder(config)
         self.discriminator: nn.Module | None = None
         if config.adversarial_weight > 0:
-            self.discriminator = monai_class("networks.nets.patchgan_discriminator", "PatchDiscriminator")(
+            with monai_alone():
+                from monai.networks.nets.patchgan_discriminator import PatchDiscriminator
+
+            self.discriminator = PatchDiscriminator(
                 spatial_dims=3,
                 channels=config.discriminator_channels,
                 in_channels=1,

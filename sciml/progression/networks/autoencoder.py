@@ -19,7 +19,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.progression.networks.monai_parts import monai_class
+from sciml.progression.networks.monai_parts import monai_alone
 from sciml.progression.settings.models import AutoencoderConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
@@ -42,10 +42,13 @@ class Autoencoder(nn.Module):
     change_sd: Tensor
 
     def __init__(self, config: AutoencoderConfig) -> None:
+        with monai_alone():
+            from monai.networks.nets.autoencoderkl import AutoencoderKL
+
         super().__init__()
         self.config = config
         voxels, levels = config.unshuffle**3, len(config.channels)
-        self.network = monai_class("networks.nets.autoencoderkl", "AutoencoderKL")(
+        self.network = AutoencoderKL(
             spatial_dims=3,
             in_channels=voxels,
             out_channels=voxels,

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from sciml.progression.cohorts.covariates import context_width
-from sciml.progression.networks.monai_parts import monai_class
+from sciml.progression.networks.monai_parts import monai_alone
 from sciml.progression.settings.models import FormConfig, UNetConfig
 from sciml.runtime.errors import ConfigError
 
@@ -33,6 +33,10 @@ class Denoiser(nn.Module):
     """
 
     def __init__(self, form: FormConfig, network: UNetConfig, latent_channels: int = 3, with_control: bool = True) -> None:
+        with monai_alone():
+            from monai.networks.nets.controlnet import ControlNet
+            from monai.networks.nets.diffusion_model_unet import DiffusionModelUNet
+
         super().__init__()
         self.form, self.config, self.latent_channels = form, network, latent_channels
         beside = latent_channels if form.anatomy == "concatenation" else 0
@@ -50,11 +54,10 @@ class Denoiser(nn.Module):
             "cross_attention_dim": context_width(form),
             "upcast_attention": True,
         }
-        unet = monai_class("networks.nets.diffusion_model_unet", "DiffusionModelUNet")
-        self.unet = unet(in_channels=latent_channels + beside, out_channels=latent_channels, **body)
+        self.unet = DiffusionModelUNet(in_channels=latent_channels + beside, out_channels=latent_channels, **body)
         self.control: nn.Module | None = None
         if form.anatomy == "controlnet" and with_control:
-            self.control = monai_class("networks.nets.controlnet", "ControlNet")(
+            self.control = ControlNet(
                 in_channels=latent_channels,
                 # z_A and the age at the start
                 conditioning_embedding_in_channels=latent_channels + 1,

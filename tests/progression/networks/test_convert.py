@@ -16,8 +16,8 @@ from sciml.progression.networks.autoencoder import Autoencoder
 from sciml.progression.networks.convert import convert_autoencoder, convert_course, convert_denoiser, read_state_dict, renamed
 from sciml.progression.networks.denoiser import Denoiser
 from sciml.progression.networks.model_files import load_model
-from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
 from sciml.progression.networks.published import convert_weights, reconstruction_psnr
+from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
 from sciml.runtime.errors import DataError, FormatError, NumericalError
 
 # of the published shape, with fewer channels

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 import numpy as np
 import pytest
 from tiny_learning import autoencoder_config, diffusion_config, write_tiny_cohort
@@ -16,9 +14,11 @@ from sciml.progression.settings.models import FORMS, AblationConfig, EvaluateCon
 from sciml.progression.stages import evaluate as evaluate_stage
 from sciml.progression.stages import fit_course, predict, publish, train_autoencoder, train_diffusion
 from sciml.progression.study.evaluation import Method, averaging, chain_coverage, evaluate, lowest_frequencies, spearman
+from sciml.progression.study.results import Metrics
 from sciml.progression.study.trajectories import Trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors
+from sciml.runtime.results import read_result
 from sciml.settings import load
 
 
@@ -72,30 +72,33 @@ def test_the_truth_is_perfect_and_no_change_has_no_skill(truth, cohort):
         Method("truth", "ceiling", truth.changes),
     ]
     found = evaluate(methods, truth, "no_change", np.random.default_rng(0))
-    ventricle = {name: found[name]["changes"]["ventricle"]["all"] for name in ("no_change", "half", "truth")}
-    assert ventricle["truth"]["skill"] == 1
-    assert ventricle["no_change"]["skill"] == 0
-    assert ventricle["half"]["skill"] == pytest.approx(0.5)
-    assert ventricle["half"]["slope"] == pytest.approx(0.5)
-    assert ventricle["half"]["correlation"] == pytest.approx(1)
+    ventricle = {name: found[name].changes["ventricle"]["all"] for name in ("no_change", "half", "truth")}
+    assert ventricle["truth"].skill == 1
+    assert ventricle["no_change"].skill == 0
+    assert ventricle["half"].skill == pytest.approx(0.5)
+    assert ventricle["half"].slope == pytest.approx(0.5)
+    assert ventricle["half"].correlation == pytest.approx(1)
     # half of the way is half of the error: 6 dB
-    gain = found["half"]["gain_db"]["3 y and more"]
-    assert gain["mean"] == pytest.approx(20 * np.log10(2), abs=0.05)
-    assert gain["low"] <= gain["mean"] <= gain["high"]
-    assert found["no_change"]["gain_db"]["all"]["mean"] == 0
-    assert "gain_db" not in found["truth"]
-    assert found["truth"]["brain_volume_error"]["hippocampus"] == pytest.approx(0, abs=1e-12)
-    assert set(found["half"]["changes"]["csf"]) == set(truth.groups())
+    gain = found["half"].gain_db["3 y and more"]
+    assert gain.mean == pytest.approx(20 * np.log10(2), abs=0.05)
+    assert gain.low <= gain.mean <= gain.high
+    assert found["no_change"].gain_db["all"].mean == 0
+    assert found["truth"].gain_db is None
+    assert found["truth"].brain_volume_error["hippocampus"] == pytest.approx(0, abs=1e-12)
+    assert set(found["half"].changes["csf"]) == set(truth.groups())
 
 
 def test_the_law_of_averaging_is_read_off():
     counts = np.array([1, 2, 4, 8, 0])
     errors = 0.5 + 2.0 / np.where(counts == 0, np.inf, counts) + np.where(counts == 0, 3.5, 0)
-    found = averaging(counts, np.tile(errors, (6, 1)))
-    assert found["squared_bias"] == pytest.approx(0.5)
-    assert found["variance"] == pytest.approx(2.0)
-    assert found["no_change_mse"] == pytest.approx(4.0)
-    assert found["chains"] == [1, 2, 4, 8]
+    found = averaging(counts, np.tile(errors, (6, 1)), np.stack([np.arange(6), -np.arange(6)], axis=1))
+    assert found.squared_bias == pytest.approx(0.5)
+    assert found.variance == pytest.approx(2.0)
+    assert found.no_change_mse == pytest.approx(4.0)
+    assert found.chains == [1, 2, 4, 8]
+    assert found.relative(found.error_of(4)) == pytest.approx(0.25)
+    assert found.error_of(16) is None
+    assert found.spearman_spread_error == pytest.approx(-1)
 
 
 def test_a_cosine_code_keeps_the_lowest_frequencies():
@@ -112,8 +115,8 @@ def test_chains_that_spread_as_they_err_cover_the_truth(truth):
     centre = truth.changes + 0.05 * random.normal(size=truth.changes.shape)
     fair = chain_coverage(centre + 0.05 * random.normal(size=(200, *centre.shape)), truth)
     narrow = chain_coverage(centre + 0.001 * random.normal(size=(200, *centre.shape)), truth)
-    assert np.mean([one["coverage_2sd"] for one in fair.values()]) > 0.85
-    assert np.mean([one["coverage_2sd"] for one in narrow.values()]) < 0.3
+    assert np.mean([one.coverage_2sd for one in fair.values()]) > 0.85
+    assert np.mean([one.coverage_2sd for one in narrow.values()]) < 0.3
     assert spearman(np.array([1.0, 2.0, 3.0]), np.array([10.0, 20.0, 25.0])) == pytest.approx(1)
     assert np.isnan(spearman(np.ones(3), np.arange(3.0)))
 
@@ -128,13 +131,11 @@ def test_trajectories_tell_bends_and_wrong_turns():
     read[..., REGIONS.index("hippocampus")] = 0.03 * np.arange(6)
     read[..., REGIONS.index("white_matter")] = -0.02 * np.arange(6)
     scores = Trajectories(years, (), read, 0 * read).scores()
-    assert scores["ventricle"] == pytest.approx(
-        {"second_difference_points": 1, "told_second_difference_points": 0, "right_direction": 1}
-    )
-    assert scores["hippocampus"] == pytest.approx(
-        {"second_difference_points": 0, "told_second_difference_points": 0, "right_direction": 0}
-    )
-    assert scores["white_matter"]["right_direction"] == 1
+    ventricle, hippocampus = scores["ventricle"], scores["hippocampus"]
+    assert ventricle.second_difference_points == pytest.approx(1)
+    assert hippocampus.second_difference_points == pytest.approx(0, abs=1e-9)
+    assert ventricle.told_second_difference_points == hippocampus.told_second_difference_points == 0
+    assert (ventricle.right_direction, hippocampus.right_direction, scores["white_matter"].right_direction) == (1, 0, 1)
 
 
 def test_the_stage_writes_every_method_with_its_scores(tmp_path):
@@ -167,25 +168,24 @@ def test_the_stage_writes_every_method_with_its_scores(tmp_path):
     np.testing.assert_array_equal(alone["counts"], among["counts"])
     config = EvaluateConfig(course="linear_population", population_field=False, prescribed=False)
     evaluate_stage.run(config, cohort.folder, other.folder, model, tmp_path / "predictions", tmp_path / "evaluate")
-    metrics = json.loads((tmp_path / "evaluate" / "metrics.json").read_text())
-    assert set(metrics["methods"]) == {
+    metrics = read_result(tmp_path / "evaluate" / "metrics.json", Metrics)
+    assert set(metrics.methods) == {
         "no_change", "no_change_denoised", "autoencoder_only", "course_linear_population", "scan_itself", "decoded_truth",
         "decoded_true_change", "main", "draws", "direct",
     }  # fmt: skip
-    assert set(metrics["zero_gap_points"]) == set(REGIONS)
-    assert set(metrics["calibration"]) == {"draws"}
-    assert metrics["averaging"]["main"]["chains"] == [1, 2]
-    assert (metrics["pairs"], metrics["people"]) == (3, 1)
+    assert set(metrics.zero_gap_points) == set(REGIONS)
+    assert set(metrics.calibration) == {"draws"}
+    assert metrics.averaging["main"].chains == [1, 2]
+    assert (metrics.pairs, metrics.people) == (3, 1)
     changes, _ = load_tensors(tmp_path / "evaluate" / "changes.safetensors")
     assert changes["main"].shape == changes["truth"].shape == (3, len(REGIONS))
     # the rates by diagnosis that the model is told are straight lines; the one test person is forecast for six years
     assert changes["trajectories"].shape == changes["trajectories_told"].shape == (1, 7, len(REGIONS))
-    yearly = metrics["trajectories"]["regions"]["ventricle"]
-    assert yearly["told_second_difference_points"] == pytest.approx(0, abs=1e-9)
-    assert yearly["second_difference_points"] > 0
-    densities = np.array(metrics["autoencoder"]["latent_densities"])
-    middles = np.array(metrics["autoencoder"]["latent_middles"])
-    assert len(densities) == len(metrics["autoencoder"]["latent_sd"])
+    yearly = metrics.trajectories.regions["ventricle"]
+    assert yearly.told_second_difference_points == pytest.approx(0, abs=1e-9)
+    assert yearly.second_difference_points > 0
+    densities, middles = np.array(metrics.autoencoder.latent_densities), np.array(metrics.autoencoder.latent_middles)
+    assert len(densities) == len(metrics.autoencoder.latent_sd)
     np.testing.assert_allclose(densities.sum(axis=1) * (middles[1] - middles[0]), 1)
     weights, card = publish.run(model, tmp_path / "evaluate" / "metrics.json", "mine", tmp_path / "package")
     assert load_model(weights).name == "tiny"
