@@ -35,9 +35,9 @@ PERSON_DATA = ("mr_colin27_t1_brain", "lab_aal")
 class RateConfig(StageConfig):
     """Change of one region's volume, in parts a year (of ln V), by diagnosis."""
 
-    CN: float
-    MCI: float
-    AD: float
+    CN: float = Field(ge=-1, le=1, description="of cognitively normal subjects, parts a year")
+    MCI: float = Field(ge=-1, le=1, description="with mild cognitive impairment, parts a year")
+    AD: float = Field(ge=-1, le=1, description="with Alzheimer's disease, parts a year")
     source: str = Field(description="where the numbers come from")
 
 
@@ -62,17 +62,13 @@ def default_rates() -> dict[str, RateConfig]:
 
 
 class AtrophyConfig(StageConfig):
-    """How people age, and how finely time is cut."""
+    """How subjects age."""
 
     rates: dict[str, RateConfig] = Field(default_factory=default_rates)
-    pace_spread: float = Field(default=0.25, ge=0, description="standard deviation of ln(pace) over people; all rates follow it")
-    region_spread: float = Field(default=0.1, ge=0, description="the same of each region's own factor")
-    from_age_years: float = Field(default=58.0, description="age of the template; before the first visit people age from here")
-    early_share: float = Field(default=0.8, ge=0, description="rate before the first visit, in parts of the rate of CN")
-    disease_years: float = Field(default=3.0, ge=0, description="years of the disease before the first visit, beyond that")
-    ventricle_spread: float = Field(default=0.13, ge=0, description="standard deviation of ln(ventricles) at the first visit")
-    step_log_change: float = Field(default=0.2, gt=0, le=0.5, description="largest |change of ln V| in one step")
-    volume_tolerance: float = Field(default=5e-4, gt=0, le=3e-3, description="of every volume, in parts of it")
+    pace_spread: float = Field(
+        default=0.25, ge=0, description="standard deviation of ln(pace) over subjects; a pace multiplies all rates of a subject"
+    )
+    disease_years: float = Field(default=3.0, ge=0, description="years that the disease lasted before the first visit")
 
     @model_validator(mode="after")
     def _all_regions(self) -> AtrophyConfig:
@@ -82,34 +78,26 @@ class AtrophyConfig(StageConfig):
 
 
 class PeopleConfig(StageConfig):
-    """How people differ from the template."""
+    """When subjects are seen."""
 
-    size_spread: float = Field(default=0.03, ge=0, le=0.1, description="standard deviation of ln(size)")
-    axis_spread: float = Field(default=0.015, ge=0, le=0.1, description="the same of each axis alone")
-    sex_shift: float = Field(default=0.02, ge=0, le=0.1, description="ln(size) of men above and of women below the mean")
-    warps_mm: tuple[tuple[float, float], ...] = Field(
-        default=((5.2, 20.0), (1.4, 10.0)), description="smooth shifts: standard deviation and width of the smoothing"
-    )
-    ages_years: tuple[float, float] = Field(default=(60.0, 82.0), description="at the first visit, uniform")
-    visits: int = Field(default=4, ge=1, le=12)
-    gaps_years: tuple[float, float] = Field(default=(1.0, 2.2), description="between visits, uniform")
+    ages_years: tuple[float, float] = Field(default=(60.0, 82.0), description="least and largest age at the first visit, years")
+    visits: int = Field(default=4, ge=1, le=12, description="scans of a subject")
+    gaps_years: tuple[float, float] = Field(default=(1.0, 2.2), description="least and largest time between two visits, years")
 
 
 class ScannerConfig(StageConfig):
     """What the scanner does to the image; new bias and noise at every visit."""
 
-    contrast_spread: float = Field(
-        default=0.08, ge=0, description="standard deviation of ln(exponent) of the intensities, a person"
-    )
     bias: float = Field(default=0.01, ge=0, description="standard deviation of ln(bias field)")
-    bias_width_mm: float = Field(default=40.0, gt=0)
-    noise: float = Field(default=0.012, ge=0, description="of both channels of the Rician noise; white matter has 0.8")
+    noise: float = Field(
+        default=0.012, ge=0, description="standard deviation of both channels of the Rician noise; white matter has 0.8"
+    )
 
 
 class SimulationConfig(StageConfig):
     """One simulated cohort."""
 
-    grid: GridName = "4.5mm"
+    grid: GridName = Field(default="4.5mm", description="voxel size; all grids have one field of view")
     subjects: dict[Literal["train", "validation", "test", "calibration"], int] = Field(
         default={"train": 108, "validation": 12, "test": 12}, description="people by split; diagnoses take turns"
     )

@@ -128,8 +128,9 @@ def average(
     device: torch.device | str = "cpu",
     dtype: torch.dtype = torch.float32,
     clamp: float | None = None,
+    together: int | None = None,
 ) -> Averaged:
-    """Run m chains for each case, `CHAINS_AT_ONCE` at a time.
+    """Run m chains for each case, several at a time.
 
     The noise of chain j of a case depends on the case's seed and j alone: not on the batch, on m or on the other cases.
 
@@ -142,13 +143,14 @@ def average(
         device: of the network.
         dtype: of the latents.
         clamp: see `denoise`.
+        together: chains at a time; `CHAINS_AT_ONCE` by default.
     """
     if samples < 1:
         raise ConfigError(f"samples is {samples}, expected at least 1")
     noise = torch.stack([chain_noise(seed, samples, shape, dtype) for seed in seeds], dim=1).flatten(0, 1)
     rows = torch.arange(len(noise))
     parts = []
-    at_once = CHAINS_AT_ONCE[torch.device(device).type]
+    at_once = together or CHAINS_AT_ONCE[torch.device(device).type]
     for first in range(0, len(rows), at_once):
         part = slice(first, first + at_once)
         chosen = rows[part].to(device)

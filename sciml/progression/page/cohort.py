@@ -65,20 +65,13 @@ def _people_table(cohort: Cohort) -> Table:
         people = [visits for visits in cohort.subjects().values() if visits[0].diagnosis == diagnosis]
         if not people:
             continue
-<<<<<<< HEAD
-        row: dict[str, Any] = {"diagnosis": DIAGNOSIS_TITLES[diagnosis], "people": len(people)}
-        row["women"] = sum(visits[0].sex == "F" for visits in people)
-        row["age"] = spread_over([visits[0].age_years for visits in people])
-        row["years"] = spread_over([visits[-1].age_years - visits[0].age_years for visits in people])
-=======
         row: dict[str, Any] = {
             "diagnosis": DIAGNOSIS_TITLES[diagnosis],
             "people": len(people),
             "women": sum(visits[0].sex == "F" for visits in people),
-            "age": _spread([visits[0].age_years for visits in people]),
-            "years": _spread([visits[-1].age_years - visits[0].age_years for visits in people]),
+            "age": spread_over([visits[0].age_years for visits in people]),
+            "years": spread_over([visits[-1].age_years - visits[0].age_years for visits in people]),
         }
->>>>>>> 6305781 (Progression: results on disk are models, and the page reads them by name)
         for region in ("ventricle", "hippocampus"):
             row[f"{region}_ml"] = spread_over([visits[0].volume_ml(region) for visits in people])
             row[f"{region}_rate"] = spread_over(
@@ -106,21 +99,9 @@ def yearly_change(visits: Sequence[Visit], region: str) -> float | None:
     return 100 * float(np.log(visits[-1].volume_ml(region) / visits[0].volume_ml(region))) / years if years > 0 else None
 
 
-<<<<<<< HEAD
-def _accuracy_table(accuracy: dict[str, Any]) -> Table:
-    error = accuracy["volume_error"]
-    rows = [{"region": TITLES[name], "mean": error["mean"][name], "worst": error["worst"][name]} for name in TISSUES]
-=======
-def _spread(values: list[float]) -> Spread | None:
-    if not values:
-        return None
-    return Spread(float(np.mean(values)), float(np.std(values, ddof=1)) if len(values) > 1 else None, len(values))
-
-
 def _accuracy_table(accuracy: Accuracy) -> Table:
     error = accuracy.volume_error
     rows = [{"region": TITLES[name], "mean": error.mean[name], "worst": error.worst[name]} for name in TISSUES]
->>>>>>> 6305781 (Progression: results on disk are models, and the page reads them by name)
     return Table(
         "How exactly volumes are known",
         [Column("region", "region"), Column("mean", "mean distance", "%", None, 3), Column("worst", "worst", "%", None, 3)],

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
-
-from pydantic import BaseModel
+from typing import Any
 
 from sciml.progression.config import SimulationConfig
+from sciml.progression.page.results import settings_of
 from sciml.progression.settings.models import (
     AutoencoderTraining,
     FitCourseConfig,
@@ -17,9 +16,6 @@ from sciml.progression.settings.models import (
     TrainingBudget,
 )
 from sciml.report.methods import Paragraph
-from sciml.runtime.settings import validated
-
-Settings = TypeVar("Settings", bound=BaseModel)
 
 
 def _simulate_text(parameters: Mapping[str, Any]) -> str:
@@ -108,12 +104,6 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
         "volumes of the fitted numbers, its ridge chosen on calibration people left out. The filter of the denoised no "
         "change was chosen on validation people. Intervals are bootstraps over people [@efron1979]."
     )
-
-
-def settings_of(model: type[Settings], parameters: Mapping[str, Any]) -> Settings:
-    """Return the settings that a stage ran with; parameters that are none, such as its data sets, are left out."""
-    known = {name: value for name, value in parameters.items() if name in model.model_fields}
-    return validated(model, known, "provenance.json")
 
 
 def _budget(budget: TrainingBudget) -> str:

@@ -13,8 +13,7 @@ from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import REGIONS, TITLES
 from sciml.progression.config import PersonSettings
 from sciml.progression.page.claims import AT_MOST, IDENTITY_POINTS, judged
-from sciml.progression.page.methods import settings_of
-from sciml.progression.page.results import Forecasts
+from sciml.progression.page.results import Forecasts, settings_of
 from sciml.progression.study.results import CodeScores, SubjectForecast, SubjectResult
 from sciml.report.drawing import signed_picture
 from sciml.report.goals import Goal

@@ -6,8 +6,10 @@ import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 import numpy as np
+from pydantic import BaseModel
 
 from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.cohorts.cohort import Cohort
@@ -18,6 +20,8 @@ from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record
 from sciml.runtime.results import read_result
+
+Settings = TypeVar("Settings", bound=BaseModel)
 
 MAIN, OFFICIAL = "main", "official"
 STILL, DENOISED = "no_change", "no_change_denoised"
@@ -57,6 +61,11 @@ def title_of(name: str) -> str:
     if word in ("chains", "steps") and count.isdigit():
         return f"ours, {count} {word[:-1] if count == '1' else word}"
     return TITLES.get(name, name.replace("_", " "))
+
+
+def settings_of(model: type[Settings], config: Mapping[str, Any]) -> Settings:
+    """Return the settings that a stage ran with, of its provenance; what this version has no setting for is left out."""
+    return model.model_validate(config, extra="ignore")
 
 
 def cells(region: str, score: ChangeScore | None, *names: str) -> dict[str, Value]:
@@ -236,5 +245,5 @@ def _ablations(results: Path) -> Ablations | None:
     metrics = results / "ablate" / "metrics.json"
     if not metrics.is_file():
         return None
-    variants = PredictConfig.model_validate(read_record(results / "ablate" / "predictions").config).variants
+    variants = settings_of(PredictConfig, read_record(results / "ablate" / "predictions").config).variants
     return Ablations(read_result(metrics, Metrics), variants)

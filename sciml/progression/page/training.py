@@ -9,7 +9,7 @@ from typing import Any
 
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
-from sciml.progression.page.results import OFFICIAL, Forecasts, Training, cells
+from sciml.progression.page.results import OFFICIAL, Forecasts, Training, cells, settings_of
 from sciml.progression.settings.models import AutoencoderTraining
 from sciml.report.reportlets import Column, Curve, Reportlet, Table
 
@@ -102,7 +102,7 @@ def _autoencoder_curves(training: Training) -> Iterator[Curve]:
             "Scans of validation people, decoded, against themselves. The empty ground is easy, so the whole volume says little.",
             "PSNR in dB of decoded validation scans over training steps",
         )  # fmt: skip
-    network = AutoencoderTraining.model_validate({"network": training.record.config["network"]}).network
+    network = settings_of(AutoencoderTraining, training.record.config).network
     terms = [
         {"step": step, "loss": weight * value, "of": words}
         for column, name, words in TERMS

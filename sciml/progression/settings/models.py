@@ -15,46 +15,54 @@ UsedCourse = Literal[CourseKind, "by_visits"]
 Decoding = Literal["residual", "direct"]
 
 
+STEPS = "optimiser steps; the learning rate falls over them"
+BATCH = "images or pairs a step"
+RATE = "largest learning rate, after the warm-up"
+DECAY = "of AdamW, a step in parts of the learning rate"
+MINUTES = "processor time after which the training ends, minutes"
+
+
 class TrainingBudget(StageConfig):
     """How long and how to train one network."""
 
-    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls over them")
-    batch_size: int = Field(ge=1)
-    learning_rate: float = Field(gt=0, description="largest, after the warm-up")
-    warmup_steps: int = Field(default=20, ge=0)
-    weight_decay: float = Field(default=0.0, ge=0)
-    ema_decay: float | None = Field(default=0.99, ge=0, lt=1, description="of the averaged weights; null keeps the last ones")
-    clip_norm: float | None = Field(default=1.0, gt=0)
-    bfloat16_on_gpu: bool = False
-    bfloat16_on_cpu: bool = Field(default=True, description="where the processor has matrix units for it, AMX")
-    cpu_minutes: float | None = Field(default=None, gt=0, description="processor time after which the training ends")
+    steps: int = Field(ge=1, description=STEPS)
+    batch_size: int = Field(ge=1, description=BATCH)
+    learning_rate: float = Field(gt=0, description=RATE)
+    warmup_steps: int = Field(default=20, ge=0, description="steps over which the learning rate rises")
+    weight_decay: float = Field(default=0.0, ge=0, description=DECAY)
+    ema_decay: float | None = Field(
+        default=0.99, ge=0, lt=1, description="decay a step of the averaged weights; null keeps the last weights"
+    )
+    clip_norm: float | None = Field(default=1.0, gt=0, description="largest norm of a gradient; null clips none")
+    bfloat16_on_gpu: bool = Field(default=False, description="compute in bfloat16 on a GPU")
+    cpu_minutes: float | None = Field(default=None, gt=0, description=MINUTES)
 
 
 class AutoencoderBudget(TrainingBudget):
     """How long and how to train the autoencoder."""
 
-    steps: int = Field(default=10_000, ge=1)
-    batch_size: int = Field(default=2, ge=1)
-    learning_rate: float = Field(default=2e-3, gt=0)
-    cpu_minutes: float | None = Field(default=60, gt=0)
+    steps: int = Field(default=10_000, ge=1, description=STEPS)
+    batch_size: int = Field(default=2, ge=1, description=BATCH)
+    learning_rate: float = Field(default=2e-3, gt=0, description=RATE)
+    cpu_minutes: float | None = Field(default=60, gt=0, description=MINUTES)
 
 
 class DiffusionBudget(TrainingBudget):
     """How long and how to train a diffusion model."""
 
     # chosen by the mean of eight chains on validation people; fewer people to train on bear fewer steps
-    steps: int = Field(default=1_500, ge=1)
-    batch_size: int = Field(default=8, ge=1)
-    learning_rate: float = Field(default=1e-3, gt=0)
-    weight_decay: float = Field(default=0.01, ge=0)
-    cpu_minutes: float | None = Field(default=40, gt=0)
+    steps: int = Field(default=1_500, ge=1, description=STEPS)
+    batch_size: int = Field(default=8, ge=1, description=BATCH)
+    learning_rate: float = Field(default=1e-3, gt=0, description=RATE)
+    weight_decay: float = Field(default=0.01, ge=0, description=DECAY)
+    cpu_minutes: float | None = Field(default=40, gt=0, description=MINUTES)
 
 
 class ControlBudget(DiffusionBudget):
     """How long and how to train a ControlNet."""
 
-    steps: int = Field(default=2_000, ge=1)
-    cpu_minutes: float | None = Field(default=25, gt=0)
+    steps: int = Field(default=2_000, ge=1, description=STEPS)
+    cpu_minutes: float | None = Field(default=25, gt=0, description=MINUTES)
 
 
 class AutoencoderConfig(StageConfig):
@@ -71,18 +79,18 @@ class AutoencoderConfig(StageConfig):
     )
     residual_blocks: int = Field(default=1, ge=1, description="a level")
     groups: int = Field(default=8, ge=1, description="of the normalisation")
-    latent_channels: int = Field(default=3, ge=1)
+    latent_channels: int = Field(default=3, ge=1, description="channels of the latent")
     mirrored: bool = Field(
         default=False, description="the network counts the first axis from right to left, as the published one"
     )
     initial_sd: float | None = Field(default=0.05, gt=0, description="of the posterior before training; null as the layer falls")
-    l1_weight: float = Field(default=1.0, ge=0)
-    squared_weight: float = Field(default=2.0, ge=0)
+    l1_weight: float = Field(default=1.0, ge=0, description="weight of the mean absolute error")
+    squared_weight: float = Field(default=2.0, ge=0, description="weight of the mean squared error")
     gradient_weight: float = Field(default=0.0, ge=0, description="of the L1 difference of the images' gradients")
     kl_weight: float = Field(default=1e-7, ge=0, description="of the divergence, summed over the latent")
     adversarial_weight: float = Field(default=0.0, ge=0, description="0 trains without a discriminator; published 0.025")
-    discriminator_channels: int = Field(default=32, ge=1)
-    discriminator_layers: int = Field(default=3, ge=1)
+    discriminator_channels: int = Field(default=32, ge=1, description="channels of the discriminator's first layer")
+    discriminator_layers: int = Field(default=3, ge=1, description="layers of the discriminator that halve the grid")
 
     @model_validator(mode="after")
     def _divisible(self) -> AutoencoderConfig:
@@ -156,8 +164,7 @@ class AutoencoderTraining(StageConfig):
 
     network: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
     budget: AutoencoderBudget = AutoencoderBudget()
-    flip: bool = Field(default=True, description="show every second image with left and right exchanged")
-    validation_images: int = Field(default=12, ge=1)
+    validation_images: int = Field(default=12, ge=1, description="scans of validation subjects that the history measures")
 
 
 class DiffusionTraining(StageConfig):
@@ -166,26 +173,22 @@ class DiffusionTraining(StageConfig):
     form: FormConfig = Field(default_factory=FormConfig)
     network: UNetConfig = Field(default_factory=UNetConfig)
     budget: DiffusionBudget = DiffusionBudget()
-    flip: bool = Field(default=True, description="train on mirrored people too")
-    zero_gap_share: float = Field(
-        default=0.15,
-        ge=0,
-        lt=1,
-        description="share of pairs of a visit with itself, so that nothing changes where no time passes",
-    )
 
 
 class ControlTraining(StageConfig):
     """Training of the ControlNet of a form that has one; network and form are those of the diffusion model that it steers."""
 
     budget: ControlBudget = ControlBudget()
-    flip: bool = True
 
 
 class FitCourseConfig(StageConfig):
     """What `fit-course` reads."""
 
-    kinds: tuple[CourseKind, ...] = ("no_change", "linear_population", "huber", "huber_published", "logistic_mixed")
+    kinds: tuple[CourseKind, ...] = Field(
+        default=("no_change", "linear_population", "huber", "huber_published", "logistic_mixed"),
+        min_length=1,
+        description="course models that are fitted",
+    )
     rounds: int = Field(default=300, ge=1, description="largest number of L-BFGS iterations of the logistic model")
 
 

@@ -19,10 +19,18 @@ from scipy import ndimage
 
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import DIAGNOSES, TISSUES
-from sciml.progression.config import AtrophyConfig, PeopleConfig, SimulationConfig
+from sciml.progression.config import AtrophyConfig, SimulationConfig
 from sciml.runtime.seeds import Seeds
 
 WARP_GRID = GRIDS["4.5mm"]
+# standard deviations of ln(size), of a whole head and of each axis alone; ln(size) of men above and of women below the mean
+SIZE_SD, AXIS_SD, SEX_SHIFT = 0.03, 0.015, 0.02
+# smooth shifts in mm: standard deviation, and width of the smoothing
+WARPS_MM = ((5.2, 20.0), (1.4, 10.0))
+# standard deviations of the logarithm of a region's own pace, and of the ventricles' volume at the first visit
+REGION_SD, VENTRICLE_SD = 0.1, 0.13
+# age of the template in years, from which people age before the first visit, and their rate there in parts of that of CN
+TEMPLATE_AGE_YEARS, EARLY_SHARE = 58.0, 0.8
 MIDDLE_MM = np.array([0.0, -18.0, 0.0])
 SQUARINGS = 6
 # calibration: the change of a region, in parts of what AD does within these years
@@ -90,34 +98,34 @@ def draw_person(config: SimulationConfig, number: int, name: str, split: str, se
     diagnosis = DIAGNOSES[number % len(DIAGNOSES)]
     sex = ("M", "F")[int(random.integers(2))]
     pace = float(np.exp(atrophy.pace_spread * random.normal()))
-    factors = pace * np.exp(atrophy.region_spread * random.normal(size=len(TISSUES)))
+    factors = pace * np.exp(REGION_SD * random.normal(size=len(TISSUES)))
     gaps = random.uniform(*people.gaps_years, size=people.visits - 1)
     ages = random.uniform(*people.ages_years) + np.append(0.0, np.cumsum(gaps))
     rates = _rates(atrophy, diagnosis)
     # before the first visit: healthy ageing, and the disease so far
-    early = atrophy.early_share * (ages[0] - atrophy.from_age_years) * _rates(atrophy, "CN")
+    early = EARLY_SHARE * (ages[0] - TEMPLATE_AGE_YEARS) * _rates(atrophy, "CN")
     early = early + (diagnosis != "CN") * atrophy.disease_years * factors * rates
-    early[TISSUES.index("ventricle")] += atrophy.ventricle_spread * random.normal()
+    early[TISSUES.index("ventricle")] += VENTRICLE_SD * random.normal()
     if config.independent_rates:
         shares = random.uniform(*CALIBRATION_SHARES, size=(people.visits, len(TISSUES)))
         changes = shares * CALIBRATION_YEARS * _rates(atrophy, "AD")
         changes[0] = 0
     else:
         changes = np.outer(ages - ages[0], factors * rates)
-    size = people.size_spread * random.normal() + people.axis_spread * random.normal(size=3)
+    size = SIZE_SD * random.normal() + AXIS_SD * random.normal(size=3)
     # (1) leads from the person to the template: a large head is looked up with a small A
-    size = np.exp(-size + (people.sex_shift if sex == "F" else -people.sex_shift))
-    return Person(name, split, sex, diagnosis, pace, tuple(ages.tolist()), early, changes, size, _random_shift(people, random))  # type: ignore[arg-type]
+    size = np.exp(-size + (SEX_SHIFT if sex == "F" else -SEX_SHIFT))
+    return Person(name, split, sex, diagnosis, pace, tuple(ages.tolist()), early, changes, size, _random_shift(random))  # type: ignore[arg-type]
 
 
 def _rates(atrophy: AtrophyConfig, diagnosis: str) -> np.ndarray:
     return np.array([getattr(atrophy.rates[region], diagnosis) for region in TISSUES])
 
 
-def _random_shift(people: PeopleConfig, random: np.random.Generator) -> np.ndarray:
+def _random_shift(random: np.random.Generator) -> np.ndarray:
     """Return d of (1) in mm, (3, D, H, W)."""
     velocity = np.zeros((3, *WARP_GRID.shape))
-    for spread_mm, width_mm in people.warps_mm:
+    for spread_mm, width_mm in WARPS_MM:
         field = random.normal(size=velocity.shape)
         width = width_mm / WARP_GRID.spacing_mm
         field = ndimage.gaussian_filter(field, (0, width, width, width), mode="reflect")

@@ -13,6 +13,8 @@ from sciml.runtime.errors import DataError
 WHITE_PERCENTILE = 80.0
 WHITE_LEVEL = 0.8
 BIAS_GRID = GRIDS["4.5mm"]
+# of the smoothing that makes the bias field
+BIAS_WIDTH_MM = 40.0
 
 
 def normalise(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -56,7 +58,7 @@ def scan(
         config: of the scanner.
         random: the visit's generator.
     """
-    width = config.bias_width_mm / BIAS_GRID.spacing_mm
+    width = BIAS_WIDTH_MM / BIAS_GRID.spacing_mm
     field = ndimage.gaussian_filter(random.normal(size=BIAS_GRID.shape), width, mode="reflect")
     field = config.bias * field / max(float(field.std()), 1e-12)
     places = np.indices(grid.shape, dtype=np.float64)

@@ -16,6 +16,11 @@ from sciml.progression.simulation.people import Person
 from sciml.progression.simulation.scanner import WHITE_LEVEL, scan, white_level
 from sciml.runtime.seeds import Seeds
 
+# largest |change of ln V| in one step of the flow, and the distance of every volume from its target in parts of it
+STEP_LOG_CHANGE, VOLUME_TOLERANCE = 0.2, 5e-4
+# standard deviation over subjects of the logarithm of the exponent of the intensities
+CONTRAST_SD = 0.08
+
 
 @dataclass(frozen=True)
 class Life:
@@ -54,7 +59,7 @@ def simulate(person: Person, anatomy: Anatomy, config: SimulationConfig, seeds: 
     """
     grid = grid_of(config.grid)
     world = _World(person, anatomy, grid)
-    settings = StepSettings(log_change=config.atrophy.step_log_change, tolerance=config.atrophy.volume_tolerance)
+    settings = StepSettings(log_change=STEP_LOG_CHANGE, tolerance=VOLUME_TOLERANCE)
     mask = world.skull()
     atrophy = Atrophy(mask, lambda voxels: world.look_up(anatomy.labels, voxels), settings)
     targets = np.empty_like(person.changes)
@@ -62,7 +67,7 @@ def simulate(person: Person, anatomy: Anatomy, config: SimulationConfig, seeds: 
     atrophy.advance(targets[0])
     # V(t) = V(0) exp(r t), from what the first visit really has
     targets[1:] = atrophy.volumes[:-1] * np.exp(person.changes[1:])
-    gamma = np.exp(config.scanner.contrast_spread * np.random.default_rng(seeds("contrast", person.name)).normal())
+    gamma = np.exp(CONTRAST_SD * np.random.default_rng(seeds("contrast", person.name)).normal())
     first = atrophy.back, atrophy.labels
     scale = 0.0
     arrays: dict[str, list[np.ndarray]] = {"image": [], "clean": [], "mask": [], "labels": []}

@@ -10,14 +10,8 @@ from sciml.progression.networks.model_files import load_model
 from sciml.progression.study.evaluation import ALL, LONG
 from sciml.progression.study.results import Metrics
 from sciml.runtime.errors import DataError
-<<<<<<< HEAD
-from sciml.runtime.files import read_json
-from sciml.training.card import publish
-=======
-from sciml.runtime.files import atomic_path
 from sciml.runtime.results import read_result
-from sciml.training.card import write_model_card
->>>>>>> 6305781 (Progression: results on disk are models, and the page reads them by name)
+from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
 LICENCE = "simulated here (MIT) from the ICBM152 2009a template and AAL labels, whose terms are in docs/data.md"

@@ -39,7 +39,7 @@ def run(config: TrainAutoencoderConfig, cohort: Path, output: Path, device: str 
     weights, history, code = output / "autoencoder.safetensors", output / "history.csv", source_digest(__name__)
     inputs = people.digests(visits)
     identity = {"settings": config.model_dump(mode="json", exclude={"budget": {"cpu_minutes"}}), "data": inputs, "code": code}
-    batches = ImageBatches(people, visits, config.budget.batch_size, seed, config.flip)
+    batches = ImageBatches(people, visits, config.budget.batch_size, seed)
     with partial_folder(weights) as partial:
         result = train(
             pair,
@@ -86,7 +86,7 @@ def training_settings(budget: TrainingBudget) -> TrainingConfig:
         clip_norm=budget.clip_norm,
         ema_decay=budget.ema_decay,
         bfloat16_on_gpu=budget.bfloat16_on_gpu,
-        bfloat16_on_cpu=budget.bfloat16_on_cpu,
+        bfloat16_on_cpu=True,
         validate_every_steps=max(1, budget.steps // 10),
         checkpoint_every_steps=max(1, min(200, budget.steps // 4)),
         log_every_steps=max(1, min(50, budget.steps // 10)),
@@ -95,25 +95,24 @@ def training_settings(budget: TrainingBudget) -> TrainingConfig:
 
 
 class ImageBatches:
-    """Gives the images of each step, a function of seed and step alone; read once and kept as float16.
+    """Gives the images of each step, half of them mirrored, a function of seed and step alone; read once and kept as float16.
 
     Args:
         cohort: whose images they are.
         visits: to choose from.
         batch_size: images a step.
         seed: of the choice.
-        flip: exchange left and right in half of them.
     """
 
-    def __init__(self, cohort: Cohort, visits: tuple[Visit, ...], batch_size: int, seed: int, flip: bool) -> None:
+    def __init__(self, cohort: Cohort, visits: tuple[Visit, ...], batch_size: int, seed: int) -> None:
         self.images = np.stack([cohort.image(visit).astype(np.float16) for visit in visits])
-        self.batch_size, self.flip, self.seeds = batch_size, flip, Seeds(seed)
+        self.batch_size, self.seeds = batch_size, Seeds(seed)
 
     def batch(self, step: int) -> Tensor:
         """Return images of shape (batch, 1, x, y, z)."""
         random = np.random.default_rng(self.seeds("images", step))
         chosen = self.images[random.integers(len(self.images), size=self.batch_size)].astype(np.float32)
-        mirrored = (random.random(self.batch_size) < 0.5) & self.flip
+        mirrored = random.random(self.batch_size) < 0.5
         return torch.from_numpy(np.where(mirrored[:, None, None, None, None], chosen[:, :, ::-1], chosen))
 
 

@@ -31,6 +31,8 @@ from sciml.training.step import Scalars
 
 VALIDATED = ForecastConfig(samples=4, steps=10)
 VALIDATION_PAIRS = 12
+# share of pairs of a visit with itself, so that nothing changes where no time passes
+ZERO_GAP_SHARE = 0.15
 
 
 def run(config: TrainDiffusionConfig, cohort: Path, autoencoder: Path, output: Path, device: str = "cpu") -> list[Path]:
@@ -52,7 +54,7 @@ def run(config: TrainDiffusionConfig, cohort: Path, autoencoder: Path, output: P
     # without the start's latent, follow-ups are people like any others, so every visit serves
     alone = config.form.anatomy == "controlnet" and config.form.target == "followup"
     job = Job("progression.train_diffusion", __name__, config, people, encoder, about["weights_digest"], scale, seed, device)
-    return job.run(denoiser, output, config.zero_gap_share, alone, autoencoder)
+    return job.run(denoiser, output, ZERO_GAP_SHARE, alone, autoencoder)
 
 
 @dataclass(frozen=True)
@@ -75,8 +77,8 @@ class Job:
         table_file = self.cohort.folder / "visits.csv"
         recorder = Recorder(self.stage, config.model_dump(mode="json"), [table_file, *parents])
         encoder = self.autoencoder.to(device)
-        table = encode_split(encoder, self.cohort, "train", self.scale, device, config.flip)
-        held = encode_split(encoder, self.cohort, "validation", self.scale, device, False)
+        table = encode_split(encoder, self.cohort, "train", self.scale, device, flip=True)
+        held = encode_split(encoder, self.cohort, "validation", self.scale, device, flip=False)
         change_sd, code = float(encoder.change_sd), source_digest(self.module)
         weights, history = folder / f"{config.name}.safetensors", folder / "history.csv"
         inputs = self.cohort.digests(table.visits)
