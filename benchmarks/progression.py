@@ -136,7 +136,7 @@ def simulator(grids: Sequence[str]) -> list[Row]:
     from sciml.progression.cohorts.grids import grid_of
     from sciml.progression.config import SimulationConfig
     from sciml.progression.simulation.anatomy import build_anatomy, mni_template
-    from sciml.progression.simulation.people import draw_person, roster
+    from sciml.progression.simulation.subjects import draw_subject, subject_list
     from sciml.progression.simulation.simulator import simulate
     from sciml.runtime.seeds import Seeds
 
@@ -144,7 +144,7 @@ def simulator(grids: Sequence[str]) -> list[Row]:
     for name in grids:
         config, seeds = SimulationConfig(grid=name, subjects={"test": 3}), Seeds(0)  # type: ignore[arg-type]
         anatomy = build_anatomy(template, grid_of(name))
-        drawn = [draw_person(config, *person, seeds) for person in roster(config)]
+        drawn = [draw_subject(config, *person, seeds) for person in subject_list(config)]
         begin, years = time.process_time(), 0.0
         for person in drawn:
             simulate(person, anatomy, config, seeds)

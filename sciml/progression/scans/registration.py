@@ -14,7 +14,7 @@ from scipy import ndimage, optimize
 from sciml.formats.nifti import Scan
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.scans.reference import Reference
-from sciml.progression.simulation.people import MIDDLE_MM
+from sciml.progression.simulation.subjects import MIDDLE_MM
 from sciml.runtime.errors import NumericalError
 
 GRID = GRIDS["4.5mm"]

@@ -1,4 +1,4 @@
-"""A whole cohort: person after person in several processes, kept in the cache, an accuracy table beside it."""
+"""A whole cohort: subject after subject in several processes, kept in the cache, an accuracy table beside it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from sciml.progression.cohorts.grids import grid_of
 from sciml.progression.cohorts.regions import TISSUES
 from sciml.progression.config import TEMPLATE_DATA, SimulateConfig, SimulationConfig
 from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_template
-from sciml.progression.simulation.people import draw_person, roster
 from sciml.progression.simulation.simulator import Life, simulate
+from sciml.progression.simulation.subjects import draw_subject, subject_list
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import canonical_json, digest_bytes, digest_file, load_tensors, save_tensors, write_text
 from sciml.runtime.places import cache_folder
@@ -71,8 +71,8 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
 
 
 def _simulate_people(config: SimulateConfig, store: Path, processes: int) -> list[dict[str, Any]]:
-    """Return the notes of all people, in the order of the roster, simulating those whose file is missing."""
-    everybody = roster(config)
+    """Return the notes of all people, in the order of `subject_list`, simulating those whose file is missing."""
+    everybody = subject_list(config)
     notes = {name: _notes(store, name) for _, name, _ in everybody}
     missing = [one for one in everybody if notes[one[1]] is None]
     if missing:
@@ -90,14 +90,14 @@ def _work_through(
 ) -> Iterator[tuple[str, dict[str, Any]]]:
     if processes == 1:
         _start_worker(config, store, anatomy)
-        for person in people:
-            yield person[1], _work(person)
+        for subject in people:
+            yield subject[1], _work(subject)
         return
     # a forked copy of a process with threads may hang
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(processes, len(people)), context, _start_worker, (config, store, anatomy))
     try:
-        futures = {pool.submit(_work, person): person[1] for person in people}
+        futures = {pool.submit(_work, subject): subject[1] for subject in people}
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenProcessPool as error:
@@ -120,13 +120,13 @@ def _start_worker(config: SimulateConfig, store: Path, anatomy: Path) -> None:
     _worker.update(config=config, store=store, anatomy=Anatomy(arrays["labels"], arrays["inside"], arrays["t1"], box_mm))
 
 
-def _work(person: tuple[int, str, str]) -> dict[str, Any]:
+def _work(subject: tuple[int, str, str]) -> dict[str, Any]:
     config: SimulateConfig = _worker["config"]
     # the settings of a cohort, without atlas and seed, draw its people: the atlas changes labels, not who is there
     settings = SimulationConfig(**{name: getattr(config, name) for name in SimulationConfig.model_fields})
     seeds = Seeds(config.seed)
-    number, name, split = person
-    drawn = draw_person(settings, number, name, split, seeds)
+    number, name, split = subject
+    drawn = draw_subject(settings, number, name, split, seeds)
     life = simulate(drawn, _worker["anatomy"], settings, seeds)
     notes = _life_notes(life)
     write_subject(_worker["store"], name, life.arrays, grid_of(config.grid), notes)

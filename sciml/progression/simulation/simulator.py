@@ -1,4 +1,4 @@
-"""One simulated person: anatomy, atrophy from visit to visit, scans, and the exact volumes."""
+"""One simulated subject: anatomy, atrophy from visit to visit, scans, and the exact volumes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from sciml.progression.cohorts.regions import REGIONS, TISSUES
 from sciml.progression.config import SimulationConfig
 from sciml.progression.simulation.anatomy import Anatomy, connected_parts
 from sciml.progression.simulation.atrophy import Atrophy, StepSettings, determinants
-from sciml.progression.simulation.people import Person
 from sciml.progression.simulation.scanner import WHITE_LEVEL, scan, white_level
+from sciml.progression.simulation.subjects import Subject
 from sciml.runtime.seeds import Seeds
 
 # largest |change of ln V| in one step of the flow, and the distance of every volume from its target in parts of it
@@ -24,14 +24,14 @@ CONTRAST_SD = 0.08
 
 @dataclass(frozen=True)
 class Life:
-    """What is known of a simulated person.
+    """What is known of a simulated subject.
 
     Attributes:
         visits: with the measured volumes.
         arrays: `image`, `clean`, `mask` and `labels` as `write_subject` takes them.
         targets_ml: volumes that the visits aimed at, (visits, tissues).
         determinants: smallest and largest Jacobian determinant of the map from each visit to the anatomy's start, (visits, 2).
-        warp_determinants: the same of the map from the person to the template, (2,).
+        warp_determinants: the same of the map from the subject to the template, (2,).
     """
 
     visits: tuple[Visit, ...]
@@ -45,34 +45,34 @@ class Life:
         return np.array([visit.volumes_ml for visit in self.visits])[:, : len(TISSUES)] / self.targets_ml - 1
 
 
-def simulate(person: Person, anatomy: Anatomy, config: SimulationConfig, seeds: Seeds) -> Life:
-    """Return the scans, labels and volumes of a person.
+def simulate(subject: Subject, anatomy: Anatomy, config: SimulationConfig, seeds: Seeds) -> Life:
+    """Return the scans, labels and volumes of a subject.
 
-    Every image and label is looked up in the template once, at the place that the person's own map and all atrophy so far
+    Every image and label is looked up in the template once, at the place that the subject's own map and all atrophy so far
     lead to: a late visit is not more blurred than an early one.
 
     Args:
-        person: who.
+        subject: who.
         anatomy: built for the grid of the cohort.
         config: of the cohort.
         seeds: of the run.
     """
     grid = grid_of(config.grid)
-    world = _World(person, anatomy, grid)
+    world = _World(subject, anatomy, grid)
     settings = StepSettings(log_change=STEP_LOG_CHANGE, tolerance=VOLUME_TOLERANCE)
     mask = world.skull()
     atrophy = Atrophy(mask, lambda voxels: world.look_up(anatomy.labels, voxels), settings)
-    targets = np.empty_like(person.changes)
-    targets[0] = atrophy.volumes[:-1] * np.exp(person.early)
+    targets = np.empty_like(subject.changes)
+    targets[0] = atrophy.volumes[:-1] * np.exp(subject.early)
     atrophy.advance(targets[0])
     # V(t) = V(0) exp(r t), from what the first visit really has
-    targets[1:] = atrophy.volumes[:-1] * np.exp(person.changes[1:])
-    gamma = np.exp(CONTRAST_SD * np.random.default_rng(seeds("contrast", person.name)).normal())
+    targets[1:] = atrophy.volumes[:-1] * np.exp(subject.changes[1:])
+    gamma = np.exp(CONTRAST_SD * np.random.default_rng(seeds("contrast", subject.name)).normal())
     first = atrophy.back, atrophy.labels
     scale = 0.0
     arrays: dict[str, list[np.ndarray]] = {"image": [], "clean": [], "mask": [], "labels": []}
     visits, bounds = [], []
-    for number, age in enumerate(person.ages_years):
+    for number, age in enumerate(subject.ages_years):
         if config.independent_rates:
             # every follow-up of its own from the first visit
             atrophy.back, atrophy.labels = first
@@ -83,7 +83,7 @@ def simulate(person: Person, anatomy: Anatomy, config: SimulationConfig, seeds: 
         # the scale of the first visit: atrophy must not change the brightness of what remains
         scale = scale or WHITE_LEVEL / white_level(intensity, mask)
         image, clean = scan(
-            intensity * scale, mask, grid, config.scanner, np.random.default_rng(seeds("scan", person.name, number))
+            intensity * scale, mask, grid, config.scanner, np.random.default_rng(seeds("scan", subject.name, number))
         )
         labels = np.zeros((len(REGIONS), *grid.shape))
         labels[:, mask] = atrophy.labels
@@ -93,7 +93,7 @@ def simulate(person: Person, anatomy: Anatomy, config: SimulationConfig, seeds: 
         bounds.append((found.min(), found.max()))
         volumes = tuple((atrophy.volumes * grid.voxel_ml).tolist())
         visits.append(
-            Visit(person.name, number, person.split, age, person.sex, person.diagnosis, volumes)  # type: ignore[arg-type]
+            Visit(subject.name, number, subject.split, age, subject.sex, subject.diagnosis, volumes)  # type: ignore[arg-type]
         )
     stacked = {name: np.stack(items) for name, items in arrays.items()}
     warp = determinants(world.warp_in_voxels(), mask)
@@ -101,17 +101,17 @@ def simulate(person: Person, anatomy: Anatomy, config: SimulationConfig, seeds: 
 
 
 class _World:
-    """The template as one person's anatomy, in voxels of a grid."""
+    """The template as one subject's anatomy, in voxels of a grid."""
 
-    def __init__(self, person: Person, anatomy: Anatomy, grid: Grid) -> None:
-        self.person, self.anatomy, self.grid = person, anatomy, grid
+    def __init__(self, subject: Subject, anatomy: Anatomy, grid: Grid) -> None:
+        self.subject, self.anatomy, self.grid = subject, anatomy, grid
 
     def places_mm(self, voxels: np.ndarray) -> np.ndarray:
         return voxels * self.grid.spacing_mm + self.grid.affine[:3, 3:]
 
     def look_up(self, fields: np.ndarray, voxels: np.ndarray) -> np.ndarray:
-        """Return fields of the anatomy at places (3, n) of the person, in voxels."""
-        return self.anatomy.look_up(fields, self.person.in_template(self.places_mm(voxels)))
+        """Return fields of the anatomy at places (3, n) of the subject, in voxels."""
+        return self.anatomy.look_up(fields, self.subject.in_template(self.places_mm(voxels)))
 
     def skull(self) -> np.ndarray:
         """Return the voxels of which the skull fills half or more, the largest connected part."""
@@ -123,4 +123,4 @@ class _World:
     def warp_in_voxels(self) -> np.ndarray:
         """Return the map to the template, (3, D, H, W)."""
         every = np.indices(self.grid.shape, dtype=np.float64).reshape(3, -1)
-        return self.person.in_template(self.places_mm(every)).reshape(3, *self.grid.shape) / self.grid.spacing_mm
+        return self.subject.in_template(self.places_mm(every)).reshape(3, *self.grid.shape) / self.grid.spacing_mm

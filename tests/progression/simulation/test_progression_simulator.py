@@ -11,9 +11,9 @@ from sciml.progression.cohorts.regions import REGIONS, TISSUES
 from sciml.progression.config import AtrophyConfig, PeopleConfig, ScannerConfig, SimulateConfig, SimulationConfig
 from sciml.progression.simulation import cohort as simulation
 from sciml.progression.simulation.anatomy import build_anatomy, mni_template
-from sciml.progression.simulation.people import draw_person, roster
 from sciml.progression.simulation.scanner import normalise, scan
 from sciml.progression.simulation.simulator import simulate
+from sciml.progression.simulation.subjects import draw_subject, subject_list
 from sciml.runtime.errors import DataError, FormatError
 from sciml.runtime.seeds import Seeds
 
@@ -22,7 +22,7 @@ STILL = {name: {"CN": 0.0, "MCI": 0.0, "AD": 0.0, "source": "none"} for name in 
 
 
 def life_of(anatomy, config, number=2, seed=0):
-    person = draw_person(config, number, f"train-{number:03d}", "train", Seeds(seed))
+    person = draw_subject(config, number, f"train-{number:03d}", "train", Seeds(seed))
     return person, simulate(person, anatomy, config, Seeds(seed))
 
 
@@ -86,17 +86,17 @@ def test_a_seed_is_one_person_on_every_grid(phantom_template):
 
 def test_calibration_people_change_region_by_region():
     config = SimulationConfig(subjects={"calibration": 12}, independent_rates=True, people=PeopleConfig(visits=9))
-    changes = np.concatenate([draw_person(config, n, name, s, Seeds(0)).changes[1:] for n, name, s in roster(config)])
+    changes = np.concatenate([draw_subject(config, n, name, s, Seeds(0)).changes[1:] for n, name, s in subject_list(config)])
     correlations = np.corrcoef(changes.T)
     assert np.abs(correlations - np.eye(len(TISSUES))).max() < 0.35
     study = SimulationConfig(subjects={"train": 12})
-    changes = np.stack([draw_person(study, n, name, s, Seeds(0)).changes[-1] for n, name, s in roster(study)])
+    changes = np.stack([draw_subject(study, n, name, s, Seeds(0)).changes[-1] for n, name, s in subject_list(study)])
     assert np.corrcoef(changes.T)[TISSUES.index("ventricle"), TISSUES.index("hippocampus")] < -0.8
 
 
 def test_a_smaller_cohort_tests_on_the_same_people_and_on_nobody_it_could_have_trained_on():
     large, small = (
-        {split: {name for _, name, where in roster(SimulationConfig(subjects=count)) if where == split} for split in count}
+        {split: {name for _, name, where in subject_list(SimulationConfig(subjects=count)) if where == split} for split in count}
         for count in ({"train": 54, "validation": 6, "test": 12}, {"train": 3, "validation": 3, "test": 12})
     )
     assert small["test"] == large["test"]
@@ -105,7 +105,7 @@ def test_a_smaller_cohort_tests_on_the_same_people_and_on_nobody_it_could_have_t
 
 def test_people_of_one_cohort_differ_and_equal_seeds_are_equal():
     config = SimulationConfig()
-    one, same, other = (draw_person(config, 0, name, "train", Seeds(seed)) for name, seed in (("a", 0), ("a", 0), ("a", 1)))
+    one, same, other = (draw_subject(config, 0, name, "train", Seeds(seed)) for name, seed in (("a", 0), ("a", 0), ("a", 1)))
     np.testing.assert_array_equal(one.shift_mm, same.shift_mm)
     assert one.ages_years == same.ages_years
     assert np.abs(one.shift_mm - other.shift_mm).max() > 1

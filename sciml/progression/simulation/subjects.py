@@ -1,12 +1,12 @@
 """Who is simulated: a smooth diffeomorphic variant of the template, an age, a diagnosis, rates and visits.
 
-A person's anatomy at a place x is the template's at
+A subject's anatomy at a place x is the template's at
 
     (1)  phi(x) = c + A (x + d(x) - c),    d = exp(u) - id,
 
 with A a change of size along the axes, c the middle of the brain, and d the flow of a smooth velocity u for unit time by
 squaring, d <- d + d o (id + d). u is drawn on the 4.5 mm grid whatever the grid of the study, so that the same seed is the same
-person on all of them.
+subject on all of them.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ CALIBRATION_YEARS = 4.0
 
 
 @dataclass(frozen=True)
-class Person:
-    """One simulated person.
+class Subject:
+    """One simulated subject.
 
     Attributes:
         name: of the subject.
-        split: what the person is used for.
+        split: what the subject is used for.
         sex: `M` or `F`.
         diagnosis: `CN`, `MCI` or `AD`.
         pace: factor of all rates.
@@ -74,7 +74,7 @@ class Person:
         return middle + self.size[:, None] * (places_mm + shift - middle)
 
 
-def roster(config: SimulationConfig) -> list[tuple[int, str, str]]:
+def subject_list(config: SimulationConfig) -> list[tuple[int, str, str]]:
     """Return (number within the split, name, split) of everybody in a cohort.
 
     The names, from which the seeds come, count within a split: a smaller cohort tests on the same people, never on people that
@@ -83,14 +83,14 @@ def roster(config: SimulationConfig) -> list[tuple[int, str, str]]:
     return [(number, f"{split}-{number:03d}", split) for split, count in config.subjects.items() for number in range(count)]
 
 
-def draw_person(config: SimulationConfig, number: int, name: str, split: str, seeds: Seeds) -> Person:
-    """Return a person of the cohort; equal seeds give the same person on every grid.
+def draw_subject(config: SimulationConfig, number: int, name: str, split: str, seeds: Seeds) -> Subject:
+    """Return a subject of the cohort; equal seeds give the same subject on every grid.
 
     Args:
         config: of the cohort.
         number: within the split; diagnoses take turns.
         name: of the subject.
-        split: what the person is used for.
+        split: what the subject is used for.
         seeds: of the run.
     """
     random = np.random.default_rng(seeds("person", name))
@@ -113,9 +113,9 @@ def draw_person(config: SimulationConfig, number: int, name: str, split: str, se
     else:
         changes = np.outer(ages - ages[0], factors * rates)
     size = SIZE_SD * random.normal() + AXIS_SD * random.normal(size=3)
-    # (1) leads from the person to the template: a large head is looked up with a small A
+    # (1) leads from the subject to the template: a large head is looked up with a small A
     size = np.exp(-size + (SEX_SHIFT if sex == "F" else -SEX_SHIFT))
-    return Person(name, split, sex, diagnosis, pace, tuple(ages.tolist()), early, changes, size, _random_shift(random))  # type: ignore[arg-type]
+    return Subject(name, split, sex, diagnosis, pace, tuple(ages.tolist()), early, changes, size, _random_shift(random))  # type: ignore[arg-type]
 
 
 def _rates(atrophy: AtrophyConfig, diagnosis: str) -> np.ndarray:
