@@ -12,6 +12,7 @@ import torch
 
 from sciml.datasets import check_weight_inputs
 from sciml.imaging.operators.physics import Identity
+from sciml.imaging.tasks.records import CurvePoint
 from sciml.proximal.config import ColourConfig
 from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.network import Images
@@ -22,8 +23,7 @@ from sciml.proximal.study.results import (
     ColourNumbers,
     ColourRuns,
     ColourScores,
-    CurvePoint,
-    Quality,
+    PictureQuality,
     TunedParameter,
 )
 from sciml.runtime.errors import ConfigError, DataError
@@ -70,7 +70,7 @@ def run(config: ColourConfig, colour: Path, grey: Path, output: Path, device: st
     levels: list[ColourLevel] = []
     for index, sigma in enumerate(config.sigmas):
         y = truth + sigma * _noise(truth, seeds("noise", "test", f"{sigma:g}"))
-        found: dict[str, dict[str, Quality]] = {}
+        found: dict[str, dict[str, PictureQuality]] = {}
         chosen: dict[str, TunedParameter] = {}
         runs: dict[str, ColourRuns] = {}
         guide = reference + sigma * _noise(reference, seeds("noise", "validation", f"{sigma:g}"))

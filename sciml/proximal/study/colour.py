@@ -22,7 +22,7 @@ from sciml.imaging.metrics import psnr, spread, ssim
 from sciml.imaging.priors import Images, TotalVariation
 from sciml.imaging.solvers.tuning import Tuned, parabola_peak
 from sciml.imaging.tasks.cases import PHOTO_REDUCTION, centre
-from sciml.proximal.study.results import ColourLevel, Quality
+from sciml.proximal.study.results import ColourLevel, PictureQuality
 
 EXPERIMENT = "proximal-photos"
 # a picture whose channels differ by less on average is grey, however it is stored
@@ -130,13 +130,13 @@ def colour_ssim(estimate: Float[np.ndarray, "3 rows columns"], truth: Float[np.n
     return float(np.mean([ssim(a, b) for a, b in zip(estimate.clip(0, 1), truth, strict=True)]))
 
 
-def scores(estimate: Images, truth: Images) -> dict[str, Quality]:
+def scores(estimate: Images, truth: Images) -> dict[str, PictureQuality]:
     """Return `psnr` and `ssim` over the pictures."""
     pairs = list(zip(estimate.cpu().numpy(), truth.cpu().numpy(), strict=True))
     found = {}
     for name, measure in (("psnr", colour_psnr), ("ssim", colour_ssim)):
         values = [measure(a, b) for a, b in pairs]
-        found[name] = Quality.model_validate({**spread(values), "values": values})
+        found[name] = PictureQuality.model_validate({**spread(values), "values": values})
     return found
 
 

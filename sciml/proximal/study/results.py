@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from pydantic import ConfigDict
 
+from sciml.imaging.tasks.records import CurvePoint, Quality
 from sciml.runtime.results import Result
 
 Numbers = Sequence[float | None]
@@ -331,28 +332,18 @@ class PriorNumbers(Result):
 # --- colour.json ---
 
 
-class Quality(Result):
-    """A metric over pictures: mean, standard deviation, number of pictures, and each value."""
+class PictureQuality(Quality):
+    """A metric over pictures, with the value of each."""
 
-    mean: float | None
-    std: float | None
-    n: int
     values: Numbers
 
 
 class ColourScores(Result):
     """PSNR and SSIM of a method at one noise level, and on how many pictures it is above joint total variation."""
 
-    psnr: Quality
-    ssim: Quality
+    psnr: PictureQuality
+    ssim: PictureQuality
     above_tv: int
-
-
-class CurvePoint(Result):
-    """A value of a parameter and the mean PSNR on validation photographs."""
-
-    value: float
-    psnr_db: float
 
 
 class TunedParameter(Result):

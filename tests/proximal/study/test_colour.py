@@ -11,6 +11,7 @@ from sciml.datasets import split
 from sciml.datasets.manifest import local_path
 from sciml.imaging.metrics import psnr
 from sciml.imaging.priors import TotalVariation
+from sciml.imaging.tasks.records import CurvePoint
 from sciml.proximal.config import ColourConfig, PageConfig
 from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
@@ -21,7 +22,7 @@ from sciml.proximal.page.results import read_study
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.proximal.stages import colour as stage
 from sciml.proximal.study import colour
-from sciml.proximal.study.results import ColourLevel, ColourNumbers, ColourScores, CurvePoint, Quality, TunedParameter
+from sciml.proximal.study.results import ColourLevel, ColourNumbers, ColourScores, PictureQuality, TunedParameter
 from sciml.report.methods import methods_text
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import load_tensors
@@ -156,7 +157,7 @@ def test_the_shipped_network_is_certified_and_keeps_grey_pictures_grey(noisy):
 
 
 def level_of(**base: float) -> ColourLevel:
-    quality = {name: Quality(mean=value, std=0.7, n=2, values=[value, value + 1]) for name, value in base.items()}
+    quality = {name: PictureQuality(mean=value, std=0.7, n=2, values=[value, value + 1]) for name, value in base.items()}
     methods = {name.replace("_", "-"): ColourScores(psnr=one, ssim=one, above_tv=0) for name, one in quality.items()}
     return ColourLevel(sigma=0.1, methods=methods, tuned={}, runs={})
 
@@ -217,7 +218,7 @@ def test_the_section_is_shown_where_the_stage_ran_and_named_where_not(tmp_path):
         "Colour photographs",
         "Colour photographs: certificates",
     ]
-    assert [record["stage"] for record in study.records()] == ["proximal.colour"]
+    assert [record.stage for record in study.records()] == ["proximal.colour"]
     stages = [("proximal.colour", {**ColourConfig().model_dump(), "sigmas": [0.05, 0.1]})]
     text, cited = methods_text(stages, PARAGRAPHS)
     assert "sigma 0.05 and 0.1" in text and {"chambolle2004", "bresson2008"} <= set(cited)
