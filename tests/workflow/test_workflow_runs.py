@@ -227,7 +227,7 @@ def test_a_copy_of_the_tree_elsewhere_repeats_nothing(story, tmp_path):
             id="evaluation",
         ),
         pytest.param(
-            "sciml/classical/stages/report.py",
+            "sciml/classical/page/page.py",
             '"How well do',
             '"How far do',
             {"imaging_write_page", "write_index"},
