@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from sciml.deblurring.settings.structures import ABLATIONS, DipStudyConfig
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
@@ -185,7 +186,7 @@ class SpreadConfig(StageConfig):
     """How the maps of spreads, of sensitivity to the kernel, are made."""
 
     count: int = Field(default=16, ge=2, description="kernels a map")
-    seed: int = 0
+    seed: SkipJsonSchema[int] = 0
 
 
 class RestoreConfig(StageConfig):
@@ -205,13 +206,13 @@ class EvaluateConfig(StageConfig):
 class PhotoConfig(DataConfig):
     """What `photo` reads: a photograph with an unknown blur, and what is made of it."""
 
-    photograph: str = "clock_motion"
+    photograph: str = Field(default="clock_motion", description="id of a photograph of the data catalogue")
     reduction: int = Field(default=1, ge=1, description="whole factor by which it is reduced")
     kernel_size: int = Field(default=27, ge=3, description="odd support of the kernel that is estimated")
     cells: tuple[str, ...] = Field(
         default=("tv/none", "tv/warp", f"{LEARNED}/warp"), description="prior/error model, from the estimated kernel on"
     )
-    seed: int = 0
+    seed: SkipJsonSchema[int] = 0
 
 
 class PageConfig(StageConfig):

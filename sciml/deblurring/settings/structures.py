@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from pydantic import Field, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 from sciml.runtime.settings import StageConfig
 
@@ -177,7 +178,7 @@ class DipStudyConfig(StageConfig):
     seeds: int = Field(default=3, ge=1, description="seeds of the networks; fits of several show what chance does")
     cells: dict[str, DipCell] = Field(default_factory=dip_cells, description="by name")
     shown: tuple[str, ...] = Field(default=DIP_SHOWN, description="pairs whose curves and pictures are kept, of the first seed")
-    seed: int = 0
+    seed: SkipJsonSchema[int] = 0
 
 
 ABLATIONS = DipStudyConfig(pairs=DIP_SHOWN, seeds=1, cells=dip_ablations())

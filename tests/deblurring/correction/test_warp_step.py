@@ -26,18 +26,20 @@ def step(error: str, kind: str = "warp", size: int = 48, seed: int = 0):
     return corrected_kernel(y, perturbed(KERNEL, error, rng()), 0.01, kind, seed=seed)
 
 
-def test_a_turn_of_ten_degrees_is_found():
-    found = step("rotation:10")
+def test_a_turn_and_a_scale_are_found():
+    found = step("rotation:10+scale:1.17647")
     assert found.corrected_by == ("warp",) and found.gain > 0.1
-    assert found.warp.angle_degrees == pytest.approx(-10, abs=1.5) and found.warp.scale == pytest.approx(1, abs=0.04)
+    assert found.warp.angle_degrees == pytest.approx(-10, abs=1.5) and found.warp.scale == pytest.approx(0.85, abs=0.03)
     assert ncc(found.kernel, KERNEL) > 0.97
     assert "turned by" in found.sentences[0] and found.held_out["warp"] < 0.9
 
 
-def test_a_scale_is_found():
-    found = step("scale:1.17647")
+@pytest.mark.slow
+@pytest.mark.parametrize(("error", "angle", "scale"), [("rotation:10", -10, 1), ("scale:1.17647", 0, 0.85)])
+def test_a_turn_and_a_scale_are_not_taken_for_each_other(error, angle, scale):
+    found = step(error, size=64)
     assert found.corrected_by == ("warp",)
-    assert found.warp.scale == pytest.approx(0.85, abs=0.03) and abs(found.warp.angle_degrees) < 1.5
+    assert found.warp.angle_degrees == pytest.approx(angle, abs=1.5) and found.warp.scale == pytest.approx(scale, abs=0.04)
 
 
 @pytest.mark.parametrize(
