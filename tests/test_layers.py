@@ -202,6 +202,8 @@ def test_the_start_costs_little_processor_time(command, seconds):
     ("module", "absent"),
     [
         ("sciml.classical.stages.evaluate", TORCH | JAX),
+        ("sciml.deblurring.stages.evaluate", TORCH | JAX),
+        ("sciml.deblurring.stages.restore", JAX | {"deepinv"}),
         pytest.param("sciml.classical.stages.solve", JAX | {"torchmetrics", "monai", "matplotlib"}, marks=pytest.mark.slow),
         ("sciml.datasets.loaders", TORCH | JAX),
         ("sciml.training", JAX | {"deepinv"}),
