@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-# on grids this small compilation is what takes the time: programs that run slower are compiled in a third of it
-os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false")
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -17,6 +14,10 @@ import pytest
 from sciml.active_fluid import CoarseSolver, KineticSolver, Parameters, random_state
 
 POINTS, MODES = 16, 10
+# on grids this small compilation is what takes the time: programs that run slower are compiled in a third of it. XLA reads the
+# variable when the first array is made
+FAST_COMPILATION = ("backend_optimization_level=0", "cpu_use_fusion_emitters=false", "cpu_parallel_codegen_split_count=1")
+os.environ.setdefault("XLA_FLAGS", " ".join(f"--xla_{flag}" for flag in FAST_COMPILATION))
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from sciml.active_fluid.study.results import BINGHAM, Scores
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import read_json
+from sciml.runtime.results import read_result
 from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
@@ -21,8 +22,8 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
 
     Args:
         weights: weight file of the `train` stage, in a folder with the closure's name.
-        scores: of the `evaluate` stage.
-        output: where the package keeps its weights.
+        scores: `scores.json` of the `evaluate` stage.
+        output: folder in which the package keeps its weights.
 
     Raises:
         DataError: the scores do not hold this closure.
@@ -36,7 +37,7 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
         family="active_fluid",
         title="closure of the fourth angular moment",
         licences=dict.fromkeys(metadata["inputs"], LICENCE),
-        metrics=metrics_of(read_json(scores), metadata["config"]["name"], int(weights.stem)),
+        metrics=metrics_of(read_result(scores, Scores), metadata["config"]["name"], int(weights.stem)),
         limits=[
             f"Trained for {ranges}, beta 0.8 and diffusions 0.05, density 1; elsewhere it extrapolates and a run warns.",
             "It sees the state of one place and time: what depends on the history, or on places around, stays an error.",
@@ -45,21 +46,24 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
     )
 
 
-def metrics_of(scores: dict[str, Any], name: str, seed: int) -> list[dict[str, Any]]:
-    """Return the rows of the card from the scores."""
-    mine = [row for row in scores["rows"] if row["closure"] == name and row["seed"] == seed]
+def metrics_of(scores: Scores, name: str, seed: int) -> list[dict[str, Any]]:
+    """Return the rows of the card from the scores.
+
+    Raises:
+        DataError: the scores do not hold this closure.
+    """
+    mine = scores.of(name, seed=seed)
     if not mine:
         raise DataError(f"the scores hold no closure {name!r} of seed {seed}: evaluate it first")
-    other = [row for row in scores["rows"] if row["closure"] == "bingham"]
-    keys = (("closure_error", "relative error of h* m2", "1"), ("first_above", "time until the field error passes 10 %", "1"))
+    keys = {"closure_error": "relative error of h* m2", "first_above": "time until the field error passes 10 %"}
     return [
         {
             "name": f"{title}, {who}",
-            "value": f"{np.mean([row[key] for row in rows]):.3f}",
-            "unit": unit,
+            "value": f"{np.mean([getattr(row, key) for row in rows]):.3f}",
+            "unit": "1",
             "data": "test runs",
             "n": len(rows),
         }
-        for key, title, unit in keys
-        for who, rows in (("this closure", mine), ("Bingham", other))
+        for key, title in keys.items()
+        for who, rows in (("this closure", mine), ("Bingham", scores.of(BINGHAM)))
     ]

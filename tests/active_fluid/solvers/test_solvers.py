@@ -104,13 +104,14 @@ def test_the_reference_run_is_met(reference):
             assert np.linalg.norm(run[name][index] - exact) < 1e-4 * np.linalg.norm(exact)
 
 
-@pytest.mark.parametrize(("zeta", "order", "modes"), [(0.25, 0.5897079878, 12), (1.0, 0.9455421864, 24)])
-def test_rods_of_one_direction_reach_the_order_of_the_theory(zeta, order, modes):
+# the nearer zeta to 4 d_r = 0.2, the longer it takes
+@pytest.mark.parametrize(("zeta", "order", "modes", "until"), [(0.25, 0.5897079878, 12, 300.0), (1.0, 0.9455421864, 24, 50.0)])
+def test_rods_of_one_direction_reach_the_order_of_the_theory(zeta, order, modes, until):
     # q = I1 / I0 (zeta q / (2 d_r)), for which Bingham's closure is exact; a small square keeps waves away
     parameters = Parameters(alpha=-1.0, zeta=zeta, length=1.0)
     start = np.full((16, 16), 0.7 * np.exp(0.6j))
     for solver in (KineticSolver(parameters, 16, modes, 0.05), CoarseSolver(parameters, points=16, time_step=0.05)):
-        found = solver.run(start, until=300.0, save_every=300.0)["m1"].values[-1]
+        found = solver.run(start, until, until)["m1"].values[-1]
         np.testing.assert_allclose(found, order * np.exp(0.6j), atol=2e-9)
 
 

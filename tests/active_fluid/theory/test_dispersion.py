@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from scipy import special
 
-from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure, squared
+from sciml.active_fluid.closures.closure import BinghamClosure, squared
 from sciml.active_fluid.fields.grid import Grid
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
@@ -37,7 +37,7 @@ class Broken(eqx.Module):
         return 0.2 * strain + 1.0
 
 
-MODELS = {"kinetic": None, "quadratic": QuadraticClosure(), "bingham": BinghamClosure(), "driven": Driven()}
+MODELS = {"kinetic": None, "bingham": BinghamClosure(), "driven": Driven()}
 
 
 def cases() -> dict[tuple, list[tuple[tuple[int, int], bool, float]]]:

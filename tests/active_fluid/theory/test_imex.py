@@ -58,9 +58,8 @@ def test_our_steps_converge_to_those_of_jax_cfd_at_second_order(name):
 def test_the_schemes_of_jax_cfd_agree_and_the_diffusions_are_implicit():
     model, state = setting("coarse")
     fine = imex.integrate(model, state, UNTIL / 320, 320)
-    for scheme in ("crank_nicolson_rk2", "imex_rk_sil3"):
-        error = [np.linalg.norm(imex.integrate(model, state, UNTIL / n, n, scheme) - fine) for n in (10, 20)]
-        assert error[0] / error[1] > 3.3, scheme
+    error = [np.linalg.norm(imex.integrate(model, state, UNTIL / n, n, "imex_rk_sil3") - fine) for n in (10, 20)]
+    assert error[0] / error[1] > 3.3
     with working("double"):
         equation = imex.MomentEquation(model, 1)
         solved = equation.implicit_solve(jnp.asarray(state), 0.3)
