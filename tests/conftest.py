@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from functools import cache
-from typing import Any
 
 import pytest
-import typer.main
+from command_line import root_command
 
 from sciml import cli
 from sciml.datasets import manifest
@@ -19,16 +17,6 @@ from sciml.families import families
 os.environ["SCIML_STRICT"] = "1"
 
 Call = Callable[..., tuple[int, str, str]]
-
-
-@cache
-def root_command(installed: tuple[str, ...]) -> Any:
-    """Return the whole command line for these families, built once: it takes longer than most commands."""
-    groups = list(cli.app.registered_groups)
-    cli._mount()
-    command = typer.main.get_command(cli.app)
-    cli.app.registered_groups[:] = groups
-    return command
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ import pydicom
 import pytest
 import tifffile
 import torch
-from conftest import root_command
+from command_line import root_command
 from pydicom.data import get_testdata_file
 
 from sciml.families import families
