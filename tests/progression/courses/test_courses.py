@@ -79,6 +79,7 @@ def fitted():
     return model, people_of(ages, values), time.process_time() - begun
 
 
+@pytest.mark.slow
 def test_eighty_people_are_fitted_in_seconds_and_forecast_as_well_as_the_reference_does(fitted):
     model, people, seconds = fitted
     assert seconds < 10

@@ -201,7 +201,14 @@ def brain_in(orientation: np.ndarray, path) -> Scan:
     return Scan(array.astype(np.float32), affine, path)
 
 
-@pytest.mark.parametrize("orientation", [ORIENTATIONS["LAS"], ORIENTATIONS["LPI"], turned(10)], ids=["LAS", "LPI", "turned"])
+@pytest.mark.parametrize(
+    "orientation",
+    [
+        pytest.param(ORIENTATIONS["LAS"], marks=pytest.mark.slow, id="LAS"),
+        pytest.param(ORIENTATIONS["LPI"], marks=pytest.mark.slow, id="LPI"),
+        pytest.param(turned(10), id="turned"),
+    ],
+)
 def test_the_same_person_in_another_orientation_has_the_same_forecast(forecaster, scans, orientation, tmp_path):
     """Forecast from each orientation, brought back to its own space, and from there to the grid: left stays left."""
     found, masks = [], []

@@ -74,7 +74,7 @@ def psnr(one, other):
     return -10 * np.log10(np.mean((one - other) ** 2))
 
 
-@pytest.mark.parametrize("codes", ["LAS", "LPI", "PSR", "AIL"])
+@pytest.mark.parametrize("codes", ["LPI", "AIL", *(pytest.param(code, marks=pytest.mark.slow) for code in ("LAS", "PSR"))])
 def test_orientation_changes_nothing(brain, tmp_path, codes):
     scan = read_scan(save(tmp_path / "a.nii.gz", *brain))
     other = read_scan(save(tmp_path / "b.nii.gz", *oriented(*brain, codes)))
@@ -376,6 +376,7 @@ def test_a_file_that_stands_twice_for_one_person_is_a_warning(tmp_path, brain, l
     assert "byte for byte" in (tmp_path / "cohort" / "warnings.json").read_text()
 
 
+@pytest.mark.slow
 def test_another_persons_row_changes_no_artefact_of_the_first(tmp_path, brain, labels, sciml_command):
     """Leakage by mutation: nothing of one person enters the file of another."""
     path = cohort_table(tmp_path, brain, labels, people=2)

@@ -73,6 +73,7 @@ def forecast_of_the_phantom(phantom_template, tmp_path_factory):
     return folder, model
 
 
+@pytest.mark.slow
 def test_he_is_forecast_with_what_the_course_expects(forecast_of_the_phantom, phantom_template):
     folder, model = forecast_of_the_phantom
     found, images = read_json(folder / "person" / "person.json"), load_tensors(folder / "person" / "person.safetensors")[0]
@@ -98,6 +99,7 @@ def test_he_is_forecast_with_what_the_course_expects(forecast_of_the_phantom, ph
     assert [(row["diagnosis"], row["years"]) for row in found["forecasts"]] == [(d, y) for d in GROUPS for y in (0, 4)]
 
 
+@pytest.mark.slow
 def test_the_page_says_that_nobody_knows_his_future(forecast_of_the_phantom, tmp_path):
     folder, _ = forecast_of_the_phantom
     shown = list(person_reportlets(folder, None))
