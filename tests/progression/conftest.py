@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from jaxtyping import install_import_hook
 
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.cohorts.grids import GRIDS
@@ -14,6 +15,12 @@ from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.config import PeopleConfig, SimulateConfig
 from sciml.progression.simulation import cohort
 from sciml.progression.simulation.anatomy import Anatomy, Template, build_anatomy
+
+# shapes are checked here and only here; before the modules are imported
+install_import_hook(
+    [f"sciml.progression.{name}" for name in ("study.evaluation", "study.trajectories", "forecasting.pair_predictions")],
+    "beartype.beartype",
+)
 
 STEP_MM = 3.0
 # region: middles and half axes in mm; later ones lie over earlier ones, both sides

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from sciml.progression.cohorts.cohort import Visit
 from sciml.progression.cohorts.covariates import context_of
@@ -66,16 +67,16 @@ class Forecast:
         notes: what the reader must know.
     """
 
-    ages: np.ndarray
+    ages: Float[np.ndarray, " ages"]
     diagnosis: str
     grid: Grid
-    start: np.ndarray
-    images: np.ndarray
-    uncertainty: np.ndarray
-    volumes_ml: np.ndarray
-    low_ml: np.ndarray
-    high_ml: np.ndarray
-    latent_spread: np.ndarray
+    start: Float[np.ndarray, "x y z"]
+    images: Float[np.ndarray, "ages x y z"]
+    uncertainty: Float[np.ndarray, "ages x y z"]
+    volumes_ml: Float[np.ndarray, "ages regions"]
+    low_ml: Float[np.ndarray, "ages regions"]
+    high_ml: Float[np.ndarray, "ages regions"]
+    latent_spread: Float[np.ndarray, " ages"]
     notes: tuple[str, ...] = ()
 
     def table(self) -> list[dict[str, Any]]:

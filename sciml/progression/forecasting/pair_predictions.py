@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from jaxtyping import Float
 from torch import Tensor
 
 from sciml.progression.cohorts.cohort import Cohort, Split, Visit
@@ -52,18 +53,18 @@ class PairPredictions:
     """What a variant says about pairs, and what is true in the latent.
 
     Attributes:
-        images: forecast images, shape (pairs, 1, x, y, z).
-        chains: standardised latents of the chains, shape (m, pairs, channel, x, y, z).
-        start: latents of A, shape (pairs, channel, x, y, z).
+        images: forecast images.
+        chains: standardised latents of the chains.
+        start: latents of A.
         truth: latents of B.
-        volumes_ml: volumes at B that the image model was told, on average over the chains, shape (pairs, regions).
+        volumes_ml: volumes at B that the image model was told, on average over the chains.
     """
 
-    images: Tensor
-    chains: Tensor
-    start: Tensor
-    truth: Tensor
-    volumes_ml: np.ndarray
+    images: Float[Tensor, "pairs 1 width depth height"]
+    chains: Float[Tensor, "chains pairs channel x y z"]
+    start: Float[Tensor, "pairs channel x y z"]
+    truth: Float[Tensor, "pairs channel x y z"]
+    volumes_ml: Float[np.ndarray, "pairs regions"]
 
     def latent_errors(self) -> dict[int, np.ndarray]:
         """Return the mean squared latent error of each pair after averaging m chains, by m = 1, 2, 4, ...; m = 0 is no change."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from jaxtyping import Bool, Float, Int, Real
 from scipy import fft
 
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
@@ -30,6 +31,7 @@ from sciml.progression.study.scores import brain_psnr, brain_ssim, brain_volume_
 GAPS = ((0.0, 2.0, "below 2 y"), (2.0, 4.0, "2 to 4 y"), (4.0, np.inf, "4 y and more"))
 LONG_YEARS = 3.0
 ALL, LONG = "all", "3 y and more"
+Changes = Float[np.ndarray, "pairs regions"]
 
 
 @dataclass(frozen=True)
@@ -39,14 +41,14 @@ class Method:
     Attributes:
         name: key in tables.
         kind: `baseline`, `model`, `ablation` or `ceiling`.
-        changes: ln(V^_B / V_A), shape (pairs, regions); read from the images where there are any.
-        images: shape (pairs, x, y, z), or None where only volumes are forecast.
+        changes: ln(V^_B / V_A); read from the images where there are any.
+        images: of B; None where only volumes are forecast.
     """
 
     name: str
     kind: Kind
-    changes: np.ndarray
-    images: np.ndarray | None = None
+    changes: Changes
+    images: Float[np.ndarray, "pairs x y z"] | None = None
 
 
 @dataclass(frozen=True)
@@ -55,29 +57,29 @@ class Truth:
 
     Attributes:
         pairs: questions.
-        clean: follow-ups without bias and noise, shape (pairs, x, y, z).
+        clean: follow-ups without bias and noise.
         noisy: follow-ups as scanned.
         masks: brains of the follow-ups.
-        start_ml: volumes at A, shape (pairs, regions).
-        followup_ml: at B.
+        start_ml: volumes at A in ml.
+        followup_ml: volumes at B in ml.
     """
 
     pairs: Sequence[Pair]
-    clean: np.ndarray
-    noisy: np.ndarray
-    masks: np.ndarray
-    start_ml: np.ndarray
-    followup_ml: np.ndarray
-    changes: np.ndarray = field(init=False)
+    clean: Float[np.ndarray, "pairs x y z"]
+    noisy: Float[np.ndarray, "pairs x y z"]
+    masks: Bool[np.ndarray, "pairs x y z"]
+    start_ml: Float[np.ndarray, "pairs regions"]
+    followup_ml: Float[np.ndarray, "pairs regions"]
+    changes: Changes = field(init=False)
     subjects: tuple[str, ...] = field(init=False)
-    gaps: np.ndarray = field(init=False)
+    gaps: Float[np.ndarray, " pairs"] = field(init=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "changes", np.log(self.followup_ml / self.start_ml))
         object.__setattr__(self, "subjects", tuple(pair.start.subject for pair in self.pairs))
         object.__setattr__(self, "gaps", np.array([pair.gap_years for pair in self.pairs]))
 
-    def groups(self) -> dict[str, np.ndarray]:
+    def groups(self) -> dict[str, Bool[np.ndarray, " pairs"]]:
         """Return which pairs belong to each group: all, by diagnosis, by gap, by visits given."""
         diagnoses = np.array([pair.start.diagnosis for pair in self.pairs])
         visits = np.array([len(pair.history) for pair in self.pairs])
@@ -88,7 +90,7 @@ class Truth:
         return {name: members for name, members in found.items() if members.any()}
 
 
-def image_scores(method: Method, truth: Truth) -> dict[str, np.ndarray]:
+def image_scores(method: Method, truth: Truth) -> dict[str, Float[np.ndarray, " pairs"]]:
     """Return scores of each pair: in the brain against clean and scanned follow-ups, and over the whole volume as published."""
     if method.images is None:
         return {}
@@ -167,13 +169,17 @@ def _with_interval(values: np.ndarray, subjects: Sequence[str], random: np.rando
     return Gain(mean=float(values[finite].mean()), low=low, high=high, n=int(finite.sum()))
 
 
-def averaging(counts: np.ndarray, errors: np.ndarray, spread_errors: np.ndarray) -> Averaging:
+def averaging(
+    counts: Int[np.ndarray, " counts"],
+    errors: Float[np.ndarray, "pairs counts"],
+    spread_errors: Real[np.ndarray, "pairs 2"],
+) -> Averaging:
     """Return the latent error against the number of chains with the fit bias^2 + variance / m.
 
     Args:
         counts: m of each column; 0 is no change.
-        errors: mean squared latent errors, shape (pairs, counts).
-        spread_errors: mean deviation of the chains and mean absolute error of their mean, shape (pairs, 2).
+        errors: mean squared latent errors.
+        spread_errors: mean deviation of the chains and mean absolute error of their mean.
     """
     means = dict(zip(counts.tolist(), errors.mean(axis=0).tolist(), strict=True))
     chains = np.array([count for count in means if count])
@@ -192,11 +198,11 @@ def averaging(counts: np.ndarray, errors: np.ndarray, spread_errors: np.ndarray)
     )
 
 
-def chain_coverage(changes: np.ndarray, truth: Truth) -> dict[str, ChainCoverage]:
+def chain_coverage(changes: Float[np.ndarray, "chains pairs regions"], truth: Truth) -> dict[str, ChainCoverage]:
     """Return how often the truth lies within two standard deviations of the chains, and whether spread tells error.
 
     Args:
-        changes: of each chain, shape (m, pairs, regions).
+        changes: of each chain.
         truth: of the pairs.
     """
     mean, sd = changes.mean(axis=0), changes.std(axis=0, ddof=1)
@@ -212,18 +218,18 @@ def chain_coverage(changes: np.ndarray, truth: Truth) -> dict[str, ChainCoverage
     }
 
 
-def spearman(first: np.ndarray, second: np.ndarray) -> float:
+def spearman(first: Real[np.ndarray, " n"], second: Real[np.ndarray, " n"]) -> float:
     """Return the rank correlation of two lists; NaN where one is constant."""
     one, other = (np.argsort(np.argsort(values)).astype(float) for values in (first, second))
     constant = np.ptp(first) == 0 or np.ptp(second) == 0
     return float("nan") if constant else float(np.corrcoef(one, other)[0, 1])
 
 
-def lowest_frequencies(image: np.ndarray, count: int) -> np.ndarray:
+def lowest_frequencies(image: Float[np.ndarray, "x y z"], count: int) -> Float[np.ndarray, "x y z"]:
     """Return an image from its `count` cosine coefficients of lowest frequency: a code as long as the autoencoder's.
 
     Args:
-        image: shape (x, y, z).
+        image: of any size.
         count: kept coefficients; those of equal frequency at the limit are left out.
     """
     frequency = sum(axis**2 for axis in np.meshgrid(*[np.arange(side) / side for side in image.shape], indexing="ij"))

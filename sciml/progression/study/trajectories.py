@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float, Real
 
 from sciml.progression.cohorts.cohort import Cohort, Split, Visit
 from sciml.progression.cohorts.regions import REGIONS
@@ -27,16 +28,16 @@ class Trajectories:
     """Forecasts of several people at the same years ahead.
 
     Attributes:
-        years: after the first visit, even steps, shape (ages,).
+        years: after the first visit, even steps.
         people: first visits.
-        read: ln(V / V_A) read off the images, shape (people, ages + 1, regions), 0 at the start.
+        read: ln(V / V_A) read off the images, 0 at the start.
         told: the same of the volumes that the image model was told.
     """
 
-    years: np.ndarray
+    years: Real[np.ndarray, " ages"]
     people: tuple[Visit, ...]
-    read: np.ndarray
-    told: np.ndarray
+    read: Float[np.ndarray, "subjects ages+1 regions"]
+    told: Float[np.ndarray, "subjects ages+1 regions"]
 
     def scores(self) -> dict[str, TrajectoryScores]:
         """Return by region the mean |second difference| in points, read and told, and the share of steps in the right way."""
