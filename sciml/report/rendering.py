@@ -18,7 +18,7 @@ FOLDER = Path(__file__).parent
 VEGA_FILES = ("vega.min.js", "vega-lite.min.js", "vega-interpreter.js")
 TIERS = {
     "ci": "Tiny settings that prove the machinery works; the numbers say nothing about the methods.",
-    "demo": "Sizes and budgets that two cores manage within minutes; the weights come with the package.",
+    "demo": "Sizes and budgets that two cores manage within minutes.",
     "cpu": "Trained from scratch on two cores, within a stated budget.",
     "gpu": "The papers' sizes on one data-centre GPU.",
 }

@@ -6,7 +6,7 @@ answer, picture and numbers on the first screen, then the claims, then tabs, the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -301,8 +301,3 @@ def effects(ablations: Sequence[Ablation], effect: Column) -> str:
 def _mean(value: Value) -> float | None:
     number = value.mean if isinstance(value, Spread) else value
     return float(number) if isinstance(number, int | float) and not isinstance(number, bool) else None
-
-
-def as_records(records: Iterable[Record | Mapping[str, Any]]) -> list[Record]:
-    """Return provenance records, those that are still plain JSON values read."""
-    return [record if isinstance(record, Record) else Record.model_validate(record) for record in records]
