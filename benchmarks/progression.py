@@ -136,8 +136,8 @@ def simulator(grids: Sequence[str]) -> list[Row]:
     from sciml.progression.cohorts.grids import grid_of
     from sciml.progression.config import SimulationConfig
     from sciml.progression.simulation.anatomy import build_anatomy, mni_template
-    from sciml.progression.simulation.subjects import draw_subject, subject_list
     from sciml.progression.simulation.simulator import simulate
+    from sciml.progression.simulation.subjects import draw_subject, subject_list
     from sciml.runtime.seeds import Seeds
 
     template, rows = mni_template(), []
