@@ -34,7 +34,7 @@ class ModelStore:
 
     def shipped(self) -> dict[str, Path]:
         """Return the files of the models that come with the package, by name, in alphabetical order."""
-        return {path.stem: path for path in sorted(self.folder.glob(f"*{SUFFIX}"))}
+        return {path.stem: path for path in sorted(self.folder.glob(f"*{SUFFIX}"), key=lambda path: path.stem)}
 
     def find(self, name: str | Path) -> Path:
         """Return the file of a shipped name, or a model file that is no pickle.
