@@ -11,6 +11,7 @@ from tiny_models import texture
 
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.coding.model import CodecModel, StepSet
+from sciml.compression.coding.picture_codec import EncodeOptions
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import CodedTile
@@ -51,7 +52,7 @@ def test_two_hundred_pictures_come_back_with_the_codes_of_the_encoder(
         image = picture(rows, columns, choices[generator.integers(len(choices))], dtype, seed=number)
         samples = samples_of(image, codec.model)
         tile_log2 = int(generator.choice([0, 0, 0, 5]))
-        encoded = codec.encode_samples(samples, quality_code(generator.uniform(1, 100)), tile_log2=tile_log2)
+        encoded = codec.encode_samples(samples, quality_code(generator.uniform(1, 100)), EncodeOptions(tile_log2=tile_log2))
         found = codec.decode(encoded.data)
         assert found.shape == image.shape
         assert found.dtype == image.dtype

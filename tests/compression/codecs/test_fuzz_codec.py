@@ -101,7 +101,7 @@ def other_numbers(container: Container, layers: Layers, generator: np.random.Gen
     channels = tuple(Channel(number(), number()) for _ in range(generator.integers(1, 6)))
     return {
         "quality": int(generator.integers(0, 4)),
-        "step": int(generator.choice([0, 1, 300, 30000, 65535])),
+        "quantiser_code": int(generator.choice([0, 1, 300, 30000, 65535])),
         "channels": channels,
         "sample_type": ("u8", "u16", "f32")[generator.integers(3)],
     }

@@ -216,7 +216,7 @@ def test_a_unit_that_is_no_text_and_a_description_without_need():
         ({"channels": ()}, "number of channels is 0"),
         ({"channels": (Channel(),) * 17}, "number of channels is 17"),
         ({"quality": 256}, "quality index is 256"),
-        ({"step": 65536}, "step code is 65536"),
+        ({"quantiser_code": 65536}, "step code is 65536"),
         ({"codes_crc": -1}, "CRC32 of the codes is -1"),
         ({"reconstruction_crc": 2**32}, "CRC32 of the reconstruction"),
         ({"tile_log2": 8}, "payloads for 1 tiles: expected 6"),
