@@ -103,7 +103,7 @@ test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
 
 lint: dev ## format, lint, types, workflow lint, schema drift
 	@ruff format --check . && ruff check .
-	@snakefmt --check Snakefile workflows tests/example_family
+	@snakefmt --check Snakefile workflows tests/example_family tests/example_method
 	@for file in Snakefile workflows/*/Snakefile; do snakemake --lint -s $$file --config tier=ci container=sciml.sif > /dev/null || exit 1; done
 	@basedpyright
 	@sciml config check

@@ -21,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 from rich.console import Console
@@ -119,6 +120,7 @@ def chains(repeat: int) -> list[Row]:
     import torch
 
     from sciml.progression.cohorts.covariates import context_width
+    from sciml.progression.forecasting.diffusion import CHAINS_AT_ONCE
     from sciml.progression.forecasting.prediction import Question, followup_latents
 
     forecaster, rows = random_forecaster(), []
@@ -126,7 +128,8 @@ def chains(repeat: int) -> list[Row]:
     start = torch.zeros(1, 3, 10, 12, 10)
     asked = Question(start, torch.tensor([0.7]), torch.zeros(1, context_width(denoiser.form)), [0])
     for name, together in (("one batch", 8), ("one by one", 1)):
-        cpu, wall = timed(lambda t=together: followup_latents(denoiser, asked, 0.1, forecaster.config, t), repeat)
+        with patch.dict(CHAINS_AT_ONCE, cpu=together):
+            cpu, wall = timed(lambda: followup_latents(denoiser, asked, 0.1, forecaster.config), repeat)
         rows.append((name, f"{cpu:.2f}", f"{wall:.2f}"))
     return rows
 
@@ -137,7 +140,7 @@ def simulator(grids: Sequence[str]) -> list[Row]:
     from sciml.progression.config import SimulationConfig
     from sciml.progression.simulation.anatomy import build_anatomy, mni_template
     from sciml.progression.simulation.simulator import simulate
-    from sciml.progression.simulation.subjects import draw_subject, subject_list
+    from sciml.progression.simulation.subjects import TEMPLATE_AGE_YEARS, draw_subject, subject_list
     from sciml.runtime.seeds import Seeds
 
     template, rows = mni_template(), []
@@ -149,7 +152,7 @@ def simulator(grids: Sequence[str]) -> list[Row]:
         for person in drawn:
             simulate(person, anatomy, config, seeds)
             # from the template's age on: the years before the first visit are simulated too
-            years += person.ages_years[-1] - config.atrophy.from_age_years
+            years += person.ages_years[-1] - TEMPLATE_AGE_YEARS
         spent = time.process_time() - begin
         rows.append((name, f"{years:.0f}", f"{spent / years:.2f}", f"{spent / len(drawn):.1f}"))
     return rows
