@@ -148,8 +148,8 @@ def test_chosen_methods():
 
 def test_extras_that_are_not_installed_are_left_out(monkeypatch):
     absent = replace(METHODS["bm3d"], package="a_package_that_is_not_there")
-    monkeypatch.setitem(METHODS, "bm3d", absent)
+    monkeypatch.setitem(METHODS._all, "bm3d", absent)
     assert "bm3d" not in chosen("denoise", None)
     assert chosen("denoise", ("bm3d", "tv")) == ["tv"]
-    monkeypatch.setitem(METHODS, "bm3d", replace(absent, package="json"))
+    monkeypatch.setitem(METHODS._all, "bm3d", replace(absent, package="json"))
     assert "bm3d" in chosen("denoise", None)

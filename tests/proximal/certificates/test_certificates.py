@@ -196,7 +196,7 @@ def test_only_networks_with_signs_are_repaired(tmp_path):
     )
     with pytest.raises(ConfigError, match="no learned proximal network"):
         certify_file(tmp_path / "other.safetensors")
-    with pytest.raises(DataError, match="called"):
+    with pytest.raises(ConfigError, match="no model no-such-network"):
         certify_file("no-such-network")
 
 
