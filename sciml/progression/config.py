@@ -258,7 +258,7 @@ class Config(StageConfig):
         """Return the slice of the real brain."""
         from sciml.datasets.splits import entry_digests
 
-        how, digests = self.learning.variants["main"].how, entry_digests(*PERSON_DATA)
+        how, digests = self.learning.variants["main"].how, entry_digests(*PERSON_DATA, *TEMPLATE_DATA)
         return PersonConfig(**self.person.model_dump(), how=how, seed=run.master_seed, digests=digests)
 
     def report_config(self, run: RunSettings) -> PageConfig:
