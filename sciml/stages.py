@@ -43,8 +43,9 @@ class Input:
 
     Args:
         help: what it is and which stage makes it.
-        kind: type of the option; the whole of it for one that may be left out.
-        convert: from the option's value to what `run` gets.
+        kind: type of the option's value.
+        convert: from that value, and the option's name for messages, to what `run` gets.
+        required: whether it must be given; else `run` gets None, or an empty list.
     """
 
     help: str
@@ -102,7 +103,6 @@ class Stage:
     gpu: bool = False
     workers: bool = False
     page: bool = False
-    formerly: str = ""
 
 
 def declare(

@@ -223,7 +223,7 @@ def _kept() -> dict[str, dict]:
     if _known is None:
         try:
             _known = dict(json.loads(_kept_file().read_text(encoding="utf-8")))
-        except (OSError, ValueError, ScimlError):  # none yet, or a damaged one: all is read again
+        except (OSError, TypeError, ValueError, ScimlError):  # none yet, or a damaged one: all is read again
             _known = {}
     return _known
 

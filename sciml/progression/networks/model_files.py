@@ -111,12 +111,6 @@ def read_denoiser(path: Path | str) -> tuple[Denoiser, CovariateScale, dict[str,
     return *denoiser_from(arrays, metadata["extra"], path), metadata
 
 
-def read_courses(path: Path | str) -> tuple[dict[str, CourseModel], dict[str, Any]]:
-    """Return the course models of a file of `fit-course`, and the file's metadata."""
-    arrays, metadata = read_part(path, "course")
-    return courses_from(arrays), metadata
-
-
 def write_model(path: Path, model: ForecastModel, about: Mapping[str, Any], **facts: Any) -> None:
     """Write a model whose parts are in memory.
 
