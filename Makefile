@@ -24,7 +24,7 @@ EXTRA_STAMPS = $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS)))
 TARGET := $(if $(filter all,$(FAMILY)),all,$(FAMILY))
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -q -p no:cacheprovider -n auto --dist loadfile
 
-.PHONY: help env dev demo cpu gpu weights ablations test lint lock clean run data schema
+.PHONY: help env dev demo cpu gpu weights ablations test lint lock clean run data schema docs
 
 help: ## show this text
 	@echo 'sciml: learned and classical reconstruction on real data, one report a study'
@@ -114,8 +114,13 @@ lint: dev ## format, lint, types, workflow lint, schema drift
 schema: env ## write config/schema.json from the settings models
 	@sciml config schema > config/schema.json
 
+# strict: a link or a docstring that leads nowhere fails
+docs: env $(VENV)/.extra-docs ## build the documentation into site/, which opens without a server
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --quiet --strict
+	@echo "documentation: $(CURDIR)/site/index.html"
+
 lock: env ## write constraints.txt from the environment (all but torch, torchvision and what they bring)
 	@python -m pip freeze --exclude-editable | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.txt
 
-clean: ## remove results, reports and logs (data and .venv stay)
-	rm -rf results reports logs .snakemake
+clean: ## remove results, reports, site and logs (data and .venv stay)
+	rm -rf results site reports logs .snakemake

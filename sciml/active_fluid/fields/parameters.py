@@ -17,7 +17,7 @@ class Parameters(eqx.Module):
 
     A JAX pytree: solvers are differentiable in every number of it.
 
-    Args:
+    Attributes:
         alpha: strength of the active stress, negative for extensile (pusher) and positive for contractile (puller) rods.
         zeta: strength of the steric alignment, at least 0.
         beta: shape factor times concentration, which couples the stress to the strain of the flow; at least 0.
