@@ -8,6 +8,7 @@ import re
 import resource
 import subprocess
 import sys
+from types import ModuleType
 
 import pytest
 from imports import ROOT, circles, graph, modules, reached
@@ -232,5 +233,7 @@ def test_every_import_of_the_manuals_works():
 def test_every_lazy_name_is_there(package):
     module = importlib.import_module(f"sciml.{package}")
     assert not [name for name in module.__all__ if not hasattr(module, name)]
+    # with all modules loaded, none stands in the place of a name
+    assert not [name for name in module.__all__ if isinstance(getattr(module, name), ModuleType)]
     with pytest.raises(AttributeError, match=rf"sciml.{package}.*no_such_name"):
         _ = module.no_such_name

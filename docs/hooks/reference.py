@@ -22,9 +22,9 @@ AUTHORS = ("sciml.families", "sciml.settings", "sciml.stages", "sciml.options", 
 
 SETTINGS_HEAD = """# Settings
 
-Every key of a settings file, with its type and its default. A tier's file (`config/ci.yaml`, `demo.yaml`, `cpu.yaml`, `gpu.yaml`) stands
-over the defaults, and `--set KEY=VALUE` over both; `sciml config show --tier TIER` prints what a run reads. `NAME` stands for a
-name of your choice, `[]` for each member of a list."""
+Every key of a settings file, with its type and its default; a page a family. A tier's file (`config/ci.yaml`,
+`demo.yaml`, `cpu.yaml`, `gpu.yaml`) stands over the defaults, and `--set KEY=VALUE` over both; `sciml config show --tier TIER`
+prints what a run reads. `NAME` stands for a name of your choice, `[]` for each member of a list."""
 LIMITS = {"minimum": "≥", "exclusiveMinimum": ">", "maximum": "≤", "exclusiveMaximum": "<"}
 WORDS = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false", "null": "null"}
 ABSENT = object()
@@ -32,7 +32,7 @@ ABSENT = object()
 
 def pages() -> dict[str, str]:
     """Return the Markdown of every page by its place in the site."""
-    return {**api_pages(), **command_pages(), "reference/settings.md": settings_page()}
+    return {**api_pages(), **command_pages(), **settings_pages()}
 
 
 def public_names(package: str) -> list[str]:
@@ -41,7 +41,7 @@ def public_names(package: str) -> list[str]:
     if hasattr(module, "__all__"):
         return [f"{package}.{name}" for name in module.__all__]
     there = {found.name for found in iter_modules(module.__path__)}
-    named = dict.fromkeys(re.findall(r"`(\w+)(?:\.\w+)*`", module.__doc__ or ""))
+    named = dict.fromkeys(re.findall(rf"`(?:{package}\.)?(\w+)(?:\.\w+)?`", module.__doc__ or ""))
     return [f"{package}.{name}" for name in named if name in there]
 
 
@@ -53,10 +53,8 @@ def api_pages() -> dict[str, str]:
         directives = "\n".join(f"::: {path}\n" for path in public_names(package))
         head = f"::: {package}\n    options:\n      members: false\n      heading_level: 1\n"
         result[f"reference/api/{name}.md"] = f"---\ntitle: {package}\n---\n\n{head}\n{directives}"
-    text = (
-        "# For packages with a family\n\nWhat [a family of your own](../../add-a-family.md) uses beside the shared packages.\n\n"
-    )
-    result["reference/api/authors.md"] = text + "\n".join(f"::: {path}\n" for path in AUTHORS)
+    text = "# A family of your own\n\nWhat [a package with a family](../../add-a-family.md) uses beside the shared packages.\n\n"
+    result["reference/api/your_own.md"] = text + "\n".join(f"::: {path}\n" for path in AUTHORS)
     return result
 
 
@@ -95,49 +93,62 @@ def _command(command: Any, context: Any, words: list[str]) -> str:
     text, _, examples = (command.help or "").partition("Example")
     parts = [f"{'#' * level} {' '.join(words)}", text.strip()]
     if group:
-        below = {name: one for name, one in command.commands.items() if not one.hidden}
-        rows = [f"| `{' '.join(words)} {name}` | {_cell(one.get_short_help_str(120))} |" for name, one in below.items()]
-        parts.append("\n".join(["| command | |", "|--|--|", *rows]))
+        first = {name: _cell((one.help or "").partition("\n\n")[0]) for name, one in command.commands.items() if not one.hidden}
+        rows = [f"| `{' '.join(words)} {name}` | {told} |" for name, told in first.items()]
+        parts.append("\n".join(["| command | what it does |", "|--|--|", *rows]))
     else:
         parts.append(f"```text\n{context.command_path} {' '.join(command.collect_usage_pieces(context))}\n```")
     records = [param.get_help_record(context) for param in command.get_params(context) if param.name != "help"]
     rows = [f"| `{_cell(name)}` | {_cell(told)} |" for name, told in filter(None, records)]
     if rows:
-        parts.append("\n".join(["| argument or option | |", "|--|--|", *rows]))
+        parts.append("\n".join(["| argument or option | meaning |", "|--|--|", *rows]))
     if examples:
         lines = re.split(r";\s+", " ".join(examples.partition(":")[2].split()))
-        parts.append("```bash\n" + "\n".join(lines) + "\n```")
+        parts.append("Example:\n\n```bash\n" + "\n".join(lines) + "\n```")
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def settings_page() -> str:
-    """Return the settings: every key with its type, its default and what it means, a table a family."""
+def settings_pages() -> dict[str, str]:
+    """Return a page a family, and one of what every run states: each key with its type, its default and what it means."""
     names = tuple(BUILT_IN)
-    schema = settings_model(names).model_json_schema()
-    defaults = settings_model(names)(tier="demo", data_tier="default").model_dump(mode="json")
-    properties = schema["properties"]
+    model = settings_model(names)
+    schema, defaults = model.model_json_schema(), model(tier="demo", data_tier="default").model_dump(mode="json")
+    models, properties = schema["$defs"], schema["properties"]
     run = {"properties": {name: node for name, node in properties.items() if name not in names}}
-    parts = [SETTINGS_HEAD, _table(_rows(run, schema["$defs"], {"master_seed": defaults["master_seed"]}))]
+    result = {"index": f"{SETTINGS_HEAD}\n\n{_table(_rows(run, models, {'master_seed': defaults['master_seed']}))}\n"}
     for name in names:
-        node = _resolved(properties[name], schema["$defs"])
-        parts += [f"## {name}", node.get("description", ""), _table(_rows(node, schema["$defs"], defaults[name], name))]
-    return "\n\n".join(parts) + "\n"
+        node = _resolved(properties[name], models)
+        result[name] = f"# {name}\n\n{node['description']}\n\n{_table(_rows(node, models, defaults[name], name))}\n"
+    return {f"reference/settings/{name}.md": text for name, text in result.items()}
 
 
 def _table(rows: Iterator[tuple[str, str, str, str]]) -> str:
-    return "\n".join(["| key | type | default | |", "|--|--|--|--|", *(f"| {' | '.join(row)} |" for row in rows)])
+    return "\n".join(["| key | type | default | meaning |", "|--|--|--|--|", *(f"| {' | '.join(row)} |" for row in rows)])
 
 
-def _rows(node: dict[str, Any], models: dict[str, Any], default: Any, above: str = "") -> Iterator[tuple[str, str, str, str]]:
+def _rows(
+    node: dict[str, Any], models: dict[str, Any], default: dict[str, Any], above: str = ""
+) -> Iterator[tuple[str, str, str, str]]:
     """Yield key, type, default and description of a model's settings, and of those of the models in it."""
     for name, given in node.get("properties", {}).items():
-        key, value = f"{above}.{name}".lstrip("."), default.get(name, ABSENT) if isinstance(default, dict) else ABSENT
+        key, value = f"{above}.{name}".lstrip("."), default[name] if name in default else given.get("default", ABSENT)
         found = _resolved(given, models)
         kind, below = _kind(found, models)
         told = given.get("description") or found.get("description", "")
-        yield f"`{key}`", _cell(kind), "" if below or value is ABSENT else f"`{_cell(json.dumps(value))}`", _cell(told)
+        yield (
+            f"<code>{key.replace('.', '.<wbr>')}</code>",
+            _cell(kind),
+            _default(value, kind, bool(below)),
+            _cell(told),
+        )
         for suffix, model in below:
-            yield from _rows(model, models, value if not suffix else ABSENT, key + suffix)
+            yield from _rows(model, models, value if not suffix and isinstance(value, dict) else {}, key + suffix)
+
+
+def _default(value: Any, kind: str, block: bool) -> str:
+    if block:
+        return ", ".join(f"`{name}`" for name in value) if kind.endswith("by name") and value is not ABSENT else ""
+    return "" if value is ABSENT else f"`{_cell(json.dumps(value))}`"
 
 
 def _resolved(node: dict[str, Any], models: dict[str, Any]) -> dict[str, Any]:
@@ -159,11 +170,10 @@ def _kind(node: dict[str, Any], models: dict[str, Any]) -> tuple[str, list[tuple
         kind, below = _kind(node.get("additionalProperties", {}), models)
         return f"{kind} by name", [(f".NAME{suffix}", model) for suffix, model in below]
     if node.get("type") == "array":
-        parts = node.get("prefixItems") or [node.get("items", {})]
-        kinds = [_kind(part, models) for part in parts]
-        return "list of " + ", ".join(dict.fromkeys(kind for kind, _ in kinds)), [
-            (f"[]{suffix}", model) for _, found in kinds for suffix, model in found
-        ]
+        parts = node.get("prefixItems")
+        kinds = [_kind(part, models) for part in parts or [node.get("items", {})]]
+        words = [kind for kind, _ in kinds] + ([] if parts else ["..."])
+        return f"[{', '.join(words)}]", [(f"[]{suffix}", model) for _, found in kinds for suffix, model in found]
     limits = [f"{sign} {node[word]}" for word, sign in LIMITS.items() if word in node]
     return " ".join([WORDS.get(node.get("type", ""), "any"), ", ".join(limits)]).strip(), []
 

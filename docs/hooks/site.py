@@ -59,6 +59,8 @@ def _matches(uri: str, pattern: str) -> bool:
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
     """Point links to files of the repository at their place in the site: a page, or a copy of the file."""
+    if page.is_homepage:
+        page.meta["hide"] = ["navigation"]
     origin = {place: source for source, place in OUTSIDE.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
 
     def placed(match: re.Match[str]) -> str:

@@ -16,8 +16,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sciml.datasets.card import attribution, card
-    from sciml.datasets.fetch import fetch, verify
+    from sciml.datasets.cards import attribution, card
+    from sciml.datasets.fetching import fetch, verify
     from sciml.datasets.loaders import digit_labels, load, load_photo, window_hu
     from sciml.datasets.manifest import available_tier, local_path, members, record, records, tier_ids
     from sciml.datasets.splits import check_weight_inputs, near_duplicates, roles, split
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "add": "user",
-    "attribution": "card",
+    "attribution": "cards",
     "available_tier": "manifest",
-    "card": "card",
+    "card": "cards",
     "check_weight_inputs": "splits",
     "digit_labels": "loaders",
-    "fetch": "fetch",
+    "fetch": "fetching",
     "load": "loaders",
     "load_photo": "loaders",
     "local_path": "manifest",
@@ -41,7 +41,7 @@ _HOMES = {
     "roles": "splits",
     "split": "splits",
     "tier_ids": "manifest",
-    "verify": "fetch",
+    "verify": "fetching",
     "window_hu": "loaders",
 }
 __all__ = [

@@ -78,7 +78,7 @@ def fetch(
     Example: sciml data fetch --only astronaut
     """
     from sciml.datasets import manifest
-    from sciml.datasets.fetch import fetch as fetch_data
+    from sciml.datasets.fetching import fetch as fetch_data
     from sciml.datasets.progress import show
     from sciml.runtime.errors import PartialResult
 
@@ -104,7 +104,7 @@ def verify(ids: Ids = None) -> None:
     Example: sciml data verify astronaut
     """
     from sciml.datasets import manifest
-    from sciml.datasets.fetch import verify as verify_data
+    from sciml.datasets.fetching import verify as verify_data
     from sciml.runtime.errors import DataError
 
     known = manifest.records()
@@ -129,7 +129,7 @@ def card(
     Example: sciml data card --only astronaut --out card
     """
     from sciml.datasets import manifest
-    from sciml.datasets.card import write_card
+    from sciml.datasets.cards import write_card
 
     ids = only or [name for name, row in manifest.records().items() if manifest.is_present(row)]
     typer.echo(write_card(ids, out))
@@ -181,7 +181,7 @@ def attribution(
 
     Example: sciml data attribution --check
     """
-    from sciml.datasets.card import attribution as text
+    from sciml.datasets.cards import attribution as text
     from sciml.runtime.errors import DataError
     from sciml.runtime.files import write_text
     from sciml.runtime.places import resource

@@ -9,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 
-from sciml.datasets.card import attribution, card
+from sciml.datasets.cards import attribution, card
 from sciml.datasets.loaders import digit_labels, load, load_photo, window_hu
 from sciml.datasets.manifest import TIERS, is_present, packages, records, tier_ids, tracked
 from sciml.formats.image import srgb_to_linear

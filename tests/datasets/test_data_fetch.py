@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from sciml.datasets import archives, manifest
 from sciml.datasets.cli import app
-from sciml.datasets.fetch import fetch, is_verified, verify
+from sciml.datasets.fetching import fetch, is_verified, verify
 from sciml.datasets.manifest import available_tier, local_path, record
 from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
 

@@ -9,7 +9,7 @@ from typing import Any
 from sciml.classical.config import ReportConfig
 from sciml.classical.page.claims import claims
 from sciml.classical.page.tasks import metric_tables, shown_variant, task_pictures, tuning_curves
-from sciml.datasets.card import card
+from sciml.datasets.cards import card
 from sciml.imaging.tasks.catalogue import METHODS, TASKS, methods_for
 from sciml.imaging.tasks.paragraphs import PARAGRAPHS
 from sciml.imaging.tasks.records import Checks as CheckNumbers

@@ -40,6 +40,7 @@ TASKS: dict[str, TaskKind] = {
     "mri-cs": TaskKind("Compressed-sensing MRI", "imaging-mri", {"acceleration": 4.0, "centre_fraction": 0.08, "noise": 0.01}),
     "inpaint": TaskKind("Inpainting of missing pixels", "imaging-photos", {"keep": 0.5, "sigma": 0.02}),
 }
+"""Every task by name: its title, the experiment whose pictures it is shown on, and its options with their defaults."""
 
 WEIGHT_GRID = (0.25, 0.5, 1.0, 2.0, 4.0)
 REACH = 6
@@ -190,6 +191,7 @@ class Methods(Mapping[str, Method]):
 
 
 METHODS = Methods()
+"""Every method by name, in table order, those of a user's own included."""
 
 
 def methods_for(task_name: str) -> list[str]:

@@ -54,6 +54,7 @@ class Grid:
 
 
 GRIDS = {grid.name: grid for grid in (Grid("4.5mm", 4.5), Grid("3mm", 3.0), Grid("1.5mm", 1.5))}
+"""Grids by name. All cut one box of MNI space; they differ in the size of a voxel."""
 
 
 def grid_of(name: str) -> Grid:

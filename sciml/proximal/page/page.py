@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sciml.datasets.card import card
+from sciml.datasets.cards import card
 from sciml.imaging.tasks.catalogue import TASKS
 from sciml.imaging.tasks.results import volumes
 from sciml.proximal.config import PageConfig
