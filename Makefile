@@ -47,17 +47,17 @@ $(VENV)/.python:
 
 $(VENV)/.base: $(VENV)/.python pyproject.toml constraints.txt
 	@echo 'installing sciml and its packages (about 2 GB, some minutes the first time)'
-	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e .
+	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all]'
 	@touch $@
 
 $(VENV)/.extra-%: $(VENV)/.base
-	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all,$*]'
 	@touch $@
 
 dev: $(VENV)/.dev ## the same environment with what tests and linters need
 
 $(VENV)/.dev: $(VENV)/.base
-	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	@touch $@
 
 data: env ## fetch the real data of TIER into the cache, verified

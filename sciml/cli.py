@@ -18,6 +18,7 @@ from sciml import __version__
 from sciml.families import families, room
 from sciml.options import Set, Tier, command
 from sciml.runtime.errors import ScimlError
+from sciml.runtime.extras import absent, explained, remedy, wanted_extra
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
 INTERRUPTED = 130
@@ -126,7 +127,8 @@ def _mount() -> None:
         # the place of the stages in earlier versions
         family_app.add_typer(stages_app(family), name="stage", hidden=True)
         name = family.replace("_", "-")
-        app.add_typer(family_app, name=name)
+        note = f"NOT INSTALLED, {remedy(name)}: " if absent(name) else ""
+        app.add_typer(family_app, name=name, help=f"{note}{family_app.info.help}")
         if name != family:  # settings and pages have an underscore
             app.add_typer(family_app, name=family, hidden=True)
 
@@ -147,12 +149,21 @@ def main() -> None:
         _end(error, error.exit_code, str(error))
     except BrokenPipeError:
         sys.exit(1)
+    except ModuleNotFoundError as error:
+        known = explained(error, wanted_extra())
+        if not isinstance(known, ScimlError):
+            _end_unexpected(error)
+        _end(error, known.exit_code, str(known))
     except (OSError, MemoryError) as error:
         _end(error, 1, f"{type(error).__name__}: {error}")
     except Exception as error:
         if hasattr(error, "format_message"):  # of typer's own errors; their class is private and has moved
             _end_usage(error)
-        _end(error, 1, f"unexpected {type(error).__name__}: {error} (sciml --debug shows where; please report it)")
+        _end_unexpected(error)
+
+
+def _end_unexpected(error: Exception) -> NoReturn:
+    _end(error, 1, f"unexpected {type(error).__name__}: {error} (sciml --debug shows where; please report it)")
 
 
 def _end_usage(error: Any) -> NoReturn:
@@ -173,7 +184,7 @@ def _warn(
     print(f"sciml: warning: {' '.join(str(message).split())}", file=sys.stderr)
 
 
-def _end(error: BaseException, code: int, message: str) -> None:
+def _end(error: BaseException, code: int, message: str) -> NoReturn:
     if os.environ.get(DEBUG_VARIABLE):
         traceback.print_exception(error)
     print(f"sciml: error: {' '.join(message.split())}", file=sys.stderr)

@@ -9,12 +9,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+from sciml.families import BUILT_IN
 from sciml.runtime.devices import find_cards, thread_count
 from sciml.runtime.errors import ScimlError
+from sciml.runtime.extras import CORE, DISTRIBUTION, absent, remedy
 from sciml.runtime.places import cache_folder
 
 SUPPORTED = ((3, 11), (3, 14))
@@ -40,11 +42,13 @@ def examine() -> list[Finding]:
 def print_findings(findings: list[Finding]) -> None:
     """Print a table."""
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
-    table = Table("what", "verdict", "found", "what to do")
+    table = Table("what", "verdict", "found")
+    table.add_column("what to do", overflow="fold")
     for finding in findings:
-        table.add_row(finding.subject, MARKS[finding.verdict], finding.detail, finding.advice)
+        table.add_row(finding.subject, MARKS[finding.verdict], escape(finding.detail), escape(finding.advice))
     Console().print(table)
 
 
@@ -56,21 +60,16 @@ def _python() -> Iterator[Finding]:
 
 
 def _packages() -> Iterator[Finding]:
-    needed = [item for item in metadata.requires("sciml") or [] if "extra ==" not in item]
-    names = [item.split(";")[0].split("[")[0].split(">")[0].split("<")[0].strip() for item in needed]
-    absent = [name for name in names if not _installed(name)]
-    if absent:
-        yield Finding("packages", "missing", ", ".join(absent), "make env")
+    # JPEG XL, which some platforms have no wheel of
+    missing = [module for module in CORE if module != "pillow_jxl" and find_spec(module) is None]
+    if missing:
+        yield Finding("packages", "missing", f"without {', '.join(missing)}", f"pip install {DISTRIBUTION}")
     else:
-        yield Finding("packages", "good", f"all {len(names)} that sciml needs")
-
-
-def _installed(name: str) -> bool:
-    try:
-        metadata.version(name)
-    except metadata.PackageNotFoundError:
-        return False
-    return True
+        yield Finding("packages", "good", f"all {len(CORE)} that the core needs")
+    for family in (*BUILT_IN, "workflow"):
+        extra = family.replace("_", "-")
+        if missing := absent(extra):
+            yield Finding(extra, "note", f"without {', '.join(missing)}", remedy(extra))
 
 
 def _frameworks() -> Iterator[Finding]:
@@ -78,11 +77,13 @@ def _frameworks() -> Iterator[Finding]:
     torch = "import torch, json; print(json.dumps([torch.__version__, torch.version.cuda or 'CPU', torch.cuda.is_available()]))"
     jax = "import jax, json; print(json.dumps([jax.__version__, jax.default_backend(), jax.default_backend() != 'cpu']))"
     for name, program in (("torch", torch), ("jax", jax)):
+        if find_spec(name) is None:
+            continue
         result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
         lines = result.stdout.strip().splitlines()
         if result.returncode or not lines:
             reason = (result.stderr.strip().splitlines() or ["no answer"])[-1]
-            yield Finding(name, "missing", reason, "make env")
+            yield Finding(name, "missing", reason, f"pip install --force-reinstall {name}")
             continue
         version, build, card = json.loads(lines[-1])
         yield Finding(name, "good", f"{version} ({build}, {'sees a card' if card else 'computes on the CPU'})")

@@ -25,6 +25,7 @@ from sciml.families import families, room
 from sciml.runtime.declared import compared, declare_data
 from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
+from sciml.runtime.extras import refuse_absent
 from sciml.runtime.files import read_json
 from sciml.runtime.settings import validated
 
@@ -206,8 +207,10 @@ def run_stage(family: str, name: str, given: Mapping[str, Any]) -> None:
     Raises:
         ConfigError: wrong settings, or an input that is not what its option wants.
         DataError: an input that is not there.
+        MissingPackage: a package of the family's extra is not installed.
         ScimlError: whatever the stage refuses.
     """
+    refuse_absent(family.replace("_", "-"))
     declared = stages_of(family)[name]
     threads, output = given.get("threads"), given["output"]
     with stage(f"{family}.{name}", output, 1 if declared.workers else threads, given.get("gpu", 0)) as device:

@@ -10,8 +10,9 @@ Example:
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sciml.runtime.extras import attribute
 
 if TYPE_CHECKING:
     from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
@@ -43,4 +44,4 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return attribute(f"{__name__}.{_HOMES[name]}", name)

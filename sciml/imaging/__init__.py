@@ -11,20 +11,22 @@ Example:
     True
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sciml.runtime.extras import attribute
 
 if TYPE_CHECKING:
     from sciml.formats.image import Image
     from sciml.formats.read import read_image
     from sciml.formats.write import write_image
-    from sciml.imaging.metrics import psnr, ssim
+    from sciml.imaging.metrics import psnr
     from sciml.imaging.operators.convolution import ValidBlur
     from sciml.imaging.operators.kernels import camera_shake, check_kernel, disk, gaussian, line
     from sciml.imaging.operators.linear import LinearPhysics, Physics, as_deepinv
     from sciml.imaging.operators.physics import Identity, Noise
     from sciml.imaging.operators.tomography import ParallelBeam
     from sciml.imaging.priors import Certificate, Prior, TotalVariation, resolve
+    from sciml.imaging.similarity import ssim
     from sciml.imaging.solvers.classical import (
         bm3d,
         fbp,
@@ -43,7 +45,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "operators.kernels": ("camera_shake", "check_kernel", "disk", "gaussian", "line"),
     "solvers.tuning": ("METHODS", "tune"),
-    "metrics": ("psnr", "ssim"),
+    "metrics": ("psnr",),
+    "similarity": ("ssim",),
     "operators.convolution": ("ValidBlur",),
     "operators.linear": ("LinearPhysics", "Physics", "as_deepinv"),
     "operators.physics": ("Identity", "Noise"),
@@ -108,7 +111,7 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOME:
-        return getattr(import_module(_HOME[name]), name)
+        return attribute(_HOME[name], name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

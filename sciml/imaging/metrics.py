@@ -38,23 +38,8 @@ def decibels(mean_square: float, data_range: float) -> float:
     return 10 * math.log10(data_range**2 / mean_square) if mean_square else math.inf
 
 
-def ssim(estimate: NDArray[np.floating], truth: NDArray[np.floating], data_range: float = 1.0) -> float:
-    """Return the structural similarity (Wang et al. 2004): Gaussian window of 1.5 pixels, population covariance."""
-    _check(estimate, truth)
-    from skimage.metrics import structural_similarity  # takes longer to import than all that needs PSNR alone
-
-    window = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
-    value = structural_similarity(truth, estimate, data_range=data_range, **window)
-    return float(value)  # pyright: ignore[reportArgumentType] (a tuple only when the full map is asked for)
-
-
 def spread(values: list[float]) -> dict[str, float | int]:
     """Return mean, sample standard deviation and count."""
     with np.errstate(invalid="ignore"):  # exact reconstructions have an infinite PSNR and no spread
         std = float(np.std(values, ddof=1)) if len(values) > 1 else 0.0
     return {"mean": float(np.mean(values)), "std": std, "n": len(values)}
-
-
-def _check(estimate: NDArray[np.floating], truth: NDArray[np.floating]) -> None:
-    if estimate.shape != truth.shape or estimate.ndim != 2:
-        raise ShapeError(f"metrics compare two (height, width) images of one shape, got {estimate.shape} and {truth.shape}")

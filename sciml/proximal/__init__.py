@@ -11,8 +11,9 @@ Example:
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from sciml.runtime.extras import attribute
 
 if TYPE_CHECKING:
     from sciml.proximal.config import Config
@@ -31,4 +32,4 @@ __all__ = ["Config", "LearnedProximalNetwork", "Reconstruction", "reconstruct"]
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return attribute(f"{__name__}.{_HOMES[name]}", name)

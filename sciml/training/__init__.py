@@ -19,8 +19,9 @@ Example:
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from sciml.runtime.extras import attribute
 
 if TYPE_CHECKING:
     from sciml.training.card import write_model_card
@@ -69,7 +70,7 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return attribute(f"{__name__}.{_HOMES[name]}", name)
 
 
 def __dir__() -> list[str]:

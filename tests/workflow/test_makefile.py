@@ -91,9 +91,9 @@ def test_extras_are_installed_once_with_the_constraints(call):
 
     pip = "python -m pip install -q --disable-pip-version-check -c constraints.txt -e"
     assert installed("env") == []
-    assert installed("env", "EXTRAS=cuda") == [f"{pip} .[cuda]"]
-    assert installed("env", "EXTRAS=cuda,slurm") == [f"{pip} .[slurm]"]
-    assert installed("gpu", "EXTRAS=cuda slurm nonfree") == [f"{pip} .[nonfree]"]
+    assert installed("env", "EXTRAS=cuda") == [f"{pip} .[all,cuda]"]
+    assert installed("env", "EXTRAS=cuda,slurm") == [f"{pip} .[all,slurm]"]
+    assert installed("gpu", "EXTRAS=cuda slurm nonfree") == [f"{pip} .[all,nonfree]"]
 
 
 def test_weights_and_ablations_are_offered_for_the_families_whose_workflow_has_them(call, tmp_path):

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from sciml.formats.image import HOUNSFIELD
 from sciml.formats.read import read_image
-from sciml.imaging.metrics import psnr, ssim
+from sciml.imaging.metrics import psnr
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.priors import resolve
+from sciml.imaging.similarity import ssim
 from sciml.imaging.solvers.classical import noise_weight, proximal_gradient
 from sciml.imaging.solvers.tuning import solve
 from sciml.imaging.tasks.catalogue import METHODS, chosen
@@ -20,6 +21,7 @@ from sciml.imaging.tasks.problems import build, parse_options, read_problem, wri
 from sciml.imaging.tasks.scale import Origin, range_of, to_batch
 from sciml.imaging.tasks.task import Task
 from sciml.runtime.errors import ConfigError, ShapeError
+from sciml.runtime.extras import remedy
 from sciml.runtime.files import save_tensors
 from sciml.runtime.seeds import Seeds
 
@@ -112,7 +114,7 @@ def reconstruct(data: Tensor, built: Task, method: str, parameter: float | None 
         weight = noise_weight(data, built.physics) * (1.0 if parameter is None else parameter)
         return proximal_gradient(data, built.physics, resolve(method.removeprefix("prior:")), weight)
     if not chosen(built.name, (method,)):
-        raise ConfigError(f"{method} needs the extra package {METHODS[method].package}: run `make env EXTRAS=nonfree`")
+        raise ConfigError(f"{method} needs the extra package {METHODS[method].package}: {remedy('nonfree')}")
     if METHODS[method].parameter is None and parameter is not None:
         raise ConfigError(f"{method} has no parameter")
     if parameter is not None and not parameter > 0:

@@ -19,6 +19,7 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Shaped
 
+import sciml
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import Model, load_any, shipped
 from sciml.compression.coding.picture_codec import EncodeOptions, PictureCodec
@@ -32,7 +33,7 @@ ROWS, COLUMNS = 88, 104
 TILE_LOG2 = 6
 # machines round pixels differently: by one grey level here and there, which changes the error far less
 TOLERANCE_DB = 0.05
-PACKAGES = ("sciml", "numpy", "constriction", "torch")
+PACKAGES = ("numpy", "constriction", "torch")
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,7 @@ def machine() -> dict[str, str]:
         "system": platform.platform(),
         "processor": f"{platform.machine()}, {thread_count()} threads",
         "Python": platform.python_version(),
+        "sciml": sciml.__version__,
         **versions,
     }
 

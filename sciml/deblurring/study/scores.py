@@ -10,8 +10,9 @@ from sciml.deblurring.study.metrics import best_shift_psnr
 from sciml.deblurring.study.pairs import Truth
 from sciml.deblurring.study.results import KernelScores, PictureScores, ResidualScores
 from sciml.formats.image import linear_to_srgb
-from sciml.imaging.metrics import psnr, ssim
+from sciml.imaging.metrics import psnr
 from sciml.imaging.operators.kernels import Kernel
+from sciml.imaging.similarity import ssim
 
 Image = Float[np.ndarray, "height width"]
 

@@ -15,8 +15,9 @@ from sciml.deblurring.kernels.canonical import blur_rms, ncc, read_kernel
 from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.study.metrics import best_shift_psnr
 from sciml.formats.image import block_mean, linear_to_srgb
-from sciml.imaging.metrics import psnr, ssim
+from sciml.imaging.metrics import psnr
 from sciml.imaging.operators.convolution import ValidBlur
+from sciml.imaging.similarity import ssim
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.seeds import Seeds
 

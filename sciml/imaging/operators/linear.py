@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from torch import Tensor
 
+from sciml.runtime.extras import explained
+
 if TYPE_CHECKING:
     import deepinv
 
@@ -69,7 +71,13 @@ def as_deepinv(physics: LinearPhysics) -> deepinv.physics.LinearPhysics:
         >>> from sciml.imaging import Identity
         >>> as_deepinv(Identity()).A_dagger(torch.ones(1, 1, 2, 2)).shape
         torch.Size([1, 1, 2, 2])
+
+    Raises:
+        MissingPackage: deepinv is not installed.
     """
-    from deepinv.physics import LinearPhysics as Theirs
+    try:
+        from deepinv.physics import LinearPhysics as Theirs
+    except ModuleNotFoundError as error:
+        raise explained(error, "deepinv") from None
 
     return Theirs(A=physics.A, A_adjoint=physics.A_adjoint)

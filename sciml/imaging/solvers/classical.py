@@ -23,6 +23,7 @@ from sciml.imaging.priors import Images, Prior, TotalVariation, per_image
 from sciml.imaging.solvers.admm import total_variation_admm
 from sciml.imaging.solvers.wavelets import WaveletSparsity
 from sciml.runtime.errors import ConfigError, NumericalError
+from sciml.runtime.extras import remedy
 
 Kind = TypeVar("Kind", bound=LinearPhysics)
 
@@ -187,7 +188,7 @@ def bm3d(y: Tensor, physics: LinearPhysics, strength: float = 1.0) -> Images:
     try:
         from bm3d import bm3d as run  # pyright: ignore[reportMissingImports]
     except ImportError as error:
-        raise ConfigError("bm3d is not installed: run `make env EXTRAS=nonfree` (its licence is non-commercial)") from error
+        raise ConfigError(f"bm3d is not installed: {remedy('nonfree')} (its licence is non-commercial)") from error
     sigma = noise_of(_need(physics, Identity, "bm3d")).sigma(y, physics)
     pairs = zip(y, sigma, strict=True)
     return _stack([[run(channel.cpu().numpy(), strength * float(s)) for channel in image] for image, s in pairs], y)

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.imaging.metrics import psnr, spread, ssim
+from sciml.imaging.metrics import psnr, spread
+from sciml.imaging.similarity import ssim
 from sciml.imaging.tasks.records import ScoreRow, Scores, Variant
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors

@@ -16,7 +16,8 @@ from torch import Tensor
 
 from sciml import batch
 from sciml.formats.read import read_image
-from sciml.imaging.metrics import psnr, ssim
+from sciml.imaging.metrics import psnr
+from sciml.imaging.similarity import ssim
 from sciml.imaging.solvers.classical import first_guess
 from sciml.imaging.tasks.problems import FileProblem, read_problem, write_result
 from sciml.imaging.tasks.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch

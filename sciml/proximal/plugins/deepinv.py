@@ -10,7 +10,6 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from deepinv.optim import Prior
 from torch import Tensor
 
 from sciml.imaging.priors import per_image
@@ -18,6 +17,12 @@ from sciml.proximal.networks.network import LearnedProximalNetwork, Sigma
 from sciml.proximal.optimise.minimize import Images
 from sciml.proximal.reconstruction.reconstruct import in_type
 from sciml.runtime.errors import ConfigError
+from sciml.runtime.extras import explained
+
+try:
+    from deepinv.optim import Prior
+except ModuleNotFoundError as absent:
+    raise explained(absent, "deepinv") from None
 
 
 class LearnedPrior(Prior):

@@ -18,8 +18,9 @@ from skimage import restoration
 from torch import Tensor
 
 from sciml.datasets import load_photo, local_path, split
-from sciml.imaging.metrics import psnr, spread, ssim
+from sciml.imaging.metrics import psnr, spread
 from sciml.imaging.priors import Images, TotalVariation
+from sciml.imaging.similarity import ssim
 from sciml.imaging.solvers.tuning import Tuned, parabola_peak
 from sciml.imaging.tasks.cases import PHOTO_REDUCTION, centre
 from sciml.proximal.study.results import ColourLevel, PictureQuality

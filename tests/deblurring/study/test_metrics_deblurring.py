@@ -21,8 +21,9 @@ from sciml.deblurring.study.metrics import (
     coverage,
     rank_correlation,
 )
-from sciml.imaging.metrics import psnr, ssim
+from sciml.imaging.metrics import psnr
 from sciml.imaging.operators.convolution import ValidBlur
+from sciml.imaging.similarity import ssim
 from sciml.imaging.solvers.admm import total_variation_admm
 from sciml.runtime.bootstrap import bootstrap_interval
 from sciml.runtime.errors import ConfigError, DataError, ShapeError

@@ -169,7 +169,7 @@ def test_an_operator_above_norm_one_is_named_when_it_diverges():
 def test_a_missing_extra_names_its_install_command(monkeypatch):
     monkeypatch.setitem(sys.modules, "bm3d", None)
     built, _, y = problem("denoise", batch=1)
-    with pytest.raises(ConfigError, match=r"make env EXTRAS=nonfree.*non-commercial"):
+    with pytest.raises(ConfigError, match=r"sciml-workbench\[nonfree\].*non-commercial"):
         classical.bm3d(y, built.physics)
 
 

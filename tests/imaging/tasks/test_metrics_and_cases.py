@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 
 from sciml.datasets import splits
 from sciml.datasets.loaders import window_hu
-from sciml.imaging.metrics import decibels, psnr, ssim
+from sciml.imaging.metrics import decibels, psnr
+from sciml.imaging.similarity import ssim
 from sciml.imaging.tasks import cases as module
 from sciml.imaging.tasks.cases import Case, cases, centre, reduced
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
