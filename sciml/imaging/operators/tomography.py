@@ -80,7 +80,8 @@ class _Product(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, matrix: Tensor, transpose: Tensor) -> Tensor:  # type: ignore[override]
         ctx.pair = (transpose, matrix)
-        return matrix @ x
+        # a product with one vector takes half the time of one with a matrix of one column
+        return (matrix @ x[:, 0])[:, None] if x.shape[1] == 1 else matrix @ x
 
     @staticmethod
     def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
