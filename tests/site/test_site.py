@@ -1,0 +1,93 @@
+"""The built documentation (`SITE` names its folder): nothing public is missing, and it works from files, without a network."""
+
+from __future__ import annotations
+
+import html
+import importlib
+import json
+import os
+import pkgutil
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+from browser import browser
+from command_line import root_command
+
+import sciml
+from sciml.families import families
+from sciml.settings import schema
+
+pytestmark = pytest.mark.skipif("SITE" not in os.environ, reason="SITE names no built site: make docs")
+
+SITE = Path(os.environ.get("SITE", "site")).resolve()
+PUBLIC = [package.name for package in pkgutil.iter_modules(sciml.__path__) if package.ispkg]
+
+
+@cache
+def text_of(folder: str) -> str:
+    """Return the source of all pages of a folder."""
+    return "\n".join(path.read_text() for path in sorted((SITE / folder).glob("*.html")))
+
+
+def anchors(folder: str) -> set[str]:
+    return {html.unescape(name) for name in re.findall(r' id="([^"]+)"', text_of(folder))}
+
+
+def test_every_public_name_has_a_place():
+    modules = [importlib.import_module(f"sciml.{name}") for name in PUBLIC]
+    names = {f"{module.__name__}.{name}" for module in modules for name in getattr(module, "__all__", ())}
+    assert len(names) > 80
+    assert not names - anchors("reference/api")
+
+
+def test_every_command_that_help_shows_has_a_place_with_its_options():
+    missing = []
+
+    def look(command, words: list[str]) -> None:
+        if "-".join(words) not in anchors("reference/commands"):
+            missing.append(" ".join(words))
+        options = [option for one in command.params if not getattr(one, "hidden", False) for option in one.opts]
+        missing.extend(one for one in options if one.startswith("--") and f"<code>{one}" not in text_of("reference/commands"))
+        for word, below in getattr(command, "commands", {}).items():
+            if not below.hidden:
+                look(below, [*words, word])
+
+    look(root_command(tuple(families())), ["sciml"])
+    assert not missing
+
+
+def test_every_setting_has_a_place():
+    told = set(re.sub(r"[^\w.]+", " ", re.sub(r"<[^>]+>", "", text_of("reference/settings"))).replace(".", " ").split())
+    document = schema()
+    settings = {name for model in (document, *document["$defs"].values()) for name in model.get("properties", {})}
+    assert len(settings) > 200
+    assert not settings - told
+
+
+def test_no_page_asks_a_network():
+    pages = list(SITE.rglob("*.html"))
+    assert len(pages) > 40
+    asked = re.compile(r"<(?:script|link|img|iframe|source)\b[^>]*\b(?:src|href)=[\"']?(?:https?:)?//[^>]*>")
+    assert not [(page.name, found) for page in pages for found in asked.findall(page.read_text())]
+    styles = [path.read_text() for path in SITE.rglob("*.css")]
+    assert styles and not [found for style in styles for found in re.findall(r"url\([\"']?(?:https?:)?//[^)]*\)", style)]
+
+
+@pytest.mark.browser
+def test_search_and_equations_work_from_files():
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    with browser() as driver:
+        driver.get((SITE / "progression.html").as_uri())
+        WebDriverWait(driver, 20).until(lambda d: d.find_elements("css selector", ".katex-html"))
+        assert len(driver.find_elements("css selector", ".arithmatex")) == len(driver.find_elements("css selector", ".katex"))
+        assert not driver.find_elements("css selector", ".katex-error")
+        driver.find_element("css selector", "input.md-search__input").send_keys("hippocampus")
+        result = WebDriverWait(driver, 20).until(lambda d: d.find_elements("css selector", ".md-search-result__link"))
+        assert any("progression" in one.get_attribute("href") for one in result)
+        assert not [entry for entry in driver.get_log("browser") if entry["level"] in ("SEVERE", "WARNING")]
+        messages = [json.loads(entry["message"])["message"] for entry in driver.get_log("performance")]
+        sent = {m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"}
+        assert not {url for url in sent if not url.startswith(("file:", "data:", "blob:", "about:", "chrome:"))}
