@@ -28,7 +28,7 @@ def _equations_text(parameters: Mapping[str, Any]) -> str:
         "modes in space with a filter at two thirds, both diffusions implicit, steps by the second-order backward "
         "differentiation with extrapolation [@ascher1995]; the flow solves the Stokes equation with active, steric and "
         "constraint stress by a fixed point. The coarse model keeps the density and m1, with the same numerics, and takes m2 "
-        "from a closure: m1\u00b2, Bingham's [@bingham1974; @chaubal1998], computed as a sum of poles that the AAA algorithm "
+        "from a closure: m1\u00b2, Bingham's [@bingham1974; @maddu2024], computed as a sum of poles that the AAA algorithm "
         "found [@nakatsukasa2018], or a learned one. A learned one is Bingham's and the output of a perceptron, added on a "
         "disc, so that whatever the weights m2 is the moment of a distribution, and turns and reflects with the rods."
     )
