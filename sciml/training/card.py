@@ -31,7 +31,9 @@ def publish(
         name: by which the model is loaded.
         family: that made it, as `make` names it.
         title: of the card, behind the name.
-        licences, metrics, limits: the card's tables, see `write_model_card`.
+        licences: licence of each training input, as for `write_model_card`.
+        metrics: rows of the card's table, as for `write_model_card`.
+        limits: where the model must not be trusted, one sentence each.
 
     Raises:
         ConfigError: as `write_model_card`.

@@ -57,7 +57,13 @@ class RunSpec:
     """Everything that decides a run, but for its initial state.
 
     Args:
-        parameters, closure, points, modes, time_step, precision, sweeps: as in `KineticSolver` and `CoarseSolver`.
+        parameters: of the theory.
+        closure: None for the kinetic theory.
+        points: of the grid, a side.
+        modes: of the kinetic theory, as in `KineticSolver`; None for the coarse model.
+        time_step: longest one, as in `CoarseSolver`.
+        precision: as in `CoarseSolver`.
+        sweeps: as in `CoarseSolver`.
         until: last time.
         save_every: time between saved states.
         warnings: sentences that the closure says of the parameters.

@@ -41,7 +41,8 @@ def run(config: TrainConfig, train: Path, validation: Path, output: Path) -> lis
 
     Args:
         config: the network, both trainings, grid and seeds.
-        train, validation: `trajectories.safetensors` of the `generate` stage.
+        train: `trajectories.safetensors` of the `generate` stage.
+        validation: the same, of the points that validate.
         output: folder of the artefacts.
 
     Raises:

@@ -94,9 +94,11 @@ class PictureCodec(ABC, Generic[Codes]):
     """Encodes and decodes with one model; the base of `Codec` and of `NeuralCodec`.
 
     Args:
-        model: a neural one or one with planes, rules and tables.
         limits: what is accepted when reading.
         refine: whether there is a network behind the decoder that is used.
+
+    Attributes:
+        model: a neural one or one with planes, rules and tables.
     """
 
     model: AnyModel

@@ -44,7 +44,11 @@ def masked_admm(
     is then met first where its shrinkage moves everything.
 
     Args:
-        y, physics, sigma, weight, mask: as for `sciml.deblurring.solvers.peers.hyper_laplacian`.
+        y: the blurred picture; this and the next four as for `sciml.deblurring.solvers.peers.hyper_laplacian`.
+        physics: what blurred it.
+        sigma: standard deviation of the noise.
+        weight: of the prior.
+        mask: 1 where a pixel of y is believed, else 0; all are by default.
         shrink: (differences, t) -> prox of t phi, elementwise or joint over axes and channels.
         iterations: number of steps.
         penalty: first value of b / weight.

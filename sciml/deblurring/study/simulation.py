@@ -57,7 +57,8 @@ def simulate_file(
         truth_out: file of the sharp photograph inside the blurred one's frame.
         reduce: means over so many rows and columns come first, which makes a soft or noisy photograph sharp.
         bits: 8 or 16 of a grey PNG file.
-        gamma, value_range: as for `read_photo`.
+        gamma: of the file's values, as for `read_photo`.
+        value_range: of the file's values, as for `read_photo`.
         seed: of noise and kernel error.
 
     Raises:
