@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciml.datasets.manifest import Record, packages, record, tracked
+from sciml.datasets.manifest import Package, Record, packages, record, records, tracked
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_bytes, write_json
 
@@ -15,8 +15,11 @@ if TYPE_CHECKING:
     import numpy as np
 
     from sciml.formats.image import Image
+    from sciml.runtime.provenance import Record as Stage
 
 THUMBNAIL_PIXELS = 128
+# more files of a package are counted, not named
+MOST_NAMES = 4
 
 
 def card(ids: Iterable[str]) -> list[dict[str, Any]]:
@@ -46,6 +49,32 @@ def card(ids: Iterable[str]) -> list[dict[str, Any]]:
         }
         found.append({"id": entry, **texts, "thumbnail": thumbnail})
     return found
+
+
+def data_text(stages: Iterable[Stage]) -> str:
+    """Return which data sets a run used, by package, with the citations of the files and of the package; empty for none.
+
+    Args:
+        stages: provenance records of the run, whose settings hold the digests of the data that the stage was given.
+    """
+    names = dict.fromkeys(name.partition("[")[0] for stage in stages for name in sorted(stage.config.get("digests") or {}))
+    known, own = records(), []
+    groups: dict[str, list[Record]] = {}
+    for name in names:
+        row = known.get(name)
+        if row is None or row.package not in packages():
+            own.append(name)
+        else:
+            groups.setdefault(row.package, []).append(row)
+    parts = [_group_text(packages()[package], rows) for package, rows in sorted(groups.items())]
+    parts += [f"files of one's own: {', '.join(own)}"] if own else []
+    return f"Data: {'; '.join(parts)}." if parts else ""
+
+
+def _group_text(package: Package, rows: list[Record]) -> str:
+    keys = dict.fromkeys(key for key in (*(row.citation for row in rows), package.citation) if key)
+    names = ", ".join(row.id for row in rows) if len(rows) <= MOST_NAMES else f"{len(rows)} files"
+    return f"{names} of {package.package} {package.version} [{'; '.join(f'@{key}' for key in keys)}]"
 
 
 def write_card(ids: Iterable[str], folder: Path | str) -> Path:

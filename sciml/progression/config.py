@@ -50,7 +50,7 @@ def default_rates() -> dict[str, RateConfig]:
         ),
         "hippocampus": RateConfig(
             CN=-0.0141, MCI=-0.0257, AD=-0.0466,
-            source="AD 4.66 (3.92-5.40) and controls 1.41 (0.52-2.30) % a year: Barnes 2009; MCI 2.55 (stable): Jack 2000",
+            source="AD 4.66 and controls 1.41 % a year: Barnes 2009; MCI 2.55 (stable): Jack 2000, here 2.57",
         ),
         "amygdala": RateConfig(CN=-0.011, MCI=-0.020, AD=-0.040, source="order of magnitude: Fjell 2009, from memory"),
         "thalamus": RateConfig(CN=-0.006, MCI=-0.009, AD=-0.014, source="from memory, no single study"),

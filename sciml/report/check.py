@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 from sciml.report import rendering
+from sciml.report.bibliography.references import EXTERNAL
 from sciml.runtime.errors import DataError, ScimlError
 from sciml.runtime.files import atomic_path
 
@@ -41,7 +42,7 @@ FLAGS = (
 def check_page(path: Path | str, budget_bytes: int = BUDGET_BYTES) -> list[str]:
     """Return what is wrong with a page or an index, one line a problem; empty when it is sound.
 
-    It may load nothing but data URIs, link to nothing but itself and pages beside it, run no script
+    It may load nothing but data URIs, link to nothing but itself, pages beside it and what its references name, run no script
     but the workbench's own, carry the content security policy, stay within its budget, and describe
     every picture.
 
@@ -92,7 +93,7 @@ class _Reader(HTMLParser):
             elif name in _LOADING and not _SAFE_DATA.match(value):
                 self._problem(f"<{tag} {name}> loads {value[:80]!r}")
             elif name == "href":
-                self._check_link(tag, value)
+                self._check_link(tag, value, values.get("rel", ""))
             elif name == "style" and _CSS_LOAD.search(value):
                 self._problem(f"the style of <{tag}> loads something: {value[:80]!r}")
         if tag == "img":
@@ -107,9 +108,10 @@ class _Reader(HTMLParser):
         elif tag == "style":
             self._in_style = True
 
-    def _check_link(self, tag: str, value: str) -> None:
+    def _check_link(self, tag: str, value: str, rel: str) -> None:
         is_page = tag == "a" and _PAGE_LINK.fullmatch(value)
-        if not (value.startswith("#") or is_page or _SAFE_DATA.match(value)):
+        is_reference = tag == "a" and rel == EXTERNAL and value.startswith(("https://", "http://"))
+        if not (value.startswith("#") or is_page or is_reference or _SAFE_DATA.match(value)):
             self._problem(f"<{tag} href> leads to {value[:80]!r}")
 
     def _check_meta(self, values: dict[str, str]) -> None:

@@ -107,7 +107,7 @@ class _Assembly:
             "counts": Counter(claim.status for claim in page.claims),
             "all_checks": len(checks),
             "failed_checks": sum(not check.passed for check in checks),
-            "methods": methods_view(page.ran, page.paragraphs),
+            "methods": methods_view(page),
             "data": data_view(page.data),
             "provenance": provenance_view([*page.records, *page.further_records]),
             "lossy": any(part["lossy"] for part in self.parts),

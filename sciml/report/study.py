@@ -145,6 +145,8 @@ class StudyPage:
         further_records: of stages that the methods text leaves out, in the provenance alone.
         paragraphs: the writer of every stage's paragraph, by stage.
         stages: stage and parameters of what the methods text tells before the records.
+        closing: plain paragraphs that end the methods text, with `[@key]`: the data, published values that are shown.
+        engine: what the stages compute with: the distribution `torch` or `jax`.
         limits: what the page does not show and where it differs from the paper.
         missing: parts that the run lacks; the assembly names them under the limits.
         banner: a line beside the tier, for instance what was trained and what is simulated.
@@ -168,6 +170,8 @@ class StudyPage:
     further_records: Sequence[Record] = ()
     paragraphs: Mapping[str, Paragraph] = field(default_factory=dict)
     stages: Sequence[tuple[str, Mapping[str, Any]]] = ()
+    closing: Sequence[str] = ()
+    engine: str = "torch"
     limits: Sequence[str] = ()
     missing: Sequence[str] = ()
     banner: str | None = None

@@ -10,7 +10,8 @@ from typing import Any
 from markupsafe import Markup
 
 from sciml.report import charts, pictures, tables
-from sciml.report.methods import Paragraph, load, lookup, methods_text, reference
+from sciml.report.bibliography.references import load, lookup, reference_html
+from sciml.report.methods import methods_text, software_text
 from sciml.report.reportlets import (
     Checks,
     Claim,
@@ -26,7 +27,7 @@ from sciml.report.reportlets import (
     Text,
     Value,
 )
-from sciml.report.study import Number
+from sciml.report.study import Number, StudyPage
 from sciml.runtime.errors import ScimlError, ShapeError
 from sciml.runtime.provenance import Record
 
@@ -220,13 +221,15 @@ def _checks(item: Checks) -> dict[str, Any]:
     return {"checks": checks, "passed": sum(check["passed"] for check in checks)}
 
 
-def methods_view(stages: Iterable[tuple[str, Mapping[str, Any]]], paragraphs: Mapping[str, Paragraph]) -> dict[str, Any]:
+def methods_view(page: StudyPage) -> dict[str, Any]:
     """Return the methods text and the references that it cites."""
-    html, keys = methods_text(stages, paragraphs)
+    records = [*page.records, *page.further_records]
+    software = software_text([record.packages for record in records], page.engine)
+    html, keys = methods_text(page.ran, page.paragraphs, closing=[*page.closing, software])
     entries = [lookup(key, load()) for key in keys]
     return {
         "html": Markup(html),
-        "references": [reference(entry) for entry in entries],
+        "references": [reference_html(entry) for entry in entries],
         "bibtex": "\n\n".join(entry.source for entry in entries),
     }
 

@@ -95,6 +95,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         reading=READING,
         records=study.records,
         paragraphs=PARAGRAPHS,
+        engine="jax",
         stages=[(EQUATIONS, {})],
         limits=list(limits(study)),
         missing=missing(study, config),

@@ -9,7 +9,7 @@ from typing import Any
 from sciml.classical.config import ReportConfig
 from sciml.classical.page.claims import claims
 from sciml.classical.page.tasks import metric_tables, shown_variant, task_pictures, tuning_curves
-from sciml.datasets.cards import card
+from sciml.datasets.cards import card, data_text
 from sciml.imaging.tasks.catalogue import METHODS, TASKS, methods_for
 from sciml.imaging.tasks.paragraphs import PARAGRAPHS
 from sciml.imaging.tasks.records import Checks as CheckNumbers
@@ -42,6 +42,7 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
     tasks = read_results(results, config.tasks)
     checks = read_result(results / "check" / "checks.json", CheckNumbers)
     records = [record for task in tasks for record in task.records]
+    checked = read_record(results / "check")
     ranked = [found for task in tasks if (found := best_of(task))]
     tabs = [Tab(TASKS[task.task].title, [*task_pictures(task), *metric_tables(task), *tuning_curves(task)]) for task in tasks]
     certificates = [*(as_check(check) for check in checks.checks), *(range_check(one.task, one.open_ended()) for one in tasks)]
@@ -57,8 +58,9 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
         tabs=[Tab(tabs[0].title, tabs[0].items[1:]), *tabs[1:]],
         checks=[Checks(certificates)],
         reading=READING,
-        records=[read_record(results / "check"), *records],
+        records=[checked, *records],
         paragraphs={**PARAGRAPHS, "imaging.check": check_text},
+        closing=[data_text([checked, *records])],
         limits=list(limits(tasks)),
         data=card(used_data(records)),
         data_tier=config.data_tier,

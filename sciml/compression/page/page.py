@@ -21,6 +21,7 @@ from sciml.compression.page.vectors import vector_reportlets
 from sciml.compression.page.volumes_and_fields import volumes_and_fields_reportlets
 from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.quality import MS_SSIM, PSNR, Metric
+from sciml.datasets.cards import data_text
 from sciml.report.reportlets import Checks, Reportlet
 from sciml.report.study import Number, StudyPage, Tab, tier_of
 from sciml.report.words import counted, with_interval
@@ -96,6 +97,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         reading=READING,
         records=study.records,
         paragraphs=PARAGRAPHS,
+        closing=[data_text(study.records)],
         stages=[(CODEC, {})],
         limits=list(limits(study)),
         missing=missing(study, config),

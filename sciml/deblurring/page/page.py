@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from sciml.datasets.cards import data_text
 from sciml.deblurring.config import BIASES, PageConfig
 from sciml.deblurring.page.choice import choice_reportlets
 from sciml.deblurring.page.claims import PRIOR, claims
@@ -18,7 +19,7 @@ from sciml.deblurring.page.pictures import picture_reportlets
 from sciml.deblurring.page.residual import residual_reportlets
 from sciml.deblurring.page.results import GIVEN, REFINED, SetResults, StudyResults, read_study
 from sciml.deblurring.page.spread import spread_reportlets
-from sciml.deblurring.page.sweeps import sweep_reportlets, sweep_table
+from sciml.deblurring.page.sweeps import published_text, sweep_reportlets, sweep_table
 from sciml.deblurring.page.tables import SMALL_SETS, main_tables, small_table
 from sciml.deblurring.settings.grid import DEFAULT, TRUE
 from sciml.report.reportlets import Reportlet, Slider
@@ -72,6 +73,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         reading=READING,
         records=list(study.records()),
         paragraphs=PARAGRAPHS,
+        closing=[data_text(study.records()), published_text(study)],
         limits=list(limits(study)),
         missing=missing(study, config),
         data_tier=config.data_tier,

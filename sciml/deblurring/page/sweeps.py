@@ -67,6 +67,14 @@ def sweep_figure(word: str, honest: SetResults | None, literature: SetResults | 
     )
 
 
+def published_text(study: StudyResults) -> str:
+    """Return whose published values stand in the figures of the sweeps, with citations; empty where none is shown."""
+    shown = [word for word in BIASES if word in study.sets or f"{word}-{CIRCULAR}" in study.sets]
+    keys = dict.fromkeys(key for word in shown for key in published.PSNR.get(word, {}))
+    named = ", ".join(f"{published.METHODS[key]} [@{key}]" for key in keys)
+    return f"Published values in the figures of the sweeps: {named}; {published.NOTE}." if keys else ""
+
+
 def _in_words(sweep: SetResults) -> str:
     found = curves(sweep)
     parts = [
@@ -100,7 +108,7 @@ def _drawing(word: str, x_title: str, honest: SetResults | None, literature: Set
 
 def _published(axes: Axes, found: Mapping[str, Mapping[float, float]], labels: dict[str, object]) -> None:
     for key, points in found.items():
-        title, _, _ = published.METHODS[key]
+        title = published.METHODS[key]
         line = axes.plot(
             list(points), list(points.values()), MARKS[key], color=QUIET, markerfacecolor="none", markersize=7, linestyle="none"
         )

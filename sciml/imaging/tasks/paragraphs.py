@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sciml.imaging.tasks.catalogue import TASKS
+from sciml.imaging.tasks.catalogue import BUILT_IN, METHODS, TASKS, is_installed
 
 
 def _measure_text(parameters: Mapping[str, Any]) -> str:
@@ -56,11 +56,17 @@ def _tune_text(parameters: Mapping[str, Any]) -> str:
 
 
 def _solve_text(parameters: Mapping[str, Any]) -> str:
+    names = [name for name in parameters["methods"] or METHODS if name in METHODS and is_installed(METHODS[name])]
+    extras = [BUILT_IN[name] for name in names if name in BUILT_IN and BUILT_IN[name].package]
+    plugins = [METHODS[name] for name in names if name not in BUILT_IN]
+    told = [f" {one.title} [@{one.citation}] is that of the package {one.package}." for one in extras]
+    told += [f" {one.title}{one.citation and f' ({one.citation})'} is a plugin's." for one in plugins]
     return (
         "Total variation [@rudin1992] was solved by ADMM [@boyd2011] with a preconditioned inner solve, for denoising by fast "
         "dual projection [@beck2009tv]; wavelet sparsity [@donoho1995] by FISTA with restart [@beck2009]. Wiener [@wiener1949] "
         "and Richardson-Lucy [@richardson1972; @lucy1974] deconvolution and non-local means [@buades2005] are scikit-image's "
-        "[@vanderwalt2014]; filtered back-projection uses the band-limited ramp [@kak1988]."
+        "[@vanderwalt2014]; filtered back-projection uses the band-limited ramp [@kak1988]; zero filling is the adjoint "
+        f"[@lustig2007].{''.join(told)}"
     )
 
 

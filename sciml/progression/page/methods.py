@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from sciml.progression.config import SimulationConfig
+from sciml.progression.cohorts.regions import DIAGNOSES
+from sciml.progression.config import RateConfig, SimulationConfig
 from sciml.progression.page.results import settings_of
 from sciml.progression.settings.models import (
     AutoencoderTraining,
@@ -15,7 +16,12 @@ from sciml.progression.settings.models import (
     TrainDiffusionConfig,
     TrainingBudget,
 )
+from sciml.progression.settings.rates import QUOTED
 from sciml.report.methods import Paragraph
+from sciml.report.words import minus, sequence
+
+# % a year
+LAST_DIGIT = 0.01
 
 
 def _simulate_text(parameters: Mapping[str, Any]) -> str:
@@ -29,11 +35,12 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
         )
     else:
         rate = atrophy.rates["hippocampus"]
+        hippocampus = sequence(minus(f"{100 * one:.2f}") for one in (rate.CN, rate.MCI, rate.AD))
         time = (
             f"They were seen {people.visits} times, {people.gaps_years[0]:g} to {people.gaps_years[1]:g} years apart. "
-            f"ln V changes at rates by diagnosis (hippocampus {100 * rate.CN:g}, {100 * rate.MCI:g} and "
-            f"{100 * rate.AD:g} % a year [@barnes2009; @jack2000], ventricles in the order of [@nestor2008], cortex near "
-            f"[@fjell2009]), times a person's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}."
+            f"ln V changes at rates by diagnosis (hippocampus {hippocampus} % a year with "
+            f"CN, MCI and AD), times a person's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}. "
+            f"{rates_text(atrophy.rates)}"
         )
     return (
         f"People ({counts}) were simulated on the {config.grid} grid: smooth invertible variants of the MNI152 template "
@@ -41,6 +48,28 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
         "span of the labels, moves every regional volume to its target; the idea to prescribe volume changes is that of "
         f"[@khanal2017]. {time} Every scan has a contrast of its person, and its own smooth bias (standard deviation "
         f"{100 * scanner.bias:g} %) and Rician noise ({scanner.noise:g}; white matter has 0.8)."
+    )
+
+
+def rates_text(rates: Mapping[str, RateConfig]) -> str:
+    """Return in words, with citations, which rates a study states, where the simulation's differ, and which are from memory."""
+    stated = []
+    for one in (one for one in QUOTED if one.basis):
+        used = 100 * getattr(rates[one.region], one.diagnosis)
+        bounds = "" if one.interval is None else f" ({-one.interval[1]:.2f} to {-one.interval[0]:.2f})"
+        differs = "" if abs(used - one.percent) < LAST_DIGIT / 2 else f" (used here: {-used:.2f}, which no study states)"
+        stated.append(f"{one.name} {-one.percent:g}{bounds} [@{one.reference}]{differs}")
+    others = [f"{one.people} {-one.percent:g} [@{one.reference}]" for one in QUOTED if not one.basis]
+    known = {(one.region, one.diagnosis) for one in QUOTED if one.basis}
+    memory = []
+    for region in rates:
+        left = [diagnosis for diagnosis in DIAGNOSES if (region, diagnosis) not in known]
+        if left:
+            memory.append(region.replace("_", " ") + (f" {sequence(left)}" if len(left) < len(DIAGNOSES) else ""))
+    return (
+        f"Losses in % a year that studies state: {'; '.join(stated)}. Of the hippocampus they also state: {', '.join(others)}. "
+        f"The other rates ({', '.join(memory)}) are from memory and of no single study; ventricles have the order AD > MCI > CN "
+        "of [@nestor2008]."
     )
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from sciml.datasets.cards import data_text
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.config import PageConfig
@@ -39,7 +40,7 @@ LIMITS = (
     "The flow is irrotational, the least-energy mover of its volumes. Regional volumes do not depend on that choice; shapes do, "
     "such as that of the ventricles.",
     "Rates are constant for a person. Real ones are not.",
-    "Rates marked as remembered in the settings come from no single study.",
+    "Most rates are from memory and come from no single study; the methods text says which.",
     "Not for clinical use.",
 )
 MEASURED = ("ventricle", "hippocampus")
@@ -83,6 +84,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         records=study.records,
         further_records=study.further_records,
         paragraphs={**PARAGRAPHS, "progression.person": person_text},
+        closing=[data_text([*study.records, *study.further_records])],
         limits=LIMITS,
         missing=absent({"forecasts": found, "a real brain": tabs["A real brain"], "trainings": study.trainings}),
         banner=BANNER,

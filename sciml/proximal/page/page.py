@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from sciml.datasets.cards import card
+from sciml.datasets.cards import card, data_text
 from sciml.imaging.tasks.catalogue import TASKS
 from sciml.imaging.tasks.results import volumes
 from sciml.proximal.config import PageConfig
@@ -70,6 +70,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         reading=READING,
         records=records,
         paragraphs=PARAGRAPHS,
+        closing=[data_text(records)],
         limits=list(limits(study)),
         missing=missing(study, config),
         banner=banner(config),

@@ -1,0 +1,1 @@
+"""The bibliography: what `references.bib` holds, and how an entry is printed."""
