@@ -150,7 +150,7 @@ class StudyPage:
         limits: what the page does not show and where it differs from the paper.
         missing: parts that the run lacks; the assembly names them under the limits.
         banner: a line beside the tier, for instance what was trained and what is simulated.
-        data: cards of the data sets shown or tuned on, see `sciml.datasets.card`.
+        data: cards of the data sets shown or tuned on, see `sciml.datasets.cards`.
         data_tier: of the run; the page says what the smallest ones mean.
         failures: stages that failed.
     """
