@@ -1,39 +1,23 @@
 # Two commands: `make demo` and `make test`. Everything else is explained by `make help`.
-SHELL := /bin/bash
-.DEFAULT_GOAL := help
-
-TIER ?= demo
-FAMILY ?= all
 VENV := .venv
 BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+define VARIABLES
+           EXTRAS=cuda,slurm,nonfree adds optional packages: `make env EXTRAS=cuda`, `make gpu EXTRAS=cuda`;
+           SLOW=1 adds the slow tests; PYTHON=python3.12 chooses the interpreter.
+endef
 
-DATA_ci := ci
-DATA_demo := default
-DATA_cpu := default
-DATA_gpu := full
-# families whose workflow has a rule
-with = $(sort $(foreach file,$(shell grep -ls '^rule $(1):' workflows/*/rules/*.smk),$(word 2,$(subst /, ,$(file)))))
+include workflows/runs.mk
+
 WITH_WEIGHTS = $(call with,publish_weights)
-WITH_ABLATIONS = $(call with,ablations)
 # optional packages of pyproject.toml, with a stamp each
 EXTRAS ?=
 COMMA := ,
 EXTRA_STAMPS = $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS)))
-TARGET := $(if $(filter all,$(FAMILY)),all,$(FAMILY))
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -q -p no:cacheprovider -n auto --dist loadfile
 
-.PHONY: help env dev demo cpu gpu weights ablations test lint lock clean run data schema docs
-
-help: ## show this text
-	@echo 'sciml: learned and classical reconstruction on real data, one report a study'
-	@echo
-	@grep -E '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
-	@echo
-	@echo 'Variables: TIER=ci|demo|cpu|gpu for `make demo`; FAMILY=imaging for one family; SLOW=1 for the slow tests;'
-	@echo '           EXTRAS=cuda,slurm,nonfree adds optional packages: `make env EXTRAS=cuda`, `make gpu EXTRAS=cuda`;'
-	@echo '           SCIML_CACHE=/path moves the data; PYTHON=python3.12 chooses the interpreter.'
+.PHONY: env dev weights test lint lock schema docs
 
 env: $(VENV)/.base $(EXTRA_STAMPS) ## make .venv and install sciml into it with plain pip (EXTRAS=cuda for optional packages)
 
@@ -60,40 +44,9 @@ $(VENV)/.dev: $(VENV)/.base
 	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all,dev]'
 	@touch $@
 
-data: env ## fetch the real data of TIER into the cache, verified
-	@sciml data fetch --data-tier $(DATA_$(TIER))
-
-# what the data tier offers may be less than wanted where apt is absent: the run then says so in its report. The audit is made
-# again only where a page is newer; one family's run writes the index too; a failure still names the index, where it stands in red,
-# and is the exit code
-run: data
-	@offered=$$(sciml data usable --data-tier $(DATA_$(TIER))) || exit; \
-	go() { snakemake --profile $(PROFILE) --config tier=$(TIER) data_tier=$$offered "$$@" -- $(TARGET); }; \
-	code=0; go || code=$$?; \
-	if [ $$code = 0 ] && [ $(TARGET) != all ]; then sciml report index reports || code=$$?; fi; \
-	if [ $$code = 0 ] && { [ ! -e reports/audit.zip ] || \
-	  [ -n "$$(find reports -maxdepth 1 -name '*.html' -newer reports/audit.zip)" ]; }; then \
-	  go --quiet all --report reports/audit.zip || code=$$?; fi; \
-	if [ -e reports/index.html ]; then echo; echo "report: $(CURDIR)/reports/index.html"; fi; \
-	exit $$code
-
-demo: PROFILE = profiles/default
-demo: ## real data, every study, one report, in minutes (TIER=ci for a tiny one)
-	@$(MAKE) --no-print-directory run TIER=$(TIER) PROFILE=$(PROFILE)
-
-cpu: ## everything from scratch on this machine's cores: hours (FAMILY=... for one)
-	@$(MAKE) --no-print-directory run TIER=cpu PROFILE=profiles/default
-
-gpu: ## the papers' sizes on this machine's cards (FAMILY=... for one)
-	@$(MAKE) --no-print-directory run TIER=gpu PROFILE=profiles/gpu
-
 weights: env ## publish the weights of a finished run into the package: make weights FAMILY=...
 	$(if $(filter $(FAMILY),$(WITH_WEIGHTS)),@snakemake --profile profiles/default --config tier=cpu -- $(FAMILY)_publish_weights,\
 	@echo 'weights: choose FAMILY among those that ship weights: $(or $(WITH_WEIGHTS),none yet)' >&2; exit 2)
-
-ablations: env ## studies of design choices, on validation data: make ablations FAMILY=...
-	$(if $(filter $(FAMILY),$(WITH_ABLATIONS)),@snakemake --profile profiles/default --config tier=cpu -- $(FAMILY)_ablations,\
-	@echo 'ablations: choose FAMILY among those that have them: $(or $(WITH_ABLATIONS),none yet)' >&2; exit 2)
 
 # torch and jax in processes of their own
 test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
@@ -121,6 +74,3 @@ docs: env $(VENV)/.extra-docs ## build the documentation into site/, which opens
 
 lock: env ## write constraints.txt from the environment (all but torch, torchvision and what they bring)
 	@python -m pip freeze --exclude-editable | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.txt
-
-clean: ## remove results, reports, site and logs (data and .venv stay)
-	rm -rf results site reports logs .snakemake

@@ -1,7 +1,10 @@
 # All studies of the workbench. Settings: --config tier=ci|demo|cpu|gpu|PATH.yaml
 from snakemake.utils import min_version
 
+from snakemake.logging import logger
+
 from sciml.families import families
+from sciml.runtime.extras import absent, remedy
 
 min_version("9.12")
 
@@ -18,6 +21,12 @@ STUDIES = {
     for family in families()
     if os.path.isfile(os.path.join(workflow.basedir, "workflows", family, "Snakefile"))
 }
+
+# an installation may have the packages of some families only
+for family in list(STUDIES):
+    if absent(extra := family.replace("_", "-")):
+        logger.warning(f"{family} is left out, it is not installed: {remedy(extra)}")
+        del STUDIES[family]
 
 
 include: "workflows/studies.smk"

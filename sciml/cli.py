@@ -10,13 +10,14 @@ import os
 import sys
 import traceback
 import warnings
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
 
 from sciml import __version__
 from sciml.families import families, room
-from sciml.options import Set, Tier, command
+from sciml.options import Force, Set, Tier, command
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.extras import absent, explained, remedy, wanted_extra
 
@@ -63,6 +64,23 @@ def doctor_command() -> None:
     print_findings(findings)
     if any(finding.verdict == "missing" for finding in findings):
         raise typer.Exit(1)
+
+
+@command(app, "init")
+def init_command(
+    out: Annotated[Path, typer.Argument(metavar="FOLDER", help="Made where it is not there.")], force: Force = False
+) -> None:
+    """Write the workflow of all studies into a folder, to run and change there without a checkout.
+
+    Snakefile, rules, profiles, the settings of the tiers, and a Makefile: `make demo` works there with the packages of this
+    environment. --force writes over what is there of these files and leaves others alone.
+
+    Example: sciml init studies
+    """
+    from sciml.workflow import advice, lay_down
+
+    lay_down(out, force)
+    typer.echo("\n".join(advice(out)))
 
 
 @command(config_app, "show")

@@ -39,18 +39,19 @@ def settings_model(names: tuple[str, ...]) -> type[BaseModel]:
     return create_model("Settings", __base__=RunSettings, **blocks)
 
 
-def load(tier: str, overrides: Iterable[str] = ()) -> Any:
+def load(tier: str, overrides: Iterable[str] = (), folder: Path | None = None) -> Any:
     """Return the resolved settings of a tier.
 
     Args:
         tier: `ci`, `demo`, `cpu`, `gpu`, or the path of a YAML file.
         overrides: `key.path=value` texts, values as JSON or plain text.
+        folder: that of the tiers' files; those of the package by default.
 
     Raises:
         ConfigError: unknown tier or key, wrong value, missing or broken file.
     """
     if tier in TIERS:
-        path = resource("config", f"{tier}.yaml")
+        path = (folder or resource("config")) / f"{tier}.yaml"
     elif "/" in tier or tier.endswith((".yaml", ".yml")):
         path = Path(tier)
     else:

@@ -24,7 +24,7 @@ SHARED = {
     "datasets": {"runtime", "formats"},
     "imaging": {"runtime", "formats", "datasets"},
 }
-TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch"}
+TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch", "workflow"}
 # what command lines, and they alone, use of these
 COMMAND_LINE = {"stages", "settings", "options", "batch"}
 FAMILIES = {package.rpartition(".")[2] for package in BUILT_IN.values()}

@@ -21,7 +21,7 @@ from sciml import cli
 from sciml.options import command, is_output
 
 REPOSITORY = ROOT.parent
-POSITIONAL_OUT = {("compression", "encode"), ("compression", "decode")}
+POSITIONAL_OUT = {("compression", "encode"), ("compression", "decode"), ("init",)}
 # what each shared word is: number of values, and whether it is given more than once
 VOCABULARY = {
     "--out": (1, False),
@@ -308,6 +308,7 @@ WRITES = {
     "progression evaluate": "cohort --calibration cohort --model w.safetensors --out OUT",
     "progression report": "folder --out OUT.html",
     "report shot": "page.html --out OUT.png",
+    "init": "OUT",
     "data card": "--out OUT",
     "data export": "astronaut --out OUT.png",
 }

@@ -1,6 +1,7 @@
 # Shared by the root Snakefile and by every family: settings, what a stage reads, what its code is, and how it is called.
 import os
 import re
+from pathlib import Path
 from shlex import quote
 
 from snakemake.exceptions import WorkflowError
@@ -27,7 +28,8 @@ for folder in ("results", "logs", REPORTS):
 
 TIER = str(config.get("tier", "demo"))
 OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
-SETTINGS = load(TIER, OVERRIDES)
+# those of the folder with this workflow, which need not be a checkout
+SETTINGS = load(TIER, OVERRIDES, Path(str(workflow.current_basedir)).parent / "config")
 
 # no card where no number of cards is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
 # whose values win

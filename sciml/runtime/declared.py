@@ -28,6 +28,7 @@ VARIABLE = "SCIML_DECLARED"
 FILES = "SCIML_FILES"
 STRICT = "SCIML_STRICT"
 PACKAGE = Path(__file__).resolve().parents[1]
+RESOURCES = PACKAGE / "resources"
 CODE = (".py", ".pyc", ".so")
 SHOWN = 5
 
@@ -142,6 +143,8 @@ def _files(declared: list[str], opened: set[str]) -> list[str]:
             allowed.update(path.resolve() for path in travelling(module))
     found = []
     for path in sorted(Path(name).resolve() for name in opened):
+        if path.is_relative_to(RESOURCES):  # in a checkout they lie outside the package: known by value, or allowed above
+            continue
         if path.is_relative_to(PACKAGE):
             if path.is_file() and path not in allowed:
                 found.append(str(path.relative_to(PACKAGE.parent)))

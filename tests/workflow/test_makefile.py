@@ -30,6 +30,8 @@ def call(tmp_path):
     scripts = tmp_path / ".venv" / "bin"
     scripts.mkdir(parents=True)
     shutil.copy(ROOT / "Makefile", tmp_path)
+    (tmp_path / "workflows").mkdir()
+    shutil.copy(ROOT / "workflows" / "runs.mk", tmp_path / "workflows")
     for name in ("pyproject.toml", "constraints.txt", ".venv/.python", ".venv/.base"):
         (tmp_path / name).touch()
     for name, body in STAND_INS.items():
@@ -97,7 +99,7 @@ def test_extras_are_installed_once_with_the_constraints(call):
 
 
 def test_weights_and_ablations_are_offered_for_the_families_whose_workflow_has_them(call, tmp_path):
-    shutil.copytree(ROOT / "workflows", tmp_path / "workflows")
+    shutil.copytree(ROOT / "workflows", tmp_path / "workflows", dirs_exist_ok=True)
     for target, rule in (("weights", "publish_weights"), ("ablations", "ablations")):
         code, _, calls = call(target, "FAMILY=proximal")
         assert code == 0 and calls == [f"snakemake --profile profiles/default --config tier=cpu -- proximal_{rule}"]
@@ -106,7 +108,9 @@ def test_weights_and_ablations_are_offered_for_the_families_whose_workflow_has_t
 
 
 def test_every_target_for_users_is_in_the_help(call):
-    (names,) = re.findall(r"^\.PHONY: (.*)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    phony = set(names.split()) - {"run"}
+    texts = [(ROOT / name).read_text() for name in ("Makefile", "workflows/runs.mk")]
+    phony = {name for text in texts for line in re.findall(r"^\.PHONY: (.*)$", text, re.MULTILINE) for name in line.split()} - {
+        "run"
+    }
     code, output, _ = call("help")
     assert code == 0 and phony <= {line.split()[0] for line in output.splitlines() if line.strip()}
