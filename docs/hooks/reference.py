@@ -118,7 +118,7 @@ def settings_pages() -> dict[str, str]:
     result = {"index": f"{SETTINGS_HEAD}\n\n{_table(_rows(run, models, {'master_seed': defaults['master_seed']}))}\n"}
     for name in names:
         node = _resolved(properties[name], models)
-        result[name] = f"# {name}\n\n{node['description']}\n\n{_table(_rows(node, models, defaults[name], name))}\n"
+        result[name] = f"# Settings of {name}\n\n{node['description']}\n\n{_table(_rows(node, models, defaults[name], name))}\n"
     return {f"reference/settings/{name}.md": text for name, text in result.items()}
 
 
@@ -147,7 +147,7 @@ def _rows(
 
 def _default(value: Any, kind: str, block: bool) -> str:
     if block:
-        return ", ".join(f"`{name}`" for name in value) if kind.endswith("by name") and value is not ABSENT else ""
+        return ", ".join(f"`{name}`" for name in value) if kind.startswith("{") and value is not ABSENT else ""
     return "" if value is ABSENT else f"`{_cell(json.dumps(value))}`"
 
 
@@ -168,14 +168,14 @@ def _kind(node: dict[str, Any], models: dict[str, Any]) -> tuple[str, list[tuple
         return "block", [("", node)]
     if node.get("type") == "object":
         kind, below = _kind(node.get("additionalProperties", {}), models)
-        return f"{kind} by name", [(f".NAME{suffix}", model) for suffix, model in below]
+        return f"{{NAME: {kind}}}", [(f".NAME{suffix}", model) for suffix, model in below]
     if node.get("type") == "array":
         parts = node.get("prefixItems")
         kinds = [_kind(part, models) for part in parts or [node.get("items", {})]]
         words = [kind for kind, _ in kinds] + ([] if parts else ["..."])
         return f"[{', '.join(words)}]", [(f"[]{suffix}", model) for _, found in kinds for suffix, model in found]
     limits = [f"{sign} {node[word]}" for word, sign in LIMITS.items() if word in node]
-    return " ".join([WORDS.get(node.get("type", ""), "any"), ", ".join(limits)]).strip(), []
+    return " ".join([WORDS.get(node.get("type", ""), "any"), " and ".join(limits)]).strip(), []
 
 
 def _cell(text: str) -> str:

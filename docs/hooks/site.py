@@ -28,33 +28,35 @@ def on_files(files: Files, config: Any) -> Files:
         files.append(File.generated(config, place, content=text))
     for source, place in OUTSIDE.items():
         files.append(File.generated(config, place, abs_src_path=str(ROOT / source)))
-    there = [file.src_uri for file in files.documentation_pages()]
-    config.nav = _filled(config.nav, sorted(there, key=lambda uri: (not uri.endswith("index.md"), uri)), _named(config.nav))
+    there = sorted((file.src_uri for file in files.documentation_pages()), key=lambda uri: (not uri.endswith("index.md"), uri))
+    lines = _lines(config.nav)
+    # a page belongs to its own name, else to the longest pattern that it matches
+    lines_of = {uri: max((line for line in lines if _matches(uri, line)), key=len, default="") for uri in there}
+    config.nav = _filled(config.nav, {line: [uri for uri in there if lines_of[uri] == line] for line in lines if "*" in line})
     return files
 
 
-def _named(nav: Any) -> set[str]:
+def _matches(uri: str, line: str) -> bool:
+    return uri == line or ("*" in line and fnmatch(uri, line) and uri.count("/") == line.count("/"))
+
+
+def _lines(nav: Any) -> set[str]:
     if isinstance(nav, str):
         return {nav}
-    return {name for entry in (nav.values() if isinstance(nav, dict) else nav) for name in _named(entry)}
+    return {line for entry in (nav.values() if isinstance(nav, dict) else nav) for line in _lines(entry)}
 
 
-def _filled(nav: list[Any], there: list[str], named: set[str]) -> list[Any]:
-    """Return the navigation with each pattern replaced by the pages that it matches and that stand nowhere else."""
+def _filled(nav: list[Any], found: dict[str, list[str]]) -> list[Any]:
+    """Return the navigation with each pattern replaced by its pages; a section without pages is left out."""
     result: list[Any] = []
     for entry in nav:
         if isinstance(entry, str):
-            pattern = "*" in entry
-            result += [uri for uri in there if uri not in named and _matches(uri, entry)] if pattern else [entry]
+            result += found.get(entry, [entry])
         else:
             ((title, below),) = entry.items()
-            filled = _filled(below, there, named) if isinstance(below, list) else below
+            filled = _filled(below, found) if isinstance(below, list) else below
             result += [{title: filled}] if filled else []
     return result
-
-
-def _matches(uri: str, pattern: str) -> bool:
-    return fnmatch(uri, pattern) and uri.count("/") == pattern.count("/")
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
