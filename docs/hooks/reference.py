@@ -118,7 +118,11 @@ def settings_pages() -> dict[str, str]:
     result = {"index": f"{SETTINGS_HEAD}\n\n{_table(_rows(run, models, {'master_seed': defaults['master_seed']}))}\n"}
     for name in names:
         node = _resolved(properties[name], models)
-        result[name] = f"# Settings of {name}\n\n{node['description']}\n\n{_table(_rows(node, models, defaults[name], name))}\n"
+        table = _table(_rows(node, models, defaults[name], name))
+        # behind the manuals in search
+        head = f"---\nsearch:\n  boost: 0.5\n---\n\n# Settings of {name}"
+        result[name] = f"{head}\n\n{node['description']}\n\n{table}\n"
+        )
     return {f"reference/settings/{name}.md": text for name, text in result.items()}
 
 
