@@ -122,7 +122,6 @@ def settings_pages() -> dict[str, str]:
         # behind the manuals in search
         head = f"---\nsearch:\n  boost: 0.5\n---\n\n# Settings of {name}"
         result[name] = f"{head}\n\n{node['description']}\n\n{table}\n"
-        )
     return {f"reference/settings/{name}.md": text for name, text in result.items()}
 
 
