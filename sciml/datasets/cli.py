@@ -158,18 +158,20 @@ def add(
 def export(
     entry: Annotated[str, typer.Argument(help="A data set of `sciml data list`, or a part of one: ct_cranium[54:55].")],
     out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz; PNG holds values from 0 to 1.")],
+    crop: Annotated[
+        tuple[int, int, int, int] | None,
+        typer.Option(help="ROW COLUMN HEIGHT WIDTH: only this part of the picture, or of every slice, from its upper left corner."),
+    ] = None,
 ) -> None:
     """Write a data set as an image file, to try a command on. A part of one slice becomes a picture.
 
     Examples: sciml data export astronaut --out photo.png;
+    sciml data export camera --crop 60 190 128 128 --out face.png;
     sciml data export "ct_cranium[54:55]" --out slice.npy
     """
-    from sciml.datasets.loaders import load
-    from sciml.formats.write import write_image
+    from sciml.datasets.export import export as export_data
 
-    image = load(entry)
-    array = image.array[0] if image.axes == "DHW" and len(image.array) == 1 else image.array
-    write_image(out, array, affine=image.affine, voxel_size_mm=image.voxel_size_mm)
+    array = export_data(entry, out, crop).array
     typer.echo(f"{out}: {' x '.join(map(str, array.shape))}, values from {float(array.min()):g} to {float(array.max()):g}")
 
 
