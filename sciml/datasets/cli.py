@@ -160,7 +160,9 @@ def export(
     out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz; PNG holds values from 0 to 1.")],
     crop: Annotated[
         tuple[int, int, int, int] | None,
-        typer.Option(help="ROW COLUMN HEIGHT WIDTH: only this part of the picture, or of every slice, from its upper left corner."),
+        typer.Option(
+            help="ROW COLUMN HEIGHT WIDTH: only this part of the picture, or of every slice, from its upper left corner."
+        ),
     ] = None,
 ) -> None:
     """Write a data set as an image file, to try a command on. A part of one slice becomes a picture.

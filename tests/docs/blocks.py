@@ -1,8 +1,8 @@
 """The code blocks of the README and of the manuals: which of them run, where, and how long that may take.
 
-A fenced block in `bash` or `python` runs as it stands. A comment on the line before its fence says what is special about it, and
-is seen by nobody who reads the page: `<!-- slow -->`, `<!-- checkout -->` (it works in a checkout, not in an empty folder),
-`<!-- not run: why -->`; more than one are parted by commas. A fence with a file name after the language is an excerpt of that file.
+A fenced block in `bash` or `python` runs as it stands. A comment on the line before its fence, which no reader of the page sees,
+says what is special about it: `<!-- slow -->`, `<!-- checkout -->` (it works in a checkout, not in an empty folder),
+`<!-- not run: why -->`; commas part more than one. A fence with a file name after the language is an excerpt of that file.
 """
 
 from __future__ import annotations
@@ -54,6 +54,12 @@ def read(name: str, text: str) -> list[Block]:
         line = text.count("\n", 0, match.start("code"))
         found.append(Block(name, line, match["language"], match["code"], marks, file[0] if file else ""))
     return found
+
+
+def prose(name: str) -> str:
+    """Return a page without the blocks that run."""
+    runs = iter(block.runs for block in ALL[name])
+    return FENCE.sub(lambda match: "" if next(runs) else match[0], PAGES[name].read_text())
 
 
 ALL = {name: read(name, path.read_text()) for name, path in PAGES.items()}

@@ -10,7 +10,7 @@ if "SCIML_DECLARED" in os.environ:  # a job of a workflow watches what it loads
     os.execv(os.environ["SCIML_PYTHON"], [os.environ["SCIML_PYTHON"], "-m", "sciml.cli", *words[1:]])
 jax = os.environ["SCIML_PAGE"] == "jax" if words[0] == "page" else bool({"active-fluid", "active_fluid"} & set(words[1:3]))
 with socket.socket(socket.AF_UNIX) as server:
-    server.connect(os.path.join(os.path.dirname(__file__), "jax" if jax else "torch"))
-    request = json.dumps([words, os.getcwd(), dict(os.environ)]).encode()
+    server.connect(f"{os.path.dirname(__file__)}/{'jax' if jax else 'torch'}")  # noqa: PTH120 - pathlib would take longer than all the rest
+    request = json.dumps([words, os.getcwd(), dict(os.environ)]).encode()  # noqa: PTH109
     socket.send_fds(server, [request], [0, 1, 2])
     sys.exit(int(server.recv(16) or 1))

@@ -1,4 +1,4 @@
-"""A process that has a framework loaded and forks for every command: `sciml` starts in no time, and a page is one of its children.
+"""A process that has a framework loaded and forks for every command: `sciml` starts in no time; a page is one of its children.
 
 Usage: python server.py FRAMEWORK SOCKET. A request is a JSON list of words, folder and environment, with the client's standard
 streams; the answer is the exit code. The words are those of `sciml`, or `page FILE`: the blocks of a page, as JSON.
@@ -72,6 +72,9 @@ def answer(client: socket.socket) -> None:
     with contextlib.suppress(OSError, ValueError):
         sys.stdout.flush()
         sys.stderr.flush()
+    if "PAGE_TIMES" in environment:
+        with Path(environment["PAGE_TIMES"]).open("a") as stream:
+            print(f"{sum(os.times()[:2]):6.1f} s  {' '.join(words)[:110]}", file=stream)
     client.sendall(str(code).encode())
     os._exit(code)
 
@@ -93,11 +96,11 @@ def play(given: list[dict[str, Any]]) -> int:
     names: dict[str, Any] = {"__name__": "__main__"}
     sys.path.insert(0, "")
     for block in given:
-        place = f"{block['page']}, line {block['line'] + 1}"
+        place = f"{block['page']}.md, line {block['line'] + 1}"
         print(f"--- {place} ({block['language']})", flush=True)
         if block["language"] == "python":
             try:
-                exec(compile("\n" * block["line"] + block["code"], block["page"], "exec"), names)
+                exec(compile("\n" * block["line"] + block["code"], f"{block['page']}.md", "exec"), names)
             except BaseException:
                 traceback.print_exc()
                 print(f"FAILED: {place}", file=sys.stderr)

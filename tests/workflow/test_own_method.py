@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 
@@ -15,7 +14,6 @@ from trees import ROOT
 from sciml.imaging.plugins import method_modules
 from sciml.imaging.tasks.catalogue import METHODS, methods_for
 
-GUIDE = ROOT / "docs" / "add-a-method.md"
 PLACE = ROOT / "tests" / "example_method"
 
 
@@ -29,9 +27,7 @@ def plugin(monkeypatch):
     sys.modules.pop("sciml_median", None)
 
 
-def test_the_guide_shows_the_file_which_is_short():
-    blocks = re.findall(r"^```\w+ (\S+)\n(.*?)\n```$", GUIDE.read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 3 and all(text in (ROOT / name).read_text() for name, text in blocks)
+def test_the_file_is_short():
     assert len((PLACE / "sciml_median.py").read_text().splitlines()) < 40
 
 
