@@ -19,6 +19,8 @@ OUTSIDE = {
     "data/ATTRIBUTION.md": "attribution.md",
 }
 """Page of the site by the file of the repository that it shows."""
+EXCERPT = re.compile(r"^(```\w+) ([\w./-]+)$", re.MULTILINE)
+"""Fence with the file that it is an excerpt of."""
 LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s#]+)([^)]*\))")
 
 
@@ -60,7 +62,7 @@ def _filled(nav: list[Any], found: dict[str, list[str]]) -> list[Any]:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Point links to files of the repository at their place in the site: a page, or a copy of the file."""
+    """Point links to files of the repository at their place in the site: a page, or a copy of the file; name excerpts."""
     if page.is_homepage:
         page.meta["hide"] = ["navigation"]
     origin = {place: source for source, place in OUTSIDE.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
@@ -80,4 +82,4 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
                 files.append(File.generated(config, place, abs_src_path=str(ROOT / path)))
         return before + relpath(place, str(Path(page.file.src_uri).parent)) + after
 
-    return LINK.sub(placed, markdown)
+    return LINK.sub(placed, EXCERPT.sub(r'\1 title="\2"', markdown))
