@@ -60,21 +60,22 @@ def api_pages() -> dict[str, str]:
 
 def commands() -> Iterator[tuple[Any, Any]]:
     """Yield every command that help shows, groups before their members, with its context."""
-    groups = list(cli.app.registered_groups)
-    try:
-        cli._mount()
-        root = typer.main.get_command(cli.app)
-    finally:
-        cli.app.registered_groups[:] = groups
-    yield from _below(root, "sciml", None)
+    cli._mount()
+    yield from _below(typer.main.get_command(cli.app), "sciml", None)
 
 
 def _below(command: Any, name: str, parent: Any) -> Iterator[tuple[Any, Any]]:
     context = command.make_context(name, [], parent=parent, resilient_parsing=True)
     yield command, context
-    for word, below in getattr(command, "commands", {}).items():
-        if not below.hidden:
-            yield from _below(below, word, context)
+    for word, below in _shown(command, context).items():
+        yield from _below(below, word, context)
+
+
+def _shown(group: Any, context: Any) -> dict[str, Any]:
+    below = (
+        {name: group.get_command(context, name) for name in group.list_commands(context)} if hasattr(group, "commands") else {}
+    )
+    return {name: command for name, command in below.items() if not command.hidden}
 
 
 def command_pages() -> dict[str, str]:
@@ -89,11 +90,11 @@ def command_pages() -> dict[str, str]:
 
 def _command(command: Any, context: Any, words: list[str]) -> str:
     group = hasattr(command, "commands")
-    level = 1 if group and len(words) < 3 else 2
+    level = max(len(words) - 1, 1 if group else 2)
     text, _, examples = (command.help or "").partition("Example")
     parts = [f"{'#' * level} {' '.join(words)}", text.strip()]
     if group:
-        first = {name: _cell((one.help or "").partition("\n\n")[0]) for name, one in command.commands.items() if not one.hidden}
+        first = {name: _cell((one.help or "").partition("\n\n")[0]) for name, one in _shown(command, context).items()}
         rows = [f"| `{' '.join(words)} {name}` | {told} |" for name, told in first.items()]
         parts.append("\n".join(["| command | what it does |", "|--|--|", *rows]))
     else:

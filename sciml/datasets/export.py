@@ -35,8 +35,10 @@ def cropped(image: Image, row: int, column: int, height: int, width: int) -> Ima
 
     Args:
         image: picture or volume.
-        row, column: upper left corner in pixels.
-        height, width: size in pixels.
+        row: of the upper left corner, in pixels.
+        column: of the upper left corner, in pixels.
+        height: in pixels.
+        width: in pixels.
 
     Raises:
         ConfigError: the part does not lie inside.

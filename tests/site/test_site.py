@@ -46,14 +46,15 @@ def test_every_public_name_has_a_place():
 def test_every_command_that_help_shows_has_a_place_with_its_options():
     missing = []
 
-    def look(command, words: list[str]) -> None:
+    def look(command, words: list[str], parent=None) -> None:
         if "-".join(words) not in anchors("reference/commands"):
             missing.append(" ".join(words))
         options = [option for one in command.params if not getattr(one, "hidden", False) for option in one.opts]
         missing.extend(one for one in options if one.startswith("--") and f"<code>{one}" not in text_of("reference/commands"))
-        for word, below in getattr(command, "commands", {}).items():
-            if not below.hidden:
-                look(below, [*words, word])
+        context = command.make_context(words[-1], [], parent=parent, resilient_parsing=True)
+        for word in command.list_commands(context) if hasattr(command, "commands") else ():
+            if not (below := command.get_command(context, word)).hidden:
+                look(below, [*words, word], context)
 
     look(root_command(tuple(families())), ["sciml"])
     assert not missing
