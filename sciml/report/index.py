@@ -16,6 +16,7 @@ from sciml.runtime.files import digest_bytes, read_json, write_json, write_text
 
 FAILURE_FOLDER = "failures"
 _PAGE_NAME = re.compile(r"[\w.-]+\.html")
+_SENTENCE_END = re.compile(r"(?<=[.!?])\s+(?=[A-Z])")
 _THUMBNAIL = re.compile(r"data:image/(png|webp|jpeg);base64,[A-Za-z0-9+/=]+")
 
 
@@ -113,7 +114,7 @@ def _page(record: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "title": str(record["title"]),
         "question": str(record["question"]),
-        "answer": str(record.get("answer") or ""),
+        "result": _SENTENCE_END.split(str(record.get("answer") or ""), maxsplit=1)[0],
         "tier": str(record["tier"]),
         "banner": record.get("banner"),
         "link": link if _PAGE_NAME.fullmatch(link) else None,

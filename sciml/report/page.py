@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,10 @@ SCHEMA = 2
 # claims above the fold
 FIRST_CLAIMS = 6
 NOT_RUN = "not run"
+# kinds of which a tab shows one at a time
+MENUS = ("slider", "gallery")
+# pictures side by side in a thumbnail
+THUMBNAILS = 4
 
 
 def write_page(page: StudyPage, path: Path | str, budget_bytes: int = BUDGET_BYTES) -> Path:
@@ -118,18 +122,29 @@ class _Assembly:
         values = view(item, f"{_slug(item.title or kind)}-{len(self.parts) + 1}") | {"compact": compact}
         html = getattr(self._macros, kind)(values)
         part = {key: values[key] for key in ("title", "anchor", "lossy")} | {"kind": kind, "html": html, "half": is_half(item)}
+        part["cases"] = []
         self.parts.append(part)
         return part
 
     def _paired(self, items: Iterable[Reportlet]) -> list[dict[str, Any]]:
         """Return parts of which two narrow ones stand side by side; a narrow one without a neighbour gets the whole width."""
         paired = []
-        for half, run in groupby([self._part(item) for item in items], key=lambda part: part["half"]):
+        for half, run in groupby(self._chosen(items), key=lambda part: part["half"]):
             parts = list(run)
             if half and len(parts) % 2:
                 parts[-1]["half"] = False
             paired += parts
         return paired
+
+    def _chosen(self, items: Iterable[Reportlet]) -> Iterator[dict[str, Any]]:
+        """Yield parts; several sliders or several galleries of one tab share the place of the first, by a menu."""
+        parts = [self._part(item) for item in items]
+        for part in parts:
+            cases = [other for other in parts if other["kind"] == part["kind"] in MENUS]
+            if len(cases) < 2:
+                yield part
+            elif part is cases[0]:
+                yield part | {"cases": cases, "html": self._macros.menu(cases)}  # type: ignore[attr-defined]
 
 
 def claim_groups(claims: Sequence[Claim]) -> dict[str, Any]:
@@ -229,19 +244,16 @@ def _plain(value: Any) -> Any:
 
 
 def _thumbnail(items: Sequence[Reportlet]) -> str | None:
-    """Return a small copy of the page's own picture, or of the first one that it shows."""
-    from sciml.report.pictures import thumbnail
+    """Return a small copy of the page's own picture, or of the first one that it shows, as the reader meets it."""
+    from sciml.report.pictures import montage, thumbnail, wiped
 
     for item in items:
         if isinstance(item, Figure):
             return thumbnail(item.image)
-        if isinstance(item, Slider | Gallery) and item.pictures:
-            return thumbnail(_last(item.pictures))
-        if isinstance(item, Scrubber):
-            pictures = _last(item.series)
-            return thumbnail(pictures[len(pictures) // 2])
+        if isinstance(item, Slider):
+            first, *_, last = item.pictures.values()
+            return thumbnail(wiped(first, last))
+        if isinstance(item, Gallery | Scrubber):
+            shown = item.pictures.values() if isinstance(item, Gallery) else [one[len(one) // 2] for one in item.series.values()]
+            return thumbnail(montage(list(shown)[:THUMBNAILS]))
     return None
-
-
-def _last(mapping: Mapping[str, Any]) -> Any:
-    return list(mapping.values())[-1]

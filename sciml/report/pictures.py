@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,11 +96,38 @@ def encode(image: Picture, lossless_bytes: int = LOSSLESS_BYTES, quality: int = 
     return Encoded(_uri("webp", content), *picture.size, lossy=True)
 
 
+def wiped(left: Picture, right: Picture) -> np.ndarray:
+    """Return the left half of one picture beside the right half of another of its size, as a slider shows them."""
+    first, second = _pixels(left), _pixels(right)
+    middle = first.shape[1] // 2
+    return np.concatenate(
+        [first[:, :middle], np.full((len(first), max(1, middle // 60), 3), 255, np.uint8), second[:, middle:]], 1
+    )
+
+
+def montage(images: Sequence[Picture], gap: int = 2) -> np.ndarray:
+    """Return pictures in rows and columns that come near to a square, each in a cell as large as the largest."""
+    pixels = [_pixels(image) for image in images]
+    height, width = (max(one.shape[axis] for one in pixels) for axis in (0, 1))
+    across = min(
+        (count for count in range(1, len(pixels) + 1) if len(pixels) % count == 0),
+        key=lambda count: (round(abs(np.log(count**2 * width / (len(pixels) * height))), 3), -count),
+    )
+    cells = [np.pad(one, [(0, height - one.shape[0] + gap), (0, width - one.shape[1] + gap), (0, 0)]) for one in pixels]
+    return np.concatenate([np.concatenate(cells[i : i + across], 1) for i in range(0, len(cells), across)])
+
+
+def _pixels(image: Picture) -> np.ndarray:
+    return np.asarray(_opened(encode(image)))
+
+
+def _opened(encoded: Encoded) -> Image.Image:
+    return Image.open(io.BytesIO(base64.b64decode(encoded.uri.partition(",")[2]))).convert("RGB")
+
+
 def thumbnail(image: Picture, side: int = 320) -> str:
     """Return a small WebP data URI for the index."""
-    encoded = encode(image)
-    content = base64.b64decode(encoded.uri.partition(",")[2])
-    picture = Image.open(io.BytesIO(content)).convert("RGB")
+    picture = _opened(encode(image))
     picture.thumbnail((side, side), Image.Resampling.LANCZOS)
     return _uri("webp", _save(picture, "WEBP", quality=80, method=4))
 

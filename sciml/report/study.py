@@ -152,6 +152,7 @@ class StudyPage:
         banner: a line beside the tier, for instance what was trained and what is simulated.
         data: cards of the data sets shown or tuned on, see `sciml.datasets.cards`.
         data_tier: of the run; the page says what the smallest ones mean.
+        topic: what stands above the title; the name by default.
         failures: stages that failed.
     """
 
@@ -177,6 +178,7 @@ class StudyPage:
     banner: str | None = None
     data: Sequence[Mapping[str, Any]] = ()
     data_tier: str = "default"
+    topic: str = ""
     failures: Sequence[Failure] = ()
 
     def __post_init__(self) -> None:

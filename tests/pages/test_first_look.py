@@ -1,7 +1,7 @@
 """What a reader meets when a page opens, folds closed and first tab: the answer at once, and no more than can be read."""
 
 import pytest
-from browser import browser, open_page
+from browser import browser, open_sized
 from test_real_pages import pages
 
 from sciml.runtime.files import read_json
@@ -28,7 +28,7 @@ def studies():
 def test_the_answer_is_on_the_first_screen(driver, screen):
     wrong = []
     for path in studies():
-        _open(driver, path, screen)
+        open_sized(driver, path, screen)
         for part in SCREENS[screen]:
             found = driver.find_elements("css selector", f".opening {part}")
             # a page may have no picture or no numbers, but always a question and an answer
@@ -47,7 +47,7 @@ def test_the_answer_is_on_the_first_screen(driver, screen):
 def test_a_page_is_no_longer_than_can_be_read(driver):
     wrong = []
     for path in studies():
-        _open(driver, path, (1600, 1000))
+        open_sized(driver, path, (1600, 1000))
         height = driver.execute_script("return document.documentElement.scrollHeight")
         words = len(driver.execute_script("return document.body.innerText").split())
         wrong += [f"{path.name}: {height} px"] if height > MOST_HEIGHT else []
@@ -59,7 +59,7 @@ def test_the_answer_is_made_from_the_numbers(driver):
     """Every page answers, its record holds the same answer, and its numbers are at most six."""
     for path in studies():
         record = read_json(path.with_suffix(".report.json"))
-        _open(driver, path, (1600, 1000))
+        open_sized(driver, path, (1600, 1000))
         assert driver.find_element("css selector", ".answer").text == record["answer"]
         shown = driver.find_elements("css selector", ".numbers li")
         assert len(shown) == len(record["numbers"]) <= 6, path.name
@@ -69,7 +69,7 @@ def test_tabs_follow_the_keys_and_links_open_what_they_point_at(driver):
     from selenium.webdriver.common.keys import Keys
 
     for path in studies():
-        _open(driver, path, (1600, 1000))
+        open_sized(driver, path, (1600, 1000))
         tabs = driver.find_elements("css selector", "[role=tab]")
         for before, after in zip(tabs, [*tabs[1:], *tabs[:1]], strict=True):
             before.send_keys(Keys.ARROW_RIGHT)
@@ -80,9 +80,3 @@ def test_tabs_follow_the_keys_and_links_open_what_they_point_at(driver):
             link.send_keys(Keys.ENTER)
             target = driver.find_element("css selector", link.get_attribute("href").rpartition("#")[2].join(("#", "")))
             assert not target.find_elements("css selector", ":scope > details:not([open])"), link.text
-
-
-def _open(driver, path, screen):
-    size = {"width": screen[0], "height": screen[1], "deviceScaleFactor": 1, "mobile": False}
-    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    open_page(driver, path)

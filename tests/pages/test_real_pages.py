@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from browser import assert_page_is_sound, browser
+from browser import SCREENS, assert_page_is_sound, browser, faults, open_sized
 
 pytestmark = pytest.mark.browser
 
@@ -39,3 +39,13 @@ def test_the_index_leads_to_every_page_and_shows_no_failure(driver):
     links = {link.get_attribute("href").rpartition("/")[2] for link in driver.find_elements("css selector", "a[href$='.html']")}
     assert links >= {path.name for path in pages()} - {"index.html"}
     assert not list((FOLDER / "failures").glob("*.json"))
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: f"{screen[0]} px")
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(driver, screen, scheme):
+    wrong = {}
+    for path in pages():
+        open_sized(driver, path, screen, scheme)
+        wrong[path.name] = faults(driver)
+    assert not any(wrong.values()), wrong

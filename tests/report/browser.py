@@ -14,6 +14,8 @@ import pytest
 from sciml.report import check_page
 from sciml.report.check import FLAGS
 
+AXE = Path(__file__).parent / "vendor" / "axe.min.js"
+SCREENS = ((1600, 1000), (360, 740))
 BROWSER = "/usr/bin/chromium"
 DRIVER = "/usr/bin/chromedriver"
 
@@ -65,6 +67,21 @@ def open_page(driver, path: Path | str, scheme: str = "light") -> None:
     WebDriverWait(driver, 20).until(lambda d: d.execute_script(ready) and d.execute_script(DRAWN))
 
 
+def open_sized(driver, path: Path | str, screen: tuple[int, int], scheme: str = "light") -> None:
+    """Open a page in a window of a width and a height in pixels."""
+    size = {"width": screen[0], "height": screen[1], "deviceScaleFactor": 1, "mobile": False}
+    driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    open_page(driver, path, scheme)
+
+
+def faults(driver) -> list[str]:
+    """Return what axe finds on the open page, every fold and the tab that is shown, one line a rule that is broken."""
+    driver.execute_script("for (const one of document.querySelectorAll('details')) one.open = true")
+    driver.execute_script(AXE.read_text(encoding="utf-8"))
+    found = driver.execute_async_script("const done = arguments[0]; axe.run().then((result) => done(result.violations))")
+    return [f"{one['impact']} {one['id']}: {one['nodes'][0]['html'][:120]} ({len(one['nodes'])})" for one in found]
+
+
 def contrast(one, other) -> float:
     """Return the contrast ratio of two sRGB colours in 0..255, as WCAG 2 defines it."""
 
@@ -107,6 +124,15 @@ def assert_page_is_sound(driver, path: Path | str) -> None:
     assert not foreign, foreign
 
 
+def show_case(figure) -> None:
+    """Choose a slider by the keys of the menu that it may stand behind."""
+    from selenium.webdriver.common.keys import Keys
+
+    for case in figure.find_elements("xpath", "ancestor::*[@data-case]"):
+        menu = case.find_element("xpath", "..").find_element("css selector", ".tools select")
+        menu.send_keys(Keys.HOME, Keys.ARROW_DOWN * int(case.get_attribute("data-case")))
+
+
 def assert_parts_work(part) -> None:
     """Assert that the curves, sliders and scrubbers of a displayed part of a page are drawn and follow the keys."""
     from selenium.webdriver.common.keys import Keys
@@ -114,6 +140,7 @@ def assert_parts_work(part) -> None:
     for box in part.find_elements("css selector", "[data-curve]"):
         assert box.find_elements("css selector", "svg path")
     for figure in part.find_elements("css selector", "[data-slider]"):
+        show_case(figure)
         above = figure.find_element("css selector", ".above")
         before = above.value_of_css_property("clip-path")
         figure.find_element("css selector", "[data-role=wipe]").send_keys(Keys.ARROW_RIGHT * 5)

@@ -1,8 +1,10 @@
-import pytest
-from browser import assert_page_is_sound, browser, open_page
-from demo_page import HOSTILE, demo_page
+from dataclasses import replace
 
-from sciml.report import record_failure, write_index, write_page
+import pytest
+from browser import SCREENS, assert_page_is_sound, browser, faults, open_page, open_sized
+from demo_page import HOSTILE, demo_page, reportlets
+
+from sciml.report import Slider, record_failure, write_index, write_page
 
 pytestmark = pytest.mark.browser
 
@@ -36,3 +38,62 @@ def test_toggle_changes_the_scheme(driver, tmp_path):
     driver.find_element("css selector", "[data-theme-toggle]").click()
     assert driver.execute_script(ground) != before
     driver.execute_script("localStorage.clear()")
+
+
+@pytest.mark.parametrize("screen", SCREENS, ids=lambda screen: f"{screen[0]} px")
+def test_axe_finds_nothing(driver, tmp_path, screen):
+    page = write_page(demo_page(), tmp_path / "demo.html")
+    for path, scheme in ((page, "light"), (page, "dark"), (write_index(tmp_path), "light")):
+        open_sized(driver, path, screen, scheme)
+        assert faults(driver) == [], (path.name, scheme)
+
+
+CURRENT = "return [...document.querySelectorAll('nav a[aria-current]')].map((link) => link.hash)"
+GROUPS = "return [...document.querySelectorAll('nav li > ol')].map((group) => group.getClientRects().length > 0)"
+
+
+def test_the_contents_follow_the_reader(driver, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    open_sized(driver, write_page(demo_page(), tmp_path / "demo.html"), SCREENS[0])
+
+    def marked(hash):
+        WebDriverWait(driver, 5).until(lambda d: d.execute_script(CURRENT) == [hash], f"{hash} is not marked")
+        return driver.execute_script(GROUPS)
+
+    assert not any(marked("#answer"))
+    for place in ("#claims", "#results", "#checks", "#limits"):
+        driver.find_element("css selector", f"nav a[href='{place}']").send_keys(Keys.ENTER)
+        assert any(marked(place)) == (place == "#results"), place
+    curves = driver.find_element("css selector", ".panel:nth-of-type(2) .part[id]").get_attribute("id")
+    driver.execute_script("location.hash = arguments[0]", curves)
+    # the group of the open tab alone
+    assert marked(f"#{curves}") == [True, False, True]
+    driver.execute_script("dispatchEvent(new Event('wheel')); scrollTo(0, 0)")
+    marked("#answer")
+
+
+def test_a_claim_is_read_on_a_telephone(driver, tmp_path):
+    open_sized(driver, write_page(demo_page(), tmp_path / "demo.html"), SCREENS[1])
+    driver.execute_script("document.querySelector('.more')?.setAttribute('open', '')")
+    for part in ("th[scope=row]", "td strong", ".badge"):
+        boxes = [one.rect for one in driver.find_elements("css selector", f".claims tbody {part}")]
+        assert len(boxes) == 4 and all(box["x"] >= 0 and box["x"] + box["width"] <= SCREENS[1][0] for box in boxes), part
+
+
+def test_several_sliders_share_one_place(driver, tmp_path):
+    from selenium.webdriver.common.keys import Keys
+
+    slider = next(item for item in reportlets() if isinstance(item, Slider))
+    others = [replace(slider, title=f"Scan {letter}") for letter in "AB"]
+    open_sized(driver, write_page(demo_page(extra=others), tmp_path / "demo.html"), SCREENS[0])
+    driver.execute_script("document.querySelectorAll('[role=tab]')[1].click()")
+    shown = "return [...document.querySelectorAll('.case')].map((one) => one.getClientRects().length > 0)"
+    assert driver.execute_script(shown) == [True, False]
+    driver.find_element("css selector", "[data-menu] > .tools select").send_keys(Keys.ARROW_DOWN)
+    assert driver.execute_script(shown) == [False, True]
+    driver.execute_script("location.hash = document.querySelector('.case .part').id")
+    assert driver.execute_script(shown) == [True, False]
+    names = [one.get_attribute("aria-label") for one in driver.find_elements("css selector", "[data-role=wipe]")]
+    assert len(set(names)) == 3 and all(title in " ".join(names) for title in (slider.title, "Scan A", "Scan B"))

@@ -8,12 +8,14 @@ from sciml.report import (
     Claim,
     Column,
     Figure,
+    Slider,
     Spread,
     StudyPage,
     Table,
     check_page,
     error_map,
     forget_failure,
+    pictures,
     record_failure,
     to_display,
     write_index,
@@ -115,6 +117,18 @@ def test_index_with_failure_page_and_broken_record(demo, tmp_path):
     assert "They do: 33.0 dB beside 31.5 dB of TV" in text
     forget_failure(tmp_path, "imaging.solve", "solve_tv")
     assert "ValueError: boom" not in write_index(tmp_path).read_text()
+
+
+def test_a_card_of_the_index_holds_one_sentence_and_the_picture_of_the_first_screen(tmp_path):
+    black, white = np.zeros((8, 8)), np.ones((8, 8))
+    picture = Slider("s", {"blurred": black, "truth": white}, "c", "a")
+    write_page(StudyPage("p", "P", "?", "ci", "It gains 1.5 dB. More below.", picture), tmp_path / "p.html")
+    text = write_index(tmp_path).read_text()
+    assert "It gains 1.5 dB." in text and "More below" not in text
+    assert "0 / 0" not in text
+    shown = pictures.wiped(black, white)
+    assert (shown[:, :4] == 0).all() and (shown[:, 5:] == 255).all()
+    assert pictures.montage([black] * 4).shape == (20, 20, 3) and pictures.montage([black] * 3).shape == (10, 30, 3)
 
 
 def test_records_of_stages_that_a_run_no_longer_has_are_removed(tmp_path):

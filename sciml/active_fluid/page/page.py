@@ -100,6 +100,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         limits=list(limits(study)),
         missing=missing(study, config),
         banner=banner(config),
+        topic="Active fluids",
     )
 
 

@@ -39,7 +39,7 @@ def volumes_and_fields_reportlets(domain: DomainResults) -> Iterator[Reportlet]:
     if samples.numbers.spectra:
         yield spectrum_table(samples, where)
         yield spectrum_figure(samples, where)
-    yield Checks(list(volumes_and_fields_checks(domain.name, samples)))
+    yield Checks(list(volumes_and_fields_checks(domain.name, samples)), f"Certificates, {domain.name}")
 
 
 def strip(domain: DomainResults, samples: VolumesAndFields, name: str) -> Gallery:

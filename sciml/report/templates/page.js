@@ -188,6 +188,17 @@
   for (const figure of document.querySelectorAll("[data-slider]")) whenDecoded(figure, startSlider);
   for (const figure of document.querySelectorAll("[data-scrubber]")) whenDecoded(figure, startScrubber);
 
+  // several pictures of one kind share one place
+  function pick(menu, chosen) {
+    for (const item of menu.querySelectorAll(".case")) item.hidden = item !== chosen;
+    menu.querySelector("select").value = chosen.dataset.case;
+  }
+  for (const menu of document.querySelectorAll("[data-menu]")) {
+    const cases = [...menu.querySelectorAll(".case")];
+    menu.querySelector("select").addEventListener("input", (event) => pick(menu, cases[event.target.value]));
+    pick(menu, cases[0]);
+  }
+
   const list = document.querySelector("[data-tabs]");
   const tabs = list ? [...list.querySelectorAll("a")] : [];
   const panelOf = (tab) => document.getElementById(tab.hash.slice(1));
@@ -198,7 +209,6 @@
       tab.setAttribute("aria-selected", on);
       tab.tabIndex = on ? 0 : -1;
       panelOf(tab).hidden = !on;
-      document.querySelector(`[data-tab="${tab.hash.slice(1)}"]`).classList.toggle("open", on);
     }
   }
 
@@ -228,10 +238,39 @@
     choose(tabs[0]);
   }
 
+  // the contents list marks the part that is read, keeps it in sight and folds all groups but its own
+  const contents = document.querySelector("nav");
+  const marked = [...document.querySelectorAll("nav a")].map((link) => ({ link, target: document.getElementById(link.hash.slice(1)) }));
+  // where a link led counts until the reader moves on
+  let followed = null;
+  for (const kind of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(kind, () => { followed = null; }, { passive: true });
+  function mark() {
+    // what stands on the last screen never reaches its upper edge: there the line of reading goes down to the lower one
+    const left = root.scrollHeight - innerHeight - scrollY;
+    const line = innerHeight * (0.16 + 0.84 * clamp(1 - left / innerHeight, 0, 1));
+    const started = marked.filter(({ target }) => target.getClientRects().length && target.getBoundingClientRect().top <= line);
+    const current = (marked.find(({ target }) => target === followed) || started.at(-1) || marked[0]).link;
+    for (const { link } of marked) link.toggleAttribute("aria-current", link === current);
+    for (const item of contents.querySelectorAll("li")) item.classList.toggle("open", item.contains(current));
+    const box = contents.getBoundingClientRect();
+    const { top, bottom } = current.getBoundingClientRect();
+    if (top < box.top || bottom > box.bottom) contents.scrollTop += (top + bottom - box.top - box.bottom) / 2;
+  }
+  if (contents) {
+    let waiting = false;
+    const soon = () => {
+      if (!waiting) requestAnimationFrame(() => { waiting = false; mark(); });
+      waiting = true;
+    };
+    addEventListener("scroll", soon, { passive: true });
+    new ResizeObserver(soon).observe(document.body);
+  }
+
   // what a link points at is opened first, wherever it is folded
   function reveal(target) {
     for (let node = target; node; node = node.parentElement) {
-      if (node.hidden) choose(tabs.find((tab) => panelOf(tab) === node));
+      if (node.hidden && node.matches(".case")) pick(node.closest("[data-menu]"), node);
+      else if (node.hidden) choose(tabs.find((tab) => panelOf(tab) === node));
       if (node.matches("details")) node.open = true;
     }
     const fold = target.querySelector(":scope > details.fold");
@@ -240,7 +279,10 @@
   }
   function follow(hash) {
     const target = hash.length > 1 && document.getElementById(decodeURIComponent(hash.slice(1)));
-    if (target) reveal(target);
+    if (!target) return;
+    reveal(target);
+    followed = target;
+    if (contents) mark();
   }
   document.addEventListener("click", (event) => {
     const link = event.target.closest('a[href^="#"]:not([role="tab"])');
@@ -248,26 +290,6 @@
   });
   addEventListener("hashchange", () => follow(location.hash));
   follow(location.hash);
-
-  // the contents list marks the section that is read
-  const links = new Map([...document.querySelectorAll("nav a")].map((link) => [link.hash.slice(1), link]));
-  const seen = new Set();
-  function mark() {
-    const ids = [...links.keys()].filter((id) => seen.has(id));
-    const current = ids.at(-1);
-    for (const [id, link] of links) {
-      if (id === current) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
-  }
-  const observer = new IntersectionObserver((entries) => {
-    for (const entry of entries) {
-      if (entry.isIntersecting) seen.add(entry.target.id);
-      else seen.delete(entry.target.id);
-    }
-    mark();
-  }, { rootMargin: "-12% 0px -80% 0px" });
-  for (const id of links.keys()) observer.observe(document.getElementById(id));
 
   // paper shows what is folded
   addEventListener("beforeprint", () => {
