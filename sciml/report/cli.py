@@ -1,4 +1,4 @@
-"""`sciml report`: build the index, check pages, take a picture of one."""
+"""`sciml report`: build the index, check pages, take a picture of one, put the numbers of all together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from sciml.options import FOLDER, command
 
-app = typer.Typer(help="Report pages: index, checks, screenshots.", no_args_is_help=True)
+app = typer.Typer(help="Report pages: index, checks, screenshots, verdicts and tables of all.", no_args_is_help=True)
 
 
 @command(app, "index")
@@ -59,3 +59,23 @@ def shot_command(
 
     take_screenshot(page, out, width=width, height=height, dark=dark)
     typer.echo(out)
+
+
+@command(app, "overview", {"OUT": "--out"})
+def overview_command(
+    folder: Annotated[Path, FOLDER, typer.Argument(help="The reports folder.")],
+    out: Annotated[Path, typer.Option(help="Folder to write claims.md and results.md into.")],
+) -> None:
+    """Write claims.md and results.md from the *.report.json files of a folder: all verdicts and all tables of a run.
+
+    Example: sciml report overview reports --out docs
+    """
+    from sciml.report.overview.claims import claims_text
+    from sciml.report.overview.markdown import read_pages
+    from sciml.report.overview.results import results_text
+    from sciml.runtime.files import write_text
+
+    pages = read_pages(folder)
+    for name, make in (("claims", claims_text), ("results", results_text)):
+        write_text(out / f"{name}.md", make(pages, "sciml report overview REPORTS --out docs"))
+        typer.echo(out / f"{name}.md")

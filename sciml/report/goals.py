@@ -98,7 +98,8 @@ def judge(
     ours = None if not known else value if shown is None else shown
     reference = goal.bar if goal.reference is None else goal.reference
     status = _verdict(goal, float(number), interval, enough) if known and number is not None else "not run"
-    return Claim(goal.text + details, ours, reference, goal.source, goal.unit, status, goal.paper)
+    bounds = interval if known and interval is not None and all(map(math.isfinite, interval)) else None
+    return Claim(goal.text + details, ours, reference, goal.source, goal.unit, status, goal.paper, bounds)
 
 
 def _verdict(goal: Goal, number: float, interval: tuple[float, float] | None, enough: bool) -> Status:

@@ -32,6 +32,7 @@ from sciml.report.study import Ablation, Number, StudyPage, Tab
 from sciml.report.views import claim_view, data_view, is_half, methods_view, number_view, provenance_view, view
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.files import digest_bytes, write_json, write_text
+from sciml.runtime.provenance import Record
 
 __all__ = ["Ablation", "Number", "StudyPage", "Tab", "check_page", "write_page"]
 
@@ -183,6 +184,7 @@ def _record(page: StudyPage, path: Path, html: str) -> dict[str, Any]:
             "source": claim.source,
             "status": claim.status,
             "paper": claim.paper,
+            "interval": claim.interval,
         }
         for claim in page.claims
     ]
@@ -193,6 +195,7 @@ def _record(page: StudyPage, path: Path, html: str) -> dict[str, Any]:
         "question": page.question,
         "answer": page.answer,
         "tier": page.tier,
+        "run": _run(page.records),
         "banner": page.notice or None,
         "page": path.name,
         "bytes": len(html.encode()),
@@ -234,6 +237,20 @@ def _record(page: StudyPage, path: Path, html: str) -> dict[str, Any]:
         ],
         "failures": [{"stage": item.stage, "command": item.command, "traceback": item.traceback} for item in page.failures],
         "thumbnail": _thumbnail(items),
+    }
+
+
+def _run(records: Sequence[Record]) -> dict[str, Any] | None:
+    """Which versions made the results, on how many cores, and when the first and the last of the stages began."""
+    if not records:
+        return None
+    started = sorted(record.started for record in records)
+    return {
+        "versions": sorted({record.version for record in records}),
+        "commits": sorted({record.commit for record in records if record.commit}),
+        "cores": sorted({cores for record in records if (cores := record.hardware.get("cores")) is not None}),
+        "first": started[0],
+        "last": started[-1],
     }
 
 

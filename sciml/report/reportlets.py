@@ -84,6 +84,7 @@ class Claim:
         unit: unit of both values.
         status: a key of `VERDICTS`.
         paper: whether a published paper says it; else it is a goal of this project.
+        interval: of our value, 95 %; None where it has none.
     """
 
     text: str
@@ -93,6 +94,7 @@ class Claim:
     unit: str = ""
     status: Status = "not run"
     paper: bool = False
+    interval: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.status not in VERDICTS:

@@ -8,6 +8,7 @@ from typing import Any
 
 from sciml.compression.config import PageConfig
 from sciml.compression.page.methods import PARAGRAPHS
+from sciml.datasets.cards import data_text
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.page import write_page
 from sciml.report.reportlets import Claim, Column, Curve, Spread
@@ -54,6 +55,7 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
         "Means over the validation pictures, one point a step.", "Rate against PSNR, one line a variant.", log_x=True,
     )  # fmt: skip
     claim = shared_claim(rows["shared-tables"])
+    record = read_record(table.parent)
     page = StudyPage(
         "compression-ablations",
         "Compression: what each part is worth",
@@ -62,8 +64,9 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
         f"One model for all rates: {claim.ours} % more bits than tables fitted to the very step.",
         picture=curve,
         claims=[claim],
-        records=[read_record(table.parent)],
+        records=[record],
         paragraphs=PARAGRAPHS,
+        closing=[data_text([record])],
         limits=LIMITS,
     )
     caption = (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from sciml.datasets.cards import data_text
 from sciml.progression.config import PageConfig
 from sciml.progression.page.ablations import ablation_claims, ablations, columns, table_words
 from sciml.progression.page.methods import PARAGRAPHS
@@ -51,6 +52,7 @@ def run(config: PageConfig, results: Path, output: Path) -> list[Path]:
         claims=claims,
         records=study.further_records,
         paragraphs=PARAGRAPHS,
+        closing=[data_text(study.further_records)],
         limits=LIMITS,
         banner=BANNER,
     )

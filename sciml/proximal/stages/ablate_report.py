@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from sciml.datasets.cards import data_text
 from sciml.proximal.config import PageConfig
 from sciml.proximal.page.methods import PARAGRAPHS
 from sciml.proximal.study.results import WITHIN_DB, AblationRow
@@ -67,6 +68,7 @@ def run(config: PageConfig, table: Path, output: Path) -> list[Path]:
         tabs=[Tab("By noise level", [curve(rows, one) for one in references(rows)]), Tab("The designs", [designs])],
         records=[record],
         paragraphs={**PARAGRAPHS, "proximal.ablate": _ablate_text},
+        closing=[data_text([record])],
         stages=[("proximal.train", training) for training in trainings.values()],
         limits=LIMITS,
     )

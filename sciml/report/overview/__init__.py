@@ -1,0 +1,1 @@
+"""What all pages of a run say together, as Markdown for the manuals, from their `report.json` files alone."""
