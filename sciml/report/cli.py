@@ -68,7 +68,7 @@ def overview_command(
 ) -> None:
     """Write claims.md and results.md from the *.report.json files of a folder: all verdicts and all tables of a run.
 
-    Example: sciml report overview reports --out docs
+    Example: sciml report overview reports --out docs --force
     """
     from sciml.report.overview.claims import claims_text
     from sciml.report.overview.markdown import read_pages
@@ -77,5 +77,5 @@ def overview_command(
 
     pages = read_pages(folder)
     for name, make in (("claims", claims_text), ("results", results_text)):
-        write_text(out / f"{name}.md", make(pages, "sciml report overview REPORTS --out docs"))
+        write_text(out / f"{name}.md", make(pages, "sciml report overview REPORTS --out docs --force"))
         typer.echo(out / f"{name}.md")

@@ -195,7 +195,7 @@ def _record(page: StudyPage, path: Path, html: str) -> dict[str, Any]:
         "question": page.question,
         "answer": page.answer,
         "tier": page.tier,
-        "run": _run(page.records),
+        "run": _run([*page.records, *page.further_records]),
         "banner": page.notice or None,
         "page": path.name,
         "bytes": len(html.encode()),

@@ -34,7 +34,10 @@ def claims_text(pages: Sequence[Mapping[str, Any]], command: str) -> str:
         for page in pages:
             rows = [_row(claim, page["tier"]) for claim in page["claims"] if bool(claim["paper"]) == paper]
             if rows:
-                parts += [f"### {page['title']} (`{page['name']}`)", table(("claim", "ours", head, "setting", "verdict", "source"), rows)]
+                parts += [
+                    f"### {page['title']} (`{page['name']}`)",
+                    table(("claim", "ours", head, "setting", "verdict", "source"), rows),
+                ]
     return "\n\n".join(parts) + "\n"
 
 

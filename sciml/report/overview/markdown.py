@@ -67,8 +67,13 @@ def with_unit(plain: Any, unit: str, interval: Sequence[float] | None = None) ->
     return f"{said} ({value(float(interval[0]))} to {value(float(interval[1]))})"
 
 
+def escaped(text: str) -> str:
+    """Return text on one line, with what means something to Markdown escaped."""
+    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+
+
 def table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
-    """Return a Markdown table; what means something to Markdown is escaped."""
-    lines = [[_SPECIAL.sub(r"\\\1", " ".join(cell.split())) for cell in row] for row in rows]
-    heads = [_SPECIAL.sub(r"\\\1", head) for head in heads]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [heads, ["--"] * len(heads), *lines])
+    """Return a Markdown table of plain texts."""
+    lines = [[escaped(cell) for cell in row] for row in (heads, *rows)]
+    lines.insert(1, ["--"] * len(lines[0]))
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from sciml.report.overview.markdown import header, table, value, with_unit
+from sciml.report.overview.markdown import escaped, header, table, value, with_unit
 
 
 def results_text(pages: Sequence[Mapping[str, Any]], command: str) -> str:
@@ -21,7 +21,7 @@ def results_text(pages: Sequence[Mapping[str, Any]], command: str) -> str:
         "Verdicts on them: [claims.md](claims.md). Pictures and curves are on the pages.",
     ]
     for page in pages:
-        parts += [f"## {page['title']} (`{page['name']}`)", page["question"], page["answer"], *_numbers(page), *_tables(page)]
+        parts += [f"## {page['title']} (`{page['name']}`)", escaped(page["question"]), escaped(page["answer"]), *_numbers(page), *_tables(page)]
     return "\n\n".join(parts) + "\n"
 
 
@@ -41,7 +41,7 @@ def _numbers(page: Mapping[str, Any]) -> Iterator[str]:
 
 def _tables(page: Mapping[str, Any]) -> Iterator[str]:
     for found in page["tables"]:
-        yield f"### {found['title']}"
+        yield f"### {escaped(found['title'])}"
         heads = [f"{one['title']} ({one['unit']})" if one["unit"] else one["title"] for one in found["columns"]]
         rows = ([value(row.get(one["key"])) for one in found["columns"]] for row in found["rows"])
         yield table(heads, rows)
