@@ -15,9 +15,11 @@ WITH_WEIGHTS = $(call with,publish_weights)
 EXTRAS ?=
 COMMA := ,
 EXTRA_STAMPS = $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS)))
+NOT_LOCKED := ^(torch|torchvision|triton|nvidia-|cuda-|setuptools)
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -q -p no:cacheprovider -n auto --dist loadfile
+FAST := $(PYTEST) -m 'not slow and not gpu'
 
-.PHONY: env dev weights test lint lock schema docs
+.PHONY: env dev weights test lint lock lock-lowest lowest schema docs wheel
 
 env: $(VENV)/.base $(EXTRA_STAMPS) ## make .venv and install sciml into it with plain pip (EXTRAS=cuda for optional packages)
 
@@ -73,4 +75,16 @@ docs: env $(VENV)/.extra-docs ## build the documentation into site/, which opens
 	@echo "documentation: $(CURDIR)/site/index.html"
 
 lock: env ## write constraints.txt from the environment (all but torch, torchvision and what they bring)
-	@python -m pip freeze --exclude-editable | grep -vE '^(torch|torchvision|triton|nvidia-|cuda-)' > constraints.txt
+	@python -m pip freeze --exclude-editable | grep -vE '$(NOT_LOCKED)' > constraints.txt
+
+lock-lowest: env $(VENV)/.extra-lock ## write constraints-lowest.txt: the least versions that pyproject.toml allows
+	@uv pip compile -q --resolution lowest-direct --python-version 3.11 --no-header --no-annotate --extra all --extra dev \
+	  pyproject.toml | grep -vE '$(NOT_LOCKED)' > constraints-lowest.txt
+
+lowest: env ## the tests with these versions, in .venv-lowest
+	@python -m venv .venv-lowest
+	@.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -c constraints-lowest.txt -e '.[all,dev]'
+	@export PATH=$(CURDIR)/.venv-lowest/bin:$$PATH; $(FAST) --ignore=tests/active_fluid tests && $(FAST) tests/active_fluid
+
+wheel: env ## build the wheel into dist/
+	@python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .

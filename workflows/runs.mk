@@ -19,7 +19,7 @@ export VARIABLES
 help: ## show this text
 	@echo 'sciml: learned and classical reconstruction on real data, one report a study'
 	@echo
-	@grep -hE '^[a-z]+:.*## ' workflows/runs.mk $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*## ' workflows/runs.mk $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 13
 	@echo
 	@echo 'Variables: TIER=ci|demo|cpu|gpu for `make demo`; FAMILY=imaging for one family; SCIML_CACHE=/path moves the data;'
 	@echo "$$VARIABLES"

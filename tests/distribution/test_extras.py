@@ -78,6 +78,11 @@ def test_the_project_declares_the_same():
     assert everything == f"{DISTRIBUTION}[{','.join(extra for extra in EXTRAS if extra != 'nonfree')}]"
 
 
+def test_the_guide_lists_every_extra():
+    rows = re.findall(r"^\| `([\w-]+)` \|", (ROOT / "docs/install.md").read_text(), re.MULTILINE)
+    assert set(rows) == PROJECT["optional-dependencies"].keys() - {"dev", "docs", "lock"}
+
+
 BLOCKED = """
 import contextlib, importlib, json, sys
 
