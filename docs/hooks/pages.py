@@ -72,6 +72,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
         path = normpath(str(Path(origin).parent / target))
         if ":" in target or not (ROOT / path).exists():
             return match[0]
+        if before == f"[{target}](" and path.endswith(".md"):  # named by its file: here by its title
+            before = f"[{re.search('^# (.*)$', (ROOT / path).read_text(), re.MULTILINE)[1]}]("
         if path.startswith("docs/"):
             place = path.removeprefix("docs/")
         elif path in OUTSIDE:
