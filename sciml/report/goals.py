@@ -98,7 +98,9 @@ def judge(
     ours = None if not known else value if shown is None else shown
     reference = goal.bar if goal.reference is None else goal.reference
     status = _verdict(goal, float(number), interval, enough) if known and number is not None else "not run"
-    bounds = interval if known and interval is not None and all(map(math.isfinite, interval)) else None
+    # that of the number that was judged, which is not always the one that is shown
+    known = known and shown is None and interval is not None
+    bounds = interval if known and all(map(math.isfinite, interval or ())) else None
     return Claim(goal.text + details, ours, reference, goal.source, goal.unit, status, goal.paper, bounds)
 
 

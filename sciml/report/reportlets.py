@@ -84,7 +84,7 @@ class Claim:
         unit: unit of both values.
         status: a key of `VERDICTS`.
         paper: whether a published paper says it; else it is a goal of this project.
-        interval: of our value, 95 %; None where it has none.
+        interval: of `ours`, 95 %; None where it has none or is a text.
     """
 
     text: str

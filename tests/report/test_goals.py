@@ -175,3 +175,10 @@ def test_the_index_reads_pages_written_before_goals(tmp_path):
     )
     text = write_index(tmp_path).read_text()
     assert "1 of 4 claims reproduced, 1 partly, 1 not run" in text and "1 / 4" in text and "old.report.json" not in text
+
+
+def test_a_claim_holds_the_interval_of_the_number_that_it_shows():
+    goal = Goal("Gains", "goal", "dB", at_least=1.0)
+    assert judge(goal, 2.0, (1.5, 2.5)).interval == (1.5, 2.5)
+    assert judge(goal, 2.0, (1.5, 2.5), shown=29.3).interval is None
+    assert judge(goal, 2.0, UNKNOWN).interval is None and judge(goal, None, (1.5, 2.5)).interval is None

@@ -51,7 +51,7 @@ def test_the_claims_of_papers_come_before_the_goals_and_each_has_all_of_its_part
     )
     assert "| It holds for real scans | – | 31.2 dB | ci | not run | Table 3 |" in rows
     assert "| Loses \\| nothing | +2.0 (+1.0 to +3.0) dB | 1 dB | demo | met | goal |" in rows
-    assert "| Twice as fast | 2 (1.2 to 2.8) | 1.5 | demo | not decided | goal |" in rows
+    assert "| Twice as fast | 2.00 (1.20 to 2.80) | 1.5 | demo | not decided | goal |" in rows
     assert "tier `ci`, `demo`, sciml 0.1.0 (commit 0123456789ab), 2 cores" in text and "2026-01-01 00:00 UTC" in text
     assert "Terms" not in text
 
@@ -59,7 +59,7 @@ def test_the_claims_of_papers_come_before_the_goals_and_each_has_all_of_its_part
 def test_the_results_hold_answer_numbers_and_tables(reports, tmp_path, sciml_command):
     sciml_command("report", "overview", reports, "--out", tmp_path / "docs")
     text = (tmp_path / "docs" / "results.md").read_text()
-    assert "It does: 33 dB." in text and "| PSNR | 33.02 dB (32.4 to 33.6) | TV | 31.46 dB |" in text
+    assert "It does: 33 dB." in text and "| PSNR | 33.02 dB (32.40 to 33.60) | TV | 31.46 dB |" in text
     assert "### Numbers \\| all\n\n| name | time (s) |\n| -- | -- |\n| x\\*y | 2.50 ± 0.50 (n = 4) |" in text
 
 

@@ -25,7 +25,7 @@ def claims_text(pages: Sequence[Mapping[str, Any]], command: str) -> str:
     parts = [
         "# Claims and goals",
         header(pages, command),
-        "What the verdicts mean stands in [report.md](report.md#verdicts). Numbers of a small tier show that everything works; "
+        "The [verdicts](report.md#verdicts) and what they mean. Numbers of a small tier show that everything works; "
         "only larger ones compare with a paper's.",
         counts,
     ]

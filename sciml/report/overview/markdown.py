@@ -9,6 +9,7 @@ from typing import Any
 
 from sciml.report.reportlets import Spread
 from sciml.report.tables import show_value
+from sciml.report.views import number_digits
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json
 
@@ -53,18 +54,27 @@ def moment(time: str) -> str:
 
 
 def value(plain: Any) -> str:
-    """Return a value of a record as one line of text."""
-    if isinstance(plain, Mapping):
-        return show_value(Spread(plain["mean"], plain["std"], plain["n"]))
-    return show_value(plain)
+    """Return a value of a record as one line of text, with the decimals that its spread supports."""
+    if not isinstance(plain, Mapping):
+        return show_value(plain)
+    mean, std = plain["mean"], plain["std"]
+    digits = number_digits(mean, None if not std else (mean - std, mean + std), None)
+    return show_value(Spread(mean, std, plain["n"]), digits, guess=False)
 
 
 def with_unit(plain: Any, unit: str, interval: Sequence[float] | None = None) -> str:
     """Return a value with its unit and, where it has one that the text does not hold already, its interval."""
-    said = f"{value(plain)} {unit if plain is not None else ''}".strip()
-    if interval is None or (isinstance(plain, str) and "(" in plain):
-        return said
-    return f"{said} ({value(float(interval[0]))} to {value(float(interval[1]))})"
+    if plain is None:
+        return show_value(None)
+    if interval is None or isinstance(plain, str):
+        return f"{value(plain)} {unit}".strip()
+    low, high = map(float, interval)
+    digits = number_digits(float(plain["mean"] if isinstance(plain, Mapping) else plain), (low, high), None)
+    if isinstance(plain, Mapping):
+        said = show_value(Spread(plain["mean"], plain["std"], plain["n"]), digits, guess=False)
+    else:
+        said = show_value(float(plain), digits, guess=False)
+    return f"{said} {unit}".strip() + f" ({' to '.join(show_value(end, digits, guess=False) for end in (low, high))})"
 
 
 def escaped(text: str) -> str:

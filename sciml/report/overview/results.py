@@ -21,7 +21,13 @@ def results_text(pages: Sequence[Mapping[str, Any]], command: str) -> str:
         "Verdicts on them: [claims.md](claims.md). Pictures and curves are on the pages.",
     ]
     for page in pages:
-        parts += [f"## {page['title']} (`{page['name']}`)", escaped(page["question"]), escaped(page["answer"]), *_numbers(page), *_tables(page)]
+        parts += [
+            f"## {page['title']} (`{page['name']}`)",
+            escaped(page["question"]),
+            escaped(page["answer"]),
+            *_numbers(page),
+            *_tables(page),
+        ]
     return "\n\n".join(parts) + "\n"
 
 
