@@ -2,7 +2,7 @@
 
 A fenced block in `bash` or `python` runs as it stands. A comment on the line before its fence, which no reader of the page sees,
 says what is special about it: `<!-- slow -->`, `<!-- checkout -->` (it works in a checkout, not in an empty folder),
-`<!-- not run: why -->`; commas part more than one. A fence with a file name after the language is an excerpt of that file.
+`<!-- not run: why -->`; commas part more than one. `<!-- all slow -->` anywhere makes all of a page slow. A fence with a file name after the language is an excerpt of that file.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class Block:
 
 def read(name: str, text: str) -> list[Block]:
     """Return the fenced blocks of a page in order."""
-    found = []
+    found, every = [], ["slow"] if "<!-- all slow -->" in text else []
     for match in FENCE.finditer(text):
-        marks = tuple(mark.strip() for mark in (match["marks"] or "").split(",") if mark.strip())
+        marks = (*every, *(mark.strip() for mark in (match["marks"] or "").split(",") if mark.strip()))
         file = re.search(r"[\w./-]+/[\w./-]+", match["rest"] or "")
         line = text.count("\n", 0, match.start("code"))
         found.append(Block(name, line, match["language"], match["code"], marks, file[0] if file else ""))
