@@ -79,3 +79,17 @@ def overview_command(
     for name, make in (("claims", claims_text), ("results", results_text)):
         write_text(out / f"{name}.md", make(pages, "sciml report overview REPORTS --out docs --force"))
         typer.echo(out / f"{name}.md")
+
+
+@command(app, "gallery")
+def gallery_command(
+    folder: Annotated[Path, FOLDER, typer.Argument(help="The reports folder of a finished run.")],
+    out: Annotated[Path, typer.Option(help="Folder to write gallery.md and the folder gallery into.")],
+) -> None:
+    """Write gallery.md: the answer of every page of a run with one of its pictures, of data that may be shown anywhere.
+
+    Example: sciml report gallery reports --out docs --force
+    """
+    from sciml.report.overview.gallery import write_gallery
+
+    typer.echo(write_gallery(folder, out))

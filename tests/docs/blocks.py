@@ -2,7 +2,8 @@
 
 A fenced block in `bash` or `python` runs as it stands. A comment on the line before its fence, which no reader of the page sees,
 says what is special about it: `<!-- slow -->`, `<!-- checkout -->` (it works in a checkout, not in an empty folder),
-`<!-- not run: why -->`; commas part more than one. `<!-- all slow -->` anywhere makes all of a page slow. A fence with a file name after the language is an excerpt of that file.
+`<!-- not run: why -->`; commas part more than one. `<!-- all slow -->` anywhere makes all of a page slow. A fence with a file
+name after the language is an excerpt of that file.
 """
 
 from __future__ import annotations
