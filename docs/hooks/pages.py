@@ -19,6 +19,8 @@ OUTSIDE = {
     "data/ATTRIBUTION.md": "attribution.md",
 }
 """Page of the site by the file of the repository that it shows."""
+TABLES = ("claims.md", "results.md", "attribution.md")
+"""Long tables: behind the manuals in search."""
 EXCERPT = re.compile(r"^(```\w+) ([\w./-]+)$", re.MULTILINE)
 """Fence with the file that it is an excerpt of."""
 LINK = re.compile(r"(!?\[[^\]]*\]\()([^)\s#]+)([^)]*\))")
@@ -65,6 +67,8 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     """Point links to files of the repository at their place in the site: a page, or a copy of the file; name excerpts."""
     if page.is_homepage:
         page.meta["hide"] = ["navigation"]
+    if page.file.src_uri in TABLES or page.file.src_uri.startswith("reference/settings/"):
+        page.meta["search"] = {"boost": 0.5}
     origin = {place: source for source, place in OUTSIDE.items()}.get(page.file.src_uri, f"docs/{page.file.src_uri}")
 
     def placed(match: re.Match[str]) -> str:

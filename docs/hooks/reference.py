@@ -120,9 +120,7 @@ def settings_pages() -> dict[str, str]:
     for name in names:
         node = _resolved(properties[name], models)
         table = _table(_rows(node, models, defaults[name], name))
-        # behind the manuals in search
-        head = f"---\nsearch:\n  boost: 0.5\n---\n\n# Settings of {name}"
-        result[name] = f"{head}\n\n{node['description']}\n\n{table}\n"
+        result[name] = f"# Settings of {name}\n\n{node['description']}\n\n{table}\n"
     return {f"reference/settings/{name}.md": text for name, text in result.items()}
 
 
