@@ -36,6 +36,7 @@ def demo(tmp_path_factory):
 def test_page_is_sound_and_ordered(demo):
     assert check_page(demo) == []
     text = demo.read_text()
+    assert '<a href="https://doi.org/10.1016/0167-2789(92)90242-F" rel="external noreferrer">doi:10.1016' in text
     order = (
         'class="question"',
         'class="answer"',
@@ -91,6 +92,8 @@ def test_page_over_budget_names_the_biggest(tmp_path):
         "<style>@import 'https://example.org/x.css';</style>",
         '<p style="background:url(http://example.org/x)">x</p>',
         '<a href="javascript:alert(1)">x</a>',
+        '<a href="https://example.org/x">x</a>',
+        '<a href="javascript:alert(1)" rel="external noreferrer">x</a>',
         '<p onclick="alert(1)">x</p>',
         '<img src="data:image/png;base64,AA==" alt="">',
         '<iframe src="x.html"></iframe>',
