@@ -6,6 +6,7 @@ Example:
     parameters = Parameters(alpha=-1.5, zeta=0.75)
     solver = CoarseSolver(parameters, closure=NeuralClosure.load("default"), points=64)
     run = solver.run(random_state(64, seed=0), until=20.0, save_every=0.5)      # an xarray Dataset
+    m1 = solver.integrate(random_state(64, seed=0), time=2.0)                   # a pure function: jit, grad and vmap work
 """
 
 from __future__ import annotations
@@ -16,15 +17,17 @@ from sciml.runtime.extras import attribute
 
 if TYPE_CHECKING:
     from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
-    from sciml.active_fluid.closures.neural import NeuralClosure
+    from sciml.active_fluid.closures.neural import InvariantClosure, NeuralClosure
     from sciml.active_fluid.fields.parameters import Parameters
     from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
-    from sciml.active_fluid.theory.states import random_state
+    from sciml.active_fluid.theory.states import lifted, random_state
 
 _HOMES = {
     "BinghamClosure": "closures.closure",
     "CoarseSolver": "solvers.solvers",
+    "InvariantClosure": "closures.neural",
     "KineticSolver": "solvers.solvers",
+    "lifted": "theory.states",
     "NeuralClosure": "closures.neural",
     "Parameters": "fields.parameters",
     "QuadraticClosure": "closures.closure",
@@ -33,10 +36,12 @@ _HOMES = {
 __all__ = [
     "BinghamClosure",
     "CoarseSolver",
+    "InvariantClosure",
     "KineticSolver",
     "NeuralClosure",
     "Parameters",
     "QuadraticClosure",
+    "lifted",
     "random_state",
 ]
 

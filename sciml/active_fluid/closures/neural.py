@@ -21,7 +21,7 @@ choose.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -76,26 +76,7 @@ class NeuralClosure(eqx.Module):
 
     def __call__(self, c: Array, m1: Field, strain: Field, vorticity: Array, parameters: Parameters) -> Field:
         """Return m2."""
-        a = scaled(m1, 1 / c)
-        z = squared(a)
-        z = jnp.where(z > 1, 1.0, z)
-        rate = 1 / (4 * parameters.d_r)
-        e, w = _bounded(scaled(strain, rate)), _bounded(vorticity * rate)
-        turned = e * jnp.conj(a)
-        zeta = parameters.zeta * c * rate
-        # the invariants z, Re(e' a*), |e'|^2, w'^2, w' Im(e' a*), zeta'
-        features = [z, turned.real, squared(e), w * w, w * turned.imag, jnp.broadcast_to(zeta / (1 + zeta), z.shape)]
-        outputs = jnp.unstack(self._perceptron(jnp.stack(features[: self.inputs])))
-        # delta = A a^2 + B a e' + i w' C a^2
-        twice = a * a
-        delta = scaled(twice, outputs[0])
-        if self.inputs > 1:
-            delta = delta + a * scaled(e, outputs[1]) + scaled(1j * twice, outputs[2] * w)
-        # with y = rho_B and r = 1 - |y|^2: S(S^-1(y) + delta) = x / sqrt(r + |x|^2), x = y + sqrt(r) delta
-        y = scaled(twice, (ratio(z) - 1) / jnp.maximum(1 - z, 1e-12))
-        rest = jnp.maximum(1 - squared(y), 0.0)
-        x = y + scaled(delta, jnp.sqrt(rest + 1e-24))
-        return scaled(twice + scaled(x, (1 - z) / jnp.sqrt(rest + squared(x) + 1e-24)), c)
+        return corrected(self._perceptron, self.inputs, c, m1, strain, vorticity, parameters)
 
     def _perceptron(self, values: Array) -> Array:
         """Return the outputs (3, ...) of the inputs (6, ...)."""
@@ -158,6 +139,67 @@ class NeuralClosure(eqx.Module):
         except (TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"{path}: the box of its parameters cannot be read") from error
         return cls(_single(matrices), _single(offsets), path.stem, box, inputs)
+
+
+def corrected(
+    function: Callable[[Array], Array],
+    inputs: int,
+    c: Array,
+    m1: Field,
+    strain: Field,
+    vorticity: Array,
+    parameters: Parameters,
+) -> Field:
+    """Return m2 of Bingham's closure and a correction by a function of the invariants.
+
+    Args:
+        function: A, B and C (3, x, y) of the invariants (6, x, y); with fewer inputs than two, A alone.
+        inputs: number of invariants that are used.
+        c, m1, strain, vorticity, parameters: as of a `Closure`.
+    """
+    a = scaled(m1, 1 / c)
+    z = squared(a)
+    z = jnp.where(z > 1, 1.0, z)
+    rate = 1 / (4 * parameters.d_r)
+    e, w = _bounded(scaled(strain, rate)), _bounded(vorticity * rate)
+    turned = e * jnp.conj(a)
+    zeta = parameters.zeta * c * rate
+    # the invariants z, Re(e' a*), |e'|^2, w'^2, w' Im(e' a*), zeta'
+    features = [z, turned.real, squared(e), w * w, w * turned.imag, jnp.broadcast_to(zeta / (1 + zeta), z.shape)]
+    outputs = jnp.unstack(function(jnp.stack(features[:inputs])))
+    # delta = A a^2 + B a e' + i w' C a^2
+    twice = a * a
+    delta = scaled(twice, outputs[0])
+    if inputs > 1:
+        delta = delta + a * scaled(e, outputs[1]) + scaled(1j * twice, outputs[2] * w)
+    # with y = rho_B and r = 1 - |y|^2: S(S^-1(y) + delta) = x / sqrt(r + |x|^2), x = y + sqrt(r) delta
+    y = scaled(twice, (ratio(z) - 1) / jnp.maximum(1 - z, 1e-12))
+    rest = jnp.maximum(1 - squared(y), 0.0)
+    x = y + scaled(delta, jnp.sqrt(rest + 1e-24))
+    return scaled(twice + scaled(x, (1 - z) / jnp.sqrt(rest + squared(x) + 1e-24)), c)
+
+
+class InvariantClosure(eqx.Module):
+    """Bingham's closure and a correction by any function of the invariants, realisable whatever the function.
+
+    Attributes:
+        function: A, B and C (3,) of the six invariants (6,) at one place: an `equinox.nn.MLP(6, 3, 16, 2, key=key)`, or any
+            module or function of arrays; its trainable arrays are leaves of the solver.
+        name: name of the closure in runs.
+    """
+
+    function: Callable[[Array], Array]
+    name: str = eqx.field(static=True, default="invariants")
+
+    def __call__(self, c: Array, m1: Field, strain: Field, vorticity: Array, parameters: Parameters) -> Field:
+        """Return m2."""
+        return corrected(self._everywhere, INPUTS, c, m1, strain, vorticity, parameters)
+
+    def _everywhere(self, invariants: Array) -> Array:
+        """Return the outputs (3, x, y) of the invariants (6, x, y), in their type."""
+        flat = invariants.reshape(INPUTS, -1)
+        outputs = jax.vmap(self.function, in_axes=1, out_axes=1)(flat).astype(flat.dtype)
+        return outputs.reshape(OUTPUTS, *invariants.shape[1:])
 
 
 def _single(arrays: Iterable[np.ndarray]) -> tuple[Array, ...]:

@@ -17,6 +17,7 @@ from jax import Array
 from sciml.active_fluid.closures.closure import Closure, slack, squared
 from sciml.active_fluid.fields.grid import Grid, inverse
 from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.fields.precision import complex_type
 from sciml.active_fluid.solvers.guards import Watch
 from sciml.active_fluid.theory.moments import Model, Moments, flow_of
 from sciml.active_fluid.theory.stepping import StepperState, cold_sweeps, start, step
@@ -43,13 +44,20 @@ class Case(NamedTuple):
     sweeps: int
 
     def model(self) -> Model:
-        """Return the model."""
-        return Model(Grid.of(self.points, self.parameters.length), self.parameters, self.closure, self.uniform, self.sweeps)
+        """Return the model, in the precision of its numbers."""
+        real = jnp.result_type(self.parameters.alpha)
+        grid = jax.tree.map(
+            lambda part: part.astype(complex_type(real) if jnp.iscomplexobj(part) else real),
+            Grid.of(self.points, self.parameters.length),
+        )
+        return Model(grid, self.parameters, self.closure, self.uniform, self.sweeps)
 
 
-def case_of(parameters: Parameters, closure: Closure | None, points: int, uniform: bool, sweeps: int) -> Case:
-    """Return a case whose numbers are arrays of the precision at work."""
-    return Case(jax.tree.map(jnp.asarray, parameters), closure, points, uniform, sweeps)
+def case_of(
+    parameters: Parameters, closure: Closure | None, points: int, uniform: bool, sweeps: int, real: jnp.dtype | None = None
+) -> Case:
+    """Return a case whose numbers are arrays of a real type, by default that of the precision at work."""
+    return Case(jax.tree.map(lambda number: jnp.asarray(number, real), parameters), closure, points, uniform, sweeps)
 
 
 def sweeps_needed(beta: float) -> int:

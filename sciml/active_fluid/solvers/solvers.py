@@ -1,5 +1,8 @@
 """The two solvers of the theory: the kinetic one, which is the truth, and the coarse one with a closure.
 
+`run` is the convenient way, with guards, progress, files and labelled axes. The pure functions beside it (`integrate`, `step`,
+`observe`) are for `jax.jit`, `grad`, `vmap` and `scan`; see `sciml.active_fluid.solvers.functional`.
+
 Example:
     from sciml.active_fluid import CoarseSolver, Parameters, random_state
 
@@ -11,15 +14,16 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import equinox as eqx
 
 from sciml.active_fluid.closures.closure import BinghamClosure, Closure
 from sciml.active_fluid.fields.grid import check_points
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision
-from sciml.active_fluid.solvers.evolution import sweeps_needed
+from sciml.active_fluid.solvers.functional import PureSolver, traced
 from sciml.active_fluid.solvers.guards import check_modes
 from sciml.active_fluid.solvers.initial import initial_moments
 from sciml.active_fluid.solvers.running import Progress, RunSpec, follow
@@ -31,9 +35,10 @@ if TYPE_CHECKING:
 OnSave = Callable[[Progress], None]
 
 
-@dataclass(frozen=True)
-class KineticSolver:
+class KineticSolver(PureSolver):
     """The kinetic theory: Fourier in space and angle, second order in time.
+
+    A pytree of its parameters; all else is part of its structure.
 
     Args:
         parameters: coefficients of the theory.
@@ -48,15 +53,23 @@ class KineticSolver:
     """
 
     parameters: Parameters
-    points: int = 64
-    modes: int = 16
-    time_step: float = 0.0125
-    precision: Precision = "double"
-    sweeps: int | None = None
+    points: int = eqx.field(static=True, default=64)
+    modes: int = eqx.field(static=True, default=16)
+    time_step: float = eqx.field(static=True, default=0.0125)
+    precision: Precision = eqx.field(static=True, default="double")
+    sweeps: int | None = eqx.field(static=True, default=None)
 
-    def __post_init__(self) -> None:
+    def __check_init__(self) -> None:
         _check(self.points, self.time_step, self.precision, self.sweeps)
-        check_modes(self.parameters, self.modes)
+        if not traced(self.parameters):
+            check_modes(self.parameters, self.modes)
+
+    def rule(self) -> None:
+        """Return None: the kinetic theory needs no closure."""
+
+    def count(self) -> int:
+        """Return the number of moments from m_1 on."""
+        return self.modes
 
     def run(
         self,
@@ -85,16 +98,18 @@ class KineticSolver:
 
         Raises:
             ShapeError, DataError: an initial state that is none; a damaged store.
-            ConfigError: times that do not fit, or a store made with other settings.
+            ConfigError: times that do not fit, a store made with other settings, or values that are traced.
             StoppedRun: the run left the range where it means something (a NumericalError, with what was good in `.partial`).
         """
+        _refuse_traced(self, initial)
         moments = initial_moments(initial, self.points, self.modes)
         return follow(_spec(self, None, self.modes, until, save_every), moments, store, on_save)
 
 
-@dataclass(frozen=True)
-class CoarseSolver:
+class CoarseSolver(PureSolver):
     """The coarse model of density and second moment, with a closure; the same numerics.
+
+    A pytree of its parameters and its closure; all else is part of its structure.
 
     Args:
         parameters: coefficients of the theory.
@@ -109,14 +124,22 @@ class CoarseSolver:
     """
 
     parameters: Parameters
-    closure: Closure = field(default_factory=BinghamClosure)
-    points: int = 64
-    time_step: float = 0.0125
-    precision: Precision = "double"
-    sweeps: int | None = None
+    closure: Closure = eqx.field(default_factory=BinghamClosure)
+    points: int = eqx.field(static=True, default=64)
+    time_step: float = eqx.field(static=True, default=0.0125)
+    precision: Precision = eqx.field(static=True, default="double")
+    sweeps: int | None = eqx.field(static=True, default=None)
 
-    def __post_init__(self) -> None:
+    def __check_init__(self) -> None:
         _check(self.points, self.time_step, self.precision, self.sweeps)
+
+    def rule(self) -> Closure:
+        """Return the closure."""
+        return self.closure
+
+    def count(self) -> int:
+        """Return 1: of the moments from m_1 on the coarse model keeps the first."""
+        return 1
 
     def run(
         self,
@@ -127,6 +150,7 @@ class CoarseSolver:
         on_save: OnSave | None = None,
     ) -> xr.Dataset:
         """Return the run from time 0; arguments, result and errors are those of `KineticSolver.run`, without moments."""
+        _refuse_traced(self, initial)
         moments = initial_moments(initial, self.points, None)
         outside: Any = getattr(self.closure, "outside", None)
         sentences = list(outside(self.parameters)) if outside is not None else []
@@ -145,6 +169,14 @@ def _check(points: int, time_step: float, precision: str, sweeps: int | None) ->
         raise ConfigError(f"{sweeps} sweeps: at least 1 is needed")
 
 
+def _refuse_traced(solver: KineticSolver | CoarseSolver, initial: Any) -> None:
+    if traced(solver, initial):
+        raise ConfigError(
+            f"{type(solver).__name__}.run checks and saves numbers, which do not exist under jit, grad and vmap: "
+            f"call {type(solver).__name__}.integrate there"
+        )
+
+
 def _spec(
     solver: KineticSolver | CoarseSolver,
     closure: Closure | None,
@@ -160,7 +192,7 @@ def _spec(
         modes=modes,
         time_step=solver.time_step,
         precision=solver.precision,
-        sweeps=solver.sweeps or sweeps_needed(float(solver.parameters.beta)),
+        sweeps=solver.needed_sweeps(),
         until=until,
         save_every=save_every,
         warnings=tuple(sentences or ()),
