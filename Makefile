@@ -69,9 +69,9 @@ lint: dev ## format, lint, types, workflow lint, schema drift
 schema: env ## write config/schema.json from the settings models
 	@sciml config schema > config/schema.json
 
-# strict: a link or a docstring that leads nowhere fails
+# strict: a link or a docstring that leads nowhere fails; with --quiet none would
 docs: env $(VENV)/.extra-docs ## build the documentation into site/, which opens without a server
-	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --quiet --strict
+	@NO_MKDOCS_2_WARNING=1 python -m mkdocs build --strict
 	@echo "documentation: $(CURDIR)/site/index.html"
 
 lock: env ## write constraints.txt from the environment (all but torch, torchvision and what they bring)
