@@ -20,12 +20,14 @@ from sciml.runtime.places import cache_folder
 HERE = Path(__file__).parent
 NOT_RUN = {
     "README": 3,
+    "docs/active_fluid": 1,
     "docs/compression": 1,
     "docs/install": 5,
     "docs/progression": 2,
     "docs/progression_forecast": 1,
     "docs/proximal": 1,
     "docs/training": 1,
+    "docs/tutorials/active_fluid": 1,
 }
 QUICK = [name for name, found in ALL.items() if any(block.runs and "slow" not in block.marks for block in found)]
 SLOW = [name for name, found in ALL.items() if any(block.runs and "slow" in block.marks for block in found)]
