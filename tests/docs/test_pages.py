@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
+import numpy as np
+import PIL.Image
 import pytest
 from docs.blocks import ALL, PAGES, ROOT, RUN, SHOWN, Block, read
 
+from sciml.families import families
 from sciml.runtime.places import cache_folder
 
 HERE = Path(__file__).parent
@@ -22,6 +25,9 @@ NOT_RUN = {
     "README": 3,
     "docs/active_fluid": 1,
     "docs/compression": 1,
+    "docs/guides/cluster": 4,
+    "docs/guides/own-cohort": 2,
+    "docs/guides/own-data": 1,
     "docs/install": 5,
     "docs/progression": 2,
     "docs/progression_forecast": 1,
@@ -29,6 +35,7 @@ NOT_RUN = {
     "docs/training": 1,
     "docs/tutorials/active_fluid": 1,
 }
+PICTURE = re.compile(r"!\[[^\]]+\]\(([\w.]+)\)")
 QUICK = [name for name, found in ALL.items() if any(block.runs and "slow" not in block.marks for block in found)]
 SLOW = [name for name, found in ALL.items() if any(block.runs and "slow" in block.marks for block in found)]
 Play = Callable[[list[Block]], subprocess.CompletedProcess[str]]
@@ -100,8 +107,19 @@ def test_page(page, play):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("page", SLOW)
-def test_whole_page(page, play):
+def test_whole_page(page, play, tmp_path):
     check(play([block for block in ALL[page] if block.runs]))
+    for name in PICTURE.findall(PAGES[page].read_text()) if "/tutorials/" in page else ():
+        made, shown = (
+            np.asarray(PIL.Image.open(place / name).convert("RGB"), float) for place in (tmp_path / "page", PAGES[page].parent)
+        )
+        assert made.shape == shown.shape and np.abs(made - shown).mean() < 6, f"{page} makes another {name} than it shows"
+
+
+def test_every_family_has_a_tutorial_that_ends_in_a_small_picture():
+    for family in families("family"):
+        found = PICTURE.findall(PAGES[f"docs/tutorials/{family}"].read_text())
+        assert found and all((ROOT / "docs" / "tutorials" / name).stat().st_size <= 60_000 for name in found), family
 
 
 def test_every_block_says_what_it_is():
