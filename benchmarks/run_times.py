@@ -53,8 +53,8 @@ def whole(tier: Path) -> str:
         f"{date}, {hardware['cores']} cores ({hardware['processor']}), {hardware['memory_gib']} GiB, "
         f"{cards}: {minutes(ended - min(begun))} minutes from the first "
         f"stage's start to the last one's end, {minutes(sum(record['cpu_seconds'] for record in found))} CPU minutes. "
-        "Pages, and the start of each of the processes, are not in the stages' CPU minutes; other programs ran on the machine, and "
-        "cohorts that an earlier run had simulated came from the cache."
+        "Pages, and the start of each of the processes, are not in the stages' CPU minutes; other programs ran on the machine, "
+        "and cohorts that an earlier run had simulated came from the cache."
     )
 
 
