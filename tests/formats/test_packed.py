@@ -67,7 +67,7 @@ def test_invesalius(tmp_path):
 
 
 def volume_text(**changes):
-    packed = base64.b64encode(gzip.compress(bytes(range(24)))).decode()
+    packed = base64.b64encode(gzip.compress(bytes(range(24)), mtime=0)).decode()
     data = {"_ArrayType_": "uint8", "_ArraySize_": [2, 3, 4], "_ArrayZipType_": "gzip", "_ArrayZipData_": packed} | changes
     header = {"VoxelSize": [1, 2, 3], "ScaleSlope": 0.5, "ScaleOffset": 0, "Orientation": {"x": "r", "y": "a", "z": "s"}}
     return json.dumps({"NIFTIHeader": {**header, "QuaternOffset": {"x": -1, "y": -2, "z": -3}}, "NIFTIData": data})
