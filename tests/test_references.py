@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from types import SimpleNamespace
 
+import pytest
 from imports import ROOT
 
 from sciml.datasets.cards import data_text
 from sciml.datasets.manifest import packages, tracked
+from sciml.deblurring.page.sweeps import published_text
 from sciml.deblurring.study import published
+from sciml.families import families
 from sciml.imaging.tasks.catalogue import BUILT_IN
 from sciml.imaging.tasks.paragraphs import PARAGRAPHS
 from sciml.progression.settings.rates import QUOTED
@@ -35,6 +38,17 @@ def test_a_method_of_the_tables_is_cited_where_it_ran(monkeypatch):
     for methods in (None, list(BUILT_IN)):
         assert {one.citation for one in BUILT_IN.values()} <= cited(PARAGRAPHS["imaging.solve"]({"methods": methods}))
     assert "dabov2007" not in cited(PARAGRAPHS["imaging.solve"]({"methods": ["tv"]}))
+
+
+def test_published_values_are_cited_where_they_are_shown():
+    shown = SimpleNamespace(sets={"radius": None, "angle-circular": None})
+    assert cited(published_text(shown)) == set(published.METHODS)  # pyright: ignore[reportArgumentType]
+    assert not published_text(SimpleNamespace(sets={"test": None}))  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize("family", sorted({one for row in tracked().values() for one in row.families} & set(families())))
+def test_the_page_of_a_family_that_reads_data_cites_them(family):
+    assert "data_text(" in (ROOT / family / "page" / "page.py").read_text(encoding="utf-8")
 
 
 def test_no_reference_is_unreachable_or_unknown():
