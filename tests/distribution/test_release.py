@@ -15,7 +15,7 @@ from sciml.runtime.extras import DISTRIBUTION
 ROOT = Path(__file__).resolve().parents[2]
 # what would install the package of somebody else that the index has under the name of this one's modules
 FOREIGN = re.compile(
-    r"""pip3? install[^\n]*?[\s'"]sciml(?![\w/.-])"""
+    r"""pip3? install[^\n]*?[ \t'"]sciml(?![\w/.-])"""
     r"""|[\s'"`]sciml\["""
     r"""|(version|requires|distribution|metadata)\(["']sciml["']\)"""
 )
