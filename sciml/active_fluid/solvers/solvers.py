@@ -40,7 +40,7 @@ class KineticSolver(PureSolver):
 
     A pytree of its parameters; all else is part of its structure.
 
-    Args:
+    Attributes:
         parameters: coefficients of the theory.
         points: points a side, even, at least 16.
         modes: angular modes m_1 ... m_M, each of which stands for two of the 2 M + 1 even harmonics.
@@ -111,7 +111,7 @@ class CoarseSolver(PureSolver):
 
     A pytree of its parameters and its closure; all else is part of its structure.
 
-    Args:
+    Attributes:
         parameters: coefficients of the theory.
         closure: rule for the fourth moment m2; where it has a method `outside(parameters)`, the sentences of that are warnings.
         points: points a side, even, at least 16.
