@@ -155,7 +155,11 @@ def corrected(
     Args:
         function: A, B and C (3, x, y) of the invariants (6, x, y); with fewer inputs than two, A alone.
         inputs: number of invariants that are used.
-        c, m1, strain, vorticity, parameters: as of a `Closure`.
+        c: density; this and all that follows as of a `Closure`.
+        m1: second moment.
+        strain: of the flow.
+        vorticity: of the flow.
+        parameters: coefficients of the theory.
     """
     a = scaled(m1, 1 / c)
     z = squared(a)
