@@ -83,6 +83,24 @@ def init_command(
     typer.echo("\n".join(advice(out)))
 
 
+@command(app, "run")
+def run_command(
+    settings: Annotated[
+        str, typer.Argument(help="ci, demo, cpu, gpu, or the settings file of a study of your own.", metavar="SETTINGS")
+    ] = "demo",
+    family: Annotated[str, typer.Option(help="Only this family; `all` for those that the settings speak of.")] = "all",
+    profile: Annotated[str, typer.Option(help="Folder of Snakemake's options.")] = "profiles/default",
+) -> None:
+    """Fetch the data, run the studies of some settings and write their pages; needs the workflow in this folder.
+
+    Example: sciml run my.yaml
+    """
+    from sciml.running import run
+
+    if code := run(settings, family, profile):
+        raise typer.Exit(code)
+
+
 @command(config_app, "show")
 def config_show(
     tier: Tier = "demo",

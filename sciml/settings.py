@@ -1,11 +1,13 @@
 """The settings of a whole run: tier, data tier, master seed and one block a family.
 
-with the pydantic defaults at the bottom, one YAML file a tier above them, overrides on top
+With the pydantic defaults at the bottom, one YAML file above them, overrides on top. The file is that of a tier, or that of a
+study of one's own: it has a name, that of the file by default, and folders of that name for its results and its pages.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from inspect import signature
@@ -18,15 +20,39 @@ from sciml.families import BUILT_IN, families, room
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import canonical_json
 from sciml.runtime.places import resource
-from sciml.runtime.settings import TIERS, DataTier, StageConfig, merged, read_yaml, validated
+from sciml.runtime.settings import DATA_OF, TIERS, DataTier, StageConfig, merged, read_yaml, validated
+
+Tier = Literal["ci", "demo", "cpu", "gpu"]
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+TAKEN = (*TIERS, "all", "failures")
+"""Names that a study of one's own cannot have: those of the shipped ones, of a target and of a folder of the reports."""
 
 
 class RunSettings(StageConfig):
     """What every run states, whatever its families."""
 
-    tier: Literal["ci", "demo", "cpu", "gpu"] = Field(description="size of the run: minutes, a demonstration, or from scratch")
-    data_tier: DataTier = Field(description="which packages of real data are fetched")
+    name: str | None = Field(
+        default=None,
+        description="of a study of one's own: its results lie in results/NAME, its pages in reports/NAME; by default the file's "
+        "name without .yaml",
+    )
+    base: Tier | None = Field(default=None, description="tier whose settings this file changes; without one the defaults")
+    tier: Tier = Field(default="demo", description="size of the run: minutes, a demonstration, or from scratch")
+    data_tier: DataTier = Field(
+        default_factory=lambda given: DATA_OF[given["tier"]],
+        description="which packages of real data are fetched; by default what the tier is made for",
+    )
     master_seed: int = Field(default=0, ge=0, description="the one seed that all named seeds derive from")
+
+    @property
+    def folder(self) -> str:
+        """Folder of the results and logs: the name of a study of one's own, else the tier."""
+        return self.name or self.tier
+
+    @property
+    def reports(self) -> str:
+        """Folder of the pages: `reports`, or one below it for a study of one's own."""
+        return f"reports/{self.name}" if self.name else "reports"
 
 
 @lru_cache
@@ -43,20 +69,14 @@ def load(tier: str, overrides: Iterable[str] = (), folder: Path | None = None) -
     """Return the resolved settings of a tier.
 
     Args:
-        tier: `ci`, `demo`, `cpu`, `gpu`, or the path of a YAML file.
+        tier: `ci`, `demo`, `cpu`, `gpu`, or the path of the YAML file of a study of one's own.
         overrides: `key.path=value` texts, values as JSON or plain text.
         folder: that of the tiers' files; those of the package by default.
 
     Raises:
-        ConfigError: unknown tier or key, wrong value, missing or broken file.
+        ConfigError: unknown tier or key, wrong value, missing or broken file, or a name that a study cannot have.
     """
-    if tier in TIERS:
-        path = (folder or resource("config")) / f"{tier}.yaml"
-    elif "/" in tier or tier.endswith((".yaml", ".yml")):
-        path = Path(tier)
-    else:
-        raise ConfigError(f"no tier is called {tier!r}; there are {', '.join(TIERS)}, or give the path of a YAML file")
-    values = read_yaml(path)
+    values, source, own = _file(tier, folder or resource("config"))
     for override in overrides:
         key, separator, text = override.partition("=")
         if not separator or not key:
@@ -65,7 +85,40 @@ def load(tier: str, overrides: Iterable[str] = (), folder: Path | None = None) -
         for part in reversed(key.split(".")):
             nested = {part: nested}
         values = merged(values, nested)
-    return validated(settings_model(tuple(families())), values, str(path))
+    name = values.get("name")
+    if (own or name is not None) and not (isinstance(name, str) and NAME.fullmatch(name) and name.lower() not in TAKEN):
+        raise ConfigError(
+            f"{source}: no study can be called {name!r}: say `name:` in letters, digits, - and _, not {', '.join(TAKEN)}"
+        )
+    return validated(settings_model(tuple(families())), values, source)
+
+
+def _file(tier: str, folder: Path) -> tuple[dict[str, Any], str, bool]:
+    """Return the values of a settings file over those of its base, its path, and whether it is of a study of one's own."""
+    shipped = {name: folder / f"{name}.yaml" for name in TIERS}
+    if tier in TIERS:
+        return read_yaml(shipped[tier]), str(shipped[tier]), False
+    if "/" not in tier and not tier.endswith((".yaml", ".yml")):
+        raise ConfigError(f"no tier is called {tier!r}; there are {', '.join(TIERS)}, or give the path of a YAML file")
+    path = Path(tier)
+    values = read_yaml(path)
+    if any(one.exists() and path.samefile(one) for one in shipped.values()):
+        return values, str(path), False
+    base = values.get("base")
+    under = read_yaml(shipped[base]) if base in TIERS else {}
+    return merged(under, {"name": path.stem, **values}), str(path), True
+
+
+def families_of(settings: Any, tier: str) -> tuple[str, ...]:
+    """Return the families of a run: those that the file of a study of one's own speaks of; all where it names none, and of a tier.
+
+    Args:
+        settings: those of the run.
+        tier: what they were loaded from.
+    """
+    known = tuple(families())
+    values = read_yaml(tier) if settings.name else {}
+    return tuple(name for name in known if name in values) or known
 
 
 def _value(text: str) -> Any:

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from pydantic import BaseModel
 
 from sciml.families import families, room
+from sciml.runtime import alive
 from sciml.runtime.declared import compared, declare_data
 from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
@@ -170,6 +171,8 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
     if threads is not None:
         set_threads(threads)
     keep_freed_memory()
+    if mark := os.environ.get(alive.VARIABLE):
+        alive.join(mark, name)
     reports = os.environ.get(REPORTS_VARIABLE)
     command = shlex.join(["sciml", *sys.argv[1:]])
     if reports:

@@ -23,7 +23,7 @@ SHARED = {
     "datasets": {"runtime", "formats"},
     "imaging": {"runtime", "formats", "datasets"},
 }
-TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch", "workflow"}
+TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch", "workflow", "running"}
 # what command lines, and they alone, use of these
 COMMAND_LINE = {"stages", "settings", "options", "batch"}
 FAMILIES = {package.rpartition(".")[2] for package in BUILT_IN.values()}

@@ -10,15 +10,14 @@ import sciml
 
 from sciml.families import families
 from sciml.imaging.plugins import method_modules
+from sciml.runtime import alive
 from sciml.runtime.declared import declaration, files_in_package
 from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
-from sciml.settings import load, slice_of
-
-REPORTS = "reports"
+from sciml.settings import families_of, load, slice_of
 
 # Snakemake answers a file in place of a folder with a traceback, and a sealed folder in the middle of a run
-for folder in ("results", "logs", REPORTS):
+for folder in ("results", "logs", "reports"):
     if os.path.lexists(folder) and not (
         os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
     ):
@@ -30,6 +29,10 @@ TIER = str(config.get("tier", "demo"))
 OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
 # those of the folder with this workflow, which need not be a checkout
 SETTINGS = load(TIER, OVERRIDES, Path(str(workflow.current_basedir)).parent / "config")
+REPORTS = SETTINGS.reports
+
+# frees what a killed run left locked where nobody is at work any more; jobs on other machines only say that they live
+alive.join(free=workflow.is_main_process)
 
 # no card where no number of cards is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
 # whose values win
@@ -37,7 +40,9 @@ if "gpu" not in workflow.global_resources:
     workflow.register_resource("gpu", 0)
 
 # stages keep a record of their failure here until they succeed; the index shows what is left
-shell.prefix(f"set -euo pipefail; export SCIML_REPORTS={REPORTS}; ")
+shell.prefix(
+    f"set -euo pipefail; export SCIML_REPORTS={REPORTS} {alive.VARIABLE}={alive.MARK}; "
+)
 
 # every job declares its code and which of its inputs lie in the package, and compares with them what it loaded and opened
 DECLARED = "SCIML_DECLARED={params.code:q} SCIML_FILES={params.files:q}"

@@ -11,7 +11,6 @@ DATA_gpu := full
 # families whose workflow has a rule
 with = $(sort $(foreach file,$(shell grep -ls '^rule $(1):' workflows/*/rules/*.smk),$(word 2,$(subst /, ,$(file)))))
 WITH_ABLATIONS = $(call with,ablations)
-TARGET := $(if $(filter all,$(FAMILY)),all,$(FAMILY))
 export VARIABLES
 
 .PHONY: help data run demo cpu gpu ablations clean
@@ -22,27 +21,17 @@ help: ## show this text
 	@grep -hE '^[a-z-]+:.*## ' workflows/runs.mk $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 13
 	@echo
 	@echo 'Variables: TIER=ci|demo|cpu|gpu for `make demo`; FAMILY=imaging for one family; SCIML_CACHE=/path moves the data;'
+	@echo '           SETTINGS=my.yaml for a study of your own, whose pages lie in reports/my;'
 	@echo "$$VARIABLES"
 
 data: env ## fetch the real data of TIER into the cache, verified
 	@sciml data fetch --data-tier $(DATA_$(TIER))
 
-# what the data tier offers may be less than wanted where apt is absent: the run then says so in its report. The audit is made
-# again only where a page is newer; one family's run writes the index too; a failure still names the index, where it stands in red,
-# and is the exit code
-run: data
-	@offered=$$(sciml data usable --data-tier $(DATA_$(TIER))) || exit; \
-	go() { snakemake --profile $(PROFILE) --config tier=$(TIER) data_tier=$$offered "$$@" -- $(TARGET); }; \
-	code=0; go || code=$$?; \
-	if [ $$code = 0 ] && [ $(TARGET) != all ]; then sciml report index reports || code=$$?; fi; \
-	if [ $$code = 0 ] && { [ ! -e reports/audit.zip ] || \
-	  [ -n "$$(find reports -maxdepth 1 -name '*.html' -newer reports/audit.zip)" ]; }; then \
-	  go --quiet all --report reports/audit.zip || code=$$?; fi; \
-	if [ -e reports/index.html ]; then echo; echo "report: $(CURDIR)/reports/index.html"; fi; \
-	exit $$code
+run: env
+	@sciml run '$(or $(SETTINGS),$(TIER))' --family $(FAMILY) --profile $(PROFILE)
 
 demo: PROFILE = profiles/default
-demo: ## real data, every study, one report, in minutes (TIER=ci for a tiny one)
+demo: ## real data, every study, one report, in minutes (TIER=ci for a tiny one, SETTINGS=my.yaml for one of your own)
 	@$(MAKE) --no-print-directory run TIER=$(TIER) PROFILE=$(PROFILE)
 
 cpu: ## everything from scratch on this machine's cores: hours (FAMILY=... for one)

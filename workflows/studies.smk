@@ -1,5 +1,12 @@
 # What a root Snakefile asks of its studies, after it has said which there are: STUDIES, the Snakefile of each family beside it.
+from sciml.report.index import keep_failures, write_index
 
+# those that the settings speak of
+STUDIES = {
+    family: path
+    for family, path in STUDIES.items()
+    if family in families_of(SETTINGS, TIER)
+}
 
 for family in STUDIES:
     named_ = f"{family}_"
@@ -7,9 +14,9 @@ for family in STUDIES:
     module:
         name: family
         pathvars:
-            results=f"results/{SETTINGS.tier}/{family}",
-            logs=f"logs/{SETTINGS.tier}/{family}",
-            benchmarks=f"results/{SETTINGS.tier}/benchmarks/{family}",
+            results=f"results/{SETTINGS.folder}/{family}",
+            logs=f"logs/{SETTINGS.folder}/{family}",
+            benchmarks=f"results/{SETTINGS.folder}/benchmarks/{family}",
             reports=REPORTS,
         snakefile:
             os.path.join(workflow.basedir, STUDIES[family])
@@ -26,7 +33,7 @@ EVERYTHING = [
 ]
 
 
-# one target a study
+# one target a family, and one that has the name of a study of one's own
 for family in STUDIES:
 
     rule:
@@ -36,13 +43,22 @@ for family in STUDIES:
             getattr(rules, f"{family}_study").input,
 
 
+if SETTINGS.name and SETTINGS.name not in STUDIES:
+
+    rule:
+        name:
+            SETTINGS.name
+        input:
+            EVERYTHING,
+
+
 rule write_index:
     input:
         records=[f"{REPORTS}/{family}.report.json" for family in STUDIES],
     output:
         index=f"{REPORTS}/index.html",
     log:
-        f"logs/{SETTINGS.tier}/index.log",
+        f"logs/{SETTINGS.folder}/index.log",
     params:
         folder=folder_of(),
         code=source_digest("sciml.report.index"),
@@ -52,11 +68,16 @@ rule write_index:
 
 # a stage that this run no longer has (another tier, a task that was taken out) will never succeed and clear its record
 onstart:
-    from sciml.report.index import keep_failures
-
     keep_failures(REPORTS, rules.all.input)
 
 
-# what has run is shown, what failed stands there in red with its traceback and command
+# the index is right after every run: what failed stands there in red with its traceback and command until it has succeeded,
+# and that of the shipped studies names those of one's own
+onsuccess:
+    for folder in {REPORTS, "reports"}:
+        write_index(folder)
+
+
 onerror:
-    shell("sciml report index {REPORTS}")
+    for folder in {REPORTS, "reports"}:
+        write_index(folder)

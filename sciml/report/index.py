@@ -23,7 +23,7 @@ _THUMBNAIL = re.compile(r"data:image/(png|webp|jpeg);base64,[A-Za-z0-9+/=]+")
 def write_index(folder: Path | str) -> Path:
     """Write `index.html` of a reports folder and return its path.
 
-    It reads `*.report.json` and `failures/*.json` and no page. A file that cannot be read becomes a
+    It reads `*.report.json` and `failures/*.json` and no page, and names the folders below that have an index: studies of one's own. A file that cannot be read becomes a
     failure on the index instead of an error, since the index must stand when other things broke.
 
     Args:
@@ -42,7 +42,10 @@ def write_index(folder: Path | str) -> Path:
         except (ScimlError, KeyError, TypeError, ValueError, AttributeError) as error:
             failures.append(_unreadable(path, error))
     failures += [failure | {"page": page["title"]} for page in pages for failure in page["failures"]]
-    html = rendering.render("index.html.j2", ("page.js",), pages=pages, failures=failures)
+    studies = sorted(path.parent.name for path in folder.glob("*/index.html"))
+    # a study of one's own lies below the reports that name it
+    name = folder.name if folder.absolute().parent.name == "reports" else ""
+    html = rendering.render("index.html.j2", ("page.js",), pages=pages, failures=failures, studies=studies, name=name)
     write_text(folder / "index.html", html)
     return folder / "index.html"
 

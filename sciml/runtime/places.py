@@ -10,6 +10,11 @@ from sciml.runtime.errors import ScimlError
 CACHE_VARIABLE = "SCIML_CACHE"
 
 
+def cache_home() -> Path:
+    """Return the folder of all caches: `$XDG_CACHE_HOME`, else `~/.cache`; what is not absolute where there is no home."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 (Path raises without a home)
+
+
 def cache_folder(*parts: str) -> Path:
     """Return a folder of the cache: `$SCIML_CACHE`, else `$XDG_CACHE_HOME/sciml`, else `~/.cache/sciml`.
 
@@ -19,7 +24,7 @@ def cache_folder(*parts: str) -> Path:
         ScimlError: the folder cannot be made.
     """
     root = os.environ.get(CACHE_VARIABLE)
-    base = Path(root) if root else Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sciml"
+    base = Path(root) if root else cache_home() / "sciml"
     folder = base.joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -13,6 +13,10 @@ from sciml.runtime.errors import ConfigError
 TIERS = ("ci", "demo", "cpu", "gpu")
 DataTier = Literal["pip", "ci", "default", "full"]
 
+DATA_OF: dict[str, DataTier] = {"ci": "ci", "demo": "default", "cpu": "default", "gpu": "full"}
+"""Data that a tier is made for."""
+SHOWN = 5
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -46,15 +50,44 @@ def validated(model: type[Model], values: Any, source: str) -> Model:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        path = ".".join(str(part) for part in first["loc"]) or "the whole"
+        # a default that depends on a wrong value is no mistake of its own
+        found = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
+        first = found[0]
+        path = _path(values, first)
+        others = list(dict.fromkeys(other for one in found[1:] if (other := _path(values, one)) != path))
+        rest = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
+        more = f"; wrong too: {', '.join(others[:SHOWN])}{rest}" if others else ""
         if first["type"] == "extra_forbidden":
             allowed = ", ".join(_keys_at(model, first["loc"][:-1])) or "nothing more"
-            raise ConfigError(f"{source}: unknown key {path}; allowed here: {allowed}") from error
-        more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-        # a model's own check says in its message what was given
-        given = "" if first["type"] in ("missing", "value_error") else f", got {first['input']!r}"
-        raise ConfigError(f"{source}: {path}: {first['msg'].removeprefix('Value error, ')}{given}{more}") from error
+            raise ConfigError(f"{source}: unknown key {path}; allowed here: {allowed}{more}") from error
+        raise ConfigError(f"{source}: {path}{_words(model, first)}{more}") from error
+
+
+def _path(values: Any, error: Any) -> str:
+    """Return the keys that lead to what is wrong, without the names of types that pydantic puts between them."""
+    parts, last = [], len(error["loc"]) - 1
+    for index, part in enumerate(error["loc"]):
+        inside = part in values if isinstance(values, dict) else isinstance(values, list | tuple) and isinstance(part, int)
+        if inside:
+            values = values[part] if isinstance(values, dict) or part < len(values) else None
+        if inside or (index == last and error["type"] == "missing"):
+            parts.append(str(part))
+    return ".".join(parts) or "the whole"
+
+
+def _words(model: type[BaseModel], error: Any) -> str:
+    """Return what follows the path: what was expected, and what was given where the text does not say it."""
+    text = error["msg"].removeprefix("Value error, ").removesuffix(" after validation")
+    if error["type"] == "missing":
+        return " is missing"
+    if error["type"] == "value_error":  # a model's own check says in its message what was given
+        return f": {text}"
+    if error["loc"][-1:] == ("[key]",):
+        return f": no such name; {text.replace('Input should', 'it should')}"
+    if error["type"] in ("model_type", "dict_type", "model_attributes_type"):
+        keys = ", ".join(_keys_at(model, error["loc"]))
+        text = "Input should be a mapping" + (f" with keys among {keys}" if keys else " of settings by name")
+    return f": {text}, got {error['input']!r}"
 
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
@@ -62,25 +95,48 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
     current: Any = model
     for part in location:
         fields = getattr(current, "model_fields", None)
+        arguments = getattr(current, "__args__", None) or [None]
         if fields is not None:
-            annotation = fields[part].annotation if part in fields else None
-        else:
-            annotation = (getattr(current, "__args__", None) or [None])[-1]
-        current = annotation
+            current = fields[part].annotation if part in fields else None
+        else:  # the kind of a union's model stands in the location as if it were a key
+            kinds = (one for one in arguments if any(part in _literals(field) for field in _fields_of(one)))
+            current = next(kinds, arguments[-1])
     return sorted(getattr(current, "model_fields", {}))
+
+
+def _fields_of(annotation: Any) -> list[Any]:
+    return [field.annotation for field in getattr(annotation, "model_fields", {}).values()]
+
+
+def _literals(annotation: Any) -> tuple[Any, ...]:
+    return annotation.__args__ if getattr(annotation, "__origin__", None) is Literal else ()
 
 
 def read_yaml(path: Path | str) -> dict[str, Any]:
     """Read a YAML mapping with the safe loader.
 
     Raises:
-        ConfigError: missing file, broken YAML (with its line), or something else than a mapping.
+        ConfigError: missing file, broken YAML or a key that stands twice (with its line), or something else than a mapping.
     """
     import yaml
 
     path = Path(path)
+
+    class Loader(yaml.SafeLoader):
+        """The safe loader, which takes the last of two equal keys without a word; this one refuses them."""
+
+        def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+            seen: dict[Any, int] = {}
+            for key, _ in node.value:
+                line = key.start_mark.line + 1
+                if key.value in seen and key.tag != "tag:yaml.org,2002:merge" and isinstance(key, yaml.ScalarNode):
+                    raise ConfigError(f"{path}: {key.value} stands twice, in lines {seen[key.value]} and {line}: leave one")
+                if isinstance(key, yaml.ScalarNode):
+                    seen[key.value] = line
+            return super().construct_mapping(node, deep)
+
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = yaml.load(path.read_text(encoding="utf-8"), Loader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read the settings {path}: {getattr(error, 'strerror', None) or error}") from error
     except yaml.YAMLError as error:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from typing import Literal
 
 import pytest
 from pydantic import Field, ValidationError
 
+from sciml.families import families
 from sciml.runtime.errors import ConfigError
+from sciml.runtime.places import resource
 from sciml.runtime.settings import TIERS, StageConfig, merged, read_yaml, validated
-from sciml.settings import load, schema, schema_text, slice_of
+from sciml.settings import families_of, load, schema, schema_text, slice_of
 
 STUDY = "imaging.studies.denoise"
 
@@ -21,7 +24,18 @@ class Inner(StageConfig):
     mode: Literal["fast", "exact"] = "fast"
 
 
+class First(StageConfig):
+    kind: Literal["first"]
+    first: int = 0
+
+
+class Second(StageConfig):
+    kind: Literal["second"]
+    second: int = 0
+
+
 class Outer(StageConfig):
+    one: First | Second = Field(default=Second(kind="second"), discriminator="kind")
     inner: Inner = Field(default_factory=Inner)
     named: dict[str, Inner] = Field(default_factory=dict)
     ratio: float = 0.5
@@ -31,15 +45,18 @@ class Outer(StageConfig):
     ("values", "says"),
     [
         ({"inner": {"size": 3}}, "file: unknown key inner.size; allowed here: mode, size_px"),
-        ({"iner": {}}, "file: unknown key iner; allowed here: inner, named, ratio"),
+        ({"iner": {}}, "file: unknown key iner; allowed here: inner, named, one, ratio"),
         ({"named": {"a": {"b": 1}}}, "file: unknown key named.a.b; allowed here: mode, size_px"),
         ({"inner": {"size_px": -3}}, "file: inner.size_px: Input should be greater than or equal to 1, got -3"),
         ({"inner": {"mode": "slow"}}, "file: inner.mode: Input should be 'fast' or 'exact', got 'slow'"),
         ({"inner": {"size_px": "large"}}, "inner.size_px: .*integer.*, got 'large'"),
         ({"inner": {"size_px": 2.5}}, "inner.size_px: .*integer.*, got 2.5"),
-        ({"inner": 3}, "inner: .*, got 3"),
         ({"ratio": float("nan")}, "ratio: .*finite.*, got nan"),
-        ({"ratio": "x", "inner": {"mode": "slow"}}, r"and 1 more"),
+        ({"ratio": "x", "inner": {"mode": "slow"}}, r"got 'slow'; wrong too: ratio$"),
+        ({"ratio": "x", **dict.fromkeys("abcdefg")}, r"wrong too: a, b, c, d, e and 2 more$"),
+        ({"inner": 3}, "inner: Input should be a mapping with keys among mode, size_px, got 3"),
+        ({"one": {"kind": "first", "of": 1}}, "unknown key one.of; allowed here: first, kind$"),
+        ({"one": {"kind": "first", "first": "x"}}, r"file: one\.first: .*got 'x'"),
         ([1], r"file: the whole: .*, got \[1\]"),
     ],
 )
@@ -53,7 +70,7 @@ def test_a_missing_key_is_named():
     class Needs(StageConfig):
         seed: int
 
-    with pytest.raises(ConfigError, match=r"file: seed: Field required$"):
+    with pytest.raises(ConfigError, match=r"file: seed is missing$"):
         validated(Needs, {}, "file")
 
 
@@ -142,7 +159,17 @@ def test_wrong_overrides_are_one_clear_line(override, says):
         ("tier: [", "not valid YAML: .*line"),
         ("- tier\n", "must be a YAML mapping .* got list"),
         ("", "must be a YAML mapping .* got NoneType"),
-        ("tier: ci\n", "data_tier: Field required"),
+        ("tier: ci\nmaster_seed: 1\ntier: gpu\n", "tier stands twice, in lines 1 and 3"),
+        (
+            "imaging:\n  studies:\n    denoise: {variants: {a: {}}}\n    denoise: {variants: {}}\n",
+            "denoise stands twice, in lines 3 and 4",
+        ),
+        ("imaging: {studies: {denoize: {variants: {}}}}\n", r"imaging\.studies\.denoize: no such name; it should be 'denoise', "),
+        ("base: big\n", "base: .*'demo'.*got 'big'"),
+        ("tier: big\n", "mine.yaml: tier: .*'demo', 'cpu' or 'gpu', got 'big'$"),
+        ("name: my/own\n", "no study can be called 'my/own'"),
+        ("name: Demo\n", "no study can be called 'Demo': .*not ci, demo, cpu, gpu"),
+        ("name: null\n", "no study can be called None"),
         ("tier: ci\ndata_tier: ci\ncolour: red\n", "unknown key colour"),
         ("tier: !!python/object/apply:os.getcwd []\n", "not valid YAML"),
     ],
@@ -169,12 +196,36 @@ def test_missing_files_and_unknown_tiers_are_named(tmp_path):
         load("big")
 
 
-def test_a_file_of_ones_own_loads(tmp_path):
+def test_a_file_of_ones_own_needs_only_what_it_changes(tmp_path):
     path = tmp_path / "mine.yaml"
-    path.write_text("tier: ci\ndata_tier: ci\nmaster_seed: 5\n")
+    path.write_text("master_seed: 5\n")
     settings = load(str(path))
-    assert settings.master_seed == 5
+    assert (settings.master_seed, settings.tier, settings.data_tier, settings.name) == (5, "demo", "default", "mine")
     assert set(settings.imaging.studies) == {"denoise", "deblur", "ct-sparse", "ct-limited", "mri-cs", "inpaint"}
+    assert families_of(settings, str(path)) == tuple(families())
+    path.write_text("name: Other-1\nbase: ci\nimaging: {studies: {denoise: {test_images: 1}}}\nproximal: {}\n")
+    settings, shipped = load(str(path)), load("ci")
+    assert (settings.tier, settings.data_tier, settings.folder, settings.reports) == ("ci", "ci", "Other-1", "reports/Other-1")
+    assert settings.imaging.studies["denoise"].test_images == 1 and settings.proximal == shipped.proximal
+    assert settings.imaging.studies["deblur"] == shipped.imaging.studies["deblur"]
+    assert families_of(settings, str(path)) == ("imaging", "proximal") and families_of(shipped, "ci") == tuple(families())
+
+
+def test_the_shipped_studies_keep_their_folders(tmp_path, monkeypatch):
+    """Their own files by path are the tiers; a copy is a study of its own, under a name of its own."""
+    for tier in TIERS:
+        settings = load(tier)
+        assert (settings.name, settings.folder, settings.reports) == (None, tier, "reports")
+    path = resource("config", "ci.yaml")
+    assert load(str(path)) == load("ci")
+    copy = tmp_path / "ci.yaml"
+    shutil.copy(path, copy)
+    with pytest.raises(ConfigError, match="no study can be called 'ci'"):
+        load(str(copy))
+    assert load(str(copy), ["name=copy"]).folder == "copy"
+    for override in ("name=demo", "name=null", "name=a b"):
+        with pytest.raises(ConfigError, match="no study can be called"):
+            load(str(copy), [override])
 
 
 @pytest.mark.parametrize(
@@ -198,7 +249,7 @@ def test_the_schema_describes_every_setting():
     document = schema()
     assert document["$schema"].startswith("https://json-schema.org")
     families = {"imaging", "proximal", "deblurring", "active_fluid", "compression", "progression"}
-    assert set(document["properties"]) == {"tier", "data_tier", "master_seed", *families}
+    assert set(document["properties"]) == {"name", "base", "tier", "data_tier", "master_seed", *families}
     assert document["additionalProperties"] is False
     text = schema_text()
     assert json.loads(text) == document and not re.search(r'"title":"|"default":[\[{n]', text)

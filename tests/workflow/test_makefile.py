@@ -6,22 +6,13 @@ import os
 import re
 import shutil
 import subprocess
-from pathlib import Path
 
 import pytest
 from trees import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("make") is None, reason="not installed: make")
 
-STAND_INS = {
-    "snakemake": """
-        case "$*" in
-          *--report*) touch reports/audit.zip ;;
-          *) [ -z "${WORK:-}" ] || { mkdir -p reports; touch reports/index.html; }; exit "${CODE:-0}" ;;
-        esac""",
-    "sciml": 'case "$2" in usable) echo ci ;; esac; exit "${SCIML_CODE:-0}"',
-    "python": "true",
-}
+STAND_INS = {"snakemake": "true", "sciml": 'exit "${CODE:-0}"', "python": "true"}
 
 
 @pytest.fixture
@@ -49,45 +40,22 @@ def call(tmp_path):
     return run
 
 
-def snakemakes(calls: list[str]) -> list[str]:
-    return ["audit" if "--report" in line else "run" for line in calls if line.startswith("snakemake")]
-
-
-def aged(folder: Path) -> None:
-    """Let the audit be older than now, and the index older than the audit."""
-    for name, time in (("index.html", 1e9), ("audit.zip", 1.1e9)):
-        os.utime(folder / "reports" / name, (time, time))
-
-
-def test_the_audit_is_made_again_only_after_newer_pages(call, tmp_path):
-    report = f"report: {tmp_path}/reports/index.html"
-    code, output, calls = call("demo", "TIER=ci", WORK="1")
-    assert (code, snakemakes(calls)) == (0, ["run", "audit"]) and report in output
-    assert all("--config tier=ci data_tier=ci" in line and line.endswith("-- all") for line in calls if "snakemake" in line)
-    aged(tmp_path)
-    code, output, calls = call("demo", "TIER=ci")
-    assert (code, snakemakes(calls)) == (0, ["run"]) and report in output
-    assert snakemakes(call("demo", "TIER=ci", WORK="1")[2]) == ["run", "audit"]
-    aged(tmp_path)
-    (tmp_path / "reports" / "audit.zip").unlink()
-    assert snakemakes(call("demo", "TIER=ci")[2]) == ["run", "audit"]
-
-
-def test_a_failing_run_names_the_index_and_fails(call, tmp_path):
-    code, output, calls = call("demo", WORK="1", CODE="1")
-    assert code != 0 and snakemakes(calls) == ["run"]
-    assert f"report: {tmp_path}/reports/index.html" in output and not (tmp_path / "reports" / "audit.zip").exists()
-
-
-def test_a_run_that_never_began_names_no_index(call):
-    code, output, calls = call("demo", CODE="1")
-    assert code != 0 and snakemakes(calls) == ["run"] and "report:" not in output
-    assert snakemakes(call("demo", SCIML_CODE="2")[2]) == []
+def test_a_run_is_told_its_settings_family_and_profile(call):
+    for words, wanted in (
+        (["demo"], "demo --family all --profile profiles/default"),
+        (["demo", "TIER=ci", "FAMILY=imaging"], "ci --family imaging --profile profiles/default"),
+        (["demo", "SETTINGS=my study.yaml"], "my study.yaml --family all --profile profiles/default"),
+        (["cpu", "FAMILY=proximal"], "cpu --family proximal --profile profiles/default"),
+        (["gpu", "SETTINGS=my.yaml"], "my.yaml --family all --profile profiles/gpu"),
+    ):
+        code, output, calls = call(*words)
+        assert (code, calls) == (0, [f"sciml run {wanted}"]), output
+    assert call("demo", CODE="3")[0] != 0
 
 
 def test_extras_are_installed_once_with_the_constraints(call):
     def installed(*arguments: str) -> list[str]:
-        code, output, calls = call(*arguments, WORK="1")
+        code, output, calls = call(*arguments)
         assert code == 0, output
         return [line for line in calls if "pip" in line]
 

@@ -25,6 +25,7 @@ STUDY = {
     "methods": ["nlm"],
 }
 SETTINGS = {
+    "name": "tiny",
     "tier": "ci",
     "data_tier": "ci",
     "master_seed": 7,

@@ -48,5 +48,5 @@ def denoiser_of(name):
 
 def ablated(wildcards):
     """Return the digest of the ablations' table, no input since no study asks for it: the page shows it where it lies."""
-    metrics = f"results/{SETTINGS.tier}/progression/ablate/metrics.json"
+    metrics = f"results/{SETTINGS.folder}/progression/ablate/metrics.json"
     return digest_file(metrics) if os.path.isfile(metrics) else None
