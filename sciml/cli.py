@@ -127,15 +127,15 @@ def config_check(
     files: Annotated[list[str] | None, typer.Argument(help="Tier names or YAML files; all tiers by default.")] = None,
     overrides: Set = None,
 ) -> None:
-    """Check settings files; the first wrong key or value is named with what is allowed.
+    """Check settings files; the first wrong key or value is named with what is allowed, and data that are not declared.
 
     Example: sciml config check demo --set master_seed=3
     """
     from sciml.runtime.settings import TIERS
-    from sciml.settings import load
+    from sciml.settings import check_data, load
 
     for name in files or TIERS:
-        load(name, overrides or [])
+        check_data(load(name, overrides or []), name)
         typer.echo(f"{name}: good")
 
 

@@ -7,20 +7,32 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from sciml.families import BUILT_IN
+from sciml.runtime.alive import at_work, locked
 from sciml.runtime.devices import find_cards, thread_count
-from sciml.runtime.errors import ScimlError
+from sciml.runtime.errors import ConfigError, ScimlError
 from sciml.runtime.extras import CORE, DISTRIBUTION, absent, remedy
-from sciml.runtime.places import cache_folder
+from sciml.runtime.files import check_place
+from sciml.runtime.places import cache_folder, cache_home
 
 SUPPORTED = ((3, 11), (3, 14))
 LEAST_DISK_GIB = 5
+LEAST_MEMORY_GIB = 4
+"""Memory that two jobs of the demo at once may use."""
+WAIT_SECONDS = 120
+DEMO_CPU_MINUTES = 40
+"""Processor time of the demo on a core that counts a million squares in SQUARES_SECONDS."""
+SQUARES_SECONDS = 0.044
+MOST_CORES = 8
+"""Cores beyond which the demo gets no faster: its longest chain of jobs."""
 MARKS = {"good": "[green]good[/]", "note": "[yellow]note[/]", "missing": "[red]missing[/]"}
 
 
@@ -35,8 +47,9 @@ class Finding:
 
 
 def examine() -> list[Finding]:
-    """Return findings on Python, frameworks, cards, threads, disk, data, compilers and browser."""
-    return [finding for look in (_python, _packages, _frameworks, _cards, _threads, _disk, _data, _tools) for finding in look()]
+    """Return findings on Python, packages, GPUs, cores, memory, disk, caches, data, runs and tools."""
+    looks = (_python, _packages, _frameworks, _cards, _threads, _memory, _demo_time, _home, _disk, _data, _runs, _tools)
+    return [finding for look in looks for finding in look()]
 
 
 def print_findings(findings: list[Finding]) -> None:
@@ -79,7 +92,12 @@ def _frameworks() -> Iterator[Finding]:
     for name, program in (("torch", torch), ("jax", jax)):
         if find_spec(name) is None:
             continue
-        result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120)
+        try:
+            result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=WAIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            detail = f"not loaded within {WAIT_SECONDS} s"
+            yield Finding(name, "note", detail, "a slow disk: run `sciml doctor` again, or move the environment to a local one")
+            continue
         lines = result.stdout.strip().splitlines()
         if result.returncode or not lines:
             reason = (result.stderr.strip().splitlines() or ["no answer"])[-1]
@@ -104,8 +122,72 @@ def _threads() -> Iterator[Finding]:
     yield Finding("threads", "good", f"{thread_count()} of {os.cpu_count()} cores")
 
 
+def _memory() -> Iterator[Finding]:
+    total, free = memory_gib()
+    if total is None:
+        return
+    detail = f"{total:.1f} GiB" + (f", {free:.1f} GiB free now" if free is not None else "")
+    if (total if free is None else free) >= LEAST_MEMORY_GIB:
+        yield Finding("memory", "good", detail)
+    else:
+        yield Finding("memory", "note", detail, f"two jobs of the demo use up to {LEAST_MEMORY_GIB} GiB: close other programs")
+
+
+def memory_gib() -> tuple[float | None, float | None]:
+    """Return the memory of this machine and what of it is free, in GiB; None where the system does not say it."""
+    free = None
+    with suppress(OSError, ValueError):
+        lines = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines() if ":" in line)
+        if "MemAvailable" in lines:
+            free = int(lines["MemAvailable"].split()[0]) / 2**20
+    with suppress(OSError, ValueError):
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, free
+    return None, free
+
+
+def _demo_time() -> Iterator[Finding]:
+    def squares() -> float:
+        begin = time.process_time()
+        sum(number * number for number in range(1_000_000))
+        return time.process_time() - begin
+
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    cores = min(cores, MOST_CORES)
+    minutes = DEMO_CPU_MINUTES * min(squares() for _ in range(3)) / SQUARES_SECONDS / cores
+    about = 5 * max(1, round(minutes / 5))
+    where = f"{cores} {'core' if cores == 1 else 'cores'}"
+    detail = f"about {about} minutes: an estimate from {where} and the speed of one, without installation and downloads"
+    yield Finding("time of the demo", "good", detail)
+
+
+def _home() -> Iterator[Finding]:
+    home = cache_home()
+    if _sealed(home):
+        advice = "`make demo` then keeps caches in .cache here; for commands of your own: export XDG_CACHE_HOME=FOLDER"
+        yield Finding("home", "note", f"{home} cannot be written", advice)
+    try:
+        cache = cache_folder()
+    except ScimlError as error:
+        yield Finding("cache", "missing", str(error), "export SCIML_CACHE=FOLDER")
+    else:
+        sealed = _sealed(cache)
+        advice = "what is there is used; to fetch more: export SCIML_CACHE=FOLDER" if sealed else ""
+        yield Finding("cache", "note" if sealed else "good", f"{cache}{' cannot be written' if sealed else ''}", advice)
+
+
+def _sealed(folder: Path) -> bool:
+    try:
+        check_place("", folder)
+    except ConfigError:
+        return True
+    return False
+
+
 def _disk() -> Iterator[Finding]:
-    for subject, folder in (("disk of the cache", cache_folder()), ("disk here", Path.cwd())):
+    folders = {"disk here": Path.cwd()}
+    with suppress(ScimlError):
+        folders = {"disk of the cache": cache_folder(), **folders}
+    for subject, folder in folders.items():
         free = shutil.disk_usage(folder).free / 2**30
         enough = free >= LEAST_DISK_GIB
         advice = "" if enough else f"free {LEAST_DISK_GIB} GiB, or set SCIML_CACHE to another disk"
@@ -115,13 +197,31 @@ def _disk() -> Iterator[Finding]:
 def _data() -> Iterator[Finding]:
     from sciml.datasets.manifest import available_tier
 
-    tier = available_tier()
+    try:
+        tier = available_tier()
+    except ScimlError:
+        return  # without a cache, which is told above
     verdict = "good" if tier in ("default", "full") else "note"
     yield Finding("data", verdict, f"tier {tier} is there", "" if verdict == "good" else "sciml data fetch --data-tier default")
 
 
+def _runs() -> Iterator[Finding]:
+    here = Path.cwd()
+    if not locked(here):
+        return
+    try:
+        who = at_work(here)
+    except OSError:
+        who = "somebody else's"
+    if who:
+        yield Finding("run here", "note", f"at work: {who}", "wait for its end before another one")
+    else:
+        yield Finding("run here", "note", "one was killed and left its locks", "the next one frees them and goes on")
+
+
 def _tools() -> Iterator[Finding]:
     for subject, names, use, advice in (
+        ("make", ("make",), "`make demo`", "apt-get install make; `sciml run` does the same without"),
         ("compiler", ("gcc", "cc", "clang"), "not needed by the shipped packages", "only for packages without a wheel"),
         (
             "apt archives",

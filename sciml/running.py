@@ -14,7 +14,7 @@ from sciml.runtime.alive import only_run
 from sciml.runtime.errors import ConfigError, ScimlError
 from sciml.runtime.files import check_place
 from sciml.runtime.places import CACHE_VARIABLE, cache_home
-from sciml.settings import families_of, load
+from sciml.settings import check_data, families_of, load
 
 AUDIT = "audit.zip"
 KILLED = 128
@@ -39,6 +39,7 @@ def run(tier: str, family: str = "all", profile: str = "profiles/default") -> in
     if not Path("Snakefile").is_file():
         raise ScimlError(f"{Path.cwd()} has no Snakefile: run this in the checkout, or in a folder with its workflow")
     settings = load(tier, (), Path("config"))
+    check_data(settings, tier)
     known = families_of(settings, tier)
     if family not in ("all", *known):
         raise ConfigError(f"{tier} does not speak of {family!r}: choose among all, {', '.join(known)}")

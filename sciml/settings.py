@@ -110,7 +110,7 @@ def _file(tier: str, folder: Path) -> tuple[dict[str, Any], str, bool]:
 
 
 def families_of(settings: Any, tier: str) -> tuple[str, ...]:
-    """Return the families of a run: those that the file of a study of one's own speaks of; all where it names none, and of a tier.
+    """Return the families of a run: of a study of one's own those that its file speaks of, if it does of any; else all.
 
     Args:
         settings: those of the run.
@@ -156,6 +156,33 @@ def schema_text() -> str:
     return canonical_json(document)[:-1] + f',\n"$defs": {{\n{models}\n}}}}'
 
 
+def check_data(settings: Any, source: str) -> None:
+    """Refuse settings that name data which are not declared, or ask for more pictures than there are.
+
+    Args:
+        settings: those of a run.
+        source: where they came from, for the message.
+
+    Raises:
+        ConfigError: the first of these, with its family and place.
+    """
+    for family in families():
+        block = getattr(settings, family)
+        try:
+            for stage in _stages(block):
+                build = getattr(block, f"{stage}_config")
+                if len(signature(build).parameters) == 1:  # the others are parts of these, for one task or model
+                    build(settings)
+            getattr(block, "check_counts", lambda: None)()
+        except ConfigError as error:
+            raise ConfigError(f"{source}: {family}.{error}") from error
+
+
+def _stages(block: Any) -> list[str]:
+    names = sorted(name.removesuffix("_config") for name in dir(type(block)) if name.endswith("_config") and name[0] != "_")
+    return [name for name in names if name != "model"]  # pydantic's own model_config
+
+
 def slice_of(settings: Any, family: str, stage: str, *arguments: str) -> str:
     """Return what one stage reads, as canonical JSON: the family's `Config.<stage>_config(run settings, ...)`.
 
@@ -166,8 +193,7 @@ def slice_of(settings: Any, family: str, stage: str, *arguments: str) -> str:
     if family not in known:
         raise ConfigError(f"no family is called {family!r}; there are {', '.join(known)}")
     block = getattr(settings, family)
-    stages = sorted(name.removesuffix("_config") for name in dir(type(block)) if name.endswith("_config") and name[0] != "_")
-    stages = [name for name in stages if name != "model"]  # pydantic's own model_config
+    stages = _stages(block)
     if stage not in stages:
         raise ConfigError(f"{family} has no stage {stage!r}; there are {', '.join(stages)}")
     build = getattr(block, f"{stage}_config")

@@ -13,6 +13,7 @@ from sciml.imaging.tasks.studies import (
     Study,
     TaskName,
     check_study,
+    check_study_counts,
     measure_slice,
     measured_digests,
     reconstruct_slice,
@@ -91,6 +92,10 @@ class Config(StageConfig):
             except ConfigError as error:
                 raise ValueError(str(error)) from error
         return studies
+
+    def check_counts(self) -> None:
+        """Refuse more pictures than there are (ConfigError)."""
+        check_study_counts(self.studies)
 
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
         """Return the slice of one task: its data by id and hash too, so that an edit of the splits runs it again."""

@@ -69,8 +69,13 @@ def _pip_download(package: Package, target: Path) -> None:
     raise ScimlError(f"pip could not download {package.package}: {_last_line(done.stderr)}; check the network and try again")
 
 
+def has_apt() -> bool:
+    """Say whether this system can bring a Debian archive and open it."""
+    return shutil.which("apt-get") is not None and shutil.which("dpkg-deb") is not None
+
+
 def _apt_download(package: Package, target: Path) -> None:
-    if shutil.which("apt-get") is None or shutil.which("dpkg-deb") is None:
+    if not has_apt():
         raise PackageUnavailable("this system has no apt-get and dpkg-deb")
     # apt drops to its own user where that one can write; elsewhere it warns and goes on, so only the exit code counts
     done = subprocess.run(["apt-get", "download", "--quiet", package.package], cwd=target, capture_output=True, text=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO
 
-from sciml.datasets.archives import PackageUnavailable, obtain, open_archive
+from sciml.datasets.archives import PackageUnavailable, has_apt, obtain, open_archive
 from sciml.datasets.manifest import (
     TREE,
     Package,
@@ -31,9 +31,10 @@ from sciml.runtime.files import atomic_path, digest_tree
 
 BLOCK_BYTES = 2**20
 DOWNLOADS_AT_ONCE = 3
-ADVICE = (
+WITH_APT = (
     "run `sudo apt-get update` once and fetch again (other systems than Debian may lack the package: the pip-only data remain)"
 )
+WITHOUT_APT = "these data come with Debian and Ubuntu only, `--data-tier pip` is what can be had here"
 
 
 @dataclass
@@ -67,10 +68,19 @@ def fetch(
         ScimlError: pip could not download; or the cache cannot be written.
     """
     result = FetchResult()
-    wanted: dict[str, list[Record]] = {}
+    absent = []
+    for row in map(record, dict.fromkeys(ids)):
+        if row.source == "user" or is_verified(row):
+            result.present.append(row.id)
+        else:
+            absent.append(row)
+    # a complete cache may be somebody else's, which cannot be locked
+    if not absent:
+        return result
     with cache_lock():
-        for row in map(record, dict.fromkeys(ids)):
-            if row.source == "user" or is_verified(row):
+        wanted: dict[str, list[Record]] = {}
+        for row in absent:
+            if is_verified(row):  # another fetch was faster
                 result.present.append(row.id)
             else:
                 wanted.setdefault(row.package, []).append(row)
@@ -86,7 +96,8 @@ def fetch(
                     job.result()
                 except PackageUnavailable as error:
                     progress(packages()[name], "missing")
-                    result.missing.update({row.id: f"{error}; {ADVICE}" for row in wanted[name]})
+                    advice = WITH_APT if has_apt() else WITHOUT_APT
+                    result.missing.update({row.id: f"{error}; {advice}" for row in wanted[name]})
                 except ScimlError as error:
                     progress(packages()[name], "missing")
                     errors.append(error)
@@ -110,8 +121,12 @@ def cache_lock() -> Iterator[None]:
                 sys.stderr.write(f"data: another fetch is at work in {path.parent}; waiting for it\n")
                 fcntl.flock(file, fcntl.LOCK_EX)
             yield
-    except PermissionError as error:
-        raise ScimlError(f"cannot write {path}: {error.strerror}; set SCIML_CACHE to a folder of your own") from error
+    except OSError as error:
+        if str(error.filename) != str(path):
+            raise
+        raise ScimlError(
+            f"data are missing in {path.parent}, which cannot be written ({error.strerror}): set SCIML_CACHE to one of your own"
+        ) from error
 
 
 def verify(row: Record) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -195,7 +196,7 @@ def is_verified(row: Record) -> bool:
     state = _state(row)
     if _verified.get(row.id) == state:
         return True
-    with suppress(DataError):  # absent or damaged: hash instead
+    with suppress(ScimlError):  # absent, damaged, or in a cache that cannot be written: hash instead
         if read_json(_stamp_path(row)) == state:
             _verified[row.id] = state
             return True
@@ -239,17 +240,23 @@ def local_path(name: str) -> Path:
     if is_verified(row):
         return row.location
     size = stored_bytes(row.location)
+    fetch = fetch_advice(row)
     if size == row.bytes:
         if row.source == "user":
             raise DataError(f"{name}: {row.location} has changed since it was added; add it again: `sciml data add {name} PATH`")
-        raise DataError(
-            f"data set {name} is damaged: {row.location} is not what was declared; run `sciml data fetch --only {name}`"
-        )
+        raise DataError(f"data set {name} is damaged: {row.location} is not what was declared; {fetch}")
     if row.source == "user":
         state = "is gone" if size is None else f"has {size} bytes, {row.bytes} when it was added"
         raise DataError(f"{name}: {row.location} {state}; add it again: `sciml data add {name} PATH`")
     state = "is not fetched" if size is None else f"has {size} bytes, expected {row.bytes}"
-    raise DataError(f"data set {name} {state}: run `sciml data fetch --only {name}`")
+    raise DataError(f"data set {name} {state}: {fetch}")
+
+
+def fetch_advice(row: Record) -> str:
+    """Return what brings a declared file here: a fetch, or the smaller data where this system has no apt."""
+    if row.package and packages()[row.package].kind == "apt" and shutil.which("apt-get") is None:
+        return "it comes by apt, which this system lacks: use --data-tier pip (in settings data_tier: pip)"
+    return f"run `sciml data fetch --only {row.id}`"
 
 
 def available_tier() -> str:

@@ -11,6 +11,7 @@ from sciml.imaging.tasks.studies import (
     MeasureConfig,
     ReconstructConfig,
     Study,
+    check_study_counts,
     measure_slice,
     measured_digests,
     reconstruct_slice,
@@ -269,6 +270,10 @@ class Config(StageConfig):
         settings = {**self.models, **self.ablations}[model]
         config = TrainConfig(**settings.model_dump(), name=model, data_tier=run.data_tier, seed=run.master_seed)
         return _reading(config, run, (EXPERIMENTS[settings.domain], LEARNED_FROM))
+
+    def check_counts(self) -> None:
+        """Refuse more pictures than there are (ConfigError)."""
+        check_study_counts(self.studies)
 
     def measure_config(self, run: RunSettings, task: TaskName) -> MeasureConfig:
         """Return the slice of one task's measurements: those of the classical study, with the variants of this one."""

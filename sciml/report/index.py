@@ -23,8 +23,9 @@ _THUMBNAIL = re.compile(r"data:image/(png|webp|jpeg);base64,[A-Za-z0-9+/=]+")
 def write_index(folder: Path | str) -> Path:
     """Write `index.html` of a reports folder and return its path.
 
-    It reads `*.report.json` and `failures/*.json` and no page, and names the folders below that have an index: studies of one's own. A file that cannot be read becomes a
-    failure on the index instead of an error, since the index must stand when other things broke.
+    It reads `*.report.json` and `failures/*.json` and no page, and names the folders below that have an index of their own:
+    studies of one's own. A file that cannot be read becomes a failure on the index instead of an error, since the index must
+    stand when other things broke.
 
     Args:
         folder: the reports folder; it may be empty or absent.

@@ -65,7 +65,7 @@ def only_run(folder: Path) -> Iterator[None]:
         if not _alone(file):
             file.seek(0)
             raise ScimlError(f"another run is at work in {folder} ({file.read().strip()}): wait for its end, or stop it")
-        if who := _others(folder):
+        if who := at_work(folder):
             raise ScimlError(
                 f"another run, or a stage that it left, is at work in {folder} ({who}): wait for its end, or stop it"
             )
@@ -75,9 +75,14 @@ def only_run(folder: Path) -> Iterator[None]:
         yield
 
 
-def _others(folder: Path) -> str:
+def locked(folder: Path) -> bool:
+    """Say whether Snakemake noted the files of a run in a folder: one at work there, or one that was killed."""
+    return any((folder / LOCKS).glob("*"))
+
+
+def at_work(folder: Path) -> str:
     """Return who is at work on locked files; nobody where no files are locked, or where whoever locked them ended."""
-    if not any((folder / LOCKS).glob("*")):
+    if not locked(folder):
         return ""
     with (folder / MARK).open("a+", encoding="utf-8") as file:
         if _alone(file):

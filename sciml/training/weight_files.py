@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,11 @@ import numpy as np
 from pydantic import BaseModel
 
 from sciml.runtime.errors import FormatError
+from sciml.runtime.extras import DISTRIBUTION
 from sciml.runtime.files import load_tensors, save_tensors
 
 KIND = "sciml weights 1"
+PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def write_weight_file(
@@ -64,14 +67,27 @@ def read_weight_file(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str,
         DataError: the file is missing.
         FormatError: the file is damaged or no weight file of this workbench.
     """
-    arrays, metadata = load_tensors(path)
+    try:
+        arrays, metadata = load_tensors(path)
+    except FormatError as error:
+        raise FormatError(f"{error}; {remedy(path)}") from error
     if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
         raise FormatError(
             f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}); write it with save_weights"
         )
     if tensors_digest(arrays) != metadata.get("weights_digest"):
-        raise FormatError(f"{path} is damaged: its values do not match the digest inside; fetch or train it again")
+        raise FormatError(f"{path} is damaged: its values do not match the digest inside; {remedy(path)}")
     return arrays, metadata
+
+
+def remedy(path: Path | str) -> str:
+    """Return what brings a damaged weight file back: git for a shipped one in a checkout, pip for one that is installed."""
+    path = Path(path).resolve()
+    if not path.is_relative_to(PACKAGE):
+        return "train it again, or take it from where it came"
+    if (PACKAGE.parent / ".git").exists():
+        return f"`git checkout -- {shlex.quote(str(path))}` brings the shipped one back"
+    return f"`pip install --force-reinstall --no-deps {DISTRIBUTION}` brings the shipped one back"
 
 
 def read_weights_metadata(path: Path | str) -> dict[str, Any]:

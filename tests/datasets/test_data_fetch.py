@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from sciml.datasets import archives, manifest
+from sciml.datasets import archives, fetching, manifest
 from sciml.datasets.cli import app
 from sciml.datasets.fetching import fetch, is_verified, verify
 from sciml.datasets.manifest import available_tier, local_path, record
@@ -136,6 +138,52 @@ def test_a_cache_that_cannot_be_written_is_read(world, monkeypatch):
     assert local_path("one").read_bytes() == b"content"
 
 
+@pytest.fixture
+def of_another(world, monkeypatch):
+    """Return a function that makes the cache somebody else's: root becomes nobody for the rest of the test, others lose the right."""
+    with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
+        cache = Path(folder) / "cache"
+        Path(folder).chmod(0o755)
+        monkeypatch.setenv("SCIML_CACHE", str(cache))
+        root = os.geteuid() == 0
+
+        def give_away() -> Path:
+            if root:
+                os.seteuid(65534)
+            else:
+                for path in (cache, *cache.rglob("*")):
+                    path.chmod(0o555 if path.is_dir() else 0o444)
+            return cache
+
+        try:
+            yield give_away
+        finally:
+            if root:
+                os.seteuid(0)
+            else:
+                for path in (cache, *(path for path in cache.rglob("*") if path.is_dir())):
+                    path.chmod(0o755)
+
+
+@pytest.mark.parametrize("stamped", [True, False])
+def test_a_complete_cache_of_somebody_else_is_used(world, of_another, monkeypatch, stamped):
+    world.declare("one", b"content")
+    world.declare("two", b"more", package="second")
+    world.wheel({"inside/one.bin": b"content"})
+    assert fetch(["one"]).fetched == ["one"]
+    stamp = manifest.data_folder() / "one" / ".stamp.json"
+    if not stamped:
+        stamp.unlink()
+    monkeypatch.setattr(manifest, "_verified", {})
+    cache = of_another()
+    with pytest.raises(PermissionError):
+        (cache / "data" / ".lock").open("a")
+    assert fetch(["one"]).present == ["one"] and local_path("one").read_bytes() == b"content"
+    with pytest.raises(ScimlError, match=r"data are missing in .* cannot be written .*: set SCIML_CACHE") as caught:
+        fetch(["one", "two"])
+    assert "\n" not in str(caught.value)
+
+
 def test_a_half_archive_is_got_again(world):
     world.declare("one", b"content")
     whole = world.wheel({"inside/one.bin": b"content"}).read_bytes()
@@ -199,6 +247,9 @@ sys.stdin.readline()
     assert fetch(["one"]).fetched == ["one"]
 
 
+APT_DOWNLOAD = archives._apt_download
+
+
 def without_apt(world, monkeypatch):
     world.declare("one", b"content")
     world.declare("far", b"content", kind="apt")
@@ -208,6 +259,7 @@ def without_apt(world, monkeypatch):
         raise archives.PackageUnavailable("apt: E: Unable to locate package package-apt")
 
     monkeypatch.setattr(archives, "_apt_download", unknown)
+    monkeypatch.setattr(fetching, "has_apt", lambda: True)
 
 
 def test_without_apt_lists_the_pip_data_arrive_with_advice(world, monkeypatch):
@@ -233,6 +285,22 @@ def test_a_system_without_apt(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(archives.PackageUnavailable, match="no apt-get"):
         archives.obtain(Package("p", "apt", "1", 1, "", "", "", "ci"), tmp_path)
+
+
+def test_without_apt_nothing_is_advised_that_needs_it(world, monkeypatch, tmp_path):
+    world.declare("near", b"content")
+    world.declare("far", b"content", kind="apt")
+    monkeypatch.setattr(archives, "_apt_download", APT_DOWNLOAD)
+    for path, wanted, other in ((os.environ["PATH"], "fetch --only far", "pip"), (str(tmp_path), "data_tier: pip", "--only")):
+        monkeypatch.setenv("PATH", path)
+        if path == str(tmp_path) or shutil.which("apt-get"):
+            with pytest.raises(DataError, match=wanted) as caught:
+                local_path("far")
+            assert other not in str(caught.value)
+    with pytest.raises(DataError, match="fetch --only near"):
+        local_path("near")
+    reason = fetch(["far"]).missing["far"]
+    assert "no apt-get" in reason and "--data-tier pip" in reason and "sudo" not in reason
 
 
 def test_unfetched_unknown_and_changed_data_say_what_to_do(world):

@@ -5,7 +5,15 @@ from torch import nn
 
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 from sciml.runtime.files import digest_file, save_tensors
-from sciml.training import TrainingConfig, load_weights, read_weights_metadata, save_weights, weights_digest, write_model_card
+from sciml.training import (
+    TrainingConfig,
+    load_weights,
+    read_weights_metadata,
+    save_weights,
+    weight_files,
+    weights_digest,
+    write_model_card,
+)
 
 FACTS = {"config": TrainingConfig(steps=3), "seed": 4, "inputs": {"kodim": "ab" * 32}, "source_digest": "cd", "cpu_minutes": 1.5}
 
@@ -57,6 +65,30 @@ def test_what_does_not_fit_is_named_and_not_loaded(tmp_path, change, message):
         load_weights(path, model)
     assert "\n" not in str(caught.value)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("checkout", "cut", "says"),
+    [
+        (True, False, r"is damaged: .*; `git checkout -- .*photo\.safetensors` brings"),
+        (False, False, "is damaged: .*; `pip install --force-reinstall --no-deps sciml-workbench` brings"),
+        (True, True, r"is not a safetensors file: .*; `git checkout -- "),
+    ],
+)
+def test_a_damaged_shipped_file_names_a_remedy_that_exists(tmp_path, monkeypatch, checkout, cut, says):
+    package = tmp_path / "sciml"
+    monkeypatch.setattr(weight_files, "PACKAGE", package)
+    if checkout:
+        (tmp_path / ".git").mkdir()
+    for path, wanted in ((package / "photo.safetensors", says), (tmp_path / "own.safetensors", "; train it again")):
+        path.parent.mkdir(exist_ok=True)
+        weight_files.write_weight_file(path, {"w": np.ones(4, np.float32)}, **FACTS)
+        content = bytearray(path.read_bytes())
+        content[-1] ^= 1
+        path.write_bytes(content[:20] if cut else content)
+        with pytest.raises(FormatError, match=wanted) as caught:
+            weight_files.read_weight_file(path)
+        assert "\n" not in str(caught.value)
 
 
 def test_damaged_or_foreign_files_are_refused(tmp_path):

@@ -12,7 +12,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from trees import ROOT
 
 from sciml import running

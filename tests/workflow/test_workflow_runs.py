@@ -16,6 +16,7 @@ import pytest
 from trees import EXAMPLE, Tree
 
 from sciml.report import record_failure
+from sciml.runtime import alive
 from sciml.training import weights_digest
 
 pytestmark = [pytest.mark.workflow, pytest.mark.slow]
@@ -27,8 +28,8 @@ IMAGING = {
     "imaging_write_page",
 }
 LEARNED = {"example_train_filter", "example_evaluate_filter", "example_write_page"}
-WEIGHTS = Path("results/ci/example/train/filter.safetensors")
-CHECKPOINT = Path("results/ci/example/train/filter.safetensors.partial/checkpoint.safetensors")
+WEIGHTS = Path("results/tiny/example/train/filter.safetensors")
+CHECKPOINT = Path("results/tiny/example/train/filter.safetensors.partial/checkpoint.safetensors")
 
 
 @dataclass
@@ -43,8 +44,8 @@ class Run:
 
     @classmethod
     def of(cls, tree: Tree, code: int, output: str) -> Run:
-        index = tree.root / "reports" / "index.html"
-        records = [json.loads(path.read_text()) for path in sorted((tree.root / "reports" / "failures").glob("*.json"))]
+        index = tree.root / "reports" / "tiny" / "index.html"
+        records = [json.loads(path.read_text()) for path in sorted((tree.root / "reports" / "tiny" / "failures").glob("*.json"))]
         files = {str(path.relative_to(tree.root)) for path in (tree.root / "results").rglob("*") if path.is_file()}
         return cls(code, output, index.read_text() if index.is_file() else "", records, files)
 
@@ -57,6 +58,7 @@ class Story:
     diverged: Run
     killed: Run
     locked: subprocess.CompletedProcess[str]
+    orphaned: subprocess.CompletedProcess[str]
     resumed: Run
     log: str
     uninterrupted: Path
@@ -107,6 +109,30 @@ def killed_in_training(tree: Tree) -> tuple[Run, subprocess.CompletedProcess[str
     return Run.of(tree, code, log.read_text()), locked
 
 
+def killed_around_training(tree: Tree) -> subprocess.CompletedProcess[str]:
+    """Kill a Snakemake while it trains, try a run beside the training that it left, kill that too; its locks stay."""
+    mark = tree.root / alive.MARK
+    mark.write_text("")
+    run = subprocess.Popen(
+        tree.command(), cwd=tree.root, env=tree.environment, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+    )
+    try:
+        end = time.monotonic() + 120
+        while not (found := re.search(r"^(\d+) example.train$", mark.read_text(), re.MULTILINE)):
+            assert run.poll() is None and time.monotonic() < end, mark.read_text()
+            time.sleep(0.02)
+        os.kill(int(found[1]), signal.SIGSTOP)
+        run.kill()
+        run.wait()
+        orphaned = tree.call("sciml", "run", "./tiny.yaml")
+        os.kill(int(found[1]), signal.SIGKILL)
+    finally:
+        run.kill()
+        run.wait()
+    assert list((tree.root / alive.LOCKS).iterdir())
+    return orphaned
+
+
 @pytest.fixture(scope="module")
 def story(tmp_path_factory) -> Story:
     tree = Tree.make(tmp_path_factory.mktemp("story"))
@@ -114,21 +140,23 @@ def story(tmp_path_factory) -> Story:
     first = tree.snakemake(settings="./diverging.yaml")
     diverged = Run.of(tree, first.returncode, first.stdout)
     killed, locked = killed_in_training(tree)
-    record_failure(tree.root / "reports", "imaging.solve", "solve", "not of this run", rule="results/ci/imaging/gone/solve")
+    orphaned = killed_around_training(tree)
+    gone = "results/tiny/imaging/gone/solve"
+    record_failure(tree.root / "reports" / "tiny", "imaging.solve", "solve", "not of this run", rule=gone)
     third = tree.snakemake()
     resumed = Run.of(tree, third.returncode, third.stdout)
-    log = (tree.root / "logs/ci/example/train.log").read_text()
-    config = json.loads((tree.root / "results/ci/example/train/provenance.json").read_text())["config"]
+    log = (tree.root / "logs/tiny/example/train.log").read_text()
+    config = json.loads((tree.root / "results/tiny/example/train/provenance.json").read_text())["config"]
     plain = ("sciml", "stage", "example", "train", "--config", json.dumps(config), "--output", "plain", "--threads", "1")
     result = tree.call(*plain)
     assert result.returncode == 0, result.stdout
-    return Story(tree, diverged, killed, locked, resumed, log, tree.root / "plain" / WEIGHTS.name)
+    return Story(tree, diverged, killed, locked, orphaned, resumed, log, tree.root / "plain" / WEIGHTS.name)
 
 
 def test_a_failing_stage_does_not_stop_the_others(story):
     assert story.diverged.code != 0
     assert jobs_done(story.diverged.output) == IMAGING
-    assert "reports/imaging.html" not in story.diverged.files and (story.tree.root / "reports/imaging.html").is_file()
+    assert "reports/tiny/imaging.html" not in story.diverged.files and (story.tree.root / "reports/tiny/imaging.html").is_file()
 
 
 def jobs_done(output: str) -> set[str]:
@@ -148,7 +176,7 @@ def test_the_index_shows_the_failure_with_traceback_and_command(story):
 
 
 def test_the_command_on_the_index_repeats_the_failure(story):
-    result = story.tree.call("bash", "-c", story.diverged.failures[0]["command"].replace("results/ci", "again"))
+    result = story.tree.call("bash", "-c", story.diverged.failures[0]["command"].replace("results/tiny", "again"))
     assert result.returncode == 1
     (line,) = [line for line in result.stdout.splitlines() if "sciml: error:" in line]
     assert "step" in line and "learning rate 1e+30" in line
@@ -171,6 +199,11 @@ def test_a_second_run_in_the_folder_is_told_what_to_do(story):
     assert story.locked.returncode != 0
     assert "cannot be locked" in story.locked.stdout and "--unlock" in story.locked.stdout
     assert "Traceback" not in story.locked.stdout
+
+
+def test_a_stage_that_outlived_a_killed_snakemake_keeps_others_out_in_one_line(story):
+    assert story.orphaned.returncode == 1 and "Traceback" not in story.orphaned.stdout
+    assert re.fullmatch(r"sciml: error: .* is at work in .* \(process \d+, example.train\): .*\n", story.orphaned.stdout)
 
 
 def test_the_next_run_goes_on_where_the_killed_one_was(story):
@@ -259,7 +292,7 @@ def test_a_family_runs_alone(story):
 
 
 def test_a_missing_artefact_is_made_again_though_the_pages_stand(story):
-    path = story.tree.root / "results/ci/imaging/denoise/solve/reconstructions.safetensors"
+    path = story.tree.root / "results/tiny/imaging/denoise/solve/reconstructions.safetensors"
     path.rename(path.with_name("aside"))
     try:
         expected = {"reconstruct_problems", "evaluate_reconstructions", "write_page"}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from sciml.imaging.tasks.catalogue import TASKS, check_methods, resolve_options
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
@@ -78,23 +80,51 @@ def check_study(task: TaskName, study: Study) -> None:
     check_methods(task, study.methods)
 
 
+def entries(study: Study, task: TaskName, role: str, data_tier: str) -> tuple[str, ...]:
+    """Return the data of a role, validation or test: the study's own, else those of the split.
+
+    Raises:
+        ConfigError: a name is not declared.
+    """
+    from sciml.datasets.manifest import members
+    from sciml.datasets.splits import split
+
+    own = study.validation_data if role == "validation" else study.test_data
+    try:
+        return tuple(member for name in own or split(TASKS[task].experiment, role, data_tier) for member in members(name))
+    except ConfigError as error:
+        raise ConfigError(f"studies.{task}.{role}_data: {error}") from error
+
+
+def check_study_counts(studies: Mapping[TaskName, Study]) -> None:
+    """Refuse numbers of pictures that the settings state and that no data tier has, nor the study's own data (ConfigError)."""
+    from sciml.datasets.manifest import record
+    from sciml.datasets.splits import parse_entry
+
+    def slices(entry: str) -> int:
+        name, part = parse_entry(entry)
+        lengths = record(name).shape.split("x")
+        return len(part) if part else int(lengths[0]) if len(lengths) == 3 else 1
+
+    for task, study in studies.items():
+        for role in ("validation", "test"):
+            count = f"{role}_images"
+            found = entries(study, task, role, "full")
+            there = len(found) if TASKS[task].experiment == "imaging-photos" else sum(map(slices, found))
+            if count in study.model_fields_set and getattr(study, count) > max(there, 1):
+                raise ConfigError(f"studies.{task}.{count}: there are {there}, got {getattr(study, count)}")
+
+
 def measure_slice(study: Study, run: RunSettings, task: TaskName) -> MeasureConfig:
     """Return what `measure` reads of a study: its data by id and hash too, so that an edit of the splits runs it again.
 
     Raises:
         ConfigError: the study does not fit the task.
     """
-    from sciml.datasets.manifest import members
-    from sciml.datasets.splits import entry_digests, split
+    from sciml.datasets.splits import entry_digests
 
     check_study(task, study)
-    own = {"validation": study.validation_data, "test": study.test_data}
-    names = {
-        role: tuple(
-            member for name in own[role] or split(TASKS[task].experiment, role, run.data_tier) for member in members(name)
-        )
-        for role in own
-    }
+    names = {role: entries(study, task, role, run.data_tier) for role in ("validation", "test")}
     return MeasureConfig(
         task=task,
         size=study.size,
