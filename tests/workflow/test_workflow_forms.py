@@ -9,8 +9,10 @@ import re
 import tomllib
 
 import pytest
+import yaml
 from trees import BOTH, EXAMPLE, ROOT, Tree, child_seconds, jobs
 
+from sciml.datasets.manifest import data_folder
 from sciml.families import BUILT_IN
 
 pytestmark = pytest.mark.workflow
@@ -150,8 +152,78 @@ def test_two_fresh_copies_give_the_same_numbers_and_the_real_stages_report_them(
         first, second = ((tree.root / name).read_bytes() for tree in trees)
         assert first == second, name
         assert json.loads(first)
-    index = (trees[0].root / "reports" / "index.html").read_text()
+    index = (trees[0].root / "reports" / "tiny" / "index.html").read_text()
     assert "Classical reconstruction" in index and "A learned filter" in index and not trees[0].pending()
+
+
+def manuals_example() -> str:
+    """Return the settings file of docs/imaging.md, as its reader pastes it."""
+    (text,) = re.findall(
+        r"^cat > my\.yaml <<END\n(.*?)^END$", (ROOT / "docs" / "imaging.md").read_text(), re.MULTILINE | re.DOTALL
+    )
+    return text
+
+
+@pytest.fixture
+def own_data(tmp_path, monkeypatch):
+    """Return a function that adds the picture of the manual's example in a cache of its own, with the data of this machine's."""
+
+    def add(tree: Tree) -> None:
+        cache = tmp_path / "cache"
+        (cache / "data").mkdir(parents=True)
+        for folder in data_folder().iterdir():
+            if folder.is_dir() and not folder.name.startswith("."):
+                (cache / "data" / folder.name).symlink_to(folder)
+        tree.environment["SCIML_CACHE"] = str(cache)
+        for line in ("export camera --crop 60 190 128 128 --out photo.png", "add mine photo.png"):
+            assert f"sciml data {line}" in (ROOT / "docs" / "imaging.md").read_text()
+            result = tree.call("sciml", "data", *line.split())
+            assert result.returncode == 0, result.stdout
+
+    return add
+
+
+def test_the_manuals_example_is_a_study_of_its_own_of_one_task(tmp_path, own_data, need_data):
+    need_data("camera")
+    tree = Tree.make(tmp_path / "tree", stand_in=False)
+    own_data(tree)
+    (tree.root / "my.yaml").write_text(manuals_example())
+    result = tree.snakemake("-n", snakefile="Snakefile", settings="my.yaml")
+    assert result.returncode == 0, result.stdout
+    tasks = {f"imaging_{name}" for name in ("check_operators", "reconstruct_problems", "evaluate_reconstructions", "write_page")}
+    assert jobs(result.stdout) == {*tasks, "write_index"}
+    outputs = {name for line in re.findall(r"output: (.*)", result.stdout) for name in line.split(", ")}
+    assert {name for name in outputs if "denoise" not in name} == {
+        *(f"results/my/imaging/check/{name}.json" for name in ("checks", "provenance")),
+        *(f"reports/my/{name}" for name in ("imaging.html", "imaging.report.json", "index.html")),
+    }
+    assert all(name.startswith("results/my/imaging/denoise/") for name in outputs if "denoise" in name)
+
+
+@pytest.mark.slow
+def test_the_manuals_example_runs_and_leaves_the_shipped_studies_alone(tmp_path, own_data, need_data):
+    need_data("camera")
+    tree = Tree.make(tmp_path / "tree", stand_in=False)
+    own_data(tree)
+    settings = yaml.safe_load(manuals_example())
+    settings["data_tier"] = "ci"
+    settings["imaging"]["check_size"] = [16, 16]
+    settings["imaging"]["studies"]["denoise"] |= {"size": [32, 32], "validation_images": 1, "methods": ["nlm"]}
+    (tree.root / "my.yaml").write_text(yaml.safe_dump(settings))
+    shipped = {"reports/imaging.html": "shipped", "results/demo/imaging/denoise/evaluate/metrics.json": "{}"}
+    for name, text in shipped.items():
+        (tree.root / name).parent.mkdir(parents=True)
+        (tree.root / name).write_text(text)
+    result = tree.call("sciml", "run", "my.yaml")
+    assert result.returncode == 0 and f"report: {tree.root}/reports/my/index.html" in result.stdout, result.stdout
+    assert {name: (tree.root / name).read_text() for name in shipped} == shipped
+    assert {path.name for path in (tree.root / "results").iterdir()} == {"demo", "my"}
+    assert {path.name for path in (tree.root / "reports").iterdir()} == {"imaging.html", "index.html", "my"}
+    metrics = (tree.root / "results/my/imaging/denoise/evaluate/metrics.json").read_text()
+    assert "mine" in metrics and '"n": 1' in metrics
+    assert 'href="my/index.html"' in (tree.root / "reports/index.html").read_text()
+    assert "of the study my" in (tree.root / "reports/my/index.html").read_text()
+    assert (tree.root / "reports/my/audit.zip").is_file()
 
 
 @pytest.mark.slow
