@@ -140,7 +140,7 @@ def test_a_cache_that_cannot_be_written_is_read(world, monkeypatch):
 
 @pytest.fixture
 def of_another(world, monkeypatch):
-    """Return a function that makes the cache somebody else's: root becomes nobody for the rest of the test, others lose the right."""
+    """Return a function that makes the cache somebody else's: root becomes nobody, others lose the right, until the test ends."""
     with tempfile.TemporaryDirectory() as folder:  # pytest's own folders are closed to others
         cache = Path(folder) / "cache"
         Path(folder).chmod(0o755)
