@@ -48,10 +48,10 @@ def whole(tier: Path) -> str:
     ended = max(start + record["wall_seconds"] for start, record in zip(begun, found, strict=True))
     hardware = found[0]["hardware"]
     date = min(record["started"] for record in found)[:10]
-    cards = f"cards {hardware['cards']}" if hardware["cards"] else "no card"
+    gpus = f"GPUs {hardware['cards']}" if hardware["cards"] else "no GPU"
     return (
         f"{date}, {hardware['cores']} cores ({hardware['processor']}), {hardware['memory_gib']} GiB, "
-        f"{cards}: {minutes(ended - min(begun))} minutes from the first "
+        f"{gpus}: {minutes(ended - min(begun))} minutes from the first "
         f"stage's start to the last one's end, {minutes(sum(record['cpu_seconds'] for record in found))} CPU minutes. "
         "Pages, and the start of each of the processes, are not in the stages' CPU minutes; other programs ran on the machine, "
         "and cohorts that an earlier run had simulated came from the cache."
@@ -90,7 +90,7 @@ def text(tiers: Sequence[Path]) -> str:
             parts += [whole(given[tier]), table(heads, family_rows(given[tier]))]
         elif tier == "cpu":
             parts += [
-                "The whole tier was not measured. It trains every model that comes with the package; their cards say:",
+                "The whole tier was not measured. It trains every model that comes with the package; their model cards say:",
                 table(("family", "models", "CPU minutes of training"), training_rows()),
             ]
         else:
