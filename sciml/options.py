@@ -304,21 +304,29 @@ def add_report(app: typer.Typer, family: str) -> None:
         results: Annotated[
             Path | None, typer.Argument(help="Results folder of the study; results/TIER/FAMILY by default.")
         ] = None,
-        out: Annotated[Path, typer.Option("--out", help="The page, .html.")] = Path("reports", f"{family}.html"),
+        out: Annotated[
+            Path | None,
+            typer.Option("--out", help="The page; reports/FAMILY.html by default, in reports/NAME of a study that has a name."),
+        ] = None,
         tier: Annotated[
-            str | None, typer.Option("--tier", help="Tier that the results were made at; what their folder says by default.")
+            str | None, typer.Option("--tier", help="Tier or settings file of the results; what their folder says by default.")
         ] = None,
         overrides: Set = None,
+        force: Force = False,
     ) -> None:
         from sciml.runtime.settings import TIERS
         from sciml.stages import stage
 
         above = None if results is None else results.resolve().parent.name
         chosen = tier or (above if above in TIERS else "demo")
-        place = results or Path("results", chosen, family)
+        settings = study_settings(chosen, overrides)
+        place = results or Path("results", settings.folder, family)
         if not place.is_dir():
             raise DataError(f"{place} is no folder: give the results of a study, e.g. results/demo/{family}")
-        settings = study_settings(chosen, overrides)
+        if out is None:
+            out = Path(settings.reports, f"{family}.html")
+            refuse_existing(out, force)
+            check_place("--out", out.parent)
         with stage(f"{family}.report", out, 1):
             told = getattr(room(family, "page.page"), "settings_of", None)
             if tier is None and not overrides and told is not None:

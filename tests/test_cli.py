@@ -501,6 +501,19 @@ def test_the_report_looks_where_the_workflow_writes(run, tmp_path, monkeypatch, 
     assert seen == [(Path("own" if "own" in words else "results/ci/imaging"), Path("reports/imaging.html"))]
 
 
+def test_the_report_of_a_study_of_ones_own_lies_beside_its_others(run, tmp_path, monkeypatch):
+    seen = []
+    (tmp_path / "my.yaml").write_text("base: ci\n")
+    (tmp_path / "results/my/imaging").mkdir(parents=True)
+    monkeypatch.setattr("sciml.classical.stages.report.run", lambda config, results, output: seen.append((results, output)))
+    assert run("imaging", "report", "--tier", "my.yaml")[0] == 0
+    assert seen == [(Path("results/my/imaging"), Path("reports/my/imaging.html"))]
+    (tmp_path / "reports/my").mkdir(parents=True)
+    (tmp_path / "reports/my/imaging.html").touch()
+    assert run("imaging", "report", "--tier", "my.yaml")[0] == 2 and len(seen) == 1
+    assert run("imaging", "report", "--tier", "my.yaml", "--force")[0] == 0 and len(seen) == 2
+
+
 @pytest.mark.parametrize(
     ("before", "today"),
     [

@@ -38,11 +38,13 @@ def decoding(path: Path, what: str) -> Iterator[None]:
 
 
 def check_file(path: Path) -> None:
-    """Refuse what is not there and what is a folder (DataError)."""
+    """Refuse what is not there and what is no file: a folder, a pipe, a device (DataError)."""
     if path.is_dir():
         raise DataError(f"{path} is a folder: give one file of it")
     if not path.exists():
         raise DataError(f"no such file: {path}")
+    if not path.is_file():
+        raise DataError(f"{path} is a pipe or a device: give a file")
 
 
 def check_not_empty(path: Path) -> None:

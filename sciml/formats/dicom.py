@@ -27,11 +27,15 @@ def read_dicom(path: Path) -> Image:
     from pydicom.filereader import read_file_meta_info
     from pydicom.pixels import pixel_array
 
+    if not is_dicom(path):
+        raise FormatError(f"{path} cannot be read as DICOM: its mark DICM is missing")
     if read_file_meta_info(path).get("TransferSyntaxUID") == DEFLATED_DICOM:
         raise FormatError(f"{path} is deflated DICOM, whose unpacked size is unknown: save it uncompressed")
     header = pydicom.dcmread(path)
     if "PixelData" not in header:
         raise DataError(f"{path} is DICOM without pixel data (modality {header.get('Modality', 'unknown')})")
+    if missing := [name for name in ("Rows", "Columns") if name not in header]:
+        raise FormatError(f"{path} is damaged: DICOM pixels without {' and '.join(missing)}")
     frames = int(header.get("NumberOfFrames", 1) or 1)
     shape = (frames, int(header.Rows), int(header.Columns), int(header.get("SamplesPerPixel", 1)))
     check_claim(shape, str(path))

@@ -59,6 +59,8 @@ def read_nifti(path: Path) -> Image:
         raise ShapeError(f"{path} has shape {shape}: a 4th dimension (time, direction) is not read; give one 3-D volume of it")
     check_claim(shape, str(path))
     shape += (1,) * (3 - len(shape))
+    if not np.isfinite(file.affine).all() or np.linalg.det(file.affine[:3, :3]) == 0:
+        raise FormatError(f"{path} is damaged: its affine does not place the voxels in space")
     # nibabel asks a .gz stream for exactly the bytes that the checked shape needs, so a bomb stays packed
     values = np.asanyarray(file.dataobj).astype(np.float32).reshape(shape)
     to_lps = nibabel.orientations.ornt_transform(
@@ -128,7 +130,10 @@ def _opened(path: Path) -> tuple[Any, tuple[int, ...]]:
     """Return a file whose header was read and whose values are numbers, and its shape."""
     import nibabel
 
-    file: Any = nibabel.load(path)
+    try:
+        file: Any = nibabel.load(path)
+    except nibabel.filebasedimages.ImageFileError as error:
+        raise FormatError(f"{path} cannot be read: it is neither NIfTI nor MGH") from error
     kind = file.header.get_data_dtype()
     if kind.kind not in "buif":
         raise FormatError(f"{path} holds values of type {kind}: only whole and floating-point numbers are images")

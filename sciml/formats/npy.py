@@ -37,7 +37,10 @@ def open_npy(path: Path, limited: bool = False) -> np.ndarray:
             file.seek(0)
             version = npy.read_magic(file)
             read_header = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
-            shape, _, kind = read_header(file)
+            try:
+                shape, _, kind = read_header(file)
+            except (ValueError, SyntaxError, TypeError) as error:
+                raise FormatError(f"{path} is damaged: its NPY header does not describe an array") from error
             if kind.kind not in "buifc":
                 raise FormatError(f"{path} holds values of type {kind}: of NPY files whole and floating-point numbers are read")
             if limited:

@@ -44,7 +44,7 @@ def read_image(path: Path | str) -> Image:
     path = Path(path)
     check_file(path)
     reader = _reader(path)
-    with decoding(path, path.suffix or "DICOM"):
+    with decoding(path, ".nii.gz" if path.name.lower().endswith(".nii.gz") else path.suffix or "DICOM"):
         check_not_empty(path)
         image = reader(path)
     check_values(image.array, str(path))

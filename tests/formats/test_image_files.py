@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 import struct
 import zlib
 
@@ -114,6 +115,27 @@ def cut_nifti(path):
     cut(path, 9000)
 
 
+def npy_code():
+    header = b"{'descr': __import__('os').getcwd(), 'fortran_order': False, 'shape': (4, 4)}\n"
+    return b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header + b"\0" * 64
+
+
+def sizeless(path):
+    dicom(path)
+    header = pydicom.dcmread(path)
+    del header.Rows
+    header.save_as(path)
+
+
+def placed(path, value):
+    """Write a volume whose affine holds one value everywhere."""
+    nifti(path, VOLUME)
+    content = bytearray(path.read_bytes())
+    content[252:256] = b"\0\0\1\0"  # no quaternion; the affine counts
+    content[280:328] = np.full(12, value, "<f4").tobytes()
+    path.write_bytes(content)
+
+
 BAD = {
     "missing.png": (lambda path: None, DataError, "no such file"),
     "folder.png": (lambda path: path.mkdir(), DataError, "is a folder"),
@@ -128,6 +150,13 @@ BAD = {
     "junk.dcm": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "cannot be read"),
     "junk.nii": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "cannot be read"),
     "junk.nii.gz": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "junk"),
+    "code.npy": (lambda path: path.write_bytes(npy_code()), FormatError, "its NPY header does not describe an array$"),
+    "unmarked.dcm": (lambda path: path.write_bytes(b"junk" * 100), FormatError, "as DICOM: its mark DICM is missing$"),
+    "sizeless.dcm": (lambda path: sizeless(path), FormatError, "DICOM pixels without Rows$"),
+    "nowhere.nii": (lambda path: placed(path, 0.0), FormatError, "its affine does not place the voxels in space$"),
+    "nan_affine.nii": (lambda path: placed(path, np.nan), FormatError, "its affine does not place the voxels in space$"),
+    "pipe.png": (lambda path: os.mkfifo(path), DataError, "is a pipe or a device: give a file$"),
+    "packed.nii.gz": (lambda path: path.write_bytes(gzip.compress(b"junk" * 400)), FormatError, "it is neither NIfTI nor MGH$"),
     "cut.png": (noisy_png, FormatError, "cut short"),
     "cut.tif": (cut_tiff, FormatError, "cut short"),
     "cut.npy": (lambda path: path.write_bytes(npy_header((100, 100)) + b"\0" * 10), FormatError, "10 bytes of 40000"),
