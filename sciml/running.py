@@ -38,12 +38,12 @@ def run(tier: str, family: str = "all", profile: str = "profiles/default") -> in
     """
     if not Path("Snakefile").is_file():
         raise ScimlError(f"{Path.cwd()} has no Snakefile: run this in the checkout, or in a folder with its workflow")
+    _writable_home()
     settings = load(tier, (), Path("config"))
     check_data(settings, tier)
     known = families_of(settings, tier)
     if family not in ("all", *known):
         raise ConfigError(f"{tier} does not speak of {family!r}: choose among all, {', '.join(known)}")
-    _writable_home()
     with only_run(Path.cwd()):
         offered = _data(settings.data_tier)
         code = _snakemake(tier, offered, profile, family)

@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.files import canonical_json, digest_bytes, digest_file, digest_tree, read_json, write_json
-from sciml.runtime.places import cache_folder, resource
+from sciml.runtime.places import CacheError, cache_folder, resource
 
 TIERS = ("pip", "ci", "default", "full")
 TREE = "tree:"
@@ -116,8 +116,10 @@ def tracked() -> dict[str, Record]:
 
 def records() -> dict[str, Record]:
     """Return all records by id: the tracked ones, then the user's."""
-    path = user_manifest()
-    own = {row["id"]: _record(row, "user") for row in _rows(path)} if path.exists() else {}
+    own = {}
+    with suppress(CacheError):  # without a cache there is no user's list
+        path = user_manifest()
+        own = {row["id"]: _record(row, "user") for row in _rows(path)} if path.exists() else {}
     # a tracked id wins: a name that was added before it became a tracked one must not shadow it
     return {**tracked(), **{name: row for name, row in own.items() if name not in tracked()}}
 

@@ -129,10 +129,11 @@ def read_scan(path: Path | str, volume: int | None = None, whole_numbers: bool =
 def _opened(path: Path) -> tuple[Any, tuple[int, ...]]:
     """Return a file whose header was read and whose values are numbers, and its shape."""
     import nibabel
+    from nibabel.filebasedimages import ImageFileError
 
     try:
         file: Any = nibabel.load(path)
-    except nibabel.filebasedimages.ImageFileError as error:
+    except ImageFileError as error:
         raise FormatError(f"{path} cannot be read: it is neither NIfTI nor MGH") from error
     kind = file.header.get_data_dtype()
     if kind.kind not in "buif":

@@ -10,6 +10,10 @@ from sciml.runtime.errors import ScimlError
 CACHE_VARIABLE = "SCIML_CACHE"
 
 
+class CacheError(ScimlError):
+    """The cache cannot be made."""
+
+
 def cache_home() -> Path:
     """Return the folder of all caches: `$XDG_CACHE_HOME`, else `~/.cache`; what is not absolute where there is no home."""
     return Path(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"))  # noqa: PTH111 (Path raises without a home)
@@ -21,7 +25,7 @@ def cache_folder(*parts: str) -> Path:
     The folder is made. Data, checkpoints and system matrices live here, never in the repository.
 
     Raises:
-        ScimlError: the folder cannot be made.
+        CacheError: the folder cannot be made.
     """
     root = os.environ.get(CACHE_VARIABLE)
     base = Path(root) if root else cache_home() / "sciml"
@@ -29,7 +33,7 @@ def cache_folder(*parts: str) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ScimlError(
+        raise CacheError(
             f"cannot make the cache folder {folder}: {error.strerror}; set {CACHE_VARIABLE} to another place"
         ) from error
     return folder

@@ -16,6 +16,7 @@ from trees import ROOT
 
 from sciml import running
 from sciml.runtime import alive
+from sciml.runtime.errors import ConfigError
 
 MY = "imaging:\n  studies:\n    denoise: {variants: {sigma 0.1: {sigma: 0.1}}}\n"
 SNAKEMAKE = """#!/usr/bin/env bash
@@ -193,3 +194,21 @@ def test_a_home_that_cannot_be_written_is_told_and_replaced(tmp_path, monkeypatc
     assert "cannot be written: caches lie in" in capfd.readouterr().err
     running._writable_home()
     assert capfd.readouterr().err == ""
+
+
+def test_data_in_a_home_that_cannot_be_written_are_read(tmp_path, monkeypatch):
+    (tmp_path / ".cache" / "sciml" / "data").mkdir(parents=True)
+    for name in ("XDG_CACHE_HOME", "SCIML_CACHE"):
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+
+    def sealed(option, folder):
+        raise ConfigError("read-only")
+
+    monkeypatch.setattr(running, "check_place", sealed)
+    running._writable_home()
+    assert os.environ["SCIML_CACHE"] == str(tmp_path / ".cache" / "sciml")
+    assert os.environ["XDG_CACHE_HOME"] == str(tmp_path / "here" / ".cache")

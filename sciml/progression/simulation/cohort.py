@@ -28,7 +28,7 @@ from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_tem
 from sciml.progression.simulation.simulator import Life, simulate
 from sciml.progression.simulation.subjects import draw_subject, subject_list
 from sciml.runtime.errors import FormatError, ScimlError
-from sciml.runtime.files import canonical_json, digest_bytes, digest_file, load_tensors, save_tensors, write_text
+from sciml.runtime.files import canonical_json, check_place, digest_bytes, digest_file, load_tensors, save_tensors, write_text
 from sciml.runtime.places import cache_folder
 from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
@@ -37,6 +37,9 @@ from sciml.runtime.sources import source_digest
 log = logging.getLogger(__name__)
 
 ACCURACY_COLUMNS = ("subject", "visit", "diagnosis", "region", "target_ml", "measured_ml", "error_percent")
+
+
+FILES = ("cohort.json", "visits.csv", "accuracy.csv", "accuracy.json")
 
 
 def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) -> list[Path]:
@@ -55,9 +58,8 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
     """
     inputs = {name: digest_file(local_path(name)) for name in (*TEMPLATE_DATA, config.atlas)}
     key = digest_bytes(canonical_json([config.model_dump(mode="json"), inputs, source_digest(__name__)]).encode())
-    store = cache_folder("progression") / key[:32]
-    names = ("cohort.json", "visits.csv", "accuracy.csv", "accuracy.json")
-    if all((store / name).is_file() for name in names):
+    store = _store(key[:32], folder)
+    if all((store / name).is_file() for name in FILES):
         log.info("this cohort was simulated before: taken from %s", store)
     else:
         people = _simulate_people(config, store, processes)
@@ -67,7 +69,20 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
         visits = [_visit(values) for notes in people for values in notes["visits"]]
         write_cohort(store, grid_of(config.grid), visits, about)
     _place(store, folder)
-    return [folder / name for name in names]
+    if store.parent.name.endswith(".partial"):
+        shutil.rmtree(store.parent)
+    return [folder / name for name in FILES]
+
+
+def _store(name: str, folder: Path) -> Path:
+    """Return where a cohort is kept: in the cache, or beside its folder where the cache lacks it and cannot be written."""
+    try:
+        store = cache_folder("progression") / name
+        if not all((store / file).is_file() for file in FILES):
+            check_place("", store)
+    except ScimlError:
+        return folder.with_name(f"{folder.name}.partial") / name
+    return store
 
 
 def _simulate_people(config: SimulateConfig, store: Path, processes: int) -> list[dict[str, Any]]:

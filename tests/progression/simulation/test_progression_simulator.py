@@ -176,6 +176,25 @@ def test_a_stopped_simulation_goes_on_with_who_is_missing(phantom_in_place_of_th
     assert [name for _, name, _ in done] == ["train-000", "test-000"]
 
 
+def test_a_cache_that_cannot_be_written_is_done_without(phantom_in_place_of_the_template, tmp_path, monkeypatch):
+    """A file stands where a folder must be: nobody can write there, root neither."""
+    (tmp_path / "cache").mkdir(exist_ok=True)
+    (tmp_path / "cache" / "progression").touch()
+
+    def written(config, store, processes):
+        for name in simulation.FILES:
+            (store / name).parent.mkdir(parents=True, exist_ok=True)
+            (store / name).write_text("{}")
+        return []
+
+    monkeypatch.setattr(simulation, "_simulate_people", written)
+    monkeypatch.setattr(simulation, "_summary", lambda people: {})
+    monkeypatch.setattr(simulation, "write_cohort", lambda *given: None)
+    simulation.simulate_cohort(TINY, tmp_path / "results" / "out")
+    assert {path.name for path in (tmp_path / "results" / "out").iterdir()} == set(simulation.FILES)
+    assert [path.name for path in (tmp_path / "results").iterdir()] == ["out"]
+
+
 def test_a_damaged_part_of_the_cache_is_named(phantom_in_place_of_the_template, tmp_path):
     simulation.simulate_cohort(TINY, tmp_path / "out")
     store = next((tmp_path / "cache" / "progression").iterdir())
