@@ -15,7 +15,7 @@ WITH_WEIGHTS = $(call with,publish_weights)
 EXTRAS ?=
 COMMA := ,
 EXTRA_STAMPS = $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS)))
-NOT_LOCKED := ^(torch|torchvision|triton|nvidia-|cuda-|setuptools)
+NOT_LOCKED := ^(torch|torchvision|triton|setuptools|nvidia-.*|cuda-.*)==
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -q -p no:cacheprovider -n auto --dist loadfile
 FAST := $(PYTEST) -m 'not slow and not gpu'
 

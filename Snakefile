@@ -6,7 +6,7 @@ from snakemake.logging import logger
 from sciml.families import families
 from sciml.runtime.extras import absent, remedy
 
-min_version("9.12")
+min_version("9.17.3")
 
 
 container: config.get("container")
