@@ -1,28 +1,24 @@
-"""Curves: a Vega-Lite specification for the screen and a static picture for paper."""
+"""Curves: a Vega-Lite specification for the screen and a drawing for paper."""
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from sciml.report.drawing import Drawing, panels, plain
+from sciml.report.palette import DASHES, TOKENS, Look, Palette
 from sciml.report.reportlets import Curve
 from sciml.runtime.errors import ScimlError
 
-# Okabe and Ito's colours, told apart with every kind of colour vision; black is left to the text and
-# yellow, which vanishes on white, comes last. They hold 3:1 against dark ground; on white the dashes help.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#999999", "#F0E442")
-DASHES = ((1, 0), (6, 3), (2, 2), (8, 3, 2, 3), (4, 2), (10, 4), (3, 1), (1, 2))
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
 MOST_ROWS = 5000
 MOST_POINTS = 60
 # of all labels of a legend's row, with room for their signs, in half of the page's width
 LEGEND_CHARACTERS = 72
-
-
-def look(place: int) -> tuple[str, tuple[int, ...]]:
-    """Return colour and dashes of the series at a place; no two of the first 64 look alike."""
-    return COLOURS[place % len(COLOURS)], DASHES[(place + place // len(COLOURS)) % len(DASHES)]
 
 
 def plain_rows(curve: Curve) -> list[dict[str, Any]]:
@@ -56,8 +52,13 @@ def _plain(value: Any) -> Any:
     return value if value is None or isinstance(value, bool | int | float | str) else str(value)
 
 
-def spec(curve: Curve) -> dict[str, Any]:
-    """Return the Vega-Lite specification; colours of axes and text are added by the page for its scheme."""
+def spec(curve: Curve, palette: Palette | None = None) -> dict[str, Any]:
+    """Return the Vega-Lite specification; all colours are tokens, for which the page puts those of its scheme.
+
+    Args:
+        curve: what is drawn.
+        palette: of the page; a new one by default.
+    """
     import altair as alt
 
     rows = plain_rows(curve)
@@ -80,20 +81,23 @@ def spec(curve: Curve) -> dict[str, Any]:
     }
     if curve.series:
         labels = list(dict.fromkeys(row["series"] for row in data))
-        colours, dashes = zip(*(look(place) for place in range(len(labels))), strict=True)
+        looks = _looks(labels, palette or Palette())
         columns = max(1, min(4, LEGEND_CHARACTERS // (max(map(len, labels)) + 6)))
         legend = alt.Legend(title=None, orient="top", symbolType="stroke", symbolStrokeWidth=3, columns=columns, labelLimit=420)
         picked = alt.selection_point(fields=["series"], bind="legend", name="picked")
         encodings["color"] = alt.Color(
-            "series", type="nominal", scale=alt.Scale(domain=labels, range=list(colours)), legend=legend
+            "series", type="nominal", scale=alt.Scale(domain=labels, range=[TOKENS[look.colour] for look in looks]), legend=legend
         )
         encodings["strokeDash"] = alt.StrokeDash(
-            "series", type="nominal", scale=alt.Scale(domain=labels, range=[list(dash) for dash in dashes]), legend=legend
+            "series",
+            type="nominal",
+            scale=alt.Scale(domain=labels, range=[list(DASHES[look.dash] or (1, 0)) for look in looks]),
+            legend=legend,
         )
         encodings["opacity"] = alt.condition(picked, alt.value(1.0), alt.value(0.12))
     most = max(len(members) for members in _by_series(rows, curve).values())
     point: Any = {"size": 36, "filled": True} if most <= MOST_POINTS else {"size": 60, "opacity": 0}
-    colour = {} if curve.series else {"color": COLOURS[0]}
+    colour = {} if curve.series else {"color": TOKENS[0]}
     chart = alt.Chart(alt.InlineData(values=data)).mark_line(point=point, strokeWidth=2, **colour).encode(**encodings)  # type: ignore[arg-type]
     if curve.series:
         chart = chart.add_params(picked)
@@ -104,40 +108,31 @@ def spec(curve: Curve) -> dict[str, Any]:
     return result
 
 
-def static_picture(curve: Curve) -> bytes:
-    """Return the curve as PNG bytes on white ground, for print and for pages without scripts."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+def _looks(labels: Sequence[str], palette: Palette) -> list[Look]:
+    palette.bind(labels)
+    return [palette[label] for label in labels]
 
-    figure = Figure(figsize=(7.2, 3.7), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    for index, (label, rows) in enumerate(_by_series(plain_rows(curve), curve).items()):
-        points = [(row[curve.x], row[curve.y]) for row in rows if row[curve.x] is not None and row[curve.y] is not None]
-        colour, dash = look(index)
-        line = (0, ()) if dash == (1, 0) else (0, tuple(part / 2 for part in dash))
-        marker = "o" if len(points) <= MOST_POINTS else None
-        axes.plot(
-            [p[0] for p in points],
-            [p[1] for p in points],
-            color=colour,
-            linestyle=line,
-            marker=marker,
-            markersize=4,
+
+def static_drawing(curve: Curve, palette: Palette | None = None) -> Drawing:
+    """Return the curve as a drawing, for print and for pages without scripts; arguments as in `spec`."""
+    groups = _by_series(plain_rows(curve), curve)
+    looks = _looks(list(groups), palette or Palette())
+
+    def draw(axes: Sequence[Axes], _: Figure) -> None:
+        for look, (label, rows) in zip(looks, groups.items(), strict=True):
+            points = [(row[curve.x], row[curve.y]) for row in rows if row[curve.x] is not None and row[curve.y] is not None]
+            marker = look.dots["marker"] if len(points) <= MOST_POINTS else None
             # a dollar sign would start a formula
-            label=_literal(label),
-        )
-    axes.set_xlabel(_literal(curve.x_title))
-    axes.set_ylabel(_literal(curve.y_title))
-    axes.set_xscale("log" if curve.log_x else "linear")
-    axes.set_yscale("log" if curve.log_y else "linear")
-    axes.grid(True, color="#dddddd", linewidth=0.7)
-    axes.spines[["top", "right"]].set_visible(False)
-    if curve.series:
-        axes.legend(frameon=False, fontsize=9)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+            axes[0].plot(
+                *zip(*points, strict=True) if points else ((), ()), **look.line, marker=marker, ms=4, label=_literal(label)
+            )
+        plain(axes[0], _literal(curve.x_title), _literal(curve.y_title))
+        axes[0].set_xscale("log" if curve.log_x else "linear")
+        axes[0].set_yscale("log" if curve.log_y else "linear")
+        if curve.series:
+            axes[0].legend(frameon=False, fontsize=9)
+
+    return panels(1, (7.2, 3.7), draw)
 
 
 def _literal(text: str) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 
 from sciml.report import rendering
 from sciml.report.check import BUDGET_BYTES, check_page
+from sciml.report.drawing import Drawing
+from sciml.report.palette import Palette
 from sciml.report.reportlets import (
     VERDICTS,
     Checks,
@@ -89,6 +91,7 @@ class _Assembly:
     def __init__(self, page: StudyPage) -> None:
         self.page = page
         self.parts: list[dict[str, Any]] = []
+        self.palette = Palette(page.series)
         self._macros = rendering.environment().get_template("reportlets.html.j2").module
 
     def values(self) -> dict[str, Any]:
@@ -120,7 +123,7 @@ class _Assembly:
 
     def _part(self, item: Reportlet, compact: bool = False) -> dict[str, Any]:
         kind = type(item).__name__.lower()
-        values = view(item, f"{_slug(item.title or kind)}-{len(self.parts) + 1}") | {"compact": compact}
+        values = view(item, f"{_slug(item.title or kind)}-{len(self.parts) + 1}", self.palette) | {"compact": compact}
         html = getattr(self._macros, kind)(values)
         part = {key: values[key] for key in ("title", "anchor", "lossy")} | {"kind": kind, "html": html, "half": is_half(item)}
         part["cases"] = []
@@ -265,7 +268,7 @@ def _thumbnail(items: Sequence[Reportlet]) -> str | None:
     from sciml.report.pictures import montage, thumbnail, wiped
 
     for item in items:
-        if isinstance(item, Figure):
+        if isinstance(item, Figure) and not isinstance(item.image, Drawing):
             return thumbnail(item.image)
         if isinstance(item, Slider):
             first, *_, last = item.pictures.values()

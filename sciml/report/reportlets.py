@@ -17,6 +17,8 @@ from sciml.runtime.errors import ScimlError
 if TYPE_CHECKING:
     import numpy as np
 
+    from sciml.report.drawing import Drawing
+
     Picture: TypeAlias = np.ndarray | bytes | Path
 
 # sign and words of every verdict: of papers' claims, of goals of this project, of both
@@ -115,10 +117,10 @@ class Text(Reportlet):
 
 @dataclass(frozen=True)
 class Figure(Reportlet):
-    """One picture with a caption; `alt` describes it for those who cannot see it."""
+    """One picture or drawing with a caption; `alt` describes it for those who cannot see it."""
 
     title: str
-    image: Picture
+    image: Picture | Drawing
     caption: str
     alt: str
 

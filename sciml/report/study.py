@@ -153,6 +153,7 @@ class StudyPage:
         data: cards of the data sets shown or tuned on, see `sciml.datasets.cards`.
         data_tier: of the run; the page says what the smallest ones mean.
         topic: what stands above the title; the name by default.
+        series: names that get the first colours, in this order; others follow as they come. A name looks alike in all charts.
         failures: stages that failed.
     """
 
@@ -179,6 +180,7 @@ class StudyPage:
     data: Sequence[Mapping[str, Any]] = ()
     data_tier: str = "default"
     topic: str = ""
+    series: Sequence[str] = ()
     failures: Sequence[Failure] = ()
 
     def __post_init__(self) -> None:

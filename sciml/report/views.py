@@ -11,7 +11,9 @@ from markupsafe import Markup
 
 from sciml.report import charts, pictures, tables
 from sciml.report.bibliography.references import load, lookup, reference_html
+from sciml.report.drawing import Drawing
 from sciml.report.methods import methods_text, software_text
+from sciml.report.palette import Palette
 from sciml.report.reportlets import (
     Checks,
     Claim,
@@ -36,9 +38,10 @@ SCRUBBER_LOSSLESS_BYTES = 24_000
 HALF_COLUMNS, HALF_WORDS, HALF_SHAPE = 4, 40, 2.0
 
 
-def view(item: Reportlet, anchor: str) -> dict[str, Any]:
-    """Return the template values of a reportlet; `anchor` becomes its id on the page."""
-    for kind, make in _MAKERS.items():
+def view(item: Reportlet, anchor: str, palette: Palette) -> dict[str, Any]:
+    """Return the template values of a reportlet; `anchor` becomes its id on the page, `palette` is that of the page."""
+    makers = {**_MAKERS, Curve: lambda curve: _curve(curve, palette)}
+    for kind, make in makers.items():
         if isinstance(item, kind):
             values = {"title": item.title, "anchor": anchor, **make(item)}
             encoded = values.get("encoded", [])
@@ -103,14 +106,24 @@ def is_half(item: Reportlet) -> bool:
         words = [value for row in item.rows for value in row.values() if isinstance(value, str)]
         return len(item.columns) <= HALF_COLUMNS and all(len(value) <= HALF_WORDS for value in words)
     if isinstance(item, Figure):
-        picture = pictures.encode(item.image)
+        picture = item.image if isinstance(item.image, Drawing) else pictures.encode(item.image)
         return picture.width < HALF_SHAPE * picture.height
     return False
 
 
 def _figure(item: Figure) -> dict[str, Any]:
+    if isinstance(item.image, Drawing):
+        return {"drawing": _drawing(item.image), "caption": item.caption, "alt": item.alt, "csv": _csv(item.image)}
     encoded = pictures.encode(item.image)
-    return {"picture": encoded, "caption": item.caption, "alt": item.alt, "encoded": [encoded]}
+    return {"picture": encoded, "drawing": None, "caption": item.caption, "alt": item.alt, "encoded": [encoded], "csv": ""}
+
+
+def _drawing(drawing: Drawing) -> dict[str, Any]:
+    return {"svg": Markup(drawing.svg), "width": drawing.width, "height": drawing.height}
+
+
+def _csv(drawing: Drawing) -> str:
+    return tables.csv_uri(tables.rows_csv(drawing.rows)) if drawing.rows else ""
 
 
 def _gallery(item: Gallery) -> dict[str, Any]:
@@ -195,11 +208,10 @@ def _table(item: Table) -> dict[str, Any]:
     }
 
 
-def _curve(item: Curve) -> dict[str, Any]:
-    static = pictures.encode(charts.static_picture(item))
+def _curve(item: Curve, palette: Palette) -> dict[str, Any]:
     return {
-        "spec": charts.spec(item),
-        "static": static,
+        "spec": charts.spec(item, palette),
+        "static": _drawing(charts.static_drawing(item, palette)),
         "caption": item.caption,
         "alt": item.alt,
         "csv": tables.csv_uri(tables.rows_csv(charts.plain_rows(item))),
@@ -281,7 +293,6 @@ _MAKERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Slider: _slider,
     Scrubber: _scrubber,
     Table: _table,
-    Curve: _curve,
     Checks: _checks,
     Failure: lambda item: {"title": item.stage, "command": item.command, "traceback": item.traceback},
 }

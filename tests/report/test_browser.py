@@ -1,10 +1,10 @@
 from dataclasses import replace
 
 import pytest
-from browser import SCREENS, assert_page_is_sound, browser, faults, open_page, open_sized
+from browser import DRAWN, SCREENS, assert_page_is_sound, browser, faults, open_page, open_sized
 from demo_page import HOSTILE, demo_page, reportlets
 
-from sciml.report import Slider, record_failure, write_index, write_page
+from sciml.report import Curve, Slider, record_failure, write_index, write_page
 
 pytestmark = pytest.mark.browser
 
@@ -97,3 +97,34 @@ def test_several_sliders_share_one_place(driver, tmp_path):
     assert driver.execute_script(shown) == [True, False]
     names = [one.get_attribute("aria-label") for one in driver.find_elements("css selector", "[data-role=wipe]")]
     assert len(set(names)) == 3 and all(title in " ".join(names) for title in (slider.title, "Scan A", "Scan B"))
+
+
+INSIDE = """
+return [...document.querySelectorAll("[data-curve]")].filter((box) => box.clientWidth).flatMap((box) => {
+  const frame = box.getBoundingClientRect();
+  const inside = [...box.querySelectorAll("text")].every((text) => {
+    const place = text.getBoundingClientRect();
+    return place.left >= frame.left - 1 && place.right <= frame.right + 1;
+  });
+  const labels = [...box.querySelectorAll(".role-axis-label text")].filter((text) => text.getAttribute("opacity") !== "0")
+    .map((text) => text.getBoundingClientRect());
+  const apart = labels.every((a, i) => labels.every((b, j) =>
+    i >= j || a.right < b.left || b.right < a.left || a.bottom < b.top || b.bottom < a.top));
+  return [[inside, apart]];
+});
+"""
+
+
+def test_curves_on_a_telephone(driver, tmp_path):
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    rows = [
+        {"rate": 0.01 * 1.3**k, "psnr": 1e4 * k, "codec": f"{name} with a name of many words"}
+        for k in range(14)
+        for name in ("ours", "AVIF", "JPEG XL")
+    ]
+    extra = Curve("Rate", rows, "rate", "psnr", "codec", "rate (bits a pixel)", "PSNR (dB)", "c", "a", log_x=True)
+    open_sized(driver, write_page(demo_page(extra=[extra]), tmp_path / "demo.html"), SCREENS[1])
+    driver.execute_script("document.querySelectorAll('[role=tab]')[1].click()")
+    WebDriverWait(driver, 20).until(lambda d: d.execute_script(DRAWN))
+    assert driver.execute_script(INSIDE) == [[True, True]] * 3

@@ -10,7 +10,7 @@ import numpy as np
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import LongRun, Stability
-from sciml.report.drawing import panels
+from sciml.report.drawing import ON_DARK, ON_LIGHT, panels
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def table(rows: Sequence[LongRun], key: str, alphas: Sequence[float], zetas: Seq
 def _write(axis: Axes, numbers: np.ndarray, top: float) -> None:
     for (line, column), number in np.ndenumerate(numbers):
         if np.isfinite(number):
-            colour = "black" if number > 0.6 * top else "white"
+            colour = ON_LIGHT if number > 0.6 * top else ON_DARK
             axis.text(column, line, f"{number:.2f}", ha="center", va="center", fontsize=8, color=colour)
 
 

@@ -27,7 +27,7 @@ from sciml.active_fluid.page.methods import EQUATIONS, PARAGRAPHS
 from sciml.active_fluid.page.moments import moment_reportlets
 from sciml.active_fluid.page.recovery import recovery_reportlets
 from sciml.active_fluid.page.results import StudyResults, read_study
-from sciml.active_fluid.page.style import title_of
+from sciml.active_fluid.page.style import SERIES, title_of
 from sciml.active_fluid.page.theory import theory_reportlets
 from sciml.active_fluid.page.time import time_reportlets
 from sciml.active_fluid.page.training import training_reportlets
@@ -101,6 +101,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         missing=missing(study, config),
         banner=banner(config),
         topic="Active fluids",
+        series=SERIES,
     )
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from sciml.active_fluid.page.claims import KINETIC_ERROR, NAMES, TWIN_ERROR, errors, mean_error
 from sciml.active_fluid.page.results import StudyResults
-from sciml.active_fluid.page.style import BLUE, RED
 from sciml.active_fluid.study.results import KINETIC, TWIN, Experiment, RecoveryResult
 from sciml.report.drawing import panels, plain
+from sciml.report.palette import COLOURS
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 from sciml.report.words import MINUS, percent
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 # colour, marker, goal in relative error
-KINDS = {TWIN: (BLUE, "o", TWIN_ERROR), KINETIC: (RED, "s", KINETIC_ERROR)}
+KINDS = {TWIN: (COLOURS[0], "o", TWIN_ERROR), KINETIC: (COLOURS[1], "s", KINETIC_ERROR)}
 TITLES = {TWIN: "twins: data of the closed model", KINETIC: "data of the kinetic theory"}
 SHORT = {TWIN: "twin", KINETIC: "kinetic"}
 SYMBOLS = {"alpha": "\u03b1", "zeta": "\u03b6"}

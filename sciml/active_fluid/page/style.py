@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from sciml.active_fluid.study.results import Point
-from sciml.report.charts import COLOURS
+from sciml.report.drawing import INK
+from sciml.report.palette import Palette
 from sciml.report.reportlets import Spread
 from sciml.report.words import minus, spread_over
 
@@ -22,25 +23,9 @@ TITLES = {
     "shipped": "learned, shipped",
     "learned": "learned",
 }
-BLUE, RED, GREEN, PINK, SKY, ORANGE, GREY = COLOURS[:7]
-# in this order curves give their series Okabe and Ito's colours, so that figures and curves agree
-COLOURED = ("rollout", "bingham", "offline", "order", "quadratic", "shipped")
-# colour, dash, marker: black and full for the truth
-STYLES: dict[str, tuple[str, tuple[float, ...], str]] = {
-    "kinetic": ("#000000", (), "*"),
-    "rollout": (BLUE, (), "o"),
-    "bingham": (RED, (5, 2), "s"),
-    "offline": (GREEN, (2, 1), "D"),
-    "order": (PINK, (3, 1, 1, 1), "^"),
-    "quadratic": (SKY, (1, 1), "P"),
-    "shipped": (ORANGE, (8, 2), "v"),
-    "learned": (BLUE, (), "o"),
-}
-
-
-def coloured(names: Sequence[str]) -> list[str]:
-    """Return closures in the order in which curves have to list them."""
-    return sorted(names, key=lambda name: COLOURED.index(name) if name in COLOURED else len(COLOURED))
+# the closures in the order of the page's colours; the truth is drawn in the ink of the page
+SERIES = tuple(TITLES[name] for name in ("rollout", "bingham", "offline", "order", "quadratic", "shipped", "learned"))
+PALETTE = Palette(SERIES)
 
 
 def title_of(name: str) -> str:
@@ -50,19 +35,18 @@ def title_of(name: str) -> str:
 
 def colour_of(name: str) -> str:
     """Return a closure's colour."""
-    return STYLES.get(name, (GREY, (), "."))[0]
+    return line_of(name)["color"]
 
 
 def line_of(name: str) -> dict[str, Any]:
     """Return the line properties of a closure."""
-    colour, dash, _ = STYLES.get(name, (GREY, (6, 3), "."))
-    return {"color": colour, "linestyle": (0, dash) if dash else "-", "linewidth": 1.9}
+    look = {"color": INK, "linestyle": "-"} if name == "kinetic" else PALETTE[title_of(name)].line
+    return {**look, "linewidth": 1.9}
 
 
 def marker_of(name: str) -> dict[str, Any]:
     """Return the properties of a closure's dots."""
-    colour, _, marker = STYLES.get(name, (GREY, (), "."))
-    return {"color": colour, "marker": marker, "linestyle": "none"}
+    return {"color": INK, "marker": "*", "linestyle": "none"} if name == "kinetic" else PALETTE[title_of(name)].dots
 
 
 def point_words(point: Point) -> str:

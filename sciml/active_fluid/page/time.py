@@ -10,7 +10,7 @@ from jaxtyping import Float
 
 from sciml.active_fluid.page.claims import size_words
 from sciml.active_fluid.page.results import StudyResults
-from sciml.active_fluid.page.style import coloured, line_of, point_words, title_of
+from sciml.active_fluid.page.style import line_of, point_words, title_of
 from sciml.active_fluid.study.results import Point, Scores
 from sciml.report.drawing import panels, plain
 from sciml.report.reportlets import Curve, Figure, Reportlet
@@ -76,7 +76,7 @@ def _passing_words(scores: Scores) -> str:
 def error_curve(scores: Scores) -> Curve:
     """Return the mean field errors."""
     rows: list[dict[str, Any]] = []
-    for closure in coloured(scores.closures):
+    for closure in scores.closures:
         means = scores.series(closure, "errors").mean(0)
         rows += [
             {"time": float(time), "error": float(error), "closure": title_of(closure)}

@@ -15,7 +15,7 @@ from sciml.compression.page.methods import CODEC, PARAGRAPHS
 from sciml.compression.page.pictures import picture_reportlets
 from sciml.compression.page.rates import other_domain, rate_reportlets
 from sciml.compression.page.results import DomainResults, read_study, volumes_and_fields_domains
-from sciml.compression.page.style import title_of
+from sciml.compression.page.style import SERIES, title_of
 from sciml.compression.page.training import neural_reportlets, training_reportlets
 from sciml.compression.page.vectors import vector_reportlets
 from sciml.compression.page.volumes_and_fields import volumes_and_fields_reportlets
@@ -102,6 +102,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         limits=list(limits(study)),
         missing=missing(study, config),
         banner=banner(config),
+        series=SERIES,
         data_tier=config.data_tier,
     )
 

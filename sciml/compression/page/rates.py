@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.compression.page.published import published_table
 from sciml.compression.page.results import DomainResults
-from sciml.compression.page.style import colour_of, line_of, title_of
+from sciml.compression.page.style import line_of, title_of
 from sciml.compression.study.bench import RATES_BPP
 from sciml.compression.study.curves import BdRateOverPictures, picture_curve, quality_at
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR, Metric
@@ -209,12 +209,11 @@ def small_multiples(domain: DomainResults) -> Figure:
 
     def draw(axes: Any, figure: Any) -> None:
         for place, (name, panel) in enumerate(zip(names, axes, strict=False)):
-            for number, codec in enumerate(domain.codecs):
+            for codec in domain.codecs:
                 curve = picture_curve(domain.bench.points(codec, PSNR).get(name, {}), PSNR)
                 near = [pair for pair in zip(curve.rates_bpp, curve.decibels, strict=True) if pair[0] <= SMALL_RATES[1]]
                 width = 2.0 if codec == domain.best else 1.2
-                panel.plot(*np.array(near).reshape(-1, 2).T, color=colour_of(number), linestyle=line_of(number), linewidth=width,
-                           label=title_of(codec))  # fmt: skip
+                panel.plot(*np.array(near).reshape(-1, 2).T, **line_of(codec), linewidth=width, label=title_of(codec))
             panel.set_xscale("log")
             panel.set_xlim(*SMALL_RATES)
             panel.set_xticks([0.1, 0.2, 0.5, 1], ["0.1", "0.2", "0.5", "1"])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from sciml.report.charts import COLOURS, DASHES
+from typing import Any
+
+from sciml.report.palette import Palette
 
 TITLES = {
     "nic": "ours",
@@ -16,6 +18,10 @@ TITLES = {
     "jpegxl": "JPEG XL",
     "photo": "photo model",
 }
+# the codecs in the order of the page's colours
+_ORDER = ("nic", "avif", "webp", "jpeg", "jpeg2000", "jpegxl", "nic-linear", "nic-ms-ssim", "nic-neural", "photo")
+SERIES = tuple(TITLES[name] for name in _ORDER)
+PALETTE = Palette(SERIES)
 
 
 def title_of(codec: str) -> str:
@@ -23,12 +29,6 @@ def title_of(codec: str) -> str:
     return TITLES.get(codec, codec)
 
 
-def colour_of(number: int) -> str:
-    """Return the colour that curves give to their series of this number."""
-    return COLOURS[number % len(COLOURS)]
-
-
-def line_of(number: int) -> tuple[float, tuple[float, ...]]:
-    """Return the dashes that curves give to their series of this number."""
-    dash = DASHES[number % len(DASHES)]
-    return (0, ()) if dash == (1, 0) else (0, tuple(part / 2 for part in dash))
+def line_of(codec: str) -> dict[str, Any]:
+    """Return the line properties of a codec."""
+    return PALETTE[title_of(codec)].line

@@ -10,9 +10,10 @@ import numpy as np
 from sciml.compression.page.goals import PIXEL_SHARE
 from sciml.compression.page.rates import bd_table, curves, fixed_rates
 from sciml.compression.page.results import DomainResults, VolumesAndFields
-from sciml.compression.page.style import colour_of, title_of
+from sciml.compression.page.style import title_of
 from sciml.compression.study.quality import PSNR
-from sciml.report.drawing import panels, plain, signed_picture
+from sciml.report.drawing import INK, SOFT, panels, plain, signed_picture
+from sciml.report.palette import COLOURS
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Check, Checks, Column, Figure, Gallery, Reportlet, Table, Value
 from sciml.report.words import thousands
@@ -125,11 +126,13 @@ def spectrum_figure(samples: VolumesAndFields, where: str) -> Figure:
 
     def draw(axes: Any, figure: Any) -> None:
         for panel, codec in zip(axes, ("nic", "jpeg2000"), strict=True):
-            panel.plot(shells, original[1:], color="black", linewidth=2.5, label="original")
+            panel.plot(shells, original[1:], color=INK, linewidth=2.5, label="original")
             for number, ratio in enumerate(ratios):
                 found = samples.arrays[f"spectrum/{codec}/{ratio:g}"]
-                panel.plot(shells, found[1:], color=colour_of(number), linewidth=1.3, label=f"{ratio:g} times smaller")
-            panel.axvline(first.last, color="grey", linestyle=":", linewidth=1)
+                panel.plot(
+                    shells, found[1:], color=COLOURS[number % len(COLOURS)], linewidth=1.3, label=f"{ratio:g} times smaller"
+                )
+            panel.axvline(first.last, color=SOFT, linestyle=":", linewidth=1)
             panel.set_xscale("log")
             panel.set_yscale("log")
             panel.set_ylim(bottom=max(float(original[1:].min()) / 10, float(original.max()) * 1e-12))

@@ -12,7 +12,7 @@ from sciml.deblurring.page.numbers import error_words, kernel_words, pair_words
 from sciml.deblurring.page.results import Extra
 from sciml.deblurring.study.results import DipResult, FitScores, Points
 from sciml.deblurring.study.scores import display
-from sciml.report.drawing import enlarged, panels, plain, signed_picture
+from sciml.report.drawing import INK, enlarged, panels, plain, signed_picture
 from sciml.report.reportlets import Column, Figure, Gallery, Reportlet, Table, Value
 from sciml.report.words import spread_over
 
@@ -183,10 +183,10 @@ def curve_figure(dip: Extra[DipResult], pair: str, curves: Mapping[str, Mapping[
                 places, values = np.array(points, dtype=float).T
                 one.plot(places, values, color=COLOURS[cell], linewidth=1.5, label=cell)
                 at = chosen[cell].chosen
-                one.plot([at], [np.interp(at, places, values)], "o", color=COLOURS[cell], markersize=6, markeredgecolor="black")
+                one.plot([at], [np.interp(at, places, values)], "o", color=COLOURS[cell], markersize=6, markeredgecolor=INK)
                 if key == "psnr":
                     best = chosen[cell].oracle_at
-                    one.plot([best], [chosen[cell].psnr_oracle], "*", color=COLOURS[cell], markersize=11, markeredgecolor="black")
+                    one.plot([best], [chosen[cell].psnr_oracle], "*", color=COLOURS[cell], markersize=11, markeredgecolor=INK)
             if key in ("held-out", "variance"):
                 one.set_yscale("log")
         handles, labels = axes[-1].get_legend_handles_labels()

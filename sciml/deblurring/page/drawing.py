@@ -2,42 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from sciml.deblurring.config import LEARNED
 from sciml.deblurring.settings.grid import DEFAULT
-from sciml.report.charts import COLOURS
-from sciml.report.drawing import panels
+from sciml.report.drawing import INK, ON_DARK, ON_LIGHT, SOFT, Drawing, panels
+from sciml.report.palette import COLOURS, Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-QUIET = "#777777"
+QUIET = SOFT
 BLUE, RED, GREEN, PINK, SKY, ORANGE = COLOURS[:6]
-# one colour, dash and marker a cell on the whole page; the default is thick, the oracle black and dotted
-Style = tuple[str, tuple[int, ...], str, float]
-STYLES: Mapping[str, Style] = {
-    DEFAULT: (BLUE, (), "o", 2.4),
-    "tv/none": (RED, (5, 2), "s", 1.6),
-    "tv/kernel": (GREEN, (2, 1), "^", 1.6),
-    "tv/true": ("#000000", (1, 2), "", 1.6),
-    f"{LEARNED}/none": (PINK, (5, 2), "v", 1.4),
-    f"{LEARNED}/warp": (SKY, (), "D", 1.6),
-    "hyper-laplacian/none": (ORANGE, (4, 1, 1, 1), "P", 1.4),
-}
+# the cells in the order of the page's colours; the default is thick, the oracle in the ink of the page and dotted
+ORACLE = "tv/true"
+SERIES = (DEFAULT, "tv/none", "tv/kernel", f"{LEARNED}/none", f"{LEARNED}/warp", "hyper-laplacian/none")
+CELLS = (*SERIES, ORACLE)
+PALETTE = Palette(SERIES)
 
 
 def style(cell: str) -> dict[str, object]:
     """Return the line properties of a cell."""
-    colour, dash, marker, width = STYLES.get(cell, (QUIET, (1, 1), ".", 1.2))
-    return {"color": colour, "linestyle": (0, dash) if dash else "-", "marker": marker, "markersize": 4.5, "linewidth": width}
+    if cell not in SERIES:
+        return {"color": INK if cell == ORACLE else QUIET, "linestyle": (0, (1, 2)), "linewidth": 1.6}
+    look = PALETTE[cell]
+    return {**look.line, "marker": look.dots["marker"], "markersize": 4.5, "linewidth": 2.4 if cell == DEFAULT else 1.5}
 
 
-def heat_map(numbers: np.ndarray, rows: Sequence[str], columns: Sequence[str], unit: str, limit: float) -> bytes:
+def heat_map(numbers: np.ndarray, rows: Sequence[str], columns: Sequence[str], unit: str, limit: float) -> Drawing:
     """Return a map of signed numbers, each written in its field; blue above zero, brown below, white at zero.
 
     Args:
@@ -57,7 +53,7 @@ def heat_map(numbers: np.ndarray, rows: Sequence[str], columns: Sequence[str], u
         for (row, column), number in np.ndenumerate(numbers):
             if np.isfinite(number):
                 text = f"{number:+.2f}".replace("-", "\u2212")
-                colour = "white" if abs(number) > 0.62 * limit else "black"
+                colour = ON_DARK if abs(number) > 0.62 * limit else ON_LIGHT
                 axes[0].text(column, row, text, ha="center", va="center", fontsize=9, color=colour)
         bar = figure.colorbar(image, ax=axes[0], shrink=0.9, extend="both")
         bar.set_label(unit, fontsize=9)

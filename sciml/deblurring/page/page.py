@@ -12,6 +12,7 @@ from sciml.deblurring.page.choice import choice_reportlets
 from sciml.deblurring.page.claims import PRIOR, claims
 from sciml.deblurring.page.default import default_reportlets
 from sciml.deblurring.page.dip import dip_reportlets
+from sciml.deblurring.page.drawing import SERIES
 from sciml.deblurring.page.methods import PARAGRAPHS
 from sciml.deblurring.page.numbers import Difference, gap_closed, is_oracle, values
 from sciml.deblurring.page.photo import photo_reportlets
@@ -77,6 +78,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         limits=list(limits(study)),
         missing=missing(study, config),
         data_tier=config.data_tier,
+        series=SERIES,
     )
 
 

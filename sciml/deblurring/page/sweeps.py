@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from sciml.deblurring.config import BIASES, EXACT
-from sciml.deblurring.page.drawing import QUIET, STYLES, style
+from sciml.deblurring.page.drawing import CELLS, QUIET, style
 from sciml.deblurring.page.numbers import BIAS_UNITS, cell_title, kernel_words, values
 from sciml.deblurring.page.results import GIVEN, Row, SetResults, StudyResults
 from sciml.deblurring.settings.grid import DEFAULT
@@ -16,7 +16,9 @@ from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawing
+    from matplotlib.figure import Figure as Canvas
+
+    from sciml.report.drawing import Drawing
 
 CIRCULAR, HONEST, LITERATURE = "circular", "real boundary", "circular blur: inverse crime"
 MARKS = {"tang2023": "o", "nan2020": "^", "ji2012": "D", "krishnan2009": "s"}
@@ -31,7 +33,7 @@ def curves(sweep: SetResults) -> dict[str, list[tuple[float, float]]]:
     """Return mean PSNR over bias of every cell that has a line of its own on the page."""
     biases = sorted({bias_of(row) for row in sweep.rows})
     rows = {bias: [row for row in sweep.rows if bias_of(row) == bias] for bias in biases}
-    drawn_cells = [cell for cell in sweep.cells if cell in STYLES]
+    drawn_cells = [cell for cell in sweep.cells if cell in CELLS]
     return {cell: [(bias, float(values(rows[bias], cell).mean())) for bias in biases] for cell in drawn_cells}
 
 
@@ -85,9 +87,9 @@ def _in_words(sweep: SetResults) -> str:
     return "; ".join(parts).replace("-", "\u2212") + "."
 
 
-def _drawing(word: str, x_title: str, honest: SetResults | None, literature: SetResults | None) -> bytes:
+def _drawing(word: str, x_title: str, honest: SetResults | None, literature: SetResults | None) -> Drawing:
 
-    def draw(axes: Sequence[Axes], figure: Drawing) -> None:
+    def draw(axes: Sequence[Axes], figure: Canvas) -> None:
         labels: dict[str, object] = {}
         for one, (name, sweep) in zip(axes, ((HONEST, honest), (LITERATURE, literature)), strict=True):
             title = name if sweep is None else setting_words(sweep)

@@ -9,8 +9,9 @@ from scipy import ndimage
 
 from sciml.progression.cohorts.planes import turned_plane, upright
 from sciml.progression.cohorts.regions import REGIONS
+from sciml.report.palette import COLOURS
 
-DIAGNOSIS_COLOURS = {"CN": "#0072b2", "MCI": "#e69f00", "AD": "#d55e00"}
+DIAGNOSIS_COLOURS = {"CN": COLOURS[0], "MCI": COLOURS[5], "AD": COLOURS[1]}
 DIAGNOSIS_TITLES = {"CN": "cognitively normal", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}
 LABEL_COLOURS: dict[str, tuple[int, int, int]] = dict(
     zip(

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.report.charts import COLOURS
-from sciml.report.drawing import panels, plain
+from sciml.report.drawing import SOFT, Drawing, panels, plain
+from sciml.report.palette import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def function_panels(
     y: np.ndarray, learned: Mapping[str, Mapping[str, np.ndarray]], exact: Mapping[str, Mapping[str, np.ndarray]]
-) -> bytes:
+) -> Drawing:
     """Return f, psi and R over the line: learned solid, exact dashed in the same colour, the MAP black.
 
     Args:
@@ -54,7 +54,7 @@ def function_panels(
 
 def strip_figure(
     strips: Sequence[tuple[str, np.ndarray, Sequence[float], Sequence[str]]], side: float = 1.3, dpi: int = 110
-) -> bytes:
+) -> Drawing:
     """Return rows of images with the level above and a number below each.
 
     Args:
@@ -74,14 +74,14 @@ def strip_figure(
             for column, (image, level, text) in enumerate(zip(images, levels, texts, strict=True)):
                 one = axes[row * columns + column]
                 one.imshow(np.clip(image, 0, 1), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-                one.set_title(f"{level:g}", fontsize=9, color="#555555", pad=3)
+                one.set_title(f"{level:g}", fontsize=9, color=SOFT, pad=3)
                 one.text(0.5, -0.04, text, transform=one.transAxes, ha="center", va="top", fontsize=9, weight="bold")
         figure.get_layout_engine().set(hspace=0.09)  # pyright: ignore
 
     return panels(columns, (side * columns + 0.3, (side + 0.5) * len(strips)), draw, len(strips), dpi)
 
 
-def band_figure(paths: Sequence[tuple[str, Sequence[float], np.ndarray]], y_title: str) -> bytes:
+def band_figure(paths: Sequence[tuple[str, Sequence[float], np.ndarray]], y_title: str) -> Drawing:
     """Return one panel a corruption: every picture a thin line, the median thick, the quartiles shaded.
 
     Args:
@@ -101,7 +101,7 @@ def band_figure(paths: Sequence[tuple[str, Sequence[float], np.ndarray]], y_titl
     return panels(len(paths), (3.9 * len(paths), 3.3), draw, dpi=110)
 
 
-def points_figure(groups: Mapping[str, np.ndarray], x_title: str, centre: float | None = None) -> bytes:
+def points_figure(groups: Mapping[str, np.ndarray], x_title: str, centre: float | None = None) -> Drawing:
     """Return one row of points a group with its histogram below; `centre` draws a dashed line."""
     everything = np.concatenate([values[np.isfinite(values)] for values in groups.values()])
     edges = np.histogram_bin_edges(everything, bins=24)

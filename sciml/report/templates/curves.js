@@ -3,6 +3,7 @@
   const root = document.documentElement;
   const media = matchMedia("(prefers-color-scheme: dark)");
   const charts = [];
+  const NARROW = 480;
   const tooltip = document.createElement("div");
   tooltip.className = "tooltip";
   tooltip.hidden = true;
@@ -26,17 +27,40 @@
     const axis = { labelColor: soft, titleColor: ink, gridColor: line, domainColor: soft, tickColor: soft };
     return {
       background: null, font: style.getPropertyValue("--sans").trim(), view: { stroke: null },
-      axis: { ...axis, labelFontSize: 12, titleFontSize: 13, titleFontWeight: "normal", titlePadding: 10 },
+      axis: { ...axis, labelFontSize: 12, titleFontSize: 13, titleFontWeight: "normal", titlePadding: 10, labelOverlap: "greedy", labelSeparation: 8 },
       legend: { labelColor: ink, titleColor: ink, labelFontSize: 13 },
     };
   }
 
+  // in a narrow box the names stand above it and may take several lines
+  function legendOf(spec, box) {
+    const { color, strokeDash } = spec.encoding;
+    const list = document.createElement("ul");
+    list.className = "legend";
+    color.scale.domain.forEach((name, place) => {
+      const item = document.createElement("li");
+      item.innerHTML = '<svg viewBox="0 0 28 4" aria-hidden="true"><path d="M0 2H28" stroke-width="3"></path></svg>';
+      const line = item.querySelector("path");
+      line.setAttribute("stroke", color.scale.range[place]);
+      line.setAttribute("stroke-dasharray", strokeDash.scale.range[place]);
+      item.append(name);
+      list.append(item);
+    });
+    color.legend = strokeDash.legend = null;
+    spec.params = spec.params.filter((one) => one.name !== "picked");
+    delete spec.encoding.opacity;
+    box.before(list);
+    return list;
+  }
+
   async function draw(chart) {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : media.matches;
-    // the darkest colour of the palette is too weak on dark ground
-    const text = dark ? chart.text.replaceAll("#0072B2", "#4AA3DF") : chart.text;
+    const style = getComputedStyle(root);
+    const text = chart.text.replace(/--s\d/g, (token) => style.getPropertyValue(token).trim());
     if (chart.view) chart.view.finalize();
-    const compiled = vegaLite.compile(JSON.parse(text), { config: config() }).spec;
+    const spec = JSON.parse(text);
+    chart.names?.remove();
+    if (chart.box.clientWidth < NARROW && spec.encoding.color) chart.names = legendOf(spec, chart.box);
+    const compiled = vegaLite.compile(spec, { config: config() }).spec;
     chart.view = new vega.View(vega.parse(compiled, null, { ast: true }), {
       expr: vega.expressionInterpreter, renderer: "svg", container: chart.box, hover: true, tooltip: showTooltip, logLevel: vega.Error,
     });
