@@ -61,6 +61,13 @@ class Spread:
     n: int
 
     @property
+    def digits(self) -> int | None:
+        """The decimals that the standard error of the mean supports; None where it is not known."""
+        from sciml.report.words import supported
+
+        return None if self.std is None or self.n < 2 else supported(self.std / self.n**0.5)
+
+    @property
     def interval(self) -> tuple[float, float]:
         """The 95 % interval of the mean by Student's t; one case leaves it boundless."""
         from scipy.special import stdtrit
@@ -213,13 +220,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Table(Reportlet):
-    """Numbers in rows and columns; a text in place of a number is the reason why it is missing."""
+    """Numbers in rows and columns; a text in place of a number is the reason why it is missing.
+
+    Args:
+        title: heading.
+        columns: in the order of the page.
+        rows: values by the columns' keys.
+        caption: above the table.
+        note: below it.
+        group: key of the rows that says what can be compared: the best value of each group is bold. It need not be a column.
+    """
 
     title: str
     columns: Sequence[Column]
     rows: Sequence[Mapping[str, Value]]
     caption: str = ""
     note: str = ""
+    group: str = ""
 
 
 @dataclass(frozen=True)

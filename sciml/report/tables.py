@@ -54,7 +54,8 @@ def show_value(value: Value, digits: int | None = None, guess: bool = True) -> s
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Spread):
-        digits = (2 if 1 <= abs(value.mean) < 1e6 else decimals([value.mean])) if guess else digits
+        if guess:
+            digits = value.digits if value.digits is not None and abs(value.mean) < 1e6 else decimals([value.mean])
         spread = "" if value.std is None else f" ± {show_number(float(value.std), digits)}"
         return f"{show_number(float(value.mean), digits)}{spread} (n = {value.n})"
     value = value if isinstance(value, int) else float(value)
@@ -66,36 +67,46 @@ def show_value(value: Value, digits: int | None = None, guess: bool = True) -> s
 def cells(table: Table) -> list[list[dict[str, Any]]]:
     """Return the table's rows as cells: `text`, `spread`, `n`, `best`, `kind` (number, word, reason, none).
 
-    The best number of a column is marked, and every number that reads the same. In a column with a
+    The best number of a column is marked in every group, and every number that reads the same. In a column with a
     direction or with numbers, a text is the reason why there is no number.
     """
-    columns = [_column_cells(column, [row.get(column.key) for row in table.rows]) for column in table.columns]
+    groups = [str(row.get(table.group)) for row in table.rows]
+    columns = [_column_cells(column, [row.get(column.key) for row in table.rows], groups) for column in table.columns]
     return [list(row) for row in zip(*columns, strict=True)]
 
 
-def _column_cells(column: Column, values: Sequence[Value]) -> list[dict[str, Any]]:
+def _column_cells(column: Column, values: Sequence[Value], groups: Sequence[str]) -> list[dict[str, Any]]:
     numbers = [number_of(value) for value in values]
     known = [number for number in numbers if number is not None]
-    digits = column.digits if column.digits is not None else decimals(known)
+    digits = _column_digits(column, values, known)
     is_numeric = bool(known) or column.direction is not None
-    best = None
-    if known and column.direction and len(known) > 1:
-        best = show_number(float(max(known) if column.direction == "up" else min(known)), digits)
+    best: dict[str, str] = {}
+    for group in dict.fromkeys(groups if column.direction else ()):
+        rivals = [number for number, name in zip(numbers, groups, strict=True) if name == group and number is not None]
+        if len(rivals) > 1:
+            best[group] = show_number(float(max(rivals) if column.direction == "up" else min(rivals)), digits)
     result = []
-    for value, number in zip(values, numbers, strict=True):
+    for value, number, group in zip(values, numbers, groups, strict=True):
         cell: dict[str, Any] = {"text": MISSING, "spread": "", "n": None, "best": False, "kind": "none"}
         if isinstance(value, str):
             cell |= {"text": value, "kind": "reason" if is_numeric else "word"}
         elif number is not None:
             shown = show_number(number, digits)
             whole = isinstance(value, int) and column.digits is None and column.direction is None
-            cell |= {"text": show_number(value, digits) if whole else shown, "kind": "number", "best": shown == best}  # type: ignore[arg-type]
+            cell |= {"text": show_number(value, digits) if whole else shown, "kind": "number", "best": shown == best.get(group)}  # type: ignore[arg-type]
             if isinstance(value, Spread):
                 cell |= {"n": value.n, "spread": "" if value.std is None else show_number(float(value.std), digits)}
         elif value is not None:
             cell |= {"text": "not finite", "kind": "reason"}
         result.append(cell)
     return result
+
+
+def _column_digits(column: Column, values: Sequence[Value], known: Sequence[float]) -> int | None:
+    """Return the decimals of a column: no more than most of its standard errors support, nor than it asks for."""
+    asked = decimals(known) if column.digits is None else column.digits
+    found = sorted(value.digits for value in values if isinstance(value, Spread) and value.digits is not None)
+    return asked if not found or asked is None else min(asked, found[len(found) // 2])
 
 
 def table_csv(table: Table) -> str:

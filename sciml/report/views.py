@@ -30,6 +30,7 @@ from sciml.report.reportlets import (
     Value,
 )
 from sciml.report.study import Number, StudyPage
+from sciml.report.words import supported
 from sciml.runtime.errors import ScimlError, ShapeError
 from sciml.runtime.provenance import Record
 
@@ -50,10 +51,11 @@ def view(item: Reportlet, anchor: str, palette: Palette) -> dict[str, Any]:
 
 
 def claim_view(claim: Claim) -> dict[str, Any]:
-    """Return the template values of a claim."""
+    """Return the template values of a claim; our number has the decimals that its interval supports."""
+    digits = number_digits(claim.ours, claim.interval, None) if claim.interval and isinstance(claim.ours, float) else None
     return {
         "text": claim.text,
-        "ours": tables.show_value(claim.ours),
+        "ours": tables.show_value(claim.ours, digits, guess=digits is None),
         "reference": tables.show_value(claim.reference),
         "unit": claim.unit,
         "source": claim.source,
@@ -94,6 +96,8 @@ def number_digits(value: Value, interval: tuple[float, float] | None, rival: Val
         return 1
     if max(abs(value), scale) < 1e-3:
         return None
+    if interval:
+        return supported(scale)
     digits = 2 - math.floor(math.log10(scale))
     return min(max(digits, 0), 2 if abs(value) >= 1 else 4)
 
@@ -184,7 +188,7 @@ def _scrubber(item: Scrubber) -> dict[str, Any]:
 
 
 def _table(item: Table) -> dict[str, Any]:
-    strangers = sorted({key for row in item.rows for key in row} - {column.key for column in item.columns})
+    strangers = sorted({key for row in item.rows for key in row} - {column.key for column in item.columns} - {item.group})
     if strangers:
         raise ScimlError(f"the table {item.title!r} has values without a column: {', '.join(strangers)}")
     cells = tables.cells(item)
@@ -200,6 +204,7 @@ def _table(item: Table) -> dict[str, Any]:
             for i, column in enumerate(item.columns)
         ],
         "rows": cells,
+        "grouped": next((column.title for column in item.columns if column.key == item.group), "kind") if item.group else "",
         "same_n": next(iter(counts)) if len(counts) == 1 else None,
         "has_spread": any(cell["spread"] for row in cells for cell in row),
         "caption": item.caption,

@@ -8,6 +8,7 @@ from sciml.report import (
     Claim,
     Column,
     Figure,
+    Number,
     Slider,
     Spread,
     StudyPage,
@@ -21,8 +22,11 @@ from sciml.report import (
     write_index,
     write_page,
 )
+from sciml.report.goals import Goal, judge
 from sciml.report.index import keep_failures
-from sciml.report.tables import cells, table_csv
+from sciml.report.tables import cells, show_value, table_csv
+from sciml.report.views import claim_view, number_view
+from sciml.report.words import supported
 from sciml.runtime.errors import ScimlError, ShapeError
 
 FOLDED = ("checks", "reading", "methods", "provenance", "limits")
@@ -176,3 +180,23 @@ def test_pictures():
         to_display(np.zeros((2, 2, 4)))
     with pytest.raises(ScimlError, match="status"):
         Claim("x", 1, 2, "s", "", "maybe")  # type: ignore[arg-type]
+
+
+def test_bold_is_the_best_of_a_group_and_digits_are_those_of_the_standard_error():
+    numbers = (("1", 3.4567, 0.9, 1.0), ("1", 2.4567, 0.8, 2.0), ("2", 1.4567, 1.2, 3.0), ("2", 0.1, 0.3, 4.0))
+    rows = [{"visits": visits, "e": Spread(mean, std, 9), "p": plain} for visits, mean, std, plain in numbers]
+    columns = [Column("visits", "Visits"), Column("e", "E", "", "down", 4), Column("p", "P", "", "up")]
+    shown = cells(Table("t", columns, rows, group="visits"))
+    assert [(row[1]["text"], row[1]["best"], row[2]["best"]) for row in shown] == [
+        ("3.46", False, False),
+        ("2.46", True, True),
+        ("1.46", False, False),
+        ("0.10", True, True),
+    ]
+    hidden = Table("t", columns[1:], rows, group="visits")
+    assert [row[0]["best"] for row in cells(hidden)] == [False, True, False, True]
+    assert show_value(Spread(0.3695, 0.7534, 9)) == "0.37 ± 0.75 (n = 9)" and supported(0.0953) == 3 and supported(36.0) == 0
+    number = number_view(Number("x", 38.9123, "dB", (2.2, 75.7)))
+    assert (number["value"], number["interval"]) == ("39", "2 to 76")
+    claim = claim_view(judge(Goal("x", "s", at_least=1.0), 2.98912, (1.5234, 4.1612)))
+    assert claim["ours"] == "3.0"

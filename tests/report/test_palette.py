@@ -74,6 +74,6 @@ def test_a_drawing_follows_the_scheme_and_holds_its_numbers():
         {"panel": "map", "series": "map", "x": 1, "y": 0, "value": 2},
     ]
     names = set(re.findall(r' id="([^"]+)"', made.svg))
-    other = panels(1, (4, 2), lambda axes, _: axes[0].plot([1, 2], [1, 1]))
+    other = panels(2, (4, 2.5), draw)
     assert names and not names & set(re.findall(r' id="([^"]+)"', other.svg))
     assert len(static_drawing(curve("a", "b")).rows) == 4
