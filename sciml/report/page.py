@@ -15,8 +15,8 @@ from typing import Any
 
 from sciml.report import rendering
 from sciml.report.check import BUDGET_BYTES, check_page
-from sciml.report.drawing import Drawing
-from sciml.report.palette import Palette
+from sciml.report.graphics.drawing import Drawing
+from sciml.report.graphics.palette import Palette
 from sciml.report.reportlets import (
     VERDICTS,
     Checks,

@@ -17,7 +17,7 @@ from sciml.runtime.errors import ScimlError
 if TYPE_CHECKING:
     import numpy as np
 
-    from sciml.report.drawing import Drawing
+    from sciml.report.graphics.drawing import Drawing
 
     Picture: TypeAlias = np.ndarray | bytes | Path
 
@@ -46,6 +46,13 @@ class Reportlet:
             ...
 
 
+def supported(uncertainty: float) -> int | None:
+    """Return the decimals that show two significant digits of an uncertainty; None where it is zero or not finite."""
+    if not math.isfinite(uncertainty) or uncertainty <= 0:
+        return None
+    return max(0, 1 - math.floor(math.log10(uncertainty) + 1e-9))
+
+
 @dataclass(frozen=True)
 class Spread:
     """A mean over cases with its spread.
@@ -63,8 +70,6 @@ class Spread:
     @property
     def digits(self) -> int | None:
         """The decimals that the standard error of the mean supports; None where it is not known."""
-        from sciml.report.words import supported
-
         return None if self.std is None or self.n < 2 else supported(self.std / self.n**0.5)
 
     @property

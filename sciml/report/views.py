@@ -9,11 +9,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from sciml.report import charts, pictures, tables
+from sciml.report import pictures, tables
 from sciml.report.bibliography.references import load, lookup, reference_html
-from sciml.report.drawing import Drawing
+from sciml.report.graphics import charts
+from sciml.report.graphics.drawing import Drawing
+from sciml.report.graphics.palette import Palette
 from sciml.report.methods import methods_text, software_text
-from sciml.report.palette import Palette
 from sciml.report.reportlets import (
     Checks,
     Claim,
@@ -28,9 +29,9 @@ from sciml.report.reportlets import (
     Table,
     Text,
     Value,
+    supported,
 )
 from sciml.report.study import Number, StudyPage
-from sciml.report.words import supported
 from sciml.runtime.errors import ScimlError, ShapeError
 from sciml.runtime.provenance import Record
 

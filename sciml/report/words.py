@@ -16,13 +16,6 @@ from sciml.report.reportlets import Spread
 MINUS = "\u2212"
 
 
-def supported(uncertainty: float) -> int | None:
-    """Return the decimals that show two significant digits of an uncertainty; None where it is zero or not finite."""
-    if not math.isfinite(uncertainty) or uncertainty <= 0:
-        return None
-    return max(0, 1 - math.floor(math.log10(uncertainty) + 1e-9))
-
-
 def minus(text: str) -> str:
     """Return a text with true minus signs."""
     return text.replace("-", MINUS)

@@ -24,9 +24,9 @@ from sciml.report import (
 )
 from sciml.report.goals import Goal, judge
 from sciml.report.index import keep_failures
+from sciml.report.reportlets import supported
 from sciml.report.tables import cells, show_value, table_csv
 from sciml.report.views import claim_view, number_view
-from sciml.report.words import supported
 from sciml.runtime.errors import ScimlError, ShapeError
 
 FOLDED = ("checks", "reading", "methods", "provenance", "limits")

@@ -4,9 +4,9 @@ import pytest
 from browser import contrast
 
 from sciml.report import Curve, rendering
-from sciml.report.charts import spec, static_drawing
-from sciml.report.drawing import panels
-from sciml.report.palette import COLOURS, TOKENS, Palette
+from sciml.report.graphics.charts import spec, static_drawing
+from sciml.report.graphics.drawing import panels
+from sciml.report.graphics.palette import COLOURS, TOKENS, Palette
 from sciml.runtime.errors import ScimlError
 
 

@@ -11,7 +11,7 @@ from sciml.active_fluid.page.claims import lengthening, reduction, size_words
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import colour_of, marker_of, point_words, spread_of, title_of
 from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Scores
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:

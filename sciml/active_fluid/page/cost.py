@@ -9,7 +9,7 @@ from sciml.active_fluid.page.claims import seconds, speed_points, speed_up
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import marker_of, title_of
 from sciml.active_fluid.study.results import FIXED, CostRow
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:

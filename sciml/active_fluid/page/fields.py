@@ -12,7 +12,7 @@ from sciml.active_fluid.fields.defects import defects
 from sciml.active_fluid.page.results import Fields, StudyResults
 from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import BINGHAM, ORDER
-from sciml.report.drawing import signed_picture
+from sciml.report.graphics.drawing import signed_picture
 from sciml.report.reportlets import Reportlet, Scrubber
 
 SIDE = 256

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from sciml.active_fluid.page.results import Fields, StudyResults
 from sciml.active_fluid.page.style import colour_of, line_of, title_of
 from sciml.active_fluid.study.results import BINGHAM, ORDER, FourthMoment
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Figure, Reportlet
 
 if TYPE_CHECKING:

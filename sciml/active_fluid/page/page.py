@@ -39,7 +39,7 @@ from sciml.runtime.results import read_result
 
 QUESTION = (
     "Can a learned closure take the place of the kinetic theory of an active fluid: closer to it "
-    "than the best closure by hand, never outside of what rods can do, and many times faster?"
+    "than the best analytic closure, never outside of what rods can do, and many times faster?"
 )
 # what the learned closure is compared with: those that are not learned, and the best function of the order alone
 RIVALS = (*FIXED, ORDER)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from sciml.active_fluid.study.results import Point
-from sciml.report.drawing import INK
-from sciml.report.palette import Palette
+from sciml.report.graphics.drawing import INK
+from sciml.report.graphics.palette import Palette
 from sciml.report.reportlets import Spread
 from sciml.report.words import minus, spread_over
 

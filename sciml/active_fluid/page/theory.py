@@ -11,7 +11,7 @@ from sciml.active_fluid.page.claims import RATE_ERROR, worst_rate
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import marker_of, point_words, title_of
 from sciml.active_fluid.study.results import RateRow
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table
 
 if TYPE_CHECKING:

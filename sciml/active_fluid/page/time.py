@@ -12,7 +12,7 @@ from sciml.active_fluid.page.claims import size_words
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import line_of, point_words, title_of
 from sciml.active_fluid.study.results import Point, Scores
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Curve, Figure, Reportlet
 
 if TYPE_CHECKING:

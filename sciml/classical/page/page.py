@@ -25,11 +25,11 @@ QUESTION = (
     "How well do classical methods restore real photographs, CT and MR slices, with every parameter found on other data than "
     "is reported? They are what every learned method of this workbench is compared with."
 )
-READING = """Every method's one parameter is found on validation pictures of other photographs and other persons than the test
+READING = """Every method's one parameter is found on validation pictures of other photographs and other subjects than the test
 pictures, by the rule in the methods text; nothing is chosen on test data. PSNR and SSIM are computed on values in [0, 1].
 A spread is the standard deviation over test pictures, not an error of the mean.
 
-CT slices of one person are alike, so their spread says little about other persons."""
+CT slices of one subject are alike, so their spread says little about other subjects."""
 
 
 def study_page(config: ReportConfig, results: Path) -> StudyPage:

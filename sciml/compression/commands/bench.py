@@ -212,7 +212,7 @@ def _panel(axes: Any, bench: Bench, metric: Metric, log_rate: bool) -> None:
 
     from sciml.compression.study.curves import mean_curve, quality_at
     from sciml.compression.study.quality import PSNR
-    from sciml.report.palette import COLOURS
+    from sciml.report.graphics.palette import COLOURS
 
     ends = []
     for number, codec in enumerate(bench.codecs):

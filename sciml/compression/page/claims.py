@@ -43,7 +43,7 @@ from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR
 from sciml.compression.study.results import Layer, Row
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
-from sciml.report.words import counted, listed, sequence, signed
+from sciml.report.words import counted, listed, percent, sequence, signed
 
 # rates at which a range is looked through
 GRID = 25
@@ -86,22 +86,22 @@ def _lead_claim(domain: DomainResults, text: str, codec: str, other: str, rates:
 def webp_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the leads over WebP, without the network and with it."""
     every = ", ".join(f"{rate:g}" for rate in RATES_BPP)
-    text = f"Without the network: PSNR above WebP at {every} bits a pixel"
+    text = f"Without the network: PSNR above WebP at {every} bpp"
     yield _lead_claim(domain, text, "nic-linear", "webp", RATES_BPP, LINEAR_OVER_WEBP)
     low, middle, high = RATES_BPP
-    text = f"With the network: PSNR above WebP at {middle:g} bits a pixel"
+    text = f"With the network: PSNR above WebP at {middle:g} bpp"
     yield _lead_claim(domain, text, "nic", "webp", (middle,), OVER_WEBP)
-    text = f"With the network: PSNR above WebP at {low:g} and {high:g} bits a pixel"
+    text = f"With the network: PSNR above WebP at {low:g} and {high:g} bpp"
     yield _lead_claim(domain, text, "nic", "webp", (low, high), OVER_WEBP_ELSEWHERE)
 
 
 def avif_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the leads over AVIF: equal to it, and beyond."""
     middle = RATES_BPP[1]
-    text = f"With the network: PSNR beside AVIF at {middle:g} bits a pixel, equal within {-EQUAL_TO_AVIF:g} dB or better"
+    text = f"With the network: PSNR beside AVIF at {middle:g} bpp, equal within {-EQUAL_TO_AVIF:g} dB or better"
     yield _lead_claim(domain, text, "nic", "avif", (middle,), EQUAL_TO_AVIF)
     low, high = BEYOND_BPP
-    text = f"Beyond: PSNR above AVIF all over {low:g} to {high:g} bits a pixel"
+    text = f"Beyond: PSNR above AVIF all over {low:g} to {high:g} bpp"
     grid = [rate for rate in np.geomspace(low, high, GRID) if domain.lead("nic", "avif", float(rate), PSNR) is not None]
     leads = {float(rate): domain.lead("nic", "avif", float(rate), PSNR) or 0.0 for rate in grid}
     goal = Goal(text, AT_LEAST, "dB", at_least=BEYOND_AVIF)
@@ -109,7 +109,7 @@ def avif_claims(domain: DomainResults) -> Iterator[Claim]:
         yield judge(goal, None)
         return
     worst = min(leads, key=lambda rate: leads[rate])
-    details = f" ({mean_words(domain)}; least, at {worst:.2g} bits a pixel; most {signed(max(leads.values()))} dB)"
+    details = f" ({mean_words(domain)}; least, at {worst:.2g} bpp; most {signed(max(leads.values()))} dB)"
     yield judge(goal, leads[worst], enough=enough(domain), details=details, shown=round(leads[worst], 2))
 
 
@@ -125,7 +125,7 @@ def structure_claims(domain: DomainResults) -> Iterator[Claim]:
         return
     worst = min(differences, key=lambda rate: differences[rate])
     rates = ", ".join(f"{rate:g}" for rate in differences)
-    details = f" ({title_of(domain.best)}; {mean_words(domain)}; at {rates} bits a pixel, least at {worst:g})"
+    details = f" ({title_of(domain.best)}; {mean_words(domain)}; at {rates} bpp, least at {worst:g})"
     yield judge(goal, differences[worst], enough=enough(domain), details=details, shown=round(differences[worst], 4))
 
 
@@ -152,14 +152,14 @@ def losing_claims(domain: DomainResults) -> Iterator[Claim]:
     """Yield the comparisons that others win or may win; a result either way."""
     best = domain.best or ""
     middle = RATES_BPP[1]
-    text = f"MS-SSIM beside AVIF at {middle:g} bits a pixel"
+    text = f"MS-SSIM beside AVIF at {middle:g} bpp"
     yield _peer_claim(domain, text, best, "avif", middle, MS_SSIM.key)
     for rate in (BEYOND_BPP[0], middle, BEYOND_BPP[1]):
-        text = f"Tuned for MS-SSIM: MS-SSIM beside AVIF at {rate:g} bits a pixel"
+        text = f"Tuned for MS-SSIM: MS-SSIM beside AVIF at {rate:g} bpp"
         yield _peer_claim(domain, text, "nic-ms-ssim", "avif", rate, MS_SSIM.key)
     shared = [rate for rate in TABLE_RATES if domain.lead(best, "jpegxl", rate, PSNR) is not None]
     high = max(shared, default=1.0)
-    yield _peer_claim(domain, f"PSNR beside JPEG XL at {high:g} bits a pixel, a high rate", best, "jpegxl", high, PSNR.key)
+    yield _peer_claim(domain, f"PSNR beside JPEG XL at {high:g} bpp, a high rate", best, "jpegxl", high, PSNR.key)
     theirs = against_jpeg(HYPERPRIOR)
     text = f"BD-rate against JPEG (PSNR), ours on these pictures, beside the {HYPERPRIOR} on Kodak's"
     source, shown = f"{WHERE}; computed from its points", None if theirs is None else round(theirs, 1)
@@ -206,9 +206,7 @@ def _beside(domain: DomainResults, other: str) -> Claim:
     where = "; ".join(f"{metric.title}: {winning_words(domain, other, metric, NEURAL)}" for metric in METRICS)
     bd = domain.bd_rates(other, PSNR)[NEURAL].mean
     rate = "" if bd is None else f", BD-rate {signed(bd, 1)} %"
-    said = (
-        f"{text}: PSNR at {middle:.2g} bits a pixel, as high as the other's (MS-SSIM {signed(structure, 3)} there{rate}; {where})"
-    )
+    said = f"{text}: PSNR at {middle:.2g} bpp, as high as the other's (MS-SSIM {signed(structure, 3)} there{rate}; {where})"
     values = domain.bench.at_rates(PSNR, [middle])
     ours, theirs = (values[name][0] for name in (NEURAL, other))
     shown = [None if value is None else round(value, 2) for value in (ours, theirs)]
@@ -234,7 +232,7 @@ def file_claims(domain: DomainResults) -> Iterator[Claim]:
 def quality_claim(domain: DomainResults) -> Claim:
     """Return whether rate and PSNR rise with the quality on every picture, and how far one model reaches."""
     low, high = RANGE_BPP
-    text = f"One model from {low:g} to {high:g} bits a pixel: rate and PSNR rise with the quality, on every picture"
+    text = f"One model from {low:g} to {high:g} bpp: rate and PSNR rise with the quality, on every picture"
     if domain.best is None:
         return judge(Goal(text, AT_LEAST, "pictures"), None)
     rows: dict[str, list[Row]] = {}
@@ -266,7 +264,8 @@ def overhead_claim(inspection: Inspection | None) -> Claim:
     actual = sum(8 * layer.bytes for row in inspection.rows for layer in row.layers)
     ideal = sum(layer.ideal_bits for row in inspection.rows for layer in row.layers)
     kept = sum(one <= 1 for one in found)
-    details = f" (all layers together {100 * (actual / ideal - 1):.2f} % above it; the worst layer uses {max(found):.0%} of that)"
+    details = f" (all layers together {100 * (actual / ideal - 1):.2f} % above it; the worst layer uses "
+    details += f"{percent(max(found), 0)} of that)"
     return judge(Goal(text, AT_LEAST, "layers", at_least=len(found)), kept, details=details)
 
 

@@ -86,7 +86,7 @@ def winning_words(domain: DomainResults, peer: str, metric: Metric, own: str | N
     if found is None:
         return ""
     ranges, (low, high) = found
-    name, whole = title_of(peer), f"{low:.2g} to {high:.2g} bits a pixel, all that both cover"
+    name, whole = title_of(peer), f"{low:.2g} to {high:.2g} bpp, all that both cover"
     if not ranges:
         return f"{name} wins nowhere from {whole}"
     if len(ranges) == 1:
@@ -94,7 +94,7 @@ def winning_words(domain: DomainResults, peer: str, metric: Metric, own: str | N
         if start == low and stop == high:
             return f"{name} wins everywhere from {whole}"
         if stop == high:
-            return f"{name} wins above {start:.2g} bits a pixel"
+            return f"{name} wins above {start:.2g} bpp"
         if start == low:
-            return f"{name} wins below {stop:.2g} bits a pixel"
+            return f"{name} wins below {stop:.2g} bpp"
     return f"{name} wins at {', '.join(f'{start:.2g} to {stop:.2g}' for start, stop in ranges)} bits a pixel"

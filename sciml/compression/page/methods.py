@@ -123,7 +123,7 @@ def _inspect_text(parameters: Mapping[str, Any]) -> str:
     qualities = ", ".join(f"{quality:g}" for quality in parameters["qualities"])
     return (
         f"Bits were counted at the qualities {qualities}, and every file was decoded after each of its layers. For pictures at "
-        f"equal bytes, near {parameters['rate_bpp']:g} bits a pixel, the setting of JPEG was taken to whose size those of WebP "
+        f"equal bytes, near {parameters['rate_bpp']:g} bpp, the setting of JPEG was taken to whose size those of WebP "
         "and AVIF come nearest; ours met it from below. Files were decoded again in fresh processes with one thread, with two, "
         f"and with the vector extensions of NumPy, PyTorch and the matrix library turned off. {DAMAGES} single bytes of a file "
         "were changed, one at a time."
@@ -143,7 +143,7 @@ def _ablate_text(parameters: Mapping[str, Any]) -> str:
 def _volumes_and_fields_text(parameters: Mapping[str, Any]) -> str:
     text = (
         f"Of {parameters['domain']}, {counted(parameters['pictures'], 'picture')} were coded by JPEG 2000 near "
-        f"{parameters['rate_bpp']:g} bits a pixel and by the models into as many bytes, and decoded again in fresh processes."
+        f"{parameters['rate_bpp']:g} bpp and by the models into as many bytes, and decoded again in fresh processes."
     )
     if parameters["kind"] == "fields":
         sizes = sequence([f"{ratio:g}" for ratio in parameters["ratios"]])

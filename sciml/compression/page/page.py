@@ -157,9 +157,9 @@ def answer(domain: DomainResults) -> str:
         if said:
             parts.append(" and ".join(said))
     if not parts:
-        return f"At {RATE_BPP:g} bits a pixel ours could be compared with neither {' nor '.join(map(title_of, ASKED))}."
+        return f"At {RATE_BPP:g} bpp ours could be compared with neither {' nor '.join(map(title_of, ASKED))}."
     pictures = counted(domain.pictures, "test picture")
-    head = f"PSNR at {RATE_BPP:g} bits a pixel, and bits at equal PSNR, on {pictures}: {'; '.join(parts)}."
+    head = f"PSNR at {RATE_BPP:g} bpp, and bits at equal PSNR, on {pictures}: {'; '.join(parts)}."
     rival = rival_of(domain, PSNR)
     words = "" if rival is None else winning_words(domain, rival[0], PSNR)
     return f"{head} The strongest codec there, by PSNR: {words}." if words else head
@@ -174,7 +174,7 @@ def numbers(domain: DomainResults) -> Iterator[Number]:
         ours = domain.bench.at_rates(metric, [RATE_BPP])[best][0]
         rival = rival_of(domain, metric)
         if ours is not None and rival is not None:
-            yield Number(f"{metric.title} at {RATE_BPP:g} bits a pixel", ours, unit, None, title_of(rival[0]), rival[1])
+            yield Number(f"{metric.title} at {RATE_BPP:g} bpp", ours, unit, None, title_of(rival[0]), rival[1])
     for name in ASKED:
         rate = domain.bd_rates(name, PSNR).get(best)
         if rate is not None and rate.mean is not None:

@@ -66,7 +66,7 @@ def slider(inspection: Inspection, name: str, view: ViewConfig) -> Slider:
     equal = "" if spread <= EQUAL_BYTES else f"; no settings of these codecs come nearer than {100 * spread:.1f} %"
     top, left, height, width = view.window
     return Slider(
-        f"{name} at {8 * first.bytes / first.pixels:.2f} bits a pixel",
+        f"{name} at {8 * first.bytes / first.pixels:.2f} bpp",
         pictures,
         f"Files of the whole picture, equal within {100 * spread:.1f} %{equal}. Shown are rows {top} to {top + height} and "
         f"columns {left} to {left + width}; numbers are of the whole picture. All error maps of the page have one scale.",

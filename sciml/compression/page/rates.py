@@ -13,7 +13,7 @@ from sciml.compression.page.style import line_of, title_of
 from sciml.compression.study.bench import RATES_BPP
 from sciml.compression.study.curves import BdRateOverPictures, picture_curve, quality_at
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR, Metric
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Curve, Figure, Reportlet, Table, Value
 from sciml.report.words import counted, signed
 
@@ -104,7 +104,7 @@ def fixed_rates(domain: DomainResults, metric: Metric, where: str = "") -> Table
             row[f"{rate:g}"] = "\u2013" if value is None else value
         rows.append(row)
     digits = 2 if metric is PSNR else 4
-    columns = [Column(f"{rate:g}", f"{rate:g} bits a pixel", "dB" if metric is PSNR else "", "up", digits) for rate in RATES_BPP]
+    columns = [Column(f"{rate:g}", f"{rate:g} bpp", "dB" if metric is PSNR else "", "up", digits) for rate in RATES_BPP]
     return Table(
         f"{metric.title} at equal rate{where}",
         [Column("codec", "codec"), *columns],

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
-from sciml.report.palette import Palette
+from sciml.report.graphics.palette import Palette
+from sciml.report.words import minus
 
 TITLES = {
     "nic": "ours",
@@ -32,3 +34,17 @@ def title_of(codec: str) -> str:
 def line_of(codec: str) -> dict[str, Any]:
     """Return the line properties of a codec."""
     return PALETTE[title_of(codec)].line
+
+
+def picture_words(name: str) -> str:
+    """Return the name of a test picture as it is read: a field of a run by its quantity, point and time.
+
+    Example:
+        >>> picture_words("alpha-1.5_zeta0.4_seed21-velocity_y-2"), picture_words("sail")
+        ('velocity y, α −1.5, ζ 0.4, seed 21, time 2', 'sail')
+    """
+    found = re.fullmatch(r"alpha(-?[\d.]+)_zeta(-?[\d.]+)_seed(\d+)-(\w+?)-(\d+)", name)
+    if found is None:
+        return name
+    alpha, zeta, seed, quantity, time = found.groups()
+    return f"{quantity.replace('_', ' ')}, α {minus(alpha)}, ζ {minus(zeta)}, seed {seed}, time {time}"

@@ -10,10 +10,10 @@ import numpy as np
 from sciml.compression.page.goals import PIXEL_SHARE
 from sciml.compression.page.rates import bd_table, curves, fixed_rates
 from sciml.compression.page.results import DomainResults, VolumesAndFields
-from sciml.compression.page.style import title_of
+from sciml.compression.page.style import picture_words, title_of
 from sciml.compression.study.quality import PSNR
-from sciml.report.drawing import INK, SOFT, panels, plain, signed_picture
-from sciml.report.palette import COLOURS
+from sciml.report.graphics.drawing import INK, SOFT, panels, plain, signed_picture
+from sciml.report.graphics.palette import COLOURS
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Check, Checks, Column, Figure, Gallery, Reportlet, Table, Value
 from sciml.report.words import thousands
@@ -61,7 +61,7 @@ def strip(domain: DomainResults, samples: VolumesAndFields, name: str) -> Galler
     unit = f" {row.unit}" if row.unit not in ("", "1") else ""
     span = f" (the range is {row.range:.4g}{unit})" if samples.numbers.kind == "fields" else ""
     return Gallery(
-        f"{name} at {8 * row.bytes / row.pixels:.2f} bits a pixel",
+        f"{picture_words(name)} at {8 * row.bytes / row.pixels:.2f} bpp",
         pictures,
         f"The domain {domain.name}: {KINDS[samples.numbers.kind]}. Files as large as that of JPEG 2000 or smaller. Errors on "
         f"one scale from 0 to {limit:.2g} of what is shown as black to white{span}.",
@@ -114,6 +114,7 @@ def spectrum_table(samples: VolumesAndFields, where: str) -> Table:
         rows,
         f"{fields} vorticity fields of runs that were never trained on. Spectrum: the largest relative error of a shell of "
         f"wavenumbers up to the one below which 99 % of the enstrophy lies (shell {last[0]} to {last[-1]}).",
+        group="ratio",
     )
 
 
@@ -140,7 +141,7 @@ def spectrum_figure(samples: VolumesAndFields, where: str) -> Figure:
         figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize=9)
 
     return Figure(
-        f"Enstrophy spectrum of {first.picture}{where}",
+        f"Enstrophy spectrum of {picture_words(first.picture)}{where}",
         panels(2, (8.0, 3.6), draw, 1, 110),
         "Dotted: 99 % of the enstrophy lies to the left. To the right codecs lose the finest waves, or add their noise.",
         "enstrophy over the wavenumber of one vorticity field, original and decoded at several sizes, ours and JPEG 2000",

@@ -15,9 +15,9 @@ from sciml.deblurring.page.numbers import Difference, cell_title, is_oracle
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, SetResults, StudyResults
 from sciml.deblurring.page.tables import difference_table
 from sciml.deblurring.settings.grid import DEFAULT, RIDGE_MARGIN, WARP_MARGIN
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Curve, Figure, Reportlet, Table, Text, Value
-from sciml.report.words import signed
+from sciml.report.words import percent, signed
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -49,7 +49,8 @@ def reading(study: StudyResults) -> str:
     words = (
         "All settings were chosen on validation pairs alone: other photographs, other kernels, other errors. The weight of "
         "every cell is the one with the best mean PSNR there. A corrected kernel is taken only if held-out pixels are predicted "
-        f"{WARP_MARGIN:.0%} better (three numbers) or {RIDGE_MARGIN:.1%} better (pixel by pixel); otherwise the given one is "
+        f"{percent(WARP_MARGIN, 0)} better (three numbers) or {percent(RIDGE_MARGIN, 1)} better (pixel by pixel); "
+        "otherwise the given one is "
         "kept."
     )
     validation = study.sets.get("validation")

@@ -15,7 +15,7 @@ from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.results import DipResult
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
-from sciml.report.words import MINUS, signed
+from sciml.report.words import MINUS, counted, signed
 
 AT_LEAST, AT_MOST = "goal of this study: at least so much", "goal of this study: at most so much"
 SHIPPED = "residual/warm"
@@ -37,7 +37,8 @@ def residual_network_claim(dip: Extra[DipResult] | None, start: str) -> Claim:
     text = f"Untrained networks {begin}: the residual network improves the picture"
     gains = np.array([]) if dip is None else paired(dip, f"residual/{start}", f"none/{start}")
     found = Difference((), gains) if gains.size else None
-    details = f", {gains.size} pairs, means over seeds; below the same fit without it in {found.losses}" if found else ""
+    pairs = counted(gains.size, "pair")
+    details = f", {pairs}, means over seeds; below the same fit without it in {found.losses}" if found else ""
     return _judge_gain(
         Goal(text, "idea of Tang et al. 2023; our goal: the interval lies above 0", "dB", at_least=0.0, strict=True),
         found,
@@ -57,7 +58,7 @@ def shipped_claims(dip: Extra[DipResult] | None) -> Iterator[Claim]:
         Goal(safe, AT_LEAST, "dB", at_least=-LOSS), worst, details=details, shown=None if worst is None else signed(worst)
     )
     back = _mean([run.fell_back for run in runs])
-    yield _judge(Goal(share, AT_MOST, at_most=SHARE), back, f", {len(runs)} fits" if runs else "")
+    yield _judge(Goal(share, AT_MOST, at_most=SHARE), back, f", {counted(len(runs), 'fit')}" if runs else "")
 
 
 def correlation_claim(dip: Extra[DipResult] | None) -> Claim:
@@ -67,7 +68,7 @@ def correlation_claim(dip: Extra[DipResult] | None) -> Claim:
     runs = [run for run in runs if run.error.startswith(("rotation", "smoothing")) and "+" not in run.error]
     # a residual that is zero everywhere has no correlation: it explains nothing
     found = _mean([(run.residual and run.residual.correlation) or 0.0 for run in runs])
-    return _judge(Goal(text, AT_LEAST, at_least=CORRELATION), found, f", {len(runs)} fits" if runs else "")
+    return _judge(Goal(text, AT_LEAST, at_least=CORRELATION), found, f", {counted(len(runs), 'fit')}" if runs else "")
 
 
 def stop_claims(dip: Extra[DipResult] | None) -> Iterator[Claim]:
@@ -76,10 +77,10 @@ def stop_claims(dip: Extra[DipResult] | None) -> Iterator[Claim]:
     gaps, times = [run.gap for run in runs], [run.seconds for run in runs]
     for words, bar, value in (("mean", MEAN_GAP, _mean(gaps)), ("largest", WORST_GAP, max(gaps, default=None))):
         text = f"Stop rule of untrained networks: {words} loss against the best iteration, which only the truth knows"
-        yield _judge(Goal(text, AT_MOST, "dB", at_most=bar), value, f", {len(runs)} fits" if runs else "")
+        yield _judge(Goal(text, AT_MOST, "dB", at_most=bar), value, f", {counted(len(runs), 'fit')}" if runs else "")
     goal = Goal("Untrained networks: processor time of a fit, mean", AT_MOST, "s", at_most=SECONDS)
     longest = max(times, default=None)
-    details = f" over {len(runs)} fits, largest {longest:.0f} s; the goal is for each" if runs else ""
+    details = f" over {counted(len(runs), 'fit')}, largest {longest:.0f} s; the goal is for each" if runs else ""
     yield judge(goal, longest, details=details, shown=round(float(np.mean(times)), 1) if runs else None)
 
 
@@ -136,7 +137,7 @@ def default_claims(test: SetResults) -> Iterator[Claim]:
     oracle = f"{PRIOR}/{TRUE}"
     gap = gap_closed(test.rows, DEFAULT, GIVEN, oracle)
     text = f"The default closes at least half of the gap between the given and the true kernel ({GIVEN} and {oracle}), means"
-    details = "" if gap is None else f" over {len(test.rows)} pairs"
+    details = "" if gap is None else f" over {counted(len(test.rows), 'pair')}"
     yield _judge(Goal(text, AT_LEAST, at_least=GAP_GOAL), gap, details)
 
 
@@ -152,14 +153,14 @@ def share_claim(test: SetResults) -> Claim:
     """Return on how many of the turned and scaled pairs the default is clearly above both rivals."""
     rows = test.of("rotation", "scale")
     same = sum(row.error.startswith(("rotation", "scale")) and "+" not in row.error for row in test.rows) - len(rows)
-    counted = f"; {same} pairs whose turned kernel is the same kernel, as a disk's is, count as exact" if same else ""
+    alike = f"; {same} pairs whose turned kernel is the same kernel, as a disk's is, count as exact" if same else ""
     text = f"Turned and scaled kernels: share of the pairs with the default at least {EACH_GOAL:g} dB above {GIVEN} and {REFINED}"
     goal = Goal(text, AT_LEAST, at_least=SHARE_GOAL)
     both = [Difference.of(rows, DEFAULT, rival) for rival in (GIVEN, REFINED)]
     if both[0] is None or both[1] is None:
         return judge(goal, None)
     clear = np.minimum(both[0].gains, both[1].gains) >= EACH_GOAL
-    details = f": {clear.sum()} of {len(rows)}{counted}"
+    details = f": {clear.sum()} of {len(rows)}{alike}"
     oracle = [Difference.of(rows, f"{PRIOR}/{TRUE}", rival) for rival in (GIVEN, REFINED)]
     if oracle[0] is not None and oracle[1] is not None:
         possible = np.minimum(oracle[0].gains, oracle[1].gains) >= EACH_GOAL
@@ -246,7 +247,7 @@ def residual_claims(test: SetResults) -> Iterator[Claim]:
         text = f"Residual of {PRIOR}/{model} on {where} kernels: mean correlation with the true one"
         rows = [row for row in test.of(*kinds) if model in row.residuals]
         kept = sum(row.residuals[model].correlation is None for row in rows)
-        details = f", {len(rows)} pairs, {kept} of them without any residual count as 0" if rows else ""
+        details = f", {counted(len(rows), 'pair')}, {kept} of them without any residual count as 0" if rows else ""
         value = _mean([row.residuals[model].correlation or 0.0 for row in rows])
         yield _judge(Goal(text, AT_LEAST, at_least=bar), value, details)
 
@@ -256,7 +257,7 @@ def spread_claims(study: StudyResults) -> Iterator[Claim]:
     rows = [] if study.calibration is None else study.calibration.numbers.test
     ranks, shares = [row.rank_correlation for row in rows], [row.coverage for row in rows]
     text = "Map of spreads: mean rank correlation with the error on blocks of 7 x 7 pixels"
-    details = f", {len(rows)} test pairs, least {min(ranks):.2f}" if rows else ""
+    details = f", {counted(len(rows), 'test pair')}, least {min(ranks):.2f}" if rows else ""
     yield _judge(Goal(text, AT_LEAST, at_least=RANK_GOAL), _mean(ranks), details)
     low, high = COVERAGE
     text = "Map of spreads: pixels within \u00b1 2 spreads after factor and floor were fitted on validation pairs, mean"
@@ -265,7 +266,7 @@ def spread_claims(study: StudyResults) -> Iterator[Claim]:
     # every pair is to lie within: the farthest one is judged
     inside = sum(low <= 100 * share <= high for share in shares)
     details = (
-        f" over {len(rows)} test pairs; {inside} pairs lie within the goal, which is for each, "
+        f" over {counted(len(rows), 'test pair')}; {inside} pairs lie within the goal, which is for each, "
         f"the least has {100 * min(shares):.0f} %"
         if rows
         else ""

@@ -12,7 +12,7 @@ from sciml.deblurring.page.numbers import error_words, kernel_words, pair_words
 from sciml.deblurring.page.results import Extra
 from sciml.deblurring.study.results import DipResult, FitScores, Points
 from sciml.deblurring.study.scores import display
-from sciml.report.drawing import INK, enlarged, panels, plain, signed_picture
+from sciml.report.graphics.drawing import INK, enlarged, panels, plain, signed_picture
 from sciml.report.reportlets import Column, Figure, Gallery, Reportlet, Table, Value
 from sciml.report.words import spread_over
 

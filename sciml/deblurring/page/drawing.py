@@ -9,8 +9,8 @@ import numpy as np
 
 from sciml.deblurring.config import LEARNED
 from sciml.deblurring.settings.grid import DEFAULT
-from sciml.report.drawing import INK, ON_DARK, ON_LIGHT, SOFT, Drawing, panels
-from sciml.report.palette import COLOURS, Palette
+from sciml.report.graphics.drawing import INK, ON_DARK, ON_LIGHT, SOFT, Drawing, panels
+from sciml.report.graphics.palette import COLOURS, Palette
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import Any
 from sciml.deblurring.page.numbers import error_words, kernel_words
 from sciml.deblurring.settings.grid import RIDGE_MARGIN, WARP_MARGIN
 from sciml.report.methods import Paragraph
-from sciml.report.words import sequence
+from sciml.report.words import percent, sequence
 
 PRIORS = {
     "tv": "total variation [@rudin1992] with the valid boundary, by alternating directions [@almeida2013]",
@@ -46,8 +46,10 @@ def _correct_text(parameters: Mapping[str, Any]) -> str:
     return (
         "A given kernel k\u0302 was corrected without any look at the truth. Warp: a turn, a scale and a width, three numbers, "
         "minimise the misfit of held-out pixels, 15 % in blocks of 3 x 3, that the restoration by total variation has not seen; "
-        f"the kernel is kept unless the misfit falls by {WARP_MARGIN:.0%}. Kernel: ridge regression near k\u0302 on derivative "
-        f"images of the current restoration [@cho2009], taken if held-out pixels are predicted {RIDGE_MARGIN:.1%} better. Both: "
+        f"the kernel is kept unless the misfit falls by {percent(WARP_MARGIN, 0)}. Kernel: ridge regression near k\u0302 on "
+        "derivative "
+        "images of the current restoration [@cho2009], "
+        f"taken if held-out pixels are predicted {percent(RIDGE_MARGIN, 1)} better. Both: "
         "one after the other. Misfit and objective alone prefer wrong kernels [@levin2009]."
     )
 
@@ -96,7 +98,7 @@ def _spread_text(parameters: Mapping[str, Any]) -> str:
 def _calibrate_text(parameters: Mapping[str, Any]) -> str:
     return (
         "One factor and one floor for all maps were fitted on validation pairs, so that "
-        f"{parameters['level']:.0%} of the pixels lie within "
+        f"{percent(parameters['level'], 0)} of the pixels lie within "
         "plus or minus two spreads. Rank correlations are Spearman's, of spread and absolute error on blocks of 7 x 7 pixels."
     )
 

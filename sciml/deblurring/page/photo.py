@@ -10,7 +10,7 @@ from sciml.deblurring.page.numbers import cell_title
 from sciml.deblurring.page.results import Extra
 from sciml.deblurring.settings.grid import DEFAULT
 from sciml.deblurring.study.results import PhotoResult
-from sciml.report.drawing import enlarged
+from sciml.report.graphics.drawing import enlarged
 from sciml.report.reportlets import Column, Gallery, Reportlet, Slider, Table, Value
 
 NO_TRUTH = "The true picture and the true kernel are unknown: nothing here says which picture is right."

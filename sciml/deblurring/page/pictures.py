@@ -12,7 +12,7 @@ from sciml.deblurring.page.numbers import Difference, error_words, is_oracle, pa
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Pair, Row, SetResults
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.scores import display
-from sciml.report.drawing import enlarged
+from sciml.report.graphics.drawing import enlarged
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Gallery, Reportlet, Scrubber, Slider
 from sciml.report.words import signed

@@ -13,7 +13,7 @@ from sciml.deblurring.page.numbers import cell_title, error_words, pair_words
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, Pair, Row, SetResults
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.imaging.operators.kernels import Kernel
-from sciml.report.drawing import panels, plain, signed_picture
+from sciml.report.graphics.drawing import panels, plain, signed_picture
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:

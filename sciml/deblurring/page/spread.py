@@ -13,10 +13,10 @@ from sciml.deblurring.settings.grid import DEFAULT
 from sciml.deblurring.study.metrics import Calibration
 from sciml.deblurring.study.results import CalibrationResult
 from sciml.deblurring.study.scores import display
-from sciml.report.drawing import enlarged
+from sciml.report.graphics.drawing import enlarged
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Curve, Gallery, Reportlet, Table, Value
-from sciml.report.words import spread_over
+from sciml.report.words import percent, spread_over
 
 
 def spread_reportlets(test: SetResults, calibration: Extra[CalibrationResult]) -> Iterator[Reportlet]:
@@ -78,7 +78,7 @@ def coverage_table(numbers: CalibrationResult) -> Table:
         columns,
         rows,
         f"A floor of {numbers.floor:g}, for what the kernel does not explain, and a factor of {numbers.factor:.2f} were "
-        f"fitted on validation pairs so that {numbers.level:.0%} of all pixels there lie within \u00b1 2 spreads. Rank "
+        f"fitted on validation pairs so that {percent(numbers.level, 0)} of all pixels there lie within \u00b1 2 spreads. Rank "
         "correlation: Spearman's, of spread and absolute error on blocks of 7 x 7 pixels. Display values.",
         "They make the average right, not each pair: where the restoration is biased, the spread does not know.",
     )

@@ -11,14 +11,14 @@ from sciml.deblurring.page.numbers import BIAS_UNITS, cell_title, kernel_words, 
 from sciml.deblurring.page.results import GIVEN, Row, SetResults, StudyResults
 from sciml.deblurring.settings.grid import DEFAULT
 from sciml.deblurring.study import published
-from sciml.report.drawing import GRID, panels, plain
+from sciml.report.graphics.drawing import GRID, panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-    from sciml.report.drawing import Drawing
+    from sciml.report.graphics.drawing import Drawing
 
 CIRCULAR, HONEST, LITERATURE = "circular", "real boundary", "circular blur: inverse crime"
 MARKS = {"tang2023": "o", "nan2020": "^", "ji2012": "D", "krishnan2009": "s"}

@@ -1,4 +1,4 @@
-"""Ablations on the page: one change at a time between the published and the residual form, on validation people."""
+"""Ablations on the page: one change at a time between the published and the residual form, on validation subjects."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def table_words(found: Ablations) -> tuple[str, str, str]:
     gains = (_gain(found.metrics.methods[name]) for name in CEILINGS.values())
     most = {decoding: minus(f"{gain:.2f}") for decoding, gain in zip(CEILINGS, gains, strict=True)}
     caption = (
-        f"{found.metrics.pairs} pairs of {found.metrics.people} validation people; PSNR in the brain above no change, "
+        f"{found.metrics.pairs} pairs of {found.metrics.people} validation subjects; PSNR in the brain above no change, "
         "correlation and skill of changes of ln V, squared error of the latent in parts of that of no change. Every form "
         "was trained for the same short time, so compare rows with each other, not with the forecasts of the study. A "
         "change that makes the residual form worse and, reversed, the published form better is one that matters; one that "

@@ -13,8 +13,8 @@ from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS, TISSUES, TITLES
 from sciml.progression.page.claims import judged
 from sciml.progression.page.style import DIAGNOSIS_COLOURS, DIAGNOSIS_TITLES, label_picture
-from sciml.report.drawing import panels, plain, signed_picture
 from sciml.report.goals import Goal
+from sciml.report.graphics.drawing import panels, plain, signed_picture
 from sciml.report.reportlets import Check, Claim, Column, Figure, Reportlet, Scrubber, Table
 from sciml.report.words import spread_over
 
@@ -90,7 +90,7 @@ def _people_table(cohort: Cohort) -> Table:
             )
         ),
     ]  # fmt: skip
-    return Table("The cohort", columns, rows, "Mean and standard deviation over people. Everybody is simulated.")
+    return Table("The cohort", columns, rows, "Mean and standard deviation over people. All subjects are simulated.")
 
 
 def yearly_change(visits: Sequence[Visit], region: str) -> float | None:
@@ -151,7 +151,7 @@ def _slices(cohort: Cohort, visits: Sequence[Visit]) -> Scrubber:
     planes += [("axial", axial, round(height * share)) for share in (0.35, 0.45, 0.55)]
     names = ", ".join(f"{TITLES[region]} {word}" for region, word in zip(REGIONS, _COLOUR_WORDS, strict=True))
     return Scrubber(
-        f"A simulated person with {DIAGNOSIS_TITLES['AD']}",
+        f"A simulated subject with {DIAGNOSIS_TITLES['AD']}",
         {title: [cut(volume, index) for _, cut, index in planes] for title, volume in shown.items()},
         [f"{plane}, slice {index}" for plane, _, index in planes],
         f"{first.subject}. The change is that of the images without bias and noise: orange darker, purple brighter, full colour "

@@ -32,12 +32,13 @@ def course_table(found: Forecasts) -> Table:
             Column(f"{region}_correlation", "correlation", "", "up", 2), Column(f"{region}_skill", "skill", "", "up", 2),
         ]  # fmt: skip
     return Table(
-        "Volumes from volumes alone, by the visits known",
+        "Volumes from volumes alone, by the number of visits",
         columns,
         rows,
         "Course models are given the measured volumes of the visits known and say the volumes at the later age; our "
-        "forecasts are told those of the course model and are read off the image again. The errors of no change tell how "
+        "forecasts are given those of the course model and are read off the image again. The errors of no change tell how "
         "much there was to forecast.",
         "Our images need not beat the course models on volumes: what they add is the image, and they add the error of the "
         "readout.",
+        group="visits",
     )

@@ -16,8 +16,9 @@ from sciml.progression.page.pictures import forecast_pictures, worst_forecasts
 from sciml.progression.page.results import DENOISED, LONG, MAIN, STILL, Forecasts, cells, title_of
 from sciml.progression.page.style import DIAGNOSIS_COLOURS
 from sciml.progression.study.results import MeanScore
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import SOFT, panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Spread, Table, Value
+from sciml.report.words import sequence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,11 +67,11 @@ def _image_table(found: Forecasts) -> Table:
         "All ways to forecast: images",
         columns,
         rows,
-        f"{found.metrics.pairs} pairs of visits of {found.metrics.people} test people. PSNR, SSIM and gain over no "
+        f"{found.metrics.pairs} pairs of visits of {found.metrics.people} test subjects. PSNR, SSIM and gain over no "
         "change: in the brain, against the follow-up without bias and noise. Whole volume, as published: against the "
         "follow-up as it was scanned, with the empty ground. SSIM with a Gaussian of 1.5 voxels in a window of 7 and a "
         "data range of 1.",
-        "On simulated people the flow to expected volumes is the same physics as the truth, so nobody needs to beat it.",
+        "On simulated subjects the flow to expected volumes is the same physics as the truth, so it is an upper bound.",
     )
 
 
@@ -125,7 +126,7 @@ def _variant_table(found: Forecasts) -> Table:
         columns,
         rows,
         "The same pairs and scores. Rows below ours change how a forecast is made; the last ones "
-        "are ceilings: they are told the follow-up, so what they miss is the loss of scanner, autoencoder and readout.",
+        "are ceilings: they are given the follow-up, so what they miss is the loss of scanner, autoencoder and readout.",
     )
 
 
@@ -155,7 +156,7 @@ def _region_table(found: Forecasts) -> Table:
             }
         )
     columns = [
-        Column("region", "region"), Column("told", "told to the model"),
+        Column("region", "region"), Column("told", "given to the model"),
         Column("error", "error of the change", "points", None, 2), Column("nothing", "of no change", "points", None, 2),
         Column("floor", "floor of the measurement", "points", None, 2), Column("bias", "bias", "points", None, 2),
         Column("correlation", "correlation", "", None, 2), Column("slope", "slope", "", None, 2),
@@ -166,10 +167,20 @@ def _region_table(found: Forecasts) -> Table:
         columns,
         rows,
         "Of our forecasts, read off the images: what a change of each region would do to the image is fitted to the "
-        "difference of two images near that region, and a ridge regression on calibration people makes a change of volume "
-        "of it. A point is 1 % of ln V. Thalamus and outer fluid are not told to the model, to see what it does with what "
-        "it is not told. The floor is the readout's own error on calibration people left out, in decoded scans; their "
+        "difference of two images near that region, and a ridge regression on calibration subjects makes a change of volume "
+        "of it. A point is 1 % of ln V. Thalamus and outer fluid are not given to the model, to see what it does with what "
+        "it is not given. The floor is the readout's own error on calibration subjects left out, in decoded scans; their "
         "regions change independently and more.",
+        _below_floor([str(row["region"]) for row in rows if row["error"] < row["floor"]]),
+    )
+
+
+def _below_floor(regions: Sequence[str]) -> str:
+    if not regions:
+        return ""
+    return (
+        f"Below the floor: {sequence(regions)}. There the floor is an upper limit, since it is measured on larger changes; a "
+        "difference between methods that is smaller than the floor is not resolved by the measurement."
     )
 
 
@@ -190,19 +201,20 @@ def _diagnosis_table(found: Forecasts) -> Table:
     ]
     return Table(
         "Correlation of forecast with true change within each diagnosis", columns, rows,
-        "Over everybody, a diagnosis alone explains much; within one, the years ahead still explain some: see the rates by "
+        "Over all subjects, a diagnosis alone explains much; within one, the years ahead still explain some: see the rates by "
         "diagnosis.",
     )  # fmt: skip
 
 
 def _gap_table(found: Forecasts) -> Table:
     rows = [
-        {"method": title_of(name), **{group: found.psnr(name, group) for group in GROUPS}}
+        {"method": title_of(name), "kind": entry.kind, **{group: found.psnr(name, group) for group in GROUPS}}
         for name, entry in found.methods.items()
         if entry.gain_db is not None and entry.kind != "ablation"
     ]
     columns = [Column("method", "forecast"), *(Column(group, title, "dB", "up", 2) for group, title in GROUPS.items())]
-    return Table("PSNR in the brain by years ahead", columns, rows, "Mean over pairs.")
+    note = "Those that know the follow-up are ceilings and compared among themselves."
+    return Table("PSNR in the brain by years ahead", columns, rows, "Mean over pairs.", note, "kind")
 
 
 def _scatter(found: Forecasts) -> Figure:
@@ -218,14 +230,14 @@ def _scatter(found: Forecasts) -> Figure:
                     100 * truth[who, index], 100 * ours[who, index], "o", color=colour, markersize=3.5, label=name, alpha=0.8
                 )
             low, high = (100 * float(limit) for limit in (truth[:, index].min(), truth[:, index].max()))
-            one.plot([low, high], [low, high], color="#555555", linewidth=1)
+            one.plot([low, high], [low, high], color=SOFT, linewidth=1)
             plain(one, "true change (points)", "forecast (points)", REGION_TITLES[region])
         axes[0].legend(fontsize=8, frameon=False)
 
     return Figure(
         "Forecast and true changes",
         panels(len(SCATTERED), (9.6, 3.3), draw),
-        "One point a pair of visits of a test person; on the line, forecast and truth agree. The thalamus is not told to the "
+        "One point a pair of visits of a test subject; on the line, forecast and truth agree. The thalamus is not given to the "
         "model.",
         "three scatter diagrams of forecast over true change of a region, coloured by diagnosis, with the line of equality",
     )

@@ -110,7 +110,7 @@ def _control_text(parameters: Mapping[str, Any]) -> str:
 
 def _course_text(parameters: Mapping[str, Any]) -> str:
     kinds = settings_of(FitCourseConfig, parameters).kinds
-    return f"Volumes at later ages come from course models fitted to the training people: {', '.join(kinds)}."
+    return f"Volumes at later ages come from course models fitted to the training subjects: {', '.join(kinds)}."
 
 
 def _predict_text(parameters: Mapping[str, Any]) -> str:
@@ -129,9 +129,9 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Changes of volumes were read off the difference of two images: what a small change of each region would do to the "
         "first image, by the least-energy flow of its labels, was fitted to the difference near every region, all regions "
-        "at once; a ridge regression on the calibration people, one for scans and one for decoded images, makes changes of "
-        "volumes of the fitted numbers, its ridge chosen on calibration people left out. The filter of the denoised no "
-        "change was chosen on validation people. Intervals are bootstraps over people [@efron1979]."
+        "at once; a ridge regression on the calibration subjects, one for scans and one for decoded images, makes changes of "
+        "volumes of the fitted numbers, its ridge chosen on calibration subjects left out. The filter of the denoised no "
+        "change was chosen on validation subjects. Intervals are bootstraps over people [@efron1979]."
     )
 
 

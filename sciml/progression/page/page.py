@@ -25,21 +25,22 @@ from sciml.report.study import Comparison, Number, StudyPage, Tab, absent
 from sciml.report.words import counted, with_interval
 
 QUESTION = (
-    "Can a brain MRI be forecast years ahead from a person's own scans, and how would we know? On a cohort of simulated people "
-    "with real anatomy, whose every volume at every age is known."
+    "Can a brain MRI be forecast years ahead from a subject's own scans, and how would we know? On a cohort of simulated "
+    "subjects with real anatomy, whose every volume at every age is known."
 )
-BANNER = "Semi-real cohort: real anatomy, simulated people and time. Not for clinical use."
-READING = """**Everybody on this page but Colin27 is simulated.** The anatomy is a real template, warped into people; their ageing
-is a law that the program knows. A model that does well here has learned a known law, and nothing clinical follows. Not for
+BANNER = "Subjects and time are simulated from a real template; only Colin27 was scanned. Not for clinical use."
+READING = """**Every subject on this page but Colin27 is simulated.** The anatomy is a real template, warped into
+subjects; their ageing is a law that the program knows. A model that does well here has learned a known law, and nothing
+clinical follows. Not for
 clinical use.
 
 - A region's **change** is that of ln V, in points: 100 ln(V later / V first), close to percent.
 - **No change** forecasts the first scan itself."""
 LIMITS = (
-    "People are variants of one average template: smooth cortex, no lesions, no change of topology, no drift of the scanner.",
+    "Subjects are variants of one average template: smooth cortex, no lesions, no change of topology, no drift of the scanner.",
     "The flow is irrotational, the least-energy mover of its volumes. Regional volumes do not depend on that choice; shapes do, "
     "such as that of the ventricles.",
-    "Rates are constant for a person. Real ones are not.",
+    "Rates are constant for a subject. Real ones are not.",
     "Most rates are from memory and come from no single study; the methods text says which.",
     "Not for clinical use.",
 )

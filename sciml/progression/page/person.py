@@ -15,8 +15,8 @@ from sciml.progression.config import PersonSettings
 from sciml.progression.page.claims import AT_MOST, IDENTITY_POINTS, judged
 from sciml.progression.page.results import Forecasts, settings_of
 from sciml.progression.study.results import CodeScores, SubjectForecast, SubjectResult
-from sciml.report.drawing import signed_picture
 from sciml.report.goals import Goal
+from sciml.report.graphics.drawing import signed_picture
 from sciml.report.reportlets import Claim, Column, Reportlet, Scrubber, Table, Value
 from sciml.runtime.files import load_tensors
 from sciml.runtime.results import read_result
@@ -39,7 +39,7 @@ def person_reportlets(results: Path, tested: Forecasts | None) -> Iterator[Repor
 
     Args:
         results: folder of the study.
-        tested: forecasts of simulated people, beside whom he is put.
+        tested: forecasts of simulated subjects, beside whom he is put.
     """
     folder = results / "person"
     if not (folder / "person.json").is_file():
@@ -108,10 +108,10 @@ def _changes(found: SubjectResult, rows: Mapping[tuple[str, float], SubjectForec
         f"The real brain: changes over {years:g} years, region by region",
         columns,
         table,
-        "Expected: what the model is told, mean rates of its simulated people by diagnosis. Read: off the forecast image, by the "
-        "readout fitted to simulated people. The flow makes the expected change for certain, so what is read off it shows how "
-        "well reading works on a real anatomy. Floor: the readout's own error on calibration people. Thalamus and outer fluid "
-        "are not told to the model.",
+        "Expected: what the model is given, mean rates of its simulated subjects by diagnosis. Read: off the forecast image, by "
+        "the readout fitted to simulated subjects. The flow makes the expected change for certain, so what is read off it shows "
+        "how well reading works on a real anatomy. Floor: the readout's own error on calibration subjects. Thalamus and outer "
+        "fluid are not given to the model.",
         "Volumes lie on the MNI grid, which is larger than a brain. AAL was drawn on this brain; the other labels are three "
         "classes of his T1. " + NOBODY_KNOWS,
     )
@@ -130,7 +130,7 @@ def _courses(found: SubjectResult, years: float) -> Table:
         "The real brain: what two course models expect",
         columns,
         table,
-        "The course that serves simulated people best reads the pace from all volumes together. One man's volumes differ from "
+        "The course that serves simulated subjects best reads the pace from all volumes together. One man's volumes differ from "
         "theirs in other ways than by age and disease, so its numbers are shown and not used.",
     )
 
@@ -147,14 +147,14 @@ def _images(found: SubjectResult) -> Table:
         [Column("asked", "asked for"), Column("ours", "PSNR of the forecast", "dB", None, 2),
          Column("still", "PSNR of no change", "dB", None, 2), Column("gain", "gain", "dB", None, 2)],
         table,
-        "Inside the brain. The flow stands in for the truth that nobody knows.",
+        "Inside the brain. The flow stands in for the truth that is not known.",
     )  # fmt: skip
 
 
 def _codes(found: CodeScores, tested: Forecasts | None) -> Table:
-    named = {"Colin27": found} | ({} if tested is None else {"simulated test people, mean": tested.metrics.autoencoder})
+    named = {"Colin27": found} | ({} if tested is None else {"simulated test subjects, mean": tested.metrics.autoencoder})
     return Table(
-        "How far a real anatomy is from the training people",
+        "How far a real anatomy is from the training subjects",
         [Column("who", "image"), Column("ours", "PSNR decoded from the latent", "dB", None, 2),
          Column("cosines", "from as many cosines", "dB", None, 2), Column("numbers", "numbers kept")],
         [{"who": name, "ours": one.psnr_db, "cosines": one.cosines_psnr_db, "numbers": one.numbers}

@@ -1,4 +1,4 @@
-"""Forecasts in pictures: one person through the slices, and the forecasts that went worst."""
+"""Forecasts in pictures: one subject through the slices, and the forecasts that went worst."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WORST = 5
 
 
 def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
-    """Yield one person's forecast through the slices, where images are there."""
+    """Yield one subject's forecast through the slices, where images are there."""
     images = found.images(MAIN)
     if images is None:
         return
@@ -51,13 +51,14 @@ def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
         [f"{plane}, slice {place}" for plane, _, place in planes],
         f"{pair.subject}, {DIAGNOSIS_TITLES[pair.diagnosis]}, {known}: the longest gap of {_whom(pair)}, chosen by "
         f"nothing else. {OUTLINES if view.labels else ''} Errors against the follow-up without noise, all on one scale: "
-        f"black none, brightest {ERROR_LIMIT} or more; white matter has 0.8.{spread} The person's right is on the left.",
+        f"black none, brightest {ERROR_LIMIT} or more; white matter has 0.8.{spread} "
+        "The subject's right side is on the left of the picture.",
         "slices of a brain now, later, forecast, errors and spread",
     )
 
 
 def _whom(pair: PairRow) -> str:
-    return f"test people with {DIAGNOSIS_TITLES['AD']}" if pair.diagnosis == "AD" else "test people"
+    return f"test subjects with {DIAGNOSIS_TITLES['AD']}" if pair.diagnosis == "AD" else "test subjects"
 
 
 class _View:

@@ -40,7 +40,7 @@ TITLES = {
     "course_by_visits": "regression or logistic course, by visits",
     MAIN: "ours",
     "draws": "ours, volumes drawn",
-    "true_volumes": "ours, told the true volumes",
+    "true_volumes": "ours, given the true volumes",
     "no_course": "ours, no course model",
     "direct": "ours, decoded directly",
     "unscaled": "ours, latent scale forgotten",
@@ -75,7 +75,7 @@ def cells(region: str, score: ChangeScore | None, *names: str) -> dict[str, Valu
 
 @dataclass(frozen=True)
 class Forecasts:
-    """Forecasts of the pairs of test people, and their scores.
+    """Forecasts of the pairs of test subjects, and their scores.
 
     Attributes:
         metrics: of the stage `evaluate`.
@@ -173,7 +173,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Ablations:
-    """Forms that differ in one switch, on validation people.
+    """Forms that differ in one switch, on validation subjects.
 
     Attributes:
         metrics: of the stage `evaluate`.

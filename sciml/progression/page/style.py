@@ -9,7 +9,7 @@ from scipy import ndimage
 
 from sciml.progression.cohorts.planes import turned_plane, upright
 from sciml.progression.cohorts.regions import REGIONS
-from sciml.report.palette import COLOURS
+from sciml.report.graphics.palette import COLOURS
 
 DIAGNOSIS_COLOURS = {"CN": COLOURS[0], "MCI": COLOURS[5], "AD": COLOURS[1]}
 DIAGNOSIS_TITLES = {"CN": "cognitively normal", "MCI": "mild cognitive impairment", "AD": "Alzheimer's disease"}

@@ -47,7 +47,7 @@ def autoencoder_table(found: Forecasts) -> Table:
         "What the autoencoder keeps",
         columns,
         rows,
-        f"True follow-ups of test people, coded as {codes.numbers} numbers and decoded: PSNR in the brain "
+        f"True follow-ups of test subjects, coded as {codes.numbers} numbers and decoded: PSNR in the brain "
         f"{codes.psnr_db:.2f} dB{similarity}. As many cosine "
         f"coefficients of lowest frequency give {codes.cosines_psnr_db:.2f} dB. Columns: the true change of each region, "
         "read off pairs of true scans and off pairs of decoded ones.",
@@ -69,8 +69,8 @@ def latent_curve(found: Forecasts) -> Curve:
     scale = ", ".join(f"{sd:.3f}" for sd in codes.latent_sd)
     return Curve(
         "Latents: how their numbers are spread", rows, "value", "density", "of", "standardised latent", "density",
-        f"Latents of the test people's follow-ups. They are divided by k, measured on the training people: {scale} by channel. "
-        "The empty ground is coded too, which makes the peaks.",
+        f"Latents of the test subjects' follow-ups. They are divided by k, measured on the training subjects: {scale} by "
+        "channel. The empty ground is coded too, which makes the peaks.",
         "densities of the standardised latent by channel, with the normal density",
     )  # fmt: skip
 
@@ -99,7 +99,8 @@ def _autoencoder_curves(training: Training) -> Iterator[Curve]:
     if quality:
         yield Curve(
             "Training of the autoencoder: decoded scans", quality, "step", "psnr", "of", "step", "PSNR (dB)",
-            "Scans of validation people, decoded, against themselves. The empty ground is easy, so the whole volume says little.",
+            "Scans of validation subjects, decoded, against themselves. The empty ground is easy, so the whole volume "
+            "says little.",
             "PSNR in dB of decoded validation scans over training steps",
         )  # fmt: skip
     network = settings_of(AutoencoderTraining, training.record.config).network
@@ -133,8 +134,8 @@ def _sample_curves(trainings: Sequence[Training], found: Forecasts | None) -> It
     yield Curve(
         "Training of the diffusion models: what their samples are worth", rows, "step", "error", "of", "step",
         "squared error of a sampled latent",
-        "One chain of 10 steps for validation people, first visit to last, told the true volumes, against the latent of the last "
-        f"visit; below the line of no change a sample is worth more than the first scan.{knows_nobody}{_shipped(found)}",
+        "One chain of 10 steps for validation subjects, first visit to last, given the true volumes, against the latent of the "
+        f"last visit; below the line of no change a sample is worth more than the first scan.{knows_nobody}{_shipped(found)}",
         "squared error of sampled latents over training steps, with that of no change", log_y=True,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import Forecasts
 from sciml.progression.page.style import DIAGNOSIS_COLOURS
 from sciml.progression.study.results import YearlyScores
-from sciml.report.drawing import panels, plain
+from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def _lines(scores: YearlyScores, read: np.ndarray, told: np.ndarray) -> Figure:
     return Figure(
         "Forecasts year by year",
         panels(len(DRAWN), (9.6, 3.3), draw),
-        "From the first visit of each person alone. Lines: read off the forecast images. Dotted: what the course model says, "
-        "and the image model is told; the thalamus is not told. One person's ages share the noise of the chains. True changes "
-        "of simulated people are straight lines.",
+        "From the first visit of each subject alone. Lines: read off the forecast images. Dotted: what the course model says, "
+        "and the image model is told; the thalamus is not told. One subject's ages share the noise of the chains. True changes "
+        "of simulated subjects are straight lines.",
         "three panels of forecast change over years ahead, a line a person, coloured by diagnosis, with dotted lines of the "
         "volumes told",
     )
@@ -73,6 +73,6 @@ def _table(scores: YearlyScores) -> Table:
         "How even forecasts are year by year",
         columns,
         rows,
-        f"{len(scores.diagnoses)} test people, {len(scores.years)} years. Mean size of the second difference of the change, "
+        f"{len(scores.diagnoses)} test subjects, {len(scores.years)} years. Mean size of the second difference of the change, "
         "0 in truth. With age ventricles and outer fluid grow and all else shrinks.",
     )

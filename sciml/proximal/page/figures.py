@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from sciml.report.drawing import SOFT, Drawing, panels, plain
-from sciml.report.palette import COLOURS
+from sciml.report.graphics.drawing import SOFT, Drawing, panels, plain
+from sciml.report.graphics.palette import COLOURS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -17,7 +17,7 @@ from sciml.proximal.study.results import (
     SliceDetection,
     WrongSigma,
 )
-from sciml.report.drawing import enlarged, signed_picture
+from sciml.report.graphics.drawing import enlarged, signed_picture
 from sciml.report.reportlets import Column, Curve, Figure, Gallery, Reportlet, Table, Value
 
 PATHS = {"noise": "noise, standard deviation", "blur": "blur, pixels", "mixing": "share of another picture"}

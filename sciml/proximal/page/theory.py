@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 
@@ -13,6 +13,8 @@ from sciml.proximal.page.training import training_checks
 from sciml.proximal.study.results import Certificates, InvariantRow, LineErrors, ToyNumbers
 from sciml.report.reportlets import Check, Checks, Column, Curve, Figure, Reportlet, Table, Text, Value
 from sciml.report.study import range_check
+from sciml.report.tables import show_value
+from sciml.report.words import counted
 
 
 def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
@@ -27,16 +29,18 @@ def check_reportlets(study: StudyResults) -> Iterator[Reportlet]:
     if study.certificates is not None:
         tables = study.certificates.numbers
         yield Text("Invariants of the weights", invariant_words(tables))
-        for label, rows in tables.items():
-            yield Checks([invariant(row) for row in rows if row.applies], f"Invariants of {label}")
+        yield Checks(
+            [invariant(name, rows) for name, rows in by_invariant(tables).items()], "Invariants: the worst network of each"
+        )
+        yield invariant_table(tables)
 
 
 def invariant_words(tables: Certificates) -> str:
     """Return what the invariants are, and which are not defined for a network."""
     lines = []
     for label, rows in tables.items():
-        if absent := [row.id for row in rows if not row.applies]:
-            lines.append(f"- not defined for the form of `{label}`: {', '.join(absent)}")
+        if absent := [row.name for row in rows if not row.applies]:
+            lines.append(f"- not defined for the form of `{label}`: {'; '.join(absent)}")
     return "\n".join([INVARIANTS, "", *lines])
 
 
@@ -44,11 +48,41 @@ INVARIANTS = """What must hold for any weights, trained or not, measured in doub
 that users call. It is mathematics, not quality: a network that fails is no prox, or not that of the R it reports."""
 
 
-def invariant(row: InvariantRow) -> Check:
-    """Return an invariant as the page shows it; a failed one names its witness."""
-    note = row.note if row.passed else f"{row.note}: {row.witness}"
-    limit = f"{row.comparison} {row.threshold:.3g}" if row.threshold is not None else None
-    return Check(f"{row.id}: {row.name}", row.value, limit, row.passed, "", note)
+def by_invariant(tables: Certificates) -> dict[str, dict[str, InvariantRow]]:
+    """Return the rows by what they say and by network; a network that a row does not apply to is left out."""
+    found: dict[str, dict[str, InvariantRow]] = {}
+    for label, rows in tables.items():
+        for row in rows:
+            if row.applies:
+                found.setdefault(row.name, {})[label] = row
+    return found
+
+
+def invariant(name: str, rows: Mapping[str, InvariantRow]) -> Check:
+    """Return an invariant of several networks as the page shows it: the worst value; who fails is named with a witness."""
+
+    def margin(label: str) -> tuple[bool, float]:
+        row = rows[label]
+        distance = np.nan_to_num((row.value or 0.0) - (row.threshold or 0.0), nan=-np.inf)
+        return row.passed, float(distance if row.comparison == ">=" else -distance)
+
+    worst = min(rows, key=margin)
+    row = rows[worst]
+    sign = {">=": "\u2265", "<=": "\u2264"}.get(row.comparison, row.comparison)
+    limit = None if row.threshold is None else f"{sign} {show_value(row.threshold)}"
+    failed = [f"{label} fails: {one.witness}" for label, one in rows.items() if not one.passed]
+    text = "; ".join([row.note, *(failed or [f"worst of {counted(len(rows), 'network')}: {worst}"])])
+    return Check(name, row.value, limit, not failed, "", text)
+
+
+def invariant_table(tables: Certificates) -> Table:
+    """Return every invariant by network."""
+    rows = [
+        {"invariant": name, **{label: show_value(row.value) for label, row in found.items()}}
+        for name, found in by_invariant(tables).items()
+    ]
+    columns = [Column("invariant", "invariant"), *(Column(label, label) for label in tables)]
+    return Table("Invariants by network", columns, rows, "Values; what they have to keep stands above. A gap: not defined.")
 
 
 def run_checks(task: LearnedResults) -> Iterator[Check]:

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sciml.report.drawing import Drawing, panels, plain
-from sciml.report.palette import DASHES, TOKENS, Look, Palette
+from sciml.report.graphics.drawing import Drawing, panels, plain
+from sciml.report.graphics.palette import DASHES, TOKENS, Look, Palette
 from sciml.report.reportlets import Curve
 from sciml.runtime.errors import ScimlError
 

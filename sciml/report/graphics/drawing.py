@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciml.report.palette import COLOURS, TOKENS
+from sciml.report.graphics.palette import COLOURS, TOKENS
 from sciml.runtime.files import digest_bytes
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""How numbers become graphics: the looks of series, drawings of axes, curves."""
