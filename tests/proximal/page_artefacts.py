@@ -76,7 +76,7 @@ def write_task(root: Path, task: str, size: tuple[int, int] = (24, 24), cases: i
     records = {
         "measure": record("imaging.measure", measure_config, notes={"data": ["camera"]}),
         "tune": record("imaging.tune", {}),
-        "solve": record("imaging.solve", {}, notes={"seconds_per_image": seconds}),
+        "solve": record("imaging.solve", {"methods": list(methods)}, notes={"seconds_per_image": seconds}),
         "restore": record(
             "proximal.restore",
             {"networks": list(networks), "iterations": 300, "tolerance": 3e-4, "drift": True},

@@ -111,7 +111,7 @@ def test_bd_rates_by_hand(study):
 def test_comparisons_that_others_win_stand_on_the_page(study):
     found = one(study, "MS-SSIM beside AVIF at 0.25 bpp (ours;")
     assert found.status == "missed" and found.ours == pytest.approx(1 - 10 ** (-STRUCTURE["nic"] / 10), abs=1e-4)
-    assert one(study, "Tuned for MS-SSIM", "at 0.15 bits").status == "met"
+    assert one(study, "Tuned for MS-SSIM", "at 0.15 bpp").status == "met"
     assert one(study, "beside JPEG XL").status == "met"
     found = one(study, HYPERPRIOR)
     assert found.reference == pytest.approx(against_jpeg(HYPERPRIOR), abs=0.05) and "not run" in found.source

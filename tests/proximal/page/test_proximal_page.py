@@ -82,7 +82,7 @@ def test_every_part_has_its_reportlets(whole):
         "and observed error",
     ):  # fmt: skip
         assert title in titles, title
-    for heading in ("What is guaranteed, and what is not", "Posterior of one crop: leading directions", "Invariants of broken"):
+    for heading in ("What is guaranteed, and what is not", "Posterior of one crop: leading directions", "Invariants by network"):
         assert heading in html
 
 
@@ -164,7 +164,7 @@ def test_a_run_without_certificate_fails_a_check_and_is_named(copied):
 def test_failed_invariants_solvers_and_ranges_are_failed_checks(whole):
     html, found, _ = whole
     failed = {row["name"] for row in found["checks"] if not row["passed"]}
-    assert failed == {"I3: Jacobian is symmetric", "short: solver of the training", "digits: outside the range of f"}
+    assert failed == {"Jacobian is symmetric", "short: solver of the training", "digits: outside the range of f"}
     assert "weight w[3]" in html and "not defined for the form of" in html
 
 
