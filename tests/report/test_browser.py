@@ -128,3 +128,22 @@ def test_curves_on_a_telephone(driver, tmp_path):
     driver.execute_script("document.querySelectorAll('[role=tab]')[1].click()")
     WebDriverWait(driver, 20).until(lambda d: d.execute_script(DRAWN))
     assert driver.execute_script(INSIDE) == [[True, True]] * 3
+
+
+def test_without_scripts_and_on_paper_everything_is_shown(driver, tmp_path):
+    import re
+
+    slider = next(item for item in reportlets() if isinstance(item, Slider))
+    page = write_page(demo_page(extra=[replace(slider, title=f"Scan {letter}") for letter in "AB"]), tmp_path / "demo.html")
+    parts = "return [...document.querySelectorAll('.panel .part')].every((one) => one.getClientRects().length > 0)"
+    plain = tmp_path / "plain.html"
+    plain.write_text(re.sub(r"<script>.*?</script>", "", page.read_text(), flags=re.DOTALL))
+    driver.get(plain.as_uri())
+    assert driver.execute_script(parts) and driver.execute_script("return document.querySelectorAll('.drawing svg').length >= 2")
+    open_sized(driver, page, SCREENS[0])
+    assert not driver.execute_script(parts)
+    driver.print_page()
+    assert driver.execute_script("return [...document.querySelectorAll('details.fold')].every((one) => one.open)")
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert driver.execute_script(parts)
+    driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})

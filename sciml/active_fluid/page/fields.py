@@ -14,6 +14,7 @@ from sciml.active_fluid.page.style import title_of
 from sciml.active_fluid.study.results import BINGHAM, ORDER
 from sciml.report.graphics.drawing import signed_picture
 from sciml.report.reportlets import Reportlet, Scrubber
+from sciml.report.words import minus
 
 SIDE = 256
 # drawn so many times larger and reduced, so that lines have no steps
@@ -48,8 +49,8 @@ def field_scrubber(fields: Fields, learned: str | None) -> Scrubber:
         "Order, defects and vorticity over time",
         series,
         [f"t = {time:g}" for time in fields.times],
-        f"The run {fields.place}, one that no closure was trained on; every closure starts from the kinetic theory's first "
-        "state. Above: the order |m1|, black 0 to white 1; yellow lines lie along the rods, longer where the order is "
+        f"The run {minus(fields.place)}, one that no closure was trained on; every closure starts from the kinetic theory's "
+        "first state. Above: the order |m1|, black 0 to white 1; yellow lines lie along the rods, longer where the order is "
         "higher; red discs are defects of charge +1/2, blue triangles of \u22121/2. Below: the vorticity on one scale for "
         f"all pictures, purple turning to the left, orange to the right, full colour at \u00b1 {limit:.2g}. x runs to the "
         "right, y upwards.",

@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.compression.page.published import published_table
 from sciml.compression.page.results import DomainResults
-from sciml.compression.page.style import line_of, title_of
+from sciml.compression.page.style import line_of, spaced, title_of
 from sciml.compression.study.bench import RATES_BPP
 from sciml.compression.study.curves import BdRateOverPictures, picture_curve, quality_at
 from sciml.compression.study.quality import METRICS, MS_SSIM, PSNR, Metric
@@ -62,7 +62,7 @@ def bd_table(domain: DomainResults, anchor: str, where: str = "") -> Table:
         row: dict[str, Value] = {"codec": title_of(codec)}
         for metric in METRICS:
             if without := found[metric.key][codec].without:
-                reasons.append(f"{title_of(codec)}, {metric.title}: {len(without)} ({next(iter(without.values()))})")
+                reasons.append(f"{title_of(codec)}, {metric.title}: {len(without)} ({spaced(next(iter(without.values())))})")
             row |= {f"{metric.key}.{key}": value for key, value in _bd_cells(found[metric.key][codec]).items()}
         rows.append(row)
     columns = [Column("codec", "codec")]

@@ -48,3 +48,8 @@ def picture_words(name: str) -> str:
         return name
     alpha, zeta, seed, quantity, time = found.groups()
     return f"{quantity.replace('_', ' ')}, α {minus(alpha)}, ζ {minus(zeta)}, seed {seed}, time {time}"
+
+
+def spaced(text: str) -> str:
+    """Return a text with a space before every sign of per cent."""
+    return re.sub(r"(\d)%", r"\1 %", text)

@@ -30,7 +30,7 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
         gain = None if ours is None or other is None else ours - other
         if found is not None and base == STILL and gain is not None and (score := found.gain(MAIN, LONG)):
             interval = interval_of(score) or UNKNOWN
-            text += f" (95 % interval over people {score.low:.2f} to {score.high:.2f}, {score.n} pairs)"
+            text += f" (95 % interval over subjects {score.low:.2f} to {score.high:.2f}, {score.n} pairs)"
         yield judged(Goal(text, AT_LEAST, "dB", at_least=GAIN_DB), gain, interval)
     for region, goal in CORRELATIONS.items():
         value = _value(found.change(MAIN, region) if found else None, "correlation")

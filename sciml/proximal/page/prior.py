@@ -19,6 +19,7 @@ from sciml.proximal.study.results import (
 )
 from sciml.report.graphics.drawing import enlarged, signed_picture
 from sciml.report.reportlets import Column, Curve, Figure, Gallery, Reportlet, Table, Value
+from sciml.report.words import minus
 
 PATHS = {"noise": "noise, standard deviation", "blur": "blur, pixels", "mixing": "share of another picture"}
 SHOWN_DIGITS = 2
@@ -62,7 +63,7 @@ def from_zero(values: np.ndarray) -> np.ndarray:
 
 def changes(values: np.ndarray) -> list[str]:
     """Return R of one picture less its first value, as texts."""
-    return ["R = 0" if index == 0 else f"{value - values[0]:+.3g}" for index, value in enumerate(values)]
+    return ["R = 0" if index == 0 else minus(f"{value - values[0]:+.3g}") for index, value in enumerate(values)]
 
 
 def path_table(title: str, prior: Landscapes, digits: int) -> Table:
