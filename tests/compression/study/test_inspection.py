@@ -97,7 +97,7 @@ def test_codecs_meet_at_equal_bytes(colour_codec, pixels):
     found = equal_bytes(colour_codec, pixels, 1.5)
     sizes = [len(coded.data) for coded in found]
     assert found[0].codec == "jpeg" and found[-1].codec == "nic" and all(coded.decoded.shape == pixels.shape for coded in found)
-    assert 0.99 * sizes[0] <= sizes[-1] <= sizes[0]
+    assert 0.985 * sizes[0] <= sizes[-1] <= sizes[0]
     # a tiny picture's headers are a large part: AVIF may have no size as near as in photographs
     assert all(abs(size / sizes[0] - 1) <= 3 * TOLERANCE for size in sizes)
 
