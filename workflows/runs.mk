@@ -31,7 +31,7 @@ run: env
 	@sciml run '$(or $(SETTINGS),$(TIER))' --family $(FAMILY) --profile $(PROFILE)
 
 demo: PROFILE = profiles/default
-demo: ## real data, every study, one report, in minutes (TIER=ci for a tiny one, SETTINGS=my.yaml for one of your own)
+demo: ## every study and a report of each, in minutes (TIER=ci for a tiny one, SETTINGS=my.yaml for one of your own)
 	@$(MAKE) --no-print-directory run TIER=$(TIER) PROFILE=$(PROFILE)
 
 cpu: ## everything from scratch on this machine's cores: hours (FAMILY=... for one)
