@@ -73,7 +73,7 @@ def _restore_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Pictures were restored on a canvas larger than the picture by the kernel, so that nothing beyond the frame is made up: "
         f"the data term is 1/2 ||A x - y||^2 with A the valid part of the convolution. Image priors: {'; '.join(named)}. Cells "
-        "named true were told the true kernel."
+        "named true were given the true kernel."
     )
 
 

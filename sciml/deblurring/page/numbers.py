@@ -69,7 +69,7 @@ def cell_title(cell: str) -> str:
 
 
 def is_oracle(cell: str) -> bool:
-    """Return whether a cell was told the true kernel."""
+    """Return whether a cell was given the true kernel."""
     return parted(cell)[1] == TRUE
 
 

@@ -36,7 +36,7 @@ QUESTION = (
 ORACLE = f"{PRIOR}/{TRUE}"
 READING = f"""A cell is an image prior and an error model, `prior/error`. The error model decides about the kernel: `none`
 takes it as given, `warp` turns, scales and smooths it by three numbers, `kernel` refines it pixel by pixel, `both` does one after
-the other. `true` was told the true kernel: an oracle, the measure of what a wrong kernel costs.
+the other. `true` was given the true kernel: an oracle, the measure of what a wrong kernel costs.
 
 `{DEFAULT}` is shipped. `{GIVEN}` and `{REFINED}` are what it has to beat. No solver sees a truth; everything was chosen on
 validation pairs of other photographs with other kernels.
@@ -120,7 +120,7 @@ def settings_of(results: Path) -> PageConfig:
 
 
 def rival_of(test: SetResults) -> str | None:
-    """Return the strongest cell beside the default that was not told the true kernel, by the mean over all pairs."""
+    """Return the strongest cell beside the default that was not given the true kernel, by the mean over all pairs."""
     others = [cell for cell in test.cells if cell != DEFAULT and not is_oracle(cell)]
     return max(others, key=lambda cell: float(values(test.rows, cell).mean()), default=None)
 

@@ -87,7 +87,7 @@ def cell_table(one: SetResults) -> Table:
         *(Column(error, error_words(error), "dB", "up", 2) for error in one.errors),
         Column("all", "all", "dB", "up", 2),
     ]
-    note = f"Cells marked oracle were told the true kernel; {DEFAULT} is what is shipped. "
+    note = f"Cells marked oracle were given the true kernel; {DEFAULT} is what is shipped. "
     return Table(f"PSNR by kernel error, {one.name} pairs", columns, rows, metric_caption(one), note + KEY)
 
 

@@ -25,8 +25,8 @@ SWITCHES = {
     ("prediction", "epsilon"): "predicts noise",
     ("anatomy", "concatenation"): "start concatenated",
     ("anatomy", "controlnet"): "start by ControlNet",
-    ("context", "change"): "told changes too",
-    ("context", "followup"): "told later values only",
+    ("context", "change"): "given changes too",
+    ("context", "followup"): "given later values only",
 }
 CEILINGS = {"residual": "decoded_true_change", "direct": "decoded_truth"}
 

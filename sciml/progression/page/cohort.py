@@ -28,9 +28,9 @@ CHANGE_LIMIT = 0.3
 
 def cohort_claims(accuracy: Accuracy) -> Iterator[Claim]:
     """Yield the claims about the simulator."""
-    text = "Simulated volumes: largest distance of any region from its target, all people and visits"
+    text = "Simulated volumes: largest distance of any region from its target, all subjects and visits"
     worst = max(accuracy.volume_error.worst.values())
-    text += f" ({accuracy.subjects} people, {accuracy.visits} scans)"
+    text += f" ({accuracy.subjects} subjects, {accuracy.visits} scans)"
     yield judged(Goal(text, "goal of this project, at most", "%", at_most=VOLUME_GOAL_PERCENT), worst)
     least = accuracy.atrophy_determinant.least
     text = "Nothing folds: least Jacobian determinant of the map from any visit to the start"
@@ -44,7 +44,7 @@ def cohort_checks(accuracy: Accuracy) -> Iterator[Check]:
         text = "measured volume against its target, the worst visit"
         passed = worst <= VOLUME_GOAL_PERCENT
         yield Check(f"volume on target: {TITLES[region]}", round(worst, 4), VOLUME_GOAL_PERCENT, passed, "%", text)
-    made = ((accuracy.atrophy_determinant, "atrophy"), (accuracy.anatomy_determinant, "people's own anatomy"))
+    made = ((accuracy.atrophy_determinant, "atrophy"), (accuracy.anatomy_determinant, "subjects' own anatomy"))
     for least, what in ((determinants.least, what) for determinants, what in made):
         text = "at the corners of all voxels, so that linear interpolation between them folds nowhere"
         yield Check(f"least determinant: {what}", round(least, 3), 0, least > 0, "", text)
@@ -79,7 +79,7 @@ def _people_table(cohort: Cohort) -> Table:
             )
         rows.append(row)
     columns = [
-        Column("diagnosis", "diagnosis"), Column("people", "people"), Column("women", "women"),
+        Column("diagnosis", "diagnosis"), Column("people", "subjects"), Column("women", "women"),
         Column("age", "age at the first visit", "years", None, 1), Column("years", "followed for", "years", None, 1),
         *(
             column
@@ -90,7 +90,7 @@ def _people_table(cohort: Cohort) -> Table:
             )
         ),
     ]  # fmt: skip
-    return Table("The cohort", columns, rows, "Mean and standard deviation over people. All subjects are simulated.")
+    return Table("The cohort", columns, rows, "Mean and standard deviation over subjects. All subjects are simulated.")
 
 
 def yearly_change(visits: Sequence[Visit], region: str) -> float | None:
@@ -125,8 +125,8 @@ def _trajectories(cohort: Cohort) -> Figure:
     return Figure(
         "True volumes over age",
         panels(len(DRAWN), (9.6, 3.2), draw),
-        "One line a person, through the visits. CN cognitively normal, MCI mild cognitive impairment, AD Alzheimer's disease.",
-        "three diagrams of regional volumes over age with one line a person, coloured by diagnosis",
+        "One line a subject, through the visits. CN cognitively normal, MCI mild cognitive impairment, AD Alzheimer's disease.",
+        "three diagrams of regional volumes over age with one line a subject, coloured by diagnosis",
     )
 
 
@@ -155,7 +155,7 @@ def _slices(cohort: Cohort, visits: Sequence[Visit]) -> Scrubber:
         {title: [cut(volume, index) for _, cut, index in planes] for title, volume in shown.items()},
         [f"{plane}, slice {index}" for plane, _, index in planes],
         f"{first.subject}. The change is that of the images without bias and noise: orange darker, purple brighter, full colour "
-        f"at {CHANGE_LIMIT} of an intensity scale on which white matter has 0.8. Labels: {names}. The person's right is on the "
+        f"at {CHANGE_LIMIT} of an intensity scale on which white matter has 0.8. Labels: {names}. The subject's right is on the "
         "left.",
         "slices of a simulated brain",
     )

@@ -39,14 +39,14 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
         time = (
             f"They were seen {people.visits} times, {people.gaps_years[0]:g} to {people.gaps_years[1]:g} years apart. "
             f"ln V changes at rates by diagnosis (hippocampus {hippocampus} % a year with "
-            f"CN, MCI and AD), times a person's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}. "
+            f"CN, MCI and AD), times a subject's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}. "
             f"{rates_text(atrophy.rates)}"
         )
     return (
         f"People ({counts}) were simulated on the {config.grid} grid: smooth invertible variants of the MNI152 template "
         "[@fonov2011] with labels from AAL [@tzourio2002]. A gradient flow that is closed at the skull, with a divergence in the "
         "span of the labels, moves every regional volume to its target; the idea to prescribe volume changes is that of "
-        f"[@khanal2017]. {time} Every scan has a contrast of its person, and its own smooth bias (standard deviation "
+        f"[@khanal2017]. {time} Every scan has a contrast of its subject, and its own smooth bias (standard deviation "
         f"{100 * scanner.bias:g} %) and Rician noise ({scanner.noise:g}; white matter has 0.8)."
     )
 
@@ -94,7 +94,7 @@ def _diffusion_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Diffusion model {config.name!r} [@puglisi2024; @puglisi2025]: a U-Net of "
         f"{', '.join(map(str, network.channels))} channels predicts {form.prediction.replace('_', ' ')} of {target}; the "
-        f"anatomy comes in by {form.anatomy}, and of age, sex, diagnosis and volumes it is told {told}. Trained with "
+        f"anatomy comes in by {form.anatomy}, and of age, sex, diagnosis and volumes it is given {told}. Trained with "
         f"{_budget(config.budget)}."
     )
 
