@@ -81,11 +81,10 @@ def test_gaussian_is_learned_within_one_percent(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", [0, 1, 2])
-def test_laplace_is_learned_at_the_smallest_gamma(seed, tmp_path):
+def test_laplace_is_learned_at_the_smallest_gamma(tmp_path):
     prior, y = Laplace(1.0), torch.linspace(-3, 3, 121, dtype=torch.float64)[:, None]
-    potential, config = small(seed=seed), ToyConfig()
-    train_small(potential, prior, 1.0, config.schedule, folder=tmp_path, seed=seed, batch_size=4096, ema_decay=0.998)
+    potential, config = small(seed=0), ToyConfig()
+    train_small(potential, prior, 1.0, config.schedule, folder=tmp_path, seed=0, batch_size=4096, ema_decay=0.998)
     error = (learned_prior(potential, y)[0] - smoothed_mode(prior, y, 1.0, 0.1).denoised).abs()
     assert error.max() <= 0.05
     assert error.mean() <= 0.02
