@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
+from jax.core import Tracer
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure
@@ -23,9 +24,6 @@ from sciml.active_fluid.solvers.evolution import Case, begin, case_of, observe, 
 from sciml.active_fluid.theory.moments import Moments, linear, tendency
 from sciml.active_fluid.theory.stepping import StepperState, cold_sweeps, start, step, steps
 from sciml.runtime.errors import ConfigError, ShapeError
-
-if TYPE_CHECKING:
-    from sciml.active_fluid.fields.parameters import Parameters
 
 # sweeps where beta is traced: enough for every beta up to 6.9 (`sweeps_needed`)
 TRACED_SWEEPS = 3
@@ -41,11 +39,10 @@ class PureSolver(eqx.Module):
     coefficients of `jnp.fft.fft2` over the last two axes, (moment, wave x, wave y). Batches are for `jax.vmap`.
     """
 
-    if TYPE_CHECKING:  # fields of both solvers, each in an order of its own
-        parameters: Parameters
-        points: int
-        time_step: float
-        sweeps: int | None
+    @property
+    def _fields(self) -> Any:
+        """This solver: each class declares parameters, points, time_step and sweeps in an order of its own."""
+        return self
 
     def rule(self) -> Closure | None:
         """Return the closure, or None for the kinetic theory."""
@@ -57,9 +54,10 @@ class PureSolver(eqx.Module):
 
     def needed_sweeps(self) -> int:
         """Return the sweeps of the flow's fixed point in a step: those given, or what beta asks; 3 where beta is traced."""
-        if self.sweeps is not None:
-            return self.sweeps
-        return TRACED_SWEEPS if traced(self.parameters.beta) else sweeps_needed(float(self.parameters.beta))
+        sweeps, beta = self._fields.sweeps, self._fields.parameters.beta
+        if sweeps is not None:
+            return sweeps
+        return TRACED_SWEEPS if traced(beta) else sweeps_needed(float(beta))
 
     def start(self, moments: Any, *, fourier: bool = False) -> StepperState:
         """Return the state one time step after the given moments: what `step` goes on from.
@@ -72,7 +70,7 @@ class PureSolver(eqx.Module):
             ShapeError: another number of moments, or another grid.
         """
         state, uniform, _ = self._coefficients(moments, fourier)
-        return begin(self._case(state, uniform), state, jnp.asarray(self.time_step, state.real.dtype))
+        return begin(self._case(state, uniform), state, jnp.asarray(self._fields.time_step, state.real.dtype))
 
     def step(self, state: StepperState) -> StepperState:
         """Return the state one time step later: semi-implicit backward differences of second order.
@@ -80,7 +78,7 @@ class PureSolver(eqx.Module):
         Its `state.state` are the Fourier coefficients of the moments, (moment, wave x, wave y).
         """
         case = self._case(state.state, len(state.state) == self.count())
-        return _next(case, state, jnp.asarray(self.time_step, state.state.real.dtype))
+        return _next(case, state, jnp.asarray(self._fields.time_step, state.state.real.dtype))
 
     def integrate(
         self,
@@ -120,7 +118,7 @@ class PureSolver(eqx.Module):
             True
         """
         state, uniform, alone = self._coefficients(moments, fourier)
-        stride, dt, wanted = schedule(time, save_at, self.time_step)
+        stride, dt, wanted = schedule(time, save_at, self._fields.time_step)
         case = self._case(state, uniform)
         frames = _frames(case, state, jnp.asarray(dt, state.real.dtype), max(wanted), stride, checkpoint)
         chosen = frames[-1] if save_at is None else frames[np.array(wanted)]
@@ -159,7 +157,7 @@ class PureSolver(eqx.Module):
         return linear(self._case(state, uniform).model(), len(state))
 
     def _case(self, state: Array, uniform: bool) -> Case:
-        return case_of(self.parameters, self.rule(), self.points, uniform, self.needed_sweeps(), state.real.dtype)
+        return case_of(self._fields.parameters, self.rule(), self._fields.points, uniform, self.needed_sweeps(), state.real.dtype)
 
     def _coefficients(self, moments: Any, fourier: bool) -> tuple[Moments, bool, bool]:
         """Return Fourier coefficients (moment, x, y), whether the density is 1, and whether m1 came without its axis."""
@@ -167,10 +165,11 @@ class PureSolver(eqx.Module):
         alone = given.ndim == 2 and self.rule() is not None
         fields = given[None] if alone else given
         uniform = len(fields) == self.count()
-        if fields.shape[1:] != (self.points,) * 2 or not (uniform or len(fields) == self.count() + 1):
+        side = self._fields.points
+        if fields.shape[1:] != (side, side) or not (uniform or len(fields) == self.count() + 1):
             one = ", or m1 (x, y)" if self.rule() is not None else ""
             raise ShapeError(
-                f"moments of the shape {given.shape}: this solver takes (moment, {self.points}, {self.points}) with m_1 to "
+                f"moments of the shape {given.shape}: this solver takes (moment, {side}, {side}) with m_1 to "
                 f"m_{self.count()}, or with m_0 before them{one}"
             )
         fields = fields.astype(jnp.result_type(fields, jnp.complex64))
@@ -179,7 +178,7 @@ class PureSolver(eqx.Module):
 
 def traced(*trees: Any) -> bool:
     """Return whether any leaf is a tracer: a value that is not known before a program runs."""
-    return any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(trees))
+    return any(isinstance(leaf, Tracer) for leaf in jax.tree.leaves(trees))
 
 
 def schedule(time: float, save_at: Any, time_step: float) -> tuple[int, float, list[int]]:

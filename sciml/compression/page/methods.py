@@ -58,10 +58,10 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
     limit = parameters["cpu_minutes"]
     return (
         f"Network behind the decoder: two 3 x 3 convolutions around {counted(parameters['depth'], 'residual block')} of "
-        f"{parameters['width']} channels on parts of 4 x 4 pixels, with the logarithm of the step as an input; its output, which starts at "
-        f"0, is added to the decoded picture in units of the step. It learned from crops coded at steps around {at}, in batches "
-        f"of {parameters['batch']} parts of {parameters['crop_size']} pixels, by Adam [@kingma2015] at a rate of "
-        f"{parameters.get('rate', NETWORK_RATE):g} for up to "
+        f"{parameters['width']} channels on parts of 4 x 4 pixels, with the logarithm of the step as an input; its "
+        f"output, which starts at 0, is added to the decoded picture in units of the step. It learned from crops coded at steps "
+        f"around {at}, in batches of {parameters['batch']} parts of {parameters['crop_size']} pixels, by Adam [@kingma2015] "
+        f"at a rate of {parameters.get('rate', NETWORK_RATE):g} for up to "
         f"{parameters['steps']} steps{'' if limit is None else f' or {limit:g} CPU minutes'}; "
         "the loss is the squared error over that of the linear path, so that every rate counts alike."
     )
@@ -113,8 +113,8 @@ def _compare_vectors_text(parameters: Mapping[str, Any]) -> str:
         "For the comparison with vectors the later planes of the scalar model were replaced by groups, each coded as a word of a "
         "codebook with entropy constraint [@chou1989]: a vector takes the word of least squared error plus the same price a bit, "
         "its class comes from a linear rule as that of a scalar symbol. Words were trained by alternating between this choice "
-        "and means, from expensive bits down to their price, with mirrored vectors as further data; words that nobody chose took half "
-        f"of the cell of largest error. Both kinds of models coded all {parameters['role']} pictures at the qualities "
+        "and means, from expensive bits down to their price, with mirrored vectors as further data; words that nobody chose "
+        f"took half of the cell of largest error. Both kinds of models coded all {parameters['role']} pictures at the qualities "
         f"{qualities}; BD-rates are against the scalar model."
     )
 

@@ -96,7 +96,7 @@ def entries(study: Study, task: TaskName, role: str, data_tier: str) -> tuple[st
         raise ConfigError(f"studies.{task}.{role}_data: {error}") from error
 
 
-def check_study_counts(studies: Mapping[TaskName, Study]) -> None:
+def check_study_counts(studies: Mapping[Any, Study]) -> None:
     """Refuse numbers of pictures that the settings state and that no data tier has, nor the study's own data (ConfigError)."""
     from sciml.datasets.manifest import record
     from sciml.datasets.splits import parse_entry
