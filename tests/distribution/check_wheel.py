@@ -93,9 +93,12 @@ class Environment:
         return self.call("sciml", *shlex.split(words), code=code)
 
     def borrow(self) -> None:
-        """Let the environment see the packages of this interpreter, behind its own."""
+        """Let the environment see the packages of this interpreter, behind its own, and their command snakemake."""
         place = next((self.home / "lib").iterdir()) / "site-packages" / "borrowed.pth"
         place.write_text(sysconfig.get_path("purelib") + "\n")
+        program = self.home / "bin" / "snakemake"
+        program.write_text(f"#!{self.home / 'bin' / 'python'}\nfrom snakemake.cli import main\n\nmain()\n")
+        program.chmod(0o755)
 
     def mebibytes(self) -> int:
         """Return the size of the installed packages, without compiled code of Python."""
