@@ -7,7 +7,7 @@ interval does not compile again. Another grid, number of modes, kind of closure,
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -20,10 +20,18 @@ from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import complex_type
 from sciml.active_fluid.solvers.guards import Watch
 from sciml.active_fluid.theory.moments import Model, Moments, flow_of
-from sciml.active_fluid.theory.stepping import StepperState, cold_sweeps, start, step
+from sciml.active_fluid.theory.stepping import Coefficients, Equations, StepperState, cold_sweeps, start, step
 
 # share of the error of a flow extrapolated from the two steps before that the sweeps of a step may leave
 SWEEP_REMAINDER = 0.1
+
+
+class Posed(Protocol):
+    """A case, in two dimensions or three."""
+
+    def model(self) -> Equations:
+        """Return its equations on their grid."""
+        ...
 
 
 class Case(NamedTuple):
@@ -60,25 +68,29 @@ def case_of(
     return Case(jax.tree.map(lambda number: jnp.asarray(number, real), parameters), closure, points, uniform, sweeps)
 
 
-def sweeps_needed(beta: float) -> int:
+def sweeps_needed(beta: float, share: float = 8) -> int:
     """Return the sweeps of a step that leave a tenth of the extrapolated flow's error, itself of second order in the step.
 
     A sweep leaves at most beta / (8 + beta) of it (`sciml.active_fluid.fields.stokes`), with mean density 1. At beta 0.8 one
     sweep changes a run by 1e-8, a thousandth of what the time step does.
+
+    Args:
+        beta: shape factor times concentration.
+        share: the 8 above, which is 6 in three dimensions (`sciml.active_fluid.three.equations`).
     """
     # the least n with left^n <= SWEEP_REMAINDER
-    left = beta / (8 + beta)
+    left = beta / (share + beta)
     return 1 if left <= SWEEP_REMAINDER else math.ceil(math.log(SWEEP_REMAINDER) / math.log(left))
 
 
 @eqx.filter_jit
-def begin(case: Case, state: Moments, dt: Array) -> StepperState:
+def begin(case: Posed, state: Coefficients, dt: Array) -> StepperState:
     """Return the carry after the first step."""
     return start(case.model(), state, dt)
 
 
 @eqx.filter_jit
-def advance(case: Case, carry: StepperState, dt: Array, count: Array) -> StepperState:
+def advance(case: Posed, carry: StepperState, dt: Array, count: Array) -> StepperState:
     """Return the carry after `count` more steps."""
     model = case.model()
     return jax.lax.fori_loop(0, count, lambda _, held: step(model, held, dt), carry)

@@ -20,9 +20,9 @@ from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure
 from sciml.active_fluid.fields.grid import inverse, transform
-from sciml.active_fluid.solvers.evolution import Case, begin, case_of, observe, sweeps_needed
+from sciml.active_fluid.solvers.evolution import Case, Posed, begin, case_of, observe, sweeps_needed
 from sciml.active_fluid.theory.moments import Moments, linear, tendency
-from sciml.active_fluid.theory.stepping import StepperState, cold_sweeps, start, step, steps
+from sciml.active_fluid.theory.stepping import Coefficients, StepperState, cold_sweeps, start, step, steps
 from sciml.runtime.errors import ConfigError, ShapeError
 
 # sweeps where beta is traced: enough for every beta up to 6.9 (`sweeps_needed`)
@@ -78,7 +78,7 @@ class PureSolver(eqx.Module):
         Its `state.state` are the Fourier coefficients of the moments, (moment, wave x, wave y).
         """
         case = self._case(state.state, len(state.state) == self.count())
-        return _next(case, state, jnp.asarray(self._fields.time_step, state.state.real.dtype))
+        return following(case, state, jnp.asarray(self._fields.time_step, state.state.real.dtype))
 
     def integrate(
         self,
@@ -120,7 +120,7 @@ class PureSolver(eqx.Module):
         state, uniform, alone = self._coefficients(moments, fourier)
         stride, dt, wanted = schedule(time, save_at, self._fields.time_step)
         case = self._case(state, uniform)
-        frames = _frames(case, state, jnp.asarray(dt, state.real.dtype), max(wanted), stride, checkpoint)
+        frames = frames_of(case, state, jnp.asarray(dt, state.real.dtype), max(wanted), stride, checkpoint)
         chosen = frames[-1] if save_at is None else frames[np.array(wanted)]
         fields = chosen if fourier else inverse(chosen)
         return fields[..., 0, :, :] if alone else fields
@@ -215,7 +215,8 @@ def schedule(time: float, save_at: Any, time_step: float) -> tuple[int, float, l
 
 
 @eqx.filter_jit
-def _next(case: Case, carry: StepperState, dt: Array) -> StepperState:
+def following(case: Posed, carry: StepperState, dt: Array) -> StepperState:
+    """Return the carry after one more step."""
     return step(case.model(), carry, dt)
 
 
@@ -226,9 +227,9 @@ def _explicit(case: Case, state: Moments) -> Moments:
 
 
 @eqx.filter_jit
-def _frames(
-    case: Case, state: Moments, dt: Array, count: int, stride: int, checkpoint: bool
-) -> Complex[Array, "frames moment x y"]:
+def frames_of(
+    case: Posed, state: Coefficients, dt: Array, count: int, stride: int, checkpoint: bool
+) -> Complex[Array, "frames components *waves"]:
     """Return Fourier coefficients at the start and after each of `count` strides."""
     model = case.model()
     frames = [state[None]]

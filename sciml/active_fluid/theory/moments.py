@@ -47,6 +47,14 @@ class Model(NamedTuple):
     uniform: bool
     sweeps: int
 
+    def linear(self, count: int) -> Float[Array, "moments points points"]:
+        """Return `linear` of this model."""
+        return linear(self, count)
+
+    def tendency(self, state: Moments, guess: Flow | None, sweeps: int | None = None) -> tuple[Moments, Flow]:
+        """Return `tendency` of this model."""
+        return tendency(self, state, guess, sweeps)
+
 
 def linear(model: Model, count: int) -> Float[Array, "moments points points"]:
     """Return -d_t k^2 - 4 n^2 d_r for each moment of a state."""

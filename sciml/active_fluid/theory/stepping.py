@@ -10,50 +10,68 @@ before, 2 F^n - F^{n-1}, one order beyond what the scheme needs.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import jax
 from jax import Array
+from jaxtyping import Complex
 
 from sciml.active_fluid.fields.grid import scaled
-from sciml.active_fluid.fields.stokes import Flow
-from sciml.active_fluid.theory.moments import Model, Moments, linear, tendency
 
 # sweeps that find a flow from rest to rounding, where a step from the flow before takes at most three
 COLD_SWEEPS = 14
 # steps whose states reverse mode keeps all: some tens of megabytes for 64 x 64 points
 MAX_KEPT_STEPS = 100
 
+Coefficients = Complex[Array, "components *waves"]
+
+
+class Equations(Protocol):
+    """Equations that are stepped, in two dimensions or three: dm/dt = linear m + tendency(m)."""
+
+    @property
+    def sweeps(self) -> int:
+        """Return the sweeps of the flow's fixed point in a step."""
+        ...
+
+    def linear(self, count: int) -> Array:
+        """Return the rates of the diffusions for a state of so many components."""
+        ...
+
+    def tendency(self, state: Coefficients, guess: Any, sweeps: int | None = None) -> tuple[Coefficients, Any]:
+        """Return the explicit terms and the flow, which starts from a guess, or from rest."""
+        ...
+
 
 class StepperState(NamedTuple):
     """All that the next step depends on: saved and read back, a run goes on to the bit.
 
     Attributes:
-        state: Fourier coefficients of the moments, m^n.
+        state: Fourier coefficients of the moments or tensors, m^n.
         before: Fourier coefficients one step earlier, m^{n-1}.
         slope_before: explicit tendency one step earlier, N^{n-1}.
         flow, flow_before: flow one step earlier and two steps earlier.
     """
 
-    state: Moments
-    before: Moments
-    slope_before: Moments
-    flow: Flow
-    flow_before: Flow
+    state: Coefficients
+    before: Coefficients
+    slope_before: Coefficients
+    flow: Any
+    flow_before: Any
 
 
-def cold_sweeps(model: Model) -> int:
+def cold_sweeps(model: Equations) -> int:
     """Return the sweeps that find the flow from rest to rounding: more where the model's warm ones are more than three."""
     return max(COLD_SWEEPS, 4 * model.sweeps)
 
 
-def start(model: Model, state: Moments, dt: Array | float, sweeps: int | None = None) -> StepperState:
+def start(model: Equations, state: Coefficients, dt: Array | float, sweeps: int | None = None) -> StepperState:
     """Return the carry after one step from a state, the flow of which takes some sweeps from rest."""
-    rates, cold = linear(model, len(state)), sweeps or cold_sweeps(model)
-    slope, flow = tendency(model, state, None, cold)
+    rates, cold = model.linear(len(state)), sweeps or cold_sweeps(model)
+    slope, flow = model.tendency(state, None, cold)
     # predictor: (1 - dt L) m* = m^0 + dt N^0
     guessed = (state + dt * slope) / (1 - dt * rates)
-    again, flow_after = tendency(model, guessed, flow, cold)
+    again, flow_after = model.tendency(guessed, flow, cold)
     # corrector: (1 - dt L / 2) m^1 = m^0 + dt / 2 (N^0 + N*) + dt / 2 L m^0
     after = (state + dt / 2 * (slope + again) + dt / 2 * rates * state) / (1 - dt / 2 * rates)
     # the flow of `after` is found by its own step; what stands here is an extrapolation's other end
@@ -61,22 +79,22 @@ def start(model: Model, state: Moments, dt: Array | float, sweeps: int | None = 
     return StepperState(after, state, slope, flow, backward)
 
 
-def step(model: Model, carry: StepperState, dt: Array | float) -> StepperState:
+def step(model: Equations, carry: StepperState, dt: Array | float) -> StepperState:
     """Return the carry after one more step."""
     guess = jax.tree.map(lambda now, then: 2 * now - then, carry.flow, carry.flow_before)
-    slope, flow = tendency(model, carry.state, guess)
-    rates = linear(model, len(carry.state))
+    slope, flow = model.tendency(carry.state, guess)
+    rates = model.linear(len(carry.state))
     # (3 - 2 dt L) m^{n+1} = 4 m^n - m^{n-1} + 2 dt (2 N^n - N^{n-1})
     explicit = 4 * carry.state - carry.before + 2 * dt * (2 * slope - carry.slope_before)
     after = scaled(explicit, 1 / (3 - 2 * dt * rates))
     return StepperState(after, carry.state, slope, flow, carry.flow)
 
 
-def steps(model: Model, carry: StepperState, dt: Array | float, count: int, checkpoint: bool = False) -> StepperState:
+def steps(model: Equations, carry: StepperState, dt: Array | float, count: int, checkpoint: bool = False) -> StepperState:
     """Return the carry after `count` steps.
 
     Args:
-        model: grid, parameters, closure.
+        model: grid and parameters, and a closure where there is one.
         carry: state after `start` or after earlier steps.
         dt: time step.
         count: number of steps, fixed at compilation.
