@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
     from sciml.active_fluid.closures.neural import InvariantClosure, NeuralClosure
     from sciml.active_fluid.fields.parameters import Parameters
+    from sciml.active_fluid.solvers.netcdf import real_parts
     from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
+    from sciml.active_fluid.solvers.store import open_run
     from sciml.active_fluid.theory.states import lifted, random_state
 
 _HOMES = {
@@ -29,8 +31,10 @@ _HOMES = {
     "KineticSolver": "solvers.solvers",
     "lifted": "theory.states",
     "NeuralClosure": "closures.neural",
+    "open_run": "solvers.store",
     "Parameters": "fields.parameters",
     "QuadraticClosure": "closures.closure",
+    "real_parts": "solvers.netcdf",
     "random_state": "theory.states",
 }
 __all__ = [
@@ -42,7 +46,9 @@ __all__ = [
     "Parameters",
     "QuadraticClosure",
     "lifted",
+    "open_run",
     "random_state",
+    "real_parts",
 ]
 
 

@@ -13,6 +13,7 @@ import typer
 from sciml.active_fluid.commands.study import evaluate_command, train_command
 from sciml.active_fluid.commands.uses import check_run, growth_rates_command, infer_command
 from sciml.options import MODEL, Force, Gpu, Reads, Seed, Threads, add_report, command
+from sciml.runtime.files import refuse_existing
 
 app = typer.Typer(
     help="Active fluids: rods that stir the liquid they lie in. The kinetic theory is the truth, the coarse model needs "
@@ -39,7 +40,7 @@ Length = Annotated[float, typer.Option(help="Side of the square.")]
 
 @command(app, "simulate", {"--model": "--equations", "--picture": "--picture-out"}, resumes=True)
 def simulate_command(
-    out: Annotated[Path, typer.Option(help="The run, a Zarr store, e.g. run.zarr. One that was stopped goes on.")],
+    out: Annotated[Path, typer.Option(help="The run: a Zarr store, run.zarr, or NetCDF, run.nc. One that was stopped goes on.")],
     alpha: Alpha = -1.0,
     zeta: Zeta = 0.5,
     beta: Beta = 0.8,
@@ -54,6 +55,9 @@ def simulate_command(
     modes: Annotated[str, typer.Option(help="Angular modes of the kinetic model, or auto: what zeta / d_r asks.")] = "auto",
     until: Annotated[float, typer.Option(help="Last time; a later one goes on from a finished run.")] = 20.0,
     save_every: Annotated[float, typer.Option("--save-every", help="Time between saved states.")] = 0.5,
+    fields: Annotated[
+        str | None, typer.Option(help="Fields that are saved, e.g. m1,vorticity; else also m2, velocity_x, velocity_y, strain.")
+    ] = None,
     time_step: Annotated[float, typer.Option("--time-step", help="The longest step.")] = 0.0125,
     precision: Annotated[str, typer.Option(help="double or single.")] = "double",
     initial: Annotated[
@@ -77,12 +81,16 @@ def simulate_command(
     Examples: sciml active-fluid simulate --alpha -1 --zeta 0.5 --out run.zarr --picture-out run.png;
     sciml active-fluid simulate --equations kinetic --alpha -2 --zeta 0.5 --until 10 --out truth.zarr;
     sciml active-fluid simulate --initial truth.zarr --alpha -2 --zeta 0.5 --closure quadratic --out on.zarr;
-    python -c "import xarray; print(xarray.open_zarr('run.zarr', consolidated=False))"
+    sciml active-fluid simulate --points 512 --fields m1,vorticity --save-every 1 --out large.zarr;
+    python -c "import xarray; print(xarray.open_zarr('run.zarr'))"
     """
     from sciml.stages import stage
 
-    if force and (out / ".zgroup").is_file() | (out / "zarr.json").is_file():
-        shutil.rmtree(out)
+    if out.suffix.lower() == ".nc":
+        refuse_existing(out, force)
+    for store in (out, out.with_name(f".{out.name}.zarr")):
+        if force and (store / ".zgroup").is_file() | (store / "zarr.json").is_file():
+            shutil.rmtree(store)
     with stage("active-fluid.simulate", out, threads, gpu):
         from sciml.active_fluid.fields.parameters import Parameters
         from sciml.active_fluid.solvers.simulation import simulate
@@ -103,18 +111,42 @@ def simulate_command(
             seed=seed,
             picture=picture_out,
             tell=_teller(),
+            fields=fields,
+            announce=_announce,
         )
     typer.echo(line)
 
 
+def _announce(estimate: Any) -> None:
+    """Print on standard error what a run will take."""
+    mega = [count / 1e6 for count in (estimate.frame_bytes, estimate.frames * estimate.frame_bytes, estimate.carry_bytes)]
+    print(
+        f"{estimate.steps} steps, about {_duration(estimate.seconds)}; {estimate.frames} times of {mega[0]:.3g} MB, at most "
+        f"{mega[1]:.3g} MB in all, and {mega[2]:.3g} MB to go on from",
+        file=sys.stderr,
+        flush=True,
+    )
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 100 else f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
 def _teller() -> Any:
-    """Return what tells of a saved time on standard error."""
+    """Return what tells of a saved time on standard error, with the time that is left by the saved times since the first."""
     begun = time.monotonic()
+    told: list[tuple[float, int]] = []
 
     def tell(progress: Any) -> None:
+        now = time.monotonic()
+        told.append((now, progress.index))
+        # the first of a run comes before its steps are compiled
+        (since, first), left = told[min(1, len(told) - 1)], ""
+        if progress.index > first:
+            left = f", {_duration((now - since) / (progress.index - first) * (progress.last - progress.index))} left"
         print(
-            f"{time.monotonic() - begun:7.1f} s  time {progress.time:8.4g}, {progress.index} of {progress.last} saved, "
-            f"order {progress.order:.3f}, speed {progress.speed:.3f}",
+            f"{now - begun:7.1f} s  time {progress.time:8.4g}, {progress.index} of {progress.last} saved, "
+            f"order {progress.order:.3f}, speed {progress.speed:.3f}{left}",
             file=sys.stderr,
             flush=True,
         )

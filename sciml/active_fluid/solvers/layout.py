@@ -53,6 +53,11 @@ def checked_folder(path: Path) -> None:
                 raise DataError(f"{chunk} is missing or damaged: remove {path} and run it again")
 
 
+def descriptions(path: Path) -> dict[str, Any]:
+    """Return the descriptions of a store's arrays by name."""
+    return {folder.name: _array(folder) for folder in _arrays(path)}
+
+
 def _arrays(path: Path) -> list[Path]:
     return sorted(folder for folder in path.iterdir() if folder.is_dir() and folder.name != "carry")
 

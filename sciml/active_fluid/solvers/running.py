@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +24,7 @@ from sciml.active_fluid.fields.precision import Precision, complex_type, working
 from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, watch
 from sciml.active_fluid.solvers.guards import Bounds, StoppedRun, fault, stable_bounds, stable_step
 from sciml.active_fluid.solvers.layout import FORMAT
-from sciml.active_fluid.solvers.store import Store, attributes, carry_arrays, open_run
+from sciml.active_fluid.solvers.store import FIELDS, Store, attributes, carry_arrays, open_run
 from sciml.active_fluid.theory.stepping import StepperState
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.files import digest_bytes
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 
 # steps between two checks by the guards
 STRIDE = 40
+# steps that are timed before a run
+TIMED = 2
 
 
 class Progress(NamedTuple):
@@ -52,6 +55,24 @@ class Progress(NamedTuple):
     speed: float
 
 
+class Estimate(NamedTuple):
+    """What a run is going to take, told before it.
+
+    Attributes:
+        seconds: wall time, by the time of a few steps.
+        steps: steps to go.
+        frames: saved times, of which those of an earlier run are there already.
+        frame_bytes: of the fields of a saved time before compression.
+        carry_bytes: of the state that a store keeps to go on from.
+    """
+
+    seconds: float
+    steps: int
+    frames: int
+    frame_bytes: int
+    carry_bytes: int
+
+
 @dataclass(frozen=True)
 class RunSpec:
     """Everything that decides a run, but for its initial state.
@@ -67,6 +88,7 @@ class RunSpec:
         until: last time.
         save_every: time between saved states.
         warnings: sentences that the closure says of the parameters.
+        fields: that are saved; all of them where none is named.
 
     Attributes:
         every: steps between saved states.
@@ -84,6 +106,7 @@ class RunSpec:
     until: float
     save_every: float
     warnings: tuple[str, ...] = ()
+    fields: tuple[str, ...] = ()
     every: int = field(init=False)
     last: int = field(init=False)
     dt: float = field(init=False)
@@ -94,6 +117,8 @@ class RunSpec:
         last = round(self.until / self.save_every)
         if last < 1 or abs(last * self.save_every - self.until) > 1e-9 * self.until:
             raise ConfigError(f"until = {self.until} is no whole number of save_every = {self.save_every}")
+        if unknown := set(self.fields) - set(FIELDS):
+            raise ConfigError(f"no field is called {sorted(unknown)[0]!r}: a run has {', '.join(FIELDS)}")
         every = max(1, math.ceil(self.save_every / self.time_step - 1e-9))
         for name, value in (("last", last), ("every", every), ("dt", self.save_every / every)):
             object.__setattr__(self, name, value)
@@ -116,6 +141,8 @@ class RunSpec:
             "initial_digest": digest_bytes(np.ascontiguousarray(moments).tobytes()),
             "version": __version__,
             "warnings": list(self.warnings),
+            # without a choice the settings are those of stores from before there was one
+            **({"fields": sorted(self.fields)} if self.fields else {}),
         }
 
 
@@ -138,10 +165,14 @@ def digest_of(closure: Any) -> str:
 
 
 def follow(
-    spec: RunSpec, moments: NDArray[np.complex128], path: Path | str | None, on_save: Callable[[Progress], None] | None
+    spec: RunSpec,
+    moments: NDArray[np.complex128],
+    path: Path | str | None,
+    on_save: Callable[[Progress], None] | None,
+    on_start: Callable[[Estimate], None] | None = None,
 ) -> xr.Dataset:
     """Return the run of a specification from its initial moments; see `KineticSolver.run`."""
-    return _Run(spec, moments, path, on_save).whole()
+    return _Run(spec, moments, path, on_save, on_start).whole()
 
 
 class _Run:
@@ -153,8 +184,9 @@ class _Run:
         moments: NDArray[np.complex128],
         path: Path | str | None,
         on_save: Callable[[Progress], None] | None,
+        on_start: Callable[[Estimate], None] | None,
     ) -> None:
-        self.spec, self.on_save = spec, on_save
+        self.spec, self.on_save, self.on_start = spec, on_save, on_start
         self.settings = spec.settings(moments)
         self.x = np.arange(spec.points) * (float(spec.parameters.length) / spec.points)
         self.uniform = bool(np.abs(moments[0] - 1).max() <= 1e-12)
@@ -180,6 +212,8 @@ class _Run:
                 if saved:
                     done, parts = saved - 1, [jnp.asarray(arrays[name]) for name in carry_arrays(blank)]
                     carry = jax.tree.unflatten(jax.tree.structure(blank), parts)
+        if self.on_start is not None and done < self.spec.last:
+            self.on_start(self._estimate(carry, self.spec.last - done))
         if carry is None:
             self._save(0, self.state, None)
         for index in range(done + 1, self.spec.last + 1):
@@ -189,6 +223,33 @@ class _Run:
             times = slice(None, self.spec.last + 1)
             return open_run(self.store.path).isel(time=times)
         return self._dataset()
+
+    def _estimate(self, carry: StepperState | None, frames: int) -> Estimate:
+        """Return what is to come, by steps that are timed and thrown away."""
+        with working(self.spec.precision):
+            held = begin(self.case, self.state, self.dt) if carry is None else carry
+            held = advance(self.case, held, self.dt, jnp.asarray(1))  # compiles
+            jax.block_until_ready(held)
+            clock = time.perf_counter()
+            jax.block_until_ready(advance(self.case, held, self.dt, jnp.asarray(TIMED)))
+            stepping = (time.perf_counter() - clock) / TIMED
+            jax.block_until_ready(observe(self.case, held.state))  # compiles
+            clock = time.perf_counter()
+            seen = jax.block_until_ready(observe(self.case, held.state))
+            seeing = time.perf_counter() - clock
+        steps = frames * self.spec.every
+        return Estimate(
+            seconds=steps * stepping + frames * seeing,
+            steps=steps,
+            frames=self.spec.last + 1,
+            frame_bytes=sum(array.nbytes for array in self._chosen(seen).values()),
+            carry_bytes=sum(part.nbytes for part in jax.tree.leaves(held)),
+        )
+
+    def _chosen(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the fields that are saved: those that are wanted, and the density where it varies."""
+        wanted = self.spec.fields
+        return {name: field for name, field in fields.items() if not wanted or name in wanted or name == "density"}
 
     def _block(self, carry: StepperState | None, index: int) -> StepperState:
         """Return the carry at a saved index from that at the one before."""
@@ -231,8 +292,8 @@ class _Run:
         if wrong is None:  # a longer loop that rounds in another way
             wrong = "values that the guards refuse", "give a smaller time step"
         quantity, advice = wrong
-        time = step * self.spec.dt
-        message = f"stopped at step {step}, time {time:.6g}: {quantity}; {advice}"
+        when = step * self.spec.dt
+        message = f"stopped at step {step}, time {when:.6g}: {quantity}; {advice}"
         index, left = divmod(step - 1, self.spec.every)
         if carry is not None and left:
             self._save(index + 1, carry.state, None, (step - 1) * self.spec.dt)
@@ -242,22 +303,22 @@ class _Run:
         else:
             held = self._dataset()
             held.attrs["invalid"] = message
-        raise StoppedRun(message, step, time, quantity, held)
+        raise StoppedRun(message, step, when, quantity, held)
 
-    def _save(self, index: int, state: Any, carry: StepperState | None, time: float | None = None) -> None:
+    def _save(self, index: int, state: Any, carry: StepperState | None, when: float | None = None) -> None:
         with working(self.spec.precision):
             fields = {name: np.asarray(array) for name, array in observe(self.case, state).items()}
         self._check_type(fields)
-        time = index * self.spec.save_every if time is None else time
+        when = index * self.spec.save_every if when is None else when
         if self.store is not None:
-            self.store.append(index, time, fields, None if carry is None else carry_arrays(carry))
+            self.store.append(index, when, self._chosen(fields), None if carry is None else carry_arrays(carry))
         else:
-            self.frames.append((time, fields))
+            self.frames.append((when, self._chosen(fields)))
         if self.on_save is not None:
             density = fields.get("density", 1.0)
             rms = float(np.sqrt(np.mean(np.abs(fields["m1"] / density) ** 2)))
             speed = float(np.sqrt(np.mean(fields["velocity_x"] ** 2 + fields["velocity_y"] ** 2)))
-            self.on_save(Progress(time, index, self.spec.last, rms, speed))
+            self.on_save(Progress(when, index, self.spec.last, rms, speed))
 
     def _check_type(self, arrays: dict[str, np.ndarray]) -> None:
         types = (self.complex, np.dtype(f"f{self.complex.itemsize // 2}"))

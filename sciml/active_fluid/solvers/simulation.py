@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,8 @@ import numpy as np
 
 from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
 from sciml.active_fluid.fields.parameters import Parameters
-from sciml.active_fluid.solvers.running import Progress
+from sciml.active_fluid.solvers.netcdf import write_netcdf
+from sciml.active_fluid.solvers.running import Estimate, Progress
 from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
 from sciml.active_fluid.solvers.store import open_run
 from sciml.active_fluid.theory.states import AMPLE_TOLERANCE, modes_needed, random_state
@@ -35,8 +37,12 @@ def simulate(
     seed: int,
     picture: Path | None,
     tell: Callable[[Progress], None],
+    fields: str | None = None,
+    announce: Callable[[Estimate], None] | None = None,
 ) -> str:
     """Run what `sciml active-fluid simulate` orders, and return a line about the result.
+
+    A NetCDF file, RUN.nc, is written at the end; till then the run is the store .RUN.nc.zarr beside it, which goes on.
 
     Raises:
         ConfigError: a word is not one of the allowed.
@@ -44,6 +50,11 @@ def simulate(
     """
     if picture is not None and picture.suffix.lower() != ".png":
         raise ConfigError(f"{picture}: the picture is a .png file")
+    chosen = [] if fields is None else [name.strip() for name in fields.split(",")]
+    if picture is not None and chosen and not {"m1", "vorticity"} <= {*chosen}:
+        raise ConfigError(f"--fields {fields}: the picture shows m1 and vorticity, which have to be among them")
+    file = out.suffix.lower() == ".nc"
+    store = out.with_name(f".{out.name}.zarr") if file else out
     state = random_state(points, seed) if initial is None else read_state(initial)
     solver: KineticSolver | CoarseSolver
     if model == "kinetic":
@@ -54,14 +65,20 @@ def simulate(
         solver = CoarseSolver(parameters, closure_of(closure or "bingham"), points, time_step, precision)
     else:
         raise ConfigError(f"no model is called {model!r}: it is kinetic or coarse")
-    run = solver.run(state, until, save_every, out, tell)
+    run = solver.run(state, until, save_every, store, tell, chosen, announce)
     if picture is not None:
         from sciml.active_fluid.solvers.picture import write_strip
 
         write_strip(run, picture)
     last = run.isel(time=-1)
-    order = np.abs(last["m1"].values) / (last["density"].values if "density" in last else 1.0)
-    return f"{out}: {run.sizes['time']} times to {float(last['time']):g}, mean order {order.mean():.4f} at the last"
+    line = f"{out}: {run.sizes['time']} times to {float(last['time']):g}"
+    if "m1" in last:
+        order = np.abs(last["m1"].values) / (last["density"].values if "density" in last else 1.0)
+        line += f", mean order {order.mean():.4f} at the last"
+    if file:
+        write_netcdf(run, out)
+        shutil.rmtree(store)
+    return line
 
 
 def modes_of(text: str, parameters: Parameters) -> int:
@@ -89,12 +106,12 @@ def closure_of(text: str) -> Closure:
 
 
 def read_state(path: Path) -> Any:
-    """Return an initial state from a .npy file, or the last time of a run.
+    """Return an initial state from a .npy file, or the last time of a run (RUN.zarr, RUN.nc).
 
     Raises:
         DataError: the file is missing, damaged or of another kind.
     """
-    if path.is_dir():
+    if path.is_dir() or path.suffix.lower() == ".nc":
         run = open_run(path)
         return run[[name for name in ("m1", "density") if name in run]].isel(time=-1).load()
     if path.suffix != ".npy":

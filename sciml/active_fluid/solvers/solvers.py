@@ -13,7 +13,7 @@ Example:
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,13 +26,14 @@ from sciml.active_fluid.fields.precision import Precision
 from sciml.active_fluid.solvers.functional import PureSolver, traced
 from sciml.active_fluid.solvers.guards import check_modes
 from sciml.active_fluid.solvers.initial import initial_moments
-from sciml.active_fluid.solvers.running import Progress, RunSpec, follow
+from sciml.active_fluid.solvers.running import Estimate, Progress, RunSpec, follow
 from sciml.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
     import xarray as xr
 
 OnSave = Callable[[Progress], None]
+OnStart = Callable[[Estimate], None]
 
 
 class KineticSolver(PureSolver):
@@ -78,6 +79,8 @@ class KineticSolver(PureSolver):
         save_every: float,
         store: Path | str | None = None,
         on_save: OnSave | None = None,
+        fields: Sequence[str] = (),
+        on_start: OnStart | None = None,
     ) -> xr.Dataset:
         """Return the run from time 0.
 
@@ -90,7 +93,9 @@ class KineticSolver(PureSolver):
             until: last time, a whole number of `save_every`.
             save_every: time between saved states.
             store: folder for a Zarr group, by convention RUN.zarr; without one the run is kept in memory.
-            on_save: function that is told of every saved time.
+            on_save: function that is told of every saved time (`Progress`).
+            fields: names of those that are saved; all by default. A density that varies is always saved.
+            on_start: function that is told of the time and the bytes that the run will take (`Estimate`).
 
         Returns:
             Dataset of dimensions (time, x, y): m1, m2, velocity_x, velocity_y, vorticity, strain, and density where it varies.
@@ -103,7 +108,7 @@ class KineticSolver(PureSolver):
         """
         _refuse_traced(self, initial)
         moments = initial_moments(initial, self.points, self.modes)
-        return follow(_spec(self, None, self.modes, until, save_every), moments, store, on_save)
+        return follow(_spec(self, None, self.modes, until, save_every, fields), moments, store, on_save, on_start)
 
 
 class CoarseSolver(PureSolver):
@@ -148,6 +153,8 @@ class CoarseSolver(PureSolver):
         save_every: float,
         store: Path | str | None = None,
         on_save: OnSave | None = None,
+        fields: Sequence[str] = (),
+        on_start: OnStart | None = None,
     ) -> xr.Dataset:
         """Return the run from time 0; arguments, result and errors are those of `KineticSolver.run`, without moments."""
         _refuse_traced(self, initial)
@@ -156,7 +163,7 @@ class CoarseSolver(PureSolver):
         sentences = list(outside(self.parameters)) if outside is not None else []
         for sentence in sentences:
             warnings.warn(sentence, stacklevel=2)
-        return follow(_spec(self, self.closure, None, until, save_every, sentences), moments, store, on_save)
+        return follow(_spec(self, self.closure, None, until, save_every, fields, sentences), moments, store, on_save, on_start)
 
 
 def _check(points: int, time_step: float, precision: str, sweeps: int | None) -> None:
@@ -183,6 +190,7 @@ def _spec(
     modes: int | None,
     until: float,
     save_every: float,
+    fields: Sequence[str],
     sentences: list[str] | None = None,
 ) -> RunSpec:
     return RunSpec(
@@ -196,4 +204,5 @@ def _spec(
         until=until,
         save_every=save_every,
         warnings=tuple(sentences or ()),
+        fields=tuple(fields),
     )

@@ -1,25 +1,28 @@
 """Runs on disk: a Zarr group with one chunk a saved time, written during the run, and all that the next step depends on.
 
-    RUN.zarr/zarr.json            settings of the run
+    RUN.zarr/zarr.json            settings of the run, and a copy of the arrays' descriptions (consolidated metadata)
     RUN.zarr/time, x, y           coordinates
     RUN.zarr/m1, velocity_x, ...  fields (time, x, y), each chunk with a checksum
     RUN.zarr/carry                the carry after the last saved time, as safetensors
 
-A saved time is written first and the carry last, so that a killed run goes on from a time that is whole. Nothing in a store is
-unpickled or run: other types, codecs and formats than those written here are refused before Zarr reads anything.
+A saved time is written first, then the copy, and the carry last: a killed run goes on from a time that is whole, and
+`xarray.open_zarr` sees whole times only. Nothing in a store is unpickled or run: other types, codecs and formats than those
+written here are refused before Zarr reads anything.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sciml.active_fluid.solvers.layout import COORDINATES, attributes_of, checked_folder, frames_of
+from sciml.active_fluid.solvers.layout import COORDINATES, attributes_of, checked_folder, descriptions, frames_of
+from sciml.active_fluid.solvers.netcdf import read_netcdf
 from sciml.runtime.errors import ConfigError, DataError
-from sciml.runtime.files import load_tensors, save_tensors
+from sciml.runtime.files import load_tensors, read_json, save_tensors, write_text
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -36,6 +39,7 @@ UNITS = {
     "vorticity": ("vorticity d_x v - d_y u", "1"),
     "strain": ("strain E_11 + i E_12", "1"),
 }
+FIELDS = tuple(name for name in UNITS if name not in COORDINATES)
 CARRY = "carry/state.safetensors"
 # neither decides a run's numbers
 NOT_COMPARED = ("version", "warnings", "invalid")
@@ -69,7 +73,7 @@ class Store:
         checked_folder(self.path)
         import zarr
 
-        self.group = zarr.open_group(str(self.path), mode="r+", zarr_format=3)
+        self.group = zarr.open_group(str(self.path), mode="r+", zarr_format=3, use_consolidated=False)
 
     def _create(self, x: np.ndarray) -> None:
         import zarr
@@ -115,6 +119,7 @@ class Store:
             array: Any = self.group[name]
             array.resize((index + 1, *field.shape))
             array[index] = field
+        self._consolidate()
         if carry is not None:
             real = {name: _as_real(array) for name, array in carry.items()}
             save_tensors(self.path / CARRY, real, {"frames": index + 1})
@@ -123,19 +128,35 @@ class Store:
         """Write into the settings that the run left the range where it means something."""
         self.group.attrs["invalid"] = message
         self.invalid = message
+        self._consolidate()
+
+    def _consolidate(self) -> None:
+        """Write the arrays' descriptions into the group's, where readers look for them first."""
+        held = {"kind": "inline", "must_understand": False, "metadata": descriptions(self.path)}
+        content = {**read_json(self.path / "zarr.json"), "consolidated_metadata": held}
+        write_text(self.path / "zarr.json", json.dumps(content, indent=2))
 
 
 def open_run(path: Path | str) -> xr.Dataset:
-    """Return the run of a store, its fields read when they are used.
+    """Return the run of a store or of a NetCDF file (`real_parts`), equal to the Dataset that was returned when it was made.
 
-    Every chunk's checksum is compared first. A run that was killed shows the times that are whole.
+    The fields of a store are read when they are used. Every chunk's checksum is compared first. A run that was killed shows the
+    times that are whole.
+
+    Args:
+        path: a store, RUN.zarr, or a file, RUN.nc.
+
+    Returns:
+        Dataset of dimensions (time, x, y), complex fields as such, without dimension.
 
     Raises:
-        DataError: missing, damaged, truncated, or not a store of this package.
+        DataError: missing, damaged, truncated, or not a run of this package.
     """
     import xarray as xr
 
     path = Path(path)
+    if path.is_file():
+        return read_netcdf(path)
     attributes_of(path)
     checked_folder(path)
     frames = frames_of(path)

@@ -28,6 +28,7 @@ def test_a_run_is_written_told_and_drawn(run, tmp_path):
     code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture-out run.png")
     assert code == 0 and out.startswith("run.zarr: 3 times to 1, mean order ")
     assert err.count(" saved, order ") == 3 and "2 of 2 saved" in err
+    assert err.startswith("20 steps, about 0 s; 3 times of 0.0184 MB, at most 0.0553 MB in all, and ")
     held = open_run(tmp_path / "run.zarr")
     assert held.attrs["alpha"] == -2 and held.attrs["closure"] == "bingham" and held.sizes["time"] == 3
     with PIL.Image.open(tmp_path / "run.png") as picture:
@@ -71,6 +72,27 @@ def test_a_run_that_was_stopped_goes_on(run, tmp_path, monkeypatch):
     assert code == 0 and err.count(" saved, order ") == 1
 
 
+def test_a_netcdf_file_is_written_at_the_end_of_a_run_that_goes_on(run, tmp_path, monkeypatch):
+    from sciml.active_fluid import cli
+
+    def stop(progress):
+        if progress.index == 1:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(cli, "_teller", lambda: stop)
+        assert run("--out run.nc --fields m1,vorticity")[0] == 130
+    assert not (tmp_path / "run.nc").exists()
+    code, out, err = run("--out run.nc --fields m1,vorticity")
+    assert code == 0 and out.startswith("run.nc: 3 times to 1, mean order") and err.count(" saved, order ") == 1
+    assert run("--out run.zarr")[0] == 0
+    np.testing.assert_array_equal(open_run(tmp_path / "run.nc")["m1"], open_run(tmp_path / "run.zarr")["m1"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run.nc", "run.zarr"]
+    code, _, err = run("--out run.nc")
+    assert code == 2 and "--force writes over it" in err
+    assert run("--out more.zarr --initial run.nc")[0] == 0 and run("--out run.nc --force")[0] == 0
+
+
 WRONG = {
     "--out x.zarr --points 15": "even number of at least 16",
     "--out x.zarr --model boltzmann": "kinetic or coarse",
@@ -84,6 +106,8 @@ WRONG = {
     "--out x.zarr --initial pickled.npy": "pickled.npy",
     "--out x.zarr --d-r 0": "d_r = 0",
     "--out x.zarr --until 0.7": "no whole number",
+    "--out x.zarr --fields m1,speed": "no field is called 'speed'",
+    "--out x.zarr --fields m1 --picture-out x.png": "the picture shows m1 and vorticity",
     "--out x.zarr --precision half": "double or single",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ import zarr
 
 from sciml.active_fluid import CoarseSolver, Parameters, QuadraticClosure
 from sciml.active_fluid.solvers.guards import StoppedRun
+from sciml.active_fluid.solvers.netcdf import real_parts
 from sciml.active_fluid.solvers.store import open_run
 from sciml.runtime.errors import ConfigError, DataError, NumericalError
 from sciml.runtime.files import digest_tree, load_tensors, save_tensors
@@ -44,8 +46,10 @@ def killed_after(index: int, kind: type[BaseException] = Killed):
 def test_a_store_is_the_run_and_plain_xarray_reads_it(run, coarse, m1, tmp_path, recwarn):
     stored, kept = run(), coarse.run(m1, 1.0, 0.25)
     xr.testing.assert_identical(stored.load(), kept)
-    plain = xr.open_zarr(tmp_path / "run.zarr", consolidated=False, chunks=None)
-    xr.testing.assert_equal(plain.load(), kept)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        plain = xr.open_zarr(tmp_path / "run.zarr")
+        xr.testing.assert_equal(plain.load(), kept)
     assert plain["m1"].attrs["units"] == "1"
     assert zarr.open_group(tmp_path / "run.zarr", mode="r")["m1"].chunks == (1, 16, 16)  # pyright: ignore
     assert not [warning for warning in recwarn if "zarr" in str(warning.message).lower()]
@@ -59,6 +63,7 @@ def test_a_stopped_run_goes_on_to_the_same_bytes(run, tmp_path, index, kind):
         run(on_save=killed_after(index, kind))
     partial = open_run(tmp_path / "run.zarr")
     assert partial.sizes["time"] == index + 1
+    xr.testing.assert_equal(xr.open_zarr(tmp_path / "run.zarr").load(), partial.load())
     seen = []
     run(on_save=seen.append)
     assert [progress.index for progress in seen] == list(range(index + 1 if index else 0, 5))
@@ -93,6 +98,8 @@ def test_a_kill_in_the_midst_of_a_saved_time_loses_that_one_only(run, tmp_path, 
         with pytest.raises(Killed):
             run()
     assert open_run(tmp_path / "run.zarr").sizes["time"] == 3
+    # arrays of unequal length are on the disk; plain xarray sees the whole times
+    assert xr.open_zarr(tmp_path / "run.zarr").load().sizes["time"] == 3
     run()
     assert digest_tree(tmp_path / "run.zarr") == digest_tree(tmp_path / "whole.zarr")
 
@@ -105,6 +112,52 @@ def test_a_later_end_goes_on_and_an_earlier_one_reads(run, tmp_path):
     assert [progress.index for progress in seen] == [5, 6, 7, 8]
     assert digest_tree(tmp_path / "run.zarr") == digest_tree(tmp_path / "whole.zarr")
     assert run(until=0.5, on_save=killed_after(0)).sizes["time"] == 3
+
+
+def test_a_store_without_consolidated_metadata_reads_and_goes_on(run, tmp_path):
+    run("whole.zarr", until=2.0)
+    run()
+    path = tmp_path / "run.zarr/zarr.json"
+    content = json.loads(path.read_text())
+    del content["consolidated_metadata"]
+    path.write_text(json.dumps(content))
+    assert open_run(tmp_path / "run.zarr").sizes["time"] == 5
+    run(until=2.0)
+    assert digest_tree(tmp_path / "run.zarr") == digest_tree(tmp_path / "whole.zarr")
+
+
+def test_chosen_fields_alone_are_saved_and_told_before(run, coarse, m1, tmp_path):
+    told = []
+    whole, some = run("whole.zarr"), run("some.zarr", fields=["vorticity", "m1"], on_start=told.append)
+    xr.testing.assert_equal(some.load(), whole[["m1", "vorticity"]].load())
+    (estimate,) = told
+    assert (estimate.steps, estimate.frames, estimate.frame_bytes) == (20, 5, 16**2 * (16 + 8)) and estimate.seconds > 0
+    assert estimate.carry_bytes == sum(
+        array.nbytes for array in load_tensors(tmp_path / "some.zarr/carry/state.safetensors")[0].values()
+    )
+    assert [*coarse.run(m1, 0.25, 0.25, fields=["m2"]).data_vars] == ["m2"]
+    with pytest.raises(ConfigError, match="fields = None"):
+        run("whole.zarr", fields=["m1"])
+    with pytest.raises(ConfigError, match="no field is called 'speed': a run has density, m1"):
+        run("none.zarr", fields=["speed"])
+
+
+@pytest.mark.parametrize("precision", ["double", "single"])
+def test_netcdf_gives_the_complex_fields_back(parameters, m1, tmp_path, precision):
+    held = CoarseSolver(parameters, points=16, time_step=0.05, precision=precision).run(m1, 0.5, 0.25)
+    held.attrs["warnings"] = ["one", "two"]
+    real_parts(held).to_netcdf(tmp_path / "run.nc")
+    again = open_run(tmp_path / "run.nc")
+    xr.testing.assert_identical(again, held)
+    assert again.attrs == held.attrs and [*again] == [*held]
+    assert again["m1"].values.tobytes() == held["m1"].values.tobytes() and again["m1"].dtype == held["m1"].dtype
+    plain = xr.open_dataset(tmp_path / "run.nc")
+    np.testing.assert_array_equal(plain["m1_real"] + 1j * plain["m1_imag"], held["m1"])
+    for damage in (truncate, lambda path: path.write_bytes(b"CDF"), lambda path: xr.Dataset({"m1": 1.0}).to_netcdf(path)):
+        damage(tmp_path / "run.nc")
+        with pytest.raises(DataError) as caught:
+            open_run(tmp_path / "run.nc")
+        assert "\n" not in str(caught.value)
 
 
 def test_another_run_s_store_is_refused(run, coarse, m1, tmp_path):
