@@ -18,8 +18,8 @@ from sciml.active_fluid.closures.closure import Closure, slack, squared
 from sciml.active_fluid.fields.grid import Grid, inverse
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import complex_type
-from sciml.active_fluid.solvers.guards import Watch
-from sciml.active_fluid.theory.moments import Model, Moments, flow_of
+from sciml.active_fluid.solvers.causes import Watch, fejer, outermost, rings
+from sciml.active_fluid.theory.moments import Model, Moments, flow_of, parted
 from sciml.active_fluid.theory.stepping import Coefficients, Equations, StepperState, cold_sweeps, start, step
 
 # share of the error of a flow extrapolated from the two steps before that the sweeps of a step may leave
@@ -100,22 +100,29 @@ def advance(case: Posed, carry: StepperState, dt: Array, count: Array) -> Steppe
 def watch(case: Case, carry: StepperState) -> Watch:
     """Return the numbers that tell whether a step is good; the flow is that of the step before."""
     fields, flow = inverse(carry.state), carry.flow
-    c, m1 = (jnp.ones(()), fields[0]) if case.uniform else (fields[0].real, fields[1])
+    c, m1, higher = parted(case.uniform, fields)
+    means = parted(case.uniform, inverse(carry.state[:3] * fejer(case.points)))
+    smooth = 1 - jnp.sqrt(jnp.max(squared(means[1] / means[0])))
     if case.closure is None:
-        m2 = fields[1 if case.uniform else 2]
-        last = jnp.max(jnp.abs(fields[-1]) / c)
-        turning = jnp.max(jnp.abs(flow.vorticity) + 2 * jnp.abs(flow.strain + case.parameters.zeta * m1))
+        least, last = jnp.min(slack(c, m1, higher[0])), jnp.max(jnp.abs(fields[-1]) / c)
+        smooth = jnp.minimum(smooth, jnp.min(slack(means[0], means[1], means[2][0])))
     else:
         m2 = case.closure(c, m1, flow.strain, flow.vorticity, case.parameters)
-        last = turning = jnp.zeros(())
+        least, last = jnp.min(jnp.where(squared(m1 / c) > 1, jnp.inf, slack(c, m1, m2))), jnp.zeros(())
+    power = squared(carry.state) / (jnp.mean(c) * case.points**2) ** 2
+    ring, outer = rings(case.points), outermost(case.points)
+    tail, inside = (jnp.sqrt(jnp.max(jnp.sum(power * (ring == one), (1, 2)))) for one in (outer, round(0.75 * outer)))
     return Watch(
         finite=jnp.all(jnp.isfinite(carry.state)),
         density=jnp.min(c),
         order=jnp.sqrt(jnp.max(squared(m1 / c))),
-        slack=jnp.min(slack(c, m1, m2)),
+        slack=least,
+        smooth=smooth,
         last=last,
+        tail=tail,
+        inside=inside,
         speed=jnp.max(jnp.abs(flow.velocity)),
-        turning=turning,
+        turning=jnp.max(jnp.abs(flow.vorticity) + 2 * jnp.abs(flow.strain + case.parameters.zeta * m1)),
     )
 
 

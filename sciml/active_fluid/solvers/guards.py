@@ -1,67 +1,27 @@
-"""What is refused before a run and what stops it.
+"""What is refused before a run, and the bounds on its time step.
 
-Before: grids and modes that cannot resolve the case, and states that no rods can have. While it runs: values that are not finite,
-a last angular mode or a realisability that shows a lack of modes, and a flow too fast for the time step.
+Before: grids and modes that cannot resolve the case, and states that no rods can have. What stops a run stands in
+`sciml.active_fluid.solvers.causes`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.theory.states import modes_needed
-from sciml.runtime.errors import ConfigError, DataError, NumericalError
+from sciml.runtime.errors import ConfigError, DataError
 
 # |m_M| / c of the last mode beyond which the angle is not resolved
 MAX_LAST_MODE = 1e-3
-# rounding that |m1| <= c, |m2 - m1^2| <= 1 - |m1|^2 and tr D = c may have in a given state
+# rounding that |m1| <= c, |m2 - m1^2| <= 1 - |m1|^2 and tr D = c may have
 TOLERANCE = 1e-6
-# rounding that |m2 - m1^2| <= 1 - |m1|^2 may have while a run goes on
-SLACK_TOLERANCE = 1e-6
 # growth of a wave in one step that counts as rounding
 MAX_GROWTH = 1e-9
-
-
-class StoppedRun(NumericalError):
-    """A run that left the range where it means something.
-
-    Attributes:
-        step: first bad step.
-        time: time of the first bad step.
-        quantity: what was wrong, in a word or two.
-        partial: Dataset of what was saved, with the last good step at its end.
-    """
-
-    def __init__(self, message: str, step: int, time: float, quantity: str, partial: Any = None) -> None:
-        super().__init__(message)
-        self.step, self.time, self.quantity, self.partial = step, time, quantity, partial
-
-
-class Watch(NamedTuple):
-    """Numbers that tell whether a step is good.
-
-    Attributes:
-        finite: whether every value of the state is finite.
-        density: least c.
-        order: largest |m1| / c.
-        slack: least (1 - |m1|^2) - |m2 - m1^2| with density 1; negative where no distribution has these moments.
-        last: largest |m_M| / c of the last mode, 0 for a coarse model.
-        speed: largest |u|.
-        turning: largest |w| + 2 |h|, 0 for a coarse model.
-    """
-
-    finite: Any
-    density: Any
-    order: Any
-    slack: Any
-    last: Any
-    speed: Any
-    turning: Any
 
 
 def check_modes(parameters: Parameters, modes: int) -> None:
@@ -165,37 +125,6 @@ def _growth(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float6
     a, b, c = 1.5 + x, -2 - 2j * y, 0.5 + 1j * y
     root = np.sqrt(b * b - 4 * a * c)
     return np.maximum(np.abs(root - b), np.abs(root + b)) / (2 * a)
-
-
-def fault(watch: Watch, bounds: Bounds, suggest: Callable[[Bounds], float]) -> tuple[str, str] | None:
-    """Return what is wrong with a step and what to do, or None.
-
-    A speed above its bound stops a run. The bound on the turning is that of the fastest cell, and a run may cross it a little: it
-    tells only whether a last mode comes from the time step or from a lack of modes.
-
-    Args:
-        watch: numbers of the step.
-        bounds: bounds of the time step.
-        suggest: time step for wanted bounds.
-    """
-    if not watch.finite or not math.isfinite(watch.speed):
-        return "values that are not finite", "give a smaller time step, or more points"
-    if watch.density <= 0:
-        return f"a density of {watch.density:.3g}", "give more points"
-    slow = f"give a time step of {suggest(Bounds(watch.speed, watch.turning)):g} or less" if _over(watch, bounds) else ""
-    if watch.last > MAX_LAST_MODE:
-        return f"a last mode of {watch.last:.3g}, above {MAX_LAST_MODE:g}", slow or "give more modes"
-    if watch.order > 1 + TOLERANCE:
-        return f"|m1| of {watch.order:.6g} of the density", slow or "give more points, or a smaller time step"
-    if watch.slack < -SLACK_TOLERANCE:
-        return f"a realisability violated by {-watch.slack:.3g}", slow or "give more points or modes, or another closure"
-    if watch.speed > bounds.speed:
-        return f"a speed of {watch.speed:.3g}, above {bounds.speed:.3g}", slow
-    return None
-
-
-def _over(watch: Watch, bounds: Bounds) -> bool:
-    return watch.speed > bounds.speed or watch.turning > bounds.turning
 
 
 def _cell(values: NDArray[np.float64]) -> str:

@@ -21,8 +21,9 @@ from sciml.active_fluid.closures.closure import Closure
 from sciml.active_fluid.fields.grid import transform
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision, complex_type, working
+from sciml.active_fluid.solvers.causes import Fault, StoppedRun, Watch, cause, fault, remedy
 from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, watch
-from sciml.active_fluid.solvers.guards import Bounds, StoppedRun, fault, stable_bounds, stable_step
+from sciml.active_fluid.solvers.guards import stable_bounds
 from sciml.active_fluid.solvers.layout import FORMAT
 from sciml.active_fluid.solvers.store import FIELDS, Store, attributes, carry_arrays, open_run
 from sciml.active_fluid.theory.stepping import StepperState
@@ -89,6 +90,7 @@ class RunSpec:
         save_every: time between saved states.
         warnings: sentences that the closure says of the parameters.
         fields: that are saved; all of them where none is named.
+        chosen: sentences of how points and time step came about where they were to be found; empty where they were given.
 
     Attributes:
         every: steps between saved states.
@@ -107,6 +109,7 @@ class RunSpec:
     save_every: float
     warnings: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
+    chosen: tuple[str, ...] = ()
     every: int = field(init=False)
     last: int = field(init=False)
     dt: float = field(init=False)
@@ -143,6 +146,7 @@ class RunSpec:
             "warnings": list(self.warnings),
             # without a choice the settings are those of stores from before there was one
             **({"fields": sorted(self.fields)} if self.fields else {}),
+            **({"points_chosen": list(self.chosen)} if self.chosen else {}),
         }
 
 
@@ -257,7 +261,7 @@ class _Run:
         while step < index * self.spec.every:
             count = min(STRIDE, index * self.spec.every - step)
             after = self._steps(carry, count)
-            if self._fault(after) is not None:
+            if self._fault(self._watch(after)) is not None:
                 self._stop(carry, step, count)
             carry, step = after, step + count
         assert carry is not None
@@ -270,40 +274,46 @@ class _Run:
                 self._check_type(carry_arrays(carry))
             return advance(self.case, carry, self.dt, jnp.asarray(count))
 
-    def _fault(self, carry: StepperState) -> tuple[str, str] | None:
-        spec = self.spec
-        with working(spec.precision):
-            seen = jax.tree.map(float, watch(self.case, carry))
-        return fault(seen, self.bounds, self._suggested)
+    def _watch(self, carry: StepperState) -> Watch:
+        with working(self.spec.precision):
+            return jax.tree.map(float, watch(self.case, carry))
 
-    def _suggested(self, wanted: Bounds) -> float:
-        spec = self.spec
-        return stable_step(spec.parameters, spec.points, spec.modes or 1, wanted, spec.dt)
+    def _fault(self, seen: Watch) -> Fault | None:
+        return fault(seen, self.bounds, self.spec.closure is not None, strict=bool(self.spec.chosen))
 
     def _stop(self, carry: StepperState | None, step: int, count: int) -> None:
         """Find the first bad step among the next ones, save the good one before it and raise."""
-        wrong = None
+        wrong, seen, good, after = None, None, None, carry
         for _ in range(count):
             after = self._steps(carry, 1)
-            wrong, step = self._fault(after), step + 1
+            seen, step = self._watch(after), step + 1
+            wrong = self._fault(seen)
             if wrong is not None:
                 break
-            carry = after
+            carry, good = after, seen
+        assert after is not None and seen is not None
         if wrong is None:  # a longer loop that rounds in another way
-            wrong = "values that the guards refuse", "give a smaller time step"
-        quantity, advice = wrong
-        when = step * self.spec.dt
-        message = f"stopped at step {step}, time {when:.6g}: {quantity}; {advice}"
-        index, left = divmod(step - 1, self.spec.every)
+            wrong = Fault("values that the guards refuse", "time step")
+        if not wrong.cause:
+            good = good or (seen if carry is None else self._watch(carry))
+            after, seen = carry or after, good
+            wrong = wrong._replace(cause=cause(good, self.bounds, self.spec.closure is not None))
+        spec = self.spec
+        density = 1.0 if self.uniform else float(jnp.real(after.state[0, 0, 0])) / spec.points**2
+        moments = np.asarray(after.state, np.complex128) / (spec.points**2 * density)
+        advice, changes = remedy(wrong.cause, seen, moments, spec.parameters, spec.modes, spec.dt)
+        when = step * spec.dt
+        message = f"stopped at step {step}, time {when:.6g}: {wrong.quantity}; {advice}"
+        index, left = divmod(step - 1, spec.every)
         if carry is not None and left:
-            self._save(index + 1, carry.state, None, (step - 1) * self.spec.dt)
+            self._save(index + 1, carry.state, None, (step - 1) * spec.dt)
         if self.store is not None:
             self.store.mark_invalid(message)
             held = open_run(self.store.path)
         else:
             held = self._dataset()
             held.attrs["invalid"] = message
-        raise StoppedRun(message, step, when, quantity, held)
+        raise StoppedRun(message, step, when, wrong.quantity, held, wrong.cause, changes)
 
     def _save(self, index: int, state: Any, carry: StepperState | None, when: float | None = None) -> None:
         with working(self.spec.precision):

@@ -41,8 +41,8 @@ UNITS = {
 }
 FIELDS = tuple(name for name in UNITS if name not in COORDINATES)
 CARRY = "carry/state.safetensors"
-# neither decides a run's numbers
-NOT_COMPARED = ("version", "warnings", "invalid")
+# none of them decides a run's numbers
+NOT_COMPARED = ("version", "warnings", "points_chosen", "invalid")
 
 
 class Store:

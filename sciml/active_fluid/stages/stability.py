@@ -15,7 +15,7 @@ from sciml.active_fluid.config import StabilityConfig
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.gradient_check import gradient_rows
-from sciml.active_fluid.solvers.guards import StoppedRun
+from sciml.active_fluid.solvers.causes import StoppedRun
 from sciml.active_fluid.solvers.solvers import CoarseSolver
 from sciml.active_fluid.study.results import Gradient, LongRun, Stability
 from sciml.active_fluid.theory.states import random_state
@@ -72,7 +72,7 @@ def run(config: StabilityConfig, weights: Path, output: Path) -> list[Path]:
 def long_run(closure: Closure, alpha: float, zeta: float, config: StabilityConfig) -> dict:
     """Return whether a long run stayed bounded, with its largest order and its late means.
 
-    A run that a guard stops since the flow is too fast for the time step is made again with half of it, up to twice.
+    A run that a guard stops for its time step is made again with half of it, up to twice.
     """
     stopped, found, time_step = "", None, config.time_step
     for time_step in (config.time_step, config.time_step / 2, config.time_step / 4):
@@ -83,7 +83,7 @@ def long_run(closure: Closure, alpha: float, zeta: float, config: StabilityConfi
             break
         except StoppedRun as error:
             stopped, found = str(error), error.partial
-            if not error.quantity.startswith("a speed"):
+            if error.cause != "time step":
                 break
     if found is None:
         return {"stopped": stopped, "reached": 0.0, "time_step": time_step}

@@ -65,7 +65,7 @@ def linear(model: Model, count: int) -> Float[Array, "moments points points"]:
 
 def flow_of(model: Model, fields: Moments, guess: Flow | None, sweeps: int | None = None) -> Flow:
     """Return the flow of moments given as fields, with the m2 that goes with it."""
-    c, m1, higher = _parted(model, fields)
+    c, m1, higher = parted(model.uniform, fields)
     if model.closure is None:
         second = lambda strain, vorticity: higher[0]  # noqa: E731
     else:
@@ -86,7 +86,7 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
     grid = model.grid
     fields = inverse(state)
     flow = flow_of(model, fields, guess, sweeps)
-    c, m1, _ = _parted(model, fields)
+    c, m1, _ = parted(model.uniform, fields)
     # n runs over the state; below stands m_{n-1}, above m_{n+1}
     first = 1 if model.uniform else 0
     orders = jnp.arange(first, first + len(fields))[:, None, None]
@@ -106,8 +106,8 @@ def _closed(model: Model, c: Array, m1: Array, strain: Array, vorticity: Array) 
     return model.closure(c, m1, strain, vorticity, model.parameters)
 
 
-def _parted(model: Model, fields: Moments) -> tuple[Array, Array, Array]:
-    """Return density, m1 and the moments above."""
-    if model.uniform:
+def parted(uniform: bool, fields: Moments) -> tuple[Array, Array, Array]:
+    """Return density, m1 and the moments above of fields, which begin with the density where it is not uniform."""
+    if uniform:
         return jnp.ones((), fields.real.dtype), fields[0], fields[1:]
     return fields[0].real, fields[1], fields[2:]

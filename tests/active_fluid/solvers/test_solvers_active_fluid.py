@@ -15,7 +15,8 @@ import pytest
 
 from sciml.active_fluid import BinghamClosure, CoarseSolver, KineticSolver, Parameters, QuadraticClosure, random_state
 from sciml.active_fluid.solvers import running
-from sciml.active_fluid.solvers.guards import StoppedRun, stable_bounds, stable_step
+from sciml.active_fluid.solvers.causes import StoppedRun
+from sciml.active_fluid.solvers.guards import stable_bounds, stable_step
 from sciml.active_fluid.solvers.running import digest_of
 from sciml.active_fluid.theory.states import order_of_tensor, resampled, tensor_of_order
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError

@@ -14,7 +14,7 @@ import xarray as xr
 import zarr
 
 from sciml.active_fluid import CoarseSolver, Parameters, QuadraticClosure
-from sciml.active_fluid.solvers.guards import StoppedRun
+from sciml.active_fluid.solvers.causes import StoppedRun
 from sciml.active_fluid.solvers.netcdf import real_parts
 from sciml.active_fluid.solvers.store import open_run
 from sciml.runtime.errors import ConfigError, DataError, NumericalError
