@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
     from sciml.active_fluid.closures.neural import InvariantClosure, NeuralClosure
     from sciml.active_fluid.fields.parameters import Parameters
+    from sciml.active_fluid.solvers.automatic import points_for
     from sciml.active_fluid.solvers.netcdf import real_parts
     from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
     from sciml.active_fluid.solvers.store import open_run
@@ -33,6 +34,7 @@ _HOMES = {
     "NeuralClosure": "closures.neural",
     "open_run": "solvers.store",
     "Parameters": "fields.parameters",
+    "points_for": "solvers.automatic",
     "QuadraticClosure": "closures.closure",
     "real_parts": "solvers.netcdf",
     "random_state": "theory.states",
@@ -47,6 +49,7 @@ __all__ = [
     "QuadraticClosure",
     "lifted",
     "open_run",
+    "points_for",
     "random_state",
     "real_parts",
 ]

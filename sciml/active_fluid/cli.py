@@ -51,7 +51,9 @@ def simulate_command(
     closure: Annotated[
         str | None, MODEL, typer.Option(help="Of the coarse model: bingham (default), quadratic, neural or neural:NAME.")
     ] = None,
-    points: Annotated[int, typer.Option(help="Points a side: even, at least 16.")] = 64,
+    points: Annotated[
+        str, typer.Option(help="Points a side: even, at least 16; or auto: what the parameters, and then the run, ask for.")
+    ] = "auto",
     modes: Annotated[str, typer.Option(help="Angular modes of the kinetic model, or auto: what zeta / d_r asks.")] = "auto",
     until: Annotated[float, typer.Option(help="Last time; a later one goes on from a finished run.")] = 20.0,
     save_every: Annotated[float, typer.Option("--save-every", help="Time between saved states.")] = 0.5,
@@ -76,7 +78,7 @@ def simulate_command(
     """Simulate a suspension from random weak order, or from a given state.
 
     Ctrl-C keeps what is saved; the same command goes on, and ends with the same bytes as a run that was not stopped. A run that
-    diverges, or whose angular modes do not suffice, stops and keeps the last good state.
+    diverges, or that its points or modes do not resolve, stops, names what would do and keeps the last good state.
 
     Examples: sciml active-fluid simulate --alpha -1 --zeta 0.5 --out run.zarr --picture-out run.png;
     sciml active-fluid simulate --equations kinetic --alpha -2 --zeta 0.5 --until 10 --out truth.zarr;

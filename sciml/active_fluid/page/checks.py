@@ -68,7 +68,7 @@ def gradients(study: StudyResults) -> Sequence[Gradient]:
 
 # attribute of a rate row, words, tolerance
 WAYS = {"operator_error": ("linearised equations", 1e-9), "run_error": ("runs", RATE_ERROR)}
-# beyond it a kinetic run stops as unresolved (`sciml.active_fluid.solvers.guards`, which is not read here: it needs jax)
+# rounding: a kinetic run whose grid and modes are ample violates no more
 KINETIC_SLACK = -1e-6
 # fewer intervals miss the truth too often by chance for a share to be a certificate
 LEAST_TWINS = 10

@@ -151,12 +151,12 @@ def cause(watch: Watch, bounds: Bounds, closed: bool) -> str:
     A spectrum that falls too slowly lacks points. One that rises to its end has waves that grow by themselves, as they do above
     the bounds of the time step.
     """
-    spatial, angular = watch.tail / MAX_TAIL, watch.last / (GOOD_LAST_MODE * MAX_LAST_MODE)
+    spatial, angular = watch.tail / MAX_TAIL, watch.last / MAX_LAST_MODE
     if spatial > max(1.0, angular) and watch.tail < watch.inside:
         return "points"
     if _over(watch, bounds):
         return "time step"
-    if angular > 1:
+    if angular > GOOD_LAST_MODE:
         return "modes"
     if spatial > 1:
         return "points"

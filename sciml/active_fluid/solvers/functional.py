@@ -20,6 +20,7 @@ from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure
 from sciml.active_fluid.fields.grid import inverse, transform
+from sciml.active_fluid.solvers.automatic import AUTO
 from sciml.active_fluid.solvers.evolution import Case, Posed, begin, case_of, observe, sweeps_needed
 from sciml.active_fluid.theory.moments import Moments, linear, tendency
 from sciml.active_fluid.theory.stepping import Coefficients, StepperState, cold_sweeps, start, step, steps
@@ -157,7 +158,18 @@ class PureSolver(eqx.Module):
         return linear(self._case(state, uniform).model(), len(state))
 
     def _case(self, state: Array, uniform: bool) -> Case:
-        return case_of(self._fields.parameters, self.rule(), self._fields.points, uniform, self.needed_sweeps(), state.real.dtype)
+        return case_of(self._fields.parameters, self.rule(), self._side(), uniform, self.needed_sweeps(), state.real.dtype)
+
+    def _side(self) -> int:
+        """Return the points a side, where they are a number."""
+        points = self._fields.points
+        if points == AUTO:
+            name = type(self).__name__
+            raise ConfigError(
+                f'{name}(points="auto") is for run, which may begin anew with more points: give a number here, for example '
+                "points_for(parameters) of sciml.active_fluid"
+            )
+        return points
 
     def _coefficients(self, moments: Any, fourier: bool) -> tuple[Moments, bool, bool]:
         """Return Fourier coefficients (moment, x, y), whether the density is 1, and whether m1 came without its axis."""
@@ -165,7 +177,7 @@ class PureSolver(eqx.Module):
         alone = given.ndim == 2 and self.rule() is not None
         fields = given[None] if alone else given
         uniform = len(fields) == self.count()
-        side = self._fields.points
+        side = self._side()
         if fields.shape[1:] != (side, side) or not (uniform or len(fields) == self.count() + 1):
             one = ", or m1 (x, y)" if self.rule() is not None else ""
             raise ShapeError(

@@ -5,12 +5,13 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
 from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.solvers.automatic import AUTO
 from sciml.active_fluid.solvers.netcdf import write_netcdf
 from sciml.active_fluid.solvers.running import Estimate, Progress
 from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
@@ -19,6 +20,8 @@ from sciml.active_fluid.theory.states import AMPLE_TOLERANCE, modes_needed, rand
 from sciml.runtime.errors import ConfigError, DataError
 
 MIN_AUTOMATIC_MODES = 16
+# grid of the random state that a run with a grid to be found begins with: its few long waves are on every grid the same
+RANDOM_POINTS = 64
 
 
 def simulate(
@@ -27,7 +30,7 @@ def simulate(
     *,
     model: str,
     closure: str | None,
-    points: int,
+    points: str,
     modes: str,
     until: float,
     save_every: float,
@@ -55,14 +58,15 @@ def simulate(
         raise ConfigError(f"--fields {fields}: the picture shows m1 and vorticity, which have to be among them")
     file = out.suffix.lower() == ".nc"
     store = out.with_name(f".{out.name}.zarr") if file else out
-    state = random_state(points, seed) if initial is None else read_state(initial)
+    side = points_of(points)
+    state = random_state(RANDOM_POINTS if side == AUTO else side, seed) if initial is None else read_state(initial)
     solver: KineticSolver | CoarseSolver
     if model == "kinetic":
         if closure is not None:
             raise ConfigError("the kinetic model has no closure: leave --closure out, or give --equations coarse")
-        solver = KineticSolver(parameters, points, modes_of(modes, parameters), time_step, precision)
+        solver = KineticSolver(parameters, side, modes_of(modes, parameters), time_step, precision)
     elif model == "coarse":
-        solver = CoarseSolver(parameters, closure_of(closure or "bingham"), points, time_step, precision)
+        solver = CoarseSolver(parameters, closure_of(closure or "bingham"), side, time_step, precision)
     else:
         raise ConfigError(f"no model is called {model!r}: it is kinetic or coarse")
     run = solver.run(state, until, save_every, store, tell, chosen, announce)
@@ -78,7 +82,19 @@ def simulate(
     if file:
         write_netcdf(run, out)
         shutil.rmtree(store)
+    if found := run.attrs.get("points_chosen"):
+        line += f"\nauto: {found[-1]}"
     return line
+
+
+def points_of(text: str) -> int | Literal["auto"]:
+    """Return the points a side that a text says, or `auto`."""
+    if text == AUTO:
+        return AUTO
+    try:
+        return int(text)
+    except ValueError as error:
+        raise ConfigError(f"points {text!r}: a whole number or auto is expected") from error
 
 
 def modes_of(text: str, parameters: Parameters) -> int:

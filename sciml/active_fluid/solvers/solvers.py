@@ -15,7 +15,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import equinox as eqx
 
@@ -23,6 +23,7 @@ from sciml.active_fluid.closures.closure import BinghamClosure, Closure
 from sciml.active_fluid.fields.grid import check_points
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision
+from sciml.active_fluid.solvers.automatic import AUTO, settled
 from sciml.active_fluid.solvers.functional import PureSolver, traced
 from sciml.active_fluid.solvers.guards import check_modes
 from sciml.active_fluid.solvers.initial import initial_moments
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 OnSave = Callable[[Progress], None]
 OnStart = Callable[[Estimate], None]
+Points = int | Literal["auto"]
 
 
 class KineticSolver(PureSolver):
@@ -43,7 +45,7 @@ class KineticSolver(PureSolver):
 
     Attributes:
         parameters: coefficients of the theory.
-        points: points a side, even, at least 16.
+        points: points a side, even, at least 16; or "auto", for `run` alone, which finds them (`solvers.automatic`).
         modes: angular modes m_1 ... m_M, each of which stands for two of the 2 M + 1 even harmonics.
         time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
@@ -54,7 +56,7 @@ class KineticSolver(PureSolver):
     """
 
     parameters: Parameters
-    points: int = eqx.field(static=True, default=64)
+    points: Points = eqx.field(static=True, default=64)
     modes: int = eqx.field(static=True, default=16)
     time_step: float = eqx.field(static=True, default=0.0125)
     precision: Precision = eqx.field(static=True, default="double")
@@ -104,11 +106,17 @@ class KineticSolver(PureSolver):
         Raises:
             ShapeError, DataError: an initial state that is none; a damaged store.
             ConfigError: times that do not fit, a store made with other settings, or values that are traced.
-            StoppedRun: the run left the range where it means something (a NumericalError, with what was good in `.partial`).
+            StoppedRun: the run left the range where it means something (a NumericalError, with what was good in `.partial`,
+                `.cause`, and attributes of a solver that would do in `.remedy`).
         """
         _refuse_traced(self, initial)
-        moments = initial_moments(initial, self.points, self.modes)
-        return follow(_spec(self, None, self.modes, until, save_every, fields), moments, store, on_save, on_start)
+
+        def go(solver: KineticSolver, chosen: tuple[str, ...]) -> xr.Dataset:
+            moments = initial_moments(initial, solver._side(), solver.modes)
+            spec = _spec(solver, None, solver.modes, until, save_every, fields, chosen=chosen)
+            return follow(spec, moments, store, on_save, on_start)
+
+        return settled(self, go, store) if self.points == AUTO else go(self, ())
 
 
 class CoarseSolver(PureSolver):
@@ -119,7 +127,7 @@ class CoarseSolver(PureSolver):
     Attributes:
         parameters: coefficients of the theory.
         closure: rule for the fourth moment m2; where it has a method `outside(parameters)`, the sentences of that are warnings.
-        points: points a side, even, at least 16.
+        points: points a side, even, at least 16; or "auto", for `run` alone, which finds them (`solvers.automatic`).
         time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
         sweeps: sweeps of the flow's fixed point in a step; by default what beta asks.
@@ -130,7 +138,7 @@ class CoarseSolver(PureSolver):
 
     parameters: Parameters
     closure: Closure = eqx.field(default_factory=BinghamClosure)
-    points: int = eqx.field(static=True, default=64)
+    points: Points = eqx.field(static=True, default=64)
     time_step: float = eqx.field(static=True, default=0.0125)
     precision: Precision = eqx.field(static=True, default="double")
     sweeps: int | None = eqx.field(static=True, default=None)
@@ -158,16 +166,22 @@ class CoarseSolver(PureSolver):
     ) -> xr.Dataset:
         """Return the run from time 0; arguments, result and errors are those of `KineticSolver.run`, without moments."""
         _refuse_traced(self, initial)
-        moments = initial_moments(initial, self.points, None)
         outside: Any = getattr(self.closure, "outside", None)
         sentences = list(outside(self.parameters)) if outside is not None else []
         for sentence in sentences:
             warnings.warn(sentence, stacklevel=2)
-        return follow(_spec(self, self.closure, None, until, save_every, fields, sentences), moments, store, on_save, on_start)
+
+        def go(solver: CoarseSolver, chosen: tuple[str, ...]) -> xr.Dataset:
+            moments = initial_moments(initial, solver._side(), None)
+            spec = _spec(solver, solver.closure, None, until, save_every, fields, sentences, chosen)
+            return follow(spec, moments, store, on_save, on_start)
+
+        return settled(self, go, store) if self.points == AUTO else go(self, ())
 
 
-def _check(points: int, time_step: float, precision: str, sweeps: int | None) -> None:
-    check_points(points)
+def _check(points: Any, time_step: float, precision: str, sweeps: int | None) -> None:
+    if points != AUTO:
+        check_points(points)
     if not 0 < time_step < float("inf"):
         raise ConfigError(f"time step {time_step}: it has to be above 0")
     if precision not in ("double", "single"):
@@ -192,11 +206,12 @@ def _spec(
     save_every: float,
     fields: Sequence[str],
     sentences: list[str] | None = None,
+    chosen: tuple[str, ...] = (),
 ) -> RunSpec:
     return RunSpec(
         parameters=solver.parameters,
         closure=closure,
-        points=solver.points,
+        points=solver._side(),
         modes=modes,
         time_step=solver.time_step,
         precision=solver.precision,
@@ -205,4 +220,5 @@ def _spec(
         save_every=save_every,
         warnings=tuple(sentences or ()),
         fields=tuple(fields),
+        chosen=chosen,
     )

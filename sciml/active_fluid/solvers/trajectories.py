@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.fields.parameters import Parameters
+from sciml.active_fluid.solvers.automatic import points_for, turning_step
 from sciml.active_fluid.theory.states import modes_needed, random_state
 from sciml.runtime.errors import FormatError
 from sciml.runtime.files import load_tensors, save_tensors
@@ -56,20 +57,9 @@ class Resolution(NamedTuple):
 
 
 def resolution(parameters: Parameters) -> Resolution:
-    """Return what a kinetic run needs.
-
-    With h, the rate of alignment and strain together where all rods are aligned, defect cores have a width of about
-    sqrt(d_t / h); angular modes turn at up to 2 M h, which the explicit part of a step has to follow.
-    """
-    p = parameters.as_dict()
-    h = p["zeta"] + abs(p["beta"] * p["zeta"] - 2 * p["alpha"]) / (8 + p["beta"])
-    core = math.sqrt(p["d_t"] / h)
-    points = max(32, 32 * math.ceil(1.35 * p["length"] / core / 32))
-    modes = max(16, 8 * math.ceil(1.25 * modes_needed(p["zeta"], p["d_r"]) / 8))
-    time_step = 0.0125
-    while 2 * modes * h * time_step > 0.6:
-        time_step /= 2
-    return Resolution(points, modes, time_step)
+    """Return what a kinetic run of the study is made with: grids in steps of 32 points, and a quarter more modes than needed."""
+    modes = max(16, 8 * math.ceil(1.25 * modes_needed(float(parameters.zeta), float(parameters.d_r)) / 8))
+    return Resolution(points_for(parameters, 32), modes, turning_step(parameters, modes, 0.0125))
 
 
 def kinetic_trajectory(
