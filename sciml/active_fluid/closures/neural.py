@@ -43,6 +43,8 @@ from sciml.training.weight_files import read_weight_file
 STORE = ModelStore("sciml.active_fluid")
 INPUTS, OUTPUTS = 6, 3
 FORM = "realisable closure 1"
+# parameters of the trainings whose files name alpha and zeta alone
+UNNAMED = {"beta": 0.8, "d_t": 0.05, "d_r": 0.05}
 Box = dict[str, tuple[float, float]]
 
 
@@ -52,7 +54,7 @@ class NeuralClosure(eqx.Module):
     Attributes:
         matrices, offsets: matrices and offsets of the perceptron's layers.
         name: name of the weights.
-        box: ranges of parameters that it was trained in, by name.
+        box: ranges of parameters that it was trained in, by name: alpha, zeta, beta, d_t and d_r.
         inputs: number of invariants that are used, the first ones of the list above: 1 makes a function of the order alone.
     """
 
@@ -89,13 +91,26 @@ class NeuralClosure(eqx.Module):
         return values.reshape(-1, *shape)
 
     def outside(self, parameters: Parameters) -> list[str]:
-        """Return a sentence for each parameter out of the range that the closure was trained in."""
+        """Return a sentence for each parameter out of the range that the closure was trained in.
+
+        Strain, vorticity and alignment enter in units of 4 d_r, so that a run whose alpha, zeta, d_t and d_r are all multiplied
+        by s is the same run s times as fast. Rates are therefore compared as they are in units of time in which d_r is in its
+        range. The length is in no box: a rule of one place does not know it, and together with d_t it sets but one number,
+        length / sqrt(d_t / d_r).
+        """
         numbers = parameters.as_dict()
-        return [
-            f"{name} = {numbers[name]:g} is outside {low:g} to {high:g}, where the closure {self.name!r} was trained"
-            for name, low, high in self.box
-            if not low - 1e-9 <= numbers[name] <= high + 1e-9
-        ]
+        ranges = {name: (low, high) for name, low, high in self.box}
+        low, high = ranges.get("d_r", (0.0, np.inf))
+        d_r = min(max(numbers["d_r"], low), high)
+        scale = d_r / numbers["d_r"]
+        found = []
+        for name, (low, high) in ranges.items():
+            value = numbers[name] if name == "beta" else scale * numbers[name]
+            if not low - 1e-9 <= value <= high + 1e-9:
+                unit = f", or {value:g} in units of time in which d_r is {d_r:g}," if value != numbers[name] else ""
+                span = f"{low:g} to {high:g}" if low < high else f"{low:g}"
+                found.append(f"{name} = {numbers[name]:g}{unit} is outside {span}, where the closure {self.name!r} was trained")
+        return found
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights by name, as files hold them."""
@@ -110,6 +125,8 @@ class NeuralClosure(eqx.Module):
     @classmethod
     def load(cls, name: str | Path = "default") -> NeuralClosure:
         """Return the closure of a name that is shipped, or of a file.
+
+        Files whose box names alpha and zeta alone are of trainings with beta 0.8 and diffusions of 0.05: their box is completed.
 
         Raises:
             ConfigError: there is neither.
@@ -135,7 +152,11 @@ class NeuralClosure(eqx.Module):
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise FormatError(f"{path} holds weights that are not finite")
         try:
-            box = tuple((str(key), float(low), float(high)) for key, (low, high) in notes.get("box", {}).items())
+            ranges = {str(key): (float(low), float(high)) for key, (low, high) in notes.get("box", {}).items()}
+            if ranges.keys() == {"alpha", "zeta"}:
+                ranges |= {name: (value, value) for name, value in UNNAMED.items()}
+            names = list(Parameters.__dataclass_fields__)
+            box = tuple((name, *ranges[name]) for name in sorted(ranges, key=names.index))
         except (TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"{path}: the box of its parameters cannot be read") from error
         return cls(_single(matrices), _single(offsets), path.stem, box, inputs)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
 NAME = "default"
+# in the order of the card
+PARAMETERS = ("alpha", "zeta", "beta", "d_t", "d_r")
 LICENCE = "simulated by this package; MIT"
 
 
@@ -29,7 +32,6 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
         DataError: the scores do not hold this closure.
     """
     metadata = read_weights_metadata(weights)
-    ranges = ", ".join(f"{name} from {low:g} to {high:g}" for name, (low, high) in metadata["extra"]["box"].items())
     return publish(
         weights,
         output,
@@ -38,12 +40,19 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
         title="closure of the fourth angular moment",
         licences=dict.fromkeys(metadata["inputs"], LICENCE),
         metrics=metrics_of(read_result(scores, Scores), metadata["config"]["name"], int(weights.stem)),
-        limits=[
-            f"Trained for {ranges}, beta 0.8 and diffusions 0.05, density 1; elsewhere it extrapolates and a run warns.",
-            "It sees the state of one place and time: what depends on the history, or on places around, stays an error.",
-            "Pointwise errors grow as in any chaotic flow; after the first tens of time units only statistics compare.",
-        ],
+        limits=limits_of(metadata["extra"]["box"]),
     )
+
+
+def limits_of(box: Mapping[str, Sequence[float]]) -> list[str]:
+    """Return the sentences of the card's limits, from the ranges of the parameters by name."""
+    spans = {name: f"{name} from {low:g} to {high:g}" if low < high else f"{name} {low:g}" for name, (low, high) in box.items()}
+    ranges = ", ".join(spans[name] for name in PARAMETERS if name in spans)
+    return [
+        f"Trained for {ranges} and density 1; elsewhere it extrapolates and a run warns.",
+        "It sees the state of one place and time: what depends on the history, or on places around, stays an error.",
+        "Pointwise errors grow as in any chaotic flow; after the first tens of time units only statistics compare.",
+    ]
 
 
 def metrics_of(scores: Scores, name: str, seed: int) -> list[dict[str, Any]]:

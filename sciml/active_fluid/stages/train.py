@@ -30,7 +30,7 @@ from sciml.training.weight_files import write_weight_file
 log = logging.getLogger(__name__)
 
 CHECKPOINT_EVERY = 10
-BOXED = ("alpha", "zeta")
+BOXED = ("alpha", "zeta", "beta", "d_t", "d_r")
 
 
 def run(config: TrainConfig, train: Path, validation: Path, output: Path) -> list[Path]:

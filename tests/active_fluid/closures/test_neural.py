@@ -13,10 +13,13 @@ from sciml.active_fluid.closures.neural import FORM, STORE, NeuralClosure, count
 from sciml.active_fluid.config import Config
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.solvers.solvers import CoarseSolver
+from sciml.active_fluid.stages.publish import limits_of
 from sciml.active_fluid.stages.stability import least_slack
+from sciml.active_fluid.theory.states import random_state
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import digest_file, save_tensors
-from sciml.training.weight_files import weights_digest, write_weight_file
+from sciml.training.weight_files import read_weights_metadata, weights_digest, write_weight_file
 
 PLACE = Parameters(alpha=-2.0, zeta=0.6)
 
@@ -128,6 +131,41 @@ def test_it_is_written_and_read_to_the_bit(tmp_path):
     assert "alpha = -4 is outside -3 to -1" in found.outside(Parameters(alpha=-4.0, zeta=0.5))[0]
 
 
+BOX = {"alpha": (-3.0, -1.0), "zeta": (0.25, 1.0), "beta": (0.8, 0.8), "d_t": (0.05, 0.05), "d_r": (0.05, 0.05)}
+OUTSIDE = [
+    (Parameters(-2.0, 0.5), []),
+    (Parameters(-2.0, 0.5, length=30.0), []),
+    (Parameters(-2.0, 0.5, beta=1.6), ["beta = 1.6 is outside 0.8, where the closure 'default' was trained"]),
+    (Parameters(-2.0, 0.5, d_t=0.1), ["d_t = 0.1 is outside 0.05, where"]),
+    # in other units of time: the same run twice as fast, and another
+    (Parameters(-4.0, 1.0, d_t=0.1, d_r=0.1), []),
+    (Parameters(-1.5, 0.8, d_r=0.1), [
+        "alpha = -1.5, or -0.75 in units of time in which d_r is 0.05, is outside -3 to -1",
+        "d_t = 0.05, or 0.025 in units of time in which d_r is 0.05, is outside 0.05",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("parameters", "sentences"), OUTSIDE)
+def test_the_shipped_closure_knows_its_box_in_all_parameters(parameters, sentences):
+    found = NeuralClosure.load().outside(parameters)
+    assert len(found) == len(sentences) and all(one.startswith(words) for one, words in zip(found, sentences, strict=True))
+
+
+def test_files_that_name_activity_and_alignment_alone_are_of_the_first_trainings(tmp_path):
+    old = {"alpha": [-3.0, -1.0], "zeta": [0.25, 1.0]}
+    found = NeuralClosure.load(saved(tmp_path / "old.safetensors", NeuralClosure.create(3, 8, 2), box=old))
+    assert {name: (low, high) for name, low, high in found.box} == BOX
+
+
+def test_a_run_with_all_rates_doubled_is_the_same_run_twice_as_fast():
+    m1, closure = random_state(16, 0, amplitude=0.5), NeuralClosure.load()
+    slow = CoarseSolver(Parameters(-2.0, 0.5), closure, 16, 0.05)
+    fast = CoarseSolver(Parameters(-4.0, 1.0, d_t=0.1, d_r=0.1), closure, 16, 0.025)
+    with working():
+        np.testing.assert_allclose(slow.integrate(m1, 1.0), fast.integrate(m1, 0.5), rtol=0, atol=1e-12)
+
+
 def test_other_files_are_refused_in_one_line(tmp_path):
     closure = NeuralClosure.create(3, 8, 2)
     with pytest.raises(ConfigError, match="there is no model none: shipped are default"):
@@ -151,7 +189,9 @@ def test_the_shipped_closure_is_what_its_card_says():
     card = path.with_suffix(".md").read_text()
     assert digest_file(path) in card and weights_digest(path) in card and path.stat().st_size < 100_000
     closure = NeuralClosure.load()
-    assert {name: (low, high) for name, low, high in closure.box} == {"alpha": (-3.0, -1.0), "zeta": (0.25, 1.0)}
+    assert {name: (low, high) for name, low, high in closure.box} == BOX
+    assert read_weights_metadata(path)["extra"]["box"].keys() == BOX.keys()
+    assert limits_of(BOX)[0] in card
     # it was trained on points of the box that the test does not have
     assert not {(p.alpha, p.zeta) for p in Config().test} & {(p.alpha, p.zeta) for p in Config().train}
     assert least_slack(closure, 50_000, 0) >= -1e-12

@@ -156,7 +156,8 @@ def test_the_stage_writes_weights_with_a_box(truths, tmp_path):
     save_trajectories(path, truths)
     weights, _ = stage.run(settings(horizons=()), path, path, tmp_path / "offline")
     closure = NeuralClosure.load(weights)
-    assert closure.box == (("alpha", -2.0, -1.5), ("zeta", 0.3, 0.4))
+    fixed = (("beta", 0.8, 0.8), ("d_t", 0.05, 0.05), ("d_r", 0.05, 0.05))
+    assert closure.box == (("alpha", -2.0, -1.5), ("zeta", 0.3, 0.4), *fixed)
     with pytest.raises(ConfigError, match="no whole number of steps"):
         stage.run(settings(time_step=0.06), path, path, tmp_path / "bad")
 
