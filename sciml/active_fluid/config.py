@@ -146,7 +146,7 @@ class Recovery(StageConfig):
     """Experiments of the parameter inference."""
 
     twins: int = Field(default=20, ge=0, le=10_000, description="experiments with data of the closed model itself")
-    truths: int = Field(default=6, ge=0, le=10_000, description="experiments with data of the kinetic theory")
+    truths: int = Field(default=20, ge=0, le=10_000, description="experiments with data of the kinetic theory")
     points: Side = Field(default=32, description="side of the grid of truth and model")
 
 

@@ -176,15 +176,16 @@ def experiment(kind: str, number: int, error: float, half: float) -> dict[str, A
         found, width = value + error * abs(value), half * abs(value)
         row |= {f"{name}_truth": value, f"{name}_start": -2.0 if name == "alpha" else 0.6, name: found, f"{name}_error": error}
         row |= {f"{name}_low": found - width, f"{name}_high": found + width, f"{name}_covered": abs(error) <= half}
-    return row
+        row |= {f"{name}_noise_half": 0.005 * abs(value)}
+    return {**row, "p_value": 0.3, "verdict": "noise"}
 
 
 def write_recovery(root: Path) -> None:
-    """Write twenty twins, of which two lie outside their intervals, and six experiments with a bias of 3 %."""
+    """Write twenty twins, of which two lie outside their intervals, and twenty kinetic experiments, of which four do."""
     twins = [experiment("closed model", n, 0.015 if n < 2 else 0.001 * (-1) ** n, 0.005) for n in range(20)]
-    rows = [*twins, *(experiment("kinetic", n, 0.03, 0.005) for n in range(6))]
+    rows = [*twins, *(experiment("kinetic", n, 0.04 if n < 4 else 0.02, 0.03) for n in range(20))]
     write_json(root / "recover" / "recovery.json", {"noise": 0.02, "points": 32, "rows": rows})
-    config = RecoverConfig(twins=20, truths=6, points=32, noise=0.02)
+    config = RecoverConfig(twins=20, truths=20, points=32, noise=0.02)
     record(root / "recover", "recover", config.model_dump(mode="json"), "recovery.json")
 
 

@@ -34,6 +34,7 @@ from jax import Array
 
 from sciml.active_fluid.closures.bingham import ratio
 from sciml.active_fluid.closures.closure import squared
+from sciml.active_fluid.closures.discrepancy import ErrorSize, sizes_of
 from sciml.active_fluid.fields.grid import Field, scaled
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.runtime.errors import FormatError
@@ -56,6 +57,7 @@ class NeuralClosure(eqx.Module):
         name: name of the weights.
         box: ranges of parameters that it was trained in, by name: alpha, zeta, beta, d_t and d_r.
         inputs: number of invariants that are used, the first ones of the list above: 1 makes a function of the order alone.
+        discrepancy: size of its error on the runs that it was trained on; empty where it was not measured.
     """
 
     matrices: tuple[Array, ...]
@@ -63,6 +65,7 @@ class NeuralClosure(eqx.Module):
     name: str = eqx.field(static=True, default="untrained")
     box: tuple[tuple[str, float, float], ...] = eqx.field(static=True, default=())
     inputs: int = eqx.field(static=True, default=INPUTS)
+    discrepancy: tuple[ErrorSize, ...] = eqx.field(static=True, default=())
 
     @classmethod
     def create(cls, seed: int, width: int = 16, depth: int = 2, inputs: int = INPUTS) -> NeuralClosure:
@@ -120,7 +123,9 @@ class NeuralClosure(eqx.Module):
 
     def notes(self) -> dict[str, Any]:
         """Return what besides the weights makes the closure again."""
-        return {"form": FORM, "inputs": self.inputs, "box": {name: [low, high] for name, low, high in self.box}}
+        sizes = [row._asdict() for row in self.discrepancy]
+        box = {name: [low, high] for name, low, high in self.box}
+        return {"form": FORM, "inputs": self.inputs, "box": box, "discrepancy": sizes}
 
     @classmethod
     def load(cls, name: str | Path = "default") -> NeuralClosure:
@@ -159,7 +164,7 @@ class NeuralClosure(eqx.Module):
             box = tuple((name, *ranges[name]) for name in sorted(ranges, key=names.index))
         except (TypeError, ValueError, AttributeError) as error:
             raise FormatError(f"{path}: the box of its parameters cannot be read") from error
-        return cls(_single(matrices), _single(offsets), path.stem, box, inputs)
+        return cls(_single(matrices), _single(offsets), path.stem, box, inputs, sizes_of(notes.get("discrepancy", []), path))
 
 
 def corrected(

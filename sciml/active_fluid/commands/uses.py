@@ -96,8 +96,7 @@ def infer_command(
     """Infer activity and alignment, with 90 % intervals, from snapshots of the order of the rods.
 
     m1 = <exp(2 i theta)> is what the nematic tensor D holds: D_11 - D_22 + 2 i D_12. The initial state is sought too, so that the
-    noise of the first snapshot widens the intervals as it should. Intervals are of the noise alone: the error of the closure adds
-    a bias, which the page of the study measures.
+    noise of the first snapshot widens the intervals as it should. The error of the learned closure is part of the intervals.
 
     Examples: sciml active-fluid simulate --equations kinetic --points 32 --until 8 --save-every 1 --out truth.zarr;
     sciml active-fluid infer truth.zarr --at 4 --at 5 --at 6 --at 7 --at 8

@@ -29,6 +29,7 @@ from jaxtyping import Complex, Float
 from numpy.typing import NDArray
 
 from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.discrepancy import TERMS, Disturbed
 from sciml.active_fluid.fields.grid import Grid, inverse
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.theory.moments import Model
@@ -58,20 +59,40 @@ class Problem(NamedTuple):
     gaps: Float[Array, " intervals"]
 
 
+class Slopes(NamedTuple):
+    """Changes of what is seen, real and imaginary parts in turn, for changes by one.
+
+    Attributes:
+        theta: G', of alpha, zeta and perhaps the logarithm of the scale of time.
+        error: K', of the numbers kappa of the closure's error.
+        state: F', of the real parts of the chosen amplitudes, then of the imaginary parts.
+    """
+
+    theta: Float[np.ndarray, "sought data"]
+    error: Float[np.ndarray, "terms data"]
+    state: Float[np.ndarray, "parts data"]
+
+
 class Normal(NamedTuple):
     """A Gauss-Newton step.
 
     Attributes:
-        theta: step of alpha and zeta.
+        theta: step of theta.
         amplitudes: step of the chosen amplitudes.
         information: Sigma.
         slope: gradient of J / 2 to theta, the chosen amplitudes at their best.
+        influence: change of the estimate of theta for changes by one of the numbers kappa of the closure's error.
+        used: effective number of real parameters of the fit, those of the initial state among them.
+        left: what the fit leaves of changes by one of the numbers kappa.
     """
 
-    theta: Float[np.ndarray, " 2"]
+    theta: Float[np.ndarray, " sought"]
     amplitudes: Complex[np.ndarray, " modes"]
-    information: Float[np.ndarray, "2 2"]
-    slope: Float[np.ndarray, " 2"]
+    information: Float[np.ndarray, "sought sought"]
+    slope: Float[np.ndarray, " sought"]
+    influence: Float[np.ndarray, "sought terms"]
+    used: float
+    left: Float[np.ndarray, "terms data"]
 
 
 def model_of(problem: Problem, theta: Array) -> Model:
@@ -79,6 +100,11 @@ def model_of(problem: Problem, theta: Array) -> Model:
     known = problem.known
     parameters = Parameters(theta[0], theta[1], known.beta, known.d_t, known.d_r, known.length)  # pyright: ignore
     return Model(Grid.of(problem.data.shape[-1], known.length), parameters, problem.closure, True, SWEEPS)
+
+
+def gaps_of(problem: Problem, theta: Array) -> Float[Array, " intervals"]:
+    """Return the gaps in the theory's time: those of the data times exp(theta[2]) where the scale of time is sought too."""
+    return problem.gaps * jnp.exp(theta[2]) if theta.shape[0] > 2 else problem.gaps
 
 
 def _advanced(model: Model, amplitudes: Array, gap: Array, count: int) -> Array:
@@ -104,7 +130,7 @@ def trajectory(problem: Problem, theta: Array, amplitudes: Array, count: int) ->
         return after, after
 
     first = amplitudes * model.grid.keep
-    later = jax.lax.scan(interval, first, problem.gaps)[1]
+    later = jax.lax.scan(interval, first, gaps_of(problem, theta))[1]
     return inverse(jnp.concatenate([first[None], later])) * first.size
 
 
@@ -123,10 +149,12 @@ def intervals_apart(problem: Problem, theta: Array, amplitudes: Array, count: in
 
     def misfits(theta: Array) -> Array:
         model = model_of(problem, theta)
-        ends = jax.vmap(lambda one, gap: _advanced(model, one * model.grid.keep, gap, count))(amplitudes[:-1], problem.gaps)
+        ends = jax.vmap(lambda one, gap: _advanced(model, one * model.grid.keep, gap, count))(
+            amplitudes[:-1], gaps_of(problem, theta)
+        )
         return (inverse(ends) * ends[0].size - problem.data[1:]) * problem.seen[1:]
 
-    slopes = jax.vmap(lambda unit: jax.jvp(misfits, (theta,), (unit,))[1])(jnp.eye(2))
+    slopes = jax.vmap(lambda unit: jax.jvp(misfits, (theta,), (unit,))[1])(jnp.eye(theta.shape[0]))
     residual = misfits(theta)
     dot = lambda a, b: jnp.sum((jnp.conj(a) * b).real)  # noqa: E731
     # |r|^2, Re G* r and Re G* G
@@ -143,65 +171,78 @@ def residuals(problem: Problem, theta: Array, amplitudes: Array, count: int) -> 
 
 @eqx.filter_jit
 def _tangents(problem: Problem, theta: Array, amplitudes: Array, turns: Array, waves: Array, count: int) -> Array:
-    """Return changes of what is seen for changes `turns` of theta and `waves` = (k_x, k_y, real, imaginary) of one amplitude."""
+    """Return changes of what is seen for changes `turns` of (theta, kappa) and `waves` = (k_x, k_y, real, imaginary)."""
+    sought = theta.shape[0]
+
+    def seen(theta: Array, kappa: Array, amplitudes: Array) -> Array:
+        wrong = problem._replace(closure=Disturbed(problem.closure, kappa))
+        return trajectory(wrong, theta, amplitudes, count) * problem.seen
 
     def change(turn: Array, wave: Array) -> Array:
-        seen = lambda t, a: trajectory(problem, t, a, count) * problem.seen  # noqa: E731
         unit = jnp.zeros_like(amplitudes).at[wave[0].astype(int), wave[1].astype(int)].set(wave[2] + 1j * wave[3])
-        return jax.jvp(seen, (theta, amplitudes), (turn, unit))[1]
+        here = (theta, jnp.zeros(TERMS), amplitudes)
+        return jax.jvp(seen, here, (turn[:sought], turn[sought:], unit))[1]
 
     return jax.vmap(change)(turns, waves)
 
 
-def jacobian(
-    problem: Problem, theta: Array, amplitudes: Array, modes: NDArray[np.int64], count: int
-) -> Float[np.ndarray, "c data"]:
-    """Return G' and F' as rows: alpha, zeta, real parts of the chosen amplitudes, then imaginary parts.
+def jacobian(problem: Problem, theta: Array, amplitudes: Array, modes: NDArray[np.int64], count: int) -> Slopes:
+    """Return G', K' and F'.
 
     Args:
         problem: data and closure.
-        theta: alpha and zeta.
+        theta: alpha, zeta and perhaps the logarithm of the scale of time.
         amplitudes: Fourier amplitudes at the first snapshot.
         modes: indices of the chosen ones in Fourier order, (modes, 2).
         count: steps in each interval.
     """
-    number = len(modes)
-    rows = 2 + 2 * number
+    number, sought = len(modes), len(theta)
+    free = sought + TERMS
+    rows = free + 2 * number
     padded = -(-rows // TANGENTS_AT_ONCE) * TANGENTS_AT_ONCE
-    turns, waves = np.zeros((padded, 2)), np.zeros((padded, 4))
-    turns[0, 0] = turns[1, 1] = 1
-    waves[2 : 2 + number, :2] = waves[2 + number : rows, :2] = modes
-    waves[2 : 2 + number, 2] = waves[2 + number : rows, 3] = 1
+    turns, waves = np.zeros((padded, free)), np.zeros((padded, 4))
+    turns[:free] = np.eye(free)
+    waves[free : free + number, :2] = waves[free + number : rows, :2] = modes
+    waves[free : free + number, 2] = waves[free + number : rows, 3] = 1
     blocks = []
     for first in range(0, padded, TANGENTS_AT_ONCE):
         some = slice(first, first + TANGENTS_AT_ONCE)
         found = _tangents(problem, theta, amplitudes, jnp.asarray(turns[some]), jnp.asarray(waves[some]), count)
         blocks.append(np.asarray(found).reshape(TANGENTS_AT_ONCE, -1).view(np.float64))
-    return np.concatenate(blocks)[:rows]
+    whole = np.concatenate(blocks)
+    return Slopes(whole[:sought], whole[sought:free], whole[free:rows])
 
 
-def normal_step(
-    slopes: NDArray[np.float64], residual: NDArray[np.complex128], chosen: NDArray[np.complex128], ridge: NDArray
-) -> Normal:
+def normal_step(slopes: Slopes, residual: NDArray[np.complex128], chosen: NDArray[np.complex128], ridge: NDArray) -> Normal:
     """Return the Gauss-Newton step.
 
     Args:
-        slopes: rows of `jacobian`, (2 + 2 modes, real and imaginary parts of the data).
+        slopes: of `jacobian`.
         residual: model minus data.
         chosen: the chosen amplitudes, (modes,).
         ridge: s^2 / S_k of the chosen amplitudes.
     """
+    parts = np.ascontiguousarray(residual).reshape(-1).view(np.float64)
     # G'r, and F'r + s^2 / S u
-    away = slopes @ np.ascontiguousarray(residual).reshape(-1).view(np.float64)
-    away[2:] += np.tile(ridge, 2) * np.concatenate([chosen.real, chosen.imag])
+    away = slopes.theta @ parts
+    moved = slopes.state @ parts + np.tile(ridge, 2) * np.concatenate([chosen.real, chosen.imag])
     # G'G, G'F and A = F'F + s^2 / S
-    matrix = slopes @ slopes.T
-    mixed, inner = matrix[:2, 2:], matrix[2:, 2:] + np.diag(np.tile(ridge, 2))
-    # A^-1 F'G, and A^-1 (F'r + s^2 / S u)
-    solved = np.linalg.solve(inner, np.concatenate([mixed, away[None, 2:]]).T).T
+    mixed = slopes.theta @ slopes.state.T
+    plain = slopes.state @ slopes.state.T
+    inner = plain + np.diag(np.tile(ridge, 2))
+    # A^-1 F'G, A^-1 F'K and A^-1 (F'r + s^2 / S u)
+    count = len(away)
+    solved = np.linalg.solve(inner, np.concatenate([mixed, slopes.error @ slopes.state.T, moved[None]]).T).T
     # Sigma = G'G - G'F A^-1 F'G, then d theta = -Sigma^-1 slope and d u = -A^-1 (F'r + s^2 / S u + F'G d theta)
-    information = matrix[:2, :2] - mixed @ solved[:2].T
-    slope = away[:2] - mixed @ solved[2]
-    theta = -np.linalg.pinv(information, hermitian=True) @ slope
-    parts = -solved[2] - theta @ solved[:2]
-    return Normal(theta, parts[: len(chosen)] + 1j * parts[len(chosen) :], (information + information.T) / 2, slope)
+    information = slopes.theta @ slopes.theta.T - mixed @ solved[:count].T
+    slope = away - mixed @ solved[-1]
+    inverse = np.linalg.pinv(information, hermitian=True)
+    theta = -inverse @ slope
+    step = -solved[-1] - theta @ solved[:count]
+    # the estimate moves by Sigma^-1 (G'K - G'F A^-1 F'K) kappa
+    influence = inverse @ (slopes.theta @ slopes.error.T - mixed @ solved[count:-1].T)
+    left = slopes.error - influence.T @ slopes.theta - (solved[count:-1] - influence.T @ solved[:count]) @ slopes.state
+    # numbers that the fit takes from the data: theta, and the trace of A^-1 F'F
+    used = count + float(np.trace(np.linalg.solve(inner, plain)))
+    half = len(chosen)
+    return Normal(theta, step[:half] + 1j * step[half:], (information + information.T) / 2, slope, influence, used, left)

@@ -10,8 +10,19 @@ D = c I / 2 + dev with dev_11 + i dev_12 = m1 / 2, so that m1 = 2 (D_11 - c / 2)
    (`sciml.active_fluid.inference.assimilation`): the most likely values, and their covariance with the initial state integrated
    out.
 
-The interval is that of a normal distribution with this covariance (Laplace). It covers noise, not errors of the model. The error
-of a closure enters at second order in the order parameter, and biases estimates from the growth of a weak order least.
+The interval is that of a normal distribution with this covariance (Laplace), and with that of the closure's error where its size
+is known. The error is written as terms with numbers kappa (`sciml.active_fluid.closures.discrepancy`) that are considered, not
+sought: with S = d theta / d kappa, the change of the estimate for an error of the closure, and the second moments of kappa over
+kinetic training runs of such a length and order,
+
+    covariance = s^2 / 2 Sigma^-1 + S < kappa kappa' > S'
+
+(Schmidt 1966; Jazwinski, Stochastic Processes and Filtering Theory, 1970, on parameters that are considered). The error enters at
+second order in the order parameter, and moves estimates from the growth of a weak order least.
+
+The theory has no unit of time of its own: with times t, rates alpha, zeta and d_r and a diffusion d_t, the fields at times t / r
+with r alpha, r zeta, r d_r and r d_t are the same. Where the clock is free, ln r is sought as a third number with alpha and zeta
+in units of d_r; what tells it is how diffusion and rotation fade the fields.
 """
 
 from __future__ import annotations
@@ -27,9 +38,11 @@ from jaxtyping import Bool, Complex, Float
 from numpy.typing import NDArray
 
 from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.discrepancy import error_moments
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.assimilation import Problem
+from sciml.active_fluid.inference.goodness import Goodness, goodness
 from sciml.active_fluid.inference.observations import checked
 from sciml.active_fluid.inference.search import Box, intervals_first, one_trajectory, search_limits
 from sciml.active_fluid.inference.verdicts import NORMAL_QUANTILE_95, sentences
@@ -50,8 +63,13 @@ class Inference:
 
     Attributes:
         alpha, zeta: most likely values.
-        covariance: covariance of (alpha, zeta), the initial state integrated out.
+        covariance: covariance of (alpha, zeta) and, with a free clock, of the logarithm of its rate; the initial state integrated
+            out, the closure's error in it.
+        noise_covariance: the part that comes from the noise.
+        influence: S, change of the estimates for changes by one of the numbers kappa of the closure's error.
         alpha_interval, zeta_interval: 90 % intervals.
+        clock: units of the theory's time that pass in a unit of the times given, 1 but for a free clock.
+        clock_interval: its 90 % interval.
         noise_std: root mean square of the complex noise of m1 at a point, the larger of the given one and that of the misfit.
         misfit: root mean square of model minus data at each snapshot, in units of the noise.
         times: times of the snapshots.
@@ -60,14 +78,19 @@ class Inference:
         converged: whether the last step was below a tenth of a standard deviation in both.
         reason: why the search ended.
         history: one row a step: stage, iteration, alpha, zeta, objective, gradient (in standard deviations to the minimum).
+        goodness: whether the model explains the data.
         sentences: what a reader has to know, one a line.
     """
 
     alpha: float
     zeta: float
-    covariance: Float[np.ndarray, "2 2"]
+    covariance: Float[np.ndarray, "sought sought"]
+    noise_covariance: Float[np.ndarray, "sought sought"]
+    influence: Float[np.ndarray, "sought terms"]
     alpha_interval: tuple[float, float]
     zeta_interval: tuple[float, float]
+    clock: float
+    clock_interval: tuple[float, float]
     noise_std: float
     misfit: Float[np.ndarray, " snapshots"]
     times: Float[np.ndarray, " snapshots"]
@@ -76,6 +99,7 @@ class Inference:
     converged: bool
     reason: str
     history: tuple[dict[str, Any], ...]
+    goodness: Goodness
     sentences: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -98,6 +122,9 @@ def infer(
     time_step: float = 0.005,
     most_waves: int = 450,
     progress: Progress | None = None,
+    *,
+    free_clock: bool = False,
+    closure_error: bool = True,
 ) -> Inference:
     """Return alpha and zeta of the closed model that explain snapshots of m1.
 
@@ -114,6 +141,8 @@ def infer(
         time_step: longest time step of the model.
         most_waves: largest number of waves of the initial state that are sought with alpha and zeta.
         progress: function that is called with each row of the history.
+        free_clock: whether the times given are the theory's but for a factor, which is sought.
+        closure_error: whether intervals hold the closure's error, of a closure that brings a table of it (`discrepancy`).
 
     Raises:
         ConfigError: start, box, noise, step or points make no sense.
@@ -135,18 +164,31 @@ def infer(
         fine = max(math.ceil(gaps.max() / time_step - 1e-9), MIN_STEPS)
         coarse = max(math.ceil(fine / TANGENT_STEP_RATIO), MIN_STEPS)
         problem = Problem(closure, known, jnp.asarray(data), jnp.asarray(seen), jnp.asarray(gaps))
-        limits = search_limits(box)
-        first = intervals_first(problem, state, start, box, coarse, record)
+        limits = search_limits(box, free_clock)
+        first = intervals_first(problem, state, start, box, limits, coarse, record)
         found = one_trajectory(problem, first, state, noise_std, limits, (fine, coarse), most_waves, record)
-    theta, covariance = found.theta, found.covariance
-    excess = found.noise / (noise_std or state.noise)
+    theta, last = found.theta, found.last
+    order = float(np.sqrt(np.sum(np.abs(data) ** 2) / seen.sum()))
+    sizes = getattr(closure, "discrepancy", ()) if closure_error else ()
+    errors = error_moments(sizes, float(moments[-1] - moments[0]), order)
+    # s^2 / 2 Sigma^-1 + S < kappa kappa' > S'
+    covariance = found.covariance if errors is None else found.covariance + last.influence @ errors @ last.influence.T
+    every = data.shape[-1] // len(snapshots[0])
+    grid = (slice(None), slice(None, None, every), slice(None, None, every))
+    fit = goodness(data[grid], seen[grid], found.fields[grid], state, noise_std, last.used, last.left, errors)
     width = NORMAL_QUANTILE_95 * np.sqrt(np.diag(covariance))
+    ends = [(float(value - half), float(value + half)) for value, half in zip(theta, width, strict=True)]
+    clock = [math.exp(value) for value in (theta[2], *ends[2])] if free_clock else [1.0, 1.0, 1.0]
     return Inference(
         alpha=float(theta[0]),
         zeta=float(theta[1]),
         covariance=covariance,
-        alpha_interval=(float(theta[0] - width[0]), float(theta[0] + width[0])),
-        zeta_interval=(float(theta[1] - width[1]), float(theta[1] + width[1])),
+        noise_covariance=found.covariance,
+        influence=last.influence,
+        alpha_interval=ends[0],
+        zeta_interval=ends[1],
+        clock=clock[0],
+        clock_interval=(clock[1], clock[2]),
         noise_std=found.noise,
         misfit=found.misfit,
         times=moments,
@@ -155,5 +197,13 @@ def infer(
         converged=found.converged,
         reason=found.reason,
         history=tuple(rows),
-        sentences=tuple(sentences(theta, covariance, box, limits, excess, found.converged, found.reason)),
+        goodness=fit,
+        sentences=(
+            *sentences(theta, covariance, box, limits, fit.sentence, found.converged, found.reason),
+            *(
+                []
+                if errors is not None or not closure_error
+                else ["The intervals hold the noise alone: nothing is known of the closure's error."]
+            ),
+        ),
     )

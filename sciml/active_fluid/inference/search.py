@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Complex, Float
 from numpy.typing import NDArray
 
-from sciml.active_fluid.inference.assimilation import Problem, intervals_apart, jacobian, normal_step, residuals
+from sciml.active_fluid.inference.assimilation import Normal, Problem, Slopes, intervals_apart, jacobian, normal_step, residuals
 from sciml.active_fluid.inference.wiener import Filtered, whole_numbers
 from sciml.runtime.errors import NumericalError
 
@@ -23,6 +23,8 @@ MAX_INTERVAL_STEPS, MAX_JOINT_STEPS = 25, 8
 MAX_SIGMAS, CONVERGED_SIGMAS = 10.0, 0.1
 # shares of each side of the box at which the nine first trials lie
 GRID_FRACTIONS = (0.15, 0.5, 0.85)
+# largest ratio of the scale of time to the one given
+MAX_CLOCK_RATIO = 4.0
 # whole wave number up to which waves of the initial state are always sought
 MIN_REACH = 3
 
@@ -31,29 +33,32 @@ class SearchResult(NamedTuple):
     """Where the search ended.
 
     Attributes:
-        theta: alpha and zeta.
-        covariance: covariance of theta.
+        theta: alpha, zeta and, where it is sought, the logarithm of the scale of time.
+        covariance: covariance of theta from the noise.
         noise: root mean square of the noise at a point, the larger of the given one and that of the misfit.
         misfit: root mean square of model minus data of each snapshot, in units of the noise.
         fields: m1 of the model at the snapshots.
         converged: whether the search converged.
         reason: why the search ended.
+        last: the last step, at the end of the search or close to it.
     """
 
-    theta: Float[np.ndarray, " 2"]
-    covariance: Float[np.ndarray, "2 2"]
+    theta: Float[np.ndarray, " sought"]
+    covariance: Float[np.ndarray, "sought sought"]
     noise: float
     misfit: Float[np.ndarray, " snapshots"]
     fields: Complex[np.ndarray, "snapshots points points"]
     converged: bool
     reason: str
+    last: Normal
 
 
-def search_limits(box: Box) -> Float[np.ndarray, "2 2"]:
-    """Return the box widened by half its width on each side, zeta at least 0."""
+def search_limits(box: Box, free_clock: bool = False) -> Float[np.ndarray, "sought 2"]:
+    """Return the box widened by half its width on each side, zeta at least 0; with a free clock those of its logarithm too."""
     wide = np.array([(low - (high - low) / 2, high + (high - low) / 2) for low, high in box])
     wide[1, 0] = max(wide[1, 0], 0.0)
-    return wide
+    clock = math.log(MAX_CLOCK_RATIO)
+    return np.concatenate([wide, [[-clock, clock]]]) if free_clock else wide
 
 
 def standing_out(variances: NDArray[np.float64], floor: float, most: int) -> NDArray[np.int64]:
@@ -70,7 +75,13 @@ def standing_out(variances: NDArray[np.float64], floor: float, most: int) -> NDA
 
 
 def intervals_first(
-    problem: Problem, state: Filtered, start: tuple[float, float] | None, box: Box, count: int, record: Record
+    problem: Problem,
+    state: Filtered,
+    start: tuple[float, float] | None,
+    box: Box,
+    limits: NDArray[np.float64],
+    count: int,
+    record: Record,
 ) -> NDArray[np.float64]:
     """Return theta of intervals that each start from their own filtered snapshot: Gauss and Newton with Levenberg's damping.
 
@@ -79,13 +90,14 @@ def intervals_first(
         state: filtered snapshots.
         start: alpha and zeta, or None for the best of nine in the box.
         box: ranges of both.
+        limits: least and largest of each number that is sought, (sought, 2).
         count: steps in each interval.
         record: takes the rows of the history.
 
     Raises:
         NumericalError: the model diverges from every start.
     """
-    states, limits = jnp.asarray(state.amplitudes), search_limits(box)
+    states, clock = jnp.asarray(state.amplitudes), np.zeros(len(limits) - 2)
 
     def look(theta: NDArray[np.float64]) -> tuple[float, NDArray[np.float64], NDArray[np.float64]]:
         value, slope, matrix = intervals_apart(problem, jnp.asarray(theta), states, count)
@@ -95,6 +107,7 @@ def intervals_first(
     spots = (
         [low + width * [a, b] for a in GRID_FRACTIONS for b in GRID_FRACTIONS] if start is None else [np.array(start, np.float64)]
     )
+    spots = [np.concatenate([spot, clock]) for spot in spots]
     looked = [look(spot) for spot in spots]
     best = int(np.argmin([one[0] if np.isfinite(one[0]) else np.inf for one in looked]))
     theta, (value, slope, matrix) = spots[best], looked[best]
@@ -135,10 +148,10 @@ def one_trajectory(
 
     Args:
         problem: data and closure.
-        theta: alpha and zeta to begin from.
+        theta: where to begin: alpha, zeta and, where it is sought, the logarithm of the scale of time.
         state: filtered snapshots.
         noise_std: root mean square of the data's noise where it is known.
-        limits: least and largest alpha and zeta, (2, 2).
+        limits: least and largest of each number that is sought, (sought, 2).
         counts: steps in each interval for residuals and for tangents.
         most_waves: largest number of waves of the initial state that are sought.
         record: takes the rows of the history.
@@ -163,9 +176,10 @@ def one_trajectory(
     if not np.isfinite(value):
         raise NumericalError(f"the model diverges with alpha = {theta[0]:.4g}, zeta = {theta[1]:.4g}: take a smaller time_step")
     reason, converged, far = f"no end after {MAX_JOINT_STEPS} steps", False, True
-    slopes = inverse = np.zeros((2, 2))
+    slopes: Slopes | None = None
+    step: Normal | None = None
     for iteration in range(MAX_JOINT_STEPS):
-        if far:
+        if far or slopes is None:
             slopes = jacobian(problem, jnp.asarray(theta), jnp.asarray(amplitudes), modes, coarse)
         step = normal_step(slopes, residual, amplitudes[spots], square / variances)
         inverse = bounded_inverse(step.information)
@@ -194,7 +208,9 @@ def one_trajectory(
             residual, fields, value = look(theta, amplitudes)
     noise = math.sqrt(max(square, value / number))
     misfit = np.sqrt(np.sum(np.abs(residual) ** 2, (1, 2)) / seen.sum((1, 2))) / noise
-    return SearchResult(theta, noise**2 / 2 * inverse, noise, misfit, fields, converged, reason)
+    assert step is not None
+    covariance = noise**2 / 2 * bounded_inverse(step.information)
+    return SearchResult(theta, covariance, noise, misfit, fields, converged, reason, step)
 
 
 def bounded_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -9,8 +9,6 @@ from numpy.typing import NDArray
 MAX_HALF_WIDTH = 0.1
 # correlation of alpha and zeta beyond which only a combination of both is known
 MAX_CORRELATION = 0.95
-# misfit over noise beyond which the misfit is no noise
-MAX_NOISE_RATIO = 1.25
 # 95 % quantile of the normal distribution: 90 % lie within so many standard deviations
 NORMAL_QUANTILE_95 = 1.6448536269514722
 
@@ -20,18 +18,18 @@ def sentences(
     covariance: NDArray[np.float64],
     box: tuple[tuple[float, float], tuple[float, float]],
     limits: NDArray[np.float64],
-    excess: float,
+    fit: str,
     converged: bool,
     reason: str,
 ) -> list[str]:
     """Return the sentences: estimates first, then whatever makes them doubtful.
 
     Args:
-        theta: alpha and zeta.
-        covariance: covariance of both.
+        theta: alpha, zeta and perhaps the logarithm of the scale of time.
+        covariance: covariance of theta.
         box: expected ranges.
         limits: limits of the search.
-        excess: misfit over the noise that is given, or that the filter has found.
+        fit: sentence on whether the model explains the data.
         converged: whether the search converged.
         reason: why the search ended.
     """
@@ -54,7 +52,7 @@ def sentences(
             found.append(f"{name} lies outside of the box from {low} to {high}.")
         elif min(theta[i] - low, high - theta[i]) < NORMAL_QUANTILE_95 * spread[i]:
             found.append(f"The interval of {name} reaches over the edge of the box from {low} to {high}.")
-    product = float(np.prod(spread))
+    product = float(np.prod(spread[:2]))
     correlation = float(covariance[0, 1]) / product if product > 0 else 0.0
     if abs(correlation) > MAX_CORRELATION:
         slope = float(covariance[0, 1] / covariance[1, 1])
@@ -62,9 +60,4 @@ def sentences(
             f"alpha and zeta are known in one combination only (correlation {correlation:.3f}): "
             f"alpha {'-' if slope > 0 else '+'} {abs(slope):.2f} zeta."
         )
-    if excess > MAX_NOISE_RATIO:
-        found.append(
-            f"The misfit is {excess:.2f} times the noise of the snapshots: the model lacks something, "
-            "and its error is not in the intervals."
-        )
-    return found
+    return [*found, fit]

@@ -42,7 +42,7 @@ SIDE, UNTIL = 5, 200.0
 # kinetic seconds a step over those of the coarse model
 SPEED_UP = {("learned", 16): 2.0, ("learned", 42): 10.0, ("bingham", 16): 3.5, ("bingham", 42): 25.0}
 SPEED_POINTS = 64
-TWINS, TWIN_ERROR, COVERAGE, KINETIC_ERROR = 20, 0.02, 0.8, 0.05
+TWINS, TRUTHS, TWIN_ERROR, COVERAGE, KINETIC_ERROR = 20, 20, 0.02, 0.8, 0.05
 
 
 def claims(study: StudyResults) -> Iterator[Claim]:
@@ -284,6 +284,8 @@ def recovery_claims(study: StudyResults) -> Iterator[Claim]:
     cover = Goal(text, AT_LEAST, "%", at_least=100 * COVERAGE)
     text = "Data of the kinetic theory: largest error of activity and of alignment"
     bias = Goal(text, AT_MOST, "%", at_most=100 * KINETIC_ERROR)
+    text = "Data of the kinetic theory: share of the 90 % intervals that hold the truth, the lower of both parameters"
+    cover_kinetic = Goal(text, AT_LEAST, "%", at_least=100 * COVERAGE)
     if twins:
         large = len(twins) >= TWINS
         count = f"{counted(len(twins), 'seed')}{'' if large else f'; the goal asks {TWINS}'}"
@@ -298,8 +300,36 @@ def recovery_claims(study: StudyResults) -> Iterator[Claim]:
         signed = ", ".join(f"{NAMES[name]} {percent(mean_error(kinetic, name), 2)}" for name in NAMES)
         number = counted(len(kinetic), "experiment")
         yield _error_claim(bias, kinetic, f" ({_each(kinetic)}; {number}; bias, the mean of the signed errors: {signed})")
+        shares = {name: coverage(kinetic, name) for name in NAMES}
+        value = 100 * min(shares.values())
+        large = len(kinetic) >= TRUTHS
+        words = "; ".join(_interval_words(kinetic, name) for name in NAMES)
+        count = f"{number}{'' if large else f'; the goal asks {TRUTHS}'}"
+        yield judge(cover_kinetic, value, enough=large, details=f" ({words}; {count})", shown=round(value, 1))
     else:
-        yield judge(bias, None)
+        yield from (judge(goal, None) for goal in (bias, cover_kinetic))
+
+
+def _interval_words(rows: Sequence[Experiment], name: str) -> str:
+    """Return the share of intervals that hold a parameter, its binomial interval, that of the noise alone, and the width."""
+    found = [row.estimate(name) for row in rows]
+    hits = sum(one.covered for one in found)
+    low, high = binomial_interval(hits, len(found))
+    alone = [one.covered_by_noise for one in found if one.covered_by_noise is not None]
+    beside = f", of the noise alone {percent(float(np.mean(alone)), 0)}" if alone else ""
+    half = float(np.median([one.relative_half for one in found]))
+    return (
+        f"{NAMES[name]} {hits} of {len(found)}, 95 % between {percent(low, 0)} and {percent(high, 0)}{beside}, "
+        f"median half-width {percent(half, 1)} of the value"
+    )
+
+
+def binomial_interval(hits: int, number: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a share (Clopper and Pearson 1934)."""
+    from scipy import stats
+
+    found = stats.binomtest(hits, number).proportion_ci(0.95)
+    return float(found.low), float(found.high)
 
 
 def _error_claim(goal: Goal, rows: Sequence[Experiment], details: str, large: bool = True) -> Claim:

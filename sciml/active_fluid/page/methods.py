@@ -103,7 +103,9 @@ def _recover_text(settings: RecoverConfig) -> str:
         f"{settings.truths} with data of the kinetic theory, at t = {listed(settings.kinetic_times, 'g')}; noise of "
         f"{100 * settings.noise:g} % of the snapshots' root mean square, {settings.points}\u00b2 points. "
         "Activity, alignment and the initial state were fitted together through the solver by Gauss and Newton; intervals are "
-        "those of a normal distribution with the covariance of both parameters, the initial state integrated out."
+        "those of a normal distribution with the covariance of both parameters, the initial state integrated out; with data of "
+        "the kinetic theory the closure's error is added to it, three terms of its form that are considered, not sought, as "
+        "large as they were on windows of that length and order of the runs that the closure was trained on."
     )
 
 

@@ -53,8 +53,9 @@ def recovery_figure(recovery: RecoveryResult) -> Figure:
         panels(2, (9.6, 6.4), draw, rows=2),
         f"From five snapshots with {percent(recovery.noise, 0)} noise on {recovery.points}\u00b2 points, the search "
         "started anywhere in the box. Above: estimates over the truth. Below: errors one by one with 90 % intervals; dashed "
-        "lines are the goals of each kind. Twins test the inference, whose intervals have to cover; kinetic data test the "
-        f"closure too, whose error no interval holds. Bias, the mean of signed errors: {'; '.join(biases)}.",
+        "lines are the goals of each kind. Twins test the inference, and their intervals hold the noise alone; kinetic data test "
+        "the closure too, whose error the intervals hold as it was on its training runs: thick bars are the noise's part. "
+        f"Bias, the mean of signed errors: {'; '.join(biases)}.",
         f"estimates of activity and alignment of {len(rows)} experiments near the diagonal; bias {'; '.join(biases)}",
     )
 
@@ -85,6 +86,8 @@ def _errors(axis: Axes, rows: Sequence[Experiment], name: str) -> None:
         sizes = 100 * np.stack([found - low, high - found]) / np.abs(truth)
         look = {"fmt": marker, "color": colour, "markersize": 4, "elinewidth": 1.3, "capsize": 2}
         axis.errorbar(places, 100 * errors(mine, name), sizes, **look)
+        halves = np.array([row.estimate(name).noise_half for row in mine], dtype=float)
+        axis.errorbar(places, 100 * errors(mine, name), 100 * halves / np.abs(truth), fmt="none", color=colour, elinewidth=3.5)
         for sign in (-1, 1):
             axis.hlines(sign * 100 * goal, places[0] - 0.4, places[-1] + 0.4, colors=colour, linestyles="--", linewidth=1.0)
     axis.axhline(0, color="#888888", linewidth=0.9)
@@ -102,20 +105,25 @@ def recovery_table(recovery: RecoveryResult) -> Table:
             one = row.estimate(name)
             line |= {f"{name} truth": one.truth, f"{name} error": "no number" if one.error is None else 100 * one.error}
             line |= {f"{name} covered": "yes" if one.covered else "no"}
-        line |= {"noise": row.noise_ratio, "converged": "yes" if row.converged else "no"}
+            line |= {f"{name} half": 100 * one.relative_half}
+        line |= {"p": row.p_value, "noise": row.noise_ratio, "converged": "yes" if row.converged else "no"}
         found.append(line)
     columns = [Column("data", "data"), Column("start", "start (\u03b1, \u03b6)")]
     for name in NAMES:
         symbol = SYMBOLS[name]
         columns += [
             Column(f"{name} truth", f"true {symbol}", "", None, 3), Column(f"{name} error", f"error of {symbol}", "%", None, 2),
-            Column(f"{name} covered", "covered"),
+            Column(f"{name} half", "half-width", "%", None, 2), Column(f"{name} covered", "covered"),
         ]  # fmt: skip
-    columns += [Column("noise", "noise found / added", "", None, 2), Column("converged", "converged")]
+    columns += [
+        Column("p", "p", "", None, 3),
+        Column("noise", "noise found / added", "", None, 2),
+        Column("converged", "converged"),
+    ]
     return Table(
         "Every inference",
         columns,
         found,
-        "Covered: the 90 % interval holds the truth. A noise found well above the one added says that the model does not fit "
-        "the data.",
+        "Covered: the 90 % interval holds the truth; its half-width is in percent of it. p: probability of so large a misfit "
+        "from noise alone. A noise found well above the one added says that the model does not fit the data.",
     )

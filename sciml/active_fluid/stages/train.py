@@ -16,6 +16,7 @@ import numpy as np
 from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.config import TrainConfig
 from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.learning.discrepancy import error_table
 from sciml.active_fluid.learning.regression import Points, chosen_points, closure_errors, train_offline
 from sciml.active_fluid.learning.rollout import Horizon, RolloutPlan, State, train_rollout
 from sciml.active_fluid.solvers.trajectories import Trajectory, load_trajectories
@@ -65,7 +66,8 @@ def run(config: TrainConfig, train: Path, validation: Path, output: Path) -> lis
             identity = {"config": config.model_dump(mode="json"), "inputs": inputs, "code": code, "number": number}
             begin = time.process_time()
             trained, history = _trained(config, number, seeds, learned, points, unseen, between, path, identity)
-            closure = NeuralClosure(trained.matrices, trained.offsets, config.name, box, trained.inputs)
+            sizes = error_table(trained, learned)
+            closure = NeuralClosure(trained.matrices, trained.offsets, config.name, box, trained.inputs, sizes)
             write_weight_file(
                 path,
                 closure.arrays(),

@@ -281,6 +281,7 @@ class Estimate(NamedTuple):
         value, low, high: estimate and ends of its 90 % interval; None where the search gave no number.
         covered: whether the interval holds the truth.
         error: (value - truth) / |truth|.
+        noise_half: half the width of the interval from the noise alone; None in a run from before it was written.
     """
 
     truth: float
@@ -290,6 +291,17 @@ class Estimate(NamedTuple):
     high: float | None
     covered: bool
     error: float | None
+    noise_half: float | None = None
+
+    @property
+    def relative_half(self) -> float:
+        """Half the width of the interval over the size of the truth, NaN where the search gave no number."""
+        return np.nan if self.low is None or self.high is None else (self.high - self.low) / 2 / abs(self.truth)
+
+    @property
+    def covered_by_noise(self) -> bool | None:
+        """Whether the interval from the noise alone holds the truth; None where it is not known."""
+        return None if self.noise_half is None or self.value is None else abs(self.value - self.truth) <= self.noise_half
 
 
 class Experiment(Result):
@@ -301,6 +313,7 @@ class Experiment(Result):
         noise_ratio: noise found over noise added.
         steps: length of the search.
         converged: whether the search came to an end.
+        p_value, verdict: goodness of fit, see `sciml.active_fluid.inference.goodness`; None and empty in older runs.
     """
 
     data: str
@@ -322,10 +335,14 @@ class Experiment(Result):
     noise_ratio: float | None
     steps: int
     converged: bool
+    alpha_noise_half: float | None = None
+    zeta_noise_half: float | None = None
+    p_value: float | None = None
+    verdict: str = ""
 
     def estimate(self, name: str) -> Estimate:
         """Return what was found of `alpha` or of `zeta`."""
-        keys = (f"{name}{end}" for end in ("_truth", "_start", "", "_low", "_high", "_covered", "_error"))
+        keys = (f"{name}{end}" for end in ("_truth", "_start", "", "_low", "_high", "_covered", "_error", "_noise_half"))
         return Estimate(*(getattr(self, key) for key in keys))
 
 
