@@ -12,6 +12,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Complex, Float
 
+from sciml.active_fluid.fields.spread import transformed
 from sciml.runtime.errors import ConfigError
 
 Field = Complex[Array, "*stack points points"]
@@ -65,12 +66,12 @@ class Grid(eqx.Module):
 
 def transform(field: Field) -> Field:
     """Return Fourier coefficients of fields; those of a constant are its value times the number of points."""
-    return jnp.fft.fft2(field)
+    return transformed(field, jnp.fft.fft, jnp.fft.fft2, forward=True)
 
 
 def inverse(coefficients: Field) -> Field:
     """Return fields of Fourier coefficients."""
-    return jnp.fft.ifft2(coefficients)
+    return transformed(coefficients, jnp.fft.ifft, jnp.fft.ifft2, forward=False)
 
 
 def scaled(field: Field, factor: Array | float) -> Field:

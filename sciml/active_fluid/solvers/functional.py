@@ -20,6 +20,7 @@ from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure
 from sciml.active_fluid.fields.grid import inverse, transform
+from sciml.active_fluid.fields.spread import spread
 from sciml.active_fluid.solvers.automatic import AUTO
 from sciml.active_fluid.solvers.evolution import Case, Posed, begin, case_of, observe, sweeps_needed
 from sciml.active_fluid.theory.moments import Moments, linear, tendency
@@ -60,6 +61,7 @@ class PureSolver(eqx.Module):
             return sweeps
         return TRACED_SWEEPS if traced(beta) else sweeps_needed(float(beta))
 
+    @spread
     def start(self, moments: Any, *, fourier: bool = False) -> StepperState:
         """Return the state one time step after the given moments: what `step` goes on from.
 
@@ -73,6 +75,7 @@ class PureSolver(eqx.Module):
         state, uniform, _ = self._coefficients(moments, fourier)
         return begin(self._case(state, uniform), state, jnp.asarray(self._fields.time_step, state.real.dtype))
 
+    @spread
     def step(self, state: StepperState) -> StepperState:
         """Return the state one time step later: semi-implicit backward differences of second order.
 
@@ -81,6 +84,7 @@ class PureSolver(eqx.Module):
         case = self._case(state.state, len(state.state) == self.count())
         return following(case, state, jnp.asarray(self._fields.time_step, state.state.real.dtype))
 
+    @spread
     def integrate(
         self,
         moments: Any,
@@ -126,6 +130,7 @@ class PureSolver(eqx.Module):
         fields = chosen if fourier else inverse(chosen)
         return fields[..., 0, :, :] if alone else fields
 
+    @spread
     def observe(self, moments: Any, *, fourier: bool = False) -> dict[str, Array]:
         """Return what `run` saves of a state, each (x, y), with the flow converged.
 
@@ -141,6 +146,7 @@ class PureSolver(eqx.Module):
         state, uniform, _ = self._coefficients(moments, fourier)
         return observe(self._case(state, uniform), state)
 
+    @spread
     def nonlinear(self, coefficients: Moments) -> Moments:
         """Return what changes Fourier coefficients beside the diffusions, F[N(m)], with the flow converged.
 
@@ -152,6 +158,7 @@ class PureSolver(eqx.Module):
         state, uniform, _ = self._coefficients(coefficients, True)
         return _explicit(self._case(state, uniform), state)
 
+    @spread
     def linear(self, coefficients: Moments) -> Float[Array, "moment x y"]:
         """Return the rates of the diffusions, -d_t k^2 - 4 n^2 d_r, for each of these Fourier coefficients."""
         state, uniform, _ = self._coefficients(coefficients, True)
