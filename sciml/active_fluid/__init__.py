@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sciml.active_fluid.closures.neural import InvariantClosure, NeuralClosure
     from sciml.active_fluid.fields.parameters import Parameters
     from sciml.active_fluid.solvers.automatic import points_for
+    from sciml.active_fluid.solvers.causes import StoppedRun
     from sciml.active_fluid.solvers.netcdf import real_parts
     from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
     from sciml.active_fluid.solvers.store import open_run
@@ -38,6 +39,7 @@ _HOMES = {
     "QuadraticClosure": "closures.closure",
     "real_parts": "solvers.netcdf",
     "random_state": "theory.states",
+    "StoppedRun": "solvers.causes",
 }
 __all__ = [
     "BinghamClosure",
@@ -47,6 +49,7 @@ __all__ = [
     "NeuralClosure",
     "Parameters",
     "QuadraticClosure",
+    "StoppedRun",
     "lifted",
     "open_run",
     "points_for",

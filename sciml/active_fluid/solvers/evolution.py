@@ -65,7 +65,8 @@ def case_of(
     parameters: Parameters, closure: Closure | None, points: int, uniform: bool, sweeps: int, real: jnp.dtype | None = None
 ) -> Case:
     """Return a case whose numbers are arrays of a real type, by default that of the precision at work."""
-    return Case(jax.tree.map(lambda number: jnp.asarray(number, real), parameters), closure, points, uniform, sweeps)
+    kind = real or jnp.result_type(float)
+    return Case(jax.tree.map(lambda number: jnp.asarray(number, kind), parameters), closure, points, uniform, sweeps)
 
 
 def sweeps_needed(beta: float, share: float = 8) -> int:

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import xarray as xr
 
 from sciml.active_fluid import BinghamClosure, CoarseSolver, KineticSolver, Parameters, QuadraticClosure, random_state
 from sciml.active_fluid.solvers import running
@@ -249,6 +250,11 @@ def test_the_bound_on_the_speed_is_that_of_the_scheme(d_t):
     wanted = stable_bounds(parameters, points, 16, dt)._replace(speed=3 * bound)
     less = stable_bounds(parameters, points, 16, stable_step(parameters, points, 16, wanted, dt))
     assert less.speed > wanted.speed and less.turning > wanted.turning
+
+
+def test_whole_numbers_as_parameters_are_numbers(m1):
+    runs = [CoarseSolver(p, points=16, time_step=0.05).run(m1, 0.2, 0.2) for p in (Parameters(-3, 1), Parameters(-3.0, 1.0))]
+    xr.testing.assert_identical(*runs)
 
 
 class Boxed(eqx.Module):
