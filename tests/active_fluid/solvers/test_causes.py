@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sciml.active_fluid import CoarseSolver, KineticSolver, Parameters, points_for, random_state
+from sciml.active_fluid import CoarseSolver, KineticSolver, NeuralClosure, Parameters, points_for, random_state
 from sciml.active_fluid.solvers import automatic
 from sciml.active_fluid.solvers.causes import (
     MAX_TAIL,
@@ -206,3 +206,19 @@ def test_a_grid_too_coarse_at_first_is_refined(monkeypatch, tmp_path):
     chosen = run.attrs["points_chosen"]
     assert run.attrs["points"] > 32 and len(chosen) >= 2 and chosen[0].startswith("32 points")
     assert "a spatial tail" in chosen[1] and float(run["time"][-1]) == 6.0 and "invalid" not in run.attrs
+
+
+# those of `benchmarks/active_fluid_box.py` with the fastest flow, the longest tail and the strongest alignment, and the corner
+HARDEST = [
+    (-2.966944728942942, 0.8599526794002044, 87989972),
+    (-2.9328288493890713, 0.7972415848224581, 1841261663),
+    (-2.232644891476233, 0.9979074518419082, 1728701087),
+    (-3.0, 1.0, 2),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("alpha", "zeta", "seed"), HARDEST)
+def test_the_default_grid_and_step_suffice_for_the_shipped_closure(alpha, zeta, seed):
+    run = CoarseSolver(Parameters(alpha, zeta), NeuralClosure.load()).run(random_state(64, seed), until=50.0, save_every=5.0)
+    assert float(run["time"][-1]) == 50.0 and np.abs(run["m1"].to_numpy()).max() < 1
