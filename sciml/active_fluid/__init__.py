@@ -18,6 +18,7 @@ from sciml.runtime.extras import attribute
 if TYPE_CHECKING:
     from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
     from sciml.active_fluid.closures.neural import InvariantClosure, NeuralClosure
+    from sciml.active_fluid.fields.forcing import Cells, Forcing, Kolmogorov
     from sciml.active_fluid.fields.parameters import Parameters
     from sciml.active_fluid.solvers.automatic import points_for
     from sciml.active_fluid.solvers.causes import StoppedRun
@@ -28,9 +29,12 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "BinghamClosure": "closures.closure",
+    "Cells": "fields.forcing",
     "CoarseSolver": "solvers.solvers",
+    "Forcing": "fields.forcing",
     "InvariantClosure": "closures.neural",
     "KineticSolver": "solvers.solvers",
+    "Kolmogorov": "fields.forcing",
     "lifted": "theory.states",
     "NeuralClosure": "closures.neural",
     "open_run": "solvers.store",
@@ -43,9 +47,12 @@ _HOMES = {
 }
 __all__ = [
     "BinghamClosure",
+    "Cells",
     "CoarseSolver",
+    "Forcing",
     "InvariantClosure",
     "KineticSolver",
+    "Kolmogorov",
     "NeuralClosure",
     "Parameters",
     "QuadraticClosure",

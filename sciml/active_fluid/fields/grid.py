@@ -63,6 +63,38 @@ class Grid(eqx.Module):
             strain=scale**2 * jnp.asarray(0.5j * kappa**2),
         )
 
+    @classmethod
+    def deformed(cls, points: int, length: float | Array, stretch: Array, tilt: Array) -> Grid:
+        """Return the grid of a box that a uniform gradient has deformed, x = a (X + tau Y), y = Y / a.
+
+            k_x = K_x / a,   k_y = a (K_y - tau K_x)
+
+        Args:
+            points: points a side.
+            length: side of the square at time 0.
+            stretch: a.
+            tilt: tau.
+        """
+        counts = np.fft.fftfreq(points, 1 / points)
+        inner = np.where(np.abs(counts) == points // 2, 0, counts)
+        keep = np.abs(counts) < points / 3
+        real = jnp.result_type(stretch)
+        scale = jnp.asarray(2 * np.pi / length, real)
+        along, across = jnp.asarray(inner[:, None], real), jnp.asarray(inner[None, :], real)
+        whole = jnp.asarray(counts**2, real)
+        kx, ky = along / stretch, stretch * (across - tilt * along)
+        # the Nyquist frequency has no sign, and no product with the other axis
+        square = whole[:, None] / stretch**2 + stretch**2 * (whole + tilt**2 * whole[:, None] - 2 * tilt * along * across)
+        kappa, inverse_square = kx + 1j * ky, 1 / jnp.where((kx == 0) & (ky == 0), jnp.inf, kx**2 + ky**2)
+        return cls(
+            kx=scale * kx,
+            ky=scale * ky,
+            k2=scale**2 * square,
+            keep=jnp.asarray(keep[:, None] & keep[None, :], real),
+            stream=scaled(1j * jnp.conj(kappa) ** 2, inverse_square**2 / scale**2),
+            strain=scaled(0.5j * kappa**2, scale**2),
+        )
+
 
 def transform(field: Field) -> Field:
     """Return Fourier coefficients of fields; those of a constant are its value times the number of points."""

@@ -24,6 +24,8 @@ class Parameters(eqx.Module):
         d_t: translational diffusion, above 0.
         d_r: rotational diffusion, above 0.
         length: side of the square, above 0.
+        friction: force per velocity and area of a substrate that the liquid slips on, at least 0; None, by default, for a liquid
+            without one.
 
     Raises:
         ConfigError: a number is out of range.
@@ -35,9 +37,10 @@ class Parameters(eqx.Module):
     d_t: Number = 0.05
     d_r: Number = 0.05
     length: Number = 10.0
+    friction: Number | None = None
 
     def __check_init__(self) -> None:
-        for name in ("alpha", "zeta", "beta", "d_t", "d_r", "length"):
+        for name in self.__dataclass_fields__:
             value = getattr(self, name)
             if isinstance(value, jax.Array) or not isinstance(value, int | float):
                 continue
@@ -47,5 +50,5 @@ class Parameters(eqx.Module):
                 raise ConfigError(f"{name} = {value}: it has to be {wanted}")
 
     def as_dict(self) -> dict[str, float]:
-        """Return the numbers by name."""
-        return {name: float(getattr(self, name)) for name in self.__dataclass_fields__}
+        """Return the numbers by name, the friction where there is one."""
+        return {name: float(number) for name in self.__dataclass_fields__ if (number := getattr(self, name)) is not None}

@@ -18,6 +18,7 @@ mode, with longer steps than the residual's: an error of the tangents moves no e
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import equinox as eqx
@@ -98,7 +99,7 @@ class Normal(NamedTuple):
 def model_of(problem: Problem, theta: Array) -> Model:
     """Return the closed model with density 1 and the given alpha and zeta."""
     known = problem.known
-    parameters = Parameters(theta[0], theta[1], known.beta, known.d_t, known.d_r, known.length)  # pyright: ignore
+    parameters = replace(known, alpha=theta[0], zeta=theta[1])
     return Model(Grid.of(problem.data.shape[-1], known.length), parameters, problem.closure, True, SWEEPS)
 
 

@@ -7,6 +7,7 @@ hold the noise alone. Snapshots of the kinetic theory test the closure too, whos
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import equinox as eqx
@@ -152,7 +153,7 @@ def recovery(
         generator = np.random.default_rng((seed, 1))
         begin, drawn = _within(box, generator), _within(box, generator)
         truth = truths[number % len(truths)] if truths else drawn
-        parameters = Parameters(*truth, known.beta, known.d_t, known.d_r, known.length)
+        parameters = replace(known, alpha=truth[0], zeta=truth[1])
         clean = synthetic(parameters, times, None if kinetic else closure, points, seed, modes=modes)
         shown, size = with_noise(clean[:, ::every, ::every], noise, (seed, 2))
         found = infer(shown, times, closure, begin, known, mask=mask, box=box, points=points, closure_error=kinetic)

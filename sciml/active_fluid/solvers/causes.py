@@ -170,6 +170,7 @@ def remedy(
     parameters: Parameters,
     modes: int | None,
     time_step: float,
+    reach: float = 1.0,
 ) -> tuple[str, dict[str, Any]]:
     """Return what to do in words, and as attributes of a solver.
 
@@ -180,6 +181,7 @@ def remedy(
         parameters: coefficients of the theory.
         modes: angular modes of the kinetic theory, None for a coarse model.
         time_step: the time step.
+        reach: factor by which a uniform gradient makes wave numbers larger.
     """
     points = moments.shape[-1]
     if why == "closure":
@@ -195,10 +197,10 @@ def remedy(
         sums = np.array([np.sum(np.abs(moments[:, ring == number]) ** 2, axis=1) for number in range(last + 1)])
         most = max(asked(one, GOOD_TAIL) for one in np.sqrt(sums).T)
         wanted = GRAIN * math.ceil(max(3 * (most + 1), points + 2) / GRAIN)
-    bounds = stable_bounds(parameters, wanted, modes or 1, time_step)
+    bounds = stable_bounds(parameters, wanted, modes or 1, time_step, reach)
     step = time_step / 2
     if _over(watch, bounds):
-        step = stable_step(parameters, wanted, modes or 1, Bounds(watch.speed, watch.turning), time_step)
+        step = stable_step(parameters, wanted, modes or 1, Bounds(watch.speed, watch.turning), time_step, reach)
     elif why == "points":
         return f"give more points: {wanted}", {"points": wanted}
     if why == "points":

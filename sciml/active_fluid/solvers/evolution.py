@@ -7,14 +7,16 @@ interval does not compile again. Another grid, number of modes, kind of closure,
 from __future__ import annotations
 
 import math
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from sciml.active_fluid.closures.closure import Closure, slack, squared
+from sciml.active_fluid.fields.forcing import Forcing, laboratory
 from sciml.active_fluid.fields.grid import Grid, inverse
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import complex_type
@@ -43,6 +45,7 @@ class Case(NamedTuple):
         points: points a side of the grid.
         uniform: whether the density is 1 everywhere.
         sweeps: sweeps of the flow's fixed point in a step.
+        forcing: what else moves the liquid, its numbers as arrays.
     """
 
     parameters: Parameters
@@ -50,6 +53,7 @@ class Case(NamedTuple):
     points: int
     uniform: bool
     sweeps: int
+    forcing: Forcing | None = None
 
     def model(self) -> Model:
         """Return the model, in the precision of its numbers."""
@@ -58,15 +62,28 @@ class Case(NamedTuple):
             lambda part: part.astype(complex_type(real) if jnp.iscomplexobj(part) else real),
             Grid.of(self.points, self.parameters.length),
         )
-        return Model(grid, self.parameters, self.closure, self.uniform, self.sweeps)
+        return Model(grid, self.parameters, self.closure, self.uniform, self.sweeps, self.forcing)
 
 
 def case_of(
-    parameters: Parameters, closure: Closure | None, points: int, uniform: bool, sweeps: int, real: jnp.dtype | None = None
+    parameters: Parameters,
+    closure: Closure | None,
+    points: int,
+    uniform: bool,
+    sweeps: int,
+    real: jnp.dtype | None = None,
+    forcing: Forcing | None = None,
 ) -> Case:
     """Return a case whose numbers are arrays of a real type, by default that of the precision at work."""
     kind = real or jnp.result_type(float)
-    return Case(jax.tree.map(lambda number: jnp.asarray(number, kind), parameters), closure, points, uniform, sweeps)
+    numbers = jax.tree.map(lambda number: jnp.asarray(number, kind), parameters)
+    return Case(numbers, closure, points, uniform, sweeps, jax.tree.map(lambda leaf: _real(leaf, kind), forcing))
+
+
+def _real(leaf: Any, real: jnp.dtype) -> Any:
+    """Return a real number or array of a forcing as an array of a type, and all else as it is."""
+    numeric = isinstance(leaf, float | np.floating | np.ndarray | Array)
+    return jnp.asarray(leaf, real) if numeric and jnp.issubdtype(jnp.result_type(leaf), jnp.floating) else leaf
 
 
 def sweeps_needed(beta: float, share: float = 8) -> int:
@@ -127,10 +144,29 @@ def watch(case: Case, carry: StepperState) -> Watch:
     )
 
 
+def timed(carry: StepperState) -> Moments | StepperState:
+    """Return what `observe` takes of a carry: its coefficients, and with a forcing all of it, since that has the time."""
+    return carry.state if carry.clock is None else carry
+
+
 @eqx.filter_jit
-def observe(case: Case, state: Moments) -> dict[str, Array]:
-    """Return the fields of a state that a run saves, with the flow converged."""
-    model, fields = case.model(), inverse(state)
+def observe(case: Case, state: Moments | StepperState, time: Array | float = 0.0) -> dict[str, Array]:
+    """Return the fields of a state that a run saves, with the flow converged.
+
+    Args:
+        case: the model.
+        state: what a step returns, or Fourier coefficients at a time.
+        time: the time of coefficients, where there is a forcing.
+    """
+    model, sheets = case.model(), None
+    if isinstance(state, StepperState):
+        if state.clock is not None:
+            time, sheets = state.clock.time, state.clock.sheets
+        state = state.state
+    time = jnp.asarray(time, model.grid.k2.dtype)
+    if sheets is None:
+        sheets = 0 if case.forcing is None else case.forcing.sheets(time)
+    model, fields = model.at(time, sheets), inverse(state)
     flow = flow_of(model, fields, None, cold_sweeps(model))
     seen = {
         "m1": fields[0 if case.uniform else 1],
@@ -140,4 +176,10 @@ def observe(case: Case, state: Moments) -> dict[str, Array]:
         "vorticity": flow.vorticity,
         "strain": flow.strain,
     }
-    return seen if case.uniform else {"density": fields[0].real, **seen}
+    seen = seen if case.uniform else {"density": fields[0].real, **seen}
+    if case.forcing is None or not case.forcing.moves:
+        return seen
+    frame = case.forcing.frame(time, sheets)
+    seen = {name: laboratory(field, frame.tilt) for name, field in seen.items()}
+    carried = case.forcing.uniform(case.points, case.parameters.length, frame)
+    return seen | {"velocity_x": seen["velocity_x"] + carried.real, "velocity_y": seen["velocity_y"] + carried.imag}

@@ -19,11 +19,13 @@ from jax.core import Tracer
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.forcing import laboratory
 from sciml.active_fluid.fields.grid import inverse, transform
 from sciml.active_fluid.fields.spread import spread
 from sciml.active_fluid.solvers.automatic import AUTO
-from sciml.active_fluid.solvers.evolution import Case, Posed, begin, case_of, observe, sweeps_needed
+from sciml.active_fluid.solvers.evolution import Case, Posed, begin, case_of, observe, sweeps_needed, timed
 from sciml.active_fluid.theory.moments import Moments, linear, tendency
+from sciml.active_fluid.theory.moving import tilt_of
 from sciml.active_fluid.theory.stepping import Coefficients, StepperState, cold_sweeps, start, step, steps
 from sciml.runtime.errors import ConfigError, ShapeError
 
@@ -39,11 +41,14 @@ class PureSolver(eqx.Module):
     Moments have the axes (moment, x, y), complex64 or complex128. Where the density is 1 everywhere m_0 is left out, which the
     number of moments tells, and m1 of the coarse model may come without its axis: (x, y). With `fourier=True` they are the
     coefficients of `jnp.fft.fft2` over the last two axes, (moment, wave x, wave y). Batches are for `jax.vmap`.
+
+    With a shear or a strain the box moves (`sciml.active_fluid.fields.forcing`): coefficients are those of its wave vectors,
+    `wave_vectors(time)`, and fields stand at the points (x exp(strain t), y exp(-strain t)), upright in a shear.
     """
 
     @property
     def _fields(self) -> Any:
-        """This solver: each class declares parameters, points, time_step and sweeps in an order of its own."""
+        """This solver: each class declares parameters, points, time_step, sweeps and forcing in an order of its own."""
         return self
 
     def rule(self) -> Closure | None:
@@ -125,47 +130,67 @@ class PureSolver(eqx.Module):
         state, uniform, alone = self._coefficients(moments, fourier)
         stride, dt, wanted = schedule(time, save_at, self._fields.time_step)
         case = self._case(state, uniform)
-        frames = frames_of(case, state, jnp.asarray(dt, state.real.dtype), max(wanted), stride, checkpoint)
-        chosen = frames[-1] if save_at is None else frames[np.array(wanted)]
+        frames = moving_frames_of(case, state, jnp.asarray(dt, state.real.dtype), max(wanted), stride, checkpoint)
+        chosen, tilt = jax.tree.map(lambda all_times: all_times[-1 if save_at is None else np.array(wanted)], frames)
         fields = chosen if fourier else inverse(chosen)
+        if tilt is not None and not fourier:
+            fields = laboratory(fields, tilt[..., None])
         return fields[..., 0, :, :] if alone else fields
 
     @spread
-    def observe(self, moments: Any, *, fourier: bool = False) -> dict[str, Array]:
+    def observe(self, moments: Any, *, fourier: bool = False, time: Array | float = 0.0) -> dict[str, Array]:
         """Return what `run` saves of a state, each (x, y), with the flow converged.
 
         Args:
             moments: (moment, x, y), m1 (x, y), or what `start` and `step` return.
             fourier: whether they are Fourier coefficients.
+            time: where there is a forcing, the time of given moments; what `start` and `step` return has its own.
 
         Returns:
             m1, m2, velocity_x, velocity_y, vorticity, strain, and density where m_0 is among the moments.
         """
         if isinstance(moments, StepperState):
-            moments, fourier = moments.state, True
+            return observe(self._case(moments.state, len(moments.state) == self.count()), timed(moments))
         state, uniform, _ = self._coefficients(moments, fourier)
-        return observe(self._case(state, uniform), state)
+        return observe(self._case(state, uniform), state, time)
 
     @spread
-    def nonlinear(self, coefficients: Moments) -> Moments:
+    def nonlinear(self, coefficients: Moments, time: Array | float = 0.0) -> Moments:
         """Return what changes Fourier coefficients beside the diffusions, F[N(m)], with the flow converged.
 
         With `linear` it is the whole theory, dm/dt = linear m + nonlinear(m), for an integrator of your own.
 
         Args:
             coefficients: Fourier coefficients of the moments, (moment, wave x, wave y).
+            time: with a forcing, their time; a shear's box is as far ahead as it then is, however far.
         """
         state, uniform, _ = self._coefficients(coefficients, True)
-        return _explicit(self._case(state, uniform), state)
+        return _explicit(self._case(state, uniform), state, jnp.asarray(time, state.real.dtype))
 
     @spread
-    def linear(self, coefficients: Moments) -> Float[Array, "moment x y"]:
-        """Return the rates of the diffusions, -d_t k^2 - 4 n^2 d_r, for each of these Fourier coefficients."""
+    def linear(self, coefficients: Moments, time: Array | float = 0.0) -> Float[Array, "moment x y"]:
+        """Return the rates of the diffusions, -d_t k^2 - 4 n^2 d_r, for each of these Fourier coefficients.
+
+        Args:
+            coefficients: Fourier coefficients of the moments, (moment, wave x, wave y).
+            time: with a shear or a strain, their time, as in `nonlinear`.
+        """
         state, uniform, _ = self._coefficients(coefficients, True)
-        return linear(self._case(state, uniform).model(), len(state))
+        return linear(self._case(state, uniform).model().at(time), len(state))
+
+    def wave_vectors(self, time: Array | float = 0.0) -> tuple[Float[Array, "x y"], Float[Array, "x y"]]:
+        """Return k_x and k_y of the Fourier coefficients, (wave x, wave y), at a time of `integrate(..., fourier=True)`.
+
+        They change with the time where there is a shear or a strain alone. 0 at the Nyquist frequencies.
+        """
+        case = case_of(self._fields.parameters, None, self._side(), True, 1, forcing=self._fields.forcing)
+        sheets = 0 if case.forcing is None else case.forcing.sheets(jnp.asarray(time))
+        grid = case.model().at(time, sheets).grid
+        return jnp.broadcast_to(grid.kx, grid.k2.shape), jnp.broadcast_to(grid.ky, grid.k2.shape)
 
     def _case(self, state: Array, uniform: bool) -> Case:
-        return case_of(self._fields.parameters, self.rule(), self._side(), uniform, self.needed_sweeps(), state.real.dtype)
+        own, real = self._fields, state.real.dtype
+        return case_of(own.parameters, self.rule(), self._side(), uniform, self.needed_sweeps(), real, own.forcing)
 
     def _side(self) -> int:
         """Return the points a side, where they are a number."""
@@ -240,8 +265,8 @@ def following(case: Posed, carry: StepperState, dt: Array) -> StepperState:
 
 
 @eqx.filter_jit
-def _explicit(case: Case, state: Moments) -> Moments:
-    model = case.model()
+def _explicit(case: Case, state: Moments, time: Array) -> Moments:
+    model = case.model().at(time)
     return tendency(model, state, None, cold_sweeps(model))[0]
 
 
@@ -250,17 +275,30 @@ def frames_of(
     case: Posed, state: Coefficients, dt: Array, count: int, stride: int, checkpoint: bool
 ) -> Complex[Array, "frames components *waves"]:
     """Return Fourier coefficients at the start and after each of `count` strides."""
+    return moving_frames_of(case, state, dt, count, stride, checkpoint)[0]
+
+
+@eqx.filter_jit
+def moving_frames_of(
+    case: Posed, state: Coefficients, dt: Array, count: int, stride: int, checkpoint: bool
+) -> tuple[Complex[Array, "frames components *waves"], Float[Array, " frames"] | None]:
+    """Return Fourier coefficients as `frames_of`, and the tilts of a box that moves."""
     model = case.model()
-    frames = [state[None]]
+
+    def seen(carry: StepperState) -> tuple[Array, Array | None]:
+        return carry.state, tilt_of(model, carry.clock)
+
+    forcing = getattr(case, "forcing", None)
+    frames = [(state[None], None if forcing is None or not forcing.moves else jnp.zeros(1, dt.dtype))]
     if count:
         carry = steps(model, start(model, state, dt), dt, stride - 1, checkpoint)
-        frames.append(carry.state[None])
+        frames.append(jax.tree.map(lambda part: part[None], seen(carry)))
     if count > 1:
 
-        def one(held: StepperState, _: None) -> tuple[StepperState, Array]:
+        def one(held: StepperState, _: None) -> tuple[StepperState, tuple[Array, Array | None]]:
             after = steps(model, held, dt, stride, checkpoint)
-            return after, after.state
+            return after, seen(after)
 
         body = jax.checkpoint(one, prevent_cse=False) if checkpoint else one  # pyright: ignore[reportPrivateImportUsage]
         frames.append(jax.lax.scan(body, carry, None, length=count - 1)[1])
-    return jnp.concatenate(frames)
+    return jax.tree.map(lambda *parts: jnp.concatenate(parts), *frames)

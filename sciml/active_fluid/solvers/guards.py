@@ -83,7 +83,7 @@ class Bounds(NamedTuple):
     turning: float
 
 
-def stable_bounds(parameters: Parameters, points: int, modes: int, time_step: float) -> Bounds:
+def stable_bounds(parameters: Parameters, points: int, modes: int, time_step: float, reach: float = 1.0) -> Bounds:
     """Return the bounds up to which SBDF2 lets no wave and no angular mode grow by being carried along.
 
     A wave k is damped by X = d_t k^2 dt, implicitly, and turned by Y = |u| k dt, explicitly; a mode n by X = 4 n^2 d_r dt and
@@ -91,10 +91,11 @@ def stable_bounds(parameters: Parameters, points: int, modes: int, time_step: fl
 
         (3/2 + X) z^2 - 2 z + 1/2 = i Y (2 z - 1),    |z| <= 1
 
-    Without diffusion no Y is stable; with it the bound on Y grows as the fourth root of X while that is small.
+    Without diffusion no Y is stable; with it the bound on Y grows as the fourth root of X while that is small. Where a uniform
+    gradient moves the box, the largest k grows by a factor `reach`.
     """
     numbers = parameters.as_dict()
-    k = 2 * np.pi / numbers["length"] * np.geomspace(1, math.sqrt(2) * points / 3, 200)
+    k = 2 * np.pi / numbers["length"] * np.geomspace(1, reach * math.sqrt(2) * points / 3, 200)
     n = np.arange(1.0, modes + 1)
     return Bounds(_least(k, numbers["d_t"] * k**2, time_step), _least(n, 4 * n**2 * numbers["d_r"], time_step))
 
@@ -111,12 +112,12 @@ def _least(factors: NDArray[np.float64], damping: NDArray[np.float64], time_step
     return float((low / (factors * time_step)).min())
 
 
-def stable_step(parameters: Parameters, points: int, modes: int, wanted: Bounds, time_step: float) -> float:
+def stable_step(parameters: Parameters, points: int, modes: int, wanted: Bounds, time_step: float, reach: float = 1.0) -> float:
     """Return a time step below the given one whose bounds are the wanted ones with a fifth to spare, in two digits."""
-    bounds = stable_bounds(parameters, points, modes, time_step)
+    bounds = stable_bounds(parameters, points, modes, time_step, reach)
     while bounds.speed < 1.2 * wanted.speed or bounds.turning < 1.2 * wanted.turning:
         time_step *= 0.9
-        bounds = stable_bounds(parameters, points, modes, time_step)
+        bounds = stable_bounds(parameters, points, modes, time_step, reach)
     return float(f"{time_step:.1e}")
 
 

@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 
 from sciml import __version__
 from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.forcing import Forcing
 from sciml.active_fluid.fields.grid import transform
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision, complex_type, working
 from sciml.active_fluid.solvers.causes import Fault, StoppedRun, Watch, cause, fault, remedy
-from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, watch
+from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, timed, watch
 from sciml.active_fluid.solvers.guards import stable_bounds
 from sciml.active_fluid.solvers.layout import FORMAT
 from sciml.active_fluid.solvers.store import FIELDS, Store, attributes, carry_arrays, open_run
@@ -91,6 +92,7 @@ class RunSpec:
         warnings: sentences that the closure says of the parameters.
         fields: that are saved; all of them where none is named.
         chosen: sentences of how points and time step came about where they were to be found; empty where they were given.
+        forcing: as in `CoarseSolver`.
 
     Attributes:
         every: steps between saved states.
@@ -110,6 +112,7 @@ class RunSpec:
     warnings: tuple[str, ...] = ()
     fields: tuple[str, ...] = ()
     chosen: tuple[str, ...] = ()
+    forcing: Forcing | None = None
     every: int = field(init=False)
     last: int = field(init=False)
     dt: float = field(init=False)
@@ -122,6 +125,8 @@ class RunSpec:
             raise ConfigError(f"until = {self.until} is no whole number of save_every = {self.save_every}")
         if unknown := set(self.fields) - set(FIELDS):
             raise ConfigError(f"no field is called {sorted(unknown)[0]!r}: a run has {', '.join(FIELDS)}")
+        if self.forcing is not None:
+            self.forcing.check(self.points, float(self.parameters.length), self.until)
         every = max(1, math.ceil(self.save_every / self.time_step - 1e-9))
         for name, value in (("last", last), ("every", every), ("dt", self.save_every / every)):
             object.__setattr__(self, name, value)
@@ -136,6 +141,7 @@ class RunSpec:
             "closure": "none" if kinetic else name_of(self.closure),
             "closure_digest": digest_of(self.closure),
             **self.parameters.as_dict(),
+            **({} if self.forcing is None else self.forcing.settings()),
             "points": self.points,
             "time_step": self.dt,
             "save_every": float(self.save_every),
@@ -194,14 +200,15 @@ class _Run:
         self.settings = spec.settings(moments)
         self.x = np.arange(spec.points) * (float(spec.parameters.length) / spec.points)
         self.uniform = bool(np.abs(moments[0] - 1).max() <= 1e-12)
-        self.bounds = stable_bounds(spec.parameters, spec.points, spec.modes or 1, spec.dt)
+        self.reach = 1.0 if spec.forcing is None else spec.forcing.reach(spec.until)
+        self.bounds = stable_bounds(spec.parameters, spec.points, spec.modes or 1, spec.dt, self.reach)
         self.store = None if path is None else Store(path, self.settings, self.x)
         if self.store is not None and self.store.invalid:
             raise NumericalError(f"{path} was stopped: {self.store.invalid}; choose another name, or remove it")
         self.frames: list[tuple[float, dict[str, np.ndarray]]] = []
         with working(spec.precision) as real:
             self.complex = complex_type(real)
-            self.case: Case = case_of(spec.parameters, spec.closure, spec.points, self.uniform, spec.sweeps)
+            self.case: Case = case_of(spec.parameters, spec.closure, spec.points, self.uniform, spec.sweeps, forcing=spec.forcing)
             self.state = transform(jnp.asarray(moments[1:] if self.uniform else moments, self.complex))
             self.dt = jnp.asarray(spec.dt, real)
 
@@ -222,7 +229,7 @@ class _Run:
             self._save(0, self.state, None)
         for index in range(done + 1, self.spec.last + 1):
             carry = self._block(carry, index)
-            self._save(index, carry.state, carry)
+            self._save(index, timed(carry), carry)
         if self.store is not None:
             times = slice(None, self.spec.last + 1)
             return open_run(self.store.path).isel(time=times)
@@ -237,9 +244,9 @@ class _Run:
             clock = time.perf_counter()
             jax.block_until_ready(advance(self.case, held, self.dt, jnp.asarray(TIMED)))
             stepping = (time.perf_counter() - clock) / TIMED
-            jax.block_until_ready(observe(self.case, held.state))  # compiles
+            jax.block_until_ready(observe(self.case, timed(held)))  # compiles
             clock = time.perf_counter()
-            seen = jax.block_until_ready(observe(self.case, held.state))
+            seen = jax.block_until_ready(observe(self.case, timed(held)))
             seeing = time.perf_counter() - clock
         steps = frames * self.spec.every
         return Estimate(
@@ -301,12 +308,12 @@ class _Run:
         spec = self.spec
         density = 1.0 if self.uniform else float(jnp.real(after.state[0, 0, 0])) / spec.points**2
         moments = np.asarray(after.state, np.complex128) / (spec.points**2 * density)
-        advice, changes = remedy(wrong.cause, seen, moments, spec.parameters, spec.modes, spec.dt)
+        advice, changes = remedy(wrong.cause, seen, moments, spec.parameters, spec.modes, spec.dt, self.reach)
         when = step * spec.dt
         message = f"stopped at step {step}, time {when:.6g}: {wrong.quantity}; {advice}"
         index, left = divmod(step - 1, spec.every)
         if carry is not None and left:
-            self._save(index + 1, carry.state, None, (step - 1) * spec.dt)
+            self._save(index + 1, timed(carry), None, (step - 1) * spec.dt)
         if self.store is not None:
             self.store.mark_invalid(message)
             held = open_run(self.store.path)
@@ -332,7 +339,7 @@ class _Run:
 
     def _check_type(self, arrays: dict[str, np.ndarray]) -> None:
         types = (self.complex, np.dtype(f"f{self.complex.itemsize // 2}"))
-        single = [name for name, array in arrays.items() if array.dtype not in types]
+        single = [name for name, array in arrays.items() if array.dtype.kind in "fc" and array.dtype not in types]
         if single:
             raise NumericalError(
                 f"{single[0]} came out as {arrays[single[0]].dtype} where {self.spec.precision} precision was asked for: "

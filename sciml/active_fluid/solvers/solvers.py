@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import equinox as eqx
 
 from sciml.active_fluid.closures.closure import BinghamClosure, Closure
+from sciml.active_fluid.fields.forcing import Forcing
 from sciml.active_fluid.fields.grid import check_points
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision
@@ -27,7 +28,7 @@ from sciml.active_fluid.solvers.automatic import AUTO, settled
 from sciml.active_fluid.solvers.functional import PureSolver, traced
 from sciml.active_fluid.solvers.guards import check_modes
 from sciml.active_fluid.solvers.initial import initial_moments
-from sciml.active_fluid.solvers.running import Estimate, Progress, RunSpec, follow
+from sciml.active_fluid.solvers.running import Estimate, Progress, RunSpec, follow, name_of
 from sciml.runtime.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ Points = int | Literal["auto"]
 class KineticSolver(PureSolver):
     """The kinetic theory: Fourier in space and angle, second order in time.
 
-    A pytree of its parameters; all else is part of its structure.
+    A pytree of its parameters and its forcing; all else is part of its structure.
 
     Attributes:
         parameters: coefficients of the theory.
@@ -50,6 +51,7 @@ class KineticSolver(PureSolver):
         time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
         sweeps: sweeps of the flow's fixed point in a step; by default what beta asks.
+        forcing: an imposed flow or a body force.
 
     Raises:
         ConfigError: a number is out of range, or the modes cannot resolve zeta / d_r.
@@ -61,6 +63,7 @@ class KineticSolver(PureSolver):
     time_step: float = eqx.field(static=True, default=0.0125)
     precision: Precision = eqx.field(static=True, default="double")
     sweeps: int | None = eqx.field(static=True, default=None)
+    forcing: Forcing | None = None
 
     def __check_init__(self) -> None:
         _check(self.points, self.time_step, self.precision, self.sweeps)
@@ -122,7 +125,7 @@ class KineticSolver(PureSolver):
 class CoarseSolver(PureSolver):
     """The coarse model of density and second moment, with a closure; the same numerics.
 
-    A pytree of its parameters and its closure; all else is part of its structure.
+    A pytree of its parameters, closure and forcing; all else is part of its structure.
 
     Attributes:
         parameters: coefficients of the theory.
@@ -131,6 +134,7 @@ class CoarseSolver(PureSolver):
         time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
         sweeps: sweeps of the flow's fixed point in a step; by default what beta asks.
+        forcing: an imposed flow or a body force.
 
     Raises:
         ConfigError: a number is out of range.
@@ -142,6 +146,7 @@ class CoarseSolver(PureSolver):
     time_step: float = eqx.field(static=True, default=0.0125)
     precision: Precision = eqx.field(static=True, default="double")
     sweeps: int | None = eqx.field(static=True, default=None)
+    forcing: Forcing | None = None
 
     def __check_init__(self) -> None:
         _check(self.points, self.time_step, self.precision, self.sweeps)
@@ -168,6 +173,8 @@ class CoarseSolver(PureSolver):
         _refuse_traced(self, initial)
         outside: Any = getattr(self.closure, "outside", None)
         sentences = list(outside(self.parameters)) if outside is not None else []
+        if outside is not None and (self.forcing is not None or self.parameters.friction is not None):
+            sentences.append(f"the closure {name_of(self.closure)!r} was trained without forcing and friction")
         for sentence in sentences:
             warnings.warn(sentence, stacklevel=2)
 
@@ -221,4 +228,5 @@ def _spec(
         warnings=tuple(sentences or ()),
         fields=tuple(fields),
         chosen=chosen,
+        forcing=solver.forcing,
     )

@@ -179,6 +179,8 @@ def carry_arrays(carry: Any) -> dict[str, np.ndarray]:
     """Return the arrays of a carry by name, such as `flow.velocity`."""
     named: dict[str, np.ndarray] = {}
     for name, part in carry._asdict().items():
+        if part is None:
+            continue
         if hasattr(part, "_asdict"):
             named |= {f"{name}.{inner}": np.asarray(array) for inner, array in part._asdict().items()}
         else:

@@ -2,15 +2,20 @@
 
 On the isotropic state (c = 1, m1 = 0) the moment equations give, to first order, for a wave vector k of angle phi
 
-    dm1/dt = e + (zeta - 4 d_r - d_t k^2) m1,    e_cross = (beta zeta - 2 alpha) / (8 + beta) m1_cross,    e_parallel = 0
+    dm1/dt = e + (zeta - 4 d_r - d_t k^2) m1,    e_parallel = 0
+    e_cross = (beta zeta - 2 alpha) k^2 / ((8 + beta) k^2 + 8 mu) m1_cross
 
-where parallel and cross are real and imaginary part of m1 exp(-2 i phi). So the rates are
+where parallel and cross are real and imaginary part of m1 exp(-2 i phi) and mu is the friction. So the rates are
 
-    sigma_cross    = (zeta (8 + 2 beta) - 2 alpha) / (8 + beta) - 4 d_r - d_t k^2
+    sigma_cross    = zeta + (beta zeta - 2 alpha) k^2 / ((8 + beta) k^2 + 8 mu) - 4 d_r - d_t k^2
     sigma_parallel = zeta - 4 d_r - d_t k^2
     sigma_density  = -d_t k^2
 
 and without a wave, k = 0, both are zeta - 4 d_r (Saintillan and Shelley, Phys. Fluids 2008, for the theory without alignment).
+Without friction all waves drive a flow alike and the longest grow fastest; with it one of finite length does, at
+
+    k^2 = ( sqrt(8 mu (beta zeta - 2 alpha) / d_t) - 8 mu ) / (8 + beta)    where that is above 0
+
 m2 is of second order, so that every closure has the same rates as the kinetic theory; a wrong sign of alpha or a transposed
 velocity gradient gives others.
 
@@ -77,7 +82,9 @@ def analytic_rates(parameters: Parameters, k: Float[np.ndarray, " waves"] | floa
     p = parameters.as_dict()
     k2 = np.asarray(k, np.float64) ** 2
     parallel = p["zeta"] - 4 * p["d_r"] - p["d_t"] * k2
-    flow = (p["beta"] * p["zeta"] - 2 * p["alpha"]) / (8 + p["beta"])
+    # mu / k^2, without friction 0 for k = 0 too
+    drag = p.get("friction", 0.0) / np.where(k2 > 0, k2, np.inf)
+    flow = (p["beta"] * p["zeta"] - 2 * p["alpha"]) / (8 + p["beta"] + 8 * drag)
     return {"cross": np.where(k2 > 0, parallel + flow, parallel), "parallel": parallel, "density": -p["d_t"] * k2}
 
 

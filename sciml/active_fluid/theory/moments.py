@@ -23,6 +23,7 @@ from jax import Array
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.fields.forcing import STILL, External, Forcing
 from sciml.active_fluid.fields.grid import Grid, inverse, scaled, transform
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.stokes import Flow, solve_flow
@@ -39,6 +40,8 @@ class Model(NamedTuple):
         closure: rule for m2 of the coarse model, None for the kinetic one.
         uniform: whether the density is 1 everywhere, and then no part of the state.
         sweeps: sweeps of the flow's fixed point.
+        forcing: what else moves the liquid; then grid and `external` are those of one time, see `at`.
+        external: what the forcing adds to the flow.
     """
 
     grid: Grid
@@ -46,6 +49,22 @@ class Model(NamedTuple):
     closure: Closure | None
     uniform: bool
     sweeps: int
+    forcing: Forcing | None = None
+    external: External = STILL
+
+    def at(self, time: Array | float, sheets: Array | int = 0) -> Model:
+        """Return the model of a time, the same where nothing is forced.
+
+        Args:
+            time: time from the start of the run.
+            sheets: whole lengths of the tilt that are left out (`sciml.active_fluid.fields.forcing`).
+        """
+        if self.forcing is None:
+            return self
+        grid, time = self.grid, jnp.asarray(time, self.grid.k2.dtype)
+        if self.forcing.moves:
+            grid = Grid.deformed(grid.k2.shape[-1], self.parameters.length, *self.forcing.frame(time, sheets))
+        return self._replace(grid=grid, external=self.forcing.external(grid, self.parameters, time))
 
     def linear(self, count: int) -> Float[Array, "moments points points"]:
         """Return `linear` of this model."""
@@ -71,7 +90,7 @@ def flow_of(model: Model, fields: Moments, guess: Flow | None, sweeps: int | Non
     else:
         second = partial(_closed, model, c, m1)
     mean = 1.0 if model.uniform else jnp.mean(c)
-    return solve_flow(model.grid, c, m1, second, guess, model.parameters, sweeps or model.sweeps, mean)
+    return solve_flow(model.grid, c, m1, second, guess, model.parameters, sweeps or model.sweeps, mean, model.external)
 
 
 def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | None = None) -> tuple[Moments, Flow]:

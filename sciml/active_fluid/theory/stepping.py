@@ -4,7 +4,8 @@
 
 N is explicit, L diagonal (Ascher, Ruuth and Wetton, SIAM J. Numer. Anal. 1995). The first step is a predictor of Euler and a
 corrector of Crank and Nicolson, so that the order is 2 from the start. The flow of each step starts from that of the two steps
-before, 2 F^n - F^{n-1}, one order beyond what the scheme needs.
+before, 2 F^n - F^{n-1}, one order beyond what the scheme needs. With a forcing N^n is that of its time, and where the box moves L
+is that of the time of its moments.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from jax import Array
 from jaxtyping import Complex
 
 from sciml.active_fluid.fields.grid import scaled
+from sciml.active_fluid.theory.moving import Clock, at, upright
 
 # sweeps that find a flow from rest to rounding, where a step from the flow before takes at most three
 COLD_SWEEPS = 14
@@ -51,6 +53,7 @@ class StepperState(NamedTuple):
         before: Fourier coefficients one step earlier, m^{n-1}.
         slope_before: explicit tendency one step earlier, N^{n-1}.
         flow, flow_before: flow one step earlier and two steps earlier.
+        clock: time of `state` with a forcing, None without one.
     """
 
     state: Coefficients
@@ -58,6 +61,7 @@ class StepperState(NamedTuple):
     slope_before: Coefficients
     flow: Any
     flow_before: Any
+    clock: Clock | None = None
 
 
 def cold_sweeps(model: Equations) -> int:
@@ -67,27 +71,33 @@ def cold_sweeps(model: Equations) -> int:
 
 def start(model: Equations, state: Coefficients, dt: Array | float, sweeps: int | None = None) -> StepperState:
     """Return the carry after one step from a state, the flow of which takes some sweeps from rest."""
-    rates, cold = model.linear(len(state)), sweeps or cold_sweeps(model)
-    slope, flow = model.tendency(state, None, cold)
-    # predictor: (1 - dt L) m* = m^0 + dt N^0
-    guessed = (state + dt * slope) / (1 - dt * rates)
-    again, flow_after = model.tendency(guessed, flow, cold)
-    # corrector: (1 - dt L / 2) m^1 = m^0 + dt / 2 (N^0 + N*) + dt / 2 L m^0
-    after = (state + dt / 2 * (slope + again) + dt / 2 * rates * state) / (1 - dt / 2 * rates)
+    first, second, cold = at(model, 0.0), at(model, dt), sweeps or cold_sweeps(model)
+    rates, rates_after = first.linear(len(state)), second.linear(len(state))
+    slope, flow = first.tendency(state, None, cold)
+    # predictor: (1 - dt L^1) m* = m^0 + dt N^0
+    guessed = (state + dt * slope) / (1 - dt * rates_after)
+    again, flow_after = second.tendency(guessed, flow, cold)
+    # corrector: (1 - dt L^1 / 2) m^1 = m^0 + dt / 2 (N^0 + N*) + dt / 2 L^0 m^0
+    after = (state + dt / 2 * (slope + again) + dt / 2 * rates * state) / (1 - dt / 2 * rates_after)
     # the flow of `after` is found by its own step; what stands here is an extrapolation's other end
     backward = jax.tree.map(lambda now, then: 2 * now - then, flow, flow_after)
-    return StepperState(after, state, slope, flow, backward)
+    return upright(model, StepperState(after, state, slope, flow, backward), dt, 1)
 
 
 def step(model: Equations, carry: StepperState, dt: Array | float) -> StepperState:
     """Return the carry after one more step."""
     guess = jax.tree.map(lambda now, then: 2 * now - then, carry.flow, carry.flow_before)
-    slope, flow = model.tendency(carry.state, guess)
-    rates = model.linear(len(carry.state))
-    # (3 - 2 dt L) m^{n+1} = 4 m^n - m^{n-1} + 2 dt (2 N^n - N^{n-1})
+    now = later = model
+    if carry.clock is not None:
+        now = at(model, carry.clock.time, carry.clock.sheets)
+        later = at(model, (carry.clock.steps + 1) * dt, carry.clock.sheets)
+    slope, flow = now.tendency(carry.state, guess)
+    rates = later.linear(len(carry.state))
+    # (3 - 2 dt L^{n+1}) m^{n+1} = 4 m^n - m^{n-1} + 2 dt (2 N^n - N^{n-1})
     explicit = 4 * carry.state - carry.before + 2 * dt * (2 * slope - carry.slope_before)
     after = scaled(explicit, 1 / (3 - 2 * dt * rates))
-    return StepperState(after, carry.state, slope, flow, carry.flow)
+    held = StepperState(after, carry.state, slope, flow, carry.flow, carry.clock)
+    return held if carry.clock is None else upright(model, held, dt, carry.clock.steps + 1)
 
 
 def steps(model: Equations, carry: StepperState, dt: Array | float, count: int, checkpoint: bool = False) -> StepperState:
