@@ -53,7 +53,7 @@ def riccati(z, rate: Forcing, time: float) -> complex:
 
 
 @pytest.mark.parametrize("rate", [Forcing(shear=0.7), Forcing(strain=-0.4)])
-@pytest.mark.parametrize("z", [0.0, 0.3 * np.exp(0.8j)])
+@pytest.mark.parametrize("z", [pytest.param(0.0, marks=pytest.mark.slow), 0.3 * np.exp(0.8j)])
 def test_the_mean_orientation_follows_the_orbits_of_jeffery(rate, z):
     if rate.shear is None:
         z = abs(z)
@@ -79,7 +79,7 @@ def test_rods_in_a_strain_come_to_rest_aligned_as_bingham_has_it():
     np.testing.assert_allclose(ends(kinetic, rest[1:, None, None] * everywhere, 1.0)[:3, 0, 0], rest[1:4], atol=1e-7)
 
 
-@pytest.mark.parametrize("rate", [Forcing(shear=0.6), Forcing(strain=0.3), Forcing(shear=0.4, strain=-0.2)])
+@pytest.mark.parametrize("rate", [pytest.param(Forcing(shear=0.6), marks=pytest.mark.slow), Forcing(shear=0.4, strain=-0.2)])
 def test_a_density_wave_is_carried_and_diffuses_as_its_wave_vector_turns(rate):
     # dc_k/dt = -d_t |k(t)|^2 c_k with dk/dt = -A^T k, past the time at which the box stands upright again
     n_x, n_y, until = 1, 2, 2.0
@@ -180,6 +180,7 @@ def sheared(order, count, until=1.5, rate=0.6, sweeps=2):
         return np.asarray(forcings.laboratory(jnp.fft.ifft2(carry.state[0]), tilt)), int(carry.clock.sheets)
 
 
+@pytest.mark.slow
 def test_steps_in_a_shear_are_of_second_order_and_the_lattice_does_not_show(order, monkeypatch):
     fine, sheets = sheared(order, 320)
     counts = np.array([20, 40, 80])
@@ -261,6 +262,7 @@ def test_friction_slows_the_growth_of_long_waves(friction):
     assert fastest**2 == pytest.approx(formula, abs=2e-3)
 
 
+@pytest.mark.slow
 def test_rates_amplitudes_and_friction_have_gradients_and_map(order):
     def energy(theta, kind):
         parameters = Parameters(-2.0, 0.3, friction=theta[0])
