@@ -36,6 +36,7 @@ Beta = Annotated[float, typer.Option(help="Shape factor times concentration.")]
 Dt = Annotated[float, typer.Option("--d-t", help="Translational diffusion.")]
 Dr = Annotated[float, typer.Option("--d-r", help="Rotational diffusion.")]
 Length = Annotated[float, typer.Option(help="Side of the square.")]
+Friction = Annotated[float | None, typer.Option(help="Drag of a substrate on the liquid, at least 0; none by default.")]
 
 
 @command(app, "simulate", {"--model": "--equations", "--picture": "--picture-out"}, resumes=True)
@@ -47,6 +48,18 @@ def simulate_command(
     d_t: Dt = 0.05,
     d_r: Dr = 0.05,
     length: Length = 10.0,
+    friction: Friction = None,
+    shear: Annotated[float | None, typer.Option(help="Rate g of an imposed flow (g y, 0).")] = None,
+    strain: Annotated[
+        float | None, typer.Option(help="Rate e of an imposed flow (e x, -e y); the box stretches with it.")
+    ] = None,
+    stirring: Annotated[float | None, typer.Option(help="Largest speed of four cells that stir, one against the other.")] = None,
+    stirring_period: Annotated[
+        float | None, typer.Option("--stirring-period", help="Time of one to and fro of the stirring; steady by default.")
+    ] = None,
+    body_force: Annotated[
+        float | None, typer.Option("--body-force", help="Size F of a force (F sin(2 pi y / L), 0) per area.")
+    ] = None,
     equations: Annotated[str, typer.Option(help="kinetic (the truth) or coarse (with a closure).")] = "coarse",
     closure: Annotated[
         str | None, MODEL, typer.Option(help="Of the coarse model: bingham (default), quadratic, neural or neural:NAME.")
@@ -65,7 +78,10 @@ def simulate_command(
     initial: Annotated[
         Path | None,
         Reads(check_run),
-        typer.Option(help="Initial state: .npy of complex m1 or real D, or a run, whose last time counts. Else random waves."),
+        typer.Option(
+            help="Initial state: .npy of complex m1 or real D; .npz, NetCDF or Zarr of m1, D, D_xx and D_xy, or angle and order; "
+            "a run, whose last time counts. Else random waves."
+        ),
     ] = None,
     seed: Seed = 0,
     picture_out: Annotated[
@@ -83,6 +99,7 @@ def simulate_command(
     Examples: sciml active-fluid simulate --alpha -1 --zeta 0.5 --out run.zarr --picture-out run.png;
     sciml active-fluid simulate --equations kinetic --alpha -2 --zeta 0.5 --until 10 --out truth.zarr;
     sciml active-fluid simulate --initial truth.zarr --alpha -2 --zeta 0.5 --closure quadratic --out on.zarr;
+    sciml active-fluid simulate --shear 0.5 --friction 0.1 --alpha -2 --out sheared.zarr;
     sciml active-fluid simulate --points 512 --fields m1,vorticity --save-every 1 --out large.zarr;
     python -c "import xarray; print(xarray.open_zarr('run.zarr'))"
     """
@@ -95,9 +112,9 @@ def simulate_command(
             shutil.rmtree(store)
     with stage("active-fluid.simulate", out, threads, gpu):
         from sciml.active_fluid.fields.parameters import Parameters
-        from sciml.active_fluid.solvers.simulation import simulate
+        from sciml.active_fluid.solvers.simulation import forcing_of, simulate
 
-        parameters = Parameters(alpha=alpha, zeta=zeta, beta=beta, d_t=d_t, d_r=d_r, length=length)
+        parameters = Parameters(alpha, zeta, beta, d_t, d_r, length, friction)
         line = simulate(
             parameters,
             out,
@@ -115,6 +132,7 @@ def simulate_command(
             tell=_teller(),
             fields=fields,
             announce=_announce,
+            forcing=forcing_of(length, shear, strain, stirring, stirring_period, body_force),
         )
     typer.echo(line)
 

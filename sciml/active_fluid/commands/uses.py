@@ -34,6 +34,7 @@ def growth_rates_command(
     d_t: Annotated[float, typer.Option("--d-t", help="Translational diffusion.")] = 0.05,
     d_r: Annotated[float, typer.Option("--d-r", help="Rotational diffusion.")] = 0.05,
     length: Annotated[float, typer.Option(help="Side of the square.")] = 10.0,
+    friction: Annotated[float | None, typer.Option(help="Drag of a substrate on the liquid, at least 0.")] = None,
     most: Annotated[int, typer.Option(min=0, max=200, help="Largest number of waves in the box.")] = 8,
     closure: Annotated[
         str, MODEL, typer.Option(help="kinetic, or the coarse model with bingham, quadratic, neural or neural:NAME.")
@@ -59,7 +60,7 @@ def growth_rates_command(
         from sciml.active_fluid.theory.dispersion import growth_rates, spectra
         from sciml.active_fluid.theory.dispersion import nematic as aligned
 
-        parameters = Parameters(alpha=alpha, zeta=zeta, beta=beta, d_t=d_t, d_r=d_r, length=length)
+        parameters = Parameters(alpha, zeta, beta, d_t, d_r, length, friction)
         model = None if closure == "kinetic" else closure_of(closure)
         if nematic:
             modes = None if model is not None else 24

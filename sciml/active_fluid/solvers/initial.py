@@ -14,8 +14,10 @@ from sciml.runtime.errors import DataError, ShapeError
 
 FORMS = (
     "complex m1 (n, n), real D (2, 2, n, n), moments (modes + 1, n, n) for the kinetic solver, "
-    "or a mapping with m1 or D and perhaps density"
+    "or a mapping with m1, D, D_xx and D_xy, or angle and order, and perhaps density"
 )
+# what a mapping or a file may hold of each form, the first of which tell the form
+VARIABLES = {"m1": (), "D": (), "D_xx": ("D_xy", "D_yy"), "angle": ("order",)}
 
 
 def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.ndarray, "moments n n"]:
@@ -26,8 +28,9 @@ def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.
 
     Args:
         initial: m1, complex (n, n), with density 1; D = <p p>, real (2, 2, n, n), whose trace is the density; moments, complex
-            (modes + 1, n, n); or a mapping or Dataset with `m1` or `D`, and `density` where it is not 1 (of a Dataset with a time
-            the last one counts).
+            (modes + 1, n, n); or a mapping or Dataset with `m1`; `D`; `D_xx`, `D_xy` and `D_yy` where the density is not 1; or
+            `angle` of the director, in radians, and `order` from 0 to 1; and with `density` where it is not 1. Of a Dataset with
+            a time the last one counts, and axes named x and y may have either order.
         points: points a side of the solver's grid.
         modes: angular modes of the kinetic solver; None for the coarse one, which takes m_0 and m_1.
 
@@ -51,20 +54,61 @@ def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.
 
 
 def _of_mapping(initial: Any) -> np.ndarray:
-    names = [name for name in ("m1", "D") if name in initial]
+    names = [name for name in VARIABLES if name in initial]
     if len(names) != 1:
-        raise ShapeError(f"an initial state with {', '.join(map(str, initial)) or 'nothing'}: it needs one of m1 and D")
-    given = {name: _last(initial[name]) for name in (*names, "density") if name in initial}
-    if names == ["D"]:
+        held = ", ".join(map(str, initial)) or "nothing"
+        raise ShapeError(f"an initial state with {held}: it needs one of m1, D, D_xx with D_xy, and angle with order")
+    form = names[0]
+    _check_box(initial)
+    given = {name: _last(initial[name]) for name in (form, *VARIABLES[form], "density") if name in initial}
+    if missing := [name for name in VARIABLES[form] if name not in given and name != "D_yy"]:
+        raise ShapeError(f"an initial state with {form} and without {missing[0]}: both are needed")
+    if form == "D":
         density, m1 = _of_tensor(given["D"])
         if "density" in given:
             check_trace(density, np.broadcast_to(given["density"], density.shape))
+        return np.stack([density, m1])
+    first = _square(given[form], 2)
+    parts = {name: _like(value, form, first, name) for name, value in given.items()}
+    density = parts.get("density", np.ones(first.shape))
+    if form == "angle":
+        if parts["order"].min() < 0 or parts["order"].max() > 1 + 1e-9:
+            raise DataError(f"order from {parts['order'].min():.3g} to {parts['order'].max():.3g}: expected 0 to 1")
+        m1 = density * parts["order"] * np.exp(2j * first)
+    elif form == "D_xx":
+        across = parts.get("D_yy", density - first)
+        if "density" in parts:
+            check_trace(first + across, density)
+        density, m1 = first + across, first - across + 2j * parts["D_xy"]
     else:
-        m1 = _square(given["m1"], 2)
-        density = given.get("density", np.ones(()))
-        if np.shape(density) not in ((), m1.shape):
-            raise ShapeError(f"density has the shape {np.shape(density)} and m1 {m1.shape}: they have to agree")
-    return np.stack([np.broadcast_to(density, m1.shape), m1])
+        m1 = first
+    return np.stack([density, m1])
+
+
+def _like(value: np.ndarray, form: str, first: np.ndarray, name: str) -> np.ndarray:
+    if np.shape(value) not in ((), first.shape):
+        raise ShapeError(f"{name} has the shape {np.shape(value)} and {form} {first.shape}: they have to agree")
+    if not np.isfinite(value).all():
+        raise DataError(f"{name} has values that are not finite")
+    if name != "m1" and np.iscomplexobj(value):
+        raise ShapeError(f"{name} is complex: real numbers are expected")
+    return np.broadcast_to(value, first.shape)
+
+
+def _check_box(initial: Any) -> None:
+    """Refuse the state of a run whose box is no upright square at its last time."""
+    settings = getattr(initial, "attrs", {})
+    shear, strain = (float(settings.get(name, 0.0)) for name in ("shear", "strain"))
+    if not (shear or strain) or "time" not in initial.coords:
+        return
+    time = float(np.atleast_1d(initial["time"].values)[-1])
+    if strain:
+        raise DataError(f"the initial state is of a box that a strain has stretched up to time {time:g}: no square")
+    if abs(shear * time - round(shear * time)) > 1e-6:
+        raise DataError(
+            f"the initial state is of a box sheared by {shear * time:g} lengths: it is periodic on the square at multiples of "
+            f"time {1 / abs(shear):g} alone"
+        )
 
 
 def _of_array(array: np.ndarray, modes: int | None) -> np.ndarray:
@@ -100,4 +144,7 @@ def _square(array: np.ndarray, axes: int) -> np.ndarray:
 
 
 def _last(values: Any) -> np.ndarray:
-    return np.asarray(values.isel(time=-1) if "time" in getattr(values, "dims", ()) else values)
+    dims = getattr(values, "dims", ())
+    if "time" in dims:
+        values = values.isel(time=-1)
+    return np.asarray(values.transpose(..., "x", "y") if {"x", "y"} <= {*dims} else values)

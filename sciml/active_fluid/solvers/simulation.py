@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal
@@ -10,13 +12,17 @@ from typing import Any, Literal
 import numpy as np
 
 from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.fields.forcing import Cells, Forcing, Kolmogorov
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.solvers.automatic import AUTO
+from sciml.active_fluid.solvers.initial import VARIABLES
+from sciml.active_fluid.solvers.layout import FORMAT
 from sciml.active_fluid.solvers.netcdf import write_netcdf
 from sciml.active_fluid.solvers.running import Estimate, Progress
 from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
 from sciml.active_fluid.solvers.store import open_run
 from sciml.active_fluid.theory.states import AMPLE_TOLERANCE, modes_needed, random_state
+from sciml.formats.fields import open_dataset
 from sciml.runtime.errors import ConfigError, DataError
 
 MIN_AUTOMATIC_MODES = 16
@@ -42,6 +48,7 @@ def simulate(
     tell: Callable[[Progress], None],
     fields: str | None = None,
     announce: Callable[[Estimate], None] | None = None,
+    forcing: Forcing | None = None,
 ) -> str:
     """Run what `sciml active-fluid simulate` orders, and return a line about the result.
 
@@ -64,9 +71,9 @@ def simulate(
     if model == "kinetic":
         if closure is not None:
             raise ConfigError("the kinetic model has no closure: leave --closure out, or give --equations coarse")
-        solver = KineticSolver(parameters, side, modes_of(modes, parameters), time_step, precision)
+        solver = KineticSolver(parameters, side, modes_of(modes, parameters, forcing), time_step, precision, forcing=forcing)
     elif model == "coarse":
-        solver = CoarseSolver(parameters, closure_of(closure or "bingham"), side, time_step, precision)
+        solver = CoarseSolver(parameters, closure_of(closure or "bingham"), side, time_step, precision, forcing=forcing)
     else:
         raise ConfigError(f"no model is called {model!r}: it is kinetic or coarse")
     run = solver.run(state, until, save_every, store, tell, chosen, announce)
@@ -97,10 +104,15 @@ def points_of(text: str) -> int | Literal["auto"]:
         raise ConfigError(f"points {text!r}: a whole number or auto is expected") from error
 
 
-def modes_of(text: str, parameters: Parameters) -> int:
-    """Return the number of modes that a text says; `auto` is ample for the alignment, and at least 16."""
+def modes_of(text: str, parameters: Parameters, forcing: Forcing | None = None) -> int:
+    """Return the number of modes that a text says; `auto` is ample for the alignment, and at least 16.
+
+    A uniform gradient of the strain |e| aligns the rods as zeta = |e| would that are all parallel.
+    """
     if text == "auto":
-        return max(MIN_AUTOMATIC_MODES, modes_needed(float(parameters.zeta), float(parameters.d_r), AMPLE_TOLERANCE))
+        rates = (0.0, 0.0) if forcing is None else (float(forcing.strain or 0.0), float(forcing.shear or 0.0) / 2)
+        aligning = float(parameters.zeta) + math.hypot(*rates)
+        return max(MIN_AUTOMATIC_MODES, modes_needed(aligning, float(parameters.d_r), AMPLE_TOLERANCE))
     try:
         return int(text)
     except ValueError as error:
@@ -121,18 +133,49 @@ def closure_of(text: str) -> Closure:
     raise ConfigError(f"no closure is called {text!r}: it is bingham, quadratic, neural or neural:NAME")
 
 
+def forcing_of(
+    length: float,
+    shear: float | None = None,
+    strain: float | None = None,
+    stirring: float | None = None,
+    stirring_period: float | None = None,
+    force: float | None = None,
+) -> Forcing | None:
+    """Return what the command's numbers say: a uniform gradient, cells of a largest speed, a sinusoidal force; None for none.
+
+    Raises:
+        ConfigError: they do not go together.
+    """
+    if stirring_period is not None and (stirring is None or stirring_period <= 0):
+        raise ConfigError(f"--stirring-period {stirring_period:g}: it is above 0, and goes with --stirring SPEED")
+    if all(number is None for number in (shear, strain, stirring, force)):
+        return None
+    stream = None if stirring is None else Cells(stirring, length, period=stirring_period)
+    return Forcing(shear, strain, stream, None if force is None else Kolmogorov(force, length))
+
+
 def read_state(path: Path) -> Any:
-    """Return an initial state from a .npy file, or the last time of a run (RUN.zarr, RUN.nc).
+    """Return an initial state from a .npy or .npz file, from NetCDF or Zarr, or the last time of a run (RUN.zarr, RUN.nc).
 
     Raises:
         DataError: the file is missing, damaged or of another kind.
     """
+    names = [name for form, others in VARIABLES.items() for name in (form, *others)] + ["density"]
     if path.is_dir() or path.suffix.lower() == ".nc":
+        with open_dataset(path) as data:
+            if data.attrs.get("format") != FORMAT:
+                if not (found := [name for name in names if name in data]):
+                    raise DataError(f"{path} holds {', '.join(map(str, data.data_vars)) or 'nothing'}: no m1, D, D_xx or angle")
+                return data[found].load()
         run = open_run(path)
         return run[[name for name in ("m1", "density") if name in run]].isel(time=-1).load()
-    if path.suffix != ".npy":
-        raise DataError(f"{path}: an initial state is a .npy file (complex m1 or real D) or a run, a folder such as run.zarr")
+    if path.suffix not in (".npy", ".npz"):
+        raise DataError(
+            f"{path}: an initial state is .npy (complex m1 or real D), .npz, NetCDF or Zarr (of m1, D, D_xx and D_xy, or angle "
+            "and order), or a run such as run.zarr"
+        )
     try:
-        return np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
+        held = np.load(path, allow_pickle=False)
+        return held if path.suffix == ".npy" else {name: held[name] for name in held.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from error

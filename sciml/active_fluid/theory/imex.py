@@ -83,10 +83,12 @@ def integrate(
         scheme: scheme of jax-cfd; all are of second order in the diffusions and of order 2, 3, 4, 3 in the rest.
 
     Raises:
-        ConfigError: jax-cfd has no such scheme.
+        ConfigError: jax-cfd has no such scheme; a forcing.
     """
     if scheme not in SCHEMES:
         raise ConfigError(f"scheme {scheme!r}: jax-cfd has {', '.join(SCHEMES)}")
+    if model.forcing is not None:
+        raise ConfigError("jax-cfd's equations do not know the time, and a forcing does: leave it out")
     with working("double"):
         step = SCHEMES[scheme](MomentEquation(model, len(state)), dt)
         advance = jax.jit(lambda held: jax.lax.scan(lambda now, _: (step(now), None), held, length=count)[0])

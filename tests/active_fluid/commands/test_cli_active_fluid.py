@@ -56,6 +56,22 @@ def test_initial_states_come_from_files_and_runs(run, tmp_path):
     np.testing.assert_allclose(open_run(tmp_path / "three.zarr")["m1"][0], one["m1"][-1], atol=1e-15)
 
 
+def test_friction_and_what_is_imposed_are_options(run, sciml_command, tmp_path):
+    assert run("--shear 0.5 --friction 0.2 --out sheared.zarr")[0] == 0
+    held = open_run(tmp_path / "sheared.zarr")
+    assert held.attrs["shear"] == 0.5 and held.attrs["friction"] == 0.2
+    np.testing.assert_allclose(held["vorticity"].mean(("x", "y")), -0.5, atol=1e-12)
+    assert run("--stirring 1 --stirring-period 2 --body-force 0.3 --out stirred.zarr")[0] == 0
+    held = open_run(tmp_path / "stirred.zarr")
+    assert (held.attrs["stream"], held.attrs["force"]) == ("Cells", "Kolmogorov")
+    # cells come to rest after a quarter of their period
+    assert float(abs(held["velocity_y"][1]).max()) < 0.2 < 0.5 < float(abs(held["velocity_y"][0]).max())
+    code, out, _ = sciml_command(*["active-fluid", "growth-rates", "--alpha", "-2", "--friction", "0.5", "--most", "1"])
+    cross = out.splitlines()[-1].split()[2:4]
+    k2 = (2 * np.pi / 10) ** 2
+    assert code == 0 and cross[0] == cross[1] == f"{0.5 + 4.4 * k2 / (8.8 * k2 + 4) - 0.2 - 0.05 * k2:.8f}"
+
+
 def test_a_run_that_was_stopped_goes_on(run, tmp_path, monkeypatch):
     from sciml.active_fluid import cli
 
@@ -105,6 +121,10 @@ WRONG = {
     "--out x.zarr --initial text.npy": "text.npy",
     "--out x.zarr --initial pickled.npy": "pickled.npy",
     "--out x.zarr --d-r 0": "d_r = 0",
+    "--out x.zarr --friction -1": "friction = -1",
+    "--out x.zarr --shear 1 --stirring 1": "one or the other",
+    "--out x.zarr --strain 1": "16 points last to time 0",
+    "--out x.zarr --stirring-period 2": "goes with --stirring",
     "--out x.zarr --until 0.7": "no whole number",
     "--out x.zarr --fields m1,speed": "no field is called 'speed'",
     "--out x.zarr --fields m1 --picture-out x.png": "the picture shows m1 and vorticity",
