@@ -25,6 +25,7 @@ from sciml.active_fluid.solvers.causes import (
 )
 from sciml.active_fluid.solvers.diagnostics import least_slack
 from sciml.active_fluid.solvers.guards import Bounds
+from sciml.active_fluid.solvers.simulation import points_of
 from sciml.runtime.errors import ConfigError
 
 STRONG = Parameters(alpha=-3.0, zeta=1.0)
@@ -222,3 +223,9 @@ HARDEST = [
 def test_the_default_grid_and_step_suffice_for_the_shipped_closure(alpha, zeta, seed):
     run = CoarseSolver(Parameters(alpha, zeta), NeuralClosure.load()).run(random_state(64, seed), until=50.0, save_every=5.0)
     assert float(run["time"][-1]) == 50.0 and np.abs(run["m1"].to_numpy()).max() < 1
+
+
+def test_points_are_a_whole_number_or_auto():
+    assert points_of("24") == 24 and points_of("auto") == "auto"
+    with pytest.raises(ConfigError, match="points 'many': a whole number or auto"):
+        points_of("many")
