@@ -147,9 +147,8 @@ def steppers(options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[s
                 body.append((title, name, f"{dt:g}", f"{cpu:.3g}", f"{wall:.3g}", f"{cpu * count:.3g}", f"{error:.2g}"))
     row = numpy_coarse(points, options.repeat)
     body.append(("coarse, Bingham", f"SBDF2, NumPy ({row.note})", f"{DT:g}", f"{row.cpu_ms:.3g}", f"{row.wall_ms:.3g}", "", ""))
-    body.append(
-        ("Navier-Stokes", "crank_nicolson_rk4, jax-cfd", "", *(f"{ms:.3g}" for ms in navier_stokes(points, options.repeat)), "", "")
-    )
+    times = (f"{ms:.3g}" for ms in navier_stokes(points, options.repeat))
+    body.append(("Navier-Stokes", "crank_nicolson_rk4, jax-cfd", "", *times, "", ""))
     return ("equation", "integrator", "step", "CPU ms a step", "wall ms", "CPU ms to 2", "error at 2"), body, []
 
 

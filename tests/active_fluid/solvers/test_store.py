@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -101,6 +103,20 @@ def test_a_kill_in_the_midst_of_a_saved_time_loses_that_one_only(run, tmp_path, 
     # arrays of unequal length are on the disk; plain xarray sees the whole times
     assert xr.open_zarr(tmp_path / "run.zarr").load().sizes["time"] == 3
     run()
+    assert digest_tree(tmp_path / "run.zarr") == digest_tree(tmp_path / "whole.zarr")
+
+
+@pytest.mark.slow
+def test_a_process_that_is_killed_goes_on_to_the_same_bytes(tmp_path):
+    words = "active-fluid simulate --equations kinetic --points 32 --zeta 0.25 --until 2 --save-every 0.25 --fields m1 --out"
+    command = [sys.executable, "-m", "sciml.cli", *words.split()]
+    subprocess.run([*command, "whole.zarr"], cwd=tmp_path, check=True, capture_output=True)
+    with subprocess.Popen([*command, "run.zarr"], cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        next(line for line in process.stderr if " 3 of 8 saved" in line)
+        process.kill()
+    assert 4 <= open_run(tmp_path / "run.zarr").sizes["time"] < 9
+    subprocess.run([*command, "run.zarr"], cwd=tmp_path, check=True, capture_output=True)
     assert digest_tree(tmp_path / "run.zarr") == digest_tree(tmp_path / "whole.zarr")
 
 
