@@ -45,12 +45,17 @@ def alignment(parameters: Parameters) -> float:
     return p["zeta"] + abs(p["beta"] * p["zeta"] - 2 * p["alpha"]) / (8 + p["beta"])
 
 
-def points_for(parameters: Parameters, grain: int = GRAIN) -> int:
-    """Return the points a side, a multiple of `grain`, that runs of these parameters are begun with.
+def points_for(parameters: Parameters, grain: int = GRAIN, imposed: float = 0.0) -> int:
+    """Return the points a side that runs of these parameters are begun with.
 
     Waves below k = sqrt(h / d_t) grow, and defect cores have a width of about its inverse.
+
+    Args:
+        parameters: coefficients of the theory.
+        grain: number of which the points are a multiple.
+        imposed: rate of strain of an imposed flow, which adds to h.
     """
-    h, p = alignment(parameters), parameters.as_dict()
+    h, p = alignment(parameters) + imposed, parameters.as_dict()
     cores = p["length"] * math.sqrt(h / p["d_t"])
     return max(2 * MIN_POINTS, grain * math.ceil(POINTS_A_CORE * cores / grain))
 
@@ -69,7 +74,9 @@ def begun(solver: Solver) -> Solver:
     """Return a solver with the points and the longest time step that its parameters ask for."""
     given: Any = solver
     p, modes = given.parameters, getattr(given, "modes", None)
-    points, step = points_for(p), given.time_step
+    gradient = given.forcing if given.forcing is not None and given.forcing.moves else None
+    imposed = 0.0 if gradient is None else abs(gradient.strain or 0.0) + abs(gradient.shear or 0.0) / 2
+    points, step = points_for(p, imposed=imposed), given.time_step
     if modes is not None:
         step = turning_step(p, modes, step)
     # the longest wave k = 2 pi / L of full order drives u = |alpha| / (2 k) / (1 + beta / 8)

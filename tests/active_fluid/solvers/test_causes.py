@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from sciml.active_fluid import CoarseSolver, KineticSolver, NeuralClosure, Parameters, points_for, random_state
+from sciml.active_fluid import CoarseSolver, Forcing, KineticSolver, NeuralClosure, Parameters, points_for, random_state
 from sciml.active_fluid.solvers import automatic
 from sciml.active_fluid.solvers.causes import (
     MAX_TAIL,
@@ -161,6 +161,12 @@ def test_a_run_with_a_grid_to_be_found_begins_anew_with_what_stopped_it_asks_for
     first = tried[0]
     assert first[0] == points_for(STRONG) == 96 and first[1] < 0.0125
     assert tried[1:] == [(128, first[1], 2), (128, 0.005, 3)]
+
+
+def test_an_imposed_shear_asks_for_more_points():
+    still = CoarseSolver(Parameters(-1.0, 0.5), points="auto")
+    assert automatic.begun(still).points == 64
+    assert automatic.begun(dataclasses.replace(still, forcing=Forcing(shear=2.0))).points == 96
 
 
 def test_what_points_do_not_mend_stops_a_run_with_a_grid_to_be_found():
