@@ -10,8 +10,9 @@ from typing import Annotated, Any
 
 import typer
 
+from sciml.active_fluid.commands.infer import infer_command
 from sciml.active_fluid.commands.study import evaluate_command, train_command
-from sciml.active_fluid.commands.uses import check_run, growth_rates_command, infer_command
+from sciml.active_fluid.commands.uses import check_run, growth_rates_command
 from sciml.options import MODEL, Force, Gpu, Reads, Seed, Threads, add_report, command
 from sciml.runtime.files import refuse_existing
 

@@ -50,3 +50,31 @@ def decoded(part: Any, pages: Iterable[Any], path: Path) -> np.ndarray | None:
         if "imagecodecs" not in str(error):
             raise
         return None
+
+
+def read_stack(path: Path) -> np.ndarray:
+    """Return the values of a TIFF stack as they are stored, (frames, rows, columns); a single picture is one frame.
+
+    Args:
+        path: the file; of several series the first counts.
+
+    Raises:
+        DataError: the file is not there, or claims too much.
+        FormatError: it is damaged, compressed in a way that is not read, or holds colours.
+    """
+    from sciml.formats.decoding import check_file, check_not_empty, decoding
+    from sciml.formats.image import check_claim
+
+    check_file(path)
+    check_not_empty(path)
+    with decoding(path, "a TIFF stack"), opened_tiff(path) as file:
+        series = file.series[0]
+        check_claim(series.shape, str(path))
+        if series.ndim not in (2, 3) or "S" in series.axes:
+            raise FormatError(f"{path} has axes {series.axes} of shape {series.shape}: a stack has (frames, rows, columns)")
+        array = decoded(series, series.pages, path)
+    if array is None:
+        raise FormatError(f"{path} is compressed in a way that is not read: save it without compression")
+    if array.dtype.kind not in "uif":
+        raise FormatError(f"{path} holds {array.dtype}: whole or floating-point numbers are expected")
+    return array if array.ndim == 3 else array[None]

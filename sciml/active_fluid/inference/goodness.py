@@ -31,8 +31,9 @@ from sciml.active_fluid.inference.wiener import Filtered, whole_numbers
 MIN_P_VALUE = 0.01
 # misfit over the expected one of the closure beyond which the closure does not explain it
 MAX_CLOSURE_RATIO = 2.0
-# step across the edges over the largest step inside beyond which fields are not periodic
-MAX_EDGE_RATIO = 2.0
+# step across the edges over the largest step inside beyond which fields are not periodic: of 300 random periodic fields none
+# passes 1.07, of 300 parts of larger ones 299 pass this
+MAX_EDGE_RATIO = 1.25
 # misfit of the last frame over that of the median one beyond which it is named
 MAX_FRAME_RATIO = 2.0
 

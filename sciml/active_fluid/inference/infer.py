@@ -42,6 +42,7 @@ from sciml.active_fluid.closures.discrepancy import error_moments
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.assimilation import Problem
+from sciml.active_fluid.inference.frames import DIFFUSION
 from sciml.active_fluid.inference.goodness import Goodness, goodness
 from sciml.active_fluid.inference.observations import checked
 from sciml.active_fluid.inference.search import Box, intervals_first, one_trajectory, search_limits
@@ -102,6 +103,25 @@ class Inference:
     goodness: Goodness
     sentences: tuple[str, ...]
 
+    def in_units(self, unit: float) -> dict[str, tuple[float, float, float]]:
+        """Return alpha, zeta and d_r as rates over the time of the data, each with the ends of its 90 % interval.
+
+        Args:
+            unit: the theory's unit of time in that of the data, 0.05 / d_r with the d_r that is known, or was begun with.
+        """
+        # alpha r / unit: with a free clock the spread of ln r adds to it
+        spread = np.zeros((3, 3))
+        spread[: len(self.covariance), : len(self.covariance)] = self.covariance
+        found = {}
+        for name, value, slope in (
+            ("alpha", self.alpha, (1, 0, self.alpha)),
+            ("zeta", self.zeta, (0, 1, self.zeta)),
+            ("d_r", DIFFUSION, (0, 0, DIFFUSION)),
+        ):
+            half = NORMAL_QUANTILE_95 * math.sqrt(np.array(slope) @ spread @ slope)
+            found[name] = tuple(end * self.clock / unit for end in (value, value - half, value + half))
+        return found
+
     def as_dict(self) -> dict[str, Any]:
         """Return all but the fields as plain numbers, lists and words, for JSON."""
         plain = asdict(self)
@@ -133,7 +153,7 @@ def infer(
         times: times of the snapshots, increasing.
         closure: closure of the model.
         start: alpha and zeta to begin from; without it the best of nine in the box.
-        known: beta, d_t, d_r and length; its alpha and zeta are not read.
+        known: all other coefficients; its alpha and zeta are not read.
         noise_std: root mean square of the complex noise at a point; estimated where it is not given.
         mask: where m1 was seen, (n, n) or (snapshots, n, n); everywhere by default.
         box: ranges of alpha and of zeta that are expected. The search may leave it by half its width, zeta not below 0.

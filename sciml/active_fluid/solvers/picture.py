@@ -44,7 +44,7 @@ def write_strip(run: xr.Dataset, path: Path | str, frames: int = FRAMES) -> None
         frame = chosen.isel(time=column)
         m1 = frame["m1"].values / (frame["density"].values if "density" in frame else 1.0)
         images[0] = axes[0, column].imshow(np.abs(m1).T, cmap="gray", vmin=0, vmax=1, **shared)
-        _directors(axes[0, column], m1, length)
+        draw_directors(axes[0, column], m1, length)
         images[1] = axes[1, column].imshow(frame["vorticity"].values.T, cmap="RdBu_r", vmin=-bound, vmax=bound, **shared)
         axes[0, column].set_title(f"t = {float(frame['time']):g}", fontsize=9)
     for axis in axes.flat:
@@ -56,7 +56,7 @@ def write_strip(run: xr.Dataset, path: Path | str, frames: int = FRAMES) -> None
         figure.savefig(temporary, format="png", metadata={"Software": None})
 
 
-def _directors(axis: Any, m1: np.ndarray, length: float) -> None:
+def draw_directors(axis: Any, m1: np.ndarray, length: float) -> None:
     """Draw short lines along the directors on a grid of about LINES a side."""
     from matplotlib.collections import LineCollection
 

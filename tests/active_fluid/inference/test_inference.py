@@ -168,7 +168,7 @@ def test_an_error_of_the_closure_moves_estimates_as_said_and_widens_the_interval
     kappa = np.array([0.03, -0.02, 0.02])
     wrong = Disturbed(CLOSURE, jnp.asarray(kappa))
     data = synthetic(Parameters(*TRUTH), TIMES, wrong, POINTS, seed=3, time_step=0.0125)
-    with_table = Known(CLOSURE, (ErrorSize(2.0, 1.0, 1, tuple(np.outer(kappa, kappa).ravel())),))
+    with_table = Known(CLOSURE, (ErrorSize(2.0, 1.0, 1, tuple(np.outer(kappa, kappa).ravel().tolist())),))
     options = {"time_step": 0.0125, "noise_std": 1e-3, "start": TRUTH}
     right, moved = infer(np.array(clean()), TIMES, with_table, **options), infer(data, TIMES, with_table, **options)
     change = np.array([moved.alpha - right.alpha, moved.zeta - right.zeta])
@@ -179,6 +179,7 @@ def test_an_error_of_the_closure_moves_estimates_as_said_and_widens_the_interval
     assert moved.goodness.p_value < 1e-3 and moved.goodness.verdict == "closure"
 
 
+@pytest.mark.slow
 def test_a_free_clock_is_found_with_the_parameters():
     data, _ = with_noise(np.array(clean()), 0.01, 1)
     result = infer(data, 1.5 * np.array(TIMES), CLOSURE, time_step=0.0125, start=(-1.9, 0.55), free_clock=True)
