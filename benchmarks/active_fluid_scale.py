@@ -3,13 +3,15 @@
 python benchmarks/active_fluid_scale.py law [--points 32 64 128 256 512] [--modes 4 8 16 32] [--repeat 3] [--markdown]
 python benchmarks/active_fluid_scale.py steppers [--points 64] [--modes 16] [--repeat 5] [--markdown]
 
-* `law`: processor milliseconds a step of grids and numbers of moments, and the fit of
+* `law`: processor milliseconds a step of grids and numbers of moments, and the fit with least relative squares, of the kinetic
+  theory and of the coarse model (M = 1, Bingham's closure), of
 
-      t = a N^2 log2 N (M + 1) + b,    M moments, M + 1 since the flow takes as many transforms as one more
+      t = ( a log2 N + c s^2 / (s^2 + S^2) ) N^2 (M + 1) + b
 
-  with least relative squares, the kinetic theory and the coarse model (M = 1, Bingham's closure) each, and the relative error
-  of the fit. Grids above 256 points are timed at up to 16 moments. Memory is what the compiled step asks for beside its state,
-  and the state.
+  for M moments, M + 1 since the flow takes as many transforms as one more. a is of the transforms; c of the memory, where the
+  state's s MiB have left the processor's cache, which S is the size of, and which the fit finds from the kinetic theory. The
+  error of the fit stands beside it. Grids above 256 points are timed at up to 16 moments. Memory is what the compiled step asks
+  for beside its state, and the state.
 * `steppers`: this package's SBDF2, jax-cfd's implicit-explicit Runge-Kutta schemes and exponential ones around the same
   right-hand side, the coarse step in NumPy, and jax-cfd's step of its own Navier-Stokes equation, which is another equation, for
   its cost alone. Error is that of m1 at time 2, relative L2, at equal steps; the truth is SBDF2 at two small steps, extrapolated.
@@ -20,6 +22,7 @@ python benchmarks/active_fluid_scale.py steppers [--points 64] [--modes 16] [--r
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -29,6 +32,7 @@ import numpy as np
 from active_fluid import DT, PARAMETERS, compiled, numpy_coarse, prepared, stepped, timed
 from rich.console import Console
 from rich.table import Table
+from scipy.optimize import nnls
 
 from sciml.active_fluid.closures.closure import BinghamClosure
 from sciml.active_fluid.fields.grid import Grid
@@ -43,49 +47,61 @@ FINE = (128, 256)
 
 
 class Law(NamedTuple):
-    """A fit of t = a N^2 log2 N (M + 1) + b.
+    """A fit of t = (a log2 N + c s^2 / (s^2 + S^2)) N^2 (M + 1) + b.
 
     Attributes:
-        a: milliseconds.
-        b: milliseconds.
+        a, c, b: milliseconds.
+        cache: S, in MiB.
         errors: fit over measurement less 1, of each measurement.
     """
 
     a: float
+    c: float
     b: float
+    cache: float
     errors: np.ndarray
 
 
-def fitted(points: np.ndarray, moments: np.ndarray, ms: np.ndarray) -> Law:
-    """Return the law with the least sum of squared relative errors, a and b at least 0."""
-    from scipy.optimize import nnls
+def fitted(points: np.ndarray, moments: np.ndarray, held: np.ndarray, ms: np.ndarray, cache: float | None = None) -> Law:
+    """Return the law with the least sum of squared relative errors; a, b and c are at least 0.
 
-    work = points**2 * np.log2(points) * (moments + 1)
-    (a, b), _ = nnls(np.stack([work / ms, 1 / ms], 1), np.ones(len(ms)))
-    return Law(float(a), float(b), (a * work + b) / ms - 1)
+    Args:
+        points: N of each measurement.
+        moments: M.
+        held: MiB of the state.
+        ms: milliseconds.
+        cache: S where it is known.
+    """
+    work, best = points**2 * (moments + 1), None
+    for size in np.geomspace(0.5, 500, 100) if cache is None else [cache]:
+        parts = np.stack([work * np.log2(points), work * held**2 / (held**2 + size**2), np.ones(len(ms))], 1)
+        (a, c, b), left = nnls(parts / ms[:, None], np.ones(len(ms)))
+        if best is None or left < best[0]:
+            best = left, Law(float(a), float(c), float(b), float(size), parts @ (a, c, b) / ms - 1)
+    assert best is not None
+    return best[1]
 
 
 def law(options: argparse.Namespace) -> tuple[tuple[str, ...], list[tuple[str, ...]], list[str]]:
     """Return head and rows of the table, and a line for each fit."""
-    body, lines = [], []
+    body, lines, cache = [], [], None
     for title, closure, counts in (("kinetic", None, options.modes), ("coarse, Bingham", BinghamClosure(), [1])):
-        rows = [
-            (points, moments, stepped(title, points, closure, moments, options.repeat))
-            for points in options.points
-            for moments in counts
-            if points <= 256 or moments <= 16
-        ]
-        points, moments = (np.array([row[at] for row in rows], float) for at in (0, 1))
-        found = fitted(points, moments, np.array([row[2].cpu_ms for row in rows]))
-        for (side, count, row), error in zip(rows, found.errors, strict=True):
-            _, carry = prepared(side, closure, count)
-            held = sum(part.nbytes for part in jax.tree.leaves(carry)) / 2**20
-            numbers = (row.cpu_ms, row.compile_s or 0.0, row.memory_mib or 0.0, held)
+        places = [(side, count) for side in options.points for count in counts if side <= 256 or count <= 16]
+        rows, held = [], []
+        for side, count in places:
+            rows.append(stepped(title, side, closure, count, options.repeat))
+            held.append(sum(part.nbytes for part in jax.tree.leaves(prepared(side, closure, count)[1])) / 2**20)
+            print(f"{title}, {side} points, {count} moments: {rows[-1].cpu_ms:.3g} ms", file=sys.stderr, flush=True)
+        points, moments = np.array(places, float).T
+        found = fitted(points, moments, np.array(held), np.array([row.cpu_ms for row in rows]), cache)
+        cache = found.cache
+        for (side, count), row, state, error in zip(places, rows, held, found.errors, strict=True):
+            numbers = (row.cpu_ms, row.compile_s or 0.0, row.memory_mib or 0.0, state)
             body.append((title, str(side), str(count), *(f"{number:.3g}" for number in numbers), f"{100 * error:+.0f} %"))
         spread = 100 * float(np.sqrt(np.mean(found.errors**2)))
         lines.append(
-            f"{title}: t = {found.a:.3g} ms N^2 log2 N (M + 1) + {found.b:.3g} ms; relative error {spread:.0f} % root mean "
-            f"square, {100 * np.abs(found.errors).max():.0f} % at most"
+            f"{title}: a = {found.a:.3g} ms, c = {found.c:.3g} ms, b = {found.b:.3g} ms, S = {cache:.3g} MiB; relative error "
+            f"{spread:.0f} % root mean square, {100 * np.abs(found.errors).max():.0f} % at most"
         )
     return ("model", "points", "moments", "CPU ms", "compile s", "step MiB", "state MiB", "fit"), body, lines
 
