@@ -26,16 +26,21 @@ if TYPE_CHECKING:
     from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
     from sciml.active_fluid.solvers.store import open_run
     from sciml.active_fluid.theory.states import lifted, random_state
+    from sciml.active_fluid.three.solver import CoarseSolver3D
+    from sciml.active_fluid.three.states import growth_rates_3d, nematic_order_3d, random_state_3d
 
 _HOMES = {
     "BinghamClosure": "closures.closure",
     "Cells": "fields.forcing",
     "CoarseSolver": "solvers.solvers",
+    "CoarseSolver3D": "three.solver",
     "Forcing": "fields.forcing",
+    "growth_rates_3d": "three.states",
     "InvariantClosure": "closures.neural",
     "KineticSolver": "solvers.solvers",
     "Kolmogorov": "fields.forcing",
     "lifted": "theory.states",
+    "nematic_order_3d": "three.states",
     "NeuralClosure": "closures.neural",
     "open_run": "solvers.store",
     "Parameters": "fields.parameters",
@@ -43,12 +48,14 @@ _HOMES = {
     "QuadraticClosure": "closures.closure",
     "real_parts": "solvers.netcdf",
     "random_state": "theory.states",
+    "random_state_3d": "three.states",
     "StoppedRun": "solvers.causes",
 }
 __all__ = [
     "BinghamClosure",
     "Cells",
     "CoarseSolver",
+    "CoarseSolver3D",
     "Forcing",
     "InvariantClosure",
     "KineticSolver",
@@ -57,10 +64,13 @@ __all__ = [
     "Parameters",
     "QuadraticClosure",
     "StoppedRun",
+    "growth_rates_3d",
     "lifted",
+    "nematic_order_3d",
     "open_run",
     "points_for",
     "random_state",
+    "random_state_3d",
     "real_parts",
 ]
 
