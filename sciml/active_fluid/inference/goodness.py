@@ -29,6 +29,8 @@ from sciml.active_fluid.inference.wiener import Filtered, whole_numbers
 
 # probability below which the noise does not explain the misfit
 MIN_P_VALUE = 0.01
+# misfit beyond the noise over the field, below which the model explains the data whatever the noise
+MIN_SYSTEMATIC = 1e-3
 # misfit over the expected one of the closure beyond which the closure does not explain it
 MAX_CLOSURE_RATIO = 2.0
 # step across the edges over the largest step inside beyond which fields are not periodic: of 300 random periodic fields none
@@ -181,6 +183,8 @@ def _verdict(p_value: float, systematic: float, closure: float | None, edge: flo
         )
     if p_value >= MIN_P_VALUE:
         return "noise", f"The model explains the data up to their noise (p = {p_value:.2g})."
+    if systematic < MIN_SYSTEMATIC:
+        return "noise", f"The model explains the data but for {100 * systematic:.2g} % of the field (p = {p_value:.1g})."
     found = f"Beyond the noise (p = {p_value:.1g}) {100 * systematic:.2g} % of the field is left unexplained"
     if closure is not None and systematic <= MAX_CLOSURE_RATIO * closure:
         return "closure", (

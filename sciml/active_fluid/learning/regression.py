@@ -57,8 +57,9 @@ def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, pre
             found.append(getattr(one, name).ravel()[places])
     wide = {"float32": "complex64", "float64": "complex128"}[precision]
     fields = {name: jnp.asarray(np.stack(found), precision if name == "vorticity" else wide) for name, found in rows.items()}
-    columns = [[[getattr(one.parameters, name)] for one in trajectories] for name in Parameters.__dataclass_fields__]
-    return Points(**fields, parameters=Parameters(*(jnp.asarray(column, precision) for column in columns)))
+    numbers = [one.parameters.as_dict() for one in trajectories]
+    columns = {name: jnp.asarray([[row[name]] for row in numbers], precision) for name in numbers[0]}
+    return Points(**fields, parameters=Parameters(**columns))
 
 
 def closure_errors(closure: Closure, points: Points) -> Float[Array, " trajectories"]:
