@@ -24,7 +24,7 @@ from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import Precision, complex_type, working
 from sciml.active_fluid.solvers.causes import Fault, StoppedRun, Watch, cause, fault, remedy
 from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, timed, watch
-from sciml.active_fluid.solvers.guards import stable_bounds
+from sciml.active_fluid.solvers.guards import Bounds, stable_bounds
 from sciml.active_fluid.solvers.layout import FORMAT
 from sciml.active_fluid.solvers.store import FIELDS, Store, attributes, carry_arrays, open_run
 from sciml.active_fluid.theory.stepping import StepperState
@@ -201,7 +201,7 @@ class _Run:
         self.x = np.arange(spec.points) * (float(spec.parameters.length) / spec.points)
         self.uniform = bool(np.abs(moments[0] - 1).max() <= 1e-12)
         self.reach = 1.0 if spec.forcing is None else spec.forcing.reach(spec.until)
-        self.bounds = stable_bounds(spec.parameters, spec.points, spec.modes or 1, spec.dt, self.reach)
+        self.bounds = self._bounds(0.0)
         self.store = None if path is None else Store(path, self.settings, self.x)
         if self.store is not None and self.store.invalid:
             raise NumericalError(f"{path} was stopped: {self.store.invalid}; choose another name, or remove it")
@@ -262,8 +262,16 @@ class _Run:
         wanted = self.spec.fields
         return {name: field for name, field in fields.items() if not wanted or name in wanted or name == "density"}
 
+    def _bounds(self, time: float) -> Bounds:
+        """Return the bounds of the time step at a time: a strain goes on making waves shorter."""
+        spec = self.spec
+        reach = 1.0 if spec.forcing is None else spec.forcing.reach(time)
+        return stable_bounds(spec.parameters, spec.points, spec.modes or 1, spec.dt, reach)
+
     def _block(self, carry: StepperState | None, index: int) -> StepperState:
         """Return the carry at a saved index from that at the one before."""
+        if self.reach > 1:
+            self.bounds = self._bounds(index * self.spec.save_every)
         step = (index - 1) * self.spec.every
         while step < index * self.spec.every:
             count = min(STRIDE, index * self.spec.every - step)

@@ -23,11 +23,12 @@ from sciml.active_fluid import (
 from sciml.active_fluid.fields import forcing as forcings
 from sciml.active_fluid.fields.grid import Grid
 from sciml.active_fluid.fields.precision import working
+from sciml.active_fluid.solvers.guards import stable_bounds
 from sciml.active_fluid.theory import dispersion
 from sciml.active_fluid.theory.moments import Model
 from sciml.active_fluid.theory.states import lifted
 from sciml.active_fluid.theory.stepping import start, steps
-from sciml.runtime.errors import ConfigError
+from sciml.runtime.errors import ConfigError, ScimlError
 
 POINTS, LENGTH = 16, 10.0
 X = LENGTH * np.arange(POINTS) / POINTS
@@ -304,6 +305,20 @@ def test_a_forced_run_saves_the_whole_flow_and_goes_on_to_the_same_bytes(order, 
     stirred[0].run(order, 0.1, 0.1, tmp_path / "stirred.zarr")
     with pytest.raises(ConfigError, match="stream_digest"):
         stirred[1].run(order, 0.1, 0.1, tmp_path / "stirred.zarr")
+
+
+def test_a_strain_lowers_the_bound_on_the_speed_as_it_makes_waves_shorter(order):
+    def bound(until):
+        solver = CoarseSolver(Parameters(-6.0, 0.3), points=32, time_step=0.2, forcing=Forcing(strain=0.3))
+        with pytest.raises(ScimlError, match="a speed of") as refusal:
+            solver.run(order, until, 1.0)
+        return float(str(refusal.value).split("above ")[1].split(";")[0]), refusal.value.step
+
+    # the bound is that of the time at which it is passed, however long the run was to be
+    assert bound(2.0) == bound(1.0)
+    free = stable_bounds(Parameters(-6.0, 0.3), 32, 1, 0.2).speed
+    assert bound(1.0)[0] == pytest.approx(stable_bounds(Parameters(-6.0, 0.3), 32, 1, 0.2, np.exp(0.3)).speed, rel=2e-3)
+    assert bound(1.0)[0] < 0.98 * free
 
 
 @pytest.mark.parametrize(
