@@ -80,6 +80,7 @@ def place_of(tree: Any) -> Placed | None:
 def spread(method: Method) -> Method:
     """Return a method of a solver that keeps moments over the devices that they come on, and so an array that it returns.
 
+    It raises what `place_of` does, and ConfigError where a shear or strain moves the box.
     What `jax.jit` compiles does not say where it lies: there the mesh of the context counts.
     """
 
@@ -88,6 +89,8 @@ def spread(method: Method) -> Method:
         place = place_of(moments)
         if place is None:
             return method(self, moments, *rest, **more)
+        if getattr(getattr(self, "forcing", None), "moves", False):
+            raise ConfigError("the box of an imposed shear or strain moves: its moments have to lie on one device")
         # a state of the stepper lies there already
         here = jax.device_put(moments, place.sharding) if isinstance(moments, Array) else moments
         with jax.sharding.use_abstract_mesh(place.sharding.mesh.abstract_mesh):

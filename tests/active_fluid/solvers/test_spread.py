@@ -14,7 +14,7 @@ PROGRAM = """
 import json, sys
 import jax, jax.numpy as jnp, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
-from sciml.active_fluid import CoarseSolver, KineticSolver, Parameters, lifted, random_state
+from sciml.active_fluid import CoarseSolver, Forcing, KineticSolver, Parameters, lifted, random_state
 from sciml.active_fluid.solvers.functional import following
 from sciml.runtime.errors import ConfigError
 
@@ -64,6 +64,7 @@ squares = jax.device_put(m1, NamedSharding(Mesh(np.array(jax.devices()).reshape(
 for wrong, words in (
     (lambda: jax.jit(lambda m: coarse.integrate(m, 0.1))(explicit), "AxisType.Auto"),
     (lambda: coarse.integrate(squares, 0.1), "one axis"),
+    (lambda: CoarseSolver(parameters, points=16, forcing=Forcing(shear=0.5)).integrate(spread, 0.1), "shear or strain"),
 ):
     try:
         wrong()
@@ -96,7 +97,7 @@ def test_several_devices_keep_a_share_each_and_gather_nothing(case, devices):
     found = reported(case, "whole")
     assert found["apart"] < 1e-14 and found["kept"]
     assert found["gathers"] == found["compiled gathers"] == 0
-    assert found["AxisType.Auto"] and found["one axis"]
+    assert found["AxisType.Auto"] and found["one axis"] and found["shear or strain"]
     assert found["moment share"] == 1 / devices
     if case != "kinetic along moments":  # whose flow is on every device
         assert found["share"] < 1.01 / devices
