@@ -242,6 +242,8 @@ def _snapshots(path: Path, at: list[float] | None, length: float | None) -> Fram
         from sciml.active_fluid.solvers.store import open_run
 
         data = open_run(path)
+        if forced := [name for name in ("shear", "strain", "stream", "force") if name in data.attrs]:
+            raise DataError(f"{path} was made with a {forced[0]}, which the model that is fitted does not have")
         fields, times = data["m1"].to_numpy(), data["time"].to_numpy()
         length = float(data.attrs["length"]) if length is None else length
     if at:

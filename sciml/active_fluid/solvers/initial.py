@@ -14,10 +14,17 @@ from sciml.runtime.errors import DataError, ShapeError
 
 FORMS = (
     "complex m1 (n, n), real D (2, 2, n, n), moments (modes + 1, n, n) for the kinetic solver, "
-    "or a mapping with m1, D, D_xx and D_xy, or angle and order, and perhaps density"
+    "or a mapping with m1, D, D_xx and D_xy, Q_xx and Q_xy, or angle and order, and perhaps density"
 )
 # what a mapping or a file may hold of each form, the first of which tell the form
-VARIABLES = {"m1": (), "D": (), "D_xx": ("D_xy", "D_yy"), "angle": ("order",)}
+VARIABLES = {
+    "m1": (),
+    "m1_real": ("m1_imag",),
+    "D": (),
+    "D_xx": ("D_xy", "D_yy"),
+    "Q_xx": ("Q_xy",),
+    "angle": ("order",),
+}
 
 
 def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.ndarray, "moments n n"]:
@@ -27,10 +34,11 @@ def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.
     distribution. Nothing is clamped.
 
     Args:
-        initial: m1, complex (n, n), with density 1; D = <p p>, real (2, 2, n, n), whose trace is the density; moments, complex
-            (modes + 1, n, n); or a mapping or Dataset with `m1`; `D`; `D_xx`, `D_xy` and `D_yy` where the density is not 1; or
-            `angle` of the director, in radians, and `order` from 0 to 1; and with `density` where it is not 1. Of a Dataset with
-            a time the last one counts, and axes named x and y may have either order.
+        initial: m1, complex (n, n), with density 1; D = <p p>, real (2, 2, n, n), whose trace is the density; moments,
+            complex (modes + 1, n, n); or a mapping or Dataset with `m1`; `D`; `D_xx`, `D_xy` and `D_yy` where the density
+            is not 1; `Q_xx` and `Q_xy` of Q = D / c - 1 / 2; `m1_real` and `m1_imag`; or `angle` of the director, in
+            radians, and `order` from 0 to 1; and with `density` where it is not 1. Of a Dataset with a time the last one
+            counts, and axes named x and y may have either order.
         points: points a side of the solver's grid.
         modes: angular modes of the kinetic solver; None for the coarse one, which takes m_0 and m_1.
 
@@ -57,7 +65,9 @@ def _of_mapping(initial: Any) -> np.ndarray:
     names = [name for name in VARIABLES if name in initial]
     if len(names) != 1:
         held = ", ".join(map(str, initial)) or "nothing"
-        raise ShapeError(f"an initial state with {held}: it needs one of m1, D, D_xx with D_xy, and angle with order")
+        raise ShapeError(
+            f"an initial state with {held}: it needs one of m1, D, D_xx with D_xy, Q_xx with Q_xy, and angle with order"
+        )
     form = names[0]
     _check_box(initial)
     given = {name: _last(initial[name]) for name in (form, *VARIABLES[form], "density") if name in initial}
@@ -80,8 +90,10 @@ def _of_mapping(initial: Any) -> np.ndarray:
         if "density" in parts:
             check_trace(first + across, density)
         density, m1 = first + across, first - across + 2j * parts["D_xy"]
+    elif form == "Q_xx":
+        m1 = 2 * density * (first + 1j * parts["Q_xy"])
     else:
-        m1 = first
+        m1 = first if form == "m1" else first + 1j * parts["m1_imag"]
     return np.stack([density, m1])
 
 

@@ -61,6 +61,8 @@ def test_friction_and_what_is_imposed_are_options(run, sciml_command, tmp_path):
     held = open_run(tmp_path / "sheared.zarr")
     assert held.attrs["shear"] == 0.5 and held.attrs["friction"] == 0.2
     np.testing.assert_allclose(held["vorticity"].mean(("x", "y")), -0.5, atol=1e-12)
+    code, _, err = sciml_command("active-fluid", "infer", "sheared.zarr")
+    assert code == 2 and "made with a shear" in err
     assert run("--stirring 1 --stirring-period 2 --body-force 0.3 --out stirred.zarr")[0] == 0
     held = open_run(tmp_path / "stirred.zarr")
     assert (held.attrs["stream"], held.attrs["force"]) == ("Cells", "Kolmogorov")

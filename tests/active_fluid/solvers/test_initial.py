@@ -23,6 +23,8 @@ FORMS = {
     "D": {"D": D},
     "components": {"D_xx": D[0, 0], "D_xy": D[0, 1], "D_yy": D[1, 1]},
     "two components": {"D_xx": D[0, 0], "D_xy": D[0, 1], "density": DENSITY},
+    "traceless": {"Q_xx": ORDER * np.cos(2 * ANGLE) / 2, "Q_xy": ORDER * np.sin(2 * ANGLE) / 2, "density": DENSITY},
+    "parts": {"m1_real": M1.real * DENSITY, "m1_imag": M1.imag * DENSITY, "density": DENSITY},
     "director": {"angle": ANGLE, "order": ORDER, "density": DENSITY},
 }
 
