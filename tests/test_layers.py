@@ -160,6 +160,7 @@ def test_nothing_is_loaded_by_a_text():
     packages = {name for name in by_name if modules()[name].name == "__init__.py"}
     assert by_name - packages == {
         "sciml.families",
+        "sciml.active_fluid.closures.plugins",
         "sciml.imaging.plugins",
         "sciml.runtime.extras",
         "sciml.compression.study.anchors",

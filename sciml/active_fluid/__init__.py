@@ -18,6 +18,7 @@ from sciml.runtime.extras import attribute
 if TYPE_CHECKING:
     from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
     from sciml.active_fluid.closures.neural import InvariantClosure, NeuralClosure
+    from sciml.active_fluid.closures.second import SecondOrderClosure
     from sciml.active_fluid.fields.forcing import Cells, Forcing, Kolmogorov
     from sciml.active_fluid.fields.parameters import Parameters
     from sciml.active_fluid.solvers.automatic import points_for
@@ -49,6 +50,7 @@ _HOMES = {
     "real_parts": "solvers.netcdf",
     "random_state": "theory.states",
     "random_state_3d": "three.states",
+    "SecondOrderClosure": "closures.second",
     "StoppedRun": "solvers.causes",
 }
 __all__ = [
@@ -63,6 +65,7 @@ __all__ = [
     "NeuralClosure",
     "Parameters",
     "QuadraticClosure",
+    "SecondOrderClosure",
     "StoppedRun",
     "growth_rates_3d",
     "lifted",

@@ -63,7 +63,9 @@ def simulate_command(
     ] = None,
     equations: Annotated[str, typer.Option(help="kinetic (the truth) or coarse (with a closure).")] = "coarse",
     closure: Annotated[
-        str | None, MODEL, typer.Option(help="Of the coarse model: bingham (default), quadratic, neural or neural:NAME.")
+        str | None,
+        MODEL,
+        typer.Option(help="Of the coarse model: bingham (default), quadratic, burg, neural, second or neural:NAME."),
     ] = None,
     points: Annotated[
         str, typer.Option(help="Points a side: even, at least 16; or auto: what the parameters, and then the run, ask for.")

@@ -75,6 +75,10 @@ class HorizonConfig(StageConfig):
 class ClosureConfig(StageConfig):
     """A learned closure and its training."""
 
+    entry: str = Field(
+        default="", max_length=100, description="closure of your own: an entry point of the group sciml.closures; empty: none"
+    )
+    kept: Literal[1, 2] = Field(default=1, description="moments that the coarse model keeps; 2: m3 is learned, by least squares")
     inputs: int = Field(default=6, ge=1, le=6, description="invariants that are used; 1 makes a function of the order alone")
     width: int = Field(default=16, ge=1, le=4096, description="units of a hidden layer of the perceptron")
     depth: int = Field(default=2, ge=1, le=20, description="hidden layers of the perceptron")
@@ -82,6 +86,14 @@ class ClosureConfig(StageConfig):
     steps: int = Field(default=4000, ge=1, le=10_000_000, description="steps of Adam in the offline training")
     horizons: tuple[HorizonConfig, ...] = Field(default=(), description="stages of the training through the solver")
     batch: int = Field(default=4, ge=1, le=4096, description="windows of an update of the training through the solver")
+
+    @model_validator(mode="after")
+    def _trains(self) -> ClosureConfig:
+        if self.entry and (self.kept > 1 or self.horizons):
+            raise ValueError(
+                f"the closure of the entry point {self.entry!r} is one of m2, and trained offline: no kept, no horizons"
+            )
+        return self
 
 
 class TrainConfig(ClosureConfig):
@@ -203,6 +215,7 @@ def default_closures() -> dict[str, ClosureConfig]:
         "order": ClosureConfig(inputs=1),
         "offline": ClosureConfig(),
         "rollout": ClosureConfig(horizons=stages),
+        "second": ClosureConfig(kept=2),
     }
 
 

@@ -43,6 +43,35 @@ def squared(m1: Field) -> Array:
     return m1.real**2 + m1.imag**2
 
 
+class HigherClosure(Protocol):
+    """A rule for m3: with it the coarse model keeps m1 and m2.
+
+    Attributes:
+        kept: moments that the coarse model keeps, 2.
+    """
+
+    kept: int
+
+    def above(self, c: Array, m1: Field, m2: Field, parameters: Parameters) -> Field:
+        """Return m3 of the density c, m1, m2 and the coefficients of the theory."""
+        ...
+
+
+AnyClosure = Closure | HigherClosure
+
+
+def kept(closure: AnyClosure | None) -> int:
+    """Return how many moments from m1 on the coarse model keeps with a closure: 1, or what the closure says."""
+    return getattr(closure, "kept", 1)
+
+
+def coarse_moments(closure: AnyClosure | None, m1: Field, c: Array | float = 1.0) -> Array:
+    """Return the moments that the coarse model keeps, (kept, x, y): m1, and with a closure of m3 Bingham's m2."""
+    if kept(closure) == 1:
+        return m1[None]
+    return jnp.stack([m1, scaled(m1 * m1, ratio(squared(scaled(m1, 1 / jnp.asarray(c)))) / c)])
+
+
 class QuadraticClosure(eqx.Module):
     """m2 = m1^2 / c: S = D D / c of the tensors, exact for rods that are all aligned."""
 

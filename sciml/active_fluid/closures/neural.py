@@ -33,6 +33,7 @@ import numpy as np
 from jax import Array
 
 from sciml.active_fluid.closures.bingham import ratio
+from sciml.active_fluid.closures.box import Box, box_of, outside
 from sciml.active_fluid.closures.closure import squared
 from sciml.active_fluid.closures.discrepancy import ErrorSize, sizes_of
 from sciml.active_fluid.fields.grid import Field, scaled
@@ -44,9 +45,6 @@ from sciml.training.weight_files import read_weight_file
 STORE = ModelStore("sciml.active_fluid")
 INPUTS, OUTPUTS = 6, 3
 FORM = "realisable closure 1"
-# parameters of the trainings whose files name alpha and zeta alone
-UNNAMED = {"beta": 0.8, "d_t": 0.05, "d_r": 0.05}
-Box = dict[str, tuple[float, float]]
 
 
 class NeuralClosure(eqx.Module):
@@ -63,7 +61,7 @@ class NeuralClosure(eqx.Module):
     matrices: tuple[Array, ...]
     offsets: tuple[Array, ...]
     name: str = eqx.field(static=True, default="untrained")
-    box: tuple[tuple[str, float, float], ...] = eqx.field(static=True, default=())
+    box: Box = eqx.field(static=True, default=())
     inputs: int = eqx.field(static=True, default=INPUTS)
     discrepancy: tuple[ErrorSize, ...] = eqx.field(static=True, default=())
 
@@ -94,26 +92,8 @@ class NeuralClosure(eqx.Module):
         return values.reshape(-1, *shape)
 
     def outside(self, parameters: Parameters) -> list[str]:
-        """Return a sentence for each parameter out of the range that the closure was trained in.
-
-        Strain, vorticity and alignment enter in units of 4 d_r, so that a run whose alpha, zeta, d_t and d_r are all multiplied
-        by s is the same run s times as fast. Rates are therefore compared as they are in units of time in which d_r is in its
-        range. The length is in no box: a rule of one place does not know it, and together with d_t it sets but one number,
-        length / sqrt(d_t / d_r).
-        """
-        numbers = parameters.as_dict()
-        ranges = {name: (low, high) for name, low, high in self.box}
-        low, high = ranges.get("d_r", (0.0, np.inf))
-        d_r = min(max(numbers["d_r"], low), high)
-        scale = d_r / numbers["d_r"]
-        found = []
-        for name, (low, high) in ranges.items():
-            value = numbers[name] if name == "beta" else scale * numbers[name]
-            if not low - 1e-9 <= value <= high + 1e-9:
-                unit = f", or {value:g} in units of time in which d_r is {d_r:g}," if value != numbers[name] else ""
-                span = f"{low:g} to {high:g}" if low < high else f"{low:g}"
-                found.append(f"{name} = {numbers[name]:g}{unit} is outside {span}, where the closure {self.name!r} was trained")
-        return found
+        """Return a sentence for each parameter out of the range that the closure was trained in (`closures.box.outside`)."""
+        return outside(self.name, self.box, parameters)
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights by name, as files hold them."""
@@ -156,15 +136,14 @@ class NeuralClosure(eqx.Module):
             raise FormatError(f"{path}: the layers do not fit one another")
         if not all(np.isfinite(array).all() for array in arrays.values()):
             raise FormatError(f"{path} holds weights that are not finite")
-        try:
-            ranges = {str(key): (float(low), float(high)) for key, (low, high) in notes.get("box", {}).items()}
-            if ranges.keys() == {"alpha", "zeta"}:
-                ranges |= {name: (value, value) for name, value in UNNAMED.items()}
-            names = list(Parameters.__dataclass_fields__)
-            box = tuple((name, *ranges[name]) for name in sorted(ranges, key=names.index))
-        except (TypeError, ValueError, AttributeError) as error:
-            raise FormatError(f"{path}: the box of its parameters cannot be read") from error
-        return cls(_single(matrices), _single(offsets), path.stem, box, inputs, sizes_of(notes.get("discrepancy", []), path))
+        return cls(
+            _single(matrices),
+            _single(offsets),
+            path.stem,
+            box_of(notes, path),
+            inputs,
+            sizes_of(notes.get("discrepancy", []), path),
+        )
 
 
 def corrected(

@@ -40,6 +40,7 @@ STAGES = {
         StabilityConfig,
         gpu=True,
         weights=WEIGHTS,
+        second=File("Weight file of a learned closure of second order."),
     ),
     "recover": declare(
         "Infer activity and alignment from noisy snapshots whose truth is known.", RecoverConfig, gpu=True, weights=WEIGHTS

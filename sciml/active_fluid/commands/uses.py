@@ -36,7 +36,9 @@ def growth_rates_command(
     friction: Annotated[float | None, typer.Option(help="Drag of a substrate on the liquid, at least 0.")] = None,
     most: Annotated[int, typer.Option(min=0, max=200, help="Largest number of waves in the box.")] = 8,
     closure: Annotated[
-        str, MODEL, typer.Option(help="kinetic, or the coarse model with bingham, quadratic, neural or neural:NAME.")
+        str,
+        MODEL,
+        typer.Option(help="kinetic, or the coarse model with bingham, quadratic, burg, neural, second or neural:NAME."),
     ] = "kinetic",
     nematic: Annotated[
         bool, typer.Option("--nematic", help="Of waves on the aligned state, along and across it, instead.")

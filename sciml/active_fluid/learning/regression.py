@@ -8,7 +8,7 @@ m2 acts on the coarse model through h* m2 alone, so that errors count where they
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -19,16 +19,17 @@ from jax import Array
 from jaxtyping import Complex, Float
 
 from sciml.active_fluid.closures.closure import Closure, squared
-from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.solvers.trajectories import Trajectory
+
+Trained = TypeVar("Trained", bound=Closure)
 
 
 class Points(NamedTuple):
     """Places of trajectories, density 1.
 
     Attributes:
-        m1, m2, strain: complex, one row a trajectory.
+        m1, m2, strain, m3: complex, one row a trajectory.
         vorticity: real.
         parameters: coefficients of each trajectory, numbers of shape (trajectories, 1).
     """
@@ -38,6 +39,7 @@ class Points(NamedTuple):
     strain: Complex[Array, "trajectories points"]
     vorticity: Float[Array, "trajectories points"]
     parameters: Parameters
+    m3: Complex[Array, "trajectories points"]
 
 
 def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, precision: str = "float32") -> Points:
@@ -50,7 +52,7 @@ def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, pre
         precision: real type, float32 or float64.
     """
     generator = np.random.default_rng(seed)
-    rows: dict[str, list[np.ndarray]] = {name: [] for name in ("m1", "m2", "strain", "vorticity")}
+    rows: dict[str, list[np.ndarray]] = {name: [] for name in ("m1", "m2", "m3", "strain", "vorticity")}
     for one in trajectories:
         places = generator.choice(one.m1.size, count, replace=False)
         for name, found in rows.items():
@@ -78,15 +80,15 @@ def at_places(points: Points, places: Array) -> Points:
 
 
 def train_offline(
-    closure: NeuralClosure,
+    closure: Trained,
     points: Points,
     steps: int,
     seed: int,
     rate: float = 3e-3,
     batch: int = 512,
-    on_block: Callable[[int, NeuralClosure, float], None] | None = None,
+    on_block: Callable[[int, Trained, float], None] | None = None,
     block: int = 250,
-) -> NeuralClosure:
+) -> Trained:
     """Return the closure after Adam steps on random batches, the rate falling as a cosine.
 
     Args:
@@ -102,11 +104,11 @@ def train_offline(
     optimiser = optax.adam(optax.cosine_decay_schedule(rate, steps, 0.01))
     weights, rest = eqx.partition(closure, eqx.is_array_like)
 
-    def loss(weights: NeuralClosure, places: Array) -> Array:
+    def loss(weights: Trained, places: Array) -> Array:
         return jnp.mean(closure_errors(eqx.combine(weights, rest), at_places(points, places)) ** 2)
 
     @jax.jit
-    def advance(weights: NeuralClosure, state: optax.OptState, key: Array) -> tuple[NeuralClosure, optax.OptState, Array]:
+    def advance(weights: Trained, state: optax.OptState, key: Array) -> tuple[Trained, optax.OptState, Array]:
         def one(carry: tuple, key: Array) -> tuple:
             weights, state = carry
             places = jax.random.randint(key, (batch,), 0, points.m1.shape[1])

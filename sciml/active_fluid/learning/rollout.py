@@ -20,7 +20,7 @@ import optax
 from jax import Array
 from jaxtyping import Complex
 
-from sciml.active_fluid.closures.closure import Closure, squared
+from sciml.active_fluid.closures.closure import AnyClosure, coarse_moments, squared
 from sciml.active_fluid.closures.neural import NeuralClosure
 from sciml.active_fluid.fields.grid import Grid, inverse, transform
 from sciml.active_fluid.fields.parameters import Parameters
@@ -80,23 +80,23 @@ class Horizon(NamedTuple):
     rate: float
 
 
-def run_window(closure: Closure, first: Array, parameters: Parameters, dt: float, between: int, times: int) -> Array:
-    """Return m1 of the coarse model at saved times after the start, (times, points, points).
+def run_window(closure: AnyClosure | None, first: Array, parameters: Parameters, dt: float, between: int, times: int) -> Array:
+    """Return the moments of a model at saved times after the start, (times, moments, points, points).
 
     Args:
-        closure: closure of the model.
-        first: m1 at the start.
+        closure: closure of the coarse model, None for the kinetic theory.
+        first: moments at the start, (moments, points, points).
         parameters: coefficients of the theory.
         dt: time step.
         between: steps from one saved time to the next.
         times: number of saved times.
     """
     model = Model(Grid.of(first.shape[-1], parameters.length), parameters, closure, True, 1)
-    carry = start(model, transform(first)[None], dt, SWEEPS)
+    carry = start(model, transform(first), dt, SWEEPS)
 
     def save(carry: StepperState, count: int) -> tuple[StepperState, Array]:
         carry = steps(model, carry, dt, count, checkpoint=True)
-        return carry, inverse(carry.state[0])
+        return carry, inverse(carry.state)
 
     carry, one = save(carry, between - 1)
     if times == 1:
@@ -161,7 +161,8 @@ def train_rollout(
                 model = eqx.combine(weights, rest)
 
                 def one(window: Windows) -> Array:
-                    found = run_window(model, window.fields[0], window.parameters, plan.dt, plan.between, horizon.times)
+                    first = coarse_moments(model, window.fields[0])
+                    found = run_window(model, first, window.parameters, plan.dt, plan.between, horizon.times)[:, 0]
                     return window_errors(found, window.fields[1:])
 
                 # mean over windows and times of the squared relative error of m1, and the offline loss as an anchor

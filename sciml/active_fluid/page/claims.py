@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sciml.active_fluid.page.results import StudyResults
+from sciml.active_fluid.page.results import SPEED_POINTS, StudyResults, speed_points, speed_up
 from sciml.active_fluid.page.style import point_words, title_of
+from sciml.active_fluid.page.worth import worth_claims
 from sciml.active_fluid.study.results import (
     BINGHAM,
     KINETIC,
@@ -41,7 +42,6 @@ GRADIENT_ERROR = 1e-6
 SIDE, UNTIL = 5, 200.0
 # kinetic seconds a step over those of the coarse model
 SPEED_UP = {("learned", 16): 2.0, ("learned", 42): 10.0, ("bingham", 16): 3.5, ("bingham", 42): 25.0}
-SPEED_POINTS = 64
 TWINS, TRUTHS, TWIN_ERROR, COVERAGE, KINETIC_ERROR = 20, 20, 0.02, 0.8, 0.05
 
 
@@ -240,6 +240,7 @@ KINETICS = {16: "16 even modes, which resolve the same case", 42: "256 angles (4
 
 def use_claims(study: StudyResults) -> Iterator[Claim]:
     """Yield the claims; `not run` where a stage has not run."""
+    yield from worth_claims(study)
     yield from speed_claims(study.cost)
     yield from recovery_claims(study)
 
@@ -255,24 +256,6 @@ def speed_claims(rows: Sequence[CostRow]) -> Iterator[Claim]:
         if value is not None:
             details, shown = f" ({points}\u00b2, double precision, CPU time{other})", round(value, 2)
         yield judge(Goal(text, AT_LEAST, at_least=bar), value, enough=points == SPEED_POINTS, details=details, shown=shown)
-
-
-def speed_points(rows: Sequence[CostRow]) -> int | None:
-    """Return the side of the grid whose times are compared: 64 where it was timed, else the smallest."""
-    sides = {row.points for row in rows}
-    return None if not sides else SPEED_POINTS if SPEED_POINTS in sides else min(sides)
-
-
-def seconds(rows: Sequence[CostRow], model: str, points: int, precision: str = "double") -> float | None:
-    """Return the seconds a step of a model whose name begins so, None where it was not timed."""
-    found = [r.seconds for r in rows if r.model.startswith(model) and (r.points, r.precision) == (points, precision)]
-    return found[0] if found else None
-
-
-def speed_up(rows: Sequence[CostRow], closure: str, modes: int, points: int) -> float | None:
-    """Return kinetic over coarse seconds, None where one was not timed."""
-    kinetic, coarse = seconds(rows, f"kinetic, {modes} ", points), seconds(rows, f"coarse, {closure}", points)
-    return None if kinetic is None or not coarse else kinetic / coarse
 
 
 def recovery_claims(study: StudyResults) -> Iterator[Claim]:

@@ -10,7 +10,7 @@ import numpy as np
 from sciml.active_fluid.page.claims import lengthening, reduction, size_words
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import colour_of, marker_of, point_words, spread_of, title_of
-from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Scores
+from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Score, Scores
 from sciml.report.graphics.drawing import panels, plain
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 
@@ -49,7 +49,8 @@ def closure_reportlets(study: StudyResults) -> Iterator[Reportlet]:
 
 def dot_figure(scores: Scores, key: str, title: str, y_title: str, caption: str) -> Figure:
     """Return a number by point: a dot for each run and training, a bar at the mean of each closure."""
-    points, closures = scores.points, scores.closures
+    points = scores.points
+    closures = _with(scores, key)
     apart = 0.8 / len(closures)
 
     def draw(axes: Sequence[Axes], _: object) -> None:
@@ -91,7 +92,7 @@ def closure_table(scores: Scores) -> Table:
             {
                 "closure": title_of(closure),
                 "seeds": len(scores.seeds(closure)),
-                "error": spread_of([one.closure_error for one in members]),
+                "error": _error_of(members),
                 "less": "is the measure" if itself else _share(100 * reduction(scores, closure, BINGHAM)),
                 "time": spread_of([one.first_above for one in members]),
                 "longer": "is the measure" if itself else _share(lengthening(scores, closure, BINGHAM)),
@@ -154,11 +155,12 @@ def point_tables(scores: Scores) -> Iterator[Table]:
     }
     for key, (title, caption, digits) in captions.items():
         rows: list[dict[str, Value]] = []
+        closures = _with(scores, key)
         for point in scores.points:
             row: dict[str, Value] = {"point": point_words(point), "runs": len({one.place for one in scores.at(point)})}
-            rows.append(row | {closure: _number(scores.mean(closure, key, point)) for closure in scores.closures})
+            rows.append(row | {closure: _number(scores.mean(closure, key, point)) for closure in closures})
         columns = [Column("point", "point"), Column("runs", "runs")]
-        columns += [Column(closure, title_of(closure), "", None, digits) for closure in scores.closures]
+        columns += [Column(closure, title_of(closure), "", None, digits) for closure in closures]
         yield Table(title, columns, rows, caption)
 
 
@@ -186,8 +188,18 @@ def seed_table(scores: Scores) -> Table:
     return Table("Every training", columns, rows, f"Means over {size_words(scores)}. A rival is its mean over its own trainings.")
 
 
+def _with(scores: Scores, key: str) -> list[str]:
+    """Return the closures that have a number: a closure of m3 has no error of m2."""
+    return [name for name in scores.closures if any(getattr(row, key) is not None for row in scores.of(name))]
+
+
 def _mark(scores: Scores) -> str:
     return f"{100 * scores.threshold:g} %"
+
+
+def _error_of(rows: Sequence[Score]) -> Value:
+    """Return the closure error; a closure of m3 has none, since its model keeps m2."""
+    return "keeps m2" if all(row.closure_error is None for row in rows) else spread_of([row.closure_error for row in rows])
 
 
 def _number(value: float) -> Value:

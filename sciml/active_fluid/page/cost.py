@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from sciml.active_fluid.page.claims import seconds, speed_points, speed_up
-from sciml.active_fluid.page.results import StudyResults
+from sciml.active_fluid.page.results import StudyResults, seconds, speed_points, speed_up
 from sciml.active_fluid.page.style import marker_of, title_of
 from sciml.active_fluid.study.results import FIXED, CostRow
 from sciml.report.graphics.drawing import panels, plain

@@ -16,22 +16,20 @@ from sciml.active_fluid.page.claims import (
     enough,
     passing,
     size_words,
-    speed_points,
-    speed_up,
 )
 from sciml.active_fluid.page.closures import closure_reportlets
 from sciml.active_fluid.page.cost import cost_reportlets
 from sciml.active_fluid.page.fields import field_reportlets
 from sciml.active_fluid.page.long_runs import long_reportlets
 from sciml.active_fluid.page.methods import EQUATIONS, PARAGRAPHS
-from sciml.active_fluid.page.moments import moment_reportlets
 from sciml.active_fluid.page.recovery import recovery_reportlets
-from sciml.active_fluid.page.results import StudyResults, read_study
+from sciml.active_fluid.page.results import StudyResults, read_study, speed_points, speed_up
 from sciml.active_fluid.page.style import SERIES, title_of
-from sciml.active_fluid.page.theory import theory_reportlets
+from sciml.active_fluid.page.theory import moment_reportlets, theory_reportlets
 from sciml.active_fluid.page.time import time_reportlets
 from sciml.active_fluid.page.training import training_reportlets
-from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, Scores
+from sciml.active_fluid.page.worth import worth_of, worth_reportlets, worth_sentence
+from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, SECOND, Scores
 from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, tier_of
 from sciml.report.words import counted, sequence, with_interval
 from sciml.runtime.errors import DataError
@@ -52,6 +50,8 @@ h = strain + \u03b6 m1.
 - **learned, of the order alone**: the best function of |m1|, the measure of what the flow adds.
 - **learned, offline**: a function of order, strain, vorticity and alignment, fitted point by point.
 - **learned, through the solver**: the same, then trained on what comes out of runs.
+- **of second order**: the coarse model keeps m2 as well, and m3 is closed: by largest entropy (**Burg**, nothing learned), or
+  **learned**, by nine numbers.
 
 Everything is dimensionless. \u03b1 is the strength of the activity, negative for pushers; \u03b6 that of the alignment. Points of
 the box and initial states on this page were never trained on; they stood in the settings before any training. A claim counts
@@ -77,7 +77,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         "Closures": closures,
         "Runs over time": [*time_reportlets(study), *long_reportlets(study)],
         "Theory": [*theory_reportlets(study), *moment_reportlets(study), *gradient_reportlets(study)],
-        "Speed": list(cost_reportlets(study)),
+        "Speed": [*worth_reportlets(study), *cost_reportlets(study)],
         "Parameters": list(recovery_reportlets(study)),
         "Training": list(training_reportlets(study)),
     }
@@ -168,9 +168,13 @@ def answer(study: StudyResults) -> str:
             )
     if study.learned is None or not parts:
         return "No learned closure was compared with a rival in this run."
-    head = f"The closure {title_of(study.learned)!r}, on {size_words(study.scores)}: {' and '.join(parts)}."
+    sentences = [f"The closure {title_of(study.learned)!r}, on {size_words(study.scores)}: {' and '.join(parts)}."]
     faster = [f"{value:.1f} times as fast as one of {modes} modes" for modes, value in sorted(speeds(study).items())]
-    return f"{head} Its step is {sequence(faster)} of the kinetic theory." if faster else head
+    if faster:
+        sentences.append(f"Its step is {sequence(faster)} of the kinetic theory.")
+    beside = [worth_of(study, closure) for closure in dict.fromkeys((study.learned, SECOND))]
+    sentences += [worth_sentence(one) for one in beside if one is not None]
+    return " ".join(sentences)
 
 
 def numbers(study: StudyResults) -> Iterator[Number]:
@@ -181,6 +185,11 @@ def numbers(study: StudyResults) -> Iterator[Number]:
     for modes, value in sorted(speeds(study).items()):
         bingham = speed_up(study.cost, BINGHAM, modes, speed_points(study.cost) or 0)
         yield Number(f"Faster than a kinetic step of {modes} modes", value, "times", None, title_of(BINGHAM), bingham)
+    second, first = (worth_of(study, closure) for closure in (SECOND, study.learned))
+    if second is not None and second.factor is not None:
+        text = f"Error of the kinetic theory at the cost of the closure {title_of(SECOND)!r}, over its own"
+        rival = "" if first is None or first.factor is None else title_of(first.closure)
+        yield Number(text, second.factor, "times", second.interval, rival, first.factor if first and rival else None)
     stability = study.stability
     if stability is not None and (count := len(stability.of("learned"))):
         bounded = f"{stability.bounded('learned')} of {counted(count, 'run')}"

@@ -31,6 +31,8 @@ from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record
 from sciml.runtime.results import read_result
 
+# side of the grid whose times of a step are compared
+SPEED_POINTS = 64
 STAGES = ("theory", "evaluate", "stability", "recover", "cost")
 Kind = TypeVar("Kind")
 
@@ -157,3 +159,21 @@ def _runs(path: Path) -> list[KineticRun]:
         return TypeAdapter(list[KineticRun]).validate_python(notes.get("trajectories", []))
     except (SafetensorError, ValueError, OSError) as error:
         raise FormatError(f"{path} is not a safetensors file of kinetic runs: {error}") from error
+
+
+def speed_points(rows: Sequence[CostRow]) -> int | None:
+    """Return the side of the grid whose times are compared: 64 where it was timed, else the smallest."""
+    sides = {row.points for row in rows}
+    return None if not sides else SPEED_POINTS if SPEED_POINTS in sides else min(sides)
+
+
+def seconds(rows: Sequence[CostRow], model: str, points: int, precision: str = "double") -> float | None:
+    """Return the seconds a step of a model whose name begins so, None where it was not timed."""
+    found = [r.seconds for r in rows if r.model.startswith(model) and (r.points, r.precision) == (points, precision)]
+    return found[0] if found else None
+
+
+def speed_up(rows: Sequence[CostRow], closure: str, modes: int, points: int) -> float | None:
+    """Return kinetic over coarse seconds, None where one was not timed."""
+    kinetic, coarse = seconds(rows, f"kinetic, {modes} ", points), seconds(rows, f"coarse, {closure}", points)
+    return None if kinetic is None or not coarse else kinetic / coarse

@@ -21,10 +21,14 @@ TITLES = {
     "offline": "learned, offline",
     "rollout": "learned, through the solver",
     "shipped": "learned, shipped",
+    "burg": "second order, Burg",
+    "second": "second order, learned",
     "learned": "learned",
 }
 # the closures in the order of the page's colours; the truth is drawn in the ink of the page
-SERIES = tuple(TITLES[name] for name in ("rollout", "bingham", "offline", "order", "quadratic", "shipped", "learned"))
+SERIES = tuple(
+    TITLES[name] for name in ("rollout", "bingham", "offline", "order", "quadratic", "shipped", "learned", "second", "burg")
+)
 PALETTE = Palette(SERIES)
 
 

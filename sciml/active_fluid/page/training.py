@@ -38,10 +38,10 @@ def budget_table(records: Sequence[Record]) -> Table:
         rows.append(
             {
                 "closure": title_of(config.name),
-                "inputs": config.inputs,
-                "network": f"{config.depth} layers of {config.width}",
+                "inputs": config.inputs if config.kept == 1 else "m1 and m2",
+                "network": f"{config.depth} layers of {config.width}" if config.kept == 1 else "nine numbers, least squares",
                 "places": config.places,
-                "steps": config.steps,
+                "steps": config.steps if config.kept == 1 else None,
                 "updates": sum(horizon.updates for horizon in config.horizons),
                 "minutes": record.cpu_seconds / 60 / config.seeds,
             }

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from sciml.active_fluid.closures.closure import Closure, slack, squared
+from sciml.active_fluid.closures.closure import AnyClosure, slack, squared
 from sciml.active_fluid.fields.forcing import Forcing, laboratory
 from sciml.active_fluid.fields.grid import Grid, inverse
 from sciml.active_fluid.fields.parameters import Parameters
@@ -49,7 +49,7 @@ class Case(NamedTuple):
     """
 
     parameters: Parameters
-    closure: Closure | None
+    closure: AnyClosure | None
     points: int
     uniform: bool
     sweeps: int
@@ -67,7 +67,7 @@ class Case(NamedTuple):
 
 def case_of(
     parameters: Parameters,
-    closure: Closure | None,
+    closure: AnyClosure | None,
     points: int,
     uniform: bool,
     sweeps: int,
@@ -121,12 +121,14 @@ def watch(case: Case, carry: StepperState) -> Watch:
     c, m1, higher = parted(case.uniform, fields)
     means = parted(case.uniform, inverse(carry.state[:3] * fejer(case.points)))
     smooth = 1 - jnp.sqrt(jnp.max(squared(means[1] / means[0])))
-    if case.closure is None:
-        least, last = jnp.min(slack(c, m1, higher[0])), jnp.max(jnp.abs(fields[-1]) / c)
+    last = jnp.max(jnp.abs(fields[-1]) / c) if case.closure is None else jnp.zeros(())
+    if len(higher):
+        least = jnp.min(slack(c, m1, higher[0]))
         smooth = jnp.minimum(smooth, jnp.min(slack(means[0], means[1], means[2][0])))
     else:
-        m2 = case.closure(c, m1, flow.strain, flow.vorticity, case.parameters)
-        least, last = jnp.min(jnp.where(squared(m1 / c) > 1, jnp.inf, slack(c, m1, m2))), jnp.zeros(())
+        rule: Any = case.closure
+        m2 = rule(c, m1, flow.strain, flow.vorticity, case.parameters)
+        least = jnp.min(jnp.where(squared(m1 / c) > 1, jnp.inf, slack(c, m1, m2)))
     power = squared(carry.state) / (jnp.mean(c) * case.points**2) ** 2
     ring, outer = rings(case.points), outermost(case.points)
     tail, inside = (jnp.sqrt(jnp.max(jnp.sum(power * (ring == one), (1, 2)))) for one in (outer, round(0.75 * outer)))
@@ -176,6 +178,9 @@ def observe(case: Case, state: Moments | StepperState, time: Array | float = 0.0
         "vorticity": flow.vorticity,
         "strain": flow.strain,
     }
+    third = fields[2 if case.uniform else 3 :]
+    if len(third):
+        seen["m3"] = third[0]
     seen = seen if case.uniform else {"density": fields[0].real, **seen}
     if case.forcing is None or not case.forcing.moves:
         return seen

@@ -18,7 +18,7 @@ from jax import Array
 from jax.core import Tracer
 from jaxtyping import Complex, Float
 
-from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.closure import AnyClosure, coarse_moments
 from sciml.active_fluid.fields.forcing import laboratory
 from sciml.active_fluid.fields.grid import inverse, transform
 from sciml.active_fluid.fields.spread import spread
@@ -51,7 +51,7 @@ class PureSolver(eqx.Module):
         """This solver: each class declares parameters, points, time_step, sweeps and forcing in an order of its own."""
         return self
 
-    def rule(self) -> Closure | None:
+    def rule(self) -> AnyClosure | None:
         """Return the closure, or None for the kinetic theory."""
         raise NotImplementedError
 
@@ -208,6 +208,8 @@ class PureSolver(eqx.Module):
         given = jnp.asarray(moments)
         alone = given.ndim == 2 and self.rule() is not None
         fields = given[None] if alone else given
+        if alone and self.count() > 1:
+            fields, fourier = coarse_moments(self.rule(), inverse(given) if fourier else given + 0j), False
         uniform = len(fields) == self.count()
         side = self._side()
         if fields.shape[1:] != (side, side) or not (uniform or len(fields) == self.count() + 1):

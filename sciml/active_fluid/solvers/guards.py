@@ -47,10 +47,11 @@ def check_trace(trace: NDArray[np.float64], density: NDArray[np.float64]) -> Non
         raise DataError(f"tr D differs from the density by {apart.max():.3g} at cell {_cell(apart)}: D = <p p> has that trace")
 
 
-def check_moments(moments: NDArray[np.complex128]) -> None:
+def check_moments(moments: NDArray[np.complex128], closed: bool = False) -> None:
     """Raise DataError where |m_n| is above the density or |m2 - m1^2| above 1 - |m1|^2, with the worst cell.
 
-    D has the eigenvalues (c +- |m1|) / 2, so that |m1| above c is a negative one.
+    D has the eigenvalues (c +- |m1|) / 2, so that |m1| above c is a negative one. The last moment has to be small, unless a
+    closure stands for those above it.
     """
     a = moments / moments[0].real
     excess = np.abs(a).max(0) - 1
@@ -64,7 +65,7 @@ def check_moments(moments: NDArray[np.complex128]) -> None:
             raise DataError(
                 f"|m2 - m1^2| is above 1 - |m1|^2 by {over.max():.3g} at cell {_cell(over)}: no rods have such moments"
             )
-        if np.abs(a[-1]).max() > MAX_LAST_MODE:
+        if not closed and np.abs(a[-1]).max() > MAX_LAST_MODE:
             raise DataError(
                 f"the last of {len(a) - 1} modes is {np.abs(a[-1]).max():.3g} at cell {_cell(np.abs(a[-1]))}, above "
                 f"{MAX_LAST_MODE:g}: the rods are aligned too sharply; give more modes"

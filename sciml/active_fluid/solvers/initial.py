@@ -27,7 +27,7 @@ VARIABLES = {
 }
 
 
-def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.ndarray, "moments n n"]:
+def initial_moments(initial: Any, points: int, modes: int | None, closed: bool = False) -> Complex[np.ndarray, "moments n n"]:
     """Return moments m_0 = c, m_1, ... of an initial state.
 
     A state on another grid is resampled in Fourier space. For the kinetic solver a state of m1 alone is lifted to a Bingham
@@ -41,6 +41,7 @@ def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.
             counts, and axes named x and y may have either order.
         points: points a side of the solver's grid.
         modes: angular modes of the kinetic solver; None for the coarse one, which takes m_0 and m_1.
+        closed: whether a closure stands for the moments above.
 
     Raises:
         ShapeError: not a square grid, or none of these forms.
@@ -52,12 +53,12 @@ def initial_moments(initial: Any, points: int, modes: int | None) -> Complex[np.
         moments = _of_array(np.asarray(initial), modes)
     moments = resampled(moments.astype(np.complex128), points)
     check_density(moments[0])
-    check_moments(moments)
+    check_moments(moments, closed)
     if modes is None:
         return moments[:2]
     if len(moments) == 2:
         moments = lifted(moments[1], modes, moments[0].real)
-        check_moments(moments)
+        check_moments(moments, closed)
     return moments
 
 

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciml import __version__
-from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.closure import AnyClosure
 from sciml.active_fluid.fields.forcing import Forcing
 from sciml.active_fluid.fields.grid import transform
 from sciml.active_fluid.fields.parameters import Parameters
@@ -26,7 +26,7 @@ from sciml.active_fluid.solvers.causes import Fault, StoppedRun, Watch, cause, f
 from sciml.active_fluid.solvers.evolution import Case, advance, begin, case_of, observe, timed, watch
 from sciml.active_fluid.solvers.guards import Bounds, stable_bounds
 from sciml.active_fluid.solvers.layout import FORMAT
-from sciml.active_fluid.solvers.store import FIELDS, Store, attributes, carry_arrays, open_run
+from sciml.active_fluid.solvers.store import EXTRA, FIELDS, Store, attributes, carry_arrays, open_run
 from sciml.active_fluid.theory.stepping import StepperState
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.files import digest_bytes
@@ -101,7 +101,7 @@ class RunSpec:
     """
 
     parameters: Parameters
-    closure: Closure | None
+    closure: AnyClosure | None
     points: int
     modes: int | None
     time_step: float
@@ -123,8 +123,9 @@ class RunSpec:
         last = round(self.until / self.save_every)
         if last < 1 or abs(last * self.save_every - self.until) > 1e-9 * self.until:
             raise ConfigError(f"until = {self.until} is no whole number of save_every = {self.save_every}")
-        if unknown := set(self.fields) - set(FIELDS):
-            raise ConfigError(f"no field is called {sorted(unknown)[0]!r}: a run has {', '.join(FIELDS)}")
+        known = FIELDS if self.closure is None else [name for name in FIELDS if name not in EXTRA]
+        if unknown := set(self.fields) - set(known):
+            raise ConfigError(f"no field is called {sorted(unknown)[0]!r}: a run has {', '.join(known)}")
         if self.forcing is not None:
             self.forcing.check(self.points, float(self.parameters.length), self.until)
         every = max(1, math.ceil(self.save_every / self.time_step - 1e-9))
@@ -259,8 +260,8 @@ class _Run:
 
     def _chosen(self, fields: dict[str, Any]) -> dict[str, Any]:
         """Return the fields that are saved: those that are wanted, and the density where it varies."""
-        wanted = self.spec.fields
-        return {name: field for name, field in fields.items() if not wanted or name in wanted or name == "density"}
+        wanted = self.spec.fields or [name for name in FIELDS if name not in EXTRA]
+        return {name: field for name, field in fields.items() if name in wanted or name == "density"}
 
     def _bounds(self, time: float) -> Bounds:
         """Return the bounds of the time step at a time: a strain goes on making waves shorter."""

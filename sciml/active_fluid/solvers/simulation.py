@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
 from sciml.active_fluid.fields.forcing import Cells, Forcing, Kolmogorov
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.solvers.automatic import AUTO
@@ -119,18 +119,22 @@ def modes_of(text: str, parameters: Parameters, forcing: Forcing | None = None) 
         raise ConfigError(f"modes {text!r}: a whole number or auto is expected") from error
 
 
-def closure_of(text: str) -> Closure:
-    """Return the closure of a name: bingham, quadratic, neural, neural:NAME."""
+def closure_of(text: str) -> Any:
+    """Return the closure of a name: bingham, quadratic, burg, neural, second, or neural:NAME of any weights."""
     kind, _, name = text.partition(":")
     if kind == "neural":
-        from sciml.active_fluid.closures.neural import NeuralClosure
+        from sciml.active_fluid.closures.load import load_closure
 
-        return NeuralClosure.load(name or "default")
+        return load_closure(name or "default")
+    if text in ("second", "burg"):
+        from sciml.active_fluid.closures.second import SecondOrderClosure
+
+        return SecondOrderClosure.burg() if text == "burg" else SecondOrderClosure.load()
     if text == "bingham":
         return BinghamClosure()
     if text == "quadratic":
         return QuadraticClosure()
-    raise ConfigError(f"no closure is called {text!r}: it is bingham, quadratic, neural or neural:NAME")
+    raise ConfigError(f"no closure is called {text!r}: it is bingham, quadratic, burg, neural, second or neural:NAME")
 
 
 def forcing_of(

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import equinox as eqx
 
-from sciml.active_fluid.closures.closure import BinghamClosure, Closure
+from sciml.active_fluid.closures.closure import AnyClosure, BinghamClosure, kept
 from sciml.active_fluid.fields.forcing import Forcing
 from sciml.active_fluid.fields.grid import check_points
 from sciml.active_fluid.fields.parameters import Parameters
@@ -129,7 +129,8 @@ class CoarseSolver(PureSolver):
 
     Attributes:
         parameters: coefficients of the theory.
-        closure: rule for the fourth moment m2; where it has a method `outside(parameters)`, the sentences of that are warnings.
+        closure: rule for m2, or for m3, with which the model keeps m1 and m2; where it has a method `outside(parameters)`, the
+            sentences of that are warnings.
         points: points a side, even, at least 16; or "auto", for `run` alone, which finds them (`solvers.automatic`).
         time_step: longest time step; it is lowered so that a whole number of steps lies between saved times.
         precision: double or single.
@@ -141,7 +142,7 @@ class CoarseSolver(PureSolver):
     """
 
     parameters: Parameters
-    closure: Closure = eqx.field(default_factory=BinghamClosure)
+    closure: AnyClosure = eqx.field(default_factory=BinghamClosure)
     points: Points = eqx.field(static=True, default=64)
     time_step: float = eqx.field(static=True, default=0.0125)
     precision: Precision = eqx.field(static=True, default="double")
@@ -151,13 +152,13 @@ class CoarseSolver(PureSolver):
     def __check_init__(self) -> None:
         _check(self.points, self.time_step, self.precision, self.sweeps)
 
-    def rule(self) -> Closure:
+    def rule(self) -> AnyClosure:
         """Return the closure."""
         return self.closure
 
     def count(self) -> int:
-        """Return 1: of the moments from m_1 on the coarse model keeps the first."""
-        return 1
+        """Return the number of moments from m_1 on that the closure lets the model keep: 1, or 2."""
+        return kept(self.closure)
 
     def run(
         self,
@@ -179,7 +180,7 @@ class CoarseSolver(PureSolver):
             warnings.warn(sentence, stacklevel=2)
 
         def go(solver: CoarseSolver, chosen: tuple[str, ...]) -> xr.Dataset:
-            moments = initial_moments(initial, solver._side(), None)
+            moments = initial_moments(initial, solver._side(), None if self.count() == 1 else self.count(), closed=True)
             spec = _spec(solver, solver.closure, None, until, save_every, fields, sentences, chosen)
             return follow(spec, moments, store, on_save, on_start)
 
@@ -207,7 +208,7 @@ def _refuse_traced(solver: KineticSolver | CoarseSolver, initial: Any) -> None:
 
 def _spec(
     solver: KineticSolver | CoarseSolver,
-    closure: Closure | None,
+    closure: AnyClosure | None,
     modes: int | None,
     until: float,
     save_every: float,

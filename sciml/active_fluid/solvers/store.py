@@ -34,12 +34,15 @@ UNITS = {
     "density": ("density c", "1"),
     "m1": ("first complex moment <exp(2 i theta)>", "1"),
     "m2": ("second complex moment <exp(4 i theta)>", "1"),
+    "m3": ("third complex moment <exp(6 i theta)>", "1"),
     "velocity_x": ("velocity along x", "1"),
     "velocity_y": ("velocity along y", "1"),
     "vorticity": ("vorticity d_x v - d_y u", "1"),
     "strain": ("strain E_11 + i E_12", "1"),
 }
 FIELDS = tuple(name for name in UNITS if name not in COORDINATES)
+# of the kinetic theory, saved where it is asked for
+EXTRA = ("m3",)
 CARRY = "carry/state.safetensors"
 # none of them decides a run's numbers
 NOT_COMPARED = ("version", "warnings", "points_chosen", "invalid")

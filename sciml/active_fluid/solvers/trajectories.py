@@ -16,8 +16,8 @@ from sciml.active_fluid.theory.states import modes_needed, random_state
 from sciml.runtime.errors import FormatError
 from sciml.runtime.files import load_tensors, save_tensors
 
-KIND = "sciml kinetic trajectories 1"
-FIELDS = ("m1", "m2", "strain", "vorticity", "velocity")
+KIND = "sciml kinetic trajectories 2"
+FIELDS = ("m1", "m2", "m3", "strain", "vorticity", "velocity")
 
 
 class Trajectory(NamedTuple):
@@ -27,7 +27,7 @@ class Trajectory(NamedTuple):
         parameters: coefficients of the theory.
         seed: seed of its initial state.
         times: from 0.
-        m1, m2, strain, velocity: complex fields.
+        m1, m2, m3, strain, velocity: complex fields.
         vorticity: real field.
         slack: least distance to what no distribution has (`sciml.active_fluid.closures.closure.slack`).
     """
@@ -37,6 +37,7 @@ class Trajectory(NamedTuple):
     times: Float[np.ndarray, " times"]
     m1: Complex[np.ndarray, "times n n"]
     m2: Complex[np.ndarray, "times n n"]
+    m3: Complex[np.ndarray, "times n n"]
     strain: Complex[np.ndarray, "times n n"]
     vorticity: Float[np.ndarray, "times n n"]
     velocity: Complex[np.ndarray, "times n n"]
@@ -82,12 +83,14 @@ def kinetic_trajectory(
 
     points, modes, time_step = wanted or resolution(parameters)
     solver = KineticSolver(parameters, points, modes, time_step)
-    run = solver.run(random_state(points, seed), until, save_every)
+    saved = ("m1", "m2", "m3", "strain", "vorticity", "velocity_x", "velocity_y")
+    run = solver.run(random_state(points, seed), until, save_every, fields=saved)
     m1, m2 = (run[name].to_numpy() for name in ("m1", "m2"))
     least = float(least_slack(m1, m2).min())
     fields = {
         "m1": m1.astype(np.complex64),
         "m2": m2.astype(np.complex64),
+        "m3": run["m3"].to_numpy().astype(np.complex64),
         "strain": run["strain"].to_numpy().astype(np.complex64),
         "vorticity": run["vorticity"].to_numpy().astype(np.float32),
         "velocity": (run["velocity_x"].to_numpy() + 1j * run["velocity_y"].to_numpy()).astype(np.complex64),

@@ -14,14 +14,16 @@ from sciml.runtime.results import read_result
 from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
-NAME = "default"
 # in the order of the card
 PARAMETERS = ("alpha", "zeta", "beta", "d_t", "d_r")
+# names in the package by the moments that the coarse model keeps
+NAMES = {1: "default", 2: "second"}
+TITLES = {1: "closure of the fourth angular moment", 2: "closure of second order, of the sixth angular moment"}
 LICENCE = "simulated by this package; MIT"
 
 
 def run(weights: Path, scores: Path, output: Path) -> list[Path]:
-    """Copy a weight file to `default.safetensors` and write its card `default.md`.
+    """Copy a weight file to `default.safetensors`, or `second.safetensors` where it is of second order, and write its card.
 
     Args:
         weights: weight file of the `train` stage, in a folder with the closure's name.
@@ -32,12 +34,13 @@ def run(weights: Path, scores: Path, output: Path) -> list[Path]:
         DataError: the scores do not hold this closure.
     """
     metadata = read_weights_metadata(weights)
+    kept = int(metadata["config"].get("kept", 1))
     return publish(
         weights,
         output,
-        NAME,
+        NAMES[kept],
         family="active_fluid",
-        title="closure of the fourth angular moment",
+        title=TITLES[kept],
         licences=dict.fromkeys(metadata["inputs"], LICENCE),
         metrics=metrics_of(read_result(scores, Scores), metadata["config"]["name"], int(weights.stem)),
         limits=limits_of(metadata["extra"]["box"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from sciml.active_fluid.closures.neural import NeuralClosure
+from sciml.active_fluid.closures.load import load_first_order
 from sciml.active_fluid.config import TEST, RecoverConfig
 from sciml.active_fluid.inference.recovery import recovery
 from sciml.active_fluid.study.results import Experiment, RecoveryResult
@@ -28,7 +28,7 @@ def run(config: RecoverConfig, weights: Path, output: Path) -> list[Path]:
         output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.recover", config.model_dump(mode="json"), [weights])
-    closure = NeuralClosure.load(weights)
+    closure = load_first_order(weights)
     identity = [source_digest(__name__), config.model_dump(mode="json"), digest_file(weights)]
     seeds = Seeds(config.seed)
     rows: list[Experiment] = []

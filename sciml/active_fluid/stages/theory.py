@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure
-from sciml.active_fluid.closures.neural import NeuralClosure
+from sciml.active_fluid.closures.closure import AnyClosure, BinghamClosure, QuadraticClosure
+from sciml.active_fluid.closures.load import load_closure
+from sciml.active_fluid.closures.second import SecondOrderClosure
 from sciml.active_fluid.config import TheoryConfig
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.study.results import RateRow
@@ -23,11 +24,12 @@ def run(config: TheoryConfig, weights: Path, output: Path) -> list[Path]:
         output: folder of the artefacts.
     """
     recorder = Recorder("active_fluid.theory", config.model_dump(mode="json"), [weights])
-    models = {
+    models: dict[str, AnyClosure | None] = {
         "kinetic": None,
         "quadratic": QuadraticClosure(),
         "bingham": BinghamClosure(),
-        "learned": NeuralClosure.load(weights),
+        "learned": load_closure(weights),
+        "burg": SecondOrderClosure.burg(),
     }
     waves = [(number, 0) for number in range(config.most + 1)]
     # the grid of a run keeps waves below a third of its points

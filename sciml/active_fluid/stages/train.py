@@ -14,11 +14,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from sciml.active_fluid.closures.neural import NeuralClosure
+from sciml.active_fluid.closures.own import OwnClosure
+from sciml.active_fluid.closures.second import SecondOrderClosure
 from sciml.active_fluid.config import TrainConfig
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.learning.discrepancy import error_table
 from sciml.active_fluid.learning.regression import Points, chosen_points, closure_errors, train_offline
 from sciml.active_fluid.learning.rollout import Horizon, RolloutPlan, State, train_rollout
+from sciml.active_fluid.learning.second_order import fit_second_order, second_order_errors
 from sciml.active_fluid.solvers.trajectories import Trajectory, load_trajectories
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, write_text
@@ -65,9 +68,16 @@ def run(config: TrainConfig, train: Path, validation: Path, output: Path) -> lis
             path = output / f"{number}.safetensors"
             identity = {"config": config.model_dump(mode="json"), "inputs": inputs, "code": code, "number": number}
             begin = time.process_time()
-            trained, history = _trained(config, number, seeds, learned, points, unseen, between, path, identity)
-            sizes = error_table(trained, learned)
-            closure = NeuralClosure(trained.matrices, trained.offsets, config.name, box, trained.inputs, sizes)
+            if config.kept > 1:
+                closure, history = _fitted(config, number, seeds, learned, judged, box)
+            else:
+                trained, history = _trained(config, number, seeds, learned, points, unseen, between, path, identity)
+                sizes = error_table(trained, learned)
+                closure = (
+                    NeuralClosure(trained.matrices, trained.offsets, config.name, box, trained.inputs, sizes)
+                    if isinstance(trained, NeuralClosure)
+                    else OwnClosure(trained.rule, trained.entry, config.name, box)
+                )
             write_weight_file(
                 path,
                 closure.arrays(),
@@ -90,6 +100,31 @@ def run(config: TrainConfig, train: Path, validation: Path, output: Path) -> lis
     return [*outputs, table]
 
 
+def _fitted(
+    config: TrainConfig,
+    number: int,
+    seeds: Seeds,
+    learned: Sequence[Trajectory],
+    judged: Sequence[Trajectory],
+    box: tuple[tuple[str, float, float], ...],
+) -> tuple[SecondOrderClosure, list[dict]]:
+    """Return the closure of second order of one seed, which chooses its places, and a history of one row."""
+    found = fit_second_order(learned, config.places, seeds("places", str(number)))
+    errors = [
+        float(np.mean(second_order_errors(found, runs, config.places, seeds("points", name))))
+        for name, runs in (("train", learned), ("validation", judged))
+    ]
+    log.info("seed %d: error of h* m3 %.4f, on validation runs %.4f", number, *errors)
+    row = {
+        "seed": number,
+        "phase": "fit",
+        "step": 0,
+        "loss": f"{errors[0] ** 2:.6g}",
+        "validation_closure_error": f"{errors[1]:.5f}",
+    }
+    return SecondOrderClosure(found.numbers, config.name, box), [row]
+
+
 def _trained(
     config: TrainConfig,
     number: int,
@@ -100,21 +135,26 @@ def _trained(
     between: int,
     path: Path,
     identity: dict,
-) -> tuple[NeuralClosure, list[dict]]:
+) -> tuple[NeuralClosure | OwnClosure, list[dict]]:
     """Return the closure of one seed and its history."""
     rows: list[dict] = []
 
-    def note(phase: str, step: int, closure: NeuralClosure, loss: float) -> None:
+    def note(phase: str, step: int, closure: NeuralClosure | OwnClosure, loss: float) -> None:
         error = float(jnp.mean(closure_errors(closure, unseen)))
         rows.append(
             {"seed": number, "phase": phase, "step": step, "loss": f"{loss:.6g}", "validation_closure_error": f"{error:.5f}"}
         )
         log.info("seed %d, %s, step %d: loss %.3g, validation error of h* m2 %.4f", number, phase, step, loss, error)
 
-    closure = NeuralClosure.create(seeds("weights", config.name, str(number)), config.width, config.depth, config.inputs)
+    seed = seeds("weights", config.name, str(number))
+    closure: NeuralClosure | OwnClosure = (
+        OwnClosure.create(config.entry, seed % 2**31)
+        if config.entry
+        else NeuralClosure.create(seed, config.width, config.depth, config.inputs)
+    )
     blocks = lambda step, now, loss: note("offline", step, now, loss) if step % 1000 == 0 else None  # noqa: E731
     closure = train_offline(closure, points, config.steps, seeds("batches", str(number)), config.rate, on_block=blocks)
-    if not config.horizons:
+    if not config.horizons or isinstance(closure, OwnClosure):
         return closure, rows
     horizons = [Horizon(each.times, each.updates, each.rate) for each in config.horizons]
     plan = RolloutPlan(horizons, config.time_step, between, config.points, config.batch)

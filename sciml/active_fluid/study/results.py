@@ -13,8 +13,11 @@ Point = tuple[float, float]
 Series = list[float | None]
 Pair = tuple[Series, Series]
 BINGHAM, ORDER, OFFLINE, ROLLOUT, SHIPPED = "bingham", "order", "offline", "rollout", "shipped"
+BURG, SECOND = "burg", "second"
 FIXED = ("quadratic", BINGHAM)
-KNOWN = (*FIXED, ORDER, OFFLINE, ROLLOUT, SHIPPED)
+KNOWN = (*FIXED, ORDER, OFFLINE, ROLLOUT, SHIPPED, BURG, SECOND)
+# modes at which the kinetic theory is cut: its runs that are as cheap as a closure
+CUT = (2, 3, 4, 5, 6)
 TWIN, KINETIC = "closed model", "kinetic"
 
 
@@ -27,7 +30,7 @@ class Score(Result):
         initial: seed of the initial state.
         closure: name of the closure.
         seed: number of the training; 0 for a closure that is not trained.
-        closure_error: relative L2 error of h* m2 on the kinetic fields, all times together.
+        closure_error: relative L2 error of h* m2 on the kinetic fields, all times together; None where the model keeps m2.
         errors: relative L2 error of m1 at each saved time.
         first_above: time at which that error passes the threshold; the last time where it does not.
         passes: whether it passes.
@@ -86,6 +89,7 @@ class Scores(Result):
         times: saved times.
         threshold: field error whose first time is compared.
         rows: one a kinetic run, closure and training.
+        cut: one a kinetic run and number of modes at which the kinetic theory is cut; `closure` is that number.
         fourth_moment: None where it was not computed.
     """
 
@@ -93,6 +97,7 @@ class Scores(Result):
     threshold: float
     rows: list[Score]
     fourth_moment: FourthMoment | None = None
+    cut: tuple[Score, ...] = ()
 
     @property
     def closures(self) -> list[str]:
@@ -200,7 +205,7 @@ class LongRun(Result):
 
     Attributes:
         alpha, zeta: activity and alignment.
-        closure: `bingham` or `learned`.
+        closure: `bingham`, `learned` or `second`.
         stopped: why a guard stopped it; empty where it came to its end.
         time_step: its step.
         reached: its last saved time.
@@ -250,6 +255,7 @@ class Stability(Result):
         rows: the long runs.
         samples: number of random inputs.
         least_slack: least (1 - |m1|^2) - |m2 - m1^2| over them.
+        least_third_slack: least eigenvalue of the Toeplitz matrix of 1, m1, m2, m3 over as many; closure of second order.
         gradients: empty in a run from before they were checked.
     """
 
@@ -257,6 +263,7 @@ class Stability(Result):
     rows: list[LongRun]
     samples: int
     least_slack: float | None
+    least_third_slack: float | None = None
     gradients: tuple[Gradient, ...] = ()
 
     @property

@@ -37,7 +37,7 @@ from jax import Array
 from jaxtyping import Complex, Float, Int
 
 from sciml.active_fluid.closures.bingham import order_of
-from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.closure import AnyClosure, kept
 from sciml.active_fluid.fields.grid import MIN_POINTS, Grid
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
@@ -131,7 +131,7 @@ def operators(
     parameters: Parameters,
     waves: Waves,
     base: Complex[np.ndarray, " moments"],
-    closure: Closure | None = None,
+    closure: AnyClosure | None = None,
     sweeps: int = LINEAR_SWEEPS,
 ) -> Float[np.ndarray, "waves twice_moments twice_moments"]:
     """Return the linear operator of each wave, by automatic differentiation of the right-hand side.
@@ -139,7 +139,7 @@ def operators(
     Args:
         parameters: coefficients of the theory.
         waves: whole numbers (n_x, n_y) of waves in the box.
-        base: homogeneous moments 0 ... M (`isotropic`, `nematic`); 0 and 1 with a closure.
+        base: homogeneous moments 0 ... M (`isotropic`, `nematic`); those that the coarse model keeps with a closure.
         closure: closure of the coarse model, None for the kinetic one.
         sweeps: sweeps of the flow's fixed point, from rest.
 
@@ -149,8 +149,10 @@ def operators(
     Raises:
         ConfigError: the number of moments does not go with the model.
     """
-    if (closure is not None and len(base) != 2) or len(base) < 2:
-        raise ConfigError(f"{len(base)} moments of the base: a closure goes with two, m0 and m1, the kinetic model with more")
+    if (closure is not None and len(base) != 1 + kept(closure)) or len(base) < 2:
+        raise ConfigError(
+            f"{len(base)} moments of the base: the closure goes with {1 + kept(closure)}, from m0 on, the kinetic model with more"
+        )
     most = max(1, max(max(abs(x), abs(y)) for x, y in waves))
     points = max(MIN_POINTS, 2 * (3 * most // 2 + 1))
     with working("double"):
@@ -162,7 +164,7 @@ def operators(
 @eqx.filter_jit
 def _operators(
     parameters: Parameters,
-    closure: Closure | None,
+    closure: AnyClosure | None,
     base: Complex[Array, " moments"],
     waves: Int[Array, "waves 2"],
     points: int,
@@ -191,7 +193,7 @@ def _operators(
 
 
 def growth_rates(
-    parameters: Parameters, waves: Waves = AXIS_WAVES, closure: Closure | None = None, modes: int | None = None
+    parameters: Parameters, waves: Waves = AXIS_WAVES, closure: AnyClosure | None = None, modes: int | None = None
 ) -> list[Rate]:
     """Return the growth rates of waves on the isotropic state, by the formulas and by the programmed right-hand side.
 
@@ -204,7 +206,7 @@ def growth_rates(
     Raises:
         NumericalError: the right-hand side couples what the theory keeps apart, so that the operator has other waves.
     """
-    base = isotropic(None if closure is not None else modes or 4)
+    base = isotropic(kept(closure) if closure is not None else modes or 4)
     matrices = operators(parameters, waves, base, closure, ISOTROPIC_SWEEPS)
     rows = []
     for (n_x, n_y), matrix in zip(waves, matrices, strict=True):
@@ -235,7 +237,7 @@ def spectra(
     parameters: Parameters,
     waves: Waves,
     base: Complex[np.ndarray, " moments"],
-    closure: Closure | None = None,
+    closure: AnyClosure | None = None,
 ) -> Complex[np.ndarray, "waves rates"]:
     """Return all eigenvalues of waves on a homogeneous state, the fastest growing first.
 
@@ -258,7 +260,7 @@ def spectra(
 def measured_rates(
     parameters: Parameters,
     waves: Waves,
-    closure: Closure | None = None,
+    closure: AnyClosure | None = None,
     modes: int = 4,
     dt: float = 2e-3,
     counts: tuple[int, int] = (50, 150),
@@ -290,7 +292,7 @@ def measured_rates(
             for direction in (1j, 1.0):
                 turn = direction * np.exp(2j * np.arctan2(n_y, n_x))
                 m1 = 1e-6 * turn * np.cos(n_x * x[:, None] + n_y * x[None, :])
-                state = np.zeros((1 if closure is not None else modes, points, points), np.complex128)
+                state = np.zeros((kept(closure) if closure is not None else modes, points, points), np.complex128)
                 state[0] = m1
                 found.append(_measured(numbers, closure, jnp.fft.fft2(state), (n_x, n_y), dt, counts))
         return np.asarray(found).reshape(len(waves), 2)
@@ -298,7 +300,7 @@ def measured_rates(
 
 def _measured(
     parameters: Parameters,
-    closure: Closure | None,
+    closure: AnyClosure | None,
     state: Array,
     wave: tuple[int, int],
     dt: float,
@@ -312,15 +314,15 @@ def _measured(
     return float(np.log(sizes[1] / sizes[0]) / (counts[1] * dt))
 
 
-def _uniform(parameters: Parameters, closure: Closure | None, points: int) -> Model:
+def _uniform(parameters: Parameters, closure: AnyClosure | None, points: int) -> Model:
     return Model(Grid.of(points, parameters.length), parameters, closure, uniform=True, sweeps=RUN_SWEEPS)
 
 
 @eqx.filter_jit
-def _started(parameters: Parameters, closure: Closure | None, state: Array, dt: float) -> StepperState:
+def _started(parameters: Parameters, closure: AnyClosure | None, state: Array, dt: float) -> StepperState:
     return start(_uniform(parameters, closure, state.shape[-1]), state, dt)
 
 
 @eqx.filter_jit
-def _stepped(parameters: Parameters, closure: Closure | None, carry: StepperState, dt: float, count: int) -> StepperState:
+def _stepped(parameters: Parameters, closure: AnyClosure | None, carry: StepperState, dt: float, count: int) -> StepperState:
     return steps(_uniform(parameters, closure, carry.state.shape[-1]), carry, dt, count)

@@ -10,19 +10,20 @@ Its even moments m_n = <exp(2 i n theta)>, n >= 0 with m_0 = c, m_-1 = m_1*, and
     dm_n/dt + u . grad m_n = i n w m_n + n (h m_{n-1} - h* m_{n+1}) - 4 n^2 d_r m_n + d_t Lap m_n
 
 and odd ones vanish for rods without head and tail. The kinetic solver keeps m_0 ... m_M and sets m_{M+1} = 0; the coarse model
-keeps m_0 and m_1 and a closure gives m_2: equations (7) and (8) of the tensors c and D are the same two lines.
+keeps m_0 and m_1 and a closure gives m_2: equations (7) and (8) of the tensors c and D are the same two lines. A closure of
+second order gives m_3 to a coarse model of m_0, m_1 and m_2.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Complex, Float
 
-from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.closure import AnyClosure
 from sciml.active_fluid.fields.forcing import STILL, External, Forcing
 from sciml.active_fluid.fields.grid import Grid, inverse, scaled, transform
 from sciml.active_fluid.fields.parameters import Parameters
@@ -37,7 +38,7 @@ class Model(NamedTuple):
     Attributes:
         grid: grid of the fields.
         parameters: coefficients of the theory.
-        closure: rule for m2 of the coarse model, None for the kinetic one.
+        closure: rule for the next moment of the coarse model, None for the kinetic one.
         uniform: whether the density is 1 everywhere, and then no part of the state.
         sweeps: sweeps of the flow's fixed point.
         forcing: what else moves the liquid; then grid and `external` are those of one time, see `at`.
@@ -46,7 +47,7 @@ class Model(NamedTuple):
 
     grid: Grid
     parameters: Parameters
-    closure: Closure | None
+    closure: AnyClosure | None
     uniform: bool
     sweeps: int
     forcing: Forcing | None = None
@@ -85,7 +86,7 @@ def linear(model: Model, count: int) -> Float[Array, "moments points points"]:
 def flow_of(model: Model, fields: Moments, guess: Flow | None, sweeps: int | None = None) -> Flow:
     """Return the flow of moments given as fields, with the m2 that goes with it."""
     c, m1, higher = parted(model.uniform, fields)
-    if model.closure is None:
+    if len(higher):
         second = lambda strain, vorticity: higher[0]  # noqa: E731
     else:
         second = partial(_closed, model, c, m1)
@@ -105,12 +106,16 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
     grid = model.grid
     fields = inverse(state)
     flow = flow_of(model, fields, guess, sweeps)
-    c, m1, _ = parted(model.uniform, fields)
+    c, m1, higher = parted(model.uniform, fields)
     # n runs over the state; below stands m_{n-1}, above m_{n+1}
     first = 1 if model.uniform else 0
     orders = jnp.arange(first, first + len(fields))[:, None, None]
     lowest = jnp.broadcast_to(jnp.asarray(c, m1.dtype), m1.shape) if model.uniform else jnp.conj(m1)
-    highest = jnp.zeros_like(m1) if model.closure is None else flow.m2
+    if model.closure is None:
+        highest = jnp.zeros_like(m1)
+    else:
+        rule: Any = model.closure
+        highest = rule.above(c, m1, higher[0], model.parameters) if len(higher) else flow.m2
     below, above = jnp.concatenate([lowest[None], fields[:-1]]), jnp.concatenate([fields[1:], highest[None]])
     # F[ i n w m_n + n (h m_{n-1} - h* m_{n+1}) ] - F[ div(u m_n) ], div u = 0, without the aliased third
     h = flow.strain + model.parameters.zeta * m1
@@ -121,8 +126,8 @@ def tendency(model: Model, state: Moments, guess: Flow | None, sweeps: int | Non
 
 
 def _closed(model: Model, c: Array, m1: Array, strain: Array, vorticity: Array) -> Array:
-    assert model.closure is not None
-    return model.closure(c, m1, strain, vorticity, model.parameters)
+    rule: Any = model.closure
+    return rule(c, m1, strain, vorticity, model.parameters)
 
 
 def parted(uniform: bool, fields: Moments) -> tuple[Array, Array, Array]:

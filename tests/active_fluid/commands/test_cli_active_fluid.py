@@ -114,7 +114,7 @@ def test_a_netcdf_file_is_written_at_the_end_of_a_run_that_goes_on(run, tmp_path
 WRONG = {
     "--out x.zarr --points 15": "even number of at least 16",
     "--out x.zarr --model boltzmann": "kinetic or coarse",
-    "--out x.zarr --closure cubic": "bingham, quadratic, neural or neural:NAME",
+    "--out x.zarr --closure cubic": "burg, neural, second or neural:NAME",
     "--out x.zarr --equations kinetic --closure bingham": "no closure",
     "--out x.zarr --equations kinetic --modes many": "whole number or auto",
     "--out x.zarr --picture-out x.jpg": ".png",

@@ -25,7 +25,7 @@ def trajectory(order: float, left: float = 0.0) -> Trajectory:
     given = (jnp.ones(fields[0].shape), *map(jnp.asarray, (*fields, vorticity)), PARAMETERS)
     m2 = np.asarray(Disturbed(BinghamClosure(), jnp.asarray(KAPPA))(*given))
     m2 = m2 + left * np.random.default_rng(0).standard_normal(m2.shape)
-    return Trajectory(PARAMETERS, 0, 0.5 * np.arange(5), fields[0], m2, fields[1], vorticity, fields[0], 0.0)
+    return Trajectory(PARAMETERS, 0, 0.5 * np.arange(5), fields[0], m2, 0 * m2, fields[1], vorticity, fields[0], 0.0)
 
 
 def test_known_terms_are_found_by_length_and_order():

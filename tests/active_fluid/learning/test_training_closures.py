@@ -12,13 +12,18 @@ import numpy as np
 import pytest
 
 from sciml.active_fluid.closures.closure import BinghamClosure
+from sciml.active_fluid.closures.load import load_closure
 from sciml.active_fluid.closures.neural import NeuralClosure
-from sciml.active_fluid.config import Config, HorizonConfig, Place, TrainConfig
+from sciml.active_fluid.closures.own import OwnClosure
+from sciml.active_fluid.closures.plugins import closure_modules
+from sciml.active_fluid.closures.second import SecondOrderClosure
+from sciml.active_fluid.config import ClosureConfig, Config, HorizonConfig, Place, TrainConfig
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.learning import rollout
 from sciml.active_fluid.learning.regression import chosen_points, closure_errors, train_offline
 from sciml.active_fluid.learning.rollout import Horizon, RolloutPlan, chosen_windows, run_window, train_rollout, window_errors
+from sciml.active_fluid.learning.second_order import fit_second_order, second_order_errors
 from sciml.active_fluid.solvers.solvers import CoarseSolver
 from sciml.active_fluid.solvers.trajectories import (
     Resolution,
@@ -47,7 +52,7 @@ def test_kinetic_runs_go_through_a_file(truths, tmp_path):
     save_trajectories(path, truths)
     for one, other in zip(truths, load_trajectories(path), strict=True):
         assert one.parameters.as_dict() == other.parameters.as_dict() and one.slack == other.slack > -1e-6
-        for name in ("times", "m1", "m2", "strain", "vorticity", "velocity"):
+        for name in ("times", "m1", "m2", "m3", "strain", "vorticity", "velocity"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
     save_tensors(path, {"0.m1": np.zeros(1)}, {"kind": "sciml kinetic trajectories 1", "trajectories": [{}]})
     with pytest.raises(FormatError, match="no kinetic trajectories"):
@@ -89,7 +94,9 @@ def test_a_window_is_the_solvers_own_run(truths):
     first = random_state(16, 5)
     run = CoarseSolver(place, BinghamClosure(), 16, 0.05).run(first, 0.5, 0.25)
     with working():
-        whole = jax.jit(lambda first: run_window(BinghamClosure(), first, jax.tree.map(jnp.asarray, place), 0.05, 5, 2))
+        whole = jax.jit(
+            lambda first: run_window(BinghamClosure(), first[None], jax.tree.map(jnp.asarray, place), 0.05, 5, 2)[:, 0]
+        )
         found = np.asarray(whole(jnp.asarray(first)))
     np.testing.assert_allclose(found, run["m1"].to_numpy()[1:], atol=1e-7)
 
@@ -111,7 +118,7 @@ def test_the_gradient_through_the_solver_is_that_of_differences(truths, short_st
         @jax.value_and_grad
         def loss(shift):
             moved = NeuralClosure((closure.matrices[0], closure.matrices[1] + shift), closure.offsets)
-            return jnp.mean(window_errors(run_window(moved, first, place, 0.05, 5, 2), after) ** 2)
+            return jnp.mean(window_errors(run_window(moved, first[None], place, 0.05, 5, 2)[:, 0], after) ** 2)
 
         shift = jnp.zeros(closure.matrices[1].shape)
         slope = np.asarray(loss(shift)[1])
@@ -160,6 +167,52 @@ def test_the_stage_writes_weights_with_a_box(truths, tmp_path):
     assert closure.box == (("alpha", -2.0, -1.5), ("zeta", 0.3, 0.4), *fixed)
     with pytest.raises(ConfigError, match="no whole number of steps"):
         stage.run(settings(time_step=0.06), path, path, tmp_path / "bad")
+
+
+def test_least_squares_find_a_closure_of_second_order(truths, tmp_path):
+    fitted = fit_second_order(truths, 3000, 0)
+    burg, ours = (second_order_errors(one, truths, 3000, 1) for one in (SecondOrderClosure.burg(), fitted))
+    # at other places than those of the fit
+    assert (ours < 0.5 * burg).all() and (burg < 0.3).all()
+    # m3 of its own making is found again, but for the ridge
+    made = SecondOrderClosure(jnp.linspace(-0.8, 0.8, 9))
+    with working():
+        copies = [
+            one._replace(m3=np.asarray(made.above(jnp.ones(()), *map(jnp.asarray, (one.m1, one.m2)), one.parameters)))
+            for one in truths
+        ]
+    assert second_order_errors(fit_second_order(copies, 3000, 0), copies, 3000, 1).max() < 0.005
+    path = tmp_path / "runs.safetensors"
+    save_trajectories(path, truths)
+    weights, history = stage.run(settings(kept=2, horizons=()), path, path, tmp_path / "second")
+    found = load_closure(weights)
+    assert (
+        isinstance(found, SecondOrderClosure) and found.kept == 2 and {n: (a, b) for n, a, b in found.box}["alpha"] == (-2, -1.5)
+    )
+    assert [row["phase"] for row in csv.DictReader(history.read_text().splitlines())] == ["fit"]
+
+
+def test_a_closure_of_ones_own_trains_in_the_study(truths, tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "example_closure"))
+    path = tmp_path / "runs.safetensors"
+    save_trajectories(path, truths)
+    weights, _ = stage.run(settings(entry="powers", horizons=(), steps=500), path, path, tmp_path / "own")
+    closure = load_closure(weights)
+    assert isinstance(closure, OwnClosure) and closure_modules(["powers", ""]) == ["sciml_powers"]
+    with working("single"):
+        points = chosen_points(truths, 2000, 0)
+        assert (closure_errors(closure, points) < closure_errors(BinghamClosure(), points)).all()
+    first = random_state(16, 3, amplitude=0.5)
+    with pytest.warns(UserWarning, match="length|alpha = -3"):
+        run = CoarseSolver(Parameters(-3.0, 0.3), closure, points=16, time_step=0.05).run(first, 0.1, 0.1)
+    assert run.attrs["closure"] == "0"
+    with pytest.raises(ConfigError, match=r"no installed package offers the closure 'absent'; there are .*powers"):
+        OwnClosure.create("absent", 0)
+    with pytest.raises(ValueError, match="trained offline"):
+        ClosureConfig(entry="powers", kept=2)
+    notes = load_tensors(weights)[1]
+    with pytest.raises(FormatError, match="not those of the closure 'powers'"):
+        OwnClosure.of_file({}, notes["extra"], weights)
 
 
 @pytest.mark.slow

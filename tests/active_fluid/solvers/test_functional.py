@@ -16,8 +16,10 @@ from sciml.active_fluid import (
     NeuralClosure,
     Parameters,
     QuadraticClosure,
+    SecondOrderClosure,
     lifted,
 )
+from sciml.active_fluid.closures.closure import coarse_moments
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.solvers.functional import schedule
 from sciml.runtime.errors import ConfigError, ShapeError
@@ -29,6 +31,7 @@ CLOSURES = {
     "quadratic": QuadraticClosure,
     "Bingham": BinghamClosure,
     "neural": lambda: NeuralClosure.load("default"),
+    "second order": lambda: SecondOrderClosure(jnp.linspace(-1.0, 1.0, 9)),
     "a user's own": lambda: InvariantClosure(eqx.nn.MLP(6, 3, 4, 1, key=jax.random.key(0))),
 }
 # the others compile for long
@@ -51,7 +54,7 @@ def solver_of(closure, alpha=-2.0, zeta=0.3):
 
 
 def moments_of(closure, m1: np.ndarray) -> np.ndarray:
-    return lifted(m1, MODES)[1:] if closure is None else m1[None]
+    return lifted(m1, MODES)[1:] if closure is None else np.asarray(coarse_moments(closure, m1))
 
 
 def numbers(closure, m, theta) -> jax.Array:

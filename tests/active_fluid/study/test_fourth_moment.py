@@ -39,7 +39,7 @@ def test_closures_are_put_beside_kinetic_fields():
     generator = np.random.default_rng(1)
     m1 = (0.3 * np.exp(2j * np.pi * generator.random((2, 64, 64)))).astype(np.complex64)
     flow = np.zeros((2, 64, 64))
-    truth = Trajectory(Parameters(-1.0, 0.5), 1, np.arange(2.0), m1, 0.2 * m1 * m1, flow + 0j, flow, flow + 0j, 0.1)
+    truth = Trajectory(Parameters(-1.0, 0.5), 1, np.arange(2.0), m1, 0.2 * m1 * m1, 0 * m1, flow + 0j, flow, flow + 0j, 0.1)
     found = curves({"bingham": BinghamClosure()}, [truth])
     which = np.digitize(0.3, EDGES) - 1
     exact = order_of(lambda_of(np.array([0.3])))[1][0]

@@ -14,7 +14,7 @@ rule train_closure:
     resources:
         **needs(4000, 180, gpu=1),
     params:
-        **stage("active_fluid", "train", "closure"),
+        **stage("active_fluid", "train", "closure", beside=own_modules),
     shell:
         stage_command("train", "validation", gpu=True)
 
@@ -35,7 +35,7 @@ rule evaluate_closures:
     resources:
         **needs(3000, 60, gpu=1),
     params:
-        **stage("active_fluid", "evaluate"),
+        **stage("active_fluid", "evaluate", beside=own_modules),
         weights=named_weights,
     shell:
         stage_command("test", "{params.weights}", gpu=True)

@@ -2,6 +2,7 @@
 rule run_long:
     input:
         weights=chosen_weights(),
+        second=second_weights(),
     output:
         numbers="<results>/stability/stability.json",
         provenance="<results>/stability/provenance.json",
@@ -12,12 +13,14 @@ rule run_long:
     resources:
         **needs(3000, 120, gpu=1),
     params:
-        **stage("active_fluid", "stability"),
+        **stage("active_fluid", "stability", beside=own_modules),
     shell:
-        stage_command("weights", gpu=True)
+        stage_command("weights", "second", gpu=True)
 
 
-use rule run_long as infer_parameters with:
+rule infer_parameters:
+    input:
+        weights=chosen_weights(),
     output:
         numbers="<results>/recover/recovery.json",
         provenance="<results>/recover/provenance.json",
@@ -25,11 +28,15 @@ use rule run_long as infer_parameters with:
         "<logs>/recover.log",
     benchmark:
         "<benchmarks>/recover.tsv"
+    resources:
+        **needs(3000, 120, gpu=1),
     params:
-        **stage("active_fluid", "recover"),
+        **stage("active_fluid", "recover", beside=own_modules),
+    shell:
+        stage_command("weights", gpu=True)
 
 
-use rule run_long as measure_solvers with:
+use rule infer_parameters as measure_solvers with:
     output:
         rates="<results>/theory/rates.json",
         cost="<results>/cost/cost.json",
@@ -39,7 +46,7 @@ use rule run_long as measure_solvers with:
     benchmark:
         "<benchmarks>/measure.tsv"
     params:
-        **stage("active_fluid", "measure", levels=2),
+        **stage("active_fluid", "measure", levels=2, beside=own_modules),
 
 
 rule write_page:
