@@ -61,7 +61,7 @@ class Estimate(NamedTuple):
     """What a run is going to take, told before it.
 
     Attributes:
-        seconds: wall time, by the time of a few steps.
+        seconds: wall time of computing, by the time of a few steps.
         steps: steps to go.
         frames: saved times, of which those of an earlier run are there already.
         frame_bytes: of the fields of a saved time before compression.

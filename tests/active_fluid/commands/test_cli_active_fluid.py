@@ -28,7 +28,7 @@ def test_a_run_is_written_told_and_drawn(run, tmp_path):
     code, out, err = run("--alpha -2 --zeta 0.3 --out run.zarr --picture-out run.png")
     assert code == 0 and out.startswith("run.zarr: 3 times to 1, mean order ")
     assert err.count(" saved, order ") == 3 and "2 of 2 saved" in err
-    assert err.startswith("20 steps, about 0 s; 3 times of 0.0184 MB, at most 0.0553 MB in all, and ")
+    assert err.startswith("20 steps, about 0 s of computing; 3 times of 0.0184 MB, at most 0.0553 MB in all, and ")
     held = open_run(tmp_path / "run.zarr")
     assert held.attrs["alpha"] == -2 and held.attrs["closure"] == "bingham" and held.sizes["time"] == 3
     with PIL.Image.open(tmp_path / "run.png") as picture:
