@@ -144,8 +144,8 @@ def _announce(estimate: Any) -> None:
     """Print on standard error what a run will take."""
     mega = [count / 1e6 for count in (estimate.frame_bytes, estimate.frames * estimate.frame_bytes, estimate.carry_bytes)]
     print(
-        f"{estimate.steps} steps, about {_duration(estimate.seconds)} of computing; {estimate.frames} times of {mega[0]:.3g} MB, at most "
-        f"{mega[1]:.3g} MB in all, and {mega[2]:.3g} MB to go on from",
+        f"{estimate.steps} steps, about {_duration(estimate.seconds)} of computing; {estimate.frames} times of {mega[0]:.3g} MB, "
+        f"at most {mega[1]:.3g} MB in all, and {mega[2]:.3g} MB to go on from",
         file=sys.stderr,
         flush=True,
     )
