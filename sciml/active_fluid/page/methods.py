@@ -30,7 +30,9 @@ def _equations_text(parameters: Mapping[str, Any]) -> str:
         "constraint stress by a fixed point. The coarse model keeps the density and m1, with the same numerics, and takes m2 "
         "from a closure: m1\u00b2, Bingham's [@bingham1974; @maddu2024], computed as a sum of poles that the AAA algorithm "
         "found [@nakatsukasa2018], or a learned one. A learned one is Bingham's and the output of a perceptron, added on a "
-        "disc, so that whatever the weights m2 is the moment of a distribution, and turns and reflects with the rods."
+        "disc, so that whatever the weights m2 is the moment of a distribution, and turns and reflects with the rods. "
+        "A closure of second order gives m3 to a coarse model that keeps m1 and m2, by the next Verblunsky coefficient "
+        "[@simon2005]: 0 in Burg's, a polynomial of those before, squashed into the disc, in the learned one."
     )
 
 
@@ -50,9 +52,16 @@ def _generate_text(settings: GenerateConfig) -> str:
 
 def _train_text(settings: TrainConfig) -> str:
     inputs, horizons = settings.inputs, settings.horizons
+    trainings = f" Trainings: {settings.seeds}, seeds derived from {settings.seed}."
+    if settings.kept > 1:
+        return (
+            f"Closure {settings.name}: nine numbers for m3, by least squares (Levenberg and Marquardt) on the relative error of "
+            f"h* m3 at {settings.places} places of each run.{trainings}"
+        )
     kind = "of the order alone" if inputs == 1 else f"of {inputs} invariants of order, flow and alignment"
+    what = f"a function {kind}, {settings.depth} layers of {settings.width}"
     text = (
-        f"Closure {settings.name}: a function {kind}, {settings.depth} layers of {settings.width}. Offline: "
+        f"Closure {settings.name}: {f'the entry point {settings.entry}' if settings.entry else what}. Offline: "
         f"{settings.steps} steps of Adam at a rate of {settings.rate:g} on the relative error of h* m2 at "
         f"{settings.places} places of each run."
     )
@@ -66,7 +75,7 @@ def _train_text(settings: TrainConfig) -> str:
             f"{settings.batch} windows an update: {stages}; the loss is the relative error of m1 along the window plus "
             f"{settings.anchor:g} times the offline one."
         )
-    return f"{text} Trainings: {settings.seeds}, seeds derived from {settings.seed}."
+    return f"{text}{trainings}"
 
 
 def _theory_text(settings: TheoryConfig) -> str:
@@ -84,7 +93,8 @@ def _evaluate_text(settings: EvaluateConfig) -> str:
         f"{settings.time_step:g}, double precision, to t = {settings.until:g}. Field error: relative L2 error of m1 "
         f"on this grid; its first time above {100 * settings.threshold:g} % is interpolated between saved times, and is "
         "the last time where it stays below. Closure error: relative L2 error of h* m2 on the kinetic fields, all times "
-        "together. Defects are cells around which the director turns by half a circle."
+        "together. The kinetic theory cut at few modes ran the same way, without guards. Defects are "
+        "cells around which the director turns by half a circle."
     )
 
 
