@@ -202,7 +202,11 @@ def _is_run(path: Path) -> bool:
 
 
 def _thinned(frames: Frames, every: int) -> Frames:
-    """Return every so many-th frame."""
+    """Return every so many-th frame, at least two."""
+    from sciml.runtime.errors import DataError
+
+    if len(frames.m1[::every]) < 2:
+        raise DataError(f"{len(frames.m1[::every])} of {len(frames.m1)} snapshots is left: at least 2 are needed to see a change")
     seen = frames.mask if frames.mask is None or frames.mask.ndim == 2 else frames.mask[::every]
     return frames._replace(m1=frames.m1[::every], times=frames.times[::every], mask=seen)
 
