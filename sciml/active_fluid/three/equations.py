@@ -18,6 +18,7 @@ friction adds friction u on the left of the flow's equation.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -119,21 +120,13 @@ class Equations(NamedTuple):
             guess: flow to start from; none starts from rest.
             sweeps: sweeps of the fixed point, these equations' by default.
         """
-        grid, zeta = self.grid, self.parameters.zeta
+        grid = self.grid
         fields = inverse(state)
         d = orientation(fields)
-        fourth = fourth_moments(d)
+        fourth = closure(d)
         flow = self.flow(d, fourth, guess, sweeps)
-        # grad u . D + (grad u . D)^T + 4 zeta D.D - 2 S:T; its trace is 0, and zz follows
         gradient = [parts(row) for row in parts(flow.gradient)]
-        strain = symmetric(flow.gradient)
-        squared, closed = product(d, d), contracted(fourth, plus(strain, d, 1.0, 2 * zeta))
-        turned = []
-        for n in TRACELESS:
-            i, j = PAIRS[n]
-            one, two, three = (gradient[i][k] * d[PLACE[k][j]] + gradient[j][k] * d[PLACE[k][i]] for k in AXES)
-            turned.append(one + two + three + 4 * zeta * squared[n] - 2 * closed[n])
-        turned = transform(jnp.stack(turned))
+        turned = transform(jnp.stack(turning(d, fourth, gradient, symmetric(flow.gradient), self.parameters.zeta)))
         # F[u . grad f] = i k . F[u f], div u = 0
         carried = -1j * dot([transform(one * fields) for one in parts(flow.velocity)], grid.k)
         return scaled(carried + jnp.concatenate([jnp.zeros_like(turned[:1]), turned]), grid.keep), flow
@@ -174,6 +167,23 @@ class Equations(NamedTuple):
         strain, _ = jax.lax.scan(again, strain, None, (sweeps or self.sweeps) - 1)
         u = sweep(strain)
         return Flow(inverse(u), inverse(1j * scaled(u[:, None], grid.k)))
+
+
+def rates(d: Fields, fourth: Fields, gradient: Sequence[Fields], strain: Fields, zeta: Array) -> list[Array]:
+    """Return what turns the rods: components xx, yy, xy, xz, yz of a tensor without trace, as fields."""
+    # grad u . D + (grad u . D)^T + 4 zeta D.D - 2 S:T
+    squared, closed = product(d, d), contracted(fourth, plus(strain, d, 1.0, 2 * zeta))
+    found = []
+    for n in TRACELESS:
+        i, j = PAIRS[n]
+        one, two, three = (gradient[i][k] * d[PLACE[k][j]] + gradient[j][k] * d[PLACE[k][i]] for k in AXES)
+        found.append(one + two + three + 4 * zeta * squared[n] - 2 * closed[n])
+    return found
+
+
+# reverse mode keeps what goes into these and computes what is inside again: it would keep hundreds of fields a step
+closure = jax.checkpoint(fourth_moments, prevent_cse=False)  # pyright: ignore[reportPrivateImportUsage]
+turning = jax.checkpoint(rates, prevent_cse=False)  # pyright: ignore[reportPrivateImportUsage]
 
 
 def transform(field: Float[Array, "*stack x y z"]) -> Complex[Array, "*stack x y z"]:
