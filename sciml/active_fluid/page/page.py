@@ -29,7 +29,7 @@ from sciml.active_fluid.page.theory import moment_reportlets, theory_reportlets
 from sciml.active_fluid.page.time import time_reportlets
 from sciml.active_fluid.page.training import training_reportlets
 from sciml.active_fluid.page.worth import worth_of, worth_reportlets, worth_sentence
-from sciml.active_fluid.study.results import BINGHAM, FIXED, ORDER, SECOND, Scores
+from sciml.active_fluid.study.results import BINGHAM, BURG, FIXED, ORDER, SECOND, Scores
 from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, tier_of
 from sciml.report.words import counted, sequence, with_interval
 from sciml.runtime.errors import DataError
@@ -116,7 +116,7 @@ def settings_of(results: Path) -> PageConfig:
         raise DataError(
             f"{results} holds no evaluated closures: give the results folder of the study, such as results/cpu/active_fluid"
         )
-    closures = tuple(name for name in read_result(scores, Scores).closures if name not in FIXED)
+    closures = tuple(name for name in read_result(scores, Scores).closures if name not in (*FIXED, BURG))
     return PageConfig(tier=tier_of(results), closures=closures, chosen="offline" if "offline" in closures else "")
 
 

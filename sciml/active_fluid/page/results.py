@@ -14,9 +14,11 @@ from pydantic import TypeAdapter
 
 from sciml.active_fluid.config import SETS, PageConfig
 from sciml.active_fluid.study.results import (
+    BURG,
     FIXED,
     ORDER,
     ROLLOUT,
+    SECOND,
     SHIPPED,
     CostRow,
     HistoryRow,
@@ -98,7 +100,7 @@ class StudyResults:
     def learned(self) -> str | None:
         """The learned closure that the claims are about: the shipped one, else the chosen one, else one that is there."""
         names = self.scores.closures
-        trained = [name for name in names if name not in (*FIXED, ORDER)]
+        trained = [name for name in names if name not in (*FIXED, ORDER, BURG, SECOND)]
         return next((name for name in (SHIPPED, self.chosen, ROLLOUT, *trained) if name in names), None)
 
 

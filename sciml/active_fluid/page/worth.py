@@ -173,8 +173,9 @@ def worth_reportlets(study: StudyResults) -> Iterator[Figure | Table]:
 
 def worth_table(found: Sequence[Worth], cut: dict[int, tuple[float, Spread | None]]) -> Table:
     """Return cost and typical error of closures and of cut kinetic runs."""
+    beside = dict.fromkeys(("modes", "factor", "interval", "won", "equal", "saved"))
     rows: list[dict[str, Value]] = [
-        {"model": f"kinetic theory, {modes} modes", "cost": ms, "error": None if one is None else math.exp(one.mean)}
+        {"model": f"kinetic theory, {modes} modes", "cost": ms, "error": None if one is None else math.exp(one.mean), **beside}
         for modes, (ms, one) in cut.items()
     ]
     for worth in found:

@@ -213,7 +213,7 @@ def test_parts_that_did_not_run_are_said_to_be_missing_and_scores_are_needed(res
     assert {tab.title for tab in study_page(SETTINGS, tmp_path).tabs} <= {"Closures", "Runs over time", "Theory"}
     with pytest.raises(DataError, match="no evaluated closures"):
         read_study(tmp_path / "evaluate", SETTINGS)
-    assert settings_of(results).closures == ("order", "offline", "rollout")
+    assert settings_of(results).closures == ("order", "offline", "rollout", "second")
 
 
 def test_a_run_without_twins_shows_the_others(results, tmp_path):
