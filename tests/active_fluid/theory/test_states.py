@@ -123,7 +123,7 @@ WRONG = {
     ),
     "a density of 0": ({"m1": spoiled(0), "density": np.ones((16, 16)) - spoiled(1.0).real.round()}, DataError, r"cell \(3, 5\)"),
     "moments for the coarse solver": (np.zeros((9, 16, 16), complex), ShapeError, "coarse solver"),
-    "no field": ({"m3": spoiled(0)}, ShapeError, "one of m1 and D"),
+    "no field": ({"m3": spoiled(0)}, ShapeError, "one of m1, D"),
     "another shape of the density": ({"m1": spoiled(0), "density": np.ones(16)}, ShapeError, "agree"),
 }
 
