@@ -168,12 +168,12 @@ def answer(study: StudyResults) -> str:
             )
     if study.learned is None or not parts:
         return "No learned closure was compared with a rival in this run."
-    sentences = [f"The closure {title_of(study.learned)!r}, on {size_words(study.scores)}: {' and '.join(parts)}."]
+    beside = [worth_of(study, closure) for closure in dict.fromkeys((SECOND, study.learned))]
+    sentences = [worth_sentence(one) for one in beside if one is not None]
+    sentences.append(f"Of the closures of m2, {title_of(study.learned)!r} on {size_words(study.scores)}: {' and '.join(parts)}.")
     faster = [f"{value:.1f} times as fast as one of {modes} modes" for modes, value in sorted(speeds(study).items())]
     if faster:
-        sentences.append(f"Its step is {sequence(faster)} of the kinetic theory.")
-    beside = [worth_of(study, closure) for closure in dict.fromkeys((study.learned, SECOND))]
-    sentences += [worth_sentence(one) for one in beside if one is not None]
+        sentences.append(f"Its step is {sequence(faster)}.")
     return " ".join(sentences)
 
 

@@ -15,7 +15,7 @@ from sciml.active_fluid.study.results import BINGHAM, BURG, CUT, ORDER, SECOND, 
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.graphics.drawing import INK, panels, plain
 from sciml.report.reportlets import Claim, Column, Figure, Spread, Table, Value
-from sciml.report.words import counted, spread_over, with_interval
+from sciml.report.words import counted, spread_over
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -104,19 +104,21 @@ def shown(study: StudyResults) -> list[Worth]:
 
 def worth_sentence(worth: Worth) -> str:
     """Return what the closure is worth, in one sentence."""
-    head = f"With the closure {title_of(worth.closure)!r}"
     parts = []
     if worth.factor is not None:
-        factor = with_interval(worth.factor, worth.interval, "times its error", 1)
+        less, (low, high) = worth.factor >= 1, worth.interval
+        times, ends = (worth.factor, (low, high)) if less else (1 / worth.factor, (1 / high, 1 / low if low > 0 else math.inf))
+        between = f"{ends[0]:.2g} to {ends[1]:.2g}; " if math.isfinite(ends[1]) and ends[0] > 0 else ""
+        count = counted(len(worth.ratio), "run")
         parts.append(
-            f"the kinetic theory cut at {worth.modes} modes, the most that the cost of its step buys, has {factor} "
-            f"(more in {worth.won} of {counted(len(worth.ratio), 'run')})"
+            f"errs {times:.2g} times {'less' if less else 'more'} than the kinetic theory cut at {worth.modes} modes, which its "
+            f"cost buys ({between}less in {worth.won} of {count})"
         )
     if worth.equal is None:
-        parts.append(f"no kinetic run of up to {CUT[-1]} modes comes as near")
+        parts.append(f"comes nearer than {CUT[-1]} modes")
     elif worth.saved is not None:
-        parts.append(f"as near comes the one of {worth.equal} modes, at {worth.saved:.1f} times its cost")
-    return f"{head}, {', and '.join(parts)}."
+        parts.append(f"is as near as {worth.equal} modes, which cost {worth.saved:.1f} times as much")
+    return f"The closure {title_of(worth.closure)!r} {' and '.join(parts)}."
 
 
 def worth_claims(study: StudyResults) -> Iterator[Claim]:

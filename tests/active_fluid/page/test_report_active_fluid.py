@@ -135,7 +135,8 @@ def test_what_a_closure_is_worth_by_hand(study, results, tmp_path):
     assert worth_of(study, "bingham").modes is None  # cheaper than two modes
     assert worth_of(study, "burg").cost == second.cost
     sentence = worth_sentence(second)
-    assert "cut at 2 modes" in sentence and "as near comes the one of 6 modes, at 2.3 times its cost" in sentence
+    assert "times less than the kinetic theory cut at 2 modes, which its cost buys" in sentence
+    assert "less in 18 of 18 runs) and is as near as 6 modes, which cost 2.3 times as much" in sentence
     assert sentence in study_page(SETTINGS, results).answer
 
     worse = changed(results, tmp_path, "evaluate/scores.json", lambda scores: scores.update(cut=[]))
