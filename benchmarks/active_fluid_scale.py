@@ -111,6 +111,7 @@ def exponential(rates: Any, dt: float, right: Callable[[Any], Any]) -> dict[str,
     try:
         from exponax.etdrk import ETDRK2, ETDRK4  # pyright: ignore[reportMissingImports]
     except ImportError:
+        print("exponax is not installed: its second-order scheme is written out here (pip install exponax)")
         z = dt * rates
         whole, phi1 = jnp.exp(z), jnp.expm1(z) / z
         phi2 = (phi1 - 1) / z

@@ -27,6 +27,7 @@ in units of d_r; what tells it is how diffusion and rotation fade the fields.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -37,7 +38,7 @@ import numpy as np
 from jaxtyping import Bool, Complex, Float
 from numpy.typing import NDArray
 
-from sciml.active_fluid.closures.closure import Closure
+from sciml.active_fluid.closures.closure import Closure, kept
 from sciml.active_fluid.closures.discrepancy import error_moments
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
@@ -48,6 +49,7 @@ from sciml.active_fluid.inference.observations import checked
 from sciml.active_fluid.inference.search import Box, intervals_first, one_trajectory, search_limits
 from sciml.active_fluid.inference.verdicts import NORMAL_QUANTILE_95, sentences
 from sciml.active_fluid.inference.wiener import filtered
+from sciml.runtime.errors import ConfigError
 
 BOX: Box = ((-3.0, -1.0), (0.25, 1.0))
 KNOWN = Parameters(-1.0, 0.5)
@@ -165,11 +167,13 @@ def infer(
         closure_error: whether intervals hold the closure's error, of a closure that brings a table of it (`discrepancy`).
 
     Raises:
-        ConfigError: start, box, noise, step or points make no sense.
+        ConfigError: start, box, noise, step or points make no sense, or a closure of m3.
         ShapeError: snapshots, times and mask do not fit together.
         DataError: snapshots are not finite, hidden, of an order beyond 1, or out of order in time.
         NumericalError: the model diverges from every start.
     """
+    if kept(closure) > 1:
+        raise ConfigError("parameters are inferred with a closure of m2: bingham, quadratic, neural or neural:NAME")
     data, seen, moments = checked(snapshots, times, mask, points, start, box, noise_std, time_step)
     rows: list[dict[str, Any]] = []
 
@@ -220,6 +224,7 @@ def infer(
         goodness=fit,
         sentences=(
             *sentences(theta, covariance, box, limits, fit.sentence, found.converged, found.reason),
+            *_outside(closure, known, theta),
             *(
                 []
                 if errors is not None or not closure_error
@@ -227,3 +232,10 @@ def infer(
             ),
         ),
     )
+
+
+def _outside(closure: Any, known: Parameters, theta: Float[np.ndarray, " sought"]) -> list[str]:
+    """Return what the closure says of the coefficients that are known; alpha and zeta have sentences of their own."""
+    says = getattr(closure, "outside", None)
+    found = [] if says is None else says(dataclasses.replace(known, alpha=float(theta[0]), zeta=float(theta[1])))
+    return [f"{one}." for one in found if not one.startswith(("alpha", "zeta"))]

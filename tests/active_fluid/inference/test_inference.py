@@ -12,10 +12,12 @@ import pytest
 
 from sciml.active_fluid.closures.closure import BinghamClosure
 from sciml.active_fluid.closures.discrepancy import TERMS, Disturbed, ErrorSize
+from sciml.active_fluid.closures.neural import NeuralClosure
+from sciml.active_fluid.closures.second import SecondOrderClosure
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.assimilation import Problem, Slopes, jacobian, normal_step, residuals
-from sciml.active_fluid.inference.infer import infer
+from sciml.active_fluid.inference.infer import _outside, infer
 from sciml.active_fluid.inference.recovery import recovery, synthetic, with_noise
 from sciml.active_fluid.inference.verdicts import sentences
 from sciml.active_fluid.inference.wiener import filtered
@@ -265,6 +267,7 @@ GOOD = np.full((3, 16, 16), 0.1 + 0j)
         ({"box": ((-1.0, -3.0), (0.25, 1.0))}, ConfigError, "box of alpha"),
         ({"noise_std": 0.0}, ConfigError, "noise_std"),
         ({"time_step": -1.0}, ConfigError, "time_step"),
+        ({"closure": SecondOrderClosure.burg()}, ConfigError, "a closure of m2"),
     ],
 )
 def test_bad_input_is_one_line(change, error, words):
@@ -272,6 +275,13 @@ def test_bad_input_is_one_line(change, error, words):
     with pytest.raises(error, match=words) as caught:
         infer(**arguments)
     assert "\n" not in str(caught.value)
+
+
+def test_what_a_closure_says_of_known_coefficients_is_told():
+    closure = NeuralClosure.load("default")
+    assert _outside(closure, Parameters(-1.0, 0.5), np.array([-2.0, 0.5])) == []
+    (one,) = _outside(closure, Parameters(-1.0, 0.5, beta=1.6), np.array([-9.0, 0.5]))
+    assert one.startswith("beta = 1.6 is outside")
 
 
 def test_bad_studies_are_refused():
