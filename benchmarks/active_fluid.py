@@ -14,10 +14,10 @@ python benchmarks/active_fluid.py [--points 64 128 256] [--repeat 7] [--modes 16
   steps kept and with steps recomputed, from a given carry of the time stepper.
 * Equal accuracy: whole runs from one weak random state on 64 points, at a mild point of the network's box (to t = 8) and a strong
   one (to t = 4, since fields there have nothing in common soon after), each judged by the relative L2 error of m1 at the end
-  against a kinetic run of 32 even modes with half the study's step. The coarse model with the network takes the largest step on
-  a ladder of doublings that keeps its error within a tenth of the smallest step's; the kinetic solver the first pair of modes and
-  step, by modes over step, whose error is at most the coarse model's. No guard is asked: the package stops kinetic runs whose
-  last mode is above 1e-3. Both are then timed in turn.
+  against a kinetic run of 32 even modes with half the study's step. The coarse model with a learned closure, of m2 or of m3,
+  takes the largest step on a ladder of doublings that keeps its error within a tenth of the smallest step's; the kinetic solver
+  the first pair of modes and step, by modes over step, whose error is at most the coarse model's. No guard is asked: the package
+  stops kinetic runs whose last mode is above 1e-3. Both are then timed in turn.
 
 `--large` adds 512 and 1024 points, and the 256 angles on 128 points.
 """
@@ -48,7 +48,8 @@ from rich.table import Table
 from scipy.interpolate import CubicSpline
 
 from sciml.active_fluid.closures.bingham import ratio
-from sciml.active_fluid.closures.closure import BinghamClosure, Closure, QuadraticClosure
+from sciml.active_fluid.closures.closure import BinghamClosure, QuadraticClosure, coarse_moments
+from sciml.active_fluid.closures.second import SecondOrderClosure
 from sciml.active_fluid.fields.grid import Grid
 from sciml.active_fluid.fields.parameters import Parameters
 from sciml.active_fluid.theory.moments import Model, flow_of, tendency
@@ -100,9 +101,13 @@ def compiled(program: Callable[..., Any], *inputs: Any) -> tuple[Callable[[], An
     return lambda: jax.block_until_ready(found(*inputs)), took, memory
 
 
-def closures() -> dict[str, Closure]:
+def closures() -> dict[str, Any]:
     """Return the closures by name; the network where its module and weights are there."""
-    found: dict[str, Closure] = {"quadratic": QuadraticClosure(), "Bingham": BinghamClosure()}
+    found: dict[str, Any] = {
+        "quadratic": QuadraticClosure(),
+        "Bingham": BinghamClosure(),
+        "second order": SecondOrderClosure.load(),
+    }
     try:
         from sciml.active_fluid.closures.neural import NeuralClosure
     except ImportError:
@@ -115,16 +120,16 @@ def closures() -> dict[str, Closure]:
     return {**found, "neural" if shipped else "neural (untrained)": network}
 
 
-def prepared(points: int, closure: Closure | None, modes: int) -> tuple[Model, StepperState]:
+def prepared(points: int, closure: Any, modes: int) -> tuple[Model, StepperState]:
     """Return a model and its carry after the first step of a strongly ordered state."""
     model = Model(Grid.of(points, PARAMETERS.length), PARAMETERS, closure, uniform=True, sweeps=SWEEPS)
     m1 = random_state(points, seed=0, amplitude=0.5)
-    fields = m1[None] if closure is not None else lifted(m1, modes)[1:]
+    fields = coarse_moments(closure, jnp.asarray(m1)) if closure is not None else lifted(m1, modes)[1:]
     state = model.grid.keep * jnp.fft.fft2(fields)
     return model, jax.jit(lambda now: start(model, now, DT))(state)
 
 
-def stepped(name: str, points: int, closure: Closure | None, modes: int, repeat: int) -> Row:
+def stepped(name: str, points: int, closure: Any, modes: int, repeat: int) -> Row:
     """Return the row of a solver of this package."""
     model, carry = prepared(points, closure, modes)
     cost = points**2 * (1 if closure is not None else modes)
@@ -133,7 +138,7 @@ def stepped(name: str, points: int, closure: Closure | None, modes: int, repeat:
     return Row(name, points, *timed(run, count, repeat), took, memory)
 
 
-def gradient(name: str, closure: Closure, length: int, checkpoint: bool, repeat: int, forward: float) -> Row:
+def gradient(name: str, closure: Any, length: int, checkpoint: bool, repeat: int, forward: float) -> Row:
     """Return the row of value and gradient of a roll-out at 64 points."""
     model, carry = prepared(64, closure, 1)
     arrays, rest = eqx.partition(closure, eqx.is_inexact_array)
@@ -299,18 +304,18 @@ def published(points: int, repeat: int) -> list[Row]:
     return rows
 
 
-def final(
-    closure: Closure | None, modes: int, dt: float, parameters: Parameters, until: float
-) -> tuple[np.ndarray, Callable[[], Any]]:
+def final(closure: Any, modes: int, dt: float, parameters: Parameters, until: float) -> tuple[np.ndarray, Callable[[], Any]]:
     """Return m1 at the end of a whole run, and the compiled run."""
     model = Model(Grid.of(64, parameters.length), parameters, closure, uniform=True, sweeps=SWEEPS)
     m1 = random_state(64, seed=0)
-    state = model.grid.keep * jnp.fft.fft2(m1[None] if closure is not None else lifted(m1, modes)[1:])
+    state = model.grid.keep * jnp.fft.fft2(
+        coarse_moments(closure, jnp.asarray(m1)) if closure is not None else lifted(m1, modes)[1:]
+    )
     run, _, _ = compiled(lambda now: steps(model, start(model, now, dt), dt, round(until / dt) - 1).state[0], state)
     return np.asarray(jnp.fft.ifft2(run())), run
 
 
-def equal_accuracy(closure: Closure, repeat: int, parameters: Parameters, until: float) -> list[Row]:
+def equal_accuracy(name: str, closure: Any, repeat: int, parameters: Parameters, until: float) -> list[Row]:
     """Return the rows of the coarse run and of the cheapest kinetic run that is at least as accurate."""
     truth, _ = final(None, TRUE_MODES, DT / 2, parameters, until)
     error = lambda found: float(np.linalg.norm(found - truth) / np.linalg.norm(truth))  # noqa: E731
@@ -325,21 +330,21 @@ def equal_accuracy(closure: Closure, repeat: int, parameters: Parameters, until:
         if error(found) <= goal:
             kinetic = (modes, dt, error(found), run)
             break
-    cpu = {"coarse": [], "kinetic": []}
-    wall = {"coarse": [], "kinetic": []}
+    cpu: dict[str, list[float]] = {"coarse": [], "kinetic": []}
+    wall: dict[str, list[float]] = {"coarse": [], "kinetic": []}
     programs = {"coarse": coarse[longest][1], **({"kinetic": kinetic[3]} if kinetic else {})}
     for _ in range(repeat):
-        for name, run in programs.items():
+        for which, run in programs.items():
             one_cpu, one_wall = timed(run, 1, 1)
-            cpu[name].append(one_cpu)
-            wall[name].append(one_wall)
+            cpu[which].append(one_cpu)
+            wall[which].append(one_wall)
     title = f"alpha {parameters.alpha:g}, zeta {parameters.zeta:g}, to t = {until:g}: "
     rows = [
-        Row(f"{title}coarse, neural, step {longest:g}", 64, min(cpu["coarse"]), min(wall["coarse"]), note=f"error {goal:.3f}")
+        Row(f"{title}coarse, {name}, step {longest:g}", 64, min(cpu["coarse"]), min(wall["coarse"]), note=f"error {goal:.2g}")
     ]
     if kinetic is not None:
         modes, dt, wrong, _ = kinetic
-        note = f"error {wrong:.3f}; {min(cpu['kinetic']) / min(cpu['coarse']):.1f} times the coarse run"
+        note = f"error {wrong:.2g}; {min(cpu['kinetic']) / min(cpu['coarse']):.1f} times the coarse run"
         rows.append(Row(f"{title}kinetic, M = {modes}, step {dt:g}", 64, min(cpu["kinetic"]), min(wall["kinetic"]), note=note))
     return rows
 
@@ -385,9 +390,10 @@ def measured(options: argparse.Namespace) -> list[Row]:
                 continue
             for length, checkpoint in ((20, False), (20, True), (80, True)):
                 rows.append(gradient(name, closure, length, checkpoint, options.repeat, forward[name]))
-        if network := next((closure for name, closure in closures().items() if name == "neural"), None):
-            for parameters, until in MILD_AND_STRONG:
-                rows.extend(equal_accuracy(network, options.repeat, parameters, until))
+        for name in ("neural", "second order"):
+            if (closure := closures().get(name)) is not None:
+                for parameters, until in MILD_AND_STRONG:
+                    rows.extend(equal_accuracy(name, closure, options.repeat, parameters, until))
     for points in (64, 128) if options.large else (64,):
         rows.extend(published(points, options.repeat))
     return rows

@@ -52,6 +52,7 @@ STAGES = {
         "Copy a closure into the package, with its model card.",
         None,
         weights=WEIGHTS,
+        second=File("Weight file of a learned closure of second order."),
         scores=File("scores.json of the evaluate stage."),
     ),
     "report": declare("Write the page of the study.", PageConfig, page=True, results=File("Folder of the study's results.")),

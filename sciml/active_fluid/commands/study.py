@@ -84,8 +84,10 @@ def evaluate_command(
     )
     for name in dict.fromkeys(row["closure"] for row in rows):
         mine = [row for row in rows if row["closure"] == name]
-        means = [sum(row[key] for row in mine) / len(mine) for key in ("closure_error", "first_above")]
-        typer.echo(f"{name:12} {means[0]:15.4f} {means[1]:13.2f}")
+        error, time = ([row[key] for row in mine if row[key] is not None] for key in ("closure_error", "first_above"))
+        # the model of a closure of second order keeps m2
+        shown = f"{sum(error) / len(error):.4f}" if error else "keeps m2"
+        typer.echo(f"{name:12} {shown:>15} {sum(time) / len(time):13.2f}")
 
 
 def _kinetic(settings: Any, which: Any, out: Path, force: bool) -> Path:

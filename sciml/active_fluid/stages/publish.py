@@ -16,35 +16,38 @@ from sciml.training.weight_files import read_weights_metadata
 
 # in the order of the card
 PARAMETERS = ("alpha", "zeta", "beta", "d_t", "d_r")
-# names in the package by the moments that the coarse model keeps
-NAMES = {1: "default", 2: "second"}
-TITLES = {1: "closure of the fourth angular moment", 2: "closure of second order, of the sixth angular moment"}
+TITLES = {"default": "closure of the fourth angular moment", "second": "closure of second order, of the sixth angular moment"}
 LICENCE = "simulated by this package; MIT"
 
 
-def run(weights: Path, scores: Path, output: Path) -> list[Path]:
-    """Copy a weight file to `default.safetensors`, or `second.safetensors` where it is of second order, and write its card.
+def run(weights: Path, second: Path, scores: Path, output: Path) -> list[Path]:
+    """Copy the chosen closure to `default.safetensors`, that of second order to `second.safetensors`, and write their cards.
 
     Args:
         weights: weight file of the `train` stage, in a folder with the closure's name.
+        second: the same of the closure of second order; the package's own stays as it is.
         scores: `scores.json` of the `evaluate` stage.
         output: folder in which the package keeps its weights.
 
     Raises:
-        DataError: the scores do not hold this closure.
+        DataError: the scores do not hold one of them.
     """
-    metadata = read_weights_metadata(weights)
-    kept = int(metadata["config"].get("kept", 1))
-    return publish(
-        weights,
-        output,
-        NAMES[kept],
-        family="active_fluid",
-        title=TITLES[kept],
-        licences=dict.fromkeys(metadata["inputs"], LICENCE),
-        metrics=metrics_of(read_result(scores, Scores), metadata["config"]["name"], int(weights.stem)),
-        limits=limits_of(metadata["extra"]["box"]),
-    )
+    found, written = read_result(scores, Scores), []
+    for name, path in (("default", weights), ("second", second)):
+        if path.resolve() == (output / f"{name}.safetensors").resolve():
+            continue
+        metadata = read_weights_metadata(path)
+        written += publish(
+            path,
+            output,
+            name,
+            family="active_fluid",
+            title=TITLES[name],
+            licences=dict.fromkeys(metadata["inputs"], LICENCE),
+            metrics=metrics_of(found, metadata["config"]["name"], int(path.stem)),
+            limits=limits_of(metadata["extra"]["box"]),
+        )
+    return written
 
 
 def limits_of(box: Mapping[str, Sequence[float]]) -> list[str]:
@@ -78,4 +81,6 @@ def metrics_of(scores: Scores, name: str, seed: int) -> list[dict[str, Any]]:
         }
         for key, title in keys.items()
         for who, rows in (("this closure", mine), ("Bingham", scores.of(BINGHAM)))
+        # the model of a closure of second order keeps m2
+        if all(getattr(row, key) is not None for row in mine)
     ]

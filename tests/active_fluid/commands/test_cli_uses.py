@@ -59,6 +59,7 @@ def test_snapshots_are_checked_before_anything_is_fitted(sciml_command, tmp_path
     assert code == 2 and "snapshot" in err
 
 
+@pytest.mark.slow
 def test_frames_that_are_a_part_of_a_larger_flow_end_in_a_warning(sciml_command, tmp_path):
     part = np.stack([a * random_state(32, 3, 0.5)[4:20, 4:20] for a in (1.0, 1.1, 1.2)])
     picture = part.transpose(0, 2, 1)[:, ::-1]

@@ -166,6 +166,7 @@ def test_parts_of_the_fields_are_enough_and_widen_the_intervals():
         assert np.all(np.diag(result.covariance) > np.diag(whole.covariance))
 
 
+@pytest.mark.slow
 def test_an_error_of_the_closure_moves_estimates_as_said_and_widens_the_intervals():
     kappa = np.array([0.03, -0.02, 0.02])
     wrong = Disturbed(CLOSURE, jnp.asarray(kappa))

@@ -71,6 +71,7 @@ def test_reverse_mode_with_less_memory_and_mapped_parameters(d):
         np.testing.assert_allclose(mapped, [energy(a, False) for a in alphas], rtol=1e-12)
 
 
+@pytest.mark.slow
 def test_a_run_is_the_integral_and_the_steps(solver, d):
     run = solver.run(d, until=0.4, save_every=0.2)
     assert run["D"].dims == ("time", "i", "j", "x", "y", "z") and run["velocity"].dims == ("time", "i", "x", "y", "z")

@@ -44,6 +44,7 @@ rule evaluate_closures:
 rule publish_weights:
     input:
         weights=f"<results>/train/{SETTINGS.active_fluid.chosen}/0.safetensors",
+        second=f"<results>/train/{SECOND}/0.safetensors" if SECOND else SHIPPED_SECOND,
         scores=rules.evaluate_closures.output.scores,
     output:
         done=touch("<results>/publish/published"),
@@ -53,4 +54,4 @@ rule publish_weights:
         **program("active_fluid", "publish"),
         package=PACKAGE_WEIGHTS,
     shell:
-        program_command("weights", "scores", "--output {params.package:q}")
+        program_command("weights", "second", "scores", "--output {params.package:q}")
