@@ -156,7 +156,7 @@ def write_stability(root: Path) -> None:
     """Write 25 bounded runs of each closure, and gradients that agree to 1e-9."""
     rows = [
         {
-            "alpha": alpha, "zeta": zeta, "closure": closure, "stopped": "", "reached": 200.0, "time_step": 0.0125,
+            "alpha": alpha, "zeta": zeta, "closure": closure, "stopped": "", "reached": 200.0, "time_step": 0.0125, "points": 64,
             "largest_order": 0.97, "late_order": 0.3 * zeta - 0.1 * alpha, "late_speed": -0.15 * alpha,
         }
         for alpha in (-3.0, -2.5, -2.0, -1.5, -1.0)

@@ -18,12 +18,14 @@ from sciml.active_fluid.study.results import (
     OFFLINE,
     ORDER,
     ROLLOUT,
+    SECOND,
     TWIN,
     CostRow,
     Experiment,
     Point,
     RateRow,
     Scores,
+    Stability,
 )
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
@@ -205,33 +207,44 @@ def rate_claims(study: StudyResults) -> Iterator[Claim]:
 
 
 def realisable_claims(study: StudyResults) -> Iterator[Claim]:
-    """Yield the least slack of the learned closure on random inputs."""
+    """Yield the least slack of the learned closures on random inputs."""
+    found = study.stability
     text = "Learned closure on random inputs: least slack of |m2 \u2212 m1\u00b2| \u2264 1 \u2212 |m1|\u00b2, 0 to rounding"
+    # NaN of a closure that gave no number
+    least = None if found is None else np.nan if found.least_slack is None else found.least_slack
+    yield _slack_claim(found, text, least, "orders up to 1 \u2212 1e\u22129, flows up to 1e6")
+    text = "Learned closure of second order on random inputs: least eigenvalue of the matrix of 1, m1, m2, m3, 0 to rounding"
+    yield _slack_claim(found, text, found and found.least_third_slack, "all m1 and m2 that rods may have")
+
+
+def _slack_claim(found: Stability | None, text: str, least: float | None, inputs: str) -> Claim:
     goal = Goal(text, AT_LEAST, at_least=SLACK)
-    if study.stability is None:
-        yield judge(goal, None)
-        return
-    samples, least = study.stability.samples, study.stability.least_slack
-    value = np.nan if least is None else least
+    if found is None or least is None:
+        return judge(goal, None)
+    samples, value = found.samples, least
     few = "" if samples >= SAMPLES else f"; the goal asks {thousands(SAMPLES)}"
-    details = f" ({thousands(samples)} inputs, orders up to 1 \u2212 1e\u22129, flows up to 1e6{few})"
-    yield judge(goal, known(value, -np.inf), enough=samples >= SAMPLES, details=details, shown=float(f"{value:.3g}"))
+    details = f" ({thousands(samples)} inputs, {inputs}{few})"
+    return judge(goal, known(value, -np.inf), enough=samples >= SAMPLES, details=details, shown=float(f"{value:.3g}"))
 
 
 def bounded_claims(study: StudyResults) -> Iterator[Claim]:
-    """Yield how many long runs over the box stayed bounded, of the learned closure."""
-    goal = Goal("Learned closure: share of the long runs all over the box that stay bounded to the end", AT_LEAST, at_least=1.0)
-    rows = study.stability.of("learned") if study.stability else []
+    """Yield how many long runs over the box stayed bounded, of both learned closures."""
+    yield _bounded_claim(study, "learned", "Learned closure")
+    yield _bounded_claim(study, SECOND, "Learned closure of second order")
+
+
+def _bounded_claim(study: StudyResults, closure: str, who: str) -> Claim:
+    goal = Goal(f"{who}: share of the long runs all over the box that stay bounded to the end", AT_LEAST, at_least=1.0)
+    rows = study.stability.of(closure) if study.stability else []
     if study.stability is None or not rows:
-        yield judge(goal, None)
-        return
-    until, good = study.stability.until, study.stability.bounded("learned")
+        return judge(goal, None)
+    until, good = study.stability.until, study.stability.bounded(closure)
     large = len(rows) >= SIDE**2 and until >= UNTIL
     short = "" if large else f"; the goal asks {SIDE} x {SIDE} points to t = {UNTIL:g}"
     largest = max(row.largest_order or 0.0 for row in rows)
     details = f" ({good} of {len(rows)} to t = {until:g}, largest order {largest:.3f}{short})"
     share = good / len(rows)
-    yield judge(goal, share, enough=large, details=details, shown=round(share, 3))
+    return judge(goal, share, enough=large, details=details, shown=round(share, 3))
 
 
 NAMES = {"alpha": "activity", "zeta": "alignment"}

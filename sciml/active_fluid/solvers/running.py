@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sciml import __version__
-from sciml.active_fluid.closures.closure import AnyClosure
+from sciml.active_fluid.closures.closure import AnyClosure, kept
 from sciml.active_fluid.fields.forcing import Forcing
 from sciml.active_fluid.fields.grid import transform
 from sciml.active_fluid.fields.parameters import Parameters
@@ -131,6 +131,11 @@ class RunSpec:
         every = max(1, math.ceil(self.save_every / self.time_step - 1e-9))
         for name, value in (("last", last), ("every", every), ("dt", self.save_every / every)):
             object.__setattr__(self, name, value)
+
+    @property
+    def closed(self) -> bool:
+        """Whether a closure gives m2."""
+        return self.closure is not None and kept(self.closure) == 1
 
     def settings(self, moments: NDArray[np.complex128]) -> dict[str, Any]:
         """Return the attributes of the run: JSON values."""
@@ -295,7 +300,7 @@ class _Run:
             return jax.tree.map(float, watch(self.case, carry))
 
     def _fault(self, seen: Watch) -> Fault | None:
-        return fault(seen, self.bounds, self.spec.closure is not None, strict=bool(self.spec.chosen))
+        return fault(seen, self.bounds, self.spec.closed, strict=bool(self.spec.chosen))
 
     def _stop(self, carry: StepperState | None, step: int, count: int) -> None:
         """Find the first bad step among the next ones, save the good one before it and raise."""
@@ -313,7 +318,7 @@ class _Run:
         if not wrong.cause:
             good = good or (seen if carry is None else self._watch(carry))
             after, seen = carry or after, good
-            wrong = wrong._replace(cause=cause(good, self.bounds, self.spec.closure is not None))
+            wrong = wrong._replace(cause=cause(good, self.bounds, self.spec.closed))
         spec = self.spec
         density = 1.0 if self.uniform else float(jnp.real(after.state[0, 0, 0])) / spec.points**2
         moments = np.asarray(after.state, np.complex128) / (spec.points**2 * density)

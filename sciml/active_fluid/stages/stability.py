@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from sciml.active_fluid.closures.closure import AnyClosure, BinghamClosure, Closure, slack
+from sciml.active_fluid.closures.closure import AnyClosure, BinghamClosure, Closure, kept, slack
 from sciml.active_fluid.closures.load import load_first_order
 from sciml.active_fluid.closures.second import SecondOrderClosure, third_slack
 from sciml.active_fluid.config import StabilityConfig
@@ -30,6 +30,8 @@ log = logging.getLogger(__name__)
 
 # saved states of a long run
 SAVES = 40
+# times that a run is begun at most
+TRIES = 4
 # random inputs at once
 CHUNK = 2**17
 # place at which gradients are checked
@@ -79,27 +81,35 @@ def run(config: StabilityConfig, weights: Path, second: Path, output: Path) -> l
 def long_run(closure: AnyClosure, alpha: float, zeta: float, config: StabilityConfig) -> dict:
     """Return whether a long run stayed bounded, with its largest order and its late means.
 
-    A run that a guard stops for its time step is made again with half of it, up to twice.
+    A run that a guard stops for its time step is made again with half of it. A model that keeps m2 has its spectrum too, which
+    asks for more points than m1 alone: such a run is made again with as many.
     """
-    stopped, found, time_step = "", None, config.time_step
-    for time_step in (config.time_step, config.time_step / 2, config.time_step / 4):
-        solver = CoarseSolver(Parameters(alpha=alpha, zeta=zeta), closure, config.points, time_step)
+    stopped, found, time_step, points = "", None, config.time_step, config.points
+    used = time_step, points
+    for _ in range(TRIES):
+        used = time_step, points
+        solver = CoarseSolver(Parameters(alpha=alpha, zeta=zeta), closure, points, time_step)
         try:
             found = solver.run(random_state(config.points, config.seed % 2**31), config.until, config.until / SAVES)
             stopped = ""
             break
         except StoppedRun as error:
             stopped, found = str(error), error.partial
-            if error.cause != "time step":
+            if error.cause == "points" and kept(closure) > 1:
+                points = error.remedy["points"]
+            elif error.cause == "time step":
+                time_step /= 2
+            else:
                 break
     if found is None:
-        return {"stopped": stopped, "reached": 0.0, "time_step": time_step}
+        return {"stopped": stopped, "reached": 0.0, "time_step": used[0], "points": used[1]}
     order = np.abs(found["m1"].to_numpy())
     speed = np.sqrt(np.mean(found["velocity_x"].to_numpy() ** 2 + found["velocity_y"].to_numpy() ** 2, (1, 2)))
     late = len(order) // 2
     return {
         "stopped": stopped,
-        "time_step": time_step,
+        "time_step": used[0],
+        "points": used[1],
         "reached": float(found["time"][-1]),
         "largest_order": round(float(order.max()), 5),
         "late_order": round(float(order[late:].mean()), 5),

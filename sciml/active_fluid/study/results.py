@@ -208,6 +208,7 @@ class LongRun(Result):
         closure: `bingham`, `learned` or `second`.
         stopped: why a guard stopped it; empty where it came to its end.
         time_step: its step.
+        points: points a side of its grid; None in a run from before they were kept.
         reached: its last saved time.
         largest_order: largest |m1| of any place and time.
         late_order, late_speed: mean order and root mean square speed over the second half of the time.
@@ -218,6 +219,7 @@ class LongRun(Result):
     closure: str
     stopped: str
     time_step: float
+    points: int | None = None
     reached: float
     largest_order: float | None = None
     late_order: float | None = None

@@ -106,7 +106,8 @@ def test_training_through_the_solver_is_a_result_either_way(study, results, tmp_
 def test_claims_about_physics_speed_and_inference(study):
     assert one(study, "Kinetic solver: growth").ours == pytest.approx(2e-6, rel=1e-6)
     assert one(study, "Coarse solver with every closure").status == "met"
-    assert one(study, "least slack").status == "met" and one(study, "stay bounded").ours == 1.0
+    assert one(study, "least slack").status == "met" and one(study, "Learned closure: share").ours == 1.0
+    assert one(study, "least eigenvalue").status == "met" and one(study, "second order: share").ours == 1.0
     # 4.0 over 1.6 and 1.0 ms, 20 over 1.6 and 1.0 ms
     speed = [claim for claim in claims(study) if claim.text.startswith("A coarse step")]
     assert [claim.ours for claim in speed] == [2.5, 12.5, 4.0, 20.0]
@@ -160,7 +161,7 @@ def test_a_stopped_long_run_counts_against_the_closure(results, tmp_path):
         row |= {"stopped": "step 7: not finite", "reached": 12.0}
 
     found = changed(results, tmp_path, "stability/stability.json", stop)
-    claim = one(found, "stay bounded")
+    claim = one(found, "Learned closure: share")
     assert claim.status == "missed" and claim.ours == pytest.approx(24 / 25, abs=1e-3) and "24 of 25" in claim.text
     row = found.stability.rows[0]
     assert row.is_bounded(200.0) and not row.model_copy(update={"largest_order": 1.01}).is_bounded(200.0)
