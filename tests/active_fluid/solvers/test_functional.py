@@ -19,7 +19,7 @@ from sciml.active_fluid import (
     SecondOrderClosure,
     lifted,
 )
-from sciml.active_fluid.closures.closure import coarse_moments
+from sciml.active_fluid.closures.closure import kept
 from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.solvers.functional import schedule
 from sciml.runtime.errors import ConfigError, ShapeError
@@ -54,7 +54,7 @@ def solver_of(closure, alpha=-2.0, zeta=0.3):
 
 
 def moments_of(closure, m1: np.ndarray) -> np.ndarray:
-    return lifted(m1, MODES)[1:] if closure is None else np.asarray(coarse_moments(closure, m1))
+    return lifted(m1, MODES if closure is None else kept(closure))[1:] if closure is None or kept(closure) > 1 else m1[None]
 
 
 def numbers(closure, m, theta) -> jax.Array:
