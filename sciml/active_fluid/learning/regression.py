@@ -47,11 +47,11 @@ def chosen_points(trajectories: Sequence[Trajectory], count: int, seed: int, pre
 
     Args:
         trajectories: kinetic trajectories.
-        count: number of places of each trajectory.
+        count: number of places of each trajectory; all of the smallest one where that has fewer.
         seed: seed of the choice.
         precision: real type, float32 or float64.
     """
-    generator = np.random.default_rng(seed)
+    generator, count = np.random.default_rng(seed), min(count, *(one.m1.size for one in trajectories))
     rows: dict[str, list[np.ndarray]] = {name: [] for name in ("m1", "m2", "m3", "strain", "vorticity")}
     for one in trajectories:
         places = generator.choice(one.m1.size, count, replace=False)

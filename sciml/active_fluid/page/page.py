@@ -186,10 +186,10 @@ def numbers(study: StudyResults) -> Iterator[Number]:
         bingham = speed_up(study.cost, BINGHAM, modes, speed_points(study.cost) or 0)
         yield Number(f"Faster than a kinetic step of {modes} modes", value, "times", None, title_of(BINGHAM), bingham)
     second, first = (worth_of(study, closure) for closure in (SECOND, study.learned))
-    if second is not None and second.factor is not None:
-        text = f"Error of the kinetic theory at the cost of the closure {title_of(SECOND)!r}, over its own"
-        rival = "" if first is None or first.factor is None else title_of(first.closure)
-        yield Number(text, second.factor, "times", second.interval, rival, first.factor if first and rival else None)
+    if second is not None:
+        text = f"Error of the kinetic theory of {second.modes} modes over that of the closure {title_of(SECOND)!r}"
+        rival = "" if first is None else f"of {first.modes} modes over that of {title_of(first.closure)!r}"
+        yield Number(text, second.factor, "times", second.interval, rival, first and first.factor)
     stability = study.stability
     if stability is not None and (count := len(stability.of("learned"))):
         bounded = f"{stability.bounded('learned')} of {counted(count, 'run')}"

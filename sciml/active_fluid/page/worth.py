@@ -35,7 +35,8 @@ class Worth:
         closure: its name.
         cost: CPU seconds of a step.
         error: typical error by run: the geometric mean of the field error over the saved times.
-        modes: the most modes whose kinetic step costs no more; None where even the fewest cost more.
+        modes: the most modes whose kinetic step costs no more, or the fewest that were cut.
+        beside: cost of a kinetic step of that many modes over the closure's.
         ratio: logarithm of the typical error at that many modes over the closure's, by run.
         equal: the fewest modes whose mean typical error is at most the closure's; None where more are needed than were cut.
         saved: cost of a kinetic step of that many modes over the closure's.
@@ -44,15 +45,16 @@ class Worth:
     closure: str
     cost: float
     error: dict[int, float]
-    modes: int | None
+    modes: int
+    beside: float
     ratio: list[float]
     equal: int | None
     saved: float | None
 
     @property
-    def factor(self) -> float | None:
-        """How many times the error of the kinetic run of the same cost is that of the closure; a geometric mean over runs."""
-        return math.exp(np.mean(self.ratio)) if self.ratio else None
+    def factor(self) -> float:
+        """How many times the error of that kinetic run is that of the closure; a geometric mean over runs."""
+        return math.exp(np.mean(self.ratio))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -89,11 +91,11 @@ def worth_of(study: StudyResults, closure: str | None) -> Worth | None:
         return None
     costs = {modes: value for modes, value in steps.items() if value is not None}
     error = typical(study.scores.of(closure))
-    modes = max((modes for modes in CUT if costs[modes] <= cost), default=None)
-    ratio = [] if modes is None else [math.log(kinetic[modes][place] / error[place]) for place in error]
+    modes = max((modes for modes in CUT if costs[modes] <= cost), default=CUT[0])
+    ratio = [math.log(kinetic[modes][place] / error[place]) for place in error]
     mean = np.mean(np.log(list(error.values())))
     equal = next((one for one in CUT if np.mean(np.log(list(kinetic[one].values()))) <= mean), None)
-    return Worth(closure, cost, error, modes, ratio, equal, None if equal is None else costs[equal] / cost)
+    return Worth(closure, cost, error, modes, costs[modes] / cost, ratio, equal, None if equal is None else costs[equal] / cost)
 
 
 def shown(study: StudyResults) -> list[Worth]:
@@ -104,21 +106,23 @@ def shown(study: StudyResults) -> list[Worth]:
 
 def worth_sentence(worth: Worth) -> str:
     """Return what the closure is worth, in one sentence."""
-    parts = []
-    if worth.factor is not None:
-        less, (low, high) = worth.factor >= 1, worth.interval
-        times, ends = (worth.factor, (low, high)) if less else (1 / worth.factor, (1 / high, 1 / low if low > 0 else math.inf))
-        between = f"{ends[0]:.2g} to {ends[1]:.2g}; " if math.isfinite(ends[1]) and ends[0] > 0 else ""
-        count = counted(len(worth.ratio), "run")
-        parts.append(
-            f"errs {times:.2g} times {'less' if less else 'more'} than the kinetic theory cut at {worth.modes} modes, which its "
-            f"cost buys ({between}less in {worth.won} of {count})"
-        )
+    less, (low, high) = worth.factor >= 1, worth.interval
+    times, ends = (worth.factor, (low, high)) if less else (1 / worth.factor, (1 / high, 1 / low if low > 0 else math.inf))
+    between = f"{_rough(ends[0])} to {_rough(ends[1])}; " if math.isfinite(ends[1]) and ends[0] > 0 else ""
+    parts = [
+        f"errs {_rough(times)} times {'less' if less else 'more'} than the kinetic theory cut at {worth.modes} modes, at "
+        f"{worth.beside:.2g} times its cost ({between}less in {worth.won} of {counted(len(worth.ratio), 'run')})"
+    ]
     if worth.equal is None:
         parts.append(f"comes nearer than {CUT[-1]} modes")
     elif worth.saved is not None:
-        parts.append(f"is as near as {worth.equal} modes, which cost {worth.saved:.1f} times as much")
+        parts.append(f"is as near as {worth.equal} modes, at {worth.saved:.2g} times its cost")
     return f"The closure {title_of(worth.closure)!r} {' and '.join(parts)}."
+
+
+def _rough(value: float) -> str:
+    """Return two digits of a ratio."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.2g}"
 
 
 def worth_claims(study: StudyResults) -> Iterator[Claim]:
@@ -128,10 +132,11 @@ def worth_claims(study: StudyResults) -> Iterator[Claim]:
         title = title_of(closure or "learned")
         text = f"Error of the kinetic theory cut at as many modes as the step of the closure {title!r} costs, over the closure's"
         goal = Goal(text, WORTH, "times", at_least=1.0, strict=True)
-        if worth is None or worth.factor is None:
+        if worth is None:
             yield judge(goal, None)
             continue
-        details = f" ({worth.modes} modes; the closure errs less in {worth.won} of {counted(len(worth.ratio), 'run')})"
+        runs = counted(len(worth.ratio), "run")
+        details = f" ({worth.modes} modes at {worth.beside:.2g} times its cost; the closure errs less in {worth.won} of {runs})"
         yield judge(goal, worth.factor, worth.interval, details=details, shown=float(f"{worth.factor:.3g}"))
 
 
@@ -189,8 +194,8 @@ def worth_table(found: Sequence[Worth], cut: dict[int, tuple[float, Spread | Non
                 "error": math.exp(float(np.mean(np.log(list(worth.error.values()))))),
                 "modes": worth.modes,
                 "factor": worth.factor,
-                "interval": f"{low:.2g} to {high:.2g}" if worth.ratio and math.isfinite(high) else None,
-                "won": f"{worth.won} of {len(worth.ratio)}" if worth.ratio else None,
+                "interval": f"{_rough(low)} to {_rough(high)}" if math.isfinite(high) else None,
+                "won": f"{worth.won} of {len(worth.ratio)}",
                 "equal": f"more than {CUT[-1]}" if worth.equal is None else worth.equal,
                 "saved": worth.saved,
             }
@@ -207,5 +212,5 @@ def worth_table(found: Sequence[Worth], cut: dict[int, tuple[float, Spread | Non
         columns,
         rows,
         "The typical error is the geometric mean of the field error over times and runs.",
-        "Modes at its cost: the most modes whose kinetic step takes no longer. Where even two take longer, nothing stands there.",
+        "Modes at its cost: the most modes whose kinetic step takes no longer, or two where even they take longer.",
     )

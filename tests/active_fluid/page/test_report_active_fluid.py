@@ -132,12 +132,12 @@ def test_what_a_closure_is_worth_by_hand(study, results, tmp_path):
     # 5 modes pass at 9.9, second order at 10.02: as near come 6, of 2.95 ms
     assert second.equal == 6 and second.saved == pytest.approx(2.95 / 1.3) and second.factor > 5
     claim = one(study, "cut at as many modes", "second order, learned")
-    assert claim.status == "met" and "2 modes; the closure errs less in 18 of 18 runs" in claim.text
-    assert worth_of(study, "bingham").modes is None  # cheaper than two modes
+    assert claim.status == "met" and "2 modes at 0.88 times its cost; the closure errs less in 18 of 18 runs" in claim.text
+    assert (worth_of(study, "bingham").modes, worth_of(study, "bingham").beside) == (2, pytest.approx(1.15))  # even two cost more
     assert worth_of(study, "burg").cost == second.cost
     sentence = worth_sentence(second)
-    assert "times less than the kinetic theory cut at 2 modes, which its cost buys" in sentence
-    assert "less in 18 of 18 runs) and is as near as 6 modes, which cost 2.3 times as much" in sentence
+    assert "times less than the kinetic theory cut at 2 modes, at 0.88 times its cost" in sentence
+    assert "less in 18 of 18 runs) and is as near as 6 modes, at 2.3 times its cost" in sentence
     assert answer(study).startswith(sentence)
 
     worse = changed(results, tmp_path, "evaluate/scores.json", lambda scores: scores.update(cut=[]))
