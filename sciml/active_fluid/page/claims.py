@@ -301,7 +301,11 @@ def recovery_claims(study: StudyResults) -> Iterator[Claim]:
         large = len(kinetic) >= TRUTHS
         words = "; ".join(_interval_words(kinetic, name) for name in NAMES)
         count = f"{number}{'' if large else f'; the goal asks {TRUTHS}'}"
-        yield judge(cover_kinetic, value, enough=large, details=f" ({words}; {count})", shown=round(value, 1))
+        # a few experiments decide nothing: the interval of the lower share does
+        hits = min(sum(row.estimate(name).covered for row in kinetic) for name in NAMES)
+        low, high = binomial_interval(hits, len(kinetic))
+        ends = None if large else (100 * low, 100 * high)
+        yield judge(cover_kinetic, value, ends, enough=large, details=f" ({words}; {count})", shown=round(value, 1))
     else:
         yield from (judge(goal, None) for goal in (bias, cover_kinetic))
 

@@ -185,11 +185,10 @@ def numbers(study: StudyResults) -> Iterator[Number]:
     for modes, value in sorted(speeds(study).items()):
         bingham = speed_up(study.cost, BINGHAM, modes, speed_points(study.cost) or 0)
         yield Number(f"Faster than a kinetic step of {modes} modes", value, "times", None, title_of(BINGHAM), bingham)
-    second, first = (worth_of(study, closure) for closure in (SECOND, study.learned))
+    second = worth_of(study, SECOND)
     if second is not None:
         text = f"Error of the kinetic theory of {second.modes} modes over that of the closure {title_of(SECOND)!r}"
-        rival = "" if first is None else f"of {first.modes} modes over that of {title_of(first.closure)!r}"
-        yield Number(text, second.factor, "times", second.interval, rival, first and first.factor)
+        yield Number(text, second.factor, "times", second.interval)
     stability = study.stability
     if stability is not None and (count := len(stability.of("learned"))):
         bounded = f"{stability.bounded('learned')} of {counted(count, 'run')}"
