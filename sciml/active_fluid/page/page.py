@@ -31,7 +31,7 @@ from sciml.active_fluid.page.training import training_reportlets
 from sciml.active_fluid.page.worth import worth_of, worth_reportlets, worth_sentence
 from sciml.active_fluid.study.results import BINGHAM, BURG, FIXED, ORDER, SECOND, Scores
 from sciml.report.study import Comparison, Number, StudyPage, Tab, absent, tier_of
-from sciml.report.words import counted, sequence, with_interval
+from sciml.report.words import counted, with_interval
 from sciml.runtime.errors import DataError
 from sciml.runtime.results import read_result
 
@@ -148,32 +148,27 @@ def speeds(study: StudyResults) -> dict[int, float]:
 
 
 def answer(study: StudyResults) -> str:
-    """Return how near the learned closure is to the kinetic theory beside its strongest rival, for how long, how fast."""
+    """Return what closures are worth beside few modes, and how near and how long that of m2 is beside its strongest rival."""
     parts = []
     error = compared(study, "closure_error", "error of h* m2", False, 4)
     if error is not None and error.gain is not None and error.rival_value is not None:
         share = 100 * error.lead / error.rival_value.mean
         low, high = (100 * end / error.rival_value.mean for end in error.gain.interval)
         less = with_interval(-share, (-high, -low), "%", 0, sign=True)
-        parts.append(f"its closure error differs by {less} from that of the strongest rival ({error.rival})")
+        parts.append(f"its closure error is {less} beside the best rival's ({error.rival})")
     time = compared(study, "first_above", "time", True, 2)
     if time is not None and time.rival_value is not None and study.learned is not None:
         mark, last = f"{100 * study.scores.threshold:g} %", f"t = {study.scores.times[-1]:g}"
         if passing(study.scores, study.learned, *RIVALS):
             until = f"until t = {time.value.mean:.2f}, {time.rival} until {time.rival_value.mean:.2f}"
-            parts.append(f"it stays within {mark} of the kinetic theory {until}")
+            parts.append(f"it stays within {mark} {until}")
         else:
-            parts.append(
-                f"no closure leaves the kinetic theory by {mark} before {last}, so this run cannot tell for how long it holds"
-            )
+            parts.append(f"no closure errs by {mark} before {last}")
     if study.learned is None or not parts:
         return "No learned closure was compared with a rival in this run."
     beside = [worth_of(study, closure) for closure in dict.fromkeys((SECOND, study.learned))]
     sentences = [worth_sentence(one) for one in beside if one is not None]
-    sentences.append(f"Of the closures of m2, {title_of(study.learned)!r} on {size_words(study.scores)}: {' and '.join(parts)}.")
-    faster = [f"{value:.1f} times as fast as one of {modes} modes" for modes, value in sorted(speeds(study).items())]
-    if faster:
-        sentences.append(f"Its step is {sequence(faster)}.")
+    sentences.append(f"Of the closures of m2, {title_of(study.learned)!r}, {size_words(study.scores)}: {' and '.join(parts)}.")
     return " ".join(sentences)
 
 

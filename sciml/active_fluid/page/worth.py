@@ -108,16 +108,16 @@ def worth_sentence(worth: Worth) -> str:
     """Return what the closure is worth, in one sentence."""
     less, (low, high) = worth.factor >= 1, worth.interval
     times, ends = (worth.factor, (low, high)) if less else (1 / worth.factor, (1 / high, 1 / low if low > 0 else math.inf))
-    between = f"{_rough(ends[0])} to {_rough(ends[1])}; " if math.isfinite(ends[1]) and ends[0] > 0 else ""
+    between = f" ({_rough(ends[0])} to {_rough(ends[1])})" if math.isfinite(ends[1]) and ends[0] > 0 else ""
     parts = [
-        f"errs {_rough(times)} times {'less' if less else 'more'} than the kinetic theory cut at {worth.modes} modes, at "
-        f"{worth.beside:.2g} times its cost ({between}less in {worth.won} of {counted(len(worth.ratio), 'run')})"
+        f"errs {_rough(times)} times {'less' if less else 'more'}{between} than the kinetic theory of {worth.modes} modes at "
+        f"{worth.beside:.2g} times its cost"
     ]
     if worth.equal is None:
         parts.append(f"comes nearer than {CUT[-1]} modes")
     elif worth.saved is not None:
-        parts.append(f"is as near as {worth.equal} modes, at {worth.saved:.2g} times its cost")
-    return f"The closure {title_of(worth.closure)!r} {' and '.join(parts)}."
+        parts.append(f"is as near as {worth.equal} modes at {worth.saved:.2g} times")
+    return f"{title_of(worth.closure).capitalize()}: {' and '.join(parts)}."
 
 
 def _rough(value: float) -> str:
