@@ -171,8 +171,8 @@ def worth_reportlets(study: StudyResults) -> Iterator[Figure | Table]:
         panels(1, (7.6, 4.2), draw),
         f"Every run starts from the kinetic theory's first state on the same grid with the same step. The error is that of m1, "
         f"its geometric mean over the saved times; large: over {counted(study.scores.runs, 'test run')}, small: each of them. "
-        "Below the line a closure is nearer than all that its cost buys without one. Cut runs have no guard: their moments leave "
-        "what rods can have, which a closure's do not.",
+        "Below the line a closure is nearer than all that its cost buys without one. No run has a guard here: moments of cut "
+        "ones may leave what rods can have.",
         "; ".join(f"{title_of(worth.closure)}: {1000 * worth.cost:.2f} ms" for worth in found),
     )
     yield worth_table(found, dict(zip(CUT, zip(steps, kinetic, strict=True), strict=True)))
