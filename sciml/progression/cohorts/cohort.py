@@ -7,6 +7,7 @@
         mask    uint8   (visits, *grid)            1 in the brain
         clean   float16 (visits, *grid)            simulated only: the same without bias and noise
         labels  uint8   (visits, regions, *grid)   where known: fraction of the voxel, 255 = all of it
+        shift   float16 (visits, 3, *grid)         simulated only: where what is at a voxel comes from, see `Cohort.shift`
 
 Volumes come from the exact label sums, never from the rounded labels in the file. What is not known is an empty cell in the
 table and NaN in Python.
@@ -34,7 +35,7 @@ SPLITS = ("train", "validation", "test", "calibration")
 COLUMNS = ("subject", "visit", "split", "age_years", "sex", "diagnosis", *(f"{name}_ml" for name in REGIONS))
 
 Split = Literal["train", "validation", "test", "calibration"]
-Array = Literal["image", "mask", "clean", "labels"]
+Array = Literal["image", "mask", "clean", "labels", "shift"]
 
 
 @dataclass(frozen=True)
@@ -155,6 +156,16 @@ class Cohort:
         """Return the fraction of every voxel that each region fills, float32 (regions, *grid)."""
         return self._read(visit, "labels").astype(np.float32) / np.float32(255)
 
+    def shift(self, visit: Visit) -> np.ndarray:
+        """Return the true motion, simulated cohorts only: what is at voxel x was at x + shift(x) before all atrophy.
+
+        That is the same anatomy for all visits of a subject, some years before the first one.
+
+        Returns:
+            Shape (3, *grid), float32, in voxels.
+        """
+        return self._read(visit, "shift").astype(np.float32)
+
     def images(self, visits: Iterable[Visit]) -> np.ndarray:
         """Return images of many visits, float32 (visits, 1, *grid)."""
         return np.stack([self.image(visit) for visit in visits])
@@ -203,7 +214,7 @@ def write_subject(
         folder: of the cohort.
         subject: its name, also the file's.
         arrays: `image` (visits, *grid) and `mask`, and `clean` and `labels` (visits, regions, *grid) where known, as floats
-            (`labels` are fractions in [0, 1]).
+            (`labels` are fractions in [0, 1]) and `shift` (visits, 3, *grid).
         grid: of the cohort.
         notes: JSON values kept in the file.
 
@@ -212,9 +223,9 @@ def write_subject(
     """
     stored = {}
     for name, array in arrays.items():
-        if array.shape[-3:] != grid.shape or array.ndim != (5 if name == "labels" else 4):
+        if array.shape[-3:] != grid.shape or array.ndim != (5 if name in ("labels", "shift") else 4):
             raise ShapeError(f"{name} of {subject} has shape {array.shape}: expected (visits, ..., {grid.shape})")
-        if name in ("image", "clean"):
+        if name in ("image", "clean", "shift"):
             stored[name] = array.astype(np.float16)
         else:
             stored[name] = np.rint(array * 255).astype(np.uint8) if name == "labels" else array.astype(np.uint8)

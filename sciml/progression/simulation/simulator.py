@@ -28,7 +28,7 @@ class Life:
 
     Attributes:
         visits: with the measured volumes.
-        arrays: `image`, `clean`, `mask` and `labels` as `write_subject` takes them.
+        arrays: `image`, `clean`, `mask`, `labels` and `shift` as `write_subject` takes them.
         targets_ml: volumes that the visits aimed at, (visits, tissues).
         determinants: smallest and largest Jacobian determinant of the map from each visit to the anatomy's start, (visits, 2).
         warp_determinants: the same of the map from the subject to the template, (2,).
@@ -70,7 +70,7 @@ def simulate(subject: Subject, anatomy: Anatomy, config: SimulationConfig, seeds
     gamma = np.exp(CONTRAST_SD * np.random.default_rng(seeds("contrast", subject.name)).normal())
     first = atrophy.back, atrophy.labels
     scale = 0.0
-    arrays: dict[str, list[np.ndarray]] = {"image": [], "clean": [], "mask": [], "labels": []}
+    arrays: dict[str, list[np.ndarray]] = {"image": [], "clean": [], "mask": [], "labels": [], "shift": []}
     visits, bounds = [], []
     for number, age in enumerate(subject.ages_years):
         if config.independent_rates:
@@ -87,7 +87,8 @@ def simulate(subject: Subject, anatomy: Anatomy, config: SimulationConfig, seeds
         )
         labels = np.zeros((len(REGIONS), *grid.shape))
         labels[:, mask] = atrophy.labels
-        for name, array in (("image", image), ("clean", clean), ("mask", mask), ("labels", labels)):
+        shift = atrophy.back - np.indices(grid.shape)
+        for name, array in (("image", image), ("clean", clean), ("mask", mask), ("labels", labels), ("shift", shift)):
             arrays[name].append(array)
         found = determinants(atrophy.back, mask)
         bounds.append((found.min(), found.max()))

@@ -65,6 +65,15 @@ def test_without_atrophy_the_follow_up_is_the_same_image_bit_for_bit(phantom_ana
     assert (life.arrays["image"][0] != life.arrays["image"][1]).any()
 
 
+def test_the_stored_motion_leads_to_what_the_labels_came_from(patient, phantom_anatomy):
+    person, life = patient
+    mask, shift = life.arrays["mask"][-1], life.arrays["shift"][-1]
+    places = (np.indices(GRID.shape) + shift)[:, mask] * GRID.spacing_mm + GRID.affine[:3, 3:]
+    found = phantom_anatomy.look_up(phantom_anatomy.labels, person.in_template(places))
+    np.testing.assert_allclose(found, life.arrays["labels"][-1][:, mask], atol=1e-6)
+    assert np.abs(shift[:, mask]).max() > 0.3
+
+
 def test_a_late_visit_is_as_sharp_as_an_early_one(patient):
     """Images are looked up once: interpolation must not tell the order of visits."""
     _, life = patient
