@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 GridName = Literal["4.5mm", "3mm", "1.5mm"]
 CohortName = Literal["cohort", "calibration"]
+Law = Literal["constant", "accelerating", "decelerating", "converting", "stepwise"]
+TEST_LAW: Law = "stepwise"
+"""The law of pace that nobody is trained on, see `simulation.laws`."""
 
 TEMPLATE_DATA = ("mni2009a_t1", "mni2009a_gm", "mni2009a_wm")
 """What the simulated brains are made from, with an atlas."""
@@ -83,6 +86,17 @@ class PeopleConfig(StageConfig):
     ages_years: tuple[float, float] = Field(default=(60.0, 82.0), description="least and largest age at the first visit, years")
     visits: int = Field(default=4, ge=1, le=12, description="scans of a subject")
     gaps_years: tuple[float, float] = Field(default=(1.0, 2.2), description="least and largest time between two visits, years")
+    laws: dict[Law, float] = Field(
+        default={"constant": 0.4, "accelerating": 0.2, "decelerating": 0.2, "converting": 0.2},
+        min_length=1,
+        description="shares of the laws of pace over subjects, none for a law not named; stepwise is for test subjects only",
+    )
+
+    @model_validator(mode="after")
+    def _shares(self) -> PeopleConfig:
+        if min(self.laws.values()) < 0 or sum(self.laws.values()) <= 0:
+            raise ValueError(f"laws are {self.laws}: expected shares of 0 and more, one of them above 0")
+        return self
 
 
 class ScannerConfig(StageConfig):
@@ -107,6 +121,15 @@ class SimulationConfig(StageConfig):
     people: PeopleConfig = PeopleConfig()
     atrophy: AtrophyConfig = AtrophyConfig()
     scanner: ScannerConfig = ScannerConfig()
+
+    @model_validator(mode="after")
+    def _kept_for_tests(self) -> SimulationConfig:
+        others = [split for split, count in self.subjects.items() if split != "test" and count]
+        if others and self.people.laws.get(TEST_LAW):
+            raise ValueError(
+                f"{TEST_LAW} is the law kept for test subjects; this cohort has {', '.join(others)} subjects as well"
+            )
+        return self
 
 
 class SimulateConfig(SimulationConfig, DataConfig):

@@ -25,12 +25,14 @@ class Course:
         volumes: volumes in ml, shape (visits, regions); NaN where a region was not measured.
         sex: 0 male, 1 female.
         diagnosis: `CN`, `MCI` or `AD`: the last one known.
+        diagnoses: at each visit; `diagnosis` at all of them where not given.
     """
 
     ages: np.ndarray
     volumes: np.ndarray
     sex: int
     diagnosis: str
+    diagnoses: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         ages, volumes = np.asarray(self.ages, dtype=float), np.asarray(self.volumes, dtype=float)
@@ -42,12 +44,18 @@ class Course:
             raise DataError(f"ages {ages.tolist()} do not rise; sort the visits and drop repeated ones")
         if np.any(volumes <= 0):
             raise DataError(f"a volume is {np.nanmin(volumes):g} ml, expected more than 0; mark a region not measured by NaN")
+        diagnoses = tuple(self.diagnoses) or (self.diagnosis,) * len(ages)
+        if len(diagnoses) != len(ages):
+            raise ShapeError(f"{len(diagnoses)} diagnoses for {len(ages)} visits; expected one a visit, or none")
+        object.__setattr__(self, "diagnoses", diagnoses)
         object.__setattr__(self, "ages", ages)
         object.__setattr__(self, "volumes", volumes)
 
     def until(self, visits: int) -> Course:
-        """Return the first so many visits."""
-        return Course(self.ages[:visits], self.volumes[:visits], self.sex, self.diagnosis)
+        """Return the first so many visits, with the diagnosis as it was then known."""
+        known = self.diagnoses[:visits]
+        diagnosis = self.diagnosis if visits >= len(self.ages) else known[-1]
+        return Course(self.ages[:visits], self.volumes[:visits], self.sex, diagnosis, known)
 
 
 @dataclass(frozen=True)

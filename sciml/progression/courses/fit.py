@@ -73,6 +73,7 @@ def course_of(visits: Sequence[Visit], diagnosis: str | None = None) -> Course:
         np.array([visit.volumes_ml for visit in visits]),
         int(SEX_CODES[visits[-1].sex]),
         diagnosis or visits[-1].diagnosis,
+        tuple(visit.diagnosis for visit in visits),
     )
 
 
@@ -166,7 +167,7 @@ def _columns(model: CourseModel) -> list[int]:
 
 def _known(model: CourseModel, history: Course) -> Course:
     """Return the course with the regions that the model knows."""
-    return Course(history.ages, history.volumes[:, _columns(model)], history.sex, history.diagnosis)
+    return Course(history.ages, history.volumes[:, _columns(model)], history.sex, history.diagnosis, history.diagnoses)
 
 
 def _from_last(model: CourseModel, history: Course, curves: np.ndarray) -> np.ndarray:

@@ -130,7 +130,8 @@ class LinearPopulation(LogChangeModel):
         # least squares through the origin: r = sum gap d / sum gap^2; a diagnosis that nobody has gets the rate of all
         gaps = np.array([whole.ages[-1] - history.ages[-1] for history, whole in found])[:, None]
         ratios = np.stack([_log_ratio(history, whole) for history, whole in found])
-        labels = np.array([whole.diagnosis for _, whole in found])
+        # as known at the visit that is forecast from: a later one tells how it went
+        labels = np.array([history.diagnosis for history, _ in found])
         for row, diagnosis in enumerate(DIAGNOSES):
             chosen = labels == diagnosis if np.any(labels == diagnosis) else np.ones(len(labels), dtype=bool)
             weights = np.where(np.isfinite(ratios[chosen]), gaps[chosen], 0.0)

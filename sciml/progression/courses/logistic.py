@@ -9,8 +9,8 @@ value is u_i*, has the derivative of the implicit function theorem, so that L-BF
 Gauss-Newton form.
 
 Logarithms of volumes are scaled to (0, 1) by the range of the training people, widened at both ends since the curves
-never reach theirs, and turned round where they fall with age. (Published: the volumes themselves, by their range.) As
-published, each diagnosis has a population of its own.
+never reach theirs, and turned round where they fall with age. (Published: the volumes themselves, by their range.) Each
+diagnosis has a population of its own: whoever had it at a visit. (Published: at the last one.)
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ class LogisticMixed(CourseModel):
             DataError: a diagnosis has fewer than two people of two visits.
         """
         known = [person for person in people if len(person.ages) > 1]
-        groups = {name: [p for p in known if p.diagnosis == name] for name in sorted({p.diagnosis for p in people})}
+        # whose diagnosis changes is one of both groups, for so it may go with either
+        names = sorted({name for person in people for name in person.diagnoses})
+        groups = {name: [person for person in known if name in person.diagnoses] for name in names}
         for name, group in groups.items():
             if len(group) < FEWEST:
                 raise DataError(f"{name} has {len(group)} people of two visits and more, a course needs at least {FEWEST}")

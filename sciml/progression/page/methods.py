@@ -35,11 +35,14 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
         )
     else:
         rate = atrophy.rates["hippocampus"]
+        total = sum(people.laws.values())
+        laws = ", ".join(f"{law} {100 * share / total:.0f} %" for law, share in people.laws.items())
         hippocampus = sequence(minus(f"{100 * one:.2f}") for one in (rate.CN, rate.MCI, rate.AD))
         time = (
             f"They were seen {people.visits} times, {people.gaps_years[0]:g} to {people.gaps_years[1]:g} years apart. "
             f"ln V changes at rates by diagnosis (hippocampus {hippocampus} % a year with "
-            f"CN, MCI and AD), times a subject's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}. "
+            f"CN, MCI and AD), times a subject's pace with a standard deviation of its logarithm of {atrophy.pace_spread:g}, "
+            f"which goes over time by a law of the subject's own ({laws}). "
             f"{rates_text(atrophy.rates)}"
         )
     return (

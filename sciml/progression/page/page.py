@@ -40,7 +40,7 @@ LIMITS = (
     "Subjects are variants of one average template: smooth cortex, no lesions, no change of topology, no drift of the scanner.",
     "The flow is irrotational, the least-energy mover of its volumes. Regional volumes do not depend on that choice; shapes do, "
     "such as that of the ventricles.",
-    "Rates are constant for a subject. Real ones are not.",
+    "Rates follow one of a few laws of pace over time. Real ones follow none.",
     "Most rates are from memory and come from no single study; the methods text says which.",
     "Not for clinical use.",
 )

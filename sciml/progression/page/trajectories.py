@@ -49,7 +49,7 @@ def _lines(scores: YearlyScores, read: np.ndarray, told: np.ndarray) -> Figure:
         panels(len(DRAWN), (9.6, 3.3), draw),
         "From the first visit of each subject alone. Lines: read off the forecast images. Dotted: what the course model says, "
         "and the image model is told; the thalamus is not told. One subject's ages share the noise of the chains. True changes "
-        "of simulated subjects are straight lines.",
+        "of simulated subjects are smooth, and straight lines where the pace is constant.",
         "three panels of forecast change over years ahead, a line a person, coloured by diagnosis, with dotted lines of the "
         "volumes told",
     )
@@ -74,5 +74,5 @@ def _table(scores: YearlyScores) -> Table:
         columns,
         rows,
         f"{len(scores.diagnoses)} test subjects, {len(scores.years)} years. Mean size of the second difference of the change, "
-        "0 in truth. With age ventricles and outer fluid grow and all else shrinks.",
+        "0 in truth where the pace is constant. With age ventricles and outer fluid grow and all else shrinks.",
     )

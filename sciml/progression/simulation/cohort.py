@@ -64,6 +64,7 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
     else:
         people = _simulate_people(config, store, processes)
         about = {"kind": "simulated", "config": config.model_dump(mode="json"), "inputs": inputs, "key": key}
+        about["laws"] = {notes["visits"][0][0]: notes["law"] for notes in people}
         write_text(store / "accuracy.csv", _table(people))
         write_result(store / "accuracy.json", _summary(people))
         visits = [_visit(values) for notes in people for values in notes["visits"]]
@@ -143,7 +144,7 @@ def _work(subject: tuple[int, str, str]) -> dict[str, Any]:
     number, name, split = subject
     drawn = draw_subject(settings, number, name, split, seeds)
     life = simulate(drawn, _worker["anatomy"], settings, seeds)
-    notes = _life_notes(life)
+    notes = _life_notes(life) | {"law": drawn.law.law}
     write_subject(_worker["store"], name, life.arrays, grid_of(config.grid), notes)
     return notes
 

@@ -65,7 +65,7 @@ def simulate(subject: Subject, anatomy: Anatomy, config: SimulationConfig, seeds
     targets = np.empty_like(subject.changes)
     targets[0] = atrophy.volumes[:-1] * np.exp(subject.early)
     atrophy.advance(targets[0])
-    # V(t) = V(0) exp(r t), from what the first visit really has
+    # V(t) = V(0) exp(change), from what the first visit really has
     targets[1:] = atrophy.volumes[:-1] * np.exp(subject.changes[1:])
     gamma = np.exp(CONTRAST_SD * np.random.default_rng(seeds("contrast", subject.name)).normal())
     first = atrophy.back, atrophy.labels
@@ -93,9 +93,8 @@ def simulate(subject: Subject, anatomy: Anatomy, config: SimulationConfig, seeds
         found = determinants(atrophy.back, mask)
         bounds.append((found.min(), found.max()))
         volumes = tuple((atrophy.volumes * grid.voxel_ml).tolist())
-        visits.append(
-            Visit(subject.name, number, subject.split, age, subject.sex, subject.diagnosis, volumes)  # type: ignore[arg-type]
-        )
+        diagnosis = subject.diagnoses[number]
+        visits.append(Visit(subject.name, number, subject.split, age, subject.sex, diagnosis, volumes))  # type: ignore[arg-type]
     stacked = {name: np.stack(items) for name, items in arrays.items()}
     warp = determinants(world.warp_in_voxels(), mask)
     return Life(tuple(visits), stacked, targets * grid.voxel_ml, np.array(bounds), np.array([warp.min(), warp.max()]))

@@ -20,6 +20,7 @@ from scipy import ndimage
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import DIAGNOSES, TISSUES
 from sciml.progression.config import AtrophyConfig, SimulationConfig
+from sciml.progression.simulation.laws import Pace, draw_pace
 from sciml.runtime.seeds import Seeds
 
 WARP_GRID = GRIDS["4.5mm"]
@@ -46,8 +47,10 @@ class Subject:
         name: of the subject.
         split: what the subject is used for.
         sex: `M` or `F`.
-        diagnosis: `CN`, `MCI` or `AD`.
+        diagnosis: at the first visit, `CN`, `MCI` or `AD`.
+        diagnoses: at each visit.
         pace: factor of all rates.
+        law: how the pace goes over time.
         ages_years: at the visits.
         early: change of ln V of each tissue from the template to the first visit, (tissues,).
         changes: change of ln V of each tissue from the first visit to each visit, (visits, tissues); the first row is 0.
@@ -59,7 +62,9 @@ class Subject:
     split: str
     sex: Literal["M", "F"]
     diagnosis: Literal["CN", "MCI", "AD"]
+    diagnoses: tuple[Literal["CN", "MCI", "AD"], ...]
     pace: float
+    law: Pace
     ages_years: tuple[float, ...]
     early: np.ndarray
     changes: np.ndarray
@@ -101,21 +106,28 @@ def draw_subject(config: SimulationConfig, number: int, name: str, split: str, s
     factors = pace * np.exp(REGION_SD * random.normal(size=len(TISSUES)))
     gaps = random.uniform(*people.gaps_years, size=people.visits - 1)
     ages = random.uniform(*people.ages_years) + np.append(0.0, np.cumsum(gaps))
-    rates = _rates(atrophy, diagnosis)
+    law = Pace("constant", diagnosis)
+    if not config.independent_rates:
+        # a generator of its own: whatever the laws, ages and anatomies stay
+        law = draw_pace(people.laws, diagnosis, float(ages[-1] - ages[0]), np.random.default_rng(seeds("law", name)))
+    rates = {known: _rates(atrophy, known) for known in DIAGNOSES}
     # before the first visit: healthy ageing, and the disease so far
-    early = EARLY_SHARE * (ages[0] - TEMPLATE_AGE_YEARS) * _rates(atrophy, "CN")
-    early = early + (diagnosis != "CN") * atrophy.disease_years * factors * rates
+    early = EARLY_SHARE * (ages[0] - TEMPLATE_AGE_YEARS) * rates["CN"]
+    early = early + (diagnosis != "CN") * atrophy.disease_years * factors * rates[diagnosis]
     early[TISSUES.index("ventricle")] += VENTRICLE_SD * random.normal()
     if config.independent_rates:
         shares = random.uniform(*CALIBRATION_SHARES, size=(people.visits, len(TISSUES)))
-        changes = shares * CALIBRATION_YEARS * _rates(atrophy, "AD")
+        changes = shares * CALIBRATION_YEARS * rates["AD"]
         changes[0] = 0
     else:
-        changes = np.outer(ages - ages[0], factors * rates)
+        changes = factors * law.changes(rates, ages - ages[0])
+    diagnoses = tuple(law.diagnosis_at(float(age - ages[0])) for age in ages)
     size = SIZE_SD * random.normal() + AXIS_SD * random.normal(size=3)
     # (1) leads from the subject to the template: a large head is looked up with a small A
     size = np.exp(-size + (SEX_SHIFT if sex == "F" else -SEX_SHIFT))
-    return Subject(name, split, sex, diagnosis, pace, tuple(ages.tolist()), early, changes, size, _random_shift(random))  # type: ignore[arg-type]
+    return Subject(
+        name, split, sex, diagnosis, diagnoses, pace, law, tuple(ages.tolist()), early, changes, size, _random_shift(random)  # type: ignore[arg-type]
+    )  # fmt: skip
 
 
 def _rates(atrophy: AtrophyConfig, diagnosis: str) -> np.ndarray:

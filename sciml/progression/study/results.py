@@ -201,7 +201,8 @@ class TrajectoryScores(Result):
     """How even a region's forecasts are year by year.
 
     Attributes:
-        second_difference_points: mean |second difference| of ln V read off the images, points; 0 in truth.
+        second_difference_points: mean |second difference| of ln V read off the images, points; 0 in truth where the
+            pace is constant.
         told_second_difference_points: the same of the volumes that the image model was told.
         right_direction: share of steps that go the way of the true change.
     """

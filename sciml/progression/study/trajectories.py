@@ -1,6 +1,6 @@
 """Trajectories: a forecast at every year from a person's first visit, and whether its volumes move evenly and the right way.
 
-Rates are constant on simulated people, so the true ln V is a straight line: its second difference is 0.
+Where a simulated person's pace is constant, the true ln V is a straight line: its second difference is 0.
 """
 
 from __future__ import annotations
