@@ -10,10 +10,12 @@ with f_K a factor of the subject and the region, r_K(g) the yearly rate with dia
     accelerating   p = exp(a s),   a from 0.05 to 0.2 a year: as fast again after 3.5 to 14 years
     decelerating   p = exp(-a s),  the same a
     converting     p = 1, and the diagnosis g goes from CN to MCI or from MCI to AD at a time between first and last visit
-    stepwise       p = 0.25 before a time c, 2.25 from then on; c between a quarter and three quarters of the follow-up
+    stepwise       p = 1 before a time c, 0.25 from c to c + d, 2.25 from then on; c from 0.1 to 0.4 and d from 0.2 to 0.35 of
+                   the time from first to last visit
 
-`stepwise`, a plateau and then a fast loss, is no mild variant of the others: nobody learns from it, it is kept for tests. The
-sizes are choices, from no study.
+`stepwise`, a plateau and then a fast loss, is no mild variant of the others, two jumps and nine times the pace: nobody learns
+from it, it is kept for tests. It begins as the others do, for a law whose first year differs is told by no single visit, and no
+interval could hold. The sizes are choices, from no study.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ from sciml.progression.config import Law
 ACCELERATION = (0.05, 0.2)
 PLATEAU, FAST = 0.25, 2.25
 # of the time from first to last visit
-ONSETS = {"converting": (0.0, 1.0), "stepwise": (0.25, 0.75)}
+ONSETS: dict[Law, tuple[float, float]] = {"converting": (0.0, 1.0), "stepwise": (0.1, 0.4)}
+PLATEAUS = (0.2, 0.35)
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Pace:
     Attributes:
         law: its name.
         acceleration: a of `accelerating` (above 0) and `decelerating` (below), 1/year; else 0.
-        onset_years: when the diagnosis changes (`converting`) or the plateau ends (`stepwise`); else infinite.
+        onset_years: when the diagnosis changes (`converting`) or the plateau begins (`stepwise`); else infinite.
+        plateau_years: d of `stepwise`, else 0.
         diagnosis: at the first visit.
     """
 
@@ -47,6 +51,7 @@ class Pace:
     diagnosis: str
     acceleration: float = 0.0
     onset_years: float = np.inf
+    plateau_years: float = 0.0
 
     def diagnosis_at(self, years: float) -> str:
         """Return the diagnosis g."""
@@ -56,7 +61,8 @@ class Pace:
     def speed(self, years: float) -> float:
         """Return p."""
         if self.law == "stepwise":
-            return FAST if years >= self.onset_years else PLATEAU
+            fast = years >= self.onset_years + self.plateau_years
+            return FAST if fast else PLATEAU if years >= self.onset_years else 1.0
         return float(np.exp(self.acceleration * years))
 
     def aged(self, years: np.ndarray) -> np.ndarray:
@@ -64,7 +70,8 @@ class Pace:
         years = np.asarray(years, dtype=float)
         if self.law == "stepwise":
             before = np.minimum(years, self.onset_years)
-            return PLATEAU * before + FAST * (years - before)
+            slow = np.clip(years - self.onset_years, 0.0, self.plateau_years)
+            return before + PLATEAU * slow + FAST * (years - before - slow)
         # (exp(a u) - 1) / a
         return years if self.acceleration == 0 else np.expm1(self.acceleration * years) / self.acceleration
 
@@ -93,13 +100,17 @@ def draw_pace(shares: Mapping[Law, float], diagnosis: str, followed_years: float
     """
     names = sorted(shares)
     weights = np.array([shares[name] for name in names], dtype=float)
-    law, share = names[int(random.choice(len(names), p=weights / weights.sum()))], float(random.uniform())
+    law, (share, other) = names[int(random.choice(len(names), p=weights / weights.sum()))], random.uniform(size=2).tolist()
     if law == "converting" and diagnosis == DIAGNOSES[-1]:
         law = "constant"
     if law in ("accelerating", "decelerating"):
-        size = ACCELERATION[0] + share * (ACCELERATION[1] - ACCELERATION[0])
+        size = _between(ACCELERATION, share)
         return Pace(law, diagnosis, acceleration=size if law == "accelerating" else -size)
     if law in ONSETS:
-        low, high = ONSETS[law]
-        return Pace(law, diagnosis, onset_years=followed_years * (low + share * (high - low)))
+        onset = followed_years * _between(ONSETS[law], share)
+        return Pace(law, diagnosis, 0.0, onset, followed_years * _between(PLATEAUS, other) if law == "stepwise" else 0.0)
     return Pace(law, diagnosis)
+
+
+def _between(ends: tuple[float, float], share: float) -> float:
+    return ends[0] + share * (ends[1] - ends[0])

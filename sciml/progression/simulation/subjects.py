@@ -88,7 +88,9 @@ def subject_list(config: SimulationConfig) -> list[tuple[int, str, str]]:
     return [(number, f"{split}-{number:03d}", split) for split, count in config.subjects.items() for number in range(count)]
 
 
-def draw_subject(config: SimulationConfig, number: int, name: str, split: str, seeds: Seeds) -> Subject:
+def draw_subject(
+    config: SimulationConfig, number: int, name: str, split: str, seeds: Seeds, shift_mm: np.ndarray | None = None
+) -> Subject:
     """Return a subject of the cohort; equal seeds give the same subject on every grid.
 
     Args:
@@ -97,6 +99,7 @@ def draw_subject(config: SimulationConfig, number: int, name: str, split: str, s
         name: of the subject.
         split: what the subject is used for.
         seeds: of the run.
+        shift_mm: d of this name and seed where it was drawn before, as for the same person with another law: it takes the time.
     """
     random = np.random.default_rng(seeds("person", name))
     people, atrophy = config.people, config.atrophy
@@ -125,9 +128,9 @@ def draw_subject(config: SimulationConfig, number: int, name: str, split: str, s
     size = SIZE_SD * random.normal() + AXIS_SD * random.normal(size=3)
     # (1) leads from the subject to the template: a large head is looked up with a small A
     size = np.exp(-size + (SEX_SHIFT if sex == "F" else -SEX_SHIFT))
-    return Subject(
-        name, split, sex, diagnosis, diagnoses, pace, law, tuple(ages.tolist()), early, changes, size, _random_shift(random)  # type: ignore[arg-type]
-    )  # fmt: skip
+    shift = _random_shift(random) if shift_mm is None else shift_mm
+    seen = tuple(ages.tolist())
+    return Subject(name, split, sex, diagnosis, diagnoses, pace, law, seen, early, changes, size, shift)  # type: ignore[arg-type]
 
 
 def _rates(atrophy: AtrophyConfig, diagnosis: str) -> np.ndarray:

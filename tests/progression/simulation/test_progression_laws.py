@@ -18,7 +18,7 @@ from sciml.runtime.seeds import Seeds
 RATES = {name: np.linspace(0.01, 0.03, len(TISSUES)) * (1 + code) for code, name in enumerate(DIAGNOSES)}
 LAWS = [
     Pace("constant", "MCI"), Pace("accelerating", "CN", acceleration=0.17), Pace("decelerating", "AD", acceleration=-0.17),
-    Pace("converting", "MCI", onset_years=2.3), Pace("stepwise", "CN", onset_years=2.3),
+    Pace("converting", "MCI", onset_years=2.3), Pace("stepwise", "CN", onset_years=1.7, plateau_years=0.6),
 ]  # fmt: skip
 
 
@@ -32,14 +32,14 @@ def test_changes_are_the_integral_of_rate_times_speed(pace):
             def slope(u, column=column):
                 return RATES[pace.diagnosis_at(u)][column] * pace.speed(u)
 
-            expected = quad(slope, 0, end, points=[2.3], epsabs=1e-12)[0] if end else 0.0
+            expected = quad(slope, 0, end, points=[1.7, 2.3], epsabs=1e-12)[0] if end else 0.0
             assert row[column] == pytest.approx(expected, abs=1e-10)
 
 
 def test_the_law_kept_for_tests_is_far_from_the_others():
-    speeds = [pace.speed(0.0) for pace in LAWS] + [pace.speed(5.0) for pace in LAWS]
-    assert min(speeds) == PLATEAU
-    assert LAWS[-1].speed(5.0) == FAST
+    others = [pace.speed(time) for pace in LAWS[:-1] for time in (0.0, 2.0, 5.0)]
+    assert min(others) > PLATEAU
+    assert [LAWS[-1].speed(time) for time in (0.0, 1.69, 1.7, 2.29, 2.3)] == [1.0, 1.0, PLATEAU, PLATEAU, FAST]
 
 
 def test_laws_come_by_their_shares_and_who_has_ad_cannot_convert():
