@@ -106,8 +106,11 @@ def check_tensors(path: Path) -> None:
     """Refuse what is no safetensors file, or a damaged or truncated one."""
     from safetensors import SafetensorError, safe_open
 
+    from sciml.formats.decoding import check_download
+
     if not path.is_file():
         raise DataError(f"no such file: {path}")
+    check_download(path)
     try:
         with safe_open(path, framework="np"):
             pass

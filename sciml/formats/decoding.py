@@ -53,6 +53,23 @@ def check_not_empty(path: Path) -> None:
         raise FormatError(f"{path} is empty (0 bytes)")
 
 
+def check_download(path: Path) -> None:
+    """Refuse what a failed download left in place of a file: nothing, a web page, or the pointer of Git LFS.
+
+    Raises:
+        FormatError: with what it is and what to do.
+    """
+    check_not_empty(path)
+    with path.open("rb") as file:
+        start = file.read(256).lstrip(b"\xef\xbb\xbf \t\r\n").lower()
+    if start.startswith(b"<"):
+        raise FormatError(
+            f"{path} is a web page (HTML or XML) under another name: the download failed or wants a login; repeat it"
+        )
+    if start.startswith(b"version https://git-lfs"):
+        raise FormatError(f"{path} is a pointer of Git LFS, not the file itself: run `git lfs pull` where it came from")
+
+
 def one_line(error: Exception) -> str:
     """Return the text of an error in one line, or its name where it has none."""
     return " ".join(str(error).split()) or type(error).__name__

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from sciml.formats.decoding import decoding
+from sciml.formats.decoding import check_download, decoding
 from sciml.formats.image import ARBITRARY, Image, check_claim
 from sciml.runtime.errors import DataError, FormatError, ShapeError
 from sciml.runtime.files import atomic_path
@@ -131,6 +131,7 @@ def _opened(path: Path) -> tuple[Any, tuple[int, ...]]:
     import nibabel
     from nibabel.filebasedimages import ImageFileError
 
+    check_download(path)
     try:
         file: Any = nibabel.load(path)
     except ImageFileError as error:

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from sciml.formats.decoding import check_download
 from sciml.progression.cohorts.covariates import CovariateScale
 from sciml.progression.cohorts.regions import CONDITIONED
 from sciml.progression.courses.curves import CurveParameters
@@ -56,6 +57,7 @@ def read_state_dict(path: Path | str) -> dict[str, Tensor]:
 
     if not Path(path).is_file():
         raise DataError(f"no such file: {path}")
+    check_download(Path(path))
     try:
         found = torch.load(path, weights_only=True, map_location="cpu", mmap=True)
     except (RuntimeError, pickle.UnpicklingError, EOFError, ValueError, KeyError) as error:
@@ -127,17 +129,24 @@ def convert_denoiser(unet: Path | str, controlnet: Path | str, config: UNetConfi
         unet: state dict of the diffusion model.
         controlnet: state dict of the ControlNet.
         config: of both.
+
+    Raises:
+        FormatError: a key, a shape or the orientation of a matrix is wrong.
+        NumericalError: a weight or an output of either network is not finite.
     """
     import torch
 
     from sciml.progression.networks.denoiser import Denoiser
+    from sciml.progression.networks.self_check import check_alike, exercise
 
     with torch.device("meta"):
         model = Denoiser(FORMS["official"], config)
     _adopt(model.unet, unet)
     if model.control is not None:
         _adopt(model.control, controlnet)
-    return model.eval()
+        check_alike(model.unet.state_dict(), model.control.state_dict(), f"{unet} and {controlnet}")
+    exercise(model.eval(), f"{unet} and {controlnet}")
+    return model
 
 
 def convert_course(paths: Mapping[str, Path | str]) -> LogisticMixed:
@@ -146,6 +155,9 @@ def convert_course(paths: Mapping[str, Path | str]) -> LogisticMixed:
     Raises:
         FormatError: a parameter is missing or has another length.
     """
+    for path in paths.values():
+        if Path(path).is_file():
+            check_download(Path(path))
     populations = {diagnosis: _population(read_json(path), path) for diagnosis, path in paths.items()}
     falling = np.array([region != "ventricle" for region in CONDITIONED])
     return LogisticMixed(CONDITIONED, np.stack([PUBLISHED_RANGE.low, PUBLISHED_RANGE.high]), falling, populations, False)
@@ -178,4 +190,10 @@ def _scalar(value: np.ndarray) -> np.ndarray:
 
 
 def _adopt(network: nn.Module, path: Path | str) -> None:
-    network.load_state_dict(renamed(read_state_dict(path), network.state_dict(), path), assign=True)
+    from sciml.progression.networks.self_check import check_finite, check_strides
+
+    state = read_state_dict(path)
+    check_strides(state, path)
+    weights = renamed(state, network.state_dict(), path)
+    check_finite(weights, path)
+    network.load_state_dict(weights, assign=True)

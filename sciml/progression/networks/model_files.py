@@ -79,6 +79,7 @@ def load_model(name: str | Path) -> ForecastModel:
     Raises:
         ConfigError: neither a shipped model nor a file.
         FormatError: the file is damaged or holds something else.
+        NumericalError: a weight is not finite.
     """
     path = STORE.find(name)
     arrays, metadata = read_weight_file(path)
@@ -184,11 +185,13 @@ def write_courses(path: Path, models: Mapping[str, CourseModel], **facts: Any) -
 def _load(model: Any, arrays: Mapping[str, np.ndarray], where: Path | str) -> None:
     import torch
 
+    from sciml.progression.networks.self_check import check_finite
     from sciml.training.weights import check_arrays
 
     expected = model.state_dict()
     check_arrays(arrays, expected, str(where))
     # the network takes over the file's arrays: the published ones have three gigabytes, which are not to be held twice
     tensors = {name: torch.from_numpy(np.asarray(array)).reshape(expected[name].shape) for name, array in arrays.items()}
+    check_finite(tensors, where)
     model.load_state_dict(tensors, assign=True)
     model.eval()

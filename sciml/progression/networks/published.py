@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ from sciml.progression.courses.course import CourseModel
 from sciml.progression.networks.convert import PUBLISHED_RANGE, convert_autoencoder, convert_course, convert_denoiser
 from sciml.progression.networks.model_files import ForecastModel, write_model
 from sciml.progression.settings.models import PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
-from sciml.runtime.errors import NumericalError
+from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.files import digest_file, write_json
 from sciml.runtime.sources import source_digest
 
@@ -53,9 +54,14 @@ def convert_weights(
         networks: settings of the published networks.
 
     Raises:
-        FormatError: a file holds other weights.
-        NumericalError: the autoencoder does not give the brain back.
+        ConfigError: the scale is not finite or not above 0.
+        FormatError: a file holds other weights, or a matrix the wrong way round.
+        NumericalError: the autoencoder does not give the brain back, or a weight or an output of a network is not finite.
     """
+    if latent_scale is not None and not (math.isfinite(latent_scale) and latent_scale > 0):
+        raise ConfigError(
+            f"--latent-scale is {latent_scale:g}: latents were multiplied by a finite number above 0, near 1 as a rule"
+        )
     if latent_scale is None:
         latent_scale = 1.0
         log.warning("the factor that the latents were trained with is not in the files: 1 is taken; give it with --latent-scale")
@@ -67,6 +73,7 @@ def convert_weights(
             f"the converted autoencoder gives a brain back with {quality:.1f} dB, expected at least {LEAST_PSNR_DB:g}: "
             "the file is of another network, or the image is not on its grid"
         )
+    denoiser = convert_denoiser(unet_file, controlnet_file, networks[1])
     fitted: dict[str, CourseModel] = {"logistic_mixed": convert_course(courses)} if courses else {}
     sources = [autoencoder_file, unet_file, controlnet_file, *(courses or {}).values()]
     about: dict[str, Any] = {
@@ -79,7 +86,7 @@ def convert_weights(
         output.stem,
         grid_of(grid),
         autoencoder,
-        convert_denoiser(unet_file, controlnet_file, networks[1]),
+        denoiser,
         PUBLISHED_RANGE,
         fitted,
     )

@@ -26,7 +26,12 @@ LEAST_CORRELATION = 0.6
 BRAIN_ML = (1000.0, 2200.0)
 COARSE_MM, ANISOTROPY_MM = 2.0, 3.0
 NEGATIVE_SHARE = 0.05
+# a ball of 70 mm grows by 2 pi 70 mm a millimetre; a brain by somewhat more, and its stem is cut off
+FACE_CM2, FACE_CM2_PER_MM = 12.0, 6.0
+# slabs of the template's brain, from its ends inwards, and the least share of one that a brain fills
+END_MM, LEAST_OF_END = 27.0, 0.25
 PURE = 0.8
+SIDES = (("at the left", "at the right"), ("at the back", "at the front"), ("at the bottom", "at the top"))
 
 
 @dataclass(frozen=True)
@@ -35,7 +40,7 @@ class Finding:
 
     Attributes:
         level: `error` forbids its use, `warning` does not.
-        code: `skull`, `space`, `contrast`, `size`, `voxels`.
+        code: `skull`, `cut`, `space`, `contrast`, `size`, `voxels`.
         text: what was found, what was expected, what to do.
     """
 
@@ -70,11 +75,7 @@ def place(scan: Scan, grid: Grid, to_scan: np.ndarray | None = None) -> Placed:
     Raises:
         DataError: nothing is in it, or intensities lie below the background.
     """
-    above = scan.array - background(scan.array)
-    top = float(np.percentile(np.abs(above[above != 0]), 99)) if (above != 0).any() else 0.0
-    if top == 0:
-        raise DataError(f"{scan.path} is constant: expected a T1 image")
-    inside = np.abs(above) > BACKGROUND_SHARE * top
+    above, inside = foreground(scan)
     if (above[inside] < 0).mean() > NEGATIVE_SHARE:
         raise DataError(f"{scan.path} has intensities below its background, as after a z-score: give the image before that")
     share = on_grid(Scan(inside.astype(np.float32), scan.affine, scan.path), grid, to_scan)
@@ -85,6 +86,19 @@ def place(scan: Scan, grid: Grid, to_scan: np.ndarray | None = None) -> Placed:
     mask = parts == np.bincount(parts[mask]).argmax()
     image = on_grid(Scan(np.clip(above, 0, None), scan.affine, scan.path), grid, to_scan)
     return Placed(normalise(image, mask).astype(np.float32), mask, np.eye(4) if to_scan is None else to_scan)
+
+
+def foreground(scan: Scan) -> tuple[np.ndarray, np.ndarray]:
+    """Return a scan above its background, and where it differs from that, bool; both on its own voxels.
+
+    Raises:
+        DataError: it is constant.
+    """
+    above = scan.array - background(scan.array)
+    top = float(np.percentile(np.abs(above[above != 0]), 99)) if (above != 0).any() else 0.0
+    if top == 0:
+        raise DataError(f"{scan.path} is constant: expected a T1 image")
+    return above, np.abs(above) > BACKGROUND_SHARE * top
 
 
 def background(array: np.ndarray) -> float:
@@ -108,8 +122,8 @@ def examine(scan: Scan, placed: Placed, grid: Grid, reference: Reference) -> lis
         reference: the template.
     """
     found = [
-        *_skull(placed, grid, reference), *_space(placed, grid, reference), *_contrast(placed, reference),
-        *_size(placed, grid), *_voxels(scan),
+        *_skull(placed, grid, reference), *_cut(scan, placed, grid, reference), *_space(placed, grid, reference),
+        *_contrast(placed, reference), *_size(placed, grid), *_voxels(scan),
     ]  # fmt: skip
     return sorted(found, key=lambda finding: finding.level)
 
@@ -124,6 +138,54 @@ def _skull(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding
             f"{100 * fullness:.0f} % of the field of view is filled and {100 * rim:.0f} % of that lies more than {RIM_MM:g} mm "
             "outside the template's brain: remove the skull first (HD-BET, SynthStrip), or go on with --allow-skull",
         )  # fmt: skip
+
+
+def _cut(scan: Scan, placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding]:
+    advice = "slices are missing, and a forecast of the rest is worth nothing: give the whole brain"
+    for side, area, most in flat_faces(scan):
+        if area > most:
+            yield Finding(
+                "error",
+                "cut",
+                f"the brain ends {side} in a flat face of {area:.0f} cm2, at most {most:.0f} are expected: {advice}",
+            )
+    depth = round(END_MM / grid.spacing_mm)
+    for axis, sides in enumerate(SIDES):
+        filled = np.nonzero(reference.mask.any(axis=tuple(other for other in range(3) if other != axis)))[0]
+        for side, rows in zip(sides, (filled[:depth], filled[-depth:]), strict=True):
+            wanted, found = (np.take(mask, rows, axis) for mask in (reference.mask, placed.mask))
+            share = float((wanted & found).sum() / wanted.sum())
+            if share < LEAST_OF_END:
+                yield Finding(
+                    "error", "cut", f"{side} only {100 * share:.0f} % of the template's last {END_MM:g} mm are brain: {advice}, "
+                    "or register it with --register affine",
+                )  # fmt: skip
+
+
+def flat_faces(scan: Scan) -> list[tuple[str, float, float]]:
+    """Return for both ends of each voxel axis its name, the largest step of the cross-section there, and the most expected.
+
+    A brain is round: from slice to slice its cross-section grows by a few cm2 a millimetre. Where slices are missing it begins
+    with a face at once. Areas are in cm2; looked at is the outer third of the brain at each end.
+
+    Args:
+        scan: brain only, on its own voxels.
+    """
+    inside = foreground(scan)[1]
+    found = []
+    for axis in range(3):
+        others = [other for other in range(3) if other != axis]
+        areas = np.asarray(inside.sum(axis=tuple(others)) * np.prod([scan.spacing_mm[other] for other in others]) / 100)
+        filled = np.nonzero(areas)[0]
+        first, last = int(filled[0]), int(filled[-1])
+        third = (last - first) // 3 + 1
+        steps = np.diff(np.pad(areas[first : last + 1], 1))
+        direction = scan.affine[:3, axis]
+        along = int(np.abs(direction).argmax())
+        low, high = SIDES[along] if direction[along] > 0 else SIDES[along][::-1]
+        most = FACE_CM2 + FACE_CM2_PER_MM * scan.spacing_mm[axis]
+        found += [(low, float(steps[:third].max()), most), (high, float(-steps[-third:].min()), most)]
+    return found
 
 
 def _space(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,8 +19,7 @@ from sciml.progression.scans.reference import mni_reference
 from sciml.progression.scans.registration import register_affine
 from sciml.progression.scans.segmentation import NOT_MEASURED, Codes, label_shares, measured_volumes, run_synthseg, unknown_codes
 from sciml.progression.scans.tables import Row
-from sciml.runtime.errors import DataError
-from sciml.runtime.files import digest_file
+from sciml.runtime.errors import DataError, ScimlError
 
 log = logging.getLogger(__name__)
 
@@ -84,6 +84,7 @@ def prepare_cohort(
 
     Raises:
         DataError: an image cannot be used, or one image stands for two people.
+        NumericalError: an image cannot be registered.
     """
     warnings = check_leaks(rows)
     visits: list[Visit] = []
@@ -98,7 +99,10 @@ def prepare_cohort(
         name = file_name(subject)
         arrays: dict[str, list[np.ndarray]] = {"image": [], "mask": []}
         for number, row in enumerate(own):
-            examined = examine_image(row.image, grid, reading)
+            try:
+                examined = examine_image(row.image, grid, reading)
+            except ScimlError as error:
+                raise type(error)(f"{row.where}: {error}") from error
             if examined.errors:
                 raise DataError(f"{row.where}: {row.image.name}: {examined.errors[0].text}")
             warnings += [f"{row.where}: {row.image.name}: {finding.text}" for finding in examined.findings]
@@ -117,32 +121,54 @@ def prepare_cohort(
 
 
 def check_leaks(rows: Sequence[Row]) -> list[str]:
-    """Refuse a file that stands for two people; return warnings of files that stand twice for one.
+    """Refuse an image that stands for two people; return warnings of images that stand twice for one.
+
+    Images are alike where their voxels are, however the file is compressed, whatever its numbers are stored as, and however its
+    axes are turned.
 
     Raises:
-        DataError: with both rows, and with the splits where they differ.
+        DataError: with both rows, and with the splits where they differ; or a file is missing or cannot be read, with its row.
     """
+    for row in rows:
+        for path in (row.image, row.segmentation):
+            if path is not None and not path.exists():
+                raise DataError(f"{row.where}: no such file: {path}")
     seen: dict[str, Row] = {}
     warnings = []
     for row in rows:
-        digest = digest_file(row.image)
-        before = seen.setdefault(digest, row)
+        before = seen.setdefault(voxel_digest(_named(row, row.image)), row)
         if before is row:
             continue
         if before.subject != row.subject:
             raise DataError(
-                f"{row.where}: the image of {row.subject} ({row.split}) is byte for byte that of {before.subject} "
+                f"{row.where}: the image of {row.subject} ({row.split}) is voxel for voxel that of {before.subject} "
                 f"({before.split}) in {before.where}: one image cannot be two people"
             )
-        warnings.append(f"{row.where}: the image is byte for byte that of {before.where}")
+        warnings.append(f"{row.where}: the image is voxel for voxel that of {before.where}")
     return warnings
+
+
+def _named(row: Row, path: Path, whole_numbers: bool = False) -> Scan:
+    try:
+        return read_scan(path, whole_numbers=whole_numbers)
+    except ScimlError as error:
+        raise type(error)(f"{row.where}: {error}") from error
+
+
+def voxel_digest(scan: Scan) -> str:
+    """Return the SHA-256 of the shape and the values of a scan, its axes turned to the right, to the front and to the head."""
+    import nibabel
+
+    turn = nibabel.orientations.io_orientation(scan.affine)
+    array = np.ascontiguousarray(nibabel.orientations.apply_orientation(scan.array, turn), dtype="<f4")
+    return hashlib.sha256(str(array.shape).encode() + array.tobytes()).hexdigest()
 
 
 def _measure(
     row: Row, examined: Examined, folder: Path, grid: Grid, codes: Codes, synthseg: bool, warnings: list[str]
 ) -> tuple[tuple[float, ...], np.ndarray | None]:
     if row.segmentation is not None:
-        labels = read_scan(row.segmentation, whole_numbers=True)
+        labels = _named(row, row.segmentation, whole_numbers=True)
     elif synthseg:
         labels = run_synthseg(
             row.image, folder / "segmentations" / f"{file_name(row.subject)}-{row.age_years:g}{row.image_uid}.nii.gz"

@@ -8,6 +8,7 @@ relative to the file. BIDS: `sub-*/[ses-*/]anat/*_T1w.nii.gz` with `participants
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -33,6 +34,7 @@ CLI_GROUPS = {"1": "CN", "2": "MCI", "3": "AD"}
 AGES = (18.0, 100.0)
 POSSIBLE_AGES = (0.0, 120.0)
 FRACTION_LIMIT = 1.2
+SEPARATORS = {";": "';'", "\t": "tabs", "|": "'|'", ",": "commas"}
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Row:
         image: path of the image.
         segmentation: path of a label image on any grid.
         split: what the person is used for, where the table says so.
-        image_uid: tells two scans at one age apart.
+        image_uid: the scan's own name, a session for instance.
     """
 
     where: str
@@ -80,6 +82,9 @@ def read_table(path: Path, coding: Coding = "standard", diagnosis: str | None = 
     ages = [_number(record.get("age"), where, "age") for where, record in records]
     if max(ages) <= FRACTION_LIMIT:
         raise DataError(f"{path}: all ages are between {min(ages):g} and {max(ages):g}: age must be in years")
+    for (where, _), age in zip(records, ages, strict=True):
+        if 0 <= age <= FRACTION_LIMIT:
+            raise DataError(f"{where}: age {age:g} stands beside {max(ages):g} in other rows: give it in years, {100 * age:g}?")
     rows = [
         _row(where, record, age, path if path.is_dir() else path.parent, coding, diagnosis)
         for (where, record), age in zip(records, ages, strict=True)
@@ -88,14 +93,26 @@ def read_table(path: Path, coding: Coding = "standard", diagnosis: str | None = 
 
 
 def with_splits(rows: Sequence[Row], shares: tuple[float, float, float], order: Sequence[str]) -> list[Row]:
-    """Return the rows with a split for every person who has none.
+    """Return the rows with a split for every subject who has none.
+
+    Every split with a share gets a subject, whatever the rounding. Subjects fewer than those splits are all test subjects: a
+    forecast of theirs is still a forecast, and no model can be trained on them.
 
     Args:
         rows: of the table.
         shares: of train, validation and test.
-        order: all subjects, shuffled by the caller's generator.
+        order: all subjects without a split, shuffled by the caller's generator.
     """
-    counts = [round(share * len(order)) for share in shares]
+    counts = [round(share * len(order)) for share in shares[:2]]
+    counts.append(len(order) - sum(counts))
+    wanted = [index for index, share in enumerate(shares) if share > 0]
+    if len(order) < len(wanted):
+        counts = [0, 0, len(order)]
+    else:
+        for index in wanted:
+            while counts[index] < 1:
+                counts[counts.index(max(counts))] -= 1
+                counts[index] += 1
     borders = (counts[0], counts[0] + counts[1])
     drawn = {
         subject: SPLITS[0] if place < borders[0] else SPLITS[1] if place < borders[1] else SPLITS[2]
@@ -104,13 +121,37 @@ def with_splits(rows: Sequence[Row], shares: tuple[float, float, float], order: 
     return [row if row.split else replace(row, split=drawn[row.subject]) for row in rows]
 
 
-def warnings_of(rows: Iterable[Row]) -> list[str]:
-    """Return what is unusual in a table without being wrong."""
-    return [
+def warnings_of(rows: Sequence[Row]) -> list[str]:
+    """Return what is unusual in a table without being wrong.
+
+    A diagnosis that changes between visits is one of these: each visit keeps its own, and a forecast starts from the last.
+
+    Args:
+        rows: sorted by subject and age, as `read_table` returns them.
+    """
+    ages = [
         f"{row.where}: age {row.age_years:g} is outside {AGES[0]:g} to {AGES[1]:g} years"
         for row in rows
         if not AGES[0] <= row.age_years <= AGES[1]
     ]
+    changes = [
+        f"{after.where}: the diagnosis of {after.subject} changes from {before.diagnosis} at {before.age_years:g} to "
+        f"{after.diagnosis} at {after.age_years:g}: each visit keeps its own, forecasts start from the last"
+        for before, after in pairwise(rows)
+        if before.subject == after.subject and before.diagnosis != after.diagnosis
+    ]
+    return ages + changes
+
+
+def split_warnings(rows: Iterable[Row]) -> list[str]:
+    """Say which splits of a cohort have nobody, so that what needs them is known to be impossible."""
+    there = {row.split for row in rows}
+    if absent := [split for split in ("train", "validation") if split not in there]:
+        return [
+            f"nobody is in {' and '.join(absent)}: forecasts can be made, a model cannot be trained; "
+            "add subjects, or a column split"
+        ]
+    return []
 
 
 def _csv_records(path: Path) -> list[tuple[str, dict[str, str]]]:
@@ -122,6 +163,12 @@ def _csv_records(path: Path) -> list[tuple[str, dict[str, str]]]:
     table = csv.DictReader(lines, delimiter=delimiter)
     names = [SYNONYMS.get(name.strip().lower(), name.strip().lower()) for name in table.fieldnames or ()]
     missing = [name for name in REQUIRED if name not in names and name != "diagnosis"]
+    if missing and len(names) == 1:
+        for other, called in SEPARATORS.items():
+            if other in names[0]:
+                raise FormatError(
+                    f"{path} separates its columns by {called}: expected {'tabs' if delimiter != ',' else 'commas'}"
+                )
     if missing:
         raise FormatError(
             f"{path} lacks the column {missing[0]}: expected {', '.join(REQUIRED)}, and may have {', '.join(OPTIONAL)}"
@@ -137,14 +184,25 @@ def _bids_records(folder: Path) -> list[tuple[str, dict[str, str]]]:
     if not people:
         raise FormatError(f"{folder} is no BIDS folder: participants.tsv is missing or empty; give a CSV file or a BIDS folder")
     found = []
-    for image in sorted([*folder.glob("sub-*/anat/*_T1w.nii*"), *folder.glob("sub-*/ses-*/anat/*_T1w.nii*")]):
+    images = sorted([*folder.glob("sub-*/anat/*_T1w.nii*"), *folder.glob("sub-*/ses-*/anat/*_T1w.nii*")])
+    sessions_of = Counter(image.relative_to(folder).parts[0] for image in images)
+    for image in images:
         subject = image.relative_to(folder).parts[0]
         session = next((part for part in image.relative_to(folder).parts if part.startswith("ses-")), "")
         if subject not in people:
             raise DataError(f"{folder}/participants.tsv has no row of {subject}, whose image {image.name} is there")
-        sessions = {row.get("session_id", ""): row for row in _tsv(folder / subject / f"{subject}_sessions.tsv")}
-        record = {**people[subject], **{key: value for key, value in sessions.get(session, {}).items() if value}}
-        record = {SYNONYMS.get(key, key): value for key, value in record.items()}
+        table = folder / subject / f"{subject}_sessions.tsv"
+        own, general = (
+            {SYNONYMS.get(key, key): value for key, value in row.items() if value}
+            for row in ({row.get("session_id", ""): row for row in _tsv(table)}.get(session, {}), people[subject])
+        )
+        # the age of a participant is that at one session, and nobody knows at which
+        if session and sessions_of[subject] > 1 and not own.get("age"):
+            raise DataError(
+                f"{image}: {subject} has {sessions_of[subject]} scans and {session} has no age of its own: give it in "
+                f"{table.relative_to(folder)} (columns session_id and age)"
+            )
+        record = {"age": "", **general, **own}
         found.append((str(image), record | {"image": str(image.relative_to(folder)), "image_uid": session}))
     return found
 
@@ -204,10 +262,11 @@ def _checked(rows: list[Row]) -> list[Row]:
     for before, after in pairwise(rows):
         if before.subject != after.subject:
             continue
-        if before.age_years == after.age_years and before.image_uid == after.image_uid:
+        # ages rise in a course of volumes, so that a rate has a length of time
+        if before.age_years == after.age_years:
             raise DataError(
                 f"{after.where}: subject {after.subject} has two scans at age {after.age_years:g}, also {before.where}: "
-                "give them different values of image_uid, or remove one"
+                "give ages with decimals, or keep one of the two"
             )
         for name in ("sex", "split"):
             if getattr(before, name) != getattr(after, name):

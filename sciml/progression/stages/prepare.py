@@ -11,7 +11,7 @@ from sciml.progression.cohorts.grids import grid_of
 from sciml.progression.config import PrepareConfig
 from sciml.progression.scans.preparation import Reading, prepare_cohort
 from sciml.progression.scans.segmentation import code_table
-from sciml.progression.scans.tables import read_table, warnings_of, with_splits
+from sciml.progression.scans.tables import read_table, split_warnings, warnings_of, with_splits
 from sciml.runtime.files import write_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
@@ -40,6 +40,7 @@ def run(config: PrepareConfig, table: Path, output: Path) -> list[Path]:
     reading = Reading(config.register_to, config.allow_skull)
     found = [
         *warnings_of(rows),
+        *split_warnings(rows),
         *prepare_cohort(rows, output, grid_of(config.grid), reading, codes, config.synthseg, str(table)),
     ]
     for warning in found:

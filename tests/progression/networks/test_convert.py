@@ -9,16 +9,18 @@ import pytest
 import torch
 from tiny_learning import UNET
 
+from sciml.formats.nifti import read_scan
+from sciml.options import check_model
 from sciml.progression.cohorts.regions import CONDITIONED
 from sciml.progression.courses.course import Course
 from sciml.progression.courses.curves import curves
 from sciml.progression.networks.autoencoder import Autoencoder
 from sciml.progression.networks.convert import convert_autoencoder, convert_course, convert_denoiser, read_state_dict, renamed
 from sciml.progression.networks.denoiser import Denoiser
-from sciml.progression.networks.model_files import load_model
+from sciml.progression.networks.model_files import autoencoder_from, load_model
 from sciml.progression.networks.published import convert_weights, reconstruction_psnr
 from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
-from sciml.runtime.errors import DataError, FormatError, NumericalError
+from sciml.runtime.errors import ConfigError, DataError, FormatError, NumericalError
 
 # of the published shape, with fewer channels
 SMALL = AutoencoderConfig(unshuffle=1, channels=(8, 8, 8, 8), residual_blocks=2, groups=4, mirrored=True, initial_sd=None)
@@ -146,6 +148,83 @@ def test_files_that_could_run_code_or_hold_something_else_are_refused(tmp_path):
             read_state_dict(tmp_path / f"{name}.pth")
     with pytest.raises(DataError, match="no such file"):
         read_state_dict(tmp_path / "absent.pth")
+
+
+def damaged(state):
+    state["down_blocks.0.resnets.0.conv1.conv.weight"][0, 0, 0, 0, 0] = float("nan")
+
+
+def huge(state):
+    # finite values whose product is not
+    for name in state:
+        if name.endswith("conv1.conv.weight"):
+            state[name] *= 1e30
+
+
+def turned(state):
+    name = "middle_block.attention.transformer_blocks.0.attn1.to_k.weight"
+    state[name] = state[name].t().contiguous()
+
+
+def stored_turned(state):
+    name = "middle_block.attention.transformer_blocks.0.attn1.to_k.weight"
+    state[name] = state[name].t()
+
+
+@pytest.mark.parametrize("part", ["unet", "controlnet"])
+@pytest.mark.parametrize(
+    ("change", "error", "words"),
+    [
+        (damaged, NumericalError, r"down_blocks\.0\.resnets\.0\.conv1\.conv\.weight has 1 values of"),
+        (huge, NumericalError, "answers with values that are not finite"),
+        (turned, FormatError, r"attn1\.to_k\.weight of one is like the transpose of the other"),
+        (stored_turned, FormatError, r"attn1\.to_k\.weight is stored as the transpose"),
+    ],
+)
+def test_right_shapes_with_wrong_numbers_are_found_in_both_networks(networks, tmp_path, part, change, error, words):
+    denoiser = networks[1]
+    unet = {name: value.clone() for name, value in denoiser.unet.state_dict().items()}
+    # as training begins: a ControlNet is a copy of the UNet's encoder
+    control = {name: (unet.get(name, value) + 0.01).clone() for name, value in denoiser.control.state_dict().items()}
+    states = {"unet": unet, "controlnet": control}
+    change(states[part])
+    for name, state in states.items():
+        torch.save(state, tmp_path / f"{name}.pth")
+    with pytest.raises(error, match=words):
+        convert_denoiser(tmp_path / "unet.pth", tmp_path / "controlnet.pth", UNET)
+
+
+def test_what_a_failed_download_left_is_named(tmp_path):
+    page, nothing, pointer = tmp_path / "page.pth", tmp_path / "nothing.pth", tmp_path / "pointer.pth"
+    page.write_text("\n<!DOCTYPE html><title>Sign in</title>")
+    nothing.touch()
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\n")
+    for path, words in ((page, "web page"), (nothing, "is empty"), (pointer, "git lfs pull")):
+        with pytest.raises(FormatError, match=words):
+            read_state_dict(path)
+        with pytest.raises(FormatError, match=words):
+            convert_course({"AD": path})
+        scan = path.rename(tmp_path / "scan.nii.gz")
+        with pytest.raises(FormatError, match=words):
+            read_scan(scan)
+        scan.rename(tmp_path / "model.safetensors")
+        with pytest.raises(FormatError, match=words):
+            check_model(tmp_path / "model.safetensors")
+
+
+@pytest.mark.parametrize("scale", [0.0, -1.0, float("nan"), float("inf")])
+def test_a_latent_scale_that_is_none_is_refused(tmp_path, scale):
+    absent = tmp_path / "absent.pth"
+    with pytest.raises(ConfigError, match="--latent-scale"):
+        convert_weights(absent, absent, absent, tmp_path / "m.safetensors", latent_scale=scale)
+
+
+def test_a_model_file_with_a_value_that_is_not_finite_is_refused(networks):
+    arrays = {name: value.numpy().copy() for name, value in networks[0].state_dict().items()}
+    arrays["latent_sd"] = np.ones((3, 1, 1, 1), np.float32)
+    arrays["network.quant_conv_mu.conv.bias"][0] = np.nan
+    with pytest.raises(NumericalError, match=r"quant_conv_mu\.conv\.bias has 1 values"):
+        autoencoder_from(arrays, {"network": SMALL.model_dump(mode="json")}, "file")
 
 
 def test_a_converted_model_is_whole_and_one_that_decodes_nothing_is_refused(networks, files, tmp_path, caplog):

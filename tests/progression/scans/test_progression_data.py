@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
+from dataclasses import replace
 
 import nibabel
 import numpy as np
 import pytest
 from scipy import ndimage
 
+from sciml.datasets import local_path
 from sciml.formats.nifti import Scan, read_scan
-from sciml.progression.cohorts.cohort import Cohort
+from sciml.progression.cohorts.cohort import Cohort, Visit, check_visits
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import REGIONS
-from sciml.progression.scans.examination import examine, place
+from sciml.progression.courses.fit import course_of
+from sciml.progression.scans.examination import SIDES, examine, flat_faces, place
 from sciml.progression.scans.native import at_voxels_of
+from sciml.progression.scans.preparation import check_leaks
 from sciml.progression.scans.reference import mni_reference
 from sciml.progression.scans.registration import affine_of, register_affine
 from sciml.progression.scans.resampling import labels_on_grid, on_grid
 from sciml.progression.scans.segmentation import SYNTHSEG, code_table, measured_volumes, run_synthseg, unknown_codes
-from sciml.progression.scans.tables import read_table
+from sciml.progression.scans.tables import Row, read_table, split_warnings, warnings_of, with_splits
 from sciml.progression.simulation.anatomy import template_volume
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 
@@ -144,6 +149,52 @@ def test_what_is_wrong_is_named(brain, tmp_path, change, code, words):
     assert any(one.code == code and words in one.text for one in errors), errors
 
 
+def cut(scan, axis, end, slices):
+    """The same brain with its last slices along an axis missing."""
+    array = scan.array.copy()
+    filled = np.nonzero(array.any(axis=tuple(other for other in range(3) if other != axis)))[0]
+    part = slice(0, filled[0] + slices) if end == 0 else slice(filled[-1] + 1 - slices, None)
+    array[tuple(part if one == axis else slice(None) for one in range(3))] = 0
+    return Scan(array, scan.affine, scan.path)
+
+
+def test_a_brain_cut_away_on_any_side_is_told(tmp_path, sciml_command):
+    fine = read_scan(local_path("mni2009c_t1"))
+    whole = Scan(fine.array[::2, ::2, ::2], fine.affine @ np.diag([2, 2, 2, 1]), fine.path)
+    assert not [one for one in flat_faces(whole) if one[1] > one[2]]
+    sides = [side for pair in SIDES for side in pair]
+    turned = nibabel.as_closest_canonical(nibabel.Nifti1Image(whole.array, whole.affine)).as_reoriented(
+        np.array([[0, -1], [2, 1], [1, -1]])
+    )
+    other = Scan(np.asarray(turned.dataobj), turned.affine, whole.path)
+    for number, side in enumerate(sides):
+        assert [one for one, area, most in flat_faces(cut(whole, *divmod(number, 2), 8)) if area > most] == [side]
+        # the names are those of the body, whatever the order of the voxels
+        axis = (0, 2, 1)[number // 2]
+        end = number % 2 if axis == 2 else 1 - number % 2
+        assert [one for one, area, most in flat_faces(cut(other, axis, end, 8)) if area > most] == [side]
+    path = save(tmp_path / "a.nii.gz", cut(whole, 1, 0, 8).array, whole.affine)
+    code, out, error = sciml_command("progression", "check", path)
+    assert code == 2
+    assert "error: the brain ends at the back in a flat face of" in out
+    assert "slices are missing" in error
+
+
+def test_a_brain_cut_along_no_axis_is_told(brain):
+    scan = Scan(*brain, None)  # type: ignore[arg-type]
+    # cut first and turned then: no axis of the voxels sees the face
+    turned = Scan(*rotated(cut(scan, 1, 0, 10).array, scan.affine, 20), None)  # type: ignore[arg-type]
+    errors = [one.text for one in examine(turned, place(turned, GRID), GRID, mni_reference(GRID)) if one.code == "cut"]
+    assert errors and "at the back only" in errors[0]
+
+
+def test_a_real_head_with_its_skull_is_told(sciml_command, need_data):
+    need_data("mr_colin27_t1")
+    code, out, _ = sciml_command("progression", "check", local_path("mr_colin27_t1"))
+    assert code == 2
+    assert "error: 59 % of the field of view is filled" in out
+
+
 @pytest.mark.parametrize(
     ("make", "error", "words"),
     [
@@ -242,6 +293,7 @@ def test_a_table_is_read_and_sorted(tmp_path):
         (["a,70,F,CN,a.nii", "a,72,M,CN,b.nii"], "subject a has sex 'M'"),
         ([], "holds no scan"),
         (["a,70,F,CN,"], "subject and image must be given"),
+        (["a,71,F,CN,a.nii", "b,.72,M,CN,b.nii"], "line 3: age 0.72 stands beside 71"),
     ],
 )
 def test_rows_that_cannot_be_used_are_named(tmp_path, rows, words):
@@ -254,6 +306,10 @@ def test_tables_that_are_none_are_refused(tmp_path):
         read_table(table(tmp_path, "a,70", header="subject,age\n"))
     with pytest.raises(DataError, match="cannot read"):
         read_table(tmp_path / "none.csv")
+    with pytest.raises(FormatError, match="separates its columns by ';': expected commas"):
+        read_table(table(tmp_path, "a;70;F;CN;a.nii", header=HEADER.replace(",", ";")))
+    with pytest.raises(FormatError, match="by tabs: expected commas"):
+        read_table(table(tmp_path, "a\t70", header=HEADER.replace(",", "\t")))
     with pytest.raises(FormatError, match=r"participants\.tsv"):
         read_table(tmp_path)
     header = "subject,age,sex,diagnosis,image,split\n"
@@ -275,6 +331,56 @@ def test_a_bids_folder_is_a_table(tmp_path, image):
     (tmp_path / "bids" / "participants.tsv").write_text("participant_id\tsex\nsub-02\tF\n")
     with pytest.raises(DataError, match="no row of sub-01"):
         read_table(tmp_path / "bids")
+
+
+def test_a_session_without_an_age_is_refused(tmp_path):
+    bids = tmp_path / "bids"
+    for session in ("ses-1", "ses-2"):
+        target = bids / "sub-01" / session / "anat" / f"sub-01_{session}_T1w.nii.gz"
+        target.parent.mkdir(parents=True)
+        target.touch()
+    (bids / "participants.tsv").write_text("participant_id\tsex\tage\tdiagnosis\nsub-01\tF\t70\tCN\n")
+    with pytest.raises(DataError, match=r"sub-01 has 2 scans and ses-1 has no age of its own: give it in sub-01/sub-01_sessions"):
+        read_table(bids)
+    (bids / "sub-01" / "sub-01_sessions.tsv").write_text("session_id\tage\nses-1\t70\nses-2\tn/a\n")
+    with pytest.raises(DataError, match=r"ses-2 has no age"):
+        read_table(bids)
+    (bids / "sub-01" / "ses-2" / "anat" / "sub-01_ses-2_T1w.nii.gz").unlink()
+    (bids / "sub-01" / "sub-01_sessions.tsv").unlink()
+    assert [row.age_years for row in read_table(bids)] == [70]
+
+
+@pytest.mark.parametrize("uids", [("", ""), ("first", "second")])
+def test_tables_cohorts_and_courses_agree_on_two_scans_at_one_age(tmp_path, uids):
+    """Ages rise: nowhere are two scans at one age taken."""
+    rows = [f"a,70,F,CN,{name}.nii,{uid}" for name, uid in zip("ab", uids, strict=True)]
+    with pytest.raises(DataError, match="two scans at age 70"):
+        read_table(table(tmp_path, *rows, header="subject,age,sex,diagnosis,image,image_uid\n"))
+    visits = [Visit("a", number, "test", 70.0, "F", "CN", (10.0,) * len(REGIONS)) for number in range(2)]
+    with pytest.raises(DataError, match="two visits at age 70"):
+        check_visits(visits)
+    with pytest.raises(DataError, match="do not rise"):
+        course_of(visits)
+
+
+def test_a_diagnosis_that_changes_is_told_and_kept_by_visit(tmp_path):
+    rows = read_table(table(tmp_path, "a,72,F,MCI,b.nii", "a,70,F,CN,a.nii", "b,70,F,CN,c.nii"))
+    assert [row.diagnosis for row in rows] == ["CN", "MCI", "CN"]
+    (warning,) = warnings_of(rows)
+    assert "line 2: the diagnosis of a changes from CN at 70 to MCI at 72" in warning
+    visits = [Visit("a", n, "test", row.age_years, "F", row.diagnosis, (9.0,) * len(REGIONS)) for n, row in enumerate(rows[:2])]
+    assert course_of(visits).diagnosis == "MCI"
+
+
+@pytest.mark.parametrize(
+    ("people", "counts"), [(1, (0, 0, 1)), (2, (0, 0, 2)), (3, (1, 1, 1)), (9, (6, 1, 2)), (10, (7, 1, 2)), (40, (32, 2, 6))]
+)
+def test_every_split_gets_a_subject(tmp_path, people, counts):
+    rows = read_table(table(tmp_path, *(f"p{number:02},70,F,CN,{number}.nii" for number in range(people))))
+    drawn = with_splits(rows, (0.8, 0.05, 0.15), [row.subject for row in rows])
+    found = Counter(row.split for row in drawn)
+    assert tuple(found[split] for split in ("train", "validation", "test")) == counts
+    assert bool(split_warnings(drawn)) == (people < 3)
 
 
 @pytest.fixture
@@ -360,20 +466,40 @@ def test_prepare_makes_a_cohort(tmp_path, brain, labels, sciml_command):
     assert "99" in (tmp_path / "cohort" / "warnings.json").read_text()
 
 
-def test_one_image_is_not_two_people(tmp_path, brain, labels, sciml_command):
-    path = cohort_table(tmp_path, brain, labels)
-    shutil.copy(tmp_path / "p0 v0.nii.gz", tmp_path / "p1 v0.nii.gz")
-    code, _, error = sciml_command("progression", "prepare", path, tmp_path / "cohort")
-    assert code == 2
-    assert "byte for byte that of p0" in error
-    assert "\n" not in error.strip()
+def leaking(tmp_path, brain, **other):
+    """Two people, one image: the second file with other bytes and the same voxels."""
+    array = np.rint(brain[0])
+    files = {"a.nii.gz": (array.astype(np.uint8), brain[1]), "b.nii": (array.astype(np.int16), brain[1])} | other
+    for name, (values, affine) in files.items():
+        save(tmp_path / name, values, affine)
+    return [Row(f"line {n}", f"p{n}", 70.0, "F", "CN", tmp_path / name, split="train") for n, name in enumerate(files)]
 
 
-def test_a_file_that_stands_twice_for_one_person_is_a_warning(tmp_path, brain, labels, sciml_command):
-    path = cohort_table(tmp_path, brain, labels, people=1)
-    shutil.copy(tmp_path / "p0 v0.nii.gz", tmp_path / "p0 v1.nii.gz")
-    assert sciml_command("progression", "prepare", path, tmp_path / "cohort")[0] == 0
-    assert "byte for byte" in (tmp_path / "cohort" / "warnings.json").read_text()
+def test_one_image_is_not_two_people(tmp_path, brain):
+    with pytest.raises(DataError, match=r"line 1: the image of p1 \(train\) is voxel for voxel that of p0"):
+        check_leaks(leaking(tmp_path, brain))
+    other = {"b.nii": oriented(np.rint(brain[0]).astype(np.uint8), brain[1], "LPI")}
+    with pytest.raises(DataError, match="voxel for voxel"):
+        check_leaks(leaking(tmp_path, brain, **other))
+    other = {"b.nii": (np.rint(brain[0]).astype(np.uint8)[::-1].copy(), brain[1])}
+    assert check_leaks(leaking(tmp_path, brain, **other)) == []
+
+
+def test_a_scan_that_stands_twice_for_one_person_is_a_warning(tmp_path, brain):
+    first, second = leaking(tmp_path, brain)
+    (warning,) = check_leaks([first, replace(second, subject="p0", age_years=71.0)])
+    assert "line 1: the image is voxel for voxel that of line 0" in warning
+
+
+def test_a_missing_or_broken_file_names_its_row(tmp_path, brain):
+    first, second = leaking(tmp_path, brain)
+    absent = tmp_path / "absent.nii"
+    for row in (replace(second, image=absent), replace(second, segmentation=absent)):
+        with pytest.raises(DataError, match=r"line 1: no such file: .*absent\.nii"):
+            check_leaks([first, row])
+    second.image.write_text("<html>")
+    with pytest.raises(FormatError, match=r"line 1: .*b\.nii is a web page"):
+        check_leaks([first, second])
 
 
 @pytest.mark.slow
