@@ -10,12 +10,13 @@ with f_K a factor of the subject and the region, r_K(g) the yearly rate with dia
     accelerating   p = exp(a s),   a from 0.05 to 0.2 a year: as fast again after 3.5 to 14 years
     decelerating   p = exp(-a s),  the same a
     converting     p = 1, and the diagnosis g goes from CN to MCI or from MCI to AD at a time between first and last visit
-    stepwise       p = 1 before a time c, 0.25 from c to c + d, 2.25 from then on; c from 0.1 to 0.4 and d from 0.2 to 0.35 of
+    stepwise       p = 1 before a time c, 0.5 from c to c + d, 1.75 from then on; c from 0.1 to 0.4 and d from 0.2 to 0.35 of
                    the time from first to last visit
 
-`stepwise`, a plateau and then a fast loss, is no mild variant of the others, two jumps and nine times the pace: nobody learns
-from it, it is kept for tests. It begins as the others do, for a law whose first year differs is told by no single visit, and no
-interval could hold. The sizes are choices, from no study.
+`stepwise`, a plateau and then a fast loss, is of another shape than the others: two jumps, the second of 3.5 times, while no
+other law changes its pace by more than 2.6 times over the whole of the usual follow-up. Nobody learns from it, it is kept for
+tests. It begins as the others do, for a law whose first year differs is told by no single visit, and no interval could hold. The
+sizes are choices, from no study.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from sciml.progression.cohorts.regions import DIAGNOSES
 from sciml.progression.config import Law
 
 ACCELERATION = (0.05, 0.2)
-PLATEAU, FAST = 0.25, 2.25
+PLATEAU, FAST = 0.5, 1.75
 # of the time from first to last visit
 ONSETS: dict[Law, tuple[float, float]] = {"converting": (0.0, 1.0), "stepwise": (0.1, 0.4)}
 PLATEAUS = (0.2, 0.35)
