@@ -118,6 +118,10 @@ class SimulationConfig(StageConfig):
     independent_rates: bool = Field(
         default=False, description="every visit after the first has rates of its own, drawn region by region: for calibration"
     )
+    pattern: float = Field(
+        default=1.0, ge=0, le=2,
+        description="strength of what volumes do not tell: where within its regions a subject changes; 0 none, 1 as measured",
+    )  # fmt: skip
     people: PeopleConfig = PeopleConfig()
     atrophy: AtrophyConfig = AtrophyConfig()
     scanner: ScannerConfig = ScannerConfig()

@@ -39,6 +39,27 @@ class Determinants(Result):
     most: float
 
 
+class Explained(Result):
+    """Shares of the true change of the images over three years and more, by what explains them (`simulation.explained`).
+
+    Told are `volumes`; beside them the `expected` part of the pattern, which follows from age, sex, diagnosis, shape and pace;
+    beside them the `lasting` part, all that stays from the first visit on; `motion`: everything that moves.
+
+    Attributes:
+        unit: share.
+        n: subjects of the test split, or all where there is none, who were seen so late.
+        mean: over subjects.
+        spread: standard deviation over subjects.
+        by_diagnosis: means over the subjects of a diagnosis at the first visit.
+    """
+
+    unit: Literal["1"]
+    n: int
+    mean: dict[str, float]
+    spread: dict[str, float]
+    by_diagnosis: dict[str, dict[str, float]]
+
+
 class Accuracy(Result):
     """How exactly a simulated cohort keeps to its law.
 
@@ -48,6 +69,7 @@ class Accuracy(Result):
         volume_error: measured volumes against targets.
         atrophy_determinant: of the map from a visit to the first one.
         anatomy_determinant: of the map from a subject to the template.
+        explained: how much of the change volumes and parts of the pattern explain; None where nobody was asked.
     """
 
     subjects: int
@@ -55,3 +77,4 @@ class Accuracy(Result):
     volume_error: VolumeErrors
     atrophy_determinant: Determinants
     anatomy_determinant: Determinants
+    explained: Explained | None = None

@@ -11,14 +11,22 @@ Volumes V_L that change by b_L a unit of time are reached with a divergence in t
 The fluid takes the balance, b_csf = - sum of the others; since the labels sum to 1, int a = sum b = 0, which is what a closed
 skull can have. v is the gradient flow of `neumann`: among all flows with this divergence the one of least energy.
 
+A pattern g_K(y), local rates that volumes do not tell, is a function of place at the start and moves with the tissue. The fluid
+nearby answers to it: with S a Gaussian mean, which is its own adjoint,
+
+    (3)  d = sum_K p_K g_K (K all but the fluid),   q = d - p_csf S[d / S p_csf],   div v = a = q + sum_K c_K p_K,
+         G c = b - (int p_L q)_L
+
+so that int p_L a = b_L as before: a pattern changes no volume.
+
 A step of unit length carries the map from the present back to the start,
 
-    (3)  y(x) <- y(x - v(x - v(x)/2)),
+    (4)  y(x) <- y(x - v(x - v(x)/2)),
 
 and labels and images are always looked up at y in the start's anatomy, so nothing blurs with time. What a step misses of its
 goals is added to b and the step is made again: first (2) holds for an infinitesimal step only, second labels on a grid are
 interpolated. Where the map would fold between two voxels, as it can in pockets of the skull, its shift is averaged over the
-neighbours before that. Lengths are voxels.
+neighbours before that. A step that fails all the same is made in two halves. Lengths are voxels.
 """
 
 from __future__ import annotations
@@ -35,10 +43,15 @@ from sciml.runtime.errors import NumericalError
 
 Lookup = Callable[[np.ndarray], np.ndarray]
 """Points (3, n) of the start's anatomy in voxels -> label fractions (regions, n) there, the last one the balance."""
-
+Pattern = Callable[[np.ndarray], np.ndarray]
+"""Points (3, n) of the start's anatomy in voxels -> g, (regions without the last, n): local change of ln V beside c."""
 
 # a map is smoothed where one of its corners has less
 LEAST_DETERMINANT = 0.02
+# a step that fails is halved so often at most
+HALVINGS = 4
+# share of fluid nearby below which a pattern is not answered there
+LEAST_FLUID = 0.05
 
 
 @dataclass(frozen=True)
@@ -50,12 +63,14 @@ class StepSettings:
         tolerance: of each volume at the end of a step, in parts of it.
         corrections: repetitions of a step at most.
         solver_tolerance: of the flow's divergence.
+        balance_voxels: width of S of (3).
     """
 
     log_change: float = 0.2
     tolerance: float = 5e-4
     corrections: int = 12
     solver_tolerance: float = 1e-4
+    balance_voxels: float = 2.5
 
 
 class Atrophy:
@@ -86,31 +101,47 @@ class Atrophy:
         """Return V, the volume of each region in voxels, (regions,)."""
         return self.labels.sum(axis=1)
 
-    def advance(self, goals: Sequence[float] | np.ndarray) -> None:
+    def advance(self, goals: Sequence[float] | np.ndarray, pattern: Pattern | None = None) -> None:
         """Move all volumes but the last one to their goals, along straight lines of ln V.
 
         Args:
             goals: volumes in voxels, one a region without the last, which takes the balance.
+            pattern: g of (3) for the whole way.
 
         Raises:
-            NumericalError: a goal is not reached: it needs more than the skull holds, or finer steps.
+            NumericalError: a goal is not reached: it needs more than the skull holds.
         """
         goals = np.asarray(goals, dtype=np.float64)
         begun = self.volumes[:-1]
         logs = np.log(goals / begun)
-        if not np.any(logs):
+        if not np.any(logs) and pattern is None:
             return
-        steps = int(np.ceil(np.abs(logs).max() / self.settings.log_change))
+        steps = max(1, int(np.ceil(np.abs(logs).max() / self.settings.log_change)))
         for step in range(1, steps + 1):
-            self._step(begun * np.exp(logs * (step / steps)))
+            self._reach(begun * np.exp(logs * (step / steps)), pattern, 1 / steps, HALVINGS)
 
-    def _step(self, goals: np.ndarray) -> None:
+    def _reach(self, goals: np.ndarray, pattern: Pattern | None, share: float, halvings: int) -> None:
+        """Make a step, a share of the whole way; in two halves where that fails."""
+        try:
+            self._step(goals, pattern, share)
+        except NumericalError:
+            if not halvings:
+                raise
+            halfway = np.sqrt(goals * self.volumes[:-1])
+            self._reach(halfway, pattern, share / 2, halvings - 1)
+            self._reach(goals, pattern, share / 2, halvings - 1)
+
+    def _step(self, goals: np.ndarray, pattern: Pattern | None, share: float) -> None:
         change, flow = goals - self.volumes[:-1], self._domain.still()
+        extra = None if pattern is None else self.answered(share * pattern(self.back[:, self.mask]))
         calm: list[np.ndarray] = []
         response = _Response(goals)
         for attempt in range(self.settings.corrections + 1):
             # the flow is linear in b: a correction needs no new solution of the whole, and a rough one of its small part
-            part = self._domain.solve(self.source(change), self.settings.solver_tolerance if attempt == 0 else 1e-2)
+            if attempt == 0:
+                part = self._domain.solve(self.source(change, extra), self.settings.solver_tolerance)
+            else:
+                part = self._domain.solve(self.source(change), 1e-2)
             flow = add_faces(flow, part.faces)
             back = self._calmed(self._carry(flow), calm)
             labels = self._lookup(back[:, self.mask])
@@ -125,8 +156,9 @@ class Atrophy:
             calm.append(folded)
         worst = float(np.abs(missed / goals).max())
         raise NumericalError(
-            f"a step misses its volumes by {100 * worst:.2g} %, or folds, after {self.settings.corrections} corrections; "
-            f"allowed {100 * self.settings.tolerance:g} %: take smaller steps, or ask for less"
+            f"a step misses its volumes by {100 * worst:.2g} %, or folds, after {self.settings.corrections} corrections; allowed "
+            f"{100 * self.settings.tolerance:g} %, and a change of ln V of {self.settings.log_change / 2**HALVINGS:.2g} is the "
+            "least step: ask for less"
         )
 
     def _calmed(self, back: np.ndarray, places: list[np.ndarray]) -> np.ndarray:
@@ -140,16 +172,37 @@ class Atrophy:
             shift = np.where(place & self.mask, mean, shift)
         return shift[(slice(None), *self._nearest)] + grid
 
-    def source(self, change: np.ndarray) -> np.ndarray:
-        """Return a of (2) on the grid, for the change of each volume but the last a unit of time, in voxels."""
-        gram = self.labels @ self.labels.T
-        weights = np.linalg.solve(gram, np.append(change, -change.sum()))
+    def source(self, change: np.ndarray, extra: np.ndarray | None = None) -> np.ndarray:
+        """Return a of (3) on the grid, for the change of each volume but the last a unit of time, in voxels.
+
+        Args:
+            change: b, (regions without the last,).
+            extra: q, (voxels of the mask,); without it a is that of (2).
+        """
+        gram, wanted = self.labels @ self.labels.T, np.append(change, -change.sum())
+        # G c = b - int p_L q
+        weights = np.linalg.solve(gram, wanted if extra is None else wanted - self.labels @ extra)
         source = np.zeros(self.mask.shape)
-        source[self.mask] = weights @ self.labels
+        source[self.mask] = weights @ self.labels if extra is None else weights @ self.labels + extra
         return source
 
+    def answered(self, pattern: np.ndarray) -> np.ndarray:
+        """Return q of (3), what a pattern gains at each place and the fluid nearby loses, (voxels of the mask,).
+
+        Args:
+            pattern: g here and now, (regions without the last, voxels of the mask).
+        """
+        fluid, gained = self.labels[-1], np.einsum("kn,kn->n", self.labels[:-1], pattern)
+        # d - p_csf S[d / S p_csf]
+        return gained - fluid * self._mean(gained / np.maximum(self._mean(fluid), LEAST_FLUID))
+
+    def _mean(self, values: np.ndarray) -> np.ndarray:
+        field = np.zeros(self.mask.shape)
+        field[self.mask] = values
+        return ndimage.gaussian_filter(field, self.settings.balance_voxels, mode="constant", truncate=3.0)[self.mask]
+
     def _carry(self, flow: Faces) -> np.ndarray:
-        # (3); outside the skull the map continues as at the nearest voxel inside, so that its rim is not mixed with what stands
+        # (4); outside the skull the map continues as at the nearest voxel inside, so that its rim is not mixed with what stands
         half = self._points - 0.5 * sample_faces(flow, self._points)
         origin = self._points - sample_faces(flow, half)
         shift = np.stack([ndimage.map_coordinates(axis, origin, order=1, mode="nearest") for axis in self._shifts()])

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 
 from sciml.datasets import local_path
-from sciml.progression.cohorts.accuracy import Accuracy, Determinants, VolumeErrors
+from sciml.progression.cohorts.accuracy import Accuracy, Determinants, Explained, VolumeErrors
 from sciml.progression.cohorts.cohort import Visit, write_cohort, write_subject
 from sciml.progression.cohorts.grids import grid_of
-from sciml.progression.cohorts.regions import TISSUES
+from sciml.progression.cohorts.regions import DIAGNOSES, TISSUES
 from sciml.progression.config import TEMPLATE_DATA, SimulateConfig, SimulationConfig
 from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_template
 from sciml.progression.simulation.simulator import Life, simulate
@@ -143,7 +143,8 @@ def _work(subject: tuple[int, str, str]) -> dict[str, Any]:
     seeds = Seeds(config.seed)
     number, name, split = subject
     drawn = draw_subject(settings, number, name, split, seeds)
-    life = simulate(drawn, _worker["anatomy"], settings, seeds)
+    explain = split == "test" or not settings.subjects.get("test")
+    life = simulate(drawn, _worker["anatomy"], settings, seeds, explain)
     notes = _life_notes(life) | {"law": drawn.law.law}
     write_subject(_worker["store"], name, life.arrays, grid_of(config.grid), notes)
     return notes
@@ -158,6 +159,7 @@ def _life_notes(life: Life) -> dict[str, Any]:
         "targets_ml": life.targets_ml.tolist(),
         "determinants": life.determinants.tolist(),
         "warp_determinants": life.warp_determinants.tolist(),
+        "explained": life.explained,
     }
 
 
@@ -228,6 +230,30 @@ def _summary(people: list[dict[str, Any]]) -> Accuracy:
         ),
         atrophy_determinant=Determinants(unit="1", least=float(determinants[:, 0].min()), most=float(determinants[:, 1].max())),
         anatomy_determinant=Determinants(unit="1", least=float(warps[:, 0].min()), most=float(warps[:, 1].max())),
+        explained=_explained(people),
+    )
+
+
+def _explained(people: list[dict[str, Any]]) -> Explained | None:
+    found = [(notes["visits"][0][5], notes["explained"]) for notes in people if notes["explained"]]
+    if not found:
+        return None
+    names = list(found[0][1])
+
+    def mean(shares: list[dict[str, float]]) -> dict[str, float]:
+        return {name: float(np.mean([share[name] for share in shares])) for name in names}
+
+    every = [shares for _, shares in found]
+    spread = {name: float(np.std([share[name] for share in every])) for name in names}
+    kinds = [kind for kind in DIAGNOSES if any(kind == one for one, _ in found)]
+    told = 100 * mean(every)["volumes"], 100 * spread["volumes"], len(every)
+    log.info("volumes explain %.0f +- %.0f %% of the change over three years and more (%d subjects)", *told)
+    return Explained(
+        unit="1",
+        n=len(every),
+        mean=mean(every),
+        spread=spread,
+        by_diagnosis={kind: mean([shares for one, shares in found if one == kind]) for kind in kinds},
     )
 
 

@@ -128,7 +128,7 @@ def test_no_change_moves_nothing(skull):
 
 def test_more_than_the_skull_holds_is_refused(skull):
     atrophy = Atrophy(skull, balls, StepSettings(log_change=1.0, corrections=1))
-    with pytest.raises(NumericalError, match="take smaller steps"):
+    with pytest.raises(NumericalError, match="is the least step: ask for less"):
         atrophy.advance([atrophy.volumes[0] * 12])
 
 
