@@ -2,9 +2,10 @@
 
 The logarithm of the volume of region K changes from the first visit, at u = 0 years, by
 
-    (1)  ln V_K(u) - ln V_K(0) = f_K integral_0^u r_K(g(s)) p(s) ds,
+    (1)  ln V_K(u) - ln V_K(0) = f_K integral_0^u r_K(g(s)) p(s) y(s) ds,
 
-with f_K a factor of the subject and the region, r_K(g) the yearly rate with diagnosis g, and p the law:
+with f_K a factor of the subject and the region, r_K(g) the yearly rate with diagnosis g, y a factor of each year (no two years
+are alike: mean 1, standard deviation of ln y 0.3), and p the law:
 
     constant       p = 1
     accelerating   p = exp(a s),   a from 0.05 to 0.2 a year: as fast again after 3.5 to 14 years
@@ -34,6 +35,7 @@ PLATEAU, FAST = 0.5, 1.75
 # of the time from first to last visit
 ONSETS: dict[Law, tuple[float, float]] = {"converting": (0.0, 1.0), "stepwise": (0.1, 0.4)}
 PLATEAUS = (0.2, 0.35)
+YEAR_SD = 0.3
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class Pace:
         acceleration: a of `accelerating` (above 0) and `decelerating` (below), 1/year; else 0.
         onset_years: when the diagnosis changes (`converting`) or the plateau begins (`stepwise`); else infinite.
         plateau_years: d of `stepwise`, else 0.
+        years: y of each year from the first visit; the last one goes on.
         diagnosis: at the first visit.
     """
 
@@ -53,6 +56,7 @@ class Pace:
     acceleration: float = 0.0
     onset_years: float = np.inf
     plateau_years: float = 0.0
+    years: tuple[float, ...] = (1.0,)
 
     def diagnosis_at(self, years: float) -> str:
         """Return the diagnosis g."""
@@ -60,14 +64,26 @@ class Pace:
         return DIAGNOSES[DIAGNOSES.index(self.diagnosis) + later]
 
     def speed(self, years: float) -> float:
-        """Return p."""
+        """Return p y."""
+        return self.years[min(int(years), len(self.years) - 1)] * self._speed(years)
+
+    def _speed(self, years: float) -> float:
         if self.law == "stepwise":
             fast = years >= self.onset_years + self.plateau_years
             return FAST if fast else PLATEAU if years >= self.onset_years else 1.0
         return float(np.exp(self.acceleration * years))
 
     def aged(self, years: np.ndarray) -> np.ndarray:
-        """Return the integral of p from 0, in the shape of `years`."""
+        """Return the integral of p y from 0, in the shape of `years`."""
+        ends = [*range(1, len(self.years)), np.inf]
+        pieces = [
+            factor * (self._aged(np.minimum(years, end)) - self._aged(np.minimum(years, begin)))
+            for begin, (end, factor) in enumerate(zip(ends, self.years, strict=True))
+        ]
+        return np.sum(pieces, axis=0)
+
+    def _aged(self, years: np.ndarray) -> np.ndarray:
+        """Return the integral of p."""
         years = np.asarray(years, dtype=float)
         if self.law == "stepwise":
             before = np.minimum(years, self.onset_years)
@@ -102,15 +118,16 @@ def draw_pace(shares: Mapping[Law, float], diagnosis: str, followed_years: float
     names = sorted(shares)
     weights = np.array([shares[name] for name in names], dtype=float)
     law, (share, other) = names[int(random.choice(len(names), p=weights / weights.sum()))], random.uniform(size=2).tolist()
+    years = tuple(np.exp(YEAR_SD * random.normal(size=int(followed_years) + 1) - YEAR_SD**2 / 2).tolist())
     if law == "converting" and diagnosis == DIAGNOSES[-1]:
         law = "constant"
     if law in ("accelerating", "decelerating"):
         size = _between(ACCELERATION, share)
-        return Pace(law, diagnosis, acceleration=size if law == "accelerating" else -size)
+        return Pace(law, diagnosis, size if law == "accelerating" else -size, years=years)
     if law in ONSETS:
         onset = followed_years * _between(ONSETS[law], share)
-        return Pace(law, diagnosis, 0.0, onset, followed_years * _between(PLATEAUS, other) if law == "stepwise" else 0.0)
-    return Pace(law, diagnosis)
+        return Pace(law, diagnosis, 0.0, onset, followed_years * _between(PLATEAUS, other) if law == "stepwise" else 0.0, years)
+    return Pace(law, diagnosis, years=years)
 
 
 def _between(ends: tuple[float, float], share: float) -> float:

@@ -19,10 +19,12 @@ RATES = {name: np.linspace(0.01, 0.03, len(TISSUES)) * (1 + code) for code, name
 LAWS = [
     Pace("constant", "MCI"), Pace("accelerating", "CN", acceleration=0.17), Pace("decelerating", "AD", acceleration=-0.17),
     Pace("converting", "MCI", onset_years=2.3), Pace("stepwise", "CN", onset_years=1.7, plateau_years=0.6),
+    Pace("accelerating", "MCI", acceleration=0.1, years=(1.2, 0.7, 1.5)),
+    Pace("converting", "CN", onset_years=1.4, years=(0.8, 1.3)),
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize("pace", LAWS, ids=lambda pace: pace.law)
+@pytest.mark.parametrize("pace", LAWS, ids=lambda pace: f"{pace.law}-{len(pace.years)}")
 def test_changes_are_the_integral_of_rate_times_speed(pace):
     years = np.array([0.0, 1.1, 2.3, 5.9])
     found = pace.changes(RATES, years)
@@ -32,14 +34,15 @@ def test_changes_are_the_integral_of_rate_times_speed(pace):
             def slope(u, column=column):
                 return RATES[pace.diagnosis_at(u)][column] * pace.speed(u)
 
-            expected = quad(slope, 0, end, points=[1.7, 2.3], epsabs=1e-12)[0] if end else 0.0
+            expected = quad(slope, 0, end, points=[1.0, 1.4, 1.7, 2.0, 2.3], epsabs=1e-12)[0] if end else 0.0
             assert row[column] == pytest.approx(expected, abs=1e-10)
 
 
 def test_the_law_kept_for_tests_is_far_from_the_others():
     # a jump larger than what the others change over a whole follow-up of 4.8 years
     assert np.exp(4.8 * ACCELERATION[1]) < FAST / PLATEAU
-    assert [LAWS[-1].speed(time) for time in (0.0, 1.69, 1.7, 2.29, 2.3)] == [1.0, 1.0, PLATEAU, PLATEAU, FAST]
+    stepwise = LAWS[4]
+    assert [stepwise.speed(time) for time in (0.0, 1.69, 1.7, 2.29, 2.3)] == [1.0, 1.0, PLATEAU, PLATEAU, FAST]
 
 
 def test_laws_come_by_their_shares_and_who_has_ad_cannot_convert():
@@ -67,7 +70,8 @@ def test_a_subject_converts_between_two_visits_and_its_changes_follow_the_law():
     years = np.array(person.ages_years) - person.ages_years[0]
     ratio = person.changes[1:] / constant.changes[1:]
     rates = np.array([config.atrophy.rates[name].AD / config.atrophy.rates[name].MCI for name in TISSUES])
-    late = np.clip(1 - person.law.onset_years / years[1:], 0, 1)[:, None]
+    before = person.law.aged(np.minimum(years[1:], person.law.onset_years))
+    late = (1 - before / person.law.aged(years[1:]))[:, None]
     np.testing.assert_allclose(ratio, 1 + late * (rates - 1), rtol=1e-12)
 
 
