@@ -19,19 +19,35 @@ if TYPE_CHECKING:
     from sciml.progression.cohorts.cohort import Cohort, Visit
     from sciml.progression.cohorts.grids import GRIDS, Grid
     from sciml.progression.cohorts.regions import REGIONS
+    from sciml.progression.forecasting.flow_forecast import FlowForecast, FlowForecaster, OwnLabels
     from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
 
 _HOMES = {
     "GRIDS": "cohorts.grids",
     "REGIONS": "cohorts.regions",
     "Cohort": "cohorts.cohort",
+    "FlowForecast": "forecasting.flow_forecast",
+    "FlowForecaster": "forecasting.flow_forecast",
     "Forecast": "forecasting.forecast",
     "Forecaster": "forecasting.forecast",
     "Grid": "cohorts.grids",
     "ImagedVisit": "forecasting.forecast",
+    "OwnLabels": "forecasting.flow_forecast",
     "Visit": "cohorts.cohort",
 }
-__all__ = ["GRIDS", "REGIONS", "Cohort", "Forecast", "Forecaster", "Grid", "ImagedVisit", "Visit"]
+__all__ = [
+    "GRIDS",
+    "REGIONS",
+    "Cohort",
+    "FlowForecast",
+    "FlowForecaster",
+    "Forecast",
+    "Forecaster",
+    "Grid",
+    "ImagedVisit",
+    "OwnLabels",
+    "Visit",
+]
 
 
 def __getattr__(name: str) -> Any:

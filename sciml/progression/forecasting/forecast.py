@@ -43,10 +43,14 @@ class ImagedVisit:
     Attributes:
         visit: age, sex, diagnosis and volumes.
         image: on the model's grid, brain only, white matter near 0.8, shape (x, y, z).
+        labels: share of each voxel that each region fills, shape (regions, x, y, z): what a flow moves.
+        mask: the brain, bool, same shape as the image.
     """
 
     visit: Visit
     image: np.ndarray
+    labels: np.ndarray | None = None
+    mask: np.ndarray | None = None
 
 
 @dataclass(frozen=True)

@@ -213,6 +213,16 @@ class ForecastConfig(StageConfig):
         return self
 
 
+class FlowForecastConfig(StageConfig):
+    """How a scan is moved to later volumes."""
+
+    samples: int = Field(default=8, ge=1, description="draws of the volumes, each with a motion of its own")
+    course: UsedCourse = Field(
+        default="by_visits",
+        description="where the volumes at later ages come from; by_visits: huber for one visit, logistic_mixed for more",
+    )
+
+
 class VariantConfig(StageConfig):
     """One way to forecast that the study compares."""
 

@@ -18,11 +18,10 @@ import numpy as np
 from scipy import ndimage
 
 from sciml.progression.cohorts.cohort import Cohort, Split, Visit
-from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
-from sciml.progression.simulation.anatomy import nearest_inside
-from sciml.progression.simulation.atrophy import Atrophy, StepSettings
+from sciml.progression.cohorts.regions import DIAGNOSES
+from sciml.progression.flow.volumes import map_to_volumes, warp
 from sciml.progression.study.scores import brain_psnr
-from sciml.runtime.errors import DataError, ShapeError
+from sciml.runtime.errors import DataError
 
 SMOOTHINGS_VOXELS = (0.2, 0.3, 0.4, 0.5)
 VARIATION_WEIGHTS = (0.003, 0.006, 0.012, 0.025)
@@ -86,49 +85,6 @@ def choose_filter(cohort: Cohort, split: Split = "validation") -> tuple[str, dic
             )
         )
     return max(scores, key=scores.__getitem__), scores
-
-
-class LabelledBrain:
-    """A person's labels on the grid as a function of place, for the flow of `Atrophy`.
-
-    Args:
-        labels: fractions (regions, D, H, W).
-        mask: the brain, bool (D, H, W).
-    """
-
-    def __init__(self, labels: np.ndarray, mask: np.ndarray) -> None:
-        if labels.shape != (len(REGIONS), *mask.shape):
-            raise ShapeError(f"labels have shape {labels.shape}: expected {(len(REGIONS), *mask.shape)}")
-        shares = np.asarray(labels, np.float64) + 1e-9
-        # beyond the brain as at the nearest voxel inside, so that they sum to 1 wherever they are looked up
-        self.shares = (shares / shares.sum(axis=0))[(slice(None), *nearest_inside(mask))]
-        self.mask = mask
-
-    def __call__(self, points: np.ndarray) -> np.ndarray:
-        """Return the labels at places (3, n) in voxels, (regions, n)."""
-        return np.stack([ndimage.map_coordinates(share, points, order=1, mode="nearest") for share in self.shares])
-
-
-def map_to_volumes(labels: np.ndarray, mask: np.ndarray, ratios: np.ndarray) -> np.ndarray:
-    """Return the map back to A under which each region but the fluid has changed as asked, (3, D, H, W) in voxels.
-
-    Args:
-        labels: at A, fractions (regions, D, H, W).
-        mask: the brain.
-        ratios: V_B / V_A of every region but the last.
-
-    Raises:
-        NumericalError: the skull has no room for it.
-    """
-    atrophy = Atrophy(mask, LabelledBrain(labels, mask), StepSettings())
-    atrophy.advance(atrophy.volumes[:-1] * ratios)
-    return atrophy.back
-
-
-def warp(image: np.ndarray, back: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return an image looked up at the places of a map, 0 outside the mask; cubic, for little blur."""
-    moved = ndimage.map_coordinates(np.asarray(image, np.float64), back, order=3, mode="nearest")
-    return np.where(mask, moved, 0.0).clip(0)
 
 
 def prescribed_forecast(image: np.ndarray, labels: np.ndarray, mask: np.ndarray, ratios: np.ndarray) -> np.ndarray:

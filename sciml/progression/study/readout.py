@@ -29,9 +29,9 @@ from scipy import ndimage
 
 from sciml.progression.cohorts.cohort import Cohort, Split, Visit
 from sciml.progression.cohorts.regions import REGIONS, TISSUES
+from sciml.progression.flow.volumes import LabelledBrain
 from sciml.progression.simulation.atrophy import Atrophy, sample_faces
 from sciml.progression.simulation.neumann import ClosedDomain
-from sciml.progression.study.baselines import LabelledBrain
 from sciml.progression.study.results import ChangeScore
 from sciml.progression.study.scores import change_score
 from sciml.runtime.errors import DataError, ShapeError

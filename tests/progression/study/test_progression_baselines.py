@@ -9,13 +9,12 @@ import pytest
 
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.cohorts.regions import REGIONS, TISSUES
+from sciml.progression.flow.volumes import LabelledBrain, map_to_volumes
 from sciml.progression.study.baselines import (
-    LabelledBrain,
     choose_filter,
     filtered,
     filters,
     fit_population_field,
-    map_to_volumes,
     prescribed_forecast,
     volume_ratios,
 )

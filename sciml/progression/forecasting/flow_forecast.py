@@ -1,0 +1,227 @@
+"""Forecasts by motion: a person's own scan moved by a flow to the volumes that a course model expects.
+
+    x_B(p) = x_A(y(p)),    y by the flow of least energy under which every region has the volume asked for (`simulation.atrophy`)
+
+Nothing is decoded: the image is as sharp as the scan, labels and any other image of that person move along, and the map is
+invertible. Each draw is asked for volumes of its own, drawn around the course's mean; the spread of the draws' images is the
+uncertainty.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from sciml.formats.nifti import Scan
+from sciml.progression.cohorts.grids import Grid
+from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
+from sciml.progression.courses.fit import anchored, anchored_samples, course_of, spread_around
+from sciml.progression.flow.moving import Mover, Order, fading, shift_of
+from sciml.progression.flow.volumes import Measure, VolumeFlow, warp
+from sciml.progression.forecasting.flow_model import FlowModel, load_flow_model
+from sciml.progression.forecasting.forecast import FARTHEST_YEARS, INTERVAL_DRAWS, Forecast, ImagedVisit
+from sciml.progression.settings.models import FlowForecastConfig
+from sciml.progression.simulation.atrophy import determinants
+from sciml.runtime.errors import ConfigError, DataError, ShapeError
+from sciml.runtime.seeds import Seeds
+
+
+@dataclass(frozen=True)
+class FlowForecast(Forecast):
+    """What is expected at later ages, with the motion that leads there. Not for clinical use.
+
+    Attributes:
+        shift: of the expected motion, in voxels of the grid: what is at g came from g + shift(g); shape (ages, 3, x, y, z).
+        draw_shifts: the same of each draw, shape (draws, ages, 3, x, y, z).
+        asked_ml: volumes asked for by each draw, shape (draws, ages, regions).
+        moved_ml: volumes of the moved labels of each draw, same shape.
+        least_determinant: smallest Jacobian determinant of all maps; above 0 none folds.
+    """
+
+    shift: Float[np.ndarray, "ages 3 x y z"] = field(default_factory=lambda: np.zeros((0, 3, 0, 0, 0), np.float32))
+    draw_shifts: Float[np.ndarray, "draws ages 3 x y z"] = field(default_factory=lambda: np.zeros((0, 0, 3, 0, 0, 0), np.float32))
+    asked_ml: Float[np.ndarray, "draws ages regions"] = field(default_factory=lambda: np.zeros((0, 0, len(REGIONS))))
+    moved_ml: Float[np.ndarray, "draws ages regions"] = field(default_factory=lambda: np.zeros((0, 0, len(REGIONS))))
+    least_determinant: float = 1.0
+
+    def move(
+        self,
+        scan: Scan,
+        age: int,
+        draw: int | None = None,
+        to_scan: np.ndarray | None = None,
+        order: Order = 3,
+    ) -> Scan:
+        """Return any image of the person at the last visit as it is expected at a later age, in its own voxels.
+
+        Args:
+            scan: T1, labels, or any other image in the same place.
+            age: which of `ages`.
+            draw: which draw; the expected motion by default.
+            to_scan: (4, 4), places of the template to places of the scan, in mm, where it was registered.
+            order: of the interpolation: 3 or 1 for intensities, 0 for labels; labels do not show what moves by less than half a
+                voxel, their volumes are in `moved_ml`.
+        """
+        return self.mover(scan, to_scan, order).image(self.shift[age] if draw is None else self.draw_shifts[draw, age])
+
+    def mover(self, scan: Scan, to_scan: np.ndarray | None = None, order: Order = 3) -> Mover:
+        """Return what moves an image by any of the shifts: for several draws faster than `move`; arguments as there."""
+        moves = self.shift.any(axis=(0, 1)) | self.draw_shifts.any(axis=(0, 1, 2))
+        return Mover(scan, self.grid, moves, to_scan, order)
+
+
+@dataclass(frozen=True)
+class OwnLabels:
+    """The labels of the last scan in its own voxels, finer than the grid: where given, volumes are reached in them.
+
+    Attributes:
+        scan: whole numbers: 1 + the place of the region in `REGIONS`, 0 outside the brain.
+        to_scan: (4, 4), places of the template to places of the scan, in mm; the identity by default.
+    """
+
+    scan: Scan
+    to_scan: np.ndarray | None = None
+
+    def measure(self, mask: np.ndarray, grid: Grid) -> Measure:
+        """Return what reads V_B / V_A of all regions off the moved labels."""
+        mover, weight = Mover(self.scan, grid, mask, self.to_scan, order=0), fading(mask, grid)
+        count = len(REGIONS) + 1
+        codes = np.ascontiguousarray(self.scan.array).reshape(-1)
+        begun = np.bincount(codes, minlength=count)
+        still = begun - np.bincount(codes[mover.voxels], minlength=count)
+        if missing := [region for region, voxels in zip(REGIONS, begun[1:], strict=True) if not voxels]:
+            raise DataError(f"{self.scan.path} has no voxel of {missing[0]}: expected 1 + its place in REGIONS")
+
+        def ratios(back: np.ndarray) -> np.ndarray:
+            now = still + mover.shares(shift_of(back, weight), count)
+            return (now / begun)[1:]
+
+        return ratios
+
+
+@dataclass(frozen=True)
+class FlowForecaster:
+    """A course model whose volumes a person's own scan is moved to.
+
+    Attributes:
+        model: courses of volumes.
+        config: draws, course.
+
+    Example:
+        forecaster = FlowForecaster.load("mni-4p5mm")
+        visits = [ImagedVisit(visit, cohort.image(visit)[0], cohort.labels(visit), cohort.mask(visit)[0])]
+        forecast = forecaster.forecast(visits, ages=[75, 80], samples=8)
+        later = forecast.move(read_scan("scan.nii.gz"), age=1)
+    """
+
+    model: FlowModel
+    config: FlowForecastConfig = field(default_factory=FlowForecastConfig)
+
+    @classmethod
+    def load(cls, name: str | Path, **settings: Any) -> FlowForecaster:
+        """Return the forecaster of a shipped model or of a model file, of any form: a flow needs the courses alone.
+
+        Args:
+            name: shipped model or path.
+            settings: fields of `FlowForecastConfig` other than the defaults.
+        """
+        return cls(load_flow_model(name), FlowForecastConfig.model_validate(settings))
+
+    def forecast(
+        self,
+        visits: Sequence[ImagedVisit],
+        ages: Sequence[float],
+        *,
+        diagnosis: str | None = None,
+        samples: int | None = None,
+        seed: int = 0,
+        grid: Grid | None = None,
+        own: OwnLabels | None = None,
+    ) -> FlowForecast:
+        """Forecast a person.
+
+        Args:
+            visits: one or more, in order of age; the last one has labels and mask and is what is moved.
+            ages: in years, at or after the last visit.
+            diagnosis: assumed from the last visit on; another than the last one known asks "what if".
+            samples: draws of the volumes; the settings' by default.
+            seed: of the draws.
+            grid: of the images; the model's by default. A flow knows no grid: a finer one takes longer.
+            own: labels of the last scan in its own voxels, in which volumes are to be reached; else in those of the grid.
+
+        Raises:
+            DataError: ages before the last visit, visits out of order or of two people, no labels.
+            ShapeError: an image is not on the grid.
+            ConfigError: the diagnosis is unknown, or the model has no such course.
+        """
+        grid, last = grid or self.model.grid, visits[-1]
+        asked = self._check(visits, ages, diagnosis, grid)
+        labels, mask = last.labels, last.mask
+        if labels is None or mask is None:
+            raise DataError(f"subject {last.visit.subject} has no labels: a flow moves regions, so their places must be known")
+        assumed, count = diagnosis or last.visit.diagnosis, samples or self.config.samples
+        course = self.model.course(self.config.course)
+        history = course_of([one.visit for one in visits], assumed)
+        mean = anchored(course, history, asked)
+        random = np.random.default_rng(Seeds(seed)("forecast", "course"))
+        many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, count), random)
+        draws = spread_around(mean, many[:count])
+        flow = VolumeFlow(labels, mask, own and own.measure(mask, grid))
+        # flows go on from age to age
+        order = np.argsort(asked, kind="stable")
+        back_to_asked = np.argsort(order, kind="stable")
+        found = [list(flow.maps((volumes / history.volumes[-1])[order, :-1])) for volumes in (mean, *draws)]
+        maps = np.stack([[back for back, _ in one] for one in found])[:, back_to_asked]
+        read = np.stack([[ratios for _, ratios in one] for one in found])[:, back_to_asked]
+        images = np.stack([[warp(last.image, back, mask) for back in one] for one in maps]).astype(np.float32)
+        low, high = np.quantile(many, [0.05, 0.95], axis=0)
+        weight = fading(mask, grid)
+        shifts = np.stack([[shift_of(back, weight) for back in one] for one in maps])
+        return FlowForecast(
+            ages=asked,
+            diagnosis=assumed,
+            grid=grid,
+            start=np.asarray(last.image, dtype=np.float32),
+            images=images[0],
+            uncertainty=images[1:].std(axis=0),
+            volumes_ml=mean,
+            low_ml=low,
+            high_ml=high,
+            latent_spread=np.linalg.norm(shifts[1:].std(axis=0).reshape(len(asked), -1), axis=1),
+            notes=self._notes(asked, last, course.unlike(history)),
+            shift=shifts[0],
+            draw_shifts=shifts[1:],
+            asked_ml=draws,
+            moved_ml=read[1:] * history.volumes[-1],
+            least_determinant=min(float(determinants(back, mask).min()) for one in maps for back in one),
+        )
+
+    def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None, grid: Grid) -> np.ndarray:
+        if not visits:
+            raise DataError("a forecast needs at least one visit")
+        if len(people := {scan.visit.subject for scan in visits}) > 1:
+            raise DataError(f"visits of {len(people)} people ({', '.join(sorted(people))}); forecast one person at a time")
+        if visits[-1].image.shape != grid.shape:
+            raise ShapeError(f"an image of {visits[-1].image.shape} voxels; expected {grid.shape} ({grid.name})")
+        if diagnosis is not None and diagnosis not in DIAGNOSES:
+            raise ConfigError(f"diagnosis is {diagnosis!r}, expected {', '.join(DIAGNOSES)}")
+        asked = np.asarray(ages, dtype=float).reshape(-1)
+        if len(asked) == 0 or asked.min() < visits[-1].visit.age_years:
+            raise DataError(
+                f"asked for ages {asked.tolist()}, the last visit was at {visits[-1].visit.age_years:g}; ask for later ones"
+            )
+        return asked
+
+    def _notes(self, ages: np.ndarray, last: ImagedVisit, unlike: str) -> tuple[str, ...]:
+        notes = ["Not for clinical use: a research forecast, its courses learned from simulated people unless its card says else."]
+        ahead = float(ages.max() - last.visit.age_years)
+        if ahead > FARTHEST_YEARS:
+            notes.append(f"extrapolation: {ahead:.1f} years ahead, trained on gaps below {FARTHEST_YEARS:g}")
+        if unlike:
+            notes.append(f"extrapolation: {unlike}; their rates are those of the nearest such person")
+        return tuple(notes)

@@ -1,0 +1,59 @@
+"""What a forecast by motion needs of a model file: the courses of volumes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sciml.progression.cohorts.grids import Grid, grid_of
+from sciml.progression.courses.course import CourseModel
+from sciml.progression.courses.fit import ByVisits, courses_from
+from sciml.progression.networks.model_files import STORE, part
+from sciml.runtime.errors import ConfigError, FormatError
+from sciml.training.weight_files import read_weight_file
+
+
+@dataclass(frozen=True)
+class FlowModel:
+    """Courses of volumes.
+
+    Attributes:
+        name: of the model.
+        grid: that it was learned on.
+        courses: course models by kind.
+        about: JSON values: where the parts come from.
+    """
+
+    name: str
+    grid: Grid
+    courses: Mapping[str, CourseModel]
+    about: Mapping[str, Any] = field(default_factory=dict)
+
+    def course(self, kind: str) -> CourseModel:
+        """Return a course model.
+
+        Raises:
+            ConfigError: the model has none of this kind.
+        """
+        if kind == ByVisits.kind:
+            return ByVisits(self.course("huber"), self.course("logistic_mixed"))
+        if kind not in self.courses:
+            raise ConfigError(f"model {self.name} has no course model {kind!r}; it has {', '.join(self.courses) or 'none'}")
+        return self.courses[kind]
+
+
+def load_flow_model(name: str | Path) -> FlowModel:
+    """Return what a flow needs of a shipped model by its name, or of the model of a file.
+
+    Raises:
+        ConfigError: neither a shipped model nor a file.
+        FormatError: the file is damaged or holds something else.
+    """
+    path = STORE.find(name)
+    arrays, metadata = read_weight_file(path)
+    about = metadata["extra"]
+    if about.get("part") != "model":
+        raise FormatError(f"{path} holds {about.get('part', 'something else')}, expected a model; join its parts with `assemble`")
+    return FlowModel(about["name"], grid_of(about["grid"]), courses_from(part(arrays, "course")), about)
