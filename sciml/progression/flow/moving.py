@@ -52,7 +52,9 @@ class Mover:
         self.scan, self.grid, self.order = scan, grid, order
         self.to_image = np.linalg.inv(scan.affine) @ (np.eye(4) if to_scan is None else to_scan) @ grid.affine
         array = np.ascontiguousarray(scan.array)
-        self._source = ndimage.spline_filter(array, 3, output=np.float32, mode="nearest") if order == 3 else array
+        self._source = (
+            ndimage.spline_filter(array.astype(np.float64), 3, mode="nearest").astype(np.float32) if order == 3 else array
+        )
         # a voxel beside one that moves has a share of it
         near = np.pad(np.asarray(ndimage.binary_dilation(where, np.ones((3, 3, 3)))), 1)
         to_grid, kept, places = np.linalg.inv(self.to_image), [], []
@@ -61,13 +63,16 @@ class Mover:
             voxels = np.indices(shape, dtype=np.float32).reshape(3, -1)
             voxels[0] += first
             found = (to_grid[:3, :3] @ voxels + to_grid[:3, 3:]).astype(np.float32) + 1
-            moves = ndimage.map_coordinates(near, found, order=0, mode="constant", cval=False)
+            moves = np.asarray(ndimage.map_coordinates(near, found, order=0, mode="constant", cval=False), bool)
             kept.append(np.flatnonzero(moves) + first * shape[1] * shape[2])
             places.append(found[:, moves])
         self.voxels, self._places = np.concatenate(kept), np.concatenate(places, axis=1)
 
     def origins(self, shift: np.ndarray) -> np.ndarray:
-        """Return where what is at `voxels` comes from, (3, n) in voxels of the image, by a shift (3, *grid) in voxels of the grid.
+        """Return where what is at `voxels` comes from, (3, n) in voxels of the image.
+
+        Args:
+            shift: (3, *grid), in voxels of the grid.
 
         Raises:
             ShapeError: the shift is not on the grid.

@@ -91,8 +91,8 @@ class VolumeFlow:
             else:
                 worst = int(np.abs(missed).argmax())
                 raise NumericalError(
-                    f"the volume of {REGIONS[worst]} misses what was asked for by {100 * abs(missed[worst]):.1f} % in the labels of "
-                    f"the scan, after {ROUNDS} rounds: is it labelled alike on the grid?"
+                    f"the volume of {REGIONS[worst]} misses what was asked for by {100 * abs(missed[worst]):.1f} % in the labels "
+                    f"of the scan, after {ROUNDS} rounds: is it labelled alike on the grid?"
                 )
             yield atrophy.back, read
 

@@ -71,7 +71,7 @@ class FlowForecast(Forecast):
 
     def mover(self, scan: Scan, to_scan: np.ndarray | None = None, order: Order = 3) -> Mover:
         """Return what moves an image by any of the shifts: for several draws faster than `move`; arguments as there."""
-        moves = self.shift.any(axis=(0, 1)) | self.draw_shifts.any(axis=(0, 1, 2))
+        moves = np.asarray(np.any(self.shift, axis=(0, 1)) | np.any(self.draw_shifts, axis=(0, 1, 2)))
         return Mover(scan, self.grid, moves, to_scan, order)
 
 
@@ -218,7 +218,9 @@ class FlowForecaster:
         return asked
 
     def _notes(self, ages: np.ndarray, last: ImagedVisit, unlike: str) -> tuple[str, ...]:
-        notes = ["Not for clinical use: a research forecast, its courses learned from simulated people unless its card says else."]
+        notes = [
+            "Not for clinical use: a research forecast, its courses learned from simulated people unless its card says else."
+        ]
         ahead = float(ages.max() - last.visit.age_years)
         if ahead > FARTHEST_YEARS:
             notes.append(f"extrapolation: {ahead:.1f} years ahead, trained on gaps below {FARTHEST_YEARS:g}")

