@@ -17,7 +17,7 @@ from torch import Tensor
 
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.linear import LinearPhysics
-from sciml.imaging.operators.physics import Identity, column_norm, is_inpainting, noise_of
+from sciml.imaging.operators.physics import MRI, Identity, column_norm, is_inpainting, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import Images, Prior, TotalVariation, per_image
 from sciml.imaging.solvers.admm import total_variation_admm
@@ -29,17 +29,27 @@ Kind = TypeVar("Kind", bound=LinearPhysics)
 
 
 def first_guess(y: Tensor, physics: LinearPhysics) -> Images:
-    """Return the usual first guess: filtered back-projection, the picture extended by its edge, local means, or A^T y."""
+    """Return the usual first guess: filtered back-projection, the picture extended by its edge, local means, or A^T y.
+
+    The last is zero-filling where A keeps norms on what it measures; elsewhere it is multiplied by the number that fits y best,
+    |A^T y|^2 / |A A^T y|^2 for each image, so that the guess does not depend on the units of A and y.
+    """
     if isinstance(physics, ParallelBeam):
         return physics.fbp(y)
     if isinstance(physics, ValidBlur):
         return torch.nn.functional.pad(y, (physics.margin,) * 4, mode="replicate")
     if is_inpainting(physics):
-        known = physics.mask.expand_as(y)
+        mask = physics.mask.expand_as(y)
         # missing pixels start at the mean of the measured ones within 5 x 5
-        sums, counts = (torch.nn.functional.avg_pool2d(part, 5, 1, 2) for part in (y, known))
-        return torch.where(known > 0, y, sums / counts.clamp(min=1 / 25))
-    return physics.A_adjoint(y)
+        known = (mask > 0).to(y)
+        values = torch.where(mask > 0, y / mask.clamp(min=1e-30), 0.0)
+        sums, counts = (torch.nn.functional.avg_pool2d(part, 5, 1, 2) for part in (values, known))
+        return torch.where(mask > 0, values, sums / counts.clamp(min=1 / 25))
+    x = physics.A_adjoint(y)
+    if isinstance(physics, MRI):
+        return x
+    own, made = (part.square().flatten(1).sum(1) for part in (x, physics.A(x)))
+    return x * (own / made.clamp(min=torch.finfo(x.dtype).tiny)).reshape(-1, *[1] * (x.ndim - 1))
 
 
 def proximal_gradient(

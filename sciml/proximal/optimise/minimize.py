@@ -21,6 +21,9 @@ from sciml.proximal.potentials import symmetric
 from sciml.proximal.potentials.regularizer import Conditioned
 from sciml.runtime.errors import NumericalError
 
+# a run halts where so many gradients lower neither F by this share of it nor the residual by a tenth
+PATIENCE, PROGRESS = 300, 1e-5
+
 Images = Float[Tensor, "batch channel height width"]
 Objective = Callable[[Images], tuple[Float[Tensor, " batch"], Images]]
 Linear = Callable[[Images], Images]
@@ -119,7 +122,7 @@ def minimize(
     memory: int = 1,
     on_iteration: Callable[[int, Images, Tensor], None] | None = None,
 ) -> Minimum:
-    """Return a stationary point of F near `start`.
+    """Return a stationary point of F near `start`, or where the iterates came to a halt.
 
     A step is accepted when F falls below the largest of the last `memory` values by 1e-4 <g, dx> (Grippo, Lampariello and
     Lucidi 1986; memory 1: F never rises). Otherwise the image takes the safe step x - S g, and forgets nothing.
@@ -143,11 +146,14 @@ def minimize(
     found = Minimum(x, [value], norm(g), 1)
     # one rounding of F: below it, higher and lower cannot be told apart
     rounding = 8 * torch.finfo(value.dtype).eps
+    mark, least, since = value, found.residual, 1
     while True:
         found.converged = bool((found.residual <= tolerance * norm(x).clamp(min=1e-12)).all())
         if on_iteration is not None:
             on_iteration(found.gradients, x, value)
-        if found.converged or found.gradients >= iterations:
+        if bool((mark - value > PROGRESS * value.abs()).any() or (found.residual < 0.9 * least).any()):
+            mark, least, since = value, torch.minimum(least, found.residual), found.gradients
+        if found.converged or found.gradients >= iterations or found.gradients - since > PATIENCE:
             return found
         level = torch.stack(found.objective[-memory:]).amax(0)
         step = lbfgs.direction(g)

@@ -10,13 +10,15 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging.operators.linear import LinearPhysics, Physics
-from sciml.imaging.operators.physics import Identity, column_norm, is_inpainting
+from sciml.imaging.operators.physics import Identity, column_norm
 from sciml.proximal.optimise.minimize import Images
 from sciml.runtime.errors import ConfigError, NumericalError
 
 MARGIN = 1.02
 ADJOINT_GAP = {torch.float32: 1e-4, torch.float64: 1e-10}
 FLOOR = 0.02
+# of the largest response to a pixel that the smallest must have, for A to count as the same everywhere
+ALIKE = 0.5
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,7 @@ def norm_squared(physics: LinearPhysics, like: Images, steps: int = 40) -> float
             )
         values, vectors = torch.linalg.eigh(matrix)
         top, residual = float(values[-1]), coupling * abs(float(vectors[-1, -1]))
-        if residual <= 2e-3 * top or coupling <= 1e-12:
+        if residual <= 2e-3 * top or coupling <= 1e-12 * top:
             break
         off.append(coupling)
         before, q = q, image / coupling
@@ -136,20 +138,23 @@ def norm_squared(physics: LinearPhysics, like: Images, steps: int = 40) -> float
 def normal_spectrum(physics: LinearPhysics, like: Images) -> Float[Tensor, "1 1 height width"]:
     """Return about the diagonal of A^T A in the cosine basis, for a preconditioner; no bound.
 
-        a(w) = sum over lags d of r(d) cos(w_1 d_1) cos(w_2 d_2),    r = A^T A delta,  delta one pixel at the centre
+        a(w) = sum over lags d of r(d) cos(w_1 d_1) cos(w_2 d_2),    r = A^T A delta,  delta one pixel
 
-    with a floor at 2 % of the mean, so that it never divides by nothing. A mask differs from pixel to pixel: only its mean is
-    a spectrum.
+    with a floor at 2 % of the mean, so that it never divides by nothing. r is that of the middle of the image where A is nearly
+    the same everywhere. Where it is not, as of a mask, only the mean of the spectrum is known.
     """
     height, width = like.shape[-2:]
     mean = column_norm(physics, probe_images(physics, like)) ** 2
-    if is_inpainting(physics):
-        return like.new_full((1, 1, height, width), mean)
     point = torch.zeros_like(probe_images(physics, like))
-    point[:, 0, height // 2, width // 2] = 1
-    response = physics.A_adjoint(physics.A(point))[:, 0].mean(0)
+    responses = []
+    for row, column in ((height // 2, width // 2), (height // 3, width // 2), (height // 2, width // 3 + 1)):
+        point.zero_()[:, 0, row, column] = 1
+        responses.append(physics.A_adjoint(physics.A(point))[:, 0].mean(0))
+    sizes = [float(response.square().sum().sqrt()) for response in responses]
+    if min(sizes) < ALIKE * max(sizes):
+        return like.new_full((1, 1, height, width), mean)
     rows, columns = (_cosines(n, like) for n in (height, width))
-    return (rows @ response @ columns.T).clamp(min=FLOOR * mean)[None, None]
+    return (rows @ responses[0] @ columns.T).clamp(min=FLOOR * mean)[None, None]
 
 
 def _cosines(size: int, like: Tensor) -> Tensor:

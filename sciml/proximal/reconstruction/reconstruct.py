@@ -16,7 +16,8 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -30,12 +31,14 @@ from sciml.proximal.reconstruction.operators import OperatorFacts, inspect_opera
 from sciml.proximal.reconstruction.problem import OnIteration, PerImage, Problem, Trace
 from sciml.proximal.reconstruction.scale import natural_scale, noise_levels
 from sciml.proximal.reconstruction.splitting import alternating_directions, proximal_gradients
-from sciml.proximal.reconstruction.variational import variational
+from sciml.proximal.reconstruction.units import DataRange, Units, as_one
+from sciml.proximal.reconstruction.variational import guarded, variational
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 SOLVERS = ("auto", "variational", "pgd", "admm")
 LARGE = 20.0
-ITERATIONS = {"variational": 300, "pgd": 500, "admm": 300}
+# where nothing is said, a run ends at its tolerance, or where it makes no progress; these only end what would never stop
+ITERATIONS = {"variational": 10_000, "pgd": 5_000, "admm": 2_000}
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class Reconstruction:
 
 
 def reconstruct(
-    y: Tensor,
+    y: Tensor | Sequence[Tensor],
     physics: Physics,
     network: LearnedProximalNetwork,
     noise_std: Sigma | None = None,
@@ -96,12 +99,15 @@ def reconstruct(
     tolerance: float = 3e-4,
     allow_uncertified: bool = False,
     facts: OperatorFacts | None = None,
+    data_range: DataRange = 1.0,
     on_iteration: OnIteration | None = None,
 ) -> Reconstruction:
     """Return a critical point of F, with its certificate.
 
+    The result does not depend on the scale of A, y and the noise: all are solved for with an operator of norm about 1.
+
     Args:
-        y: measurement, shape (batch, ...), as the physics makes it.
+        y: measurement, shape (batch, ...), as the physics makes it; several tensors for a stack of physics.
         physics: any deepinv physics; a nonlinear one with the solver pgd and a `step`, without certificate.
         network: learned proximal network, of either form.
         noise_std: standard deviation of the noise in an entry of y, one number or one an image; None: that of the physics.
@@ -112,12 +118,17 @@ def reconstruct(
         step: step length of pgd, below 1 / ||A||^2; None: 0.98 / ||A||^2.
         penalty: rho of ADMM, above ||A||^2; None: 1.05 ||A||^2.
         accelerate: momentum in pgd, dropped wherever it would raise F.
-        start: first iterate; None: filtered back-projection, edge extension or A^T y, after the physics.
-        iterations: largest number of gradients (variational) or steps; None: 300, pgd 500.
+        start: first iterate; None: the reconstruction with total variation (variational), otherwise filtered back-projection,
+            edge extension or A^T y times the number that fits y best, after the physics.
+        iterations: largest number of gradients (variational) or steps; None: until the tolerance is met or nothing moves any
+            more. A variational run that comes to a halt above its tolerance goes on by guarded proximal gradients.
         tolerance: stop at ||grad F|| <= tolerance c^2 ||x||, the relative residual in units of denoising.
         allow_uncertified: run with a step or penalty on the wrong side of ||A||^2; the certificate then says so.
         facts: what `inspect_operator` returned, to measure an operator once for many reconstructions.
-        on_iteration: called with the number of iterations, the iterate and F of each image.
+        data_range: value of the picture that is 1 for the prior, such as 255, or the two values that are 0 and 1; `noise_std`
+            stays in the units of y, `sigma` is on the prior's scale from 0 to 1.
+        on_iteration: called with the number of iterations, the iterate and F of each image, both as the solver sees them: a
+            picture on [0, 1] and an operator of norm about 1.
 
     Raises:
         ConfigError: a setting is out of its range, the adjoint is wrong, or a step breaks its condition.
@@ -135,37 +146,50 @@ def reconstruct(
     """
     chosen = _solver(solver, network, physics)
     _check_settings(tolerance, iterations, step, penalty)
-    _check_measurement(y)
+    one, made_by = as_one(y, physics)
+    _check_measurement(one)
     with torch.no_grad():
-        x = _start(y, physics, network, start)
-        network = in_type(network, x)
-        facts = facts or inspect_operator(physics, x)
-        noise = noise_levels(y, physics, x, noise_std)
-        scale = natural_scale(network, facts, chosen, noise, weight, sigma, step, penalty, x)
+        like = _start(one, made_by, network, start)
+        network = in_type(network, like)
+        facts = facts or inspect_operator(made_by, like)
+        units = Units.of(facts, data_range)
+        x = units.inside(like)
+        if start is None and x is not like:
+            x = _start(units.of_unit_pictures(one, made_by, like), made_by, network, None)
+        noise = noise_levels(one, made_by, like, noise_std)
+        scale = natural_scale(network, facts, chosen, noise / units.width, weight, sigma, step, penalty, like)
         scale.check(allow_uncertified)
-        threshold = tolerance * scale.column_norm**2
+        square = units.scale**2
+        unit = 1 / square if chosen == "admm" else square
+        length = scale.length * unit
+        threshold = tolerance * scale.column_norm**2 / square
         # grad F counts what a prox leaves 1 / step times; the floors are what the inner solvers reach in this floating type
-        share = float(scale.length.min()) if chosen == "pgd" else 1 / float(scale.length.max())
+        share = float(length.min()) if chosen == "pgd" else 1 / float(length.max())
         problem = Problem(
-            y=y,
-            physics=physics,
+            y=units.of_unit_pictures(one, made_by, like) / units.scale,
+            physics=units.physics(made_by),
             network=network,
             sigma=scale.sigma,
-            weight=scale.weight,
-            facts=facts,
+            weight=scale.weight / square,
+            facts=units.facts(facts),
             threshold=threshold,
-            prox_tolerance=max(0.1 * threshold * share, 20 * torch.finfo(x.dtype).eps),
-            inner_tolerance=max(min(0.05 * threshold, 1e-6), 8 * torch.finfo(x.dtype).eps),
+            prox_tolerance=max(0.1 * threshold * share, 20 * torch.finfo(like.dtype).eps),
+            inner_tolerance=max(min(0.05 * threshold, 1e-6), 8 * torch.finfo(like.dtype).eps),
         )
+        _warn_large(x)
         limit = ITERATIONS[chosen] if iterations is None else iterations
         if chosen == "variational":
             trace = variational(problem, x, limit, start is None, on_iteration)
+            if iterations is None and not trace.converged:
+                trace = guarded(problem, trace, on_iteration)
         elif chosen == "pgd":
-            trace = proximal_gradients(problem, x, scale.length, limit, accelerate, on_iteration)
+            trace = proximal_gradients(problem, x, length, limit, accelerate, on_iteration)
         else:
-            trace = alternating_directions(problem, x, scale.length, limit, on_iteration=on_iteration)
-        certificate = certify(problem, chosen, trace, scale.length)
-    return _result(problem, trace, chosen, noise, certificate)
+            trace = alternating_directions(problem, x, length, limit, on_iteration=on_iteration)
+        whole = replace(problem, weight=scale.weight, facts=facts, threshold=threshold * square)
+        trace = units.of_operator(trace, 1 / unit)
+        certificate = units.certificate(certify(whole, chosen, trace, scale.length))
+    return _result(replace(whole, weight=whole.weight * units.width**2), units.of_picture(trace), chosen, noise, certificate)
 
 
 def _result(problem: Problem, trace: Trace, solver: str, noise: PerImage, certificate: ConvergenceCertificate) -> Reconstruction:
@@ -241,11 +265,13 @@ def _start(y: Tensor, physics: Physics, network: LearnedProximalNetwork, start: 
     if not isinstance(made, Tensor) or made.shape != y.shape:
         got = tuple(made.shape) if isinstance(made, Tensor) else type(made).__name__
         raise ShapeError(f"y has shape {tuple(y.shape)}, but {type(physics).__name__} makes {got} of the start {tuple(x.shape)}")
-    x = network.check_images(x, "the start of the reconstruction").contiguous()
+    return network.check_images(x, "the start of the reconstruction").contiguous()
+
+
+def _warn_large(x: Images) -> None:
     if float(x.abs().max()) > LARGE:
         warnings.warn(
-            f"the first guess has values up to {float(x.abs().max()):.3g}, but the prior was trained on images on [0, 1]: "
-            "scale the data",
+            f"the first guess has values up to {float(x.abs().max()):.3g}, but the prior was trained on images on [0, 1]: say "
+            "which value is 1 with data_range (255 for 8 bits), or scale the data",
             stacklevel=3,
         )
-    return x

@@ -4,30 +4,33 @@ Steps are the quasi-Newton steps of `sciml.proximal.optimise.minimize`, precondi
 T(w)), a about the spectrum of A^T A and T what R does on average. Neither is a bound, so a step that does not lower F is replaced
 by the step of 1 / (||A||^2 + weight D(w)), which does: Hess F <= ||A||^2 + weight D. Hence F never rises.
 
-Where A loses much of the image, the first iterate comes from coarser problems: R at a larger sigma is nearly quadratic and fills
-in smooth parts within a few steps, while at sigma itself most potentials of a poor start are saturated. Large images obey
-R_{k sigma} ~ k R_sigma, so the weight falls as 1 / k on the way.
+Where A loses much of the image, most potentials of a poor start are saturated, and a descent from there creeps or ends at a poor
+critical point. So the first iterate is the reconstruction with total variation, whose problem is convex.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging.operators.linear import LinearPhysics
+from sciml.imaging.solvers.admm import total_variation_admm
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.optimise.inversion import wide
 from sciml.proximal.optimise.minimize import Images, Minimum, cosine_filter, minimize, typical_start
 from sciml.proximal.potentials.regularizer import Conditioned
+from sciml.proximal.reconstruction.convergence import prior_certificate
 from sciml.proximal.reconstruction.operators import normal_spectrum
 from sciml.proximal.reconstruction.problem import OnIteration, Problem, Trace
+from sciml.proximal.reconstruction.splitting import proximal_gradients
 from sciml.runtime.errors import ConfigError
 
-COARSER = (16, 8, 4, 2)
-STEPS_EACH = 10
+GUARDED_STEPS = 500
+STEP = 0.95
 
 
 @torch.no_grad()
@@ -40,7 +43,7 @@ def variational(
         problem: y, A, R and the weight; A is linear and the network implicit.
         start: a reconstruction without prior, or the first iterate itself.
         iterations: largest number of gradients of F.
-        smooth: whether the first iterate is made from `start` by R itself: coarser problems, or what R does on average.
+        smooth: whether the first iterate is made from `start`: by total variation, for denoising by what R does on average.
         on_iteration: called with the number of gradients, the iterate and F.
 
     Raises:
@@ -52,10 +55,9 @@ def variational(
     identity = problem.facts.smallest_squared == 1
     spectrum = torch.ones_like(start[:1, :1]) if identity else normal_spectrum(physics, start)
     data = Data(physics, problem.y, spectrum, problem.facts.norm_squared)
-    taken = 0
     if smooth and not identity:
-        start, smooth = approach(network, data, problem.sigma, problem.weight, start, COARSER, STEPS_EACH), False
-        taken = STEPS_EACH * len(COARSER)
+        # the weight of an l1-like prior: the noise that reaches a pixel of A^T(A x - y), sigma c^2
+        start, smooth = total_variation_admm(problem.y, physics, problem.sigma * problem.facts.column_norm**2, start), False
     found = descend(
         network.at(problem.sigma, start),
         wide(problem.weight, start),
@@ -71,9 +73,30 @@ def variational(
         objective=found.objective,
         changes=found.changes,
         residual=found.residual,
-        gradients=found.gradients + taken,
+        gradients=found.gradients,
         safe_steps=found.safe_steps,
         converged=found.converged,
+    )
+
+
+@torch.no_grad()
+def guarded(problem: Problem, trace: Trace, on_iteration: OnIteration | None = None) -> Trace:
+    """Return a trace that goes on from where quasi-Newton steps came to a halt, by proximal gradients that never raise F.
+
+    Args:
+        problem: as of `variational`.
+        trace: of `variational`.
+        on_iteration: called with the number of steps, the iterate and F.
+    """
+    weak = max(prior_certificate(problem.network, problem.sigma).weak_convexity or 0.0, 1e-12)
+    step = torch.minimum(torch.full_like(problem.weight, STEP / problem.facts.norm_squared), STEP / (weak * problem.weight))
+    more = proximal_gradients(problem, trace.image, step, GUARDED_STEPS, True, on_iteration)
+    return replace(
+        more,
+        objective=[*trace.objective, *more.objective],
+        changes=[*trace.changes, *more.changes],
+        gradients=trace.gradients + more.gradients,
+        safe_steps=trace.safe_steps,
     )
 
 

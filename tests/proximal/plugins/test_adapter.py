@@ -31,8 +31,9 @@ def test_deepinv_takes_the_same_steps(make):
     y, physics = problem()
     network, sigma, noise = make(), 0.2, 0.1
     ours = reconstruct(
-        y, physics, network, noise, solver="pgd", step=STEP, sigma=sigma, accelerate=False, iterations=7, tolerance=1e-12
-    )
+        y, physics, network, noise, solver="pgd", step=STEP, sigma=sigma, accelerate=False, iterations=7, tolerance=1e-12,
+        start=physics.A_adjoint(y),
+    )  # fmt: skip
     theirs = run(LearnedPrior(network), y, physics, float(ours.weight[0]), sigma, 7)
     torch.testing.assert_close(theirs, ours.image, rtol=0, atol=1e-8)
 
@@ -40,7 +41,10 @@ def test_deepinv_takes_the_same_steps(make):
 def test_the_tie_of_the_network_alone_is_enforced():
     y, physics = problem()
     prior = LearnedPrior(Gaussian(), exact=False)
-    tied = reconstruct(y, physics, Gaussian(), 0.1, solver="pgd", step=STEP, accelerate=False, iterations=5, tolerance=1e-12)
+    tied = reconstruct(
+        y, physics, Gaussian(), 0.1, solver="pgd", step=STEP, accelerate=False, iterations=5, tolerance=1e-12,
+        start=physics.A_adjoint(y),
+    )  # fmt: skip
     theirs = run(prior, y, physics, 1 / STEP, float(tied.sigma[0]), 5)
     torch.testing.assert_close(theirs, tied.image, rtol=0, atol=1e-8)
     with pytest.raises(ConfigError, match="lambda_reg"):
