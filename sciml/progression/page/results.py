@@ -49,6 +49,7 @@ TITLES = {
     "official_clamped": "published form, clamped",
     "scan_itself": "the true scan",
     "decoded_truth": "the true scan, decoded",
+    "true_motion": "first scan + true motion",
     "decoded_true_change": "first scan + decoded true change",
 }
 MOST_POINTS = 60

@@ -23,6 +23,7 @@ from sciml.progression.study.baselines import (
     filtered,
     fit_population_field,
     prescribed_forecast,
+    true_motion_forecast,
     volume_ratios,
 )
 from sciml.progression.study.evaluation import Method, Truth, averaging, chain_coverage, evaluate, lowest_frequencies
@@ -264,7 +265,11 @@ class Sources:
         scans = self.cohort.images(pair.followup for pair in self.pairs)
         before, after = self.decoded("start"), self.decoded("followup")
         change = self._read("decoded", before, after)
+        # one motion for all that move A: what they could reach
+        moved = [true_motion_forecast(self.cohort, pair.start, pair.followup) for pair in self.pairs if self.cohort.has("shift")]
+        motion = [self._of_scans("true_motion", "ceiling", np.stack(moved))] if moved else []
         return [
+            *motion,
             self._of_scans("scan_itself", "ceiling", scans[:, 0]),
             Method("decoded_truth", "ceiling", change, after[:, 0]),
             Method("decoded_true_change", "ceiling", change, (self.start + after - before).clip(0)[:, 0]),

@@ -5,7 +5,8 @@
   noise would else win without knowing anything of time;
 * **population field**: the mean motion of training people with the diagnosis, times the years;
 * **prescribed volumes**: the simulator's own flow on the person's labels at A, to the volumes that a course model expects. On
-  simulated people it is the same physics as the truth, and near an oracle.
+  simulated people it is the same physics as the truth, without what no volume tells;
+* **true motion**: A moved as it truly was, which no forecast can know: the ceiling of whatever moves A.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from scipy import ndimage
 
 from sciml.progression.cohorts.cohort import Cohort, Split, Visit
 from sciml.progression.cohorts.regions import DIAGNOSES
+from sciml.progression.flow.maps import between
 from sciml.progression.flow.volumes import map_to_volumes, warp
 from sciml.progression.study.scores import brain_psnr
 from sciml.runtime.errors import DataError
@@ -158,6 +160,13 @@ def _yearly_field(cohort: Cohort, first: Visit, last: Visit) -> np.ndarray:
     mask = cohort.mask(first)[0]
     back = map_to_volumes(cohort.labels(first), mask, ratios)
     return (back - np.indices(mask.shape)) / (last.age_years - first.age_years)
+
+
+def true_motion_forecast(cohort: Cohort, start: Visit, followup: Visit) -> np.ndarray:
+    """Return the image at A moved by the true motion to B: a ceiling of all that move A; simulated cohorts only."""
+    mask = cohort.mask(start)[0]
+    back = np.indices(mask.shape) + between(cohort.shift(start), cohort.shift(followup))
+    return warp(cohort.image(start)[0], back, mask)
 
 
 def volume_ratios(volumes_ml: np.ndarray, start: Visit) -> np.ndarray:
