@@ -1,7 +1,7 @@
 """Displacements on a grid: composed, inverted, and the exponential of a stationary velocity.
 
-A displacement d stands for the map x -> x + d(x); lengths are voxels, arrays (3, D, H, W). Between voxels it is linear, beyond the
-grid as at its edge.
+A displacement d stands for the map x -> x + d(x); lengths are voxels, arrays (3, D, H, W). Between voxels it is linear, beyond
+the grid as at its edge.
 """
 
 from __future__ import annotations

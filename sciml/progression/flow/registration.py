@@ -4,8 +4,8 @@ With x_A moved by what is known, M = x_A o y_0 (the flow to the volumes at B), t
 
     (1)  E(c) = 1/2 sum_brain (x_B - g M o exp(S c))^2 / sigma^2 + 1/2 |c|^2 / tau^2
 
-least. S smooths white noise c by a Gaussian, so that the second term is a prior: velocities are smooth, and as large as tau. g is a
-smooth gain, the ratio of the two images over some centimetres: coils and bias fields do not move anything. Gauss-Newton,
+least. S smooths white noise c by a Gaussian, so that the second term is a prior: velocities are smooth, and as large as tau. g is
+a smooth gain, the ratio of the two images over some centimetres: coils and bias fields do not move anything. Gauss-Newton,
 
     (2)  x_B - g M o exp(S (c + e)) ~ r - grad M . S e,
 
