@@ -145,13 +145,30 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
 
     @torch.no_grad()
     def jacobian_product(self, y: Images, v: Images, sigma: Sigma | None = None) -> Images:
-        """Return (I + Hess R(f(y)))^-1 v by preconditioned conjugate gradients to the network's tolerance."""
-        x, at = self(y, sigma), self.at(sigma, y)
+        """Return (I + Hess R(f(y)))^-1 v."""
+        return self.resolvent(self(y, sigma), v, sigma)
+
+    @torch.no_grad()
+    def resolvent(self, x: Images, v: Images, sigma: Sigma | None = None, weight: Sigma = 1.0) -> Images:
+        """Return (I + weight Hess R(x))^-1 v, the derivative of the prox of weight R where x is its value.
+
+        By preconditioned conjugate gradients to the network's tolerance.
+
+        Args:
+            x: images, (batch, channel, height, width).
+            v: directions, the same shape.
+            sigma: noise level of R, one number or one an image.
+            weight: one number or one an image.
+
+        Raises:
+            NumericalError: the system is not solved within the iterations.
+        """
+        at, lam = self.at(sigma, x), per_image(weight, x)
         hessian = at.hessian(x)
-        precondition = cosine_filter(1 / (1 + at.typical_symbol(x)))
+        precondition = cosine_filter(1 / (1 + lam * at.typical_symbol(x)))
 
         def product(p: Images) -> Images:
-            return p + hessian.product(p)
+            return p + lam * hessian.product(p)
 
         result, count = torch.zeros_like(v), 25
         residual, size = v, dot(v, v).sqrt().max().clamp(min=1e-30)

@@ -27,6 +27,7 @@ from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 if TYPE_CHECKING:
     from sciml.imaging.priors import Certificate
+    from sciml.proximal.plugins.deepinv import LearnedDenoiser, LearnedPrior
 
 Images = Float[Tensor, "batch channel height width"]
 Sigma = float | Float[Tensor, " batch"]
@@ -120,6 +121,26 @@ class LearnedProximalNetwork(nn.Module):
     @abstractmethod
     def certificate(self, sigma: Sigma | None = None) -> Certificate:
         """Return what is proved of R_sigma for these weights."""
+
+    def as_prior(self) -> LearnedPrior:
+        """Return R as a `deepinv.optim.Prior`, for deepinv's optimisers and unfolded networks.
+
+        Raises:
+            MissingPackage: deepinv is not installed.
+        """
+        from sciml.proximal.plugins.deepinv import LearnedPrior
+
+        return LearnedPrior(self)
+
+    def as_denoiser(self) -> LearnedDenoiser:
+        """Return f as a `deepinv.models.Denoiser`.
+
+        Raises:
+            MissingPackage: deepinv is not installed.
+        """
+        from sciml.proximal.plugins.deepinv import LearnedDenoiser
+
+        return LearnedDenoiser(self)
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from deepinv.optim import PGD
 from deepinv.optim.data_fidelity import L2
+from explicit_networks import CONVOLUTIONAL, random_network
 from reconstruction_problems import Gaussian, Matrix, implicit, matrix, normal
 
 from sciml.proximal.plugins.deepinv import LearnedPrior
@@ -64,3 +65,61 @@ def test_the_types_of_image_and_network_may_differ():
     network = implicit().float()
     network.tolerance = 1e-6
     assert LearnedPrior(network).prox(normal(1, 1, 8, 8), 0.1).dtype == torch.float64
+
+
+@pytest.mark.parametrize("algorithm", ["PGD", "ADMM", "HQS", "DRS"])
+@pytest.mark.parametrize("form", ["explicit", "implicit"])
+def test_deepinvs_optimisers_and_unfolded_networks_run_with_it(algorithm, form):
+    import deepinv
+
+    torch.manual_seed(0)
+    network = implicit() if form == "implicit" else random_network(CONVOLUTIONAL)
+    x = 0.5 + 0.1 * normal(1, 1, 16, 16)
+    physics = deepinv.physics.Blur(filter=torch.ones(1, 1, 3, 3, dtype=torch.float64) / 9, padding="circular")
+    y, step = physics.A(x), 0.5
+    settings = {"lambda_reg": 1 / step, "stepsize": step, "g_param": 0.1}
+    made = {"PGD": deepinv.optim.PGD, "ADMM": deepinv.optim.ADMM, "HQS": deepinv.optim.HQS, "DRS": deepinv.optim.DRS}[algorithm]
+    with torch.no_grad():
+        found = made(L2(), network.as_prior(), max_iter=4, **settings)(y, physics)
+    assert found.isfinite().all()
+    unfolded = made(
+        L2(),
+        network.as_prior(),
+        max_iter=2,
+        unfold=True,
+        trainable_params=["stepsize"],
+        lambda_reg=1 / step,
+        stepsize=step,
+        g_param=0.1,
+    )
+    if form == "implicit":
+        unfolded(y, physics).square().mean().backward()
+        gradients = [p.grad for p in unfolded.parameters() if p.grad is not None]
+        assert gradients
+        assert all(bool(g.isfinite().all()) for g in gradients)
+
+
+def test_gradients_pass_through_the_prox():
+    network = implicit()
+    network.tolerance = 1e-12
+    prior, v = LearnedPrior(network), (0.5 + 0.1 * normal(2, 1, 8, 8)).requires_grad_()
+    multiple = torch.tensor([0.4, 0.7], dtype=torch.float64, requires_grad=True)
+    assert torch.autograd.gradcheck(lambda a, m: prior.prox(a, 0.1, gamma=m), (v, multiple), eps=1e-5, atol=1e-5, fast_mode=True)
+    denoiser = network.as_denoiser()
+    assert torch.autograd.gradcheck(lambda a: denoiser(a, 0.1), (v,), eps=1e-5, atol=1e-5, fast_mode=True)
+    torch.testing.assert_close(denoiser(v.detach(), 0.1), network(v.detach(), 0.1))
+
+
+def test_r_at_an_output_of_the_prox_is_remembered_and_no_other(monkeypatch):
+    network = random_network(CONVOLUTIONAL)
+    prior, v = network.as_prior(), 0.5 + 0.1 * normal(1, 1, 12, 12)
+    x = prior.prox(v, 0.1, gamma=1.0)
+    exact = network.prior(x, 0.1)
+    asked = []
+    monkeypatch.setattr(network, "invert", lambda *a, **k: asked.append(1) or type(network).invert(network, *a, **k))
+    torch.testing.assert_close(prior.fn(x, 0.1), exact, rtol=1e-6, atol=1e-8)
+    assert not asked
+    # another level, another image: solved for
+    prior.fn(x, 0.2)
+    prior.fn(x + 1e-9, 0.1)
+    assert len(asked) == 2
