@@ -437,7 +437,7 @@ READS = {
     "compression bench": "IN.png",
     "compression evaluate": "--model IN.safetensors --out y",
     "progression check": "IN.nii.gz",
-    "progression forecast": "IN.csv --out y",
+    "progression forecast": "IN.nii.gz --age 71 --sex F --diagnosis CN --out y",
     "progression forecast --model": "cohort --model IN.safetensors --out y",
     "progression train-autoencoder": "IN.csv --out y",
     "progression assemble": "--autoencoder IN.safetensors --denoiser w.safetensors --course w.safetensors --out y.safetensors",

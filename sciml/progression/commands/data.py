@@ -45,9 +45,8 @@ def check_command(
         raise ConfigError(f"--register {register!r} is unknown: expected none or affine")
     with stage("progression.check", images[0], 1):
         from sciml.progression.cohorts.grids import grid_of
-        from sciml.progression.scans.check_picture import check_picture
+        from sciml.progression.scans.check_picture import write_check_picture
         from sciml.progression.scans.preparation import Reading, examine_image
-        from sciml.progression.scans.reference import mni_reference
 
         where = grid_of(grid)
         refused = []
@@ -57,13 +56,7 @@ def check_command(
                 typer.echo(f"{image}: {finding.level}: {finding.text}")
             refused += [(image, finding) for finding in examined.errors]
             if picture_out is not None and image == images[0]:
-                import PIL.Image
-
-                from sciml.report.pictures import to_display
-                from sciml.runtime.files import atomic_path
-
-                with atomic_path(picture_out) as path:
-                    PIL.Image.fromarray(to_display(check_picture(examined.placed, mni_reference(where)))).save(path, "PNG")
+                write_check_picture(picture_out, examined.placed, where)
             if not examined.findings:
                 typer.echo(f"{image}: good")
         if refused:

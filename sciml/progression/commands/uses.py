@@ -1,4 +1,4 @@
-"""`sciml progression forecast|convert-weights`: a trained model on people, and the authors' weights."""
+"""`sciml progression forecast|convert-weights`: a trained model on scans and cohorts, and the authors' weights."""
 
 from __future__ import annotations
 
@@ -7,61 +7,152 @@ from typing import Annotated
 
 import typer
 
-from sciml.options import MODEL, Gpu, Seed, Threads
-from sciml.progression.commands.data import COHORT
+from sciml.options import MODEL, Gpu, Reads, Seed, Threads
+from sciml.progression.commands.data import check_cohort
+
+
+def check_forecastable(path: Path) -> None:
+    """Refuse what is neither a cohort's folder nor a scan's file."""
+    from sciml.formats.nifti import SCAN_SUFFIXES
+    from sciml.runtime.errors import FormatError
+
+    if path.is_dir():
+        check_cohort(path)
+    elif path.exists() and not path.name.endswith(SCAN_SUFFIXES):
+        raise FormatError(f"{path} is neither a scan ({', '.join(SCAN_SUFFIXES)}) nor the folder of a cohort")
 
 
 def forecast_command(
-    cohort: Annotated[Path, COHORT, typer.Argument(help="Folder of a cohort, simulated or prepared.")],
-    out: Annotated[Path, typer.Option(help="Folder of the results, with a folder for each person.")],
-    model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "mni-4p5mm",
-    subject: Annotated[list[str] | None, typer.Option(help="Person of the cohort; all by default. Repeatable.")] = None,
-    age: Annotated[list[float] | None, typer.Option(help="Age in years. Repeatable.")] = None,
-    years: Annotated[list[float] | None, typer.Option(help="Years after the last visit, instead of ages. Repeatable.")] = None,
-    diagnosis: Annotated[
-        str | None, typer.Option(help="CN, MCI or AD, assumed from the last visit on: what if? The last known one by default.")
+    source: Annotated[
+        Path,
+        Reads(check_forecastable),
+        typer.Argument(
+            help="A T1 scan of one subject (NIfTI or MGH, any orientation, with skull or without), or a cohort's folder."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder of the results.")] = Path("forecast"),
+    age: Annotated[
+        list[float] | None,
+        typer.Option(help="Of a scan: the subject's age at the scan. Of a cohort: age that is asked for, repeatable. In years."),
     ] = None,
-    samples: Annotated[int, typer.Option(min=1, help="Chains whose latents are averaged.")] = 8,
+    sex: Annotated[str | None, typer.Option(help="Scan: sex of the subject, M or F.")] = None,
+    diagnosis: Annotated[
+        str | None,
+        typer.Option(
+            help="CN, MCI or AD. Scan: the subject's. Cohort: assumed from the last visit on, the last known by default."
+        ),
+    ] = None,
+    years: Annotated[
+        list[float] | None,
+        typer.Option(help="Years after the scan, or after a subject's last visit; 2 and 4 by default. Repeatable."),
+    ] = None,
+    model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "mni-4p5mm",
+    form: Annotated[
+        str,
+        typer.Option(help="Scan: flow moves it to the volumes that are expected; model adds the change that the model learned."),
+    ] = "flow",
+    segmentation: Annotated[
+        Path | None, typer.Option(help="Scan: label image on any grid, e.g. of SynthSeg; regions are estimated without.")
+    ] = None,
+    codes: Annotated[str, typer.Option(help="Its code table: synthseg, published, or a CSV of region and code.")] = "synthseg",
+    brain_mask: Annotated[Path | None, typer.Option(help="Scan: image above 0 in the brain; a skull is removed without.")] = None,
+    volume: Annotated[int | None, typer.Option(min=0, help="Scan: which volume of a file that holds several.")] = None,
+    subject: Annotated[list[str] | None, typer.Option(help="Cohort: a subject of it; all by default. Repeatable.")] = None,
+    scan: Annotated[
+        Path | None,
+        typer.Option(
+            help="Cohort: the subject's last scan as it was before `prepare`: its forecast is written in its space too."
+        ),
+    ] = None,
+    register: Annotated[str, typer.Option(help="Cohort: how that scan was prepared, none or affine.")] = "none",
+    samples: Annotated[int, typer.Option(min=1, help="Draws of the course; chains whose latents are averaged.")] = 8,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a chain, a divisor of 1000.")] = 20,
     decoding: Annotated[str, typer.Option(help="residual: the scan and its decoded change; direct: as published.")] = "residual",
     course: Annotated[
-        str, typer.Option(help="Course model of the volumes; by_visits: huber for one visit, logistic_mixed for more.")
-    ] = "by_visits",
-    scan: Annotated[
-        Path | None,
-        typer.Option(help="The person's last scan as it was before `prepare`: the forecast is written in its space too."),
+        str | None,
+        typer.Option(
+            help="Course model of the volumes. By default: of a scan linear_population, the rates of the diagnosis; of a cohort "
+            "by_visits, huber for one visit and logistic_mixed for more."
+        ),
     ] = None,
-    register: Annotated[str, typer.Option(help="How that scan was prepared: none or affine.")] = "none",
     seed: Seed = 0,
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
-    """Forecast people: a 4-D image over the ages, an uncertainty map, volumes with 90 % intervals. Not for clinical use.
+    """Forecast the brain of one subject from a raw T1 scan, or the subjects of a cohort. Not for clinical use.
 
-    All visits of a person feed the course of the volumes; the last one's image is the start. People who are finished are kept
-    when the command is stopped; who cannot be forecast is named at the end and the others go on (exit code 3).
+    A scan is registered to MNI152, its skull removed where it has one, its intensities evened out, its regions taken from the
+    segmentation or estimated; forecast.nii.gz has the scan and each later age in the scan's own voxels, volumes.csv the volumes
+    with 90 % intervals, forecast.png a picture of all that. Where the brain is not found the command ends with a picture of what
+    was, and with the remedy.
 
-    Examples: sciml progression forecast cohort --out forecasts --subject test-0001 --age 80 --age 85;
-    sciml progression forecast mine --out next --subject anna --years 3 --scan anna-2.nii.gz;
-    sciml progression forecast cohort --out whatif --subject test-0001 --years 5 --diagnosis CN --samples 16
+    A cohort gets a folder for each subject: all visits feed the course of the volumes, the last image is the start. Subjects who
+    are finished are kept when the command is stopped; who cannot be forecast is named at the end and the others go on (exit
+    code 3).
+
+    Examples: sciml data export mni2009c_t1 --out scan.nii.gz;
+    sciml progression forecast scan.nii.gz --age 71 --sex F --diagnosis MCI --years 5;
+    sciml progression simulate --out cohort --train 0 --validation 0 --test 2;
+    sciml progression forecast cohort --out forecasts --subject test-000 --age 85 --age 90;
+    sciml progression forecast cohort --out whatif --subject test-001 --years 5 --diagnosis CN --samples 16
     """
-    from sciml.progression.settings.models import AskConfig
+    from sciml.runtime.errors import ConfigError
     from sciml.runtime.settings import validated
     from sciml.stages import stage
+
+    of_scan = {"--sex": sex, "--segmentation": segmentation, "--brain-mask": brain_mask, "--volume": volume}
+    of_cohort = {"--subject": subject, "--scan": scan}
+    single = not source.is_dir()
+    if wrong := [name for name, value in (of_cohort if single else of_scan).items() if value is not None]:
+        kind = ("a scan", "a cohort") if single else ("a cohort", "a scan")
+        raise ConfigError(f"{wrong[0]} belongs to {kind[1]}, and {source} is {kind[0]}")
+    how = {"samples": samples, "steps": steps, "decoding": decoding}
+    later = {"years_ahead": tuple(years)} if years else {}
+    if single:
+        from sciml.formats.nifti import read_scan
+        from sciml.progression.cohorts.regions import DIAGNOSES
+        from sciml.progression.settings.models import AskScanConfig
+
+        given = {"--age": age, "--sex": sex, "--diagnosis": diagnosis}
+        if missing := [name for name, value in given.items() if not value]:
+            raise ConfigError(
+                f"{', '.join(missing)} missing: a scan needs age in years, sex (M, F) and diagnosis ({', '.join(DIAGNOSES)})"
+            )
+        if age is None or len(age) != 1:
+            raise ConfigError("--age is the subject's age at the scan, one number: ask for later ages by --years")
+        config = validated(
+            AskScanConfig,
+            {
+                "age_years": age[0], "sex": (sex or "").upper()[:1], "diagnosis": (diagnosis or "").upper(), "form": form,
+                "codes": codes, "volume": volume, "seed": seed, "how": {**how, "course": course or "linear_population"}, **later,
+            },
+            "forecast",
+        )  # fmt: skip
+        # what cannot be read is refused before torch is loaded
+        for path in (source, segmentation, brain_mask):
+            if path is not None:
+                read_scan(path, volume if path is source else None)
+        with stage("progression.forecast_scan", out, threads, gpu) as device:
+            from sciml.progression.stages.forecast import run_scan
+
+            for path in run_scan(config, source, model, out, device, segmentation, brain_mask):
+                typer.echo(path)
+        return
+    from sciml.progression.settings.models import AskConfig
 
     values = {
         "subjects": tuple(subject or ()),
         "ages": tuple(age or ()),
         "diagnosis": diagnosis,
-        "how": {"samples": samples, "steps": steps, "decoding": decoding, "course": course},
+        "how": {**how, "course": course or "by_visits"},
         "registration": register,
         "seed": seed,
-    } | ({"years_ahead": tuple(years)} if years else {})
+    } | later
     config = validated(AskConfig, values, "forecast")
     with stage("progression.forecast", out, threads, gpu) as device:
         from sciml.progression.stages.forecast import run
 
-        for path in run(config, cohort, model, out, device, scan):
+        for path in run(config, source, model, out, device, scan):
             typer.echo(path)
 
 

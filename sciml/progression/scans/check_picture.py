@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from scipy import ndimage
 
+from sciml.progression.cohorts.grids import Grid
 from sciml.progression.cohorts.planes import upright
 from sciml.progression.scans.examination import Placed
-from sciml.progression.scans.reference import Reference
+from sciml.progression.scans.reference import Reference, mni_reference
 
 OUTLINE = (1.0, 0.55, 0.0)
 
@@ -20,6 +23,23 @@ def check_picture(placed: Placed, reference: Reference) -> np.ndarray:
         reference: the template on the same grid.
     """
     return np.concatenate([_planes(image, reference.mask) for image in (placed.image, reference.t1)])
+
+
+def write_check_picture(path: Path, placed: Placed, grid: Grid) -> None:
+    """Write `check_picture` as a PNG.
+
+    Args:
+        path: of the picture.
+        placed: the image on the grid.
+        grid: of the image.
+    """
+    import PIL.Image
+
+    from sciml.report.pictures import to_display
+    from sciml.runtime.files import atomic_path
+
+    with atomic_path(path) as temporary:
+        PIL.Image.fromarray(to_display(check_picture(placed, mni_reference(grid)))).save(temporary, "PNG")
 
 
 def _planes(volume: np.ndarray, mask: np.ndarray) -> np.ndarray:

@@ -31,6 +31,9 @@ FACE_CM2, FACE_CM2_PER_MM = 12.0, 6.0
 # slabs of the template's brain, from its ends inwards, and the least share of one that a brain fills
 END_MM, LEAST_OF_END = 27.0, 0.25
 PURE = 0.8
+STRIP = "remove the skull first (HD-BET, SynthStrip), or go on with --allow-skull"
+REGISTER = "register it to MNI152 first, or use --register affine"
+MASK = "is it a whole T1 head? give the mask of its brain with --brain-mask (SynthStrip, HD-BET)"
 SIDES = (("at the left", "at the right"), ("at the back", "at the front"), ("at the bottom", "at the top"))
 
 
@@ -112,7 +115,7 @@ def _face(axis: int, index: int) -> tuple:
     return tuple(index if one == axis else slice(None) for one in range(3))
 
 
-def examine(scan: Scan, placed: Placed, grid: Grid, reference: Reference) -> list[Finding]:
+def examine(scan: Scan, placed: Placed, grid: Grid, reference: Reference, registered: bool = False) -> list[Finding]:
     """Return what is unusual about an image, errors first.
 
     Args:
@@ -120,15 +123,17 @@ def examine(scan: Scan, placed: Placed, grid: Grid, reference: Reference) -> lis
         placed: on the grid.
         grid: of `placed` and `reference`.
         reference: the template.
+        registered: whether it was registered and its skull removed, so that other advice is due.
     """
+    remedy, advice = (MASK, MASK) if registered else (STRIP, REGISTER)
     found = [
-        *_skull(placed, grid, reference), *_cut(scan, placed, grid, reference), *_space(placed, grid, reference),
+        *_skull(placed, grid, reference, remedy), *_cut(scan, placed, grid, reference), *_space(placed, grid, reference, advice),
         *_contrast(placed, reference), *_size(placed, grid), *_voxels(scan),
     ]  # fmt: skip
     return sorted(found, key=lambda finding: finding.level)
 
 
-def _skull(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding]:
+def _skull(placed: Placed, grid: Grid, reference: Reference, remedy: str) -> Iterator[Finding]:
     fullness = float(placed.mask.mean())
     far = np.asarray(ndimage.distance_transform_edt(~reference.mask)) * grid.spacing_mm > RIM_MM
     rim = float((placed.mask & far).sum() / placed.mask.sum())
@@ -136,7 +141,7 @@ def _skull(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding
         yield Finding(
             "error", "skull",
             f"{100 * fullness:.0f} % of the field of view is filled and {100 * rim:.0f} % of that lies more than {RIM_MM:g} mm "
-            "outside the template's brain: remove the skull first (HD-BET, SynthStrip), or go on with --allow-skull",
+            f"outside the template's brain: {remedy}",
         )  # fmt: skip
 
 
@@ -157,9 +162,10 @@ def _cut(scan: Scan, placed: Placed, grid: Grid, reference: Reference) -> Iterat
             share = float((wanted & found).sum() / wanted.sum())
             if share < LEAST_OF_END:
                 yield Finding(
-                    "error", "cut", f"{side} only {100 * share:.0f} % of the template's last {END_MM:g} mm are brain: {advice}, "
-                    "or register it with --register affine",
-                )  # fmt: skip
+                    "error",
+                    "cut",
+                    f"{side} only {100 * share:.0f} % of the template's last {END_MM:g} mm are brain: {advice}",
+                )
 
 
 def flat_faces(scan: Scan) -> list[tuple[str, float, float]]:
@@ -188,8 +194,7 @@ def flat_faces(scan: Scan) -> list[tuple[str, float, float]]:
     return found
 
 
-def _space(placed: Placed, grid: Grid, reference: Reference) -> Iterator[Finding]:
-    advice = "register it to MNI152 first, or use --register affine"
+def _space(placed: Placed, grid: Grid, reference: Reference, advice: str) -> Iterator[Finding]:
     centre, wanted = (np.array(ndimage.center_of_mass(mask)) * grid.spacing_mm for mask in (placed.mask, reference.mask))
     distance = float(np.linalg.norm(centre - wanted))
     if distance > FARTHEST_MM:

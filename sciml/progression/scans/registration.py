@@ -3,13 +3,18 @@
     (1)  I(A, B) = H(A) + H(B) - H(A, B),  normalised (H(A) + H(B)) / H(A, B),
 
 from the joint histogram of the template's voxels and the image at the places that the map leads to. Contrasts may differ.
-Powell's method, first on every third voxel of the 4.5 mm grid, then on all of them.
+Powell's method from the best of many starts, first on every third voxel of the 4.5 mm grid, then on all of them. Only the
+template's brain and a dark rim around it are looked at, so that a skull in the image does no harm.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from itertools import product
+
 import numpy as np
 from scipy import ndimage, optimize
+from skimage.filters import threshold_otsu
 
 from sciml.formats.nifti import Scan
 from sciml.progression.cohorts.grids import GRIDS
@@ -21,7 +26,17 @@ GRID = GRIDS["4.5mm"]
 BINS = 32
 # one unit of each number: mm, radians, ln(size), shear
 UNITS = np.array([10.0] * 3 + [0.15] * 3 + [0.1] * 3 + [0.05] * 3)
-LEAST_GAIN = 1.02
+LEAST_GAIN = 1.04
+MOST_STRETCH = 1.5
+# two voxels of the grid: fluid and skull, dark in a T1, and nothing where there is no skull
+RIM_VOXELS = 2
+# intensities of the template, of which white matter has 0.8
+TOP = 1.25
+# of a head, the part that holds the brain, and the nods in degrees that a start may have
+TOP_PERCENTILE, HEAD_MM = 99.8, 150.0
+BEST_STARTS = 4
+SIZES = (0.87, 1.0, 1.13)
+NODS = (-30, -20, -10, 0, 10, 20, 30)
 
 
 def affine_of(numbers: np.ndarray) -> np.ndarray:
@@ -43,64 +58,98 @@ def register_affine(scan: Scan, reference: Reference) -> np.ndarray:
     """Return the (4, 4) map from places of the template to places of the scan, in mm.
 
     Args:
-        scan: brain only, roughly upright.
+        scan: a brain, or a head with its skull; its affine says roughly where up and front are.
         reference: the template on the 4.5 mm grid.
 
     Raises:
         NumericalError: no map makes the two alike.
     """
     smooth = Scan(ndimage.gaussian_filter(scan.array, [2.0 / size for size in scan.spacing_mm]), scan.affine, scan.path)
-    start = np.zeros(12)
-    start[:3] = (_centre_mm(scan) - _centre_of(reference)) / UNITS[:3]
-    unmoved = mutual_information(smooth, reference, affine_of(np.zeros(12)), 1)
-    for stride, numbers in ((3, 6), (3, 12), (1, 12)):
-
-        def cost(free: np.ndarray, stride: int = stride, numbers: int = numbers) -> float:
-            every = start.copy()
-            every[:numbers] = free
-            return -mutual_information(smooth, reference, affine_of(every), stride)
-
-        found = optimize.minimize(
-            cost, start[:numbers], method="Powell", bounds=[(-8, 8)] * numbers,
-            options={"xtol": 1e-2, "ftol": 1e-4, "maxiter": 6},
-        )  # fmt: skip
-        start[:numbers] = found.x
+    # of a head the brain and the dark rim around it count: what lies beyond is in no template
+    where = np.asarray(ndimage.binary_dilation(reference.mask, iterations=RIM_VOXELS))
+    coarse, fine = Likeness(smooth, reference, where, 3), Likeness(smooth, reference, where, 1)
+    starts = [_best(coarse, one, 6, rounds=2) for one in _starts(smooth, reference, coarse)]
+    starts.sort(key=lambda numbers: coarse(affine_of(numbers)))
+    starts = [_best(coarse, one, 12) for one in starts[-BEST_STARTS:]]
+    start = _best(fine, max(starts, key=lambda numbers: fine(affine_of(numbers))), 12)
     affine = affine_of(start)
-    reached = mutual_information(smooth, reference, affine, 1)
-    if reached < LEAST_GAIN or reached < unmoved:
+    stretch = np.linalg.svd(affine[:3, :3], compute_uv=False)
+    if fine(affine) < LEAST_GAIN or stretch.max() > MOST_STRETCH or stretch.min() < 1 / MOST_STRETCH:
         raise NumericalError(
-            f"{scan.path} could not be registered: no affine map makes it look like the template; is it a T1 brain?"
+            f"{scan.path} could not be registered: no affine map makes it look like the template; is it a T1 brain, and does its "
+            "affine say which way is up?"
         )
     return affine
 
 
-def mutual_information(scan: Scan, reference: Reference, to_scan: np.ndarray, stride: int) -> float:
-    """Return (1), normalised: 1 for independent images, more for alike ones.
+def _best(likeness: Likeness, start: np.ndarray, free: int, rounds: int = 6) -> np.ndarray:
+    """Return the numbers of the largest likeness near a start, only the first so many of them changed."""
+
+    def cost(numbers: np.ndarray) -> float:
+        return -likeness(affine_of(np.concatenate([numbers, start[free:]])))
+
+    found = optimize.minimize(cost, start[:free], method="Powell", options={"xtol": 1e-2, "ftol": 1e-4, "maxiter": rounds})
+    return np.concatenate([found.x, start[free:]])
+
+
+class Likeness:
+    """The normalised mutual information (1) of a scan and the template, as a function of the map between them.
 
     Args:
         scan: the image.
         reference: the template on the 4.5 mm grid.
-        to_scan: (4, 4), places of the template to places of the scan.
+        where: the voxels of the grid that are looked at, bool.
         stride: of the voxels that are looked at.
     """
-    voxels = np.indices(GRID.shape, dtype=np.float64)[:, ::stride, ::stride, ::stride].reshape(3, -1)
-    both = np.linalg.inv(scan.affine) @ to_scan @ GRID.affine
-    values = ndimage.map_coordinates(scan.array, both[:3, :3] @ voxels + both[:3, 3:], order=1, mode="grid-constant", cval=0.0)
-    template = reference.t1[::stride, ::stride, ::stride].ravel()
-    top = float(np.percentile(scan.array[scan.array > 0], 99)) if (scan.array > 0).any() else 1.0
-    joint, _, _ = np.histogram2d(template, np.clip(values, 0, top), BINS, ((0, 1.25), (0, top)))
-    shares = joint / joint.sum()
-    return (_entropy(shares.sum(0)) + _entropy(shares.sum(1))) / max(_entropy(shares.ravel()), 1e-12)
+
+    def __init__(self, scan: Scan, reference: Reference, where: np.ndarray, stride: int) -> None:
+        voxels = np.argwhere(where)
+        voxels = voxels[(voxels % stride == 0).all(axis=1)]
+        self.places_mm = GRID.affine[:3, :3] @ voxels.T + GRID.affine[:3, 3:]
+        self.template = np.clip(reference.t1[tuple(voxels.T)] * (BINS / TOP), 0, BINS - 1).astype(int)
+        self.array, self.to_index = scan.array, np.linalg.inv(scan.affine)
+        present = scan.array[scan.array > 0]
+        self.top = float(np.percentile(present, 99)) if present.size else 1.0
+
+    def __call__(self, to_scan: np.ndarray) -> float:
+        """Return 1 for independent images, more for alike ones.
+
+        Args:
+            to_scan: (4, 4), places of the template to places of the scan.
+        """
+        both = self.to_index @ to_scan
+        indices = both[:3, :3] @ self.places_mm + both[:3, 3:]
+        values = ndimage.map_coordinates(self.array, indices, order=1, mode="grid-constant", cval=0.0)
+        bins = np.clip(values * (BINS / self.top), 0, BINS - 1).astype(int)
+        shares = np.bincount(self.template * BINS + bins, minlength=BINS**2).reshape(BINS, BINS) / len(bins)
+        return (_entropy(shares.sum(0)) + _entropy(shares.sum(1))) / max(_entropy(shares.ravel()), 1e-12)
+
+
+def _starts(scan: Scan, reference: Reference, likeness: Likeness) -> Iterator[np.ndarray]:
+    """Yield numbers to begin with, for each nod and size of the head the best of several shifts.
+
+    The middle of what lies below the top of the head is near that of the brain.
+    """
+    stride = [max(1, round(GRID.spacing_mm / size)) for size in scan.spacing_mm]
+    small = scan.array[tuple(slice(None, None, step) for step in stride)]
+    voxels = np.argwhere(small > 0.5 * threshold_otsu(small)) * stride
+    places = scan.affine[:3, :3] @ voxels.T + scan.affine[:3, 3:]
+    head = places[:, places[2] > np.percentile(places[2], TOP_PERCENTILE) - HEAD_MM]
+    shift = head.mean(axis=1) - _centre_of(reference)
+    for nod, size in product(NODS, SIZES):
+        tried = []
+        for back, up in product((-20, 0, 20), (-30, -15, 0, 15)):
+            numbers = np.zeros(12)
+            numbers[:3] = (shift + np.array([0, back, up])) / UNITS[:3]
+            numbers[3] = np.radians(nod) / UNITS[3]
+            numbers[6:9] = np.log(size) / UNITS[6:9]
+            tried.append(numbers)
+        yield max(tried, key=lambda numbers: likeness(affine_of(numbers)))
 
 
 def _entropy(shares: np.ndarray) -> float:
     present = shares[shares > 0]
     return float(-(present * np.log(present)).sum())
-
-
-def _centre_mm(scan: Scan) -> np.ndarray:
-    indices = np.array(ndimage.center_of_mass(np.clip(scan.array, 0, None)))
-    return scan.affine[:3, :3] @ indices + scan.affine[:3, 3]
 
 
 def _centre_of(reference: Reference) -> np.ndarray:

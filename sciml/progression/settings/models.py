@@ -298,6 +298,22 @@ class AskConfig(StageConfig):
     seed: int = 0
 
 
+class AskScanConfig(StageConfig):
+    """What `forecast` reads of a single scan: whose it is, when and how."""
+
+    age_years: float = Field(ge=18, le=110, description="of the subject at the scan, in years")
+    sex: Literal["M", "F"] = Field(description="of the subject")
+    diagnosis: Literal["CN", "MCI", "AD"] = Field(description="of the subject at the scan, held at later ages")
+    years_ahead: tuple[float, ...] = Field(default=(2.0, 4.0), min_length=1, description="after the scan")
+    form: Literal["flow", "model"] = Field(
+        default="flow", description="flow: the scan is moved to the volumes of the course; model: what the model has learned"
+    )
+    how: ForecastConfig = Field(default_factory=ForecastConfig)
+    codes: str = Field(default="synthseg", description="code table of the segmentation: synthseg, published or a CSV file")
+    volume: int | None = Field(default=None, ge=0, description="which of several volumes in the file")
+    seed: int = 0
+
+
 def default_ablations() -> dict[str, FormConfig]:
     """Return forms that differ from the official or the residual one in a single switch, and both for the same short time."""
     residual, official = FORMS["residual"], FORMS["official"]

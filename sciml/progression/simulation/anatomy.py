@@ -106,18 +106,28 @@ def colin_template() -> Template:
     Raises:
         DataError: a file is not fetched, or not what is expected.
     """
-    from skimage.filters import threshold_multiotsu
-
     t1, affine = template_volume("mr_colin27_t1_brain")
     parts = connected_parts(t1 > 0)
     inside = (parts == np.bincount(parts[t1 > 0]).argmax()).astype(np.float32)
     t1 = inside * t1 / 255
+    return labelled(t1, *tissue_classes(t1, inside), affine, "lab_aal", necks=True)
+
+
+def tissue_classes(t1: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return where grey and where white matter is, each float32 of 0 and 1: two of three classes of a T1 (Otsu).
+
+    Args:
+        t1: (D, H, W), 0 outside the brain, voxels of about 1 mm.
+        inside: 1 in the brain, 0 outside, float32.
+    """
+    from skimage.filters import threshold_multiotsu
+
     # the mean over brain alone, so that its rim is no fluid
     smooth = ndimage.gaussian_filter(t1, CLASS_SMOOTHING_MM)
     smooth = inside * smooth / np.maximum(ndimage.gaussian_filter(inside, CLASS_SMOOTHING_MM), 1e-6)
     dark, bright = threshold_multiotsu(smooth[inside > 0])
     white = (smooth > bright).astype(np.float32)
-    return labelled(t1, (smooth > dark) - white, white, affine, "lab_aal", necks=True)
+    return (smooth > dark) - white, white
 
 
 def labelled(

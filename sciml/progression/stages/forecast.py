@@ -1,4 +1,4 @@
-"""Stage `forecast`: people of a cohort at later ages, one folder a person; finished people are kept when it is stopped."""
+"""Stage `forecast`: subjects of a cohort at later ages, one folder a subject, finished ones kept; or one raw scan."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ import numpy as np
 
 from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
+from sciml.progression.forecasting.scan_forecast import ScanForecast, forecast_scan
+from sciml.progression.page.scan_picture import scan_picture
 from sciml.progression.scans.native import trajectory
 from sciml.progression.scans.preparation import Reading, examine_image
-from sciml.progression.settings.models import AskConfig
+from sciml.progression.settings.models import AskConfig, AskScanConfig
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError, DataError, PartialResult, ScimlError
 from sciml.runtime.files import atomic_path, digest_file, write_json, write_text
@@ -74,6 +76,52 @@ def run(
     return [*written, output / "provenance.json"]
 
 
+def run_scan(
+    config: AskScanConfig,
+    scan: Path,
+    model: str | Path,
+    output: Path,
+    device: str = "cpu",
+    segmentation: Path | None = None,
+    brain_mask: Path | None = None,
+) -> list[Path]:
+    """Write `forecast.nii.gz`, `labels.nii.gz`, `volumes.csv`, `forecast.png` and `forecast.json` of one raw scan.
+
+    Args:
+        config: whose scan, when, how.
+        scan: T1 in any orientation, with skull or without.
+        model: shipped model or model file.
+        output: output folder.
+        device: `cpu` or `cuda`.
+        segmentation: label image of the scan, on any grid; without it regions are estimated.
+        brain_mask: brain of the scan, on any grid; without it a skull is removed.
+
+    Raises:
+        DataError: the scan is no whole T1 head or brain; `check.png` shows what was found.
+    """
+    inputs = [path for path in (scan, segmentation, brain_mask) if path is not None]
+    recorder = Recorder("progression.forecast", config.model_dump(mode="json"), inputs)
+    found = forecast_scan(
+        config, scan, model, segmentation=segmentation, brain_mask=brain_mask, device=device, check_picture=output / "check.png"
+    )
+    log.info("%s: writing", scan.name)
+    paths = [output / name for name in ("forecast.nii.gz", "labels.nii.gz", "volumes.csv", "forecast.png", "forecast.json")]
+    given, labels = found.ready.scan, found.regions.labels
+    image = nibabel.Nifti1Image(np.stack([given.array, *found.images], axis=-1).astype(np.float32), given.affine)
+    image.header.set_xyzt_units("mm")
+    image.header["descrip"] = b"scan, then the ages of forecast.json; not for clinical use"
+    save(image, paths[0])
+    save(nibabel.Nifti1Image(labels.array.astype(np.uint8), labels.affine), paths[1])
+    _write_table(paths[2], found.rows)
+    scan_picture(paths[3], found)
+    write_json(paths[4], _scan_summary(config, found))
+    for text in (*found.warnings, *found.forecast.notes):
+        log.warning("%s", text)
+    recorder.seeds = {"chains": config.seed}
+    recorder.write(output / "provenance.json", paths)
+    return [*paths, output / "provenance.json"]
+
+
 def _forecast(config: AskConfig, cohort: Cohort, visits: Sequence[Visit], forecaster: Forecaster, partial: Partial) -> Forecast:
     subject = visits[0].subject
     scans = [ImagedVisit(visit, cohort.image(visit)[0]) for visit in visits]
@@ -103,11 +151,7 @@ def _write(
     stack = np.moveaxis(np.concatenate([forecast.start[None], forecast.images]), 0, -1)
     save(nibabel.Nifti1Image(stack, cohort.affine), paths[0])
     save(nibabel.Nifti1Image(np.moveaxis(forecast.uncertainty, 0, -1), cohort.affine), paths[1])
-    rows = io.StringIO()
-    table = csv.DictWriter(rows, list(forecast.table()[0]), lineterminator="\n")
-    table.writeheader()
-    table.writerows(forecast.table())
-    write_text(paths[2], rows.getvalue())
+    _write_table(paths[2], forecast.table())
     write_json(paths[3], _summary(forecast, visits))
     if scan is not None:
         examined = examine_image(scan, cohort.grid, Reading(register, allow_skull=True))
@@ -127,6 +171,31 @@ def _summary(forecast: Forecast, visits: Sequence[Visit]) -> dict[str, Any]:
         "latent_spread": forecast.latent_spread.tolist(),
         "notes": list(forecast.notes),
     }
+
+
+def _scan_summary(config: AskScanConfig, found: ScanForecast) -> dict[str, Any]:
+    return {
+        "scan": found.ready.scan.path.name,
+        "age_years": config.age_years,
+        "sex": config.sex,
+        "diagnosis": config.diagnosis,
+        "ages_years": found.forecast.ages.tolist(),
+        "form": config.form,
+        "course": config.how.course,
+        "skull_removed": found.ready.skull_removed,
+        "template_to_scan_mm": found.ready.placed.to_scan.tolist(),
+        "scan_volume_per_template_volume": found.size,
+        "warnings": found.warnings,
+        "notes": list(found.forecast.notes),
+    }
+
+
+def _write_table(path: Path, rows: Sequence[dict[str, Any]]) -> None:
+    text = io.StringIO()
+    table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    table.writeheader()
+    table.writerows(rows)
+    write_text(path, text.getvalue())
 
 
 def save(image: Any, path: Path) -> None:

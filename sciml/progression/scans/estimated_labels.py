@@ -1,0 +1,63 @@
+"""Labels of a brain without a segmentation: three classes of its T1, and the template's places of deep regions.
+
+Fluid, grey and white matter are classes of the T1 (Otsu); hippocampus, amygdala and thalamus are what the AAL atlas, laid over
+by an affine map, has of the right class; the lateral ventricles are the fluid deep inside. These are estimates: no deep region is
+outlined in the image itself, and a segmentation is always the better choice.
+"""
+
+from __future__ import annotations
+
+from typing import cast
+
+import numpy as np
+from scipy import ndimage
+
+from sciml.datasets.manifest import is_present, record
+from sciml.formats.nifti import Scan
+from sciml.progression.scans.examination import foreground
+from sciml.progression.simulation.anatomy import Template, labelled, tissue_classes
+
+# voxels of 1 mm over MNI space
+SHAPE, CORNER_MM = (181, 217, 181), (-90.0, -126.0, -72.0)
+ATLASES = ("lab_aal", "lab_aal_2mm")
+# what `estimate_labels` finds of each region in the template, as a share of what the template's own maps have: tissue classes
+# of intensities alone take some grey matter for white and for fluid
+FOUND_IN_TEMPLATE = (1.121, 0.753, 0.815, 0.98, 0.71, 1.326, 1.842)
+WARNING = (
+    "the volumes at the start are estimates from tissue classes and an atlas, not a segmentation: give one with --segmentation "
+    "(SynthSeg, FreeSurfer) where you have it"
+)
+
+
+def estimate_labels(brain: Scan, to_scan: np.ndarray) -> Template:
+    """Return labels of every region in MNI space.
+
+    Args:
+        brain: T1, brain only, without shading.
+        to_scan: (4, 4), places of the template to places of the scan, in mm.
+
+    Raises:
+        DataError: it has no fluid where the lateral ventricles must be, or the atlas is not fetched.
+    """
+    affine = np.eye(4)
+    affine[:3, 3] = CORNER_MM
+    above, inside = foreground(brain)
+    mapping = np.linalg.inv(brain.affine) @ to_scan @ affine
+
+    def at_millimetres(array: np.ndarray) -> np.ndarray:
+        offset = cast(float, mapping[:3, 3])
+        return ndimage.affine_transform(array.astype(np.float32), mapping[:3, :3], offset, SHAPE, order=1)
+
+    t1 = at_millimetres(np.clip(above, 0, None)) * (at_millimetres(inside) > 0.5)
+    t1 /= max(float(t1.max()), 1e-6)
+    grey, white = tissue_classes(t1, (t1 > 0).astype(np.float32))
+    atlas = next((name for name in ATLASES if is_present(record(name))), ATLASES[0])
+    return labelled(t1, grey, white, affine, atlas, necks=True)
+
+
+def at_scan(template: Template, brain: Scan, to_scan: np.ndarray) -> Scan:
+    """Return labels in MNI space on the voxels of a scan: 1 + the place of the region in `REGIONS`, 0 outside the brain."""
+    mapping = np.linalg.inv(template.affine) @ np.linalg.inv(to_scan) @ brain.affine
+    offset = cast(float, mapping[:3, 3])
+    codes = ndimage.affine_transform((template.codes + 1).astype(np.uint8), mapping[:3, :3], offset, brain.array.shape, order=0)
+    return Scan(codes, brain.affine, brain.path)
