@@ -106,6 +106,10 @@ class ScannerConfig(StageConfig):
     noise: float = Field(
         default=0.012, ge=0, description="standard deviation of both channels of the Rician noise; white matter has 0.8"
     )
+    change: float = Field(
+        default=0.25, ge=0, le=1,
+        description="chance that a visit is made on another scanner than the one before (gain, bias, noise, pose); 0 never",
+    )  # fmt: skip
 
 
 class SimulationConfig(StageConfig):
@@ -122,6 +126,9 @@ class SimulationConfig(StageConfig):
         default=1.0, ge=0, le=2,
         description="strength of what volumes do not tell: where within its regions a subject changes; 0 none, 1 as measured",
     )  # fmt: skip
+    lesions: float = Field(
+        default=1.0, ge=0, le=3, description="factor of the number of lesions in the white matter near the ventricles; 0 none"
+    )
     people: PeopleConfig = PeopleConfig()
     atrophy: AtrophyConfig = AtrophyConfig()
     scanner: ScannerConfig = ScannerConfig()

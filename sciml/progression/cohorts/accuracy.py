@@ -60,6 +60,24 @@ class Explained(Result):
     by_diagnosis: dict[str, dict[str, float]]
 
 
+class Registered(Result):
+    """Visits on another scanner than the first, registered to the first visit: root mean square distances over the brain.
+
+    Attributes:
+        unit: millimetres.
+        n: visits.
+        away: mean before registration.
+        mean: mean of what is left after it.
+        worst: largest of what is left.
+    """
+
+    unit: Literal["mm"]
+    n: int
+    away: float
+    mean: float
+    worst: float
+
+
 class Accuracy(Result):
     """How exactly a simulated cohort keeps to its law.
 
@@ -70,6 +88,7 @@ class Accuracy(Result):
         atrophy_determinant: of the map from a visit to the first one.
         anatomy_determinant: of the map from a subject to the template.
         explained: how much of the change volumes and parts of the pattern explain; None where nobody was asked.
+        registered: what registration leaves of the pose in other scanners; None where there are none.
     """
 
     subjects: int
@@ -78,3 +97,4 @@ class Accuracy(Result):
     atrophy_determinant: Determinants
     anatomy_determinant: Determinants
     explained: Explained | None = None
+    registered: Registered | None = None

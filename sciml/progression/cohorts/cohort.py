@@ -7,6 +7,7 @@
         mask    uint8   (visits, *grid)            1 in the brain
         clean   float16 (visits, *grid)            simulated only: the same without bias and noise
         labels  uint8   (visits, regions, *grid)   where known: fraction of the voxel, 255 = all of it
+        lesions uint8   (visits, *grid)            simulated only: fraction of the voxel in a lesion of the white matter
         shift   float16 (visits, 3, *grid)         simulated only: where what is at a voxel comes from, see `Cohort.shift`
 
 Volumes come from the exact label sums, never from the rounded labels in the file. What is not known is an empty cell in the
@@ -35,7 +36,7 @@ SPLITS = ("train", "validation", "test", "calibration")
 COLUMNS = ("subject", "visit", "split", "age_years", "sex", "diagnosis", *(f"{name}_ml" for name in REGIONS))
 
 Split = Literal["train", "validation", "test", "calibration"]
-Array = Literal["image", "mask", "clean", "labels", "shift"]
+Array = Literal["image", "mask", "clean", "labels", "lesions", "shift"]
 
 
 @dataclass(frozen=True)
@@ -156,6 +157,10 @@ class Cohort:
         """Return the fraction of every voxel that each region fills, float32 (regions, *grid)."""
         return self._read(visit, "labels").astype(np.float32) / np.float32(255)
 
+    def lesions(self, visit: Visit) -> np.ndarray:
+        """Return the true fraction of every voxel that a lesion fills, float32 (1, *grid); simulated cohorts only."""
+        return self._read(visit, "lesions").astype(np.float32)[None] / np.float32(255)
+
     def shift(self, visit: Visit) -> np.ndarray:
         """Return the true motion, simulated cohorts only: what is at voxel x was at x + shift(x) before all atrophy.
 
@@ -214,7 +219,7 @@ def write_subject(
         folder: of the cohort.
         subject: its name, also the file's.
         arrays: `image` (visits, *grid) and `mask`, and `clean` and `labels` (visits, regions, *grid) where known, as floats
-            (`labels` are fractions in [0, 1]) and `shift` (visits, 3, *grid).
+            (`labels` and `lesions` are fractions in [0, 1]) and `shift` (visits, 3, *grid).
         grid: of the cohort.
         notes: JSON values kept in the file.
 
@@ -228,7 +233,7 @@ def write_subject(
         if name in ("image", "clean", "shift"):
             stored[name] = array.astype(np.float16)
         else:
-            stored[name] = np.rint(array * 255).astype(np.uint8) if name == "labels" else array.astype(np.uint8)
+            stored[name] = np.rint(array * 255).astype(np.uint8) if name in ("labels", "lesions") else array.astype(np.uint8)
     path = folder / "subjects" / f"{subject}.safetensors"
     save_tensors(path, stored, notes)
     return path

@@ -11,12 +11,14 @@ has the edges of the study's voxels, so the sum over a grid is the volume, where
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy import ndimage
 
 from sciml.progression.cohorts.grids import GRIDS, Grid
 from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.simulation.sampling import sampled
 from sciml.runtime.errors import DataError
 
 SOURCE_GRID = GRIDS["1.5mm"]
@@ -55,11 +57,14 @@ class Anatomy:
     t1: np.ndarray
     box_mm: float
 
-    def look_up(self, fields: np.ndarray, places_mm: np.ndarray) -> np.ndarray:
-        """Return fields (count, *source grid) at places (3, n) in mm, linearly interpolated, (count, n)."""
-        origin = SOURCE_GRID.affine[:3, 3:]
-        indices = (places_mm - origin) / SOURCE_GRID.spacing_mm
-        return np.stack([ndimage.map_coordinates(field, indices, order=1, mode="nearest") for field in fields])
+    def look_up(self, places_mm: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Return labels (regions, n), inside (n,) and t1 (n,) at places (3, n) in mm, linearly interpolated."""
+        found = sampled(self._fields, (places_mm - SOURCE_GRID.affine[:3, 3:]) / SOURCE_GRID.spacing_mm).astype(np.float64)
+        return found[:-2], found[-2], found[-1]
+
+    @cached_property
+    def _fields(self) -> np.ndarray:
+        return np.ascontiguousarray(np.moveaxis(np.concatenate([self.labels, self.inside[None], self.t1[None]]), 0, -1))
 
 
 @dataclass(frozen=True)

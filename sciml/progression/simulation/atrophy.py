@@ -14,10 +14,11 @@ skull can have. v is the gradient flow of `neumann`: among all flows with this d
 A pattern g_K(y), local rates that volumes do not tell, is a function of place at the start and moves with the tissue. The fluid
 nearby answers to it: with S a Gaussian mean, which is its own adjoint,
 
-    (3)  d = sum_K p_K g_K (K all but the fluid),   q = d - p_csf S[d / S p_csf],   div v = a = q + sum_K c_K p_K,
-         G c = b - (int p_L q)_L
+    (3)  d = sum_K p_K g_K (K all but the fluid),   q = d - p_csf S[d / S p_csf],
+         div v = sum_K c_K p_K + q + sum_K e_K p_K + sum_i f_i x_i p_csf,   G c = b
 
-so that int p_L a = b_L as before: a pattern changes no volume.
+with e and f such that all behind c gives no region a volume and has no first moment: int p_L (...) = 0, int x_i (...) = 0. So
+int p_L a = b_L as before, and since int v = - int x div v within closed walls, a pattern does not push the brain about.
 
 A step of unit length carries the map from the present back to the start,
 
@@ -26,7 +27,9 @@ A step of unit length carries the map from the present back to the start,
 and labels and images are always looked up at y in the start's anatomy, so nothing blurs with time. What a step misses of its
 goals is added to b and the step is made again: first (2) holds for an infinitesimal step only, second labels on a grid are
 interpolated. Where the map would fold between two voxels, as it can in pockets of the skull, its shift is averaged over the
-neighbours before that. A step that fails all the same is made in two halves. Lengths are voxels.
+neighbours before that. A step that fails all the same is made in two halves, and with p_K w in place of p_K in all sources: w
+falls from 1 to 0 where a place has grown much, between 2.5 and ten times, and could soon fold. b is reached exactly all the
+same. Lengths are voxels.
 """
 
 from __future__ import annotations
@@ -39,6 +42,7 @@ from scipy import ndimage
 
 from sciml.progression.simulation.anatomy import nearest_inside
 from sciml.progression.simulation.neumann import ClosedDomain, Faces
+from sciml.progression.simulation.sampling import sampled
 from sciml.runtime.errors import NumericalError
 
 Lookup = Callable[[np.ndarray], np.ndarray]
@@ -48,6 +52,8 @@ Pattern = Callable[[np.ndarray], np.ndarray]
 
 # a map is smoothed where one of its corners has less
 LEAST_DETERMINANT = 0.02
+# between these determinants of the way back a place is spared, after a step that failed
+SPARED, SPARED_DETERMINANT = (0.1, 0.4), 0.002
 # a step that fails is halved so often at most
 HALVINGS = 4
 # share of fluid nearby below which a pattern is not answered there
@@ -95,6 +101,7 @@ class Atrophy:
         self._nearest = nearest_inside(mask)
         self.back = np.indices(mask.shape, dtype=np.float64)
         self.labels = lookup(self._points)
+        self._spared: np.ndarray | float = 1.0
 
     @property
     def volumes(self) -> np.ndarray:
@@ -121,10 +128,14 @@ class Atrophy:
             self._reach(begun * np.exp(logs * (step / steps)), pattern, 1 / steps, HALVINGS)
 
     def _reach(self, goals: np.ndarray, pattern: Pattern | None, share: float, halvings: int) -> None:
-        """Make a step, a share of the whole way; in two halves where that fails."""
+        """Make a step, a share of the whole way; in two halves, which spare what grew much, where that fails."""
+        if not isinstance(self._spared, float):
+            self._spared = self._calm_places()
         try:
             self._step(goals, pattern, share)
         except NumericalError:
+            # w of the sources, from now on
+            self._spared = self._calm_places()
             if not halvings:
                 raise
             halfway = np.sqrt(goals * self.volumes[:-1])
@@ -149,10 +160,13 @@ class Atrophy:
             change = response.correction(change, missed)
             if np.abs(missed / goals).max() > self.settings.tolerance:
                 continue
-            folded = folds(back, self.mask)
+            spared = not isinstance(self._spared, float)
+            folded = folds(back, self.mask, SPARED_DETERMINANT if spared else LEAST_DETERMINANT)
             if not folded.any():
                 self.back, self.labels = back, labels
                 return
+            if calm and spared:
+                folded = ndimage.binary_dilation(folded, np.ones((3, 3, 3), bool), iterations=len(calm))
             calm.append(folded)
         worst = float(np.abs(missed / goals).max())
         raise NumericalError(
@@ -179,12 +193,26 @@ class Atrophy:
             change: b, (regions without the last,).
             extra: q, (voxels of the mask,); without it a is that of (2).
         """
-        gram, wanted = self.labels @ self.labels.T, np.append(change, -change.sum())
-        # G c = b - int p_L q
-        weights = np.linalg.solve(gram, wanted if extra is None else wanted - self.labels @ extra)
+        bases = self._spared * self.labels
+        weights = np.linalg.solve(bases @ self.labels.T, np.append(change, -change.sum()))
         source = np.zeros(self.mask.shape)
-        source[self.mask] = weights @ self.labels if extra is None else weights @ self.labels + extra
+        source[self.mask] = weights @ bases
+        if extra is not None:
+            # e and f: int p_L (q + ...) = 0, int x_i (q + ...) = 0
+            places = self._points - self._points.mean(axis=1, keepdims=True)
+            tests, fields = np.vstack([self.labels, places]), np.vstack([bases, places * bases[-1]])
+            extra = self._spared * extra
+            source[self.mask] += extra - np.linalg.solve(tests @ fields.T, tests @ extra) @ fields
         return source
+
+    def _calm_places(self) -> np.ndarray:
+        """Return w, (voxels of the mask,)."""
+        least = np.ones(self.mask.shape)
+        inner = least[1:-1, 1:-1, 1:-1]
+        for values, valid in corner_determinants(self.back, self.mask):
+            np.minimum(inner, np.where(valid, values, 1.0), out=inner)
+        low, high = SPARED
+        return np.clip((ndimage.minimum_filter(least, 3)[self.mask] - low) / (high - low), 0, 1)
 
     def answered(self, pattern: np.ndarray) -> np.ndarray:
         """Return q of (3), what a pattern gains at each place and the fluid nearby loses, (voxels of the mask,).
@@ -205,14 +233,14 @@ class Atrophy:
         # (4); outside the skull the map continues as at the nearest voxel inside, so that its rim is not mixed with what stands
         half = self._points - 0.5 * sample_faces(flow, self._points)
         origin = self._points - sample_faces(flow, half)
-        shift = np.stack([ndimage.map_coordinates(axis, origin, order=1, mode="nearest") for axis in self._shifts()])
+        shift = sampled(self._shifts(), origin)
         moved = np.zeros_like(self.back)
         moved[:, self.mask] = shift + origin - self._points
         return moved[(slice(None), *self._nearest)] + np.indices(self.mask.shape)
 
     def _shifts(self) -> np.ndarray:
         # of the map, not the map itself: a clamped look-up beyond the box then keeps moving with the point
-        return self.back - np.indices(self.mask.shape)
+        return np.ascontiguousarray(np.moveaxis(self.back - np.indices(self.mask.shape), 0, -1))
 
 
 def sample_faces(faces: Faces, points: np.ndarray) -> np.ndarray:
@@ -260,11 +288,11 @@ def add_faces(one: Faces, other: Faces) -> Faces:
     return one[0] + other[0], one[1] + other[1], one[2] + other[2]
 
 
-def folds(back: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Return the voxels at which a map folds, and their neighbours, bool (D, H, W)."""
+def folds(back: np.ndarray, mask: np.ndarray, least: float = LEAST_DETERMINANT) -> np.ndarray:
+    """Return the voxels at which a map has a determinant below `least`, and their neighbours, bool (D, H, W)."""
     folded = np.zeros(mask.shape, bool)
     for values, valid in corner_determinants(back, mask):
-        folded[1:-1, 1:-1, 1:-1] |= valid & (values < LEAST_DETERMINANT)
+        folded[1:-1, 1:-1, 1:-1] |= valid & (values < least)
     return ndimage.binary_dilation(folded, np.ones((3, 3, 3), bool)) if folded.any() else folded
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import logging
 import multiprocessing
@@ -16,16 +14,13 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from sciml.datasets import local_path
-from sciml.progression.cohorts.accuracy import Accuracy, Determinants, Explained, VolumeErrors
 from sciml.progression.cohorts.cohort import Visit, write_cohort, write_subject
 from sciml.progression.cohorts.grids import grid_of
-from sciml.progression.cohorts.regions import DIAGNOSES, TISSUES
 from sciml.progression.config import TEMPLATE_DATA, SimulateConfig, SimulationConfig
+from sciml.progression.simulation.accounts import accuracy_of, accuracy_table, life_notes, worst_error
 from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_template
-from sciml.progression.simulation.simulator import Life, simulate
+from sciml.progression.simulation.simulator import simulate
 from sciml.progression.simulation.subjects import draw_subject, subject_list
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import canonical_json, check_place, digest_bytes, digest_file, load_tensors, save_tensors, write_text
@@ -35,9 +30,6 @@ from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
-
-ACCURACY_COLUMNS = ("subject", "visit", "diagnosis", "region", "target_ml", "measured_ml", "error_percent")
-
 
 FILES = ("cohort.json", "visits.csv", "accuracy.csv", "accuracy.json")
 
@@ -64,9 +56,10 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
     else:
         people = _simulate_people(config, store, processes)
         about = {"kind": "simulated", "config": config.model_dump(mode="json"), "inputs": inputs, "key": key}
-        about["laws"] = {notes["visits"][0][0]: notes["law"] for notes in people}
-        write_text(store / "accuracy.csv", _table(people))
-        write_result(store / "accuracy.json", _summary(people))
+        for title, name in (("laws", "law"), ("scanners", "scanners"), ("lesions_ml", "lesions_ml")):
+            about[title] = {notes["visits"][0][0]: notes[name] for notes in people}
+        write_text(store / "accuracy.csv", accuracy_table(people))
+        write_result(store / "accuracy.json", accuracy_of(people))
         visits = [_visit(values) for notes in people for values in notes["visits"]]
         write_cohort(store, grid_of(config.grid), visits, about)
     _place(store, folder)
@@ -96,7 +89,7 @@ def _simulate_people(config: SimulateConfig, store: Path, processes: int) -> lis
         _write_anatomy(anatomy, config)
         for done, (name, found) in enumerate(_work_through(config, store, anatomy, missing, processes), start=1):
             notes[name] = found
-            log.info("%s: %d of %d, worst volume %.3f %%", name, done, len(missing), 100 * _worst(found))
+            log.info("%s: %d of %d, worst volume %.3f %%", name, done, len(missing), 100 * worst_error(found))
         anatomy.unlink()
     return [found for found in notes.values() if found is not None]
 
@@ -145,22 +138,9 @@ def _work(subject: tuple[int, str, str]) -> dict[str, Any]:
     drawn = draw_subject(settings, number, name, split, seeds)
     explain = split == "test" or not settings.subjects.get("test")
     life = simulate(drawn, _worker["anatomy"], settings, seeds, explain)
-    notes = _life_notes(life) | {"law": drawn.law.law}
+    notes = life_notes(life) | {"law": drawn.law.law}
     write_subject(_worker["store"], name, life.arrays, grid_of(config.grid), notes)
     return notes
-
-
-def _life_notes(life: Life) -> dict[str, Any]:
-    return {
-        "visits": [
-            [one.subject, one.number, one.split, one.age_years, one.sex, one.diagnosis, list(one.volumes_ml)]
-            for one in life.visits
-        ],
-        "targets_ml": life.targets_ml.tolist(),
-        "determinants": life.determinants.tolist(),
-        "warp_determinants": life.warp_determinants.tolist(),
-        "explained": life.explained,
-    }
 
 
 def _visit(values: list[Any]) -> Visit:
@@ -179,82 +159,6 @@ def _notes(store: Path, name: str) -> dict[str, Any] | None:
             return json.loads(file.metadata()["sciml"])
     except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         raise FormatError(f"{path} is damaged: delete it, it is made again") from error
-
-
-def _worst(notes: dict[str, Any]) -> float:
-    return float(np.abs(_errors(notes)).max())
-
-
-def _errors(notes: dict[str, Any]) -> np.ndarray:
-    """Return measured over target volume minus 1, (visits, tissues)."""
-    measured = np.array([visit[-1] for visit in notes["visits"]])[:, : len(TISSUES)]
-    return measured / np.array(notes["targets_ml"]) - 1
-
-
-def _table(people: list[dict[str, Any]]) -> str:
-    rows = io.StringIO()
-    table = csv.writer(rows, lineterminator="\n")
-    table.writerow(ACCURACY_COLUMNS)
-    for notes in people:
-        errors = _errors(notes)
-        for visit, targets, wrong in zip(notes["visits"], notes["targets_ml"], errors, strict=True):
-            subject, number, _, _, _, diagnosis, volumes = visit
-            for index, region in enumerate(TISSUES):
-                table.writerow(
-                    [
-                        subject,
-                        number,
-                        diagnosis,
-                        region,
-                        f"{targets[index]:.6f}",
-                        f"{volumes[index]:.6f}",
-                        f"{100 * wrong[index]:.5f}",
-                    ]
-                )
-    return rows.getvalue()
-
-
-def _summary(people: list[dict[str, Any]]) -> Accuracy:
-    errors = np.concatenate([100 * np.abs(_errors(notes)) for notes in people])
-    determinants = np.concatenate([notes["determinants"] for notes in people])
-    warps = np.array([notes["warp_determinants"] for notes in people])
-    return Accuracy(
-        subjects=len(people),
-        visits=len(errors),
-        volume_error=VolumeErrors(
-            unit="%",
-            direction="down",
-            n=len(errors),
-            mean=dict(zip(TISSUES, errors.mean(axis=0).tolist(), strict=True)),
-            worst=dict(zip(TISSUES, errors.max(axis=0).tolist(), strict=True)),
-        ),
-        atrophy_determinant=Determinants(unit="1", least=float(determinants[:, 0].min()), most=float(determinants[:, 1].max())),
-        anatomy_determinant=Determinants(unit="1", least=float(warps[:, 0].min()), most=float(warps[:, 1].max())),
-        explained=_explained(people),
-    )
-
-
-def _explained(people: list[dict[str, Any]]) -> Explained | None:
-    found = [(notes["visits"][0][5], notes["explained"]) for notes in people if notes["explained"]]
-    if not found:
-        return None
-    names = list(found[0][1])
-
-    def mean(shares: list[dict[str, float]]) -> dict[str, float]:
-        return {name: float(np.mean([share[name] for share in shares])) for name in names}
-
-    every = [shares for _, shares in found]
-    spread = {name: float(np.std([share[name] for share in every])) for name in names}
-    kinds = [kind for kind in DIAGNOSES if any(kind == one for one, _ in found)]
-    told = 100 * mean(every)["volumes"], 100 * spread["volumes"], len(every)
-    log.info("volumes explain %.0f +- %.0f %% of the change over three years and more (%d subjects)", *told)
-    return Explained(
-        unit="1",
-        n=len(every),
-        mean=mean(every),
-        spread=spread,
-        by_diagnosis={kind: mean([shares for one, shares in found if one == kind]) for kind in kinds},
-    )
 
 
 def _write_anatomy(path: Path, config: SimulateConfig) -> None:

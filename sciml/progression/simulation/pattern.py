@@ -31,6 +31,7 @@ from scipy import ndimage
 
 from sciml.progression.cohorts.regions import DIAGNOSIS_CODES, TISSUES
 from sciml.progression.config import SimulationConfig
+from sciml.progression.simulation.sampling import sampled
 from sciml.progression.simulation.subjects import AXIS_SD, MIDDLE_MM, WARP_GRID, Subject
 from sciml.runtime.seeds import Seeds
 
@@ -136,8 +137,8 @@ class SubjectPattern:
             period: of time.
             part: of the pattern.
         """
-        fields = (changes[:, None] * self.local(subject, places_mm, period, part)).reshape(-1, *shape)
-        return lambda voxels: np.stack([ndimage.map_coordinates(field, voxels, order=1, mode="nearest") for field in fields])
+        fields = np.ascontiguousarray((changes[:, None] * self.local(subject, places_mm, period, part)).T).reshape(*shape, -1)
+        return lambda voxels: sampled(fields, voxels)
 
 
 def draw_pattern(config: SimulationConfig, subject: Subject, seeds: Seeds) -> SubjectPattern | None:

@@ -12,6 +12,7 @@ subject on all of them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import numpy as np
@@ -21,6 +22,7 @@ from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import DIAGNOSES, TISSUES
 from sciml.progression.config import AtrophyConfig, SimulationConfig
 from sciml.progression.simulation.laws import Pace, draw_pace
+from sciml.progression.simulation.sampling import sampled
 from sciml.runtime.seeds import Seeds
 
 WARP_GRID = GRIDS["4.5mm"]
@@ -71,10 +73,14 @@ class Subject:
     size: np.ndarray
     shift_mm: np.ndarray
 
+    @cached_property
+    def _shift(self) -> np.ndarray:
+        return np.ascontiguousarray(np.moveaxis(self.shift_mm, 0, -1))
+
     def in_template(self, places_mm: np.ndarray) -> np.ndarray:
         """Return phi of (1) at places (3, n) in mm."""
         indices = (places_mm - WARP_GRID.affine[:3, 3:]) / WARP_GRID.spacing_mm
-        shift = np.stack([ndimage.map_coordinates(axis, indices, order=1, mode="nearest") for axis in self.shift_mm])
+        shift = sampled(self._shift, indices)
         middle = MIDDLE_MM[:, None]
         return middle + self.size[:, None] * (places_mm + shift - middle)
 

@@ -67,8 +67,9 @@ def test_volumes_are_reached_in_the_scans_own_labels(forecaster, visit, phantom_
     """Hard labels at 3 mm of the anatomy on the grid: the flow of the grid alone misses them by more."""
     grid, anatomy = forecaster.model.grid, build_anatomy(phantom_template, forecaster.model.grid)
     places = np.indices(grid.shape).reshape(3, -1) * grid.spacing_mm + grid.affine[:3, 3:]
-    mask = anatomy.look_up(anatomy.inside[None], places).reshape(grid.shape) >= 0.5
-    labels = anatomy.look_up(anatomy.labels, places).reshape(-1, *grid.shape) * mask
+    labels, inside, _ = anatomy.look_up(places)
+    mask = inside.reshape(grid.shape) >= 0.5
+    labels = labels.reshape(-1, *grid.shape) * mask
     own, scan = (
         ImagedVisit(visit.visit, visit.image, labels, mask),
         Scan(phantom_template.codes + 1, phantom_template.affine, HERE),

@@ -8,6 +8,7 @@ import pytest
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.config import PeopleConfig, SimulationConfig
 from sciml.progression.simulation import pattern as patterns
+from sciml.progression.simulation.anatomy import build_anatomy, colin_template
 from sciml.progression.simulation.atrophy import Atrophy, StepSettings, corner_determinants
 from sciml.progression.simulation.pattern import DIRECTIONS, directions, draw_pattern
 from sciml.progression.simulation.simulator import simulate
@@ -98,10 +99,10 @@ def test_a_step_that_fails_is_made_in_halves():
             calls.append(given)
             super()._step(*given)
 
-    atrophy = Counted(skull, shells, StepSettings(log_change=1.0, tolerance=1e-2, corrections=0))
+    atrophy = Counted(skull, shells, StepSettings(log_change=1.0, tolerance=5e-3, corrections=0))
     goals = atrophy.volumes[:-1] * [np.exp(0.6), 0.9]
     atrophy.advance(goals, lambda points: 2 * gradient(points))
-    np.testing.assert_allclose(atrophy.volumes[:-1], goals, rtol=1e-2)
+    np.testing.assert_allclose(atrophy.volumes[:-1], goals, rtol=5e-3)
     shares = [share for *_, share in calls]
     assert shares[0] == 1
     assert min(shares) < 1
@@ -137,9 +138,9 @@ def test_a_subjects_own_field_lasts_as_stated():
 
 def test_what_volumes_explain_is_all_without_a_pattern_and_less_with_one(phantom_anatomy):
     """The last visit stands three years and more after the first."""
-    lives = []
+    lives, people = [], PeopleConfig(visits=2, gaps_years=(3.0, 3.0), ages_years=(60.0, 60.5))
     for strength in (0.0, 1.0):
-        config = SimulationConfig(pattern=strength, people=PeopleConfig(visits=2, gaps_years=(3.0, 3.0), ages_years=(60.0, 60.5)))
+        config = SimulationConfig(pattern=strength, lesions=0, people=people)
         subject = draw_subject(config, 2, "test-002", "test", Seeds(0))
         lives.append(simulate(subject, phantom_anatomy, config, Seeds(0), explain=True))
     none, some = (life.explained for life in lives)
@@ -151,3 +152,14 @@ def test_what_volumes_explain_is_all_without_a_pattern_and_less_with_one(phantom
     volumes = [np.array([visit.volumes_ml for visit in life.visits])[:, :-1] for life in lives]
     np.testing.assert_allclose(*volumes, rtol=1e-3)
     assert GRIDS["4.5mm"].shape == lives[1].arrays["clean"].shape[1:]
+
+
+@pytest.mark.slow
+def test_one_mans_brain_ages_fast_to_the_end():
+    """Colin27 with Alzheimer's disease and an accelerating pace: without sparing what grew much, a step folds half way."""
+    config = SimulationConfig(people=PeopleConfig(laws={"accelerating": 1.0}), lesions=0)
+    subject = draw_subject(config, 5, "train-005", "train", Seeds(0))
+    assert subject.diagnosis == "AD"
+    life = simulate(subject, build_anatomy(colin_template(), GRIDS["4.5mm"]), config, Seeds(0))
+    assert np.abs(life.errors()).max() < 1e-3
+    assert life.determinants[:, 0].min() > 0

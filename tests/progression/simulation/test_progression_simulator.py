@@ -57,7 +57,8 @@ def test_the_skull_keeps_its_size(patient):
 
 
 def test_without_atrophy_the_follow_up_is_the_same_image_bit_for_bit(phantom_anatomy):
-    config = SimulationConfig(people=PeopleConfig(visits=3), atrophy=AtrophyConfig.model_validate({"rates": STILL}))
+    still = AtrophyConfig.model_validate({"rates": STILL})
+    config = SimulationConfig(people=PeopleConfig(visits=3), lesions=0, atrophy=still)
     _, life = life_of(phantom_anatomy, config)
     for name in ("clean", "labels"):
         assert (life.arrays[name] == life.arrays[name][0]).all()
@@ -69,7 +70,7 @@ def test_the_stored_motion_leads_to_what_the_labels_came_from(patient, phantom_a
     person, life = patient
     mask, shift = life.arrays["mask"][-1], life.arrays["shift"][-1]
     places = (np.indices(GRID.shape) + shift)[:, mask] * GRID.spacing_mm + GRID.affine[:3, 3:]
-    found = phantom_anatomy.look_up(phantom_anatomy.labels, person.in_template(places))
+    found = phantom_anatomy.look_up(person.in_template(places))[0]
     np.testing.assert_allclose(found, life.arrays["labels"][-1][:, mask], atol=1e-6)
     assert np.abs(shift[:, mask]).max() > 0.3
 
@@ -197,7 +198,7 @@ def test_a_cache_that_cannot_be_written_is_done_without(phantom_in_place_of_the_
         return []
 
     monkeypatch.setattr(simulation, "_simulate_people", written)
-    monkeypatch.setattr(simulation, "_summary", lambda people: {})
+    monkeypatch.setattr(simulation, "accuracy_of", lambda people: {})
     monkeypatch.setattr(simulation, "write_cohort", lambda *given: None)
     simulation.simulate_cohort(TINY, tmp_path / "results" / "out")
     assert {path.name for path in (tmp_path / "results" / "out").iterdir()} == set(simulation.FILES)
