@@ -21,8 +21,11 @@ if TYPE_CHECKING:
     from sciml.progression.cohorts.regions import REGIONS
     from sciml.progression.forecasting.flow_forecast import FlowForecast, FlowForecaster, OwnLabels
     from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
+    from sciml.progression.forecasting.scan_forecast import ScanForecast, forecast_scan
+    from sciml.progression.settings.models import AskScanConfig
 
 _HOMES = {
+    "AskScanConfig": "settings.models",
     "GRIDS": "cohorts.grids",
     "REGIONS": "cohorts.regions",
     "Cohort": "cohorts.cohort",
@@ -33,11 +36,14 @@ _HOMES = {
     "Grid": "cohorts.grids",
     "ImagedVisit": "forecasting.forecast",
     "OwnLabels": "forecasting.flow_forecast",
+    "ScanForecast": "forecasting.scan_forecast",
     "Visit": "cohorts.cohort",
+    "forecast_scan": "forecasting.scan_forecast",
 }
 __all__ = [
     "GRIDS",
     "REGIONS",
+    "AskScanConfig",
     "Cohort",
     "FlowForecast",
     "FlowForecaster",
@@ -46,7 +52,9 @@ __all__ = [
     "Grid",
     "ImagedVisit",
     "OwnLabels",
+    "ScanForecast",
     "Visit",
+    "forecast_scan",
 ]
 
 
