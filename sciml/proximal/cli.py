@@ -43,6 +43,14 @@ SAME_FORM = {suffix: suffix for suffix in WRITTEN} | {".jpg": ".png", ".jpeg": "
 Model = Annotated[
     str, MODEL, typer.Option("--model", help="Shipped weights (`sciml proximal models`), or a .safetensors file of `train`.")
 ]
+Auto = Annotated[
+    str,
+    MODEL,
+    typer.Option("--model", help="auto (by the channels), shipped weights (`sciml proximal models`) or a file of `train`."),
+]
+Fast = Annotated[
+    bool, typer.Option("--fast", help="Let the explicit form be chosen: a tenth of a decibel less, some forty times as fast.")
+]
 Images = Annotated[list[Path], IMAGE, typer.Argument(help="Pictures, slices or volumes.")]
 PriorNoise = Annotated[
     float | None, typer.Option("--prior-noise-std", help="Noise level at which R is taken; the network's own by default.")
@@ -80,7 +88,7 @@ def denoise_command(
         typer.Argument(help="Noisy pictures, slices or volumes: PNG, TIFF, JPEG, NPY, DICOM, NIfTI; or folders of them."),
     ],
     out: Annotated[Path, typer.Option(help="Result: .png, .tif, .npy, .nii.gz; a folder for several.")],
-    model: Model = "photo-grey",
+    model: Auto = "auto",
     noise_std: Annotated[
         float | None,
         typer.Option(
@@ -88,6 +96,7 @@ def denoise_command(
             help="Standard deviation of the noise on the scale from 0 to 1 (see --range); estimated when left away.",
         ),
     ] = None,
+    fast: Fast = False,
     range: NoisyRange = None,
     threads: Threads = None,
     gpu: Gpu = 0,
@@ -95,7 +104,10 @@ def denoise_command(
 ) -> None:
     """Remove white noise from files; a result has the form and the units of its file.
 
-    Colours go one by one through a grey network, and so do the slices of a volume. Of several files, what is there already is
+    A colour picture goes through the network of colours, a grey one and the slices of a volume through the grey one; --model and
+    --fast choose others. Four photographs of 256 x 256 at --noise-std 0.1 on one core: photo-grey 29.14 dB in 2.4 s, --fast
+    29.02 dB in 0.05 s; in colour photo-colour 30.53 dB in 6.0 s, photo-grey by channel 29.16 dB in 8.2 s, --fast 29.05 dB in
+    0.14 s. Of several files, what is there already is
     skipped, and what fails is told and the others go on (exit code 3 at the end).
 
     Examples: sciml proximal denoise photo.jpg --noise-std 0.1 --out clean.png;
@@ -111,7 +123,7 @@ def denoise_command(
     with stage("proximal.denoise", out, threads, gpu) as device:
         from sciml.proximal.commands.single import denoise_files
 
-        denoise_files(jobs, model, noise_std, range, device, force, typer.echo)
+        denoise_files(jobs, model, noise_std, range, device, force, typer.echo, fast)
 
 
 @command(
@@ -131,6 +143,7 @@ def reconstruct_command(
         MODEL,
         typer.Option(help="Shipped weights (`sciml proximal models`) or a file; the one for the task by default."),
     ] = None,
+    fast: Fast = False,
     task: Annotated[str | None, typer.Option("--task", help="Needed when the input is an image: what was measured.")] = None,
     options: TaskOptions = None,
     kernel: Annotated[Path | None, PLANE, typer.Option(help="Your own blur kernel for `deblur`: an image or NPY file.")] = None,
@@ -207,6 +220,7 @@ def reconstruct_command(
             certificate=json,
             curve=curve_out,
             device=device,
+            fast=fast,
         )
     if not outcome.certified and not allow_uncertified:
         raise PartialResult(f"{out} is written, {outcome.line()}; --allow-uncertified accepts it")
@@ -358,7 +372,7 @@ def train_command(
 @command(app, "evaluate", {"--sigma": "--noise-std"})
 def evaluate_command(
     images: Annotated[list[Path], IMAGE, typer.Argument(help="Pictures, slices or volumes without noise.")],
-    model: Model = "photo-grey",
+    model: Auto = "auto",
     noise_std: Annotated[
         float, typer.Option("--noise-std", help="Standard deviation of the noise that is added, on the scale from 0 to 1.")
     ] = 0.1,

@@ -60,17 +60,19 @@ def save_weights(
 def load_weights(path: Path | str, model: nn.Module) -> dict[str, Any]:
     """Load a weight file into a model built with the same settings; nothing is loaded unless all of it fits.
 
+    Floats of another precision (a model that was saved in half or in double) take that of the model.
+
     Returns:
         The metadata: `config`, `seed`, `inputs`, `source_digest`, `cpu_minutes`, `weights_digest`, `extra`.
 
     Raises:
         DataError: the file is missing.
         FormatError: the file is damaged or no weight file of this workbench.
-        ShapeError: a weight is missing, unknown, or has another shape or type than the model's.
+        ShapeError: a weight is missing, unknown, or has another shape or kind of number than the model's.
     """
     arrays, metadata = read_weight_file(path)
     expected = model.state_dict()
-    check_arrays(arrays, expected, str(path))
+    check_arrays(arrays, expected, str(path), any_precision=True)
     model.load_state_dict(to_tensors(arrays, expected))
     return metadata
 
@@ -93,12 +95,16 @@ def to_arrays(tensors: Mapping[str, Tensor]) -> dict[str, np.ndarray]:
 
 
 def to_tensors(arrays: Mapping[str, np.ndarray], like: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the arrays as CPU tensors in the shapes of `like` (already checked to fit)."""
-    return {name: torch.from_numpy(np.array(array)).reshape(like[name].shape) for name, array in arrays.items()}
+    """Return the arrays as CPU tensors in the shapes and types of `like` (already checked to fit)."""
+    return {
+        name: torch.from_numpy(np.array(array)).reshape(like[name].shape).to(like[name].dtype) for name, array in arrays.items()
+    }
 
 
-def check_arrays(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Tensor], where: str) -> None:
-    """Compare names, shapes and types with those of a model.
+def check_arrays(
+    arrays: Mapping[str, np.ndarray], expected: Mapping[str, Tensor], where: str, any_precision: bool = False
+) -> None:
+    """Compare names, shapes and types with those of a model; with `any_precision` floats of another one pass.
 
     Raises:
         ShapeError: the first difference, with what was found, what was expected and where.
@@ -111,7 +117,7 @@ def check_arrays(arrays: Mapping[str, np.ndarray], expected: Mapping[str, Tensor
         if array.shape != shape and not (shape == () and array.size == 1):
             raise ShapeError(f"{where}: weight {name} has shape {list(array.shape)}, the model expects {list(shape)}; {advice}")
         wanted = str(tensor.dtype).removeprefix("torch.")
-        if str(array.dtype) != wanted:
+        if str(array.dtype) != wanted and not (any_precision and tensor.is_floating_point() and array.dtype.kind == "f"):
             raise ShapeError(f"{where}: weight {name} has type {array.dtype}, the model expects {wanted}; {advice}")
     if unknown := sorted(set(arrays) - set(expected)):
         raise ShapeError(f"{where} has the weight {unknown[0]}, which the model lacks; {advice}")

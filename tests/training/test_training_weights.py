@@ -49,7 +49,7 @@ def test_digest_is_of_the_values_alone(tmp_path):
         (lambda t: t.pop("0.bias"), r"lacks the weight 0.bias \[3\]"),
         (lambda t: t.update(more=np.zeros(2, np.float32)), "has the weight more, which the model lacks"),
         (lambda t: t.update({"0.bias": np.zeros(4, np.float32)}), r"weight 0.bias has shape \[4\], the model expects \[3\]"),
-        (lambda t: t.update({"0.bias": np.zeros(3)}), "weight 0.bias has type float64, the model expects float32"),
+        (lambda t: t.update({"0.bias": np.zeros(3, int)}), "weight 0.bias has type int64, the model expects float32"),
     ],
 )
 def test_what_does_not_fit_is_named_and_not_loaded(tmp_path, change, message):
@@ -65,6 +65,16 @@ def test_what_does_not_fit_is_named_and_not_loaded(tmp_path, change, message):
         load_weights(path, model)
     assert "\n" not in str(caught.value)
     assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("precision", [torch.float16, torch.float64])
+def test_a_model_saved_in_another_precision_takes_that_of_the_one_it_is_loaded_into(tmp_path, precision):
+    path, model, like = tmp_path / "w.safetensors", network(1), network()
+    save_weights(path, network().to(precision), **FACTS)
+    load_weights(path, model)
+    for name, value in model.state_dict().items():
+        assert value.dtype == like.state_dict()[name].dtype
+        torch.testing.assert_close(value, like.state_dict()[name], rtol=1e-3, atol=1e-3)
 
 
 @pytest.mark.parametrize(

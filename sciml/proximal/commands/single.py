@@ -21,7 +21,8 @@ from sciml.imaging.similarity import ssim
 from sciml.imaging.solvers.classical import first_guess
 from sciml.imaging.tasks.problems import FileProblem, read_problem, write_result
 from sciml.imaging.tasks.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
-from sciml.proximal.networks.loading import DENOISER, for_network, load_network, parts, warn_if_far
+from sciml.proximal.networks.choice import AUTO, denoiser_for, network_for
+from sciml.proximal.networks.loading import for_network, load_network, parts, warn_if_far
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
 from sciml.proximal.reconstruction.operators import inspect_operator
 from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
@@ -30,26 +31,27 @@ from sciml.runtime.files import write_json, write_text
 from sciml.runtime.seeds import Seeds
 
 ESTIMATED_ON = 16
-DEFAULT_MODEL = {"deblur": "photo-deblur", "ct-sparse": "ct", "ct-limited": "ct", "mri-cs": "mr-t1"}
 
 
 def denoise_file(
     image: Path,
     out: Path,
-    model: str = DENOISER,
+    model: str = AUTO,
     sigma: float | None = None,
     value_range: Sequence[float] | None = None,
     device: str = "cpu",
+    fast: bool = False,
 ) -> str:
     """Remove white noise from an image file, write the result in the units of the file, and return what was done.
 
     Args:
         image: picture, slice or volume with noise; the slices of a volume, and the colours for a grey network, one by one.
         out: result, by its suffix.
-        model: shipped name or weight file.
+        model: shipped name or weight file; `auto`: by the channels, see `denoiser_for`.
         sigma: standard deviation of the noise on the scale from 0 to 1; None: estimated from wavelet coefficients.
         value_range: the values that become 0 and 1; needed for floats that are not on that scale.
         device: `cpu` or `cuda`.
+        fast: let `auto` choose the explicit form.
 
     Raises:
         ConfigError, DataError, FormatError, ShapeError: file, network, noise level and output do not fit one another.
@@ -58,8 +60,9 @@ def denoise_file(
         raise ConfigError(
             f"--noise-std is a number from 0 to 1, on the scale that the values have or get by --range, got {sigma:g}"
         )
-    network = load_network(model, device)
     picture = read_image(image)
+    choice = denoiser_for(picture.axes, model, fast)
+    model, network = choice.name, load_network(choice.name, device)
     origin = Origin.of(picture, range_of_noisy(picture, value_range))
     batch = to_batch(picture, origin.value_range)
     check_output(out, origin.axes, len(batch))
@@ -78,7 +81,8 @@ def denoise_file(
         if origin.value_range == (0.0, 1.0)
         else f" ({level * (origin.value_range[1] - origin.value_range[0]):.3g} in its units)"
     )
-    return f"{out}: {model} at sigma {level:.4g}{units}, {'as given' if given else 'estimated; --noise-std sets it'}"
+    why = f" ({choice.reason})" if choice.reason else ""
+    return f"{out}: {model}{why} at sigma {level:.4g}{units}, {'as given' if given else 'estimated; --noise-std sets it'}"
 
 
 def denoise_files(
@@ -89,6 +93,7 @@ def denoise_files(
     device: str,
     force: bool,
     say: Callable[[str], None],
+    fast: bool = False,
 ) -> None:
     """Denoise each file of some jobs, as `denoise_file`; what is there is kept, unless `force`.
 
@@ -100,7 +105,7 @@ def denoise_files(
         assert job.target is not None
         if there := batch.kept(job, job.target, force):
             return there
-        return batch.Outcome(job.source, denoise_file(job.source, job.target, model, sigma, value_range, device))
+        return batch.Outcome(job.source, denoise_file(job.source, job.target, model, sigma, value_range, device, fast))
 
     batch.run(work, jobs, say)
 
@@ -137,22 +142,26 @@ def score_files(
     """
     if not 0 < sigma <= 1:
         raise ConfigError(f"the noise is a number above 0 and at most 1, got {sigma:g}")
-    network = load_network(model, device)
-    warn_if_far(network, model, sigma)
+    networks = {axes: denoiser_for(axes, model).name for axes in ("HW", "HWC", "DHW")}
+    loaded = {name: load_network(name, device) for name in ({model} - {AUTO} or set(networks.values()))}
+    for name, network in loaded.items():
+        warn_if_far(network, name, sigma)
 
     def work(job: batch.Job) -> batch.Outcome:
         picture = read_image(job.source)
+        name = networks[picture.axes]
+        network = loaded[name]
         clean = to_batch(picture, range_of(picture, value_range), clip=True)
         noise = torch.randn(clean.shape, generator=torch.Generator().manual_seed(Seeds(seed)("noise")))
         noisy = clean + sigma * noise
-        found = denoised(network, for_network(noisy, picture, network, model), sigma, device).reshape(clean.shape)
+        found = denoised(network, for_network(noisy, picture, network, name), sigma, device).reshape(clean.shape)
         pairs = [
             [(psnr(a, b, 1), ssim(a, b)) for a, b in zip(x.clamp(0, 1)[:, 0].numpy(), clean[:, 0].numpy(), strict=True)]
             for x in (noisy, found)
         ]
         (before, likeness_before), (after, likeness_after) = np.array(pairs).mean(1).tolist()
         scores = f"PSNR {before:.2f} -> {after:.2f} dB\tSSIM {likeness_before:.4f} -> {likeness_after:.4f}"
-        return batch.Outcome(job.source, f"{job.source.name}\t{scores}")
+        return batch.Outcome(job.source, f"{job.source.name}\t{scores}\t{name}")
 
     batch.run(work, [batch.Job(path) for path in paths], say)
 
@@ -180,11 +189,13 @@ class Outcome:
         model: name of the network.
         problem: what was reconstructed.
         runs: one result for each group of images, in order.
+        why: the network was chosen; empty where the user named it.
     """
 
     model: str
     problem: FileProblem
     runs: tuple[Reconstruction, ...]
+    why: str = ""
 
     @property
     def certified(self) -> bool:
@@ -206,7 +217,7 @@ class Outcome:
         reason = self.reason.removeprefix("not certain: ")
         return (
             f"{'certified' if self.certified else 'uncertified'}: {reason} | {what}, ||A||^2 {norm:.4g}, {gradients} gradients, "
-            f"{self.model}, {self.runs[0].solver}"
+            f"{self.model}{f' ({self.why})' if self.why else ''}, {self.runs[0].solver}"
         )
 
     def record(self) -> dict[str, Any]:
@@ -262,13 +273,14 @@ def reconstruct_file(
     certificate: Path | None = None,
     curve: Path | None = None,
     device: str = "cpu",
+    fast: bool = False,
 ) -> Outcome:
     """Reconstruct a measurement file, or an image or sinogram that is a measurement itself, and write the result.
 
     Args:
         measurement: as `sciml.imaging.tasks.problems.read_problem` takes it, with what follows up to `value_range`.
         out: result, by its suffix.
-        model: shipped name or weight file; None: the one for the task.
+        model: shipped name or weight file; None or `auto`: the one for the task.
         name: task, where the measurement is an image.
         options: `key=value` texts of the task.
         kernel: a blur kernel of the user's.
@@ -285,10 +297,11 @@ def reconstruct_file(
         certificate: JSON file to write.
         curve: CSV file to write.
         device: `cpu` or `cuda`.
+        fast: let the explicit form be chosen.
     """
     problem = read_problem(measurement, out, name, options, kernel, seed, device, mask, value_range)
-    chosen = model or DEFAULT_MODEL.get(problem.task.name, DENOISER)
-    network = load_network(chosen, device)
+    choice = network_for(problem.task.name, model, fast)
+    chosen, network = choice.name, load_network(choice.name, device)
     if network.channels != 1:
         raise ConfigError(f"reconstruction goes channel by channel, {chosen} takes {network.channels} at once; take a grey model")
     noise = None if noise_std is None else noise_std / problem.scale
@@ -311,7 +324,7 @@ def reconstruct_file(
                 facts=facts,
             )
         )
-    outcome = Outcome(chosen, problem, tuple(runs))
+    outcome = Outcome(chosen, problem, tuple(runs), choice.reason)
     write_result(out, problem, torch.cat([run.image.cpu() for run in runs]))
     if certificate is not None:
         write_json(certificate, outcome.record())

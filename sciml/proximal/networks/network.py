@@ -12,6 +12,7 @@ Both are known at a noise level sigma: R_sigma is the regulariser whose prox rem
 
 from __future__ import annotations
 
+import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,9 @@ from sciml.runtime.errors import ConfigError, DataError, ShapeError
 if TYPE_CHECKING:
     from sciml.imaging.priors import Certificate
     from sciml.proximal.plugins.deepinv import LearnedDenoiser, LearnedPrior
+
+# noise levels above the training by more than this are those of other units
+OTHER_UNITS = 10.0
 
 Images = Float[Tensor, "batch channel height width"]
 Sigma = float | Float[Tensor, " batch"]
@@ -208,6 +212,13 @@ class LearnedProximalNetwork(nn.Module):
         levels = torch.as_tensor(given, dtype=like.dtype, device=like.device).reshape(-1)
         if levels.numel() not in (1, len(like)) or not bool((levels > 0).all() and levels.isfinite().all()):
             raise ConfigError(f"sigma is one number above 0, or one an image ({len(like)}), got {levels.tolist()}")
+        low, high = self.sigma_range
+        if float(levels.max()) > OTHER_UNITS * high:
+            warnings.warn(
+                f"sigma {float(levels.max()):.3g} is far above the training, {low:g} to {high:g}: are the values on 0 to 255? "
+                "Divide images and sigma by 255",
+                stacklevel=3,
+            )
         return levels.expand(len(like))
 
     def check_images(self, x: Tensor, what: str = "the images") -> Images:
@@ -217,6 +228,8 @@ class LearnedProximalNetwork(nn.Module):
             ShapeError: not (batch, channel, height, width) with the network's channels, empty, or not real floats.
             DataError: NaN or infinity, with the position of the first.
         """
+        if not isinstance(x, Tensor):
+            raise ShapeError(f"{what} are {type(x).__name__}, expected a tensor: torch.from_numpy makes one of an array")
         if x.ndim != 4 or x.shape[1] == 0 or x.shape[1] % self.channels or x.numel() == 0:
             raise ShapeError(f"{what} have shape {tuple(x.shape)}, expected (batch, {self.channels}, height, width)")
         if not x.dtype.is_floating_point:

@@ -360,3 +360,32 @@ def test_imaging_solves_with_the_prior_by_name(run, tmp_path, entry_points):
     solve_file(*words, ["sigma=0.1"], None, 0)
     expected = ImplicitNetwork(GREY)(torch.from_numpy(np.load("noisy.npy"))[None, None], 0.1)[0, 0].numpy()
     assert np.abs(np.load("y.npy") - expected).max() < 2e-4
+
+
+@pytest.mark.parametrize(
+    ("picture", "more", "says"),
+    [
+        ("colour.png", "", "photo-colour (3 colours, denoised together)"),
+        ("photo.png", "", "photo-grey (1 channel)"),
+        ("colour.png", " --fast", "photo-grey-explicit (the explicit form, fast, colour by colour)"),
+        ("colour.png", " --model grey.safetensors", "grey.safetensors at sigma"),
+    ],
+)
+def test_the_network_is_chosen_by_the_channels_and_said(run, picture, more, says):
+    code, out, err = run(*f"denoise {picture} --out y.png --noise-std 0.1{more}".split())
+    assert code == 0, err
+    assert says in out
+
+
+def test_every_task_has_its_network_and_a_fast_one():
+    from sciml.imaging import TASKS
+    from sciml.proximal.networks.choice import TUNED, TUNED_FAST, network_for
+    from sciml.proximal.networks.weight_files import shipped
+
+    assert set(TUNED) | set(TUNED_FAST) <= set(TASKS)
+    for task in TASKS:
+        for fast in (False, True):
+            chosen = network_for(task, None, fast)
+            assert chosen.name in shipped()
+            assert chosen.reason
+    assert network_for("deblur", "mine.safetensors").reason == ""
