@@ -72,7 +72,7 @@ def forecast_command(
         str | None,
         typer.Option(
             help="Course model of the volumes. By default: of a scan linear_population, the rates of the diagnosis; of a cohort "
-            "by_visits, huber for one visit and logistic_mixed for more."
+            "best: calibrated where the model has it, else by_visits."
         ),
     ] = None,
     seed: Seed = 0,

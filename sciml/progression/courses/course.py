@@ -7,7 +7,7 @@ a mean, a standard deviation and joint samples, so that the image model can be d
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
@@ -66,14 +66,19 @@ class CourseForecast:
         ages: in years, shape (ages,).
         mean: in ml, shape (ages, regions).
         sd: standard deviation of a new measurement, in ml, same shape.
+        half: level -> half the width of the central interval of ln V, same shape; without it intervals are normal in V.
     """
 
     ages: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
+    half: Callable[[float], np.ndarray] | None = None
 
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper end of the central interval of this probability, in ml."""
+        if self.half is not None:
+            factor = np.exp(self.half(level))
+            return self.mean / factor, self.mean * factor
         half = NormalDist().inv_cdf(0.5 + level / 2) * self.sd
         return np.maximum(self.mean - half, 0.0), self.mean + half
 
@@ -91,6 +96,13 @@ class CourseModel(ABC):
     @abstractmethod
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws of the volumes in ml, shape (count, ages, regions), without noise of the measurement."""
+
+    distance_names: tuple[str, ...] = ()
+    """What `distances` are of, in words."""
+
+    def distances(self, history: Course) -> np.ndarray:
+        """Return how far a subject is from the training subjects, in units of the model, shape (len(distance_names),)."""
+        return np.zeros(len(self.distance_names))
 
     def unlike(self, history: Course) -> str:
         """Say how far a person is from the training people, where that is too far for the model."""

@@ -8,16 +8,20 @@ import numpy as np
 
 from sciml.progression.cohorts.cohort import Visit
 from sciml.progression.cohorts.regions import REGIONS, SEX_CODES
+from sciml.progression.courses.calibration import FEWEST, Calibrated, calibrate
 from sciml.progression.courses.course import Course, CourseForecast, CourseModel, later
 from sciml.progression.courses.linear import HuberRegression, LinearPopulation, NoChange, PublishedHuber
+from sciml.progression.courses.local_rates import LocalRates
 from sciml.progression.courses.logistic import LogisticMixed
 from sciml.runtime.errors import ConfigError
 
 KNOWN = "known"
 
-KINDS: dict[str, type[NoChange | LinearPopulation | HuberRegression | PublishedHuber | LogisticMixed]] = {
-    model.kind: model for model in (NoChange, LinearPopulation, HuberRegression, PublishedHuber, LogisticMixed)
+KINDS: dict[str, type[NoChange | LinearPopulation | HuberRegression | PublishedHuber | LogisticMixed | LocalRates]] = {
+    model.kind: model for model in (NoChange, LinearPopulation, HuberRegression, PublishedHuber, LogisticMixed, LocalRates)
 }
+# what the calibrated model is made of: one visit, more
+PARTS = (HuberRegression.kind, LocalRates.kind)
 
 
 class ByVisits(CourseModel):
@@ -47,9 +51,18 @@ class ByVisits(CourseModel):
         """Return joint draws of the volumes in ml, shape (count, ages, regions)."""
         return self.of(history).sample(history, ages, count, random)
 
+    @property
+    def distance_names(self) -> tuple[str, ...]:  # type: ignore[override]
+        """What the distances of both are of."""
+        return self.single.distance_names + self.several.distance_names
+
+    def distances(self, history: Course) -> np.ndarray:
+        """Return the distances of both: more visits make nobody like the others."""
+        return np.concatenate([self.single.distances(history), self.several.distances(history)])
+
     def unlike(self, history: Course) -> str:
-        """Say what the model for this history says."""
-        return self.of(history).unlike(history)
+        """Say what either model says."""
+        return "; ".join(dict.fromkeys(said for model in (self.single, self.several) if (said := model.unlike(history))))
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return nothing: its parts keep what they learned."""
@@ -77,19 +90,38 @@ def course_of(visits: Sequence[Visit], diagnosis: str | None = None) -> Course:
     )
 
 
-def fit_courses(people: Sequence[Course], kinds: Sequence[str], rounds: int = 300) -> dict[str, CourseModel]:
+def fit_courses(
+    people: Sequence[Course], kinds: Sequence[str], rounds: int = 300, others: Sequence[Course] = ()
+) -> dict[str, CourseModel]:
     """Return models of several kinds, fitted to the same people.
 
     Args:
         people: with the volumes of `REGIONS`.
-        kinds: names in `KINDS`.
+        kinds: names in `KINDS`, and `calibrated`: huber for one visit, local_rates for more, with intervals that hold.
         rounds: largest number of iterations of the logistic model.
+        others: subjects of whom only the calibration learns.
+
+    Raises:
+        DataError: too few people for a kind.
     """
     fitted: dict[str, CourseModel] = {}
     for kind in kinds:
+        if kind == Calibrated.kind:
+            fitted[kind] = calibrate(regression_or_rates, people, others)
+            continue
         model = model_class(kind)
         fitted[kind] = model.fit(people, REGIONS, rounds) if model is LogisticMixed else model.fit(people, REGIONS)
     return fitted
+
+
+def regression_or_rates(people: Sequence[Course]) -> ByVisits:
+    """Return the model of the least error: Huber's regression for one visit, local rates for more."""
+    return ByVisits(HuberRegression.fit(people, REGIONS), LocalRates.fit(people, REGIONS))
+
+
+def enough_to_calibrate(people: Sequence[Course], others: Sequence[Course] = ()) -> bool:
+    """Return whether there are subjects enough for intervals of 90 %."""
+    return sum(len(person.ages) > 1 for person in (*people, *others)) >= FEWEST
 
 
 def model_class(kind: str) -> type:
@@ -104,7 +136,13 @@ def model_class(kind: str) -> type:
 
 
 def course_arrays(models: Mapping[str, CourseModel]) -> dict[str, np.ndarray]:
-    """Return the arrays of several models under their kinds, and which regions each knows."""
+    """Return the arrays of several models under their kinds, and which regions each knows.
+
+    Raises:
+        ConfigError: a calibrated model without the models that it is made of.
+    """
+    if Calibrated.kind in models and not set(PARTS) <= set(models):
+        raise ConfigError(f"a calibrated course needs {' and '.join(PARTS)} beside it; there are {', '.join(models)}")
     arrays = {f"{kind}/{name}": value for kind, model in models.items() for name, value in model.arrays().items()}
     return arrays | {f"{kind}/{KNOWN}": np.array(_columns(model)) for kind, model in models.items()}
 
@@ -115,10 +153,14 @@ def courses_from(arrays: Mapping[str, np.ndarray]) -> dict[str, CourseModel]:
     for path, value in arrays.items():
         kind, _, name = path.partition("/")
         parts.setdefault(kind, {})[name] = value
-    return {
+    calibration = parts.pop(Calibrated.kind, None)
+    models: dict[str, CourseModel] = {
         kind: model_class(kind).from_arrays(found, [REGIONS[column] for column in found.pop(KNOWN)])
         for kind, found in parts.items()
     }
+    if calibration is not None:
+        models[Calibrated.kind] = Calibrated.on(ByVisits(*(models[kind] for kind in PARTS)), calibration)
+    return models
 
 
 def anchored(model: CourseModel, history: Course, ages: Sequence[float] | np.ndarray) -> np.ndarray:
@@ -143,6 +185,39 @@ def anchored_samples(
     """Return joint draws of the volumes in ml that start at the measured ones, shape (count, ages, regions)."""
     asked = later(history, ages)
     return _from_last(model, history, model.sample(_known(model, history), [history.ages[-1], *asked], count, random))
+
+
+def anchored_interval(
+    model: CourseModel, history: Course, ages: Sequence[float] | np.ndarray, level: float, draws: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return lower and upper ends of the central interval of this probability in ml, both (ages, regions).
+
+    Those of the model where it is calibrated, else quantiles of draws.
+
+    Args:
+        model: any.
+        history: with the volumes of `REGIONS`.
+        ages: after the last visit, in years.
+        level: of the interval.
+        draws: of `anchored_samples`, (count, ages, regions).
+    """
+    if not isinstance(model, Calibrated):
+        low, high = np.quantile(draws, [0.5 - level / 2, 0.5 + level / 2], axis=0)
+        return low, high
+    low, high = model.predict(_known(model, history), ages).interval(level)
+    stays = np.broadcast_to(history.volumes[-1], (len(low), len(REGIONS)))
+    ends = [stays.copy(), stays.copy()]
+    for end, found in zip(ends, (low, high), strict=True):
+        end[:, _columns(model)] = found
+    return ends[0], ends[1]
+
+
+def course_notes(model: CourseModel, history: Course) -> list[str]:
+    """Return what the reader of a forecast must know of its volumes: a subject unlike all others, intervals not calibrated."""
+    notes = [f"extrapolation: {unlike}"] if (unlike := model.unlike(history)) else []
+    if not isinstance(model, Calibrated):
+        notes.append(f"the intervals of volumes are not calibrated: they are those of the course model {model.kind}")
+    return notes
 
 
 def spread_around(mean: np.ndarray, draws: np.ndarray) -> np.ndarray:

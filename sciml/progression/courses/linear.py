@@ -85,7 +85,9 @@ class LogChangeModel(CourseModel):
         asked = later(history, ages)
         mean = history.volumes[-1] * np.exp(self.log_change(history, asked))
         draws = random.standard_normal((count, len(self.regions))) @ np.linalg.cholesky(self.correlation).T
-        return mean * np.exp(self._spread(history, asked) * draws[:, None, :])
+        # at the last visit nothing is unknown: ratios to it have the whole spread
+        spread = np.where((asked > history.ages[-1])[:, None], self._spread(history, asked), 0.0)
+        return mean * np.exp(spread * draws[:, None, :])
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return what the model learned, by name."""
@@ -159,6 +161,7 @@ class HuberRegression(LogChangeModel):
     """
 
     kind = "huber"
+    distance_names = ("age, sex and volumes",)
     ridge = 1e-4
     # r is not shrunk
     free = 1
@@ -181,6 +184,10 @@ class HuberRegression(LogChangeModel):
         standardised = self._standardised(history)
         return float(np.sqrt(standardised @ self.precision @ standardised))
 
+    def distances(self, history: Course) -> np.ndarray:
+        """Return `distance`, shape (1,)."""
+        return np.array([self.distance(history)])
+
     def unlike(self, history: Course) -> str:
         """Say how far a person is from the training people, where that is farther than each of them."""
         distance, reach = self.distance(history), float(self.reach)
@@ -188,7 +195,7 @@ class HuberRegression(LogChangeModel):
             return ""
         return (
             f"age, sex and volumes fit together in another way than those of the training people (distance {distance:.1f}, "
-            f"theirs at most {reach:.1f})"
+            f"theirs at most {reach:.1f}); their rates are those of the nearest such person"
         )
 
     def _features(self, history: Course, ages: np.ndarray) -> np.ndarray:

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from sciml.formats.nifti import Scan
 from sciml.progression.cohorts.grids import Grid
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
-from sciml.progression.courses.fit import anchored, anchored_samples, course_of, spread_around
+from sciml.progression.courses.fit import anchored, anchored_interval, anchored_samples, course_notes, course_of, spread_around
 from sciml.progression.flow.moving import Mover, Order, fading, shift_of
 from sciml.progression.flow.volumes import Measure, VolumeFlow, warp
 from sciml.progression.forecasting.flow_model import FlowModel, load_flow_model
@@ -179,7 +179,7 @@ class FlowForecaster:
         maps = np.stack([[back for back, _ in one] for one in found])[:, back_to_asked]
         read = np.stack([[ratios for _, ratios in one] for one in found])[:, back_to_asked]
         images = np.stack([[warp(last.image, back, mask) for back in one] for one in maps]).astype(np.float32)
-        low, high = np.quantile(many, [0.05, 0.95], axis=0)
+        low, high = anchored_interval(course, history, asked, 0.9, many)
         weight = fading(mask, grid)
         shifts = np.stack([[shift_of(back, weight) for back in one] for one in maps])
         return FlowForecast(
@@ -193,7 +193,7 @@ class FlowForecaster:
             low_ml=low,
             high_ml=high,
             latent_spread=np.linalg.norm(shifts[1:].std(axis=0).reshape(len(asked), -1), axis=1),
-            notes=self._notes(asked, last, course.unlike(history)),
+            notes=self._notes(asked, last, course_notes(course, history)),
             shift=shifts[0],
             draw_shifts=shifts[1:],
             asked_ml=draws,
@@ -217,13 +217,11 @@ class FlowForecaster:
             )
         return asked
 
-    def _notes(self, ages: np.ndarray, last: ImagedVisit, unlike: str) -> tuple[str, ...]:
+    def _notes(self, ages: np.ndarray, last: ImagedVisit, of_course: Sequence[str]) -> tuple[str, ...]:
         notes = [
             "Not for clinical use: a research forecast, its courses learned from simulated people unless its card says else."
         ]
         ahead = float(ages.max() - last.visit.age_years)
         if ahead > FARTHEST_YEARS:
             notes.append(f"extrapolation: {ahead:.1f} years ahead, trained on gaps below {FARTHEST_YEARS:g}")
-        if unlike:
-            notes.append(f"extrapolation: {unlike}; their rates are those of the nearest such person")
-        return tuple(notes)
+        return (*notes, *of_course)

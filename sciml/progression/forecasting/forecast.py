@@ -21,7 +21,14 @@ from sciml.progression.cohorts.cohort import Visit
 from sciml.progression.cohorts.covariates import context_of
 from sciml.progression.cohorts.grids import Grid
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
-from sciml.progression.courses.fit import anchored, anchored_samples, course_of, spread_around
+from sciml.progression.courses.fit import (
+    anchored,
+    anchored_interval,
+    anchored_samples,
+    course_notes,
+    course_of,
+    spread_around,
+)
 from sciml.progression.forecasting.prediction import Question, decode, followup_latents
 from sciml.progression.networks.model_files import ForecastModel, load_model
 from sciml.progression.settings.models import ForecastConfig
@@ -185,7 +192,8 @@ class Forecaster:
         )
         found = followup_latents(self.model.denoiser, question, float(self.model.autoencoder.change_sd), config)
         images, chain_images = self._images(found.mean, found.chains, start, latent, config)
-        measured, low, high = self._volumes(visits[-1], latent, volumes, many, chain_images)
+        ends = anchored_interval(course, history, asked, 0.9, many)
+        measured, low, high = self._volumes(visits[-1], latent, volumes, ends, chain_images)
         return Forecast(
             ages=asked,
             diagnosis=assumed,
@@ -197,7 +205,7 @@ class Forecaster:
             low_ml=low,
             high_ml=high,
             latent_spread=found.deviation.flatten(1).norm(dim=1).cpu().numpy(),
-            notes=self._notes(asked, last, after, course.unlike(history)),
+            notes=self._notes(asked, last, after, course_notes(course, history)),
         )
 
     def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None) -> np.ndarray:
@@ -234,20 +242,19 @@ class Forecaster:
         scan: ImagedVisit,
         latent: torch.Tensor,
         volumes: np.ndarray,
-        draws: np.ndarray,
+        ends: tuple[np.ndarray, np.ndarray],
         chain_images: np.ndarray,
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Return volumes and their 90 % interval: the course's, or as measured in the chains' images where there is a readout."""
         if self.change_of_volumes is None:
-            low, high = np.quantile(draws, [0.05, 0.95], axis=0)
-            return volumes, low, high
+            return volumes, *ends
         before = scan.image if self.config.decoding == "residual" else self.model.autoencoder.image(latent)[0, 0].cpu().numpy()
         changes = np.array([[self.change_of_volumes(before, image) for image in chain] for chain in chain_images])
         mean, half = changes.mean(axis=0), NORMAL_90 * changes.std(axis=0)
         last = np.asarray(scan.visit.volumes_ml)
         return last * np.exp(mean), last * np.exp(mean - half), last * np.exp(mean + half)
 
-    def _notes(self, ages: np.ndarray, last: Visit, covariates: np.ndarray, unlike: str) -> tuple[str, ...]:
+    def _notes(self, ages: np.ndarray, last: Visit, covariates: np.ndarray, of_course: Sequence[str]) -> tuple[str, ...]:
         notes = ["Not for clinical use: a research forecast, trained on simulated people unless the model's card says otherwise."]
         if ages.max() - last.age_years > FARTHEST_YEARS:
             notes.append(
@@ -255,6 +262,4 @@ class Forecaster:
             )
         if beyond := self.model.scale.outside(covariates):
             notes.append(f"extrapolation: volumes outside the training range by more than 20 %: {', '.join(beyond)}")
-        if unlike:
-            notes.append(f"extrapolation: {unlike}; their rates are those of the nearest such person")
-        return tuple(notes)
+        return (*notes, *of_course)

@@ -11,6 +11,7 @@ import numpy as np
 
 from sciml.progression.cohorts.covariates import CovariateScale
 from sciml.progression.cohorts.grids import Grid, grid_of
+from sciml.progression.courses.calibration import Calibrated
 from sciml.progression.courses.course import CourseModel
 from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
 from sciml.progression.networks.parts import read_part
@@ -56,11 +57,13 @@ class ForecastModel:
         return self
 
     def course(self, kind: str) -> CourseModel:
-        """Return a course model.
+        """Return a course model; `best` is the calibrated one where the model has it, else `by_visits`.
 
         Raises:
             ConfigError: the model has none of this kind.
         """
+        if kind == "best":
+            kind = Calibrated.kind if Calibrated.kind in self.courses else ByVisits.kind
         if kind == ByVisits.kind:
             return ByVisits(self.course("huber"), self.course("logistic_mixed"))
         if kind not in self.courses:

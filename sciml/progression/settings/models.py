@@ -9,9 +9,10 @@ from pydantic import Field, model_validator
 
 from sciml.runtime.settings import StageConfig
 
-CourseKind = Literal["no_change", "linear_population", "huber", "huber_published", "logistic_mixed"]
+CourseKind = Literal["no_change", "linear_population", "huber", "huber_published", "logistic_mixed", "local_rates", "calibrated"]
 # `by_visits`: Huber's regression for one visit, the logistic model for more, as published
-UsedCourse = Literal[CourseKind, "by_visits"]
+UsedCourse = Literal[CourseKind, "by_visits", "best"]
+COURSE = "where the volumes at later ages come from; best: calibrated where the model has it, else by_visits"
 Decoding = Literal["residual", "direct"]
 
 
@@ -185,11 +186,18 @@ class FitCourseConfig(StageConfig):
     """What `fit-course` reads."""
 
     kinds: tuple[CourseKind, ...] = Field(
-        default=("no_change", "linear_population", "huber", "huber_published", "logistic_mixed"),
+        default=("no_change", "linear_population", "huber", "huber_published", "logistic_mixed", "local_rates", "calibrated"),
         min_length=1,
-        description="course models that are fitted",
+        description="course models that are fitted; calibrated is made of huber and local_rates, and left out where there are "
+        "too few subjects for intervals",
     )
     rounds: int = Field(default=300, ge=1, description="largest number of L-BFGS iterations of the logistic model")
+
+    @model_validator(mode="after")
+    def _with_its_parts(self) -> FitCourseConfig:
+        if "calibrated" in self.kinds and not {"huber", "local_rates"} <= set(self.kinds):
+            raise ValueError(f"kinds are {', '.join(self.kinds)}: calibrated needs huber and local_rates")
+        return self
 
 
 class ForecastConfig(StageConfig):
@@ -199,8 +207,8 @@ class ForecastConfig(StageConfig):
     steps: int = Field(default=20, ge=1, le=1000, description="of DDIM; a divisor of 1000")
     decoding: Decoding = Field(default="residual", description="x_A + D(z_B) - D(z_A), or D(z_B) as published")
     course: UsedCourse = Field(
-        default="by_visits",
-        description="where the volumes at later ages come from; by_visits: huber for one visit, logistic_mixed for more",
+        default="best",
+        description=COURSE,
     )
     clamp_sd: float | None = Field(
         default=None, gt=0, description="largest |z_0| in a step, in standard deviations of the training latents"
@@ -218,8 +226,8 @@ class FlowForecastConfig(StageConfig):
 
     samples: int = Field(default=8, ge=1, description="draws of the volumes, each with a motion of its own")
     course: UsedCourse = Field(
-        default="by_visits",
-        description="where the volumes at later ages come from; by_visits: huber for one visit, logistic_mixed for more",
+        default="best",
+        description=COURSE,
     )
 
 
@@ -271,7 +279,7 @@ class EvaluateConfig(StageConfig):
 
     split: Literal["validation", "test"] = "test"
     every: int = Field(default=1, ge=1, description="as of the forecasts")
-    course: UsedCourse = Field(default="by_visits", description="of the flow to prescribed volumes")
+    course: UsedCourse = Field(default="best", description="of the flow to prescribed volumes")
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
     trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
