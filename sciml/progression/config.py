@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import Field, model_validator
 
 from sciml.progression.settings.models import (
     EvaluateConfig,
+    EvaluateCoursesConfig,
     FitCourseConfig,
     ForecastConfig,
     LearningConfig,
@@ -156,6 +157,24 @@ class SimulateCohortsConfig(StageConfig):
     cohorts: dict[CohortName, SimulateConfig]
 
 
+class TablesConfig(StageConfig):
+    """Volumes without images: who the courses are learned from and their intervals tested on."""
+
+    subjects: dict[Literal["train", "validation", "test"], int] = Field(
+        default={"train": 160, "validation": 40, "test": 300},
+        description="subjects by split; a test subject lives under the mixture of laws, and under each law alone",
+    )
+    people: PeopleConfig = PeopleConfig()
+    atrophy: AtrophyConfig = AtrophyConfig()
+
+
+class SimulateTablesConfig(TablesConfig, DataConfig):
+    """What `simulate-tables` reads."""
+
+    atlas: Literal["lab_aal", "lab_aal_2mm"] = Field(default="lab_aal", description="data set of the AAL labels")
+    seed: int
+
+
 class PrepareConfig(StageConfig):
     """What `prepare` reads: how a user's table becomes a cohort."""
 
@@ -217,16 +236,17 @@ class Config(StageConfig):
     """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
 
     cohorts: dict[CohortName, SimulationConfig] = Field(default_factory=default_cohorts)
+    tables: TablesConfig = TablesConfig()
     learning: LearningConfig = LearningConfig()
     person: PersonSettings = PersonSettings()
 
     def simulate_config(self, run: RunSettings, cohort: CohortName) -> SimulateConfig:
         """Return the slice of one cohort."""
-        from sciml.datasets.splits import entry_digests
+        return SimulateConfig(**self.cohorts[cohort].model_dump(), **_template(run))
 
-        atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
-        digests = entry_digests(*TEMPLATE_DATA, atlas)
-        return SimulateConfig(**self.cohorts[cohort].model_dump(), atlas=atlas, seed=run.master_seed, digests=digests)
+    def simulate_tables_config(self, run: RunSettings) -> SimulateTablesConfig:
+        """Return the slice of the tables without images."""
+        return SimulateTablesConfig(**self.tables.model_dump(), **_template(run))
 
     def simulate_cohorts_config(self, run: RunSettings) -> SimulateCohortsConfig:
         """Return the slice of all cohorts."""
@@ -263,6 +283,10 @@ class Config(StageConfig):
         """Return the slice of the course models."""
         return self.learning.course
 
+    def evaluate_courses_config(self, run: RunSettings) -> EvaluateCoursesConfig:
+        """Return the slice of the courses' intervals."""
+        return EvaluateCoursesConfig(seed=run.master_seed)
+
     def predict_config(self, run: RunSettings) -> PredictConfig:
         """Return the slice of the forecasts of test pairs."""
         variants = {name: variant for name, variant in self.learning.variants.items() if variant.form in self.learning.forms}
@@ -298,3 +322,11 @@ class Config(StageConfig):
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
         return PageConfig(tier=run.tier, data_tier=run.data_tier)
+
+
+def _template(run: RunSettings) -> dict[str, Any]:
+    """Return which atlas a run labels its template with, the digests of both, and its seed."""
+    from sciml.datasets.splits import entry_digests
+
+    atlas = "lab_aal" if run.data_tier in ("default", "full") else "lab_aal_2mm"
+    return {"atlas": atlas, "seed": run.master_seed, "digests": entry_digests(*TEMPLATE_DATA, atlas)}

@@ -29,7 +29,7 @@ import numpy as np
 from sciml.progression.cohorts.grids import Grid, grid_of
 from sciml.progression.cohorts.regions import DIAGNOSES, DIAGNOSIS_CODES, REGIONS, SEX_CODES
 from sciml.runtime.errors import DataError, FormatError, ShapeError
-from sciml.runtime.files import digest_file, read_json, save_tensors, write_json, write_text
+from sciml.runtime.files import digest_bytes, digest_file, read_json, save_tensors, write_json, write_text
 
 FORMAT = "sciml-cohort-1"
 SPLITS = ("train", "validation", "test", "calibration")
@@ -180,8 +180,14 @@ class Cohort:
         return np.array([visit.volumes_ml for visit in visits], dtype=np.float64).reshape(-1, len(REGIONS))
 
     def digests(self, visits: Iterable[Visit]) -> dict[str, str]:
-        """Return the SHA-256 of the file of each subject: what a model trained on them names as its inputs."""
+        """Return the SHA-256 of the file of each subject: what a model trained on them names as its inputs.
+
+        In a cohort of tables, which has no such files, that of the subject's rows.
+        """
         names = sorted({visit.subject for visit in visits})
+        if self.about.get("kind") == "tables":
+            people = self.subjects()
+            return {name: digest_bytes(repr(people[name]).encode()) for name in names}
         return {name: digest_file(self._path(name)) for name in names}
 
     def _path(self, subject: str) -> Path:

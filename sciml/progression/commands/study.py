@@ -93,7 +93,7 @@ def train_controlnet_command(
 def fit_course_command(
     cohort: CohortFolder, out: Out, tier: Tier = "cpu", overrides: Set = None, seed: MasterSeed = None
 ) -> None:
-    """Fit the models of how regional volumes change with age: five kinds, in seconds. Not for clinical use.
+    """Fit the models of how regional volumes change with age: seven kinds, intervals that hold, in seconds. Not for clinical use.
 
     Example: sciml progression fit-course cohort --out model/course
     """

@@ -73,23 +73,21 @@ class LocalRates(CourseModel):
         """
         model = cls(regions)
         model.rates = LinearPopulation.fit(people, regions).rates
-        rows = [model._products(person) for person in people if len(person.ages) > 1]
-        features, products, places = (np.concatenate(parts) for parts in zip(*rows, strict=True))
-        known = np.isfinite(products)
-        features, products, places = features[known], products[known], places[known]
-        weights = np.ones(len(products))
+        parts = [model._products(person) for person in people if len(person.ages) > 1]
+        features, products = (np.concatenate([part[index] for part in parts]) for index in (0, 1))
+        known, weights = np.isfinite(products), np.ones(len(products))
         for _ in range(ROUNDS):
-            found = _least_squares(features * weights[:, None], products * weights)
+            found = _least_squares((features * weights[:, None])[known], (products * weights)[known])
             # var(z_i z_j) is near var(z_i) var(z_j)
-            spread = np.maximum(places.reshape(-1, features.shape[1]) @ found, 1e-6).reshape(-1, 2)
-            weights = 1 / np.sqrt(spread.prod(axis=1))
+            spreads = [np.sqrt(np.maximum(own @ found, 1e-6)) for _, _, own in parts]
+            weights = np.concatenate([1 / np.outer(one, one)[np.triu_indices(len(one))] for one in spreads])
         count = len(model.regions)
         model.common, model.own = found[:TERMS], found[TERMS : TERMS * (1 + count)].reshape(TERMS, count)
         model.noise = found[TERMS * (1 + count) :]
         return model
 
     def _products(self, person: Course) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return what each product of two deviations z is made of, the products, and what both variances are made of."""
+        """Return what each product of two deviations z is made of, the products, and what each one's variance is made of."""
         count = len(self.regions)
         spans, units = self._spans(person), self._units(person)
         gaps = np.diff(spans, axis=1)
@@ -112,8 +110,8 @@ class LocalRates(CourseModel):
             return features
 
         flat = deviations.reshape(-1)
-        variances = np.stack([made_of(i, k, i, k), made_of(j, m, j, m)], axis=1)
-        return made_of(i, k, j, m), flat[one] * flat[other], variances
+        features = made_of(i, k, j, m)
+        return features, flat[one] * flat[other], features[one == other]
 
     def _spans(self, person: Course) -> np.ndarray:
         """Return begin and end of the times between visits in years from the first, shape (visits - 1, 2)."""
@@ -171,7 +169,7 @@ class LocalRates(CourseModel):
         measured = np.log(history.volumes)
         known = np.flatnonzero(np.isfinite(measured.reshape(-1)))
         # what was never measured stays near the first of its kind: anywhere, with the diffuse variance
-        start = np.nan_to_num(np.nanmean(np.where(np.isfinite(measured), measured - means[:visits], np.nan), axis=0))
+        start = _middle(measured - means[:visits])
         gain = np.linalg.solve(self._noisy(levels, known, count), levels[known][:, cut:]).T
         off = (measured - means[:visits] - start).reshape(-1)[known]
         mean = means[visits:] + start + (gain @ off).reshape(len(asked), count)
@@ -227,7 +225,7 @@ class LocalRates(CourseModel):
         levels = levels.reshape(len(levels) * count, -1)[: visits * count, : visits * count]
         off = np.log(history.volumes) - means[:visits]
         known = np.isfinite(off)
-        off = (off - np.nan_to_num(np.nanmean(np.where(known, off, np.nan), axis=0))).reshape(-1)
+        off = (off - _middle(off)).reshape(-1)
         covariance = levels + np.diag(np.tile(self._noise(), visits))
         expected = np.diff(self._spans(history), axis=1) * self._units(history)
         squares, steps, paces = 0.0, 0, [0.0][visits > 1 :]
@@ -255,6 +253,12 @@ class LocalRates(CourseModel):
         for name, value in arrays.items():
             setattr(model, name, np.asarray(value, dtype=float))
         return model
+
+
+def _middle(values: np.ndarray) -> np.ndarray:
+    """Return the mean of what is known of each region, 0 where nothing is; x(0) is near it, and may be anywhere."""
+    known = np.isfinite(values)
+    return np.where(known, values, 0.0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
 
 
 def _kernels(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...]:

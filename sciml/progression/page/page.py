@@ -15,6 +15,7 @@ from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.claims import forecast_claims, interval_of
 from sciml.progression.page.cohort import cohort_checks, cohort_claims, cohort_reportlets
 from sciml.progression.page.forecasts import forecast_reportlets
+from sciml.progression.page.intervals import interval_claims, interval_reportlets
 from sciml.progression.page.methods import PARAGRAPHS
 from sciml.progression.page.person import person_claims, person_reportlets, person_text
 from sciml.progression.page.results import ALL, LONG, MAIN, STILL, Forecasts, StudyResults, read_study, title_of
@@ -62,6 +63,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
     tabs: dict[str, Sequence[Reportlet]] = {
         "Forecasts": [*forecast_reportlets(found, study.cohort)] if found else [],
         "Year by year": [*trajectory_reportlets(found)] if found else [],
+        "Intervals": list(interval_reportlets(study.intervals)),
         "Autoencoder": [autoencoder_table(found), latent_curve(found)] if found else [],
         "Design": ablation_tables(study.ablations) if study.ablations is not None else [],
         "A real brain": list(person_reportlets(results, found)),
@@ -78,7 +80,12 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         answer(study),
         picture=picture,
         numbers=[] if found is None else list(numbers(found)),
-        claims=[*forecast_claims(found), *person_claims(results), *cohort_claims(study.accuracy)],
+        claims=[
+            *forecast_claims(found),
+            *interval_claims(study.intervals),
+            *person_claims(results),
+            *cohort_claims(study.accuracy),
+        ],
         tabs=[Tab(title, left) for title, items in tabs.items() if (left := [one for one in items if one is not picture])],
         checks=[Checks(list(cohort_checks(study.accuracy)))],
         reading=READING,
@@ -87,7 +94,14 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         paragraphs={**PARAGRAPHS, "progression.person": person_text},
         closing=[data_text([*study.records, *study.further_records])],
         limits=LIMITS,
-        missing=absent({"forecasts": found, "a real brain": tabs["A real brain"], "trainings": study.trainings}),
+        missing=absent(
+            {
+                "forecasts": found,
+                "intervals of volumes": study.intervals,
+                "a real brain": tabs["A real brain"],
+                "trainings": study.trainings,
+            }
+        ),
         banner=BANNER,
         data_tier=config.data_tier,
     )

@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.settings.models import PredictConfig, VariantConfig
-from sciml.progression.study.results import ChangeScore, Gain, MethodScores, Metrics, PairRow
+from sciml.progression.study.results import ChangeScore, CourseIntervals, Gain, MethodScores, Metrics, PairRow
 from sciml.report.reportlets import Value
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
@@ -38,6 +38,8 @@ TITLES = {
     "course_huber_published": "regression, published form",
     "course_logistic_mixed": "logistic course",
     "course_by_visits": "regression or logistic course, by visits",
+    "course_local_rates": "local rates",
+    "course_calibrated": "regression or local rates, by visits",
     MAIN: "ours",
     "draws": "ours, volumes drawn",
     "true_volumes": "ours, given the true volumes",
@@ -195,6 +197,7 @@ class StudyResults:
         forecasts: None before they are compared.
         trainings: of the study's networks, those that this run made.
         ablations: None where they were not asked for.
+        intervals: of the courses' volumes, None before they are tested.
         records: provenance of the study's stages.
         further_records: of the ablations' stages.
     """
@@ -204,6 +207,7 @@ class StudyResults:
     forecasts: Forecasts | None
     trainings: list[Training]
     ablations: Ablations | None
+    intervals: CourseIntervals | None
     records: list[Record]
     further_records: list[Record]
 
@@ -239,7 +243,9 @@ def read_study(results: Path) -> StudyResults:
             with (path.parent / "history.csv").open(newline="", encoding="utf-8") as file:
                 trainings.append(Training(name, list(csv.DictReader(file)), record))
     accuracy = read_result(folder / "accuracy.json", Accuracy)
-    return StudyResults(Cohort(folder), accuracy, forecasts, trainings, ablations, records[False], records[True])
+    tested = results / "intervals" / "intervals.json"
+    intervals = read_result(tested, CourseIntervals) if tested.is_file() else None
+    return StudyResults(Cohort(folder), accuracy, forecasts, trainings, ablations, intervals, records[False], records[True])
 
 
 def _ablations(results: Path) -> Ablations | None:

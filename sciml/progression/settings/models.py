@@ -294,6 +294,12 @@ class EvaluateConfig(StageConfig):
         return self
 
 
+class EvaluateCoursesConfig(StageConfig):
+    """What `evaluate-courses` reads."""
+
+    seed: int = 0
+
+
 class AskConfig(StageConfig):
     """What `forecast` reads: who, when and how."""
 

@@ -1,7 +1,7 @@
 """A cohort of tables without images: the volumes of many subjects, exactly and cheaply.
 
-The volumes of a subject follow from what `draw_subject` says and from those of the template under its anatomy: with L_K the labels
-of the template, M the voxels that the skull fills half or more, and phi of `subjects`,
+The volumes of a subject follow from what `draw_subject` says and from those of the template under its anatomy: with L_K the
+labels of the template, M the voxels that the skull fills half or more, and phi of `subjects`,
 
     V_K(0) = sum_{x in M} L_K(phi(x)) |voxel|,    V_K(t) = V_K(0) exp(early_K + change_K(t)),                            (1)
 
@@ -61,7 +61,7 @@ def first_volumes(subject: Subject, anatomy: Anatomy) -> np.ndarray:
     middle = MIDDLE_MM[:, None]
     # phi at the nodes of the grid on which its shift is drawn
     places = middle + subject.size[:, None] * (nodes + subject.shift_mm.reshape(3, -1) - middle)
-    inside = anatomy.look_up(anatomy.inside[None], places)[0].reshape(WARP_GRID.shape) >= 0.5  # noqa: PLR2004
+    inside = anatomy.look_up(anatomy.inside[None], places)[0].reshape(WARP_GRID.shape) >= 0.5
     parts = connected_parts(inside)
     skull = (parts == np.bincount(parts[inside]).argmax()).reshape(-1)
     return anatomy.look_up(anatomy.labels, places[:, skull]).sum(axis=1) * WARP_GRID.voxel_ml

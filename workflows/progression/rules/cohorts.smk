@@ -27,3 +27,21 @@ rule simulate_cohorts:
         **stage("progression", "simulate_cohorts", levels=2),
     shell:
         stage_command()
+
+
+# volumes of many more subjects, without images: the courses learn from them, and their intervals are tested on them
+rule simulate_tables:
+    output:
+        header="<results>/tables/cohort.json",
+        table="<results>/tables/visits.csv",
+        provenance="<results>/tables/provenance.json",
+    log:
+        "<logs>/tables.log",
+    benchmark:
+        "<benchmarks>/tables.tsv"
+    resources:
+        **needs(2000, 30),
+    params:
+        **stage("progression", "simulate_tables"),
+    shell:
+        program_command(SLICE, "--output {params.folder:q}")

@@ -21,6 +21,12 @@ CALIBRATION = {
     "calibrators": ancient("<results>/calibration/subjects"),
 }
 
+# volumes without images
+TABLES = {
+    "header": "<results>/tables/cohort.json",
+    "table": "<results>/tables/visits.csv",
+}
+
 
 def by_form(option, forms, name):
     """Return a params function: an option for every file of an input, with its form's name."""

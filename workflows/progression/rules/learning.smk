@@ -67,7 +67,7 @@ rule train_controlnet:
 
 rule fit_courses:
     input:
-        **COHORT,
+        **TABLES,
     output:
         weights="<results>/course/course.safetensors",
         provenance="<results>/course/provenance.json",
@@ -82,6 +82,28 @@ rule fit_courses:
         folders=folders(cohort="header"),
     shell:
         program_command(SLICE, "{params.folders} --output {params.folder:q}")
+
+
+rule evaluate_courses:
+    input:
+        **TABLES,
+        course=rules.fit_courses.output.weights,
+    output:
+        intervals=shown(
+            "progression", "intervals", "<results>/intervals/intervals.json"
+        ),
+        provenance="<results>/intervals/provenance.json",
+    log:
+        "<logs>/intervals.log",
+    benchmark:
+        "<benchmarks>/intervals.tsv"
+    resources:
+        **needs(2000, 30),
+    params:
+        **stage("progression", "evaluate_courses"),
+        folders=folders(tables="header"),
+    shell:
+        program_command(SLICE, "{params.folders}", "course", "--output {params.folder:q}")
 
 
 rule assemble_models:
