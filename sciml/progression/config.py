@@ -8,7 +8,6 @@ from pydantic import Field, model_validator
 
 from sciml.progression.settings.models import (
     EvaluateConfig,
-    EvaluateCoursesConfig,
     FitCourseConfig,
     ForecastConfig,
     LearningConfig,
@@ -151,12 +150,6 @@ class SimulateConfig(SimulationConfig, DataConfig):
     seed: int
 
 
-class SimulateCohortsConfig(StageConfig):
-    """What `simulate-cohorts` reads."""
-
-    cohorts: dict[CohortName, SimulateConfig]
-
-
 class TablesConfig(StageConfig):
     """Volumes without images: who the courses are learned from and their intervals tested on."""
 
@@ -169,10 +162,17 @@ class TablesConfig(StageConfig):
 
 
 class SimulateTablesConfig(TablesConfig, DataConfig):
-    """What `simulate-tables` reads."""
+    """What `simulate-cohorts` reads of the tables."""
 
     atlas: Literal["lab_aal", "lab_aal_2mm"] = Field(default="lab_aal", description="data set of the AAL labels")
     seed: int
+
+
+class SimulateCohortsConfig(StageConfig):
+    """What `simulate-cohorts` reads."""
+
+    cohorts: dict[CohortName, SimulateConfig]
+    tables: SimulateTablesConfig
 
 
 class PrepareConfig(StageConfig):
@@ -244,13 +244,12 @@ class Config(StageConfig):
         """Return the slice of one cohort."""
         return SimulateConfig(**self.cohorts[cohort].model_dump(), **_template(run))
 
-    def simulate_tables_config(self, run: RunSettings) -> SimulateTablesConfig:
-        """Return the slice of the tables without images."""
-        return SimulateTablesConfig(**self.tables.model_dump(), **_template(run))
-
     def simulate_cohorts_config(self, run: RunSettings) -> SimulateCohortsConfig:
         """Return the slice of all cohorts."""
-        return SimulateCohortsConfig(cohorts={name: self.simulate_config(run, name) for name in sorted(self.cohorts)})
+        return SimulateCohortsConfig(
+            cohorts={name: self.simulate_config(run, name) for name in sorted(self.cohorts)},
+            tables=SimulateTablesConfig(**self.tables.model_dump(), **_template(run)),
+        )
 
     def train_autoencoder_config(self, run: RunSettings) -> TrainAutoencoderConfig:
         """Return the slice of the autoencoder's training."""
@@ -279,13 +278,9 @@ class Config(StageConfig):
             like["budget"]["steps"] = min(like["budget"]["steps"], self.learning.ablations.control_steps)
         return TrainControlConfig(**like, name=form, seed=run.master_seed)
 
-    def fit_course_config(self, _run: RunSettings) -> FitCourseConfig:
+    def fit_course_config(self, run: RunSettings) -> FitCourseConfig:
         """Return the slice of the course models."""
-        return self.learning.course
-
-    def evaluate_courses_config(self, run: RunSettings) -> EvaluateCoursesConfig:
-        """Return the slice of the courses' intervals."""
-        return EvaluateCoursesConfig(seed=run.master_seed)
+        return FitCourseConfig(**self.learning.course.model_dump(), seed=run.master_seed)
 
     def predict_config(self, run: RunSettings) -> PredictConfig:
         """Return the slice of the forecasts of test pairs."""

@@ -8,12 +8,10 @@ from sciml.progression.config import (
     PrepareConfig,
     SimulateCohortsConfig,
     SimulateConfig,
-    SimulateTablesConfig,
 )
 from sciml.progression.settings.models import (
     AskConfig,
     EvaluateConfig,
-    EvaluateCoursesConfig,
     FitCourseConfig,
     PredictConfig,
     TrainAutoencoderConfig,
@@ -31,7 +29,6 @@ RESULTS = File("Folder of the study's results.")
 STAGES = {
     "simulate": declare("Simulate a cohort; finished subjects are kept when it is stopped.", SimulateConfig, workers=True),
     "simulate_cohorts": declare("Simulate every cohort of the study.", SimulateCohortsConfig, workers=True),
-    "simulate_tables": declare("Simulate the volumes of many subjects, without images.", SimulateTablesConfig),
     "prepare": declare(
         "Make a cohort of a user's own images.", PrepareConfig, table=File("CSV file of images, or a BIDS folder.")
     ),
@@ -56,12 +53,8 @@ STAGES = {
         autoencoder=AUTOENCODER,
         diffusion=File("Weights of train-diffusion."),
     ),
-    "fit_course": declare("Fit the models of how regional volumes change.", FitCourseConfig, cohort=COHORT),
-    "evaluate_courses": declare(
-        "Test the intervals of the courses on subjects of every law of pace.",
-        EvaluateCoursesConfig,
-        tables=File("Folder of `simulate-tables`."),
-        course=File("Models of fit-course."),
+    "fit_course": declare(
+        "Fit the models of how regional volumes change; on tables, test their intervals.", FitCourseConfig, cohort=COHORT
     ),
     "assemble": declare(
         "Join the parts of each model to one file.",

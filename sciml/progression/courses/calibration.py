@@ -1,10 +1,11 @@
 """Intervals that hold: a course model whose spread is set by subjects that it has not seen (cross-conformal, Vovk 2015).
 
-The standardised residual of a forecast y^ (starting at the volume last measured) of a volume y, a gap of h years ahead, is
+The standardised residual of a forecast y^ of a volume y, a gap of h years ahead, is
 
     z = (ln y - ln y^) / (s l(h) w),    l(h)^2 = 1 + b h^2,    w = max(1, largest of distance / usual distance),        (1)
 
-with s the model's own standard deviation; l lets what the model leaves out grow with the horizon, b >= 0 by least squares on
+with s the model's own standard deviation. y^ starts at the volume last measured, or, for a model that knows of errors of
+measurement, where it believes that to be; l lets what the model leaves out grow with the horizon, b >= 0 by least squares on
 squared residuals; w widens the interval of a subject that is unlike the others, by the distances that the model knows.
 
 Subjects of training are forecast by models fitted to the other folds, those of validation by the model fitted to all of training.
@@ -73,9 +74,9 @@ class Calibrated(CourseModel):
         self.widths, self.usual, self.farthest = (np.asarray(part, dtype=float) for part in (widths, usual, farthest))
 
     def predict(self, history: Course, ages: Sequence[float] | np.ndarray) -> CourseForecast:
-        """Return mean, standard deviation and intervals that start at the volumes last measured."""
+        """Return mean, standard deviation and intervals of new measurements."""
         asked = later(history, ages)
-        mean, spread = started(self.model, history, asked)
+        mean, spread, _ = started(self.model, history, asked)
         spread = spread * self._factor(history, asked)[:, None]
         table = self.widths[class_of(history)]
 
@@ -85,14 +86,13 @@ class Calibrated(CourseModel):
         return CourseForecast(asked, mean, mean * half(LEVELS[2]), half)
 
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-        """Return joint draws of the volumes in ml, shape (count, ages, regions); at the last visit what was measured."""
+        """Return joint draws of the volumes in ml, shape (count, ages, regions); at the last visit all are its start."""
         asked = later(history, ages)
-        mean, spread = started(self.model, history, asked)
+        mean, spread, start = started(self.model, history, asked)
         draws = self.model.sample(history, [history.ages[-1], *asked], count, random)
-        first = np.where(np.isfinite(history.volumes[-1]), draws[:, :1], mean[0])
-        start = np.where(np.isfinite(history.volumes[-1]), history.volumes[-1], mean[0])
-        ahead = (asked > history.ages[-1])[:, None]
-        normal = np.where(ahead, np.log(draws[:, 1:] / first * start / mean) / spread, 0.0)
+        ahead = draws[:, 1:] if _starts_itself(self.model, history) else draws[:, 1:] / draws[:, :1] * start
+        later_ones = (asked > history.ages[-1])[:, None]
+        normal = np.where(later_ones, np.log(ahead / mean) / spread, 0.0)
         size = _stretched(np.abs(normal), self.widths[class_of(history)])
         return mean * np.exp(np.sign(normal) * size * spread * self._factor(history, asked)[:, None])
 
@@ -179,7 +179,7 @@ def residuals_of(model: CourseModel, people: Sequence[Course], first: int = 0) -
     for number, person in enumerate(people, start=first):
         for visits in range(1, len(person.ages)):
             history, asked = person.until(visits), person.ages[visits:]
-            mean, spread = started(model, history, asked)
+            mean, spread, _ = started(model, history, asked)
             scores, distances = np.log(person.volumes[visits:] / mean) / spread, model.distances(history)
             rows += [
                 (number, class_of(history), age - history.ages[-1], score, distances)
@@ -229,12 +229,17 @@ def wider(distances: np.ndarray, usual: np.ndarray) -> float:
     return float(np.max(distances / np.maximum(usual, 1e-12), initial=1.0))
 
 
-def started(model: CourseModel, history: Course, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the forecast that starts at the volumes last measured, and the standard deviation of ln V, both (ages, regions)."""
+def started(model: CourseModel, history: Course, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the forecast, the standard deviation of ln V, both (ages, regions), and what it starts at, (regions,)."""
     found = model.predict(history, [history.ages[-1], *asked])
-    last = history.volumes[-1]
-    ratio = np.where(np.isfinite(last), last / found.mean[0], 1.0)
-    return ratio * found.mean[1:], np.maximum(found.sd[1:] / found.mean[1:], 1e-9)
+    start = history.volumes[-1]
+    # where nothing was measured, or the model sees through what was, its own
+    start = found.mean[0] if _starts_itself(model, history) else np.where(np.isfinite(start), start, found.mean[0])
+    return start / found.mean[0] * found.mean[1:], np.maximum(found.sd[1:] / found.mean[1:], 1e-9), start
+
+
+def _starts_itself(model: CourseModel, history: Course) -> bool:
+    return model.filters and len(history.ages) > 1
 
 
 def _growth(found: Residuals) -> float:

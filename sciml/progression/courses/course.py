@@ -97,6 +97,9 @@ class CourseModel(ABC):
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws of the volumes in ml, shape (count, ages, regions), without noise of the measurement."""
 
+    filters = False
+    """Whether `predict` starts where the model believes the last visit was, and not at what was measured there."""
+
     distance_names: tuple[str, ...] = ()
     """What `distances` are of, in words."""
 

@@ -52,6 +52,11 @@ class ByVisits(CourseModel):
         return self.of(history).sample(history, ages, count, random)
 
     @property
+    def filters(self) -> bool:  # type: ignore[override]
+        """Return whether the model for several visits does."""
+        return self.several.filters
+
+    @property
     def distance_names(self) -> tuple[str, ...]:  # type: ignore[override]
         """What the distances of both are of."""
         return self.single.distance_names + self.several.distance_names

@@ -16,7 +16,7 @@ the mean of both, and (r_K(g') - r_K(g)) gap has the variance 1/12 of its square
 The variances a, b, c, d of both parts and e_K^2 are a linear function of the covariances of the increments, and are fitted to
 their products by non-negative least squares, reweighted by the variances that they give (a method of moments).
 
-The skull keeps its content: where all regions were measured, the outer fluid takes the balance of the others.
+The skull keeps its content: where all regions were measured, the outer fluid takes what the changes of the others leave.
 """
 
 from __future__ import annotations
@@ -52,6 +52,7 @@ class LocalRates(CourseModel):
     """
 
     kind = "local_rates"
+    filters = True
     distance_names = ("changes so far", "pace so far")
 
     def __init__(self, regions: Sequence[str]) -> None:
@@ -163,7 +164,8 @@ class LocalRates(CourseModel):
     def _conditional(self, history: Course, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return mean and covariance of ln V at the asked ages, shapes (ages, regions) and (ages * regions, ages * regions)."""
         visits, count = len(history.ages), len(self.regions)
-        means, levels = self._system(history, asked)
+        # the last visit itself is asked for too
+        means, levels = self._system(history, np.append(history.ages[-1], asked))
         cut, size = visits * count, len(levels) * count
         levels = levels.reshape(size, size)
         measured = np.log(history.volumes)
@@ -172,7 +174,7 @@ class LocalRates(CourseModel):
         start = _middle(measured - means[:visits])
         gain = np.linalg.solve(self._noisy(levels, known, count), levels[known][:, cut:]).T
         off = (measured - means[:visits] - start).reshape(-1)[known]
-        mean = means[visits:] + start + (gain @ off).reshape(len(asked), count)
+        mean = means[visits:] + start + (gain @ off).reshape(-1, count)
         covariance = levels[cut:, cut:] - gain @ levels[known][:, cut:]
         return self._balanced(history, mean, 0.5 * (covariance + covariance.T))
 
@@ -183,21 +185,25 @@ class LocalRates(CourseModel):
         return np.maximum(self.noise, LEAST_NOISE**2)
 
     def _balanced(self, history: Course, mean: np.ndarray, covariance: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Let the outer fluid take what the others leave of the last visit's content: d ln V = -sum_K V_K d ln V_K / V."""
-        last = history.volumes[-1]
-        if BALANCE not in self.regions or not np.isfinite(last).all():
-            return mean, covariance
-        fluid = self.regions.index(BALANCE)
-        others = np.arange(len(last)) != fluid
+        """Leave the last visit, the first row, out; the outer fluid takes what the other regions leave after it.
+
+        With A the last visit V = V_A + sum_K (V_KA - V_K), and V d ln V = V_A d ln V_A + sum_K (V_KA d ln V_KA - V_K d ln V_K).
+        """
+        regions, ages = len(self.regions), len(mean) - 1
+        turn = np.zeros((ages, regions, ages + 1, regions))
+        turn[np.arange(ages), :, np.arange(1, ages + 1), :] = np.eye(regions)
         volumes = np.exp(mean)
-        # a skull without fluid is none
-        volumes[:, fluid] = np.maximum(last.sum() - volumes[:, others].sum(axis=1), 0.05 * last[fluid])
-        turn = np.zeros((len(mean), len(last), len(mean), len(last)))
-        for age, row in enumerate(volumes):
-            turn[age, :, age, :] = np.eye(len(last))
-            turn[age, fluid, age, :] = np.where(others, -row / row[fluid], 0.0)
-        turn = turn.reshape(covariance.shape)
-        return np.log(volumes), turn @ covariance @ turn.T
+        if BALANCE in self.regions and np.isfinite(history.volumes[-1]).all():
+            fluid = self.regions.index(BALANCE)
+            others = np.arange(regions) != fluid
+            left = volumes[0].sum() - volumes[1:, others].sum(axis=1)
+            # a skull without fluid is none
+            volumes[1:, fluid] = np.maximum(left, 0.05 * volumes[0, fluid])
+            for age, row in enumerate(volumes[1:]):
+                turn[age, fluid, 0] = volumes[0] / row[fluid]
+                turn[age, fluid, age + 1] = np.where(others, -row / row[fluid], 0.0)
+        turn = turn.reshape(ages * regions, -1)
+        return np.log(volumes[1:]), turn @ covariance @ turn.T
 
     def predict(self, history: Course, ages: Sequence[float] | np.ndarray) -> CourseForecast:
         """Return mean and standard deviation of a new measurement at ages after the last visit."""

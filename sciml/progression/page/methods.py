@@ -114,9 +114,11 @@ def _control_text(parameters: Mapping[str, Any]) -> str:
 def _course_text(parameters: Mapping[str, Any]) -> str:
     kinds = settings_of(FitCourseConfig, parameters).kinds
     return (
-        f"Volumes at later ages come from course models fitted to the training subjects of the tables: {', '.join(kinds)}. The "
-        "calibrated one is Huber's regression for one visit and Gaussian local rates [@rasmussen2006] for more, with intervals "
-        "from the residuals of subjects left out, by number of visits and region (cross-conformal [@vovk2015])."
+        f"Volumes at later ages come from course models fitted to training subjects: {', '.join(kinds)}. The calibrated one is "
+        "Huber's regression for one visit and Gaussian local rates [@rasmussen2006] for more, with intervals from the residuals "
+        "of subjects left out, by number of visits and region (cross-conformal [@vovk2015]). They were tested on "
+        "test subjects of the tables: coverage with exact binomial intervals over subjects, interval score and CRPS [@gneiting2007] of ln V, ratios "
+        "of scores with bootstrap intervals over subjects [@efron1979]."
     )
 
 
@@ -127,13 +129,6 @@ def _tables_text(parameters: Mapping[str, Any]) -> str:
         f"Courses learn from volumes alone, of subjects without images ({counts}) who age as those of the cohort; their volumes "
         "are those of the template's labels in the subject's anatomy, changed as its law says. Each test subject lives once more "
         "under each law of pace alone."
-    )
-
-
-def _intervals_text(parameters: Mapping[str, Any]) -> str:
-    return (
-        "Intervals of volumes were tested on the tables' test subjects: coverage with exact binomial intervals over subjects, "
-        "interval score and CRPS [@gneiting2007] of ln V; ratios of scores have bootstrap intervals over subjects [@efron1979]."
     )
 
 
@@ -174,7 +169,6 @@ PARAGRAPHS: dict[str, Paragraph] = {
     "progression.train_controlnet": _control_text,
     "progression.simulate_tables": _tables_text,
     "progression.fit_course": _course_text,
-    "progression.evaluate_courses": _intervals_text,
     "progression.predict": _predict_text,
     "progression.evaluate": _evaluate_text,
 }

@@ -243,7 +243,7 @@ def read_study(results: Path) -> StudyResults:
             with (path.parent / "history.csv").open(newline="", encoding="utf-8") as file:
                 trainings.append(Training(name, list(csv.DictReader(file)), record))
     accuracy = read_result(folder / "accuracy.json", Accuracy)
-    tested = results / "intervals" / "intervals.json"
+    tested = results / "course" / "intervals.json"
     intervals = read_result(tested, CourseIntervals) if tested.is_file() else None
     return StudyResults(Cohort(folder), accuracy, forecasts, trainings, ablations, intervals, records[False], records[True])
 

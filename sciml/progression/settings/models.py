@@ -182,8 +182,8 @@ class ControlTraining(StageConfig):
     budget: ControlBudget = ControlBudget()
 
 
-class FitCourseConfig(StageConfig):
-    """What `fit-course` reads."""
+class CourseSettings(StageConfig):
+    """The course models that are fitted."""
 
     kinds: tuple[CourseKind, ...] = Field(
         default=("no_change", "linear_population", "huber", "huber_published", "logistic_mixed", "local_rates", "calibrated"),
@@ -194,7 +194,7 @@ class FitCourseConfig(StageConfig):
     rounds: int = Field(default=300, ge=1, description="largest number of L-BFGS iterations of the logistic model")
 
     @model_validator(mode="after")
-    def _with_its_parts(self) -> FitCourseConfig:
+    def _with_its_parts(self) -> CourseSettings:
         if "calibrated" in self.kinds and not {"huber", "local_rates"} <= set(self.kinds):
             raise ValueError(f"kinds are {', '.join(self.kinds)}: calibrated needs huber and local_rates")
         return self
@@ -294,12 +294,6 @@ class EvaluateConfig(StageConfig):
         return self
 
 
-class EvaluateCoursesConfig(StageConfig):
-    """What `evaluate-courses` reads."""
-
-    seed: int = 0
-
-
 class AskConfig(StageConfig):
     """What `forecast` reads: who, when and how."""
 
@@ -374,7 +368,7 @@ class LearningConfig(StageConfig):
         description="diffusion models by name",
     )
     control: ControlTraining = Field(default_factory=ControlTraining)
-    course: FitCourseConfig = Field(default_factory=FitCourseConfig)
+    course: CourseSettings = Field(default_factory=CourseSettings)
     variants: dict[str, VariantConfig] = Field(
         default_factory=default_variants,
         description="ways to forecast that are compared; those of forms not trained are left out",
@@ -402,4 +396,10 @@ class TrainControlConfig(ControlTraining):
     """What `train-controlnet` reads."""
 
     name: str = "official"
+    seed: int = 0
+
+
+class FitCourseConfig(CourseSettings):
+    """What `fit-course` reads."""
+
     seed: int = 0

@@ -15,20 +15,51 @@ anatomy, ages, and factors of its rates. CN and MCI take turns where a law is `c
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 
-from sciml.progression.cohorts.cohort import Visit
+from sciml.datasets import local_path
+from sciml.progression.cohorts.cohort import Visit, write_cohort
 from sciml.progression.cohorts.regions import DIAGNOSES
-from sciml.progression.config import Law, SimulationConfig, TablesConfig
-from sciml.progression.simulation.anatomy import Anatomy, connected_parts
+from sciml.progression.config import TEMPLATE_DATA, Law, SimulateTablesConfig, SimulationConfig, TablesConfig
+from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, connected_parts, mni_template
 from sciml.progression.simulation.subjects import MIDDLE_MM, WARP_GRID, Subject, draw_subject
+from sciml.runtime.files import digest_file
 from sciml.runtime.seeds import Seeds
 
+log = logging.getLogger(__name__)
 LAWS: tuple[Law, ...] = ("constant", "accelerating", "decelerating", "converting", "stepwise")
+LOG_EVERY = 200
 MIXTURE = "mixture"
 """The group of those whose law was drawn by its share; the other groups are called as their law."""
+
+
+def simulate_tables(config: SimulateTablesConfig, folder: Path) -> list[Path]:
+    """Write `cohort.json` and `visits.csv`; `about.laws` and `about.groups` give the law and the group of each subject.
+
+    Args:
+        config: how many subjects, and how they age.
+        folder: of the cohort.
+    """
+    sources = [local_path(name) for name in (*TEMPLATE_DATA, config.atlas)]
+    anatomy = build_anatomy(mni_template(config.atlas), WARP_GRID)
+    visits, laws, groups = [], {}, {}
+    for number, (group, law, seen) in enumerate(draw_tables(config, anatomy, Seeds(config.seed)), start=1):
+        visits += seen
+        laws[seen[0].subject], groups[seen[0].subject] = law, group
+        if number % LOG_EVERY == 0:
+            log.info("%d courses of volumes", number)
+    about = {
+        "kind": "tables",
+        "config": config.model_dump(mode="json"),
+        "inputs": {path.name: digest_file(path) for path in sources},
+        "laws": laws,
+        "groups": groups,
+    }
+    return write_cohort(folder, WARP_GRID, visits, about)
 
 
 def draw_tables(config: TablesConfig, anatomy: Anatomy, seeds: Seeds) -> Iterator[tuple[str, str, tuple[Visit, ...]]]:

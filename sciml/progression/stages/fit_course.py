@@ -1,4 +1,4 @@
-"""Stage `fit-course`: all course models on the training people, intervals calibrated with those of validation too."""
+"""Stage `fit-course`: all course models on the training people, intervals calibrated with those of validation too, and tested."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from sciml.progression.courses.calibration import Calibrated
 from sciml.progression.courses.fit import course_of, enough_to_calibrate, fit_courses
 from sciml.progression.networks.model_files import write_courses
 from sciml.progression.settings.models import FitCourseConfig
+from sciml.progression.study.course_tables import tested_on_tables
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
+from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
@@ -19,6 +22,8 @@ log = logging.getLogger(__name__)
 
 def run(config: FitCourseConfig, cohort: Path, output: Path) -> list[Path]:
     """Write `course.safetensors`; without the calibrated model where there are too few subjects for its intervals.
+
+    Where the cohort is one of tables, whose laws of pace are known, `intervals.json` too: how they hold on test subjects.
 
     Args:
         config: kinds of models.
@@ -49,5 +54,10 @@ def run(config: FitCourseConfig, cohort: Path, output: Path) -> list[Path]:
         "calibrated": Calibrated.kind in kinds,
         "cpu_seconds": round(time.process_time() - begun, 2),
     }
-    recorder.write(output / "provenance.json", [weights])
-    return [weights]
+    written = [weights]
+    if "groups" in people.about and Calibrated.kind in models:
+        written.append(output / "intervals.json")
+        write_result(written[1], tested_on_tables(models, people, Seeds(config.seed)))
+        recorder.notes["cpu_seconds_with_intervals"] = round(time.process_time() - begun, 2)
+    recorder.write(output / "provenance.json", written)
+    return written

@@ -2,7 +2,7 @@
 
 (1)  held = share of l <= y <= u for the central interval [l, u] of 90 %
 (2)  interval score = (u - l) + 20 max(l - y, 0) + 20 max(y - u, 0)                      (Gneiting and Raftery 2007, eq. 43)
-(3)  CRPS = 2 integral_0^1 (1{y <= q_p} - p) (q_p - y) dp, by the middles of 40 levels p   (the same, eq. 20)
+(3)  CRPS = 2 integral_0^1 (1{y <= q_p} - p) (q_p - y) dp, by the middles of 20 levels p   (the same, eq. 20)
 
 y is ln V and all are means over a subject's later visits first, so that a subject counts once.
 """
@@ -32,7 +32,7 @@ MEASUREMENT = {
 """Standard deviation of ln V of a volume measured on another scan: the order of what segmentations have, from memory."""
 OURS, RIVAL = Calibrated.kind, LinearPopulation.kind
 ALL, HORIZONS = "all", ((0.0, 2.0, "below 2 y"), (2.0, 4.0, "2 to 4 y"), (4.0, np.inf, "4 y and more"))
-QUANTILES = 20
+QUANTILES = 10
 DRAWS = 200
 Volumes = Literal["exact", "measured"]
 

@@ -70,7 +70,7 @@ class ScoreRatio(Result):
 
 
 class CourseIntervals(Result):
-    """`intervals.json` of the stage `evaluate-courses`.
+    """`intervals.json` of the stage `fit-course` on tables.
 
     Attributes:
         scores: of every model, group, number of visits, region and horizon that was looked at.

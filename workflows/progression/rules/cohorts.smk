@@ -1,10 +1,15 @@
-# People whose brains change at known rates: those of the study, and those that calibrate its measurements.
+# People whose brains change at known rates: those of the study, those that calibrate its measurements, and volumes of many more
+# without images, from which courses learn.
 rule simulate_cohorts:
     output:
         tables=expand(
             "<results>/{cohort}/{file}",
             cohort=COHORTS,
             file=["cohort.json", "visits.csv", "accuracy.csv", "provenance.json"],
+        ),
+        volumes=expand(
+            "<results>/tables/{file}",
+            file=["cohort.json", "visits.csv", "provenance.json"],
         ),
         subjects=[directory(f"<results>/{cohort}/subjects") for cohort in COHORTS],
         summaries=[
@@ -27,21 +32,3 @@ rule simulate_cohorts:
         **stage("progression", "simulate_cohorts", levels=2),
     shell:
         stage_command()
-
-
-# volumes of many more subjects, without images: the courses learn from them, and their intervals are tested on them
-rule simulate_tables:
-    output:
-        header="<results>/tables/cohort.json",
-        table="<results>/tables/visits.csv",
-        provenance="<results>/tables/provenance.json",
-    log:
-        "<logs>/tables.log",
-    benchmark:
-        "<benchmarks>/tables.tsv"
-    resources:
-        **needs(2000, 30),
-    params:
-        **stage("progression", "simulate_tables"),
-    shell:
-        program_command(SLICE, "--output {params.folder:q}")

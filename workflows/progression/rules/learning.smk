@@ -70,6 +70,7 @@ rule fit_courses:
         **TABLES,
     output:
         weights="<results>/course/course.safetensors",
+        intervals=shown("progression", "intervals", "<results>/course/intervals.json"),
         provenance="<results>/course/provenance.json",
     log:
         "<logs>/course.log",
@@ -82,28 +83,6 @@ rule fit_courses:
         folders=folders(cohort="header"),
     shell:
         program_command(SLICE, "{params.folders} --output {params.folder:q}")
-
-
-rule evaluate_courses:
-    input:
-        **TABLES,
-        course=rules.fit_courses.output.weights,
-    output:
-        intervals=shown(
-            "progression", "intervals", "<results>/intervals/intervals.json"
-        ),
-        provenance="<results>/intervals/provenance.json",
-    log:
-        "<logs>/intervals.log",
-    benchmark:
-        "<benchmarks>/intervals.tsv"
-    resources:
-        **needs(2000, 30),
-    params:
-        **stage("progression", "evaluate_courses"),
-        folders=folders(tables="header"),
-    shell:
-        program_command(SLICE, "{params.folders}", "course", "--output {params.folder:q}")
 
 
 rule assemble_models:

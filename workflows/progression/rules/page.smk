@@ -8,7 +8,7 @@ rule write_page:
         changes=rules.evaluate_forecasts.output.changes,
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
-        intervals=rules.evaluate_courses.output.intervals,
+        intervals=rules.fit_courses.output.intervals,
         person=rules.forecast_person.output if HAS_PERSON else [],
     output:
         **page_files("progression"),
