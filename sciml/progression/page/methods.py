@@ -116,9 +116,9 @@ def _course_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"Volumes at later ages come from course models fitted to training subjects: {', '.join(kinds)}. The calibrated one is "
         "Huber's regression for one visit and Gaussian local rates [@rasmussen2006] for more, with intervals from the residuals "
-        "of subjects left out, by number of visits and region (cross-conformal [@vovk2015]). They were tested on "
-        "test subjects of the tables: coverage with exact binomial intervals over subjects, interval score and CRPS [@gneiting2007] of ln V, ratios "
-        "of scores with bootstrap intervals over subjects [@efron1979]."
+        "of subjects left out, by number of visits and region (cross-conformal [@vovk2015]). They were tested on test subjects "
+        "of the tables: coverage with exact binomial intervals over subjects, interval score and CRPS [@gneiting2007] of ln V, "
+        "ratios of scores with bootstrap intervals over subjects [@efron1979]."
     )
 
 
