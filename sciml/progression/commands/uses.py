@@ -144,7 +144,7 @@ def forecast_command(
         "subjects": tuple(subject or ()),
         "ages": tuple(age or ()),
         "diagnosis": diagnosis,
-        "how": {**how, "course": course or "by_visits"},
+        "how": {**how, "course": course or "best"},
         "registration": register,
         "seed": seed,
     } | later

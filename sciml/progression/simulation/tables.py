@@ -92,10 +92,11 @@ def first_volumes(subject: Subject, anatomy: Anatomy) -> np.ndarray:
     middle = MIDDLE_MM[:, None]
     # phi at the nodes of the grid on which its shift is drawn
     places = middle + subject.size[:, None] * (nodes + subject.shift_mm.reshape(3, -1) - middle)
-    inside = anatomy.look_up(anatomy.inside[None], places)[0].reshape(WARP_GRID.shape) >= 0.5
+    labels, share, _ = anatomy.look_up(places)
+    inside = share.reshape(WARP_GRID.shape) >= 0.5
     parts = connected_parts(inside)
     skull = (parts == np.bincount(parts[inside]).argmax()).reshape(-1)
-    return anatomy.look_up(anatomy.labels, places[:, skull]).sum(axis=1) * WARP_GRID.voxel_ml
+    return labels[:, skull].sum(axis=1) * WARP_GRID.voxel_ml
 
 
 def visits_of(subject: Subject, start: np.ndarray, name: str = "") -> tuple[Visit, ...]:
