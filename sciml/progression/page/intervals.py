@@ -220,14 +220,15 @@ def _groups(found: CourseIntervals) -> Table:
     for group, title in GROUPS.items():
         for visits in VISITS:
             one, blurred = (_held(found, group, visits, OURS, volumes) for volumes in ("exact", "measured"))
-            if one is None or blurred is None:
+            if one is None:
                 continue
             ratio = _ratio(found, visits, "exact", group)
             rows.append(
                 {
                     "law": title, "visits": str(visits), "n": one.n, "held": 100 * one.held, "low": 100 * one.low,
-                    "high": 100 * one.high, "ratio": None if ratio is None else ratio.ratio, "measured": 100 * blurred.held,
-                    "unlike": 100 * found.unlike[group].get(str(visits), 0.0),
+                    "high": 100 * one.high, "ratio": None if ratio is None else ratio.ratio,
+                    "measured": blurred and 100 * blurred.held,
+                    "unlike": 100 * found.unlike[group][str(visits)] if group in found.unlike else None,
                 }
             )  # fmt: skip
     return Table(

@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 PUBLISHED = ("huber", "logistic_mixed")
 # the logistic course is slow: so many subjects of a group are asked of it
 SLOW_SUBJECTS = 100
+# what all is looked at under: laws as trained, and the law kept for tests
+WHOLE = (MIXTURE, LAWS[-1])
 
 
 def tested_on_tables(models: Mapping[str, CourseModel], cohort: Cohort, seeds: Seeds) -> CourseIntervals:
@@ -71,7 +73,7 @@ def tested_on_tables(models: Mapping[str, CourseModel], cohort: Cohort, seeds: S
         ratios=ratios,
         subjects={name: len(people) for name, people in tested.items()},
         trained_on=len(known["train"]) + len(known["validation"]),
-        unlike={name: _unlike(models[OURS], people) for name, people in tested.items()},
+        unlike={name: _unlike(models[OURS], tested[name]) for name in WHOLE},
         measurement_percent={region: 100 * sd for region, sd in MEASUREMENT.items()},
     )
 
@@ -86,11 +88,12 @@ def _compare(
 ) -> tuple[list[IntervalScore], list[ScoreRatio]]:
     scores, ratios = [], []
     for group in (MIXTURE, *LAWS):
-        if group not in people:
+        # volumes with errors: on the mixture and on the law kept for tests
+        if group not in people or (volumes == "measured" and group not in WHOLE):
             continue
         found: dict[str, dict[int, Outcomes]] = {}
-        # each law alone beside the rates only; all rivals on the mixture and on the law kept for tests
-        whole = group in (MIXTURE, LAWS[-1])
+        # each law alone beside the rates only
+        whole = group in WHOLE
         for name, model in compared.items():
             if not whole and name not in (OURS, RIVAL):
                 continue

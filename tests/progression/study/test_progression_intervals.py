@@ -50,6 +50,7 @@ def fitted(phantom_template, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_test_subject_lives_under_every_law_with_one_anatomy_and_other_names_than_images(fitted):
     cohort = Cohort(fitted / "tables")
     groups = cohort.about["groups"]
@@ -68,6 +69,7 @@ def test_a_test_subject_lives_under_every_law_with_one_anatomy_and_other_names_t
     assert len(set(digests.values())) == len(digests) == 7
 
 
+@pytest.mark.slow
 def test_the_stage_tests_the_intervals_and_the_page_judges_them(fitted):
     found = read_result(fitted / "course" / "intervals.json", CourseIntervals)
     assert found.subjects == dict.fromkeys(("mixture", *tables.LAWS), 3)
