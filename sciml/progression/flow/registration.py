@@ -41,10 +41,10 @@ class RegistrationSettings:
 
     width_voxels: float = 2.0
     noise: float = 0.02
-    velocity_voxels: float = 0.5
+    velocity_voxels: float = 0.05
     gain_voxels: float = 9.0
-    rounds: int = 3
-    iterations: int = 30
+    rounds: int = 2
+    iterations: int = 20
 
 
 class Smooth:
