@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from scipy import ndimage
@@ -61,20 +61,25 @@ class VolumeFlow:
         self.brain, self.mask, self.measure = LabelledBrain(labels, mask), mask, measure
         self._factor = np.ones(len(REGIONS) - 1)
 
-    def maps(self, ratios: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def maps(self, ratios: np.ndarray, motions: Sequence[np.ndarray] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield for each age the map back to A, (3, D, H, W) in voxels, and V_B / V_A of all regions as they are read.
 
-        The flow goes on from age to age, so that a person's maps are one motion.
+        The flow goes on from age to age, so that a person's maps are one motion; with motions each age has a flow of its own, which
+        begins at the motion: y = exp(v) o (flow to the volumes).
 
         Args:
             ratios: V_B / V_A of every region but the last, (ages, regions - 1), in order of age.
+            motions: for each age the displacement exp(v) - id that comes first, (3, D, H, W), in voxels.
 
         Raises:
             NumericalError: the skull has no room for it, or the finer labels do not read the volumes.
         """
         atrophy = Atrophy(self.mask, self.brain, StepSettings())
         begun = atrophy.volumes
-        for ratio in np.asarray(ratios):
+        for number, ratio in enumerate(np.asarray(ratios)):
+            if motions is not None:
+                atrophy.back = np.indices(self.mask.shape) + motions[number]
+                atrophy.labels = self.brain(atrophy.back[:, self.mask])
             before, asked = (atrophy.back, atrophy.labels), np.log(ratio)
             for _ in range(ROUNDS):
                 atrophy.back, atrophy.labels = before

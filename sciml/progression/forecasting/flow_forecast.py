@@ -3,8 +3,9 @@
     x_B(p) = x_A(y(p)),    y by the flow of least energy under which every region has the volume asked for (`simulation.atrophy`)
 
 Nothing is decoded: the image is as sharp as the scan, labels and any other image of that person move along, and the map is
-invertible. Each draw is asked for volumes of its own, drawn around the course's mean; the spread of the draws' images is the
-uncertainty.
+invertible. Each draw is asked for volumes of its own, drawn around the course's mean. A motion model (`motion`) says what goes on beside the
+volumes: it comes first, y = exp(v) o (flow to the volumes), and each draw has one of its own. The spread of the draws' images is
+the uncertainty.
 """
 
 from __future__ import annotations
@@ -21,10 +22,12 @@ from sciml.formats.nifti import Scan
 from sciml.progression.cohorts.grids import Grid
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
 from sciml.progression.courses.fit import anchored, anchored_interval, anchored_samples, course_notes, course_of, spread_around
+from sciml.progression.flow.maps import exponential
 from sciml.progression.flow.moving import Mover, Order, fading, shift_of
 from sciml.progression.flow.volumes import Measure, VolumeFlow, warp
 from sciml.progression.forecasting.flow_model import FlowModel, load_flow_model
 from sciml.progression.forecasting.forecast import FARTHEST_YEARS, INTERVAL_DRAWS, Forecast, ImagedVisit
+from sciml.progression.forecasting.motion import features, on_grid, registered_motion, tissue_loss
 from sciml.progression.settings.models import FlowForecastConfig
 from sciml.progression.simulation.atrophy import determinants
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
@@ -172,10 +175,14 @@ class FlowForecaster:
         many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, count), random)
         draws = spread_around(mean, many[:count])
         flow = VolumeFlow(labels, mask, own and own.measure(mask, grid))
+        motions = self._motions(visits, assumed, np.stack([mean, *draws]), grid, random)
         # flows go on from age to age
         order = np.argsort(asked, kind="stable")
         back_to_asked = np.argsort(order, kind="stable")
-        found = [list(flow.maps((volumes / history.volumes[-1])[order, :-1])) for volumes in (mean, *draws)]
+        found = [
+            list(flow.maps((volumes / history.volumes[-1])[order, :-1], None if motions is None else motions[draw][order]))
+            for draw, volumes in enumerate((mean, *draws))
+        ]
         maps = np.stack([[back for back, _ in one] for one in found])[:, back_to_asked]
         read = np.stack([[ratios for _, ratios in one] for one in found])[:, back_to_asked]
         images = np.stack([[warp(last.image, back, mask) for back in one] for one in maps]).astype(np.float32)
@@ -200,6 +207,28 @@ class FlowForecaster:
             moved_ml=read[1:] * history.volumes[-1],
             least_determinant=min(float(determinants(back, mask).min()) for one in maps for back in one),
         )
+
+    def _motions(
+        self, visits: Sequence[ImagedVisit], diagnosis: str, volumes: np.ndarray, grid: Grid, random: np.random.Generator
+    ) -> np.ndarray | None:
+        """Return exp(v) - id of what volumes do not tell, for the mean and each draw, (1 + draws, ages, 3, *grid); None without.
+
+        One noise a draw, so that its ages are one course.
+        """
+        model, last = self.model.motion, visits[-1]
+        if model is None or not self.config.motion:
+            return None
+        seen = [one for one in visits[:-1] if one.labels is not None and one.mask is not None]
+        before = registered_motion(seen[0], last, grid) if seen else None
+        who = features(last.visit.age_years, last.visit.sex, diagnosis)
+        found = np.zeros((*volumes.shape[:2], 3, *grid.shape), np.float32)
+        for draw, ages in enumerate(volumes):
+            noise = model.unknown(before, random) if draw else 0.0
+            for age, asked in enumerate(ages):
+                loss = tissue_loss(np.asarray(last.visit.volumes_ml), asked)
+                if loss:
+                    found[draw, age] = exponential(on_grid(model.expected(before, who, loss) + loss * noise, grid))
+        return found
 
     def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None, grid: Grid) -> np.ndarray:
         if not visits:

@@ -1,4 +1,4 @@
-"""What a forecast by motion needs of a model file: the courses of volumes."""
+"""What a forecast by motion needs of a model file: the courses of volumes and, where it has one, the motion model."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from typing import Any
 
 from sciml.progression.cohorts.grids import Grid, grid_of
 from sciml.progression.courses.course import CourseModel
-from sciml.progression.courses.fit import ByVisits, courses_from
+from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
+from sciml.progression.forecasting.motion import MotionModel
 from sciml.progression.networks.model_files import STORE, part
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.training.weight_files import read_weight_file
@@ -23,12 +24,14 @@ class FlowModel:
         name: of the model.
         grid: that it was learned on.
         courses: course models by kind.
+        motion: what goes on beside the volumes; None moves by volumes alone.
         about: JSON values: where the parts come from.
     """
 
     name: str
     grid: Grid
     courses: Mapping[str, CourseModel]
+    motion: MotionModel | None = None
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def course(self, kind: str) -> CourseModel:
@@ -54,6 +57,20 @@ def load_flow_model(name: str | Path) -> FlowModel:
     path = STORE.find(name)
     arrays, metadata = read_weight_file(path)
     about = metadata["extra"]
-    if about.get("part") != "model":
+    if about.get("part") not in ("model", "flow"):
         raise FormatError(f"{path} holds {about.get('part', 'something else')}, expected a model; join its parts with `assemble`")
-    return FlowModel(about["name"], grid_of(about["grid"]), courses_from(part(arrays, "course")), about)
+    motion = MotionModel.from_arrays(part(arrays, "motion")) if about["part"] == "flow" else None
+    return FlowModel(about["name"], grid_of(about["grid"]), courses_from(part(arrays, "course")), motion, about)
+
+
+def write_flow_model(path: Path, model: FlowModel, **facts: Any) -> None:
+    """Write a model of courses and motion; `facts` are those of `sciml.training.weight_files.write_weight_file`.
+
+    Raises:
+        ConfigError: the model has no motion.
+    """
+    if model.motion is None:
+        raise ConfigError(f"model {model.name} has no motion model: its courses alone are a file of `fit-course`")
+    arrays = {f"course/{key}": value for key, value in course_arrays(model.courses).items()}
+    arrays |= {f"motion/{key}": value for key, value in model.motion.arrays().items()}
+    write_weight_file(path, arrays, extra={"part": "flow", "name": model.name, "grid": model.grid.name}, **facts)

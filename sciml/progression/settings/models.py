@@ -225,6 +225,9 @@ class FlowForecastConfig(StageConfig):
     """How a scan is moved to later volumes."""
 
     samples: int = Field(default=8, ge=1, description="draws of the volumes, each with a motion of its own")
+    motion: bool = Field(
+        default=True, description="go on as earlier scans say, beside the volumes; needs a model that has learned how"
+    )
     course: UsedCourse = Field(
         default="best",
         description=COURSE,
