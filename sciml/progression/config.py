@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from sciml.progression.settings.models import (
     EvaluateConfig,
     FitCourseConfig,
+    FitMotionConfig,
     ForecastConfig,
     LearningConfig,
     PredictConfig,
@@ -282,6 +283,10 @@ class Config(StageConfig):
         """Return the slice of the course models."""
         return FitCourseConfig(**self.learning.course.model_dump(), seed=run.master_seed)
 
+    def fit_motion_config(self, _run: RunSettings) -> FitMotionConfig:
+        """Return the slice of the motion beside the volumes."""
+        return self.learning.motion
+
     def predict_config(self, run: RunSettings) -> PredictConfig:
         """Return the slice of the forecasts of test pairs."""
         variants = {name: variant for name, variant in self.learning.variants.items() if variant.form in self.learning.forms}
@@ -295,7 +300,12 @@ class Config(StageConfig):
     def ablate_evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of their table."""
         return EvaluateConfig(
-            split="validation", population_field=False, prescribed=False, trajectory_people=0, seed=run.master_seed
+            split="validation",
+            population_field=False,
+            prescribed=False,
+            flow_samples=0,
+            trajectory_people=0,
+            seed=run.master_seed,
         )
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
@@ -304,7 +314,7 @@ class Config(StageConfig):
         return EvaluateConfig(
             split="test", every=learning.every, course=learning.variants["main"].how.course,
             population_field=learning.population_field, prescribed=learning.prescribed,
-            trajectory_people=learning.trajectory_people, seed=run.master_seed,
+            flow_samples=learning.flow_samples, trajectory_people=learning.trajectory_people, seed=run.master_seed,
         )  # fmt: skip
 
     def person_config(self, run: RunSettings) -> PersonConfig:

@@ -13,6 +13,7 @@ from sciml.progression.settings.models import (
     AskConfig,
     EvaluateConfig,
     FitCourseConfig,
+    FitMotionConfig,
     PredictConfig,
     TrainAutoencoderConfig,
     TrainControlConfig,
@@ -56,6 +57,9 @@ STAGES = {
     "fit_course": declare(
         "Fit the models of how regional volumes change; on tables, test their intervals.", FitCourseConfig, cohort=COHORT
     ),
+    "fit_motion": declare(
+        "Learn how the motion beside the volumes goes on.", FitMotionConfig, cohort=COHORT, course=File("Models of fit-course.")
+    ),
     "assemble": declare(
         "Join the parts of each model to one file.",
         None,
@@ -78,6 +82,7 @@ STAGES = {
         calibration=CALIBRATION,
         model=File("Model file whose autoencoder and courses are used."),
         predictions=File("Folder of `predict`."),
+        flow=File("Model of `fit-motion`, whose forecasts are compared too.", required=False),
     ),
     "person": declare(
         "Forecast the brain of a real man, Colin27, as if he were old.",

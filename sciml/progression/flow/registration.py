@@ -109,7 +109,7 @@ def linearised(
         return ndimage.gaussian_filter(np.where(mask, field, 0.0), settings.gain_voxels) + 1e-6
 
     moved = moved * (over(fixed * moved) / over(moved * moved))
-    slope = np.stack(np.gradient(moved)) * mask
+    slope = np.stack([np.gradient(moved, axis=axis) for axis in range(3)]) * mask
     return ((fixed - moved) * mask / settings.noise).astype(np.float32), (slope / settings.noise).astype(np.float32)
 
 

@@ -64,8 +64,8 @@ class VolumeFlow:
     def maps(self, ratios: np.ndarray, motions: Sequence[np.ndarray] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield for each age the map back to A, (3, D, H, W) in voxels, and V_B / V_A of all regions as they are read.
 
-        The flow goes on from age to age, so that a person's maps are one motion; with motions each age has a flow of its own, which
-        begins at the motion: y = exp(v) o (flow to the volumes).
+        The flow goes on from age to age, so that a person's maps are one motion; with motions each age has a flow of its own,
+        which begins at the motion: y = exp(v) o (flow to the volumes).
 
         Args:
             ratios: V_B / V_A of every region but the last, (ages, regions - 1), in order of age.

@@ -3,9 +3,9 @@
     x_B(p) = x_A(y(p)),    y by the flow of least energy under which every region has the volume asked for (`simulation.atrophy`)
 
 Nothing is decoded: the image is as sharp as the scan, labels and any other image of that person move along, and the map is
-invertible. Each draw is asked for volumes of its own, drawn around the course's mean. A motion model (`motion`) says what goes on beside the
-volumes: it comes first, y = exp(v) o (flow to the volumes), and each draw has one of its own. The spread of the draws' images is
-the uncertainty.
+invertible. Each draw is asked for volumes of its own, drawn around the course's mean. A motion model (`motion`) says what goes on
+beside the volumes: it comes first, y = exp(v) o (flow to the volumes), and each draw has one of its own. The spread of the draws'
+images is the uncertainty.
 """
 
 from __future__ import annotations

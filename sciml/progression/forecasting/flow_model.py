@@ -13,7 +13,7 @@ from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
 from sciml.progression.forecasting.motion import MotionModel
 from sciml.progression.networks.model_files import STORE, part
 from sciml.runtime.errors import ConfigError, FormatError
-from sciml.training.weight_files import read_weight_file
+from sciml.training.weight_files import read_weight_file, write_weight_file
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Where within its regions a brain will go on changing: what earlier scans of the same person say, and how sure that is.
 
 The flow to the volumes leaves a velocity v that volumes do not tell. Between two earlier scans it is found by registration; what
-it says of the years ahead is learned. With T the cosine transform of v on a coarse grid, bands b of its frequencies, and s the share
-of brain tissue that is lost (the volumes say it, ahead too),
+it says of the years ahead is learned. With T the cosine transform of v on a coarse grid, bands b of its frequencies, and s the
+share of brain tissue that is lost (the volumes say it, ahead too),
 
     (1)  E[T v_ahead | T v_before] = g_b s_ahead s_before / (s_before^2 + k^2) T v_before
 

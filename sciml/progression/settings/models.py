@@ -20,6 +20,7 @@ STEPS = "optimiser steps; the learning rate falls over them"
 BATCH = "images or pairs a step"
 RATE = "largest learning rate, after the warm-up"
 DECAY = "of AdamW, a step in parts of the learning rate"
+FLOW, FLOW_SAMPLES = "draws of each forecast by motion: a second each; 0 leaves forecasts by motion out", 4
 MINUTES = "processor time after which the training ends, minutes"
 
 
@@ -200,6 +201,12 @@ class CourseSettings(StageConfig):
         return self
 
 
+class FitMotionConfig(StageConfig):
+    """What `fit-motion` reads."""
+
+    subjects: int = Field(default=60, ge=1, description="training subjects whose scans are registered, three pairs each")
+
+
 class ForecastConfig(StageConfig):
     """How a forecast is made from trained parts."""
 
@@ -285,6 +292,7 @@ class EvaluateConfig(StageConfig):
     course: UsedCourse = Field(default="best", description="of the flow to prescribed volumes")
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
+    flow_samples: int = Field(default=FLOW_SAMPLES, ge=0, description=FLOW)
     trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
     trajectory_years: tuple[float, ...] = Field(default=(1, 2, 3, 4, 5, 6), min_length=2, description="ahead, in even steps")
     seed: int = 0
@@ -372,6 +380,7 @@ class LearningConfig(StageConfig):
     )
     control: ControlTraining = Field(default_factory=ControlTraining)
     course: CourseSettings = Field(default_factory=CourseSettings)
+    motion: FitMotionConfig = Field(default_factory=FitMotionConfig)
     variants: dict[str, VariantConfig] = Field(
         default_factory=default_variants,
         description="ways to forecast that are compared; those of forms not trained are left out",
@@ -379,6 +388,7 @@ class LearningConfig(StageConfig):
     every: int = Field(default=1, ge=1, description="compare on every so-manieth test pair")
     population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
     prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
+    flow_samples: int = Field(default=FLOW_SAMPLES, ge=0, description=FLOW)
     trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
 
 

@@ -18,6 +18,7 @@ from sciml.progression.forecasting.pair_predictions import Pair, pairs_of, recon
 from sciml.progression.forecasting.prediction import DECODED_AT_ONCE
 from sciml.progression.networks.model_files import ForecastModel, load_model
 from sciml.progression.settings.models import EvaluateConfig, VariantConfig
+from sciml.progression.stages.flow_rows import flow_forecasts
 from sciml.progression.study.baselines import (
     choose_filter,
     filtered,
@@ -50,6 +51,7 @@ def run(
     predictions: Path,
     output: Path,
     device: str = "cpu",
+    flow: Path | None = None,
 ) -> list[Path]:
     """Write `metrics.json`, and `changes.safetensors` with predicted and true changes of every pair and year by year.
 
@@ -61,12 +63,13 @@ def run(
         predictions: folder of `predict`, of the same split.
         output: output folder.
         device: `cpu` or `cuda`.
+        flow: model of `fit-motion`, whose forecasts are compared too.
 
     Raises:
         ConfigError: the predictions are of other pairs.
     """
     inputs = [cohort / "visits.csv", calibration / "visits.csv", model, predictions]
-    recorder = Recorder("progression.evaluate", config.model_dump(mode="json"), inputs)
+    recorder = Recorder("progression.evaluate", config.model_dump(mode="json"), [*inputs, *([flow] if flow else [])])
     people, other = Cohort(cohort), Cohort(calibration)
     loaded = load_model(model).to(device)
     pairs = pairs_of(people, config.split)[:: config.every]
@@ -80,6 +83,10 @@ def run(
     methods = [*sources.baselines(config), *sources.courses(), *sources.ceilings()]
     methods += [sources.method(name, arrays, variant) for name, (arrays, variant) in found.items() if name != "zero_gap"]
     random = np.random.default_rng(Seeds(config.seed)("evaluate", "bootstrap"))
+    optional: dict[str, Any] = {}
+    if flow and config.flow_samples and people.has("labels"):
+        moved, optional["flow"] = flow_forecasts(people, pairs, truth, flow, config.course, config.flow_samples, random)
+        methods += [sources.of_scans(name, "model" if name == "flow" else "ablation", one) for name, one in moved.items()]
     metrics = Metrics(
         methods=evaluate(methods, truth, REFERENCE, random),
         averaging={
@@ -92,7 +99,6 @@ def run(
         pairs=len(pairs),
         people=len(set(truth.subjects)),
     )
-    optional: dict[str, Any] = {}
     for name, (arrays, variant) in found.items():
         if "chain_images" in arrays:
             chains = np.stack([sources.decoded_changes(images, variant) for images in arrays["chain_images"]])
@@ -211,11 +217,11 @@ class Sources:
                 field.forecast(image[0], self.cohort.mask(pair.start)[0], pair.start.diagnosis, pair.gap_years)
                 for image, pair in zip(self.start, self.pairs, strict=True)
             ]
-            found.append(self._of_scans("population_field", "baseline", np.stack(moved)))
+            found.append(self.of_scans("population_field", "baseline", np.stack(moved)))
         if config.prescribed and self.places is not None:
             course = self.model.course(config.course)
             moved = [self._prescribed(course, image[0], pair) for image, pair in zip(self.start, self.pairs, strict=True)]
-            found.append(self._of_scans("prescribed_volumes", "baseline", np.stack(moved)))
+            found.append(self.of_scans("prescribed_volumes", "baseline", np.stack(moved)))
         return found
 
     def _prescribed(self, course: Any, image: np.ndarray, pair: Pair) -> np.ndarray:
@@ -267,14 +273,15 @@ class Sources:
         change = self._read("decoded", before, after)
         # one motion for all that move A: what they could reach
         moved = [true_motion_forecast(self.cohort, pair.start, pair.followup) for pair in self.pairs if self.cohort.has("shift")]
-        motion = [self._of_scans("true_motion", "ceiling", np.stack(moved))] if moved else []
+        motion = [self.of_scans("true_motion", "ceiling", np.stack(moved))] if moved else []
         return [
             *motion,
-            self._of_scans("scan_itself", "ceiling", scans[:, 0]),
+            self.of_scans("scan_itself", "ceiling", scans[:, 0]),
             Method("decoded_truth", "ceiling", change, after[:, 0]),
             Method("decoded_true_change", "ceiling", change, (self.start + after - before).clip(0)[:, 0]),
         ]
 
-    def _of_scans(self, name: str, kind: Kind, images: np.ndarray) -> Method:
+    def of_scans(self, name: str, kind: Kind, images: np.ndarray) -> Method:
+        """Return what is made of scans as a method, its changes read by their readout."""
         changes = self._read("scans", self.start, images[:, None].astype(np.float32))
         return Method(name, kind, changes, images)

@@ -137,14 +137,19 @@ def evaluate(methods: Sequence[Method], truth: Truth, reference: str, random: np
         if images:
             psnr = images["psnr_db"]
             gain = psnr - scored[reference]["psnr_db"]
-            gains = {
-                name: _with_interval(gain[members], [truth.subjects[i] for i in np.flatnonzero(members)], random)
-                for name, members in groups.items()
-            }
+            gains = gains_by_group(gain, truth, random)
             by_group = {name: _mean(psnr[members]) for name, members in groups.items()}
             entry = entry.model_copy(update={"psnr_by_group_db": by_group, "gain_db": gains})
         found[method.name] = entry
     return found
+
+
+def gains_by_group(gain: Real[np.ndarray, " pairs"], truth: Truth, random: np.random.Generator) -> dict[str, Gain]:
+    """Return the mean of a difference by group of pairs, with its interval over people."""
+    return {
+        name: _with_interval(gain[members], [truth.subjects[i] for i in np.flatnonzero(members)], random)
+        for name, members in truth.groups().items()
+    }
 
 
 def _change_scores(method: Method, truth: Truth, groups: Mapping[str, np.ndarray]) -> dict[str, dict[str, ChangeScore]]:

@@ -304,6 +304,26 @@ class YearlyScores(Result):
     regions: dict[str, TrajectoryScores]
 
 
+class FlowScores(Result):
+    """Forecasts by motion.
+
+    Attributes:
+        volume_error_percent: largest |volume of the moved labels / volume asked for - 1| of any draw and region but the fluid.
+        least_determinant: smallest Jacobian determinant of all maps; above 0 none folds.
+        spread: root mean square over pairs and the brain of the standard deviation of the draws' images; white matter has 0.8.
+        error: the same of the difference of their mean from the follow-up without bias and noise.
+        gain_over_volumes_db: PSNR over that of the flow to the same volumes alone, by group.
+        lost: share of pairs in which it is below that.
+    """
+
+    volume_error_percent: float
+    least_determinant: float
+    spread: float
+    error: float
+    gain_over_volumes_db: dict[str, Gain]
+    lost: float
+
+
 class Metrics(Result):
     """`metrics.json` of the stage `evaluate`.
 
@@ -318,6 +338,7 @@ class Metrics(Result):
         calibration: by variant with kept chains and by region.
         zero_gap_points: mean |change| by region where no time passes, points.
         trajectories: year by year.
+        flow: forecasts by motion.
     """
 
     methods: dict[str, MethodScores]
@@ -330,6 +351,7 @@ class Metrics(Result):
     calibration: dict[str, dict[str, ChainCoverage]] | None = None
     zero_gap_points: dict[str, float | None] | None = None
     trajectories: YearlyScores | None = None
+    flow: FlowScores | None = None
 
 
 class SubjectForecast(Result):

@@ -85,6 +85,26 @@ rule fit_courses:
         program_command(SLICE, "{params.folders} --output {params.folder:q}")
 
 
+rule fit_motion:
+    input:
+        **COHORT,
+        course=rules.fit_courses.output.weights,
+    output:
+        weights="<results>/motion/flow.safetensors",
+        provenance="<results>/motion/provenance.json",
+    log:
+        "<logs>/motion.log",
+    benchmark:
+        "<benchmarks>/motion.tsv"
+    resources:
+        **needs(2000, 60),
+    params:
+        **stage("progression", "fit_motion"),
+        folders=folders(cohort="header"),
+    shell:
+        stage_command("{params.folders}", "course")
+
+
 rule assemble_models:
     input:
         autoencoder=rules.train_autoencoder.output.weights,
@@ -137,6 +157,7 @@ rule evaluate_forecasts:
         model=model_of(MAIN_FORM),
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
+        flow=rules.fit_motion.output.weights,
     output:
         metrics=shown("progression", "evaluate", "<results>/evaluate/metrics.json"),
         changes="<results>/evaluate/changes.safetensors",
@@ -152,7 +173,7 @@ rule evaluate_forecasts:
         **stage("progression", "evaluate"),
         folders=folders(cohort="header", calibration="calibration", predictions="pairs"),
     shell:
-        stage_command("{params.folders}", "model", gpu=True)
+        stage_command("{params.folders}", "model", "flow", gpu=True)
 
 
 # one real brain, where the data tier has it

@@ -1,0 +1,55 @@
+"""The stage that learns the motion beside the volumes, a forecast with it, and its rows of the table."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.forecasting.flow_forecast import FlowForecaster
+from sciml.progression.forecasting.pair_predictions import pairs_of
+from sciml.progression.settings.models import FitCourseConfig, FitMotionConfig
+from sciml.progression.stages import fit_course, fit_motion
+from sciml.progression.stages.evaluate import truth_of
+from sciml.progression.stages.flow_rows import flow_forecasts
+from sciml.runtime.errors import FormatError
+
+COURSE = "linear_population"
+
+
+@pytest.fixture(scope="module")
+def flow(phantom_cohort, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("flow")
+    (courses,) = fit_course.run(FitCourseConfig(kinds=(COURSE,)), phantom_cohort.folder, folder / "course")[:1]
+    return fit_motion.run(FitMotionConfig(subjects=2), phantom_cohort.folder, courses, folder / "motion")[0]
+
+
+@pytest.mark.slow
+def test_a_forecast_goes_on_as_earlier_scans_say(flow, phantom_cohort):
+    visits = [fit_motion.imaged(phantom_cohort, visit) for visit in phantom_cohort.subjects("test")["test-002"][:2]]
+    age = visits[-1].visit.age_years
+    found, plain = (
+        FlowForecaster.load(flow, course=COURSE, samples=2, motion=motion).forecast(visits, [age, age + 2]) for motion in (True, False)
+    )
+    # no time, no change; then another motion to the same volumes, without a fold
+    np.testing.assert_array_equal(found.images[0], visits[-1].image)
+    assert np.abs(found.shift[1] - plain.shift[1]).max() > 0.05
+    tissues = slice(0, len(REGIONS) - 1)
+    np.testing.assert_allclose(found.moved_ml[..., tissues], found.asked_ml[..., tissues], rtol=1e-3)
+    assert found.least_determinant > 0 and found.uncertainty[1].max() > plain.uncertainty[1].max()
+
+
+@pytest.mark.slow
+def test_rows_of_the_table(flow, phantom_cohort):
+    pairs = [pair for pair in pairs_of(phantom_cohort, "test") if pair.start.subject == "test-002"][-1:]
+    truth = truth_of(phantom_cohort, pairs)
+    images, scores = flow_forecasts(phantom_cohort, pairs, truth, flow, COURSE, 2, np.random.default_rng(0))
+    assert set(images) == {"flow_volumes", "flow", "flow_draws"} and images["flow"].shape == truth.clean.shape
+    assert scores.volume_error_percent < 0.1 and scores.least_determinant > 0 and scores.spread > 0
+    assert scores.gain_over_volumes_db["all"].n == 1
+
+
+def test_a_part_of_a_model_is_no_flow(phantom_cohort, tmp_path):
+    (courses,) = fit_course.run(FitCourseConfig(kinds=(COURSE,)), phantom_cohort.folder, tmp_path)[:1]
+    with pytest.raises(FormatError, match="holds course, expected a model"):
+        FlowForecaster.load(courses)
