@@ -9,9 +9,9 @@ from typing import Any
 
 from sciml.progression.cohorts.grids import Grid, grid_of
 from sciml.progression.courses.course import CourseModel
-from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
+from sciml.progression.courses.fit import course_arrays, courses_from
 from sciml.progression.forecasting.motion import MotionModel
-from sciml.progression.networks.model_files import STORE, part
+from sciml.progression.networks.model_files import STORE, course_named, part
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.training.weight_files import read_weight_file, write_weight_file
 
@@ -35,16 +35,12 @@ class FlowModel:
     about: Mapping[str, Any] = field(default_factory=dict)
 
     def course(self, kind: str) -> CourseModel:
-        """Return a course model.
+        """Return a course model; `best` is the calibrated one where the model has it, else `by_visits`.
 
         Raises:
             ConfigError: the model has none of this kind.
         """
-        if kind == ByVisits.kind:
-            return ByVisits(self.course("huber"), self.course("logistic_mixed"))
-        if kind not in self.courses:
-            raise ConfigError(f"model {self.name} has no course model {kind!r}; it has {', '.join(self.courses) or 'none'}")
-        return self.courses[kind]
+        return course_named(self.courses, kind, self.name)
 
 
 def load_flow_model(name: str | Path) -> FlowModel:

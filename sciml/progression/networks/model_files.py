@@ -62,13 +62,27 @@ class ForecastModel:
         Raises:
             ConfigError: the model has none of this kind.
         """
-        if kind == "best":
-            kind = Calibrated.kind if Calibrated.kind in self.courses else ByVisits.kind
-        if kind == ByVisits.kind:
-            return ByVisits(self.course("huber"), self.course("logistic_mixed"))
-        if kind not in self.courses:
-            raise ConfigError(f"model {self.name} has no course model {kind!r}; it has {', '.join(self.courses) or 'none'}")
-        return self.courses[kind]
+        return course_named(self.courses, kind, self.name)
+
+
+def course_named(courses: Mapping[str, CourseModel], kind: str, model: str) -> CourseModel:
+    """Return a course model of several; `best` is the calibrated one where it is among them, else `by_visits`.
+
+    Args:
+        courses: by kind.
+        kind: of the course.
+        model: name of the model that they belong to, for messages.
+
+    Raises:
+        ConfigError: there is none of this kind.
+    """
+    if kind == "best":
+        kind = Calibrated.kind if Calibrated.kind in courses else ByVisits.kind
+    if kind == ByVisits.kind:
+        return ByVisits(course_named(courses, "huber", model), course_named(courses, "logistic_mixed", model))
+    if kind not in courses:
+        raise ConfigError(f"model {model} has no course model {kind!r}; it has {', '.join(courses) or 'none'}")
+    return courses[kind]
 
 
 def shipped() -> dict[str, Path]:

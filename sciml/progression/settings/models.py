@@ -235,10 +235,7 @@ class FlowForecastConfig(StageConfig):
     motion: bool = Field(
         default=True, description="go on as earlier scans say, beside the volumes; needs a model that has learned how"
     )
-    course: UsedCourse = Field(
-        default="best",
-        description=COURSE,
-    )
+    course: UsedCourse = Field(default="best", description="where the volumes at later ages come from")
 
 
 class VariantConfig(StageConfig):

@@ -29,7 +29,8 @@ def test_a_forecast_goes_on_as_earlier_scans_say(flow, phantom_cohort):
     visits = [fit_motion.imaged(phantom_cohort, visit) for visit in phantom_cohort.subjects("test")["test-002"][:2]]
     age = visits[-1].visit.age_years
     found, plain = (
-        FlowForecaster.load(flow, course=COURSE, samples=2, motion=motion).forecast(visits, [age, age + 2]) for motion in (True, False)
+        FlowForecaster.load(flow, course=COURSE, samples=2, motion=motion).forecast(visits, [age, age + 2])
+        for motion in (True, False)
     )
     # no time, no change; then another motion to the same volumes, without a fold
     np.testing.assert_array_equal(found.images[0], visits[-1].image)
