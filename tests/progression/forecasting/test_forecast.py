@@ -69,6 +69,25 @@ def test_a_forecast_has_images_volumes_intervals_and_a_warning(forecaster, scans
     assert rows[0]["region"] == "ventricle"
 
 
+def test_a_forecast_has_the_calibrated_intervals_of_its_course_or_says_that_it_has_none(forecaster, cohort, scans):
+    assert any("not calibrated" in note for note in forecaster.forecast(scans, [85.0], samples=1).notes)
+    people = [course_of(visits) for visits in cohort.subjects().values()]
+    # as many as a calibration needs, each a little other
+    random = np.random.default_rng(0)
+    more = [
+        replace(one, volumes=one.volumes * np.exp(0.02 * random.normal(size=one.volumes.shape)))
+        for one in people
+        for _ in range(3)
+    ]
+    courses = fit_courses(more, ("huber", "local_rates", "calibrated"))
+    ours = replace(forecaster, model=replace(forecaster.model, courses=courses), config=ForecastConfig(samples=2, steps=5))
+    found = ours.forecast(scans, [85.0])
+    low, high = courses["calibrated"].predict(course_of([scan.visit for scan in scans]), [85.0]).interval(0.9)
+    np.testing.assert_allclose(np.stack([found.low_ml, found.high_ml]), np.stack([low, high]), rtol=1e-12)
+    assert not any("not calibrated" in note for note in found.notes)
+    assert ours.model.course("best") is courses["calibrated"]
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not(forecaster, scans):
     ages = [scans[-1].visit.age_years + 3]
     first, again, other = (forecaster.forecast(scans, ages, seed=seed) for seed in (1, 1, 2))
