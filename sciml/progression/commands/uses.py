@@ -65,7 +65,7 @@ def forecast_command(
         ),
     ] = None,
     register: Annotated[str, typer.Option(help="Cohort: how that scan was prepared, none or affine.")] = "none",
-    samples: Annotated[int, typer.Option(min=1, help="Draws of the course; chains whose latents are averaged.")] = 8,
+    samples: Annotated[int, typer.Option(min=1, help="Chains whose latents are averaged; a flow has none.")] = 8,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a chain, a divisor of 1000.")] = 20,
     decoding: Annotated[str, typer.Option(help="residual: the scan and its decoded change; direct: as published.")] = "residual",
     course: Annotated[

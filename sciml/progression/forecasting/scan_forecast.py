@@ -86,8 +86,9 @@ def forecast_scan(
         found = forecast_scan(asked, Path("scan.nii.gz"), "mni-4p5mm")
         found.images[0].shape, found.rows[-1]
     """
+    # intervals are those of many draws of the course; more motions than the expected one would not be shown
     forecaster = (
-        FlowForecaster.load(model, samples=config.how.samples, course=config.how.course)
+        FlowForecaster.load(model, samples=1, course=config.how.course)
         if config.form == "flow"
         else Forecaster.load(model, device, **config.how.model_dump())
     )
