@@ -151,7 +151,10 @@ def test_command_lines_and_settings_load_light_modules_only():
 
 
 def test_nothing_is_loaded_by_a_text():
-    """Such a module is in no digest. Lazy packages name their own modules; families and plugins are found by entry points."""
+    """Such a module is in no digest. Lazy packages name their own modules; families and plugins are found by entry points.
+
+    A proximal network hands itself to deepinv by a module that no stage reaches.
+    """
     by_name = {
         name
         for name, path in modules().items()
@@ -164,7 +167,9 @@ def test_nothing_is_loaded_by_a_text():
         "sciml.imaging.plugins",
         "sciml.runtime.extras",
         "sciml.compression.study.anchors",
+        "sciml.proximal.networks.network",
     }
+    assert not [stage for stage in modules() if "proximal.stages" in stage and "sciml.proximal.plugins.deepinv" in reached(stage)]
 
 
 def loaded(program: str) -> set[str]:

@@ -16,6 +16,7 @@ import warnings
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -28,8 +29,11 @@ from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 if TYPE_CHECKING:
     from sciml.imaging.priors import Certificate
-    from sciml.proximal.plugins.deepinv import LearnedDenoiser, LearnedPrior
+    from deepinv.models import Denoiser
+    from deepinv.optim import Prior
 
+# by name, since it builds on networks and no work of a stage depends on it
+PLUGIN = "sciml.proximal.plugins.deepinv"
 # noise levels above the training by more than this are those of other units
 OTHER_UNITS = 10.0
 
@@ -126,25 +130,21 @@ class LearnedProximalNetwork(nn.Module):
     def certificate(self, sigma: Sigma | None = None) -> Certificate:
         """Return what is proved of R_sigma for these weights."""
 
-    def as_prior(self) -> LearnedPrior:
+    def as_prior(self) -> Prior:
         """Return R as a `deepinv.optim.Prior`, for deepinv's optimisers and unfolded networks.
 
         Raises:
             MissingPackage: deepinv is not installed.
         """
-        from sciml.proximal.plugins.deepinv import LearnedPrior
+        return import_module(PLUGIN).LearnedPrior(self)
 
-        return LearnedPrior(self)
-
-    def as_denoiser(self) -> LearnedDenoiser:
+    def as_denoiser(self) -> Denoiser:
         """Return f as a `deepinv.models.Denoiser`.
 
         Raises:
             MissingPackage: deepinv is not installed.
         """
-        from sciml.proximal.plugins.deepinv import LearnedDenoiser
-
-        return LearnedDenoiser(self)
+        return import_module(PLUGIN).LearnedDenoiser(self)
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:
