@@ -28,9 +28,10 @@ from sciml.proximal.networks.weight_files import weight_file
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 if TYPE_CHECKING:
-    from sciml.imaging.priors import Certificate
     from deepinv.models import Denoiser
     from deepinv.optim import Prior
+
+    from sciml.imaging.priors import Certificate
 
 # by name, since it builds on networks and no work of a stage depends on it
 PLUGIN = "sciml.proximal.plugins.deepinv"
