@@ -6,7 +6,8 @@ The standardised residual of a forecast y^ of a volume y, a gap of h years ahead
 
 with s the model's own standard deviation. y^ starts at the volume last measured, or, for a model that knows of errors of
 measurement, where it believes that to be; l lets what the model leaves out grow with the horizon, b >= 0 by least squares on
-squared residuals; w widens the interval of a subject that is unlike the others, by the distances that the model knows.
+squared residuals; w widens the interval of a subject that is unlike the others, by the distances that the model knows, up to
+3 times.
 
 Subjects of training are forecast by models fitted to the other folds, those of validation by the model fitted to all of training.
 For one, two, three and more visits and each region, the quantiles of |z| over subjects, at (1 + 1/n) of their level as in
@@ -32,6 +33,8 @@ CLASSES = 3
 LEVELS = (0.25, 0.5, 0.6827, 0.8, 0.9, 0.95)
 # a distance above that of this share of the subjects widens the interval
 USUAL = 0.5
+# how many times as wide as that of the others an interval is at most
+WIDEST = 3.0
 NORMALS = np.array([NormalDist().inv_cdf(0.5 + level / 2) for level in LEVELS])
 # (1 + 1/n) 0.9 <= 1: below so many subjects no quantile of 90 % is known
 FEWEST = 9
@@ -226,7 +229,7 @@ def growth_at(growth: float, gaps: np.ndarray) -> np.ndarray:
 
 def wider(distances: np.ndarray, usual: np.ndarray) -> float:
     """Return w of (1)."""
-    return float(np.max(distances / np.maximum(usual, 1e-12), initial=1.0))
+    return min(float(np.max(distances / np.maximum(usual, 1e-12), initial=1.0)), WIDEST)
 
 
 def started(model: CourseModel, history: Course, asked: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
