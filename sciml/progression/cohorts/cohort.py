@@ -290,7 +290,8 @@ def check_visits(visits: Sequence[Visit]) -> None:
                 raise DataError(f"subject {visit.subject} is {last.sex} at one visit and {visit.sex} at another")
             if visit.age_years < last.age_years:
                 raise DataError(f"subject {visit.subject}: visits are not in order of age")
-            if visit.age_years == last.age_years:
+            # those who calibrate measurements change in no time
+            if visit.age_years == last.age_years and visit.split != "calibration":
                 raise DataError(
                     f"subject {visit.subject} has two visits at age {visit.age_years:g}: a course needs rising ages; "
                     "give ages with decimals, or keep one of the two"

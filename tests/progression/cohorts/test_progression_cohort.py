@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
-from sciml.progression.cohorts.cohort import Cohort, Visit, write_cohort, write_subject
+from sciml.progression.cohorts.cohort import Cohort, Visit, check_visits, write_cohort, write_subject
 from sciml.progression.cohorts.grids import FIELD_OF_VIEW_MM, GRIDS, grid_of
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
@@ -85,6 +86,14 @@ def test_a_table_that_contradicts_itself_is_refused(folder, change, message):
     visits[1] = replace(visits[1], **change)
     with pytest.raises(DataError, match=message):
         write_cohort(folder, GRID, visits, {})
+
+
+def test_visits_of_one_age_are_for_calibration_alone():
+    """There regions change independently of time: settings of every tier give no gap between their visits."""
+    for split in ("calibration", "test"):
+        visits = [Visit("p", number, split, 70.0, "F", "CN") for number in (0, 1)]
+        with nullcontext() if split == "calibration" else pytest.raises(DataError, match="two visits at age 70"):
+            check_visits(visits)
 
 
 def test_a_table_changed_by_hand_is_refused_on_reading(folder):
