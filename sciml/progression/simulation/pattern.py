@@ -37,7 +37,7 @@ from sciml.runtime.seeds import Seeds
 
 DIRECTIONS = ("frontal", "temporal", "medial_temporal", "parietal", "right")
 # s_K of (1), in the order of TISSUES
-STRENGTHS = np.array([1.1, 0.9, 0.9, 0.6, 3.0, 3.0])
+STRENGTHS = np.array([1.3, 1.0, 1.0, 0.7, 3.4, 3.4])
 # in the period before the first visit, in parts of later ones
 EARLY_SHARE = 0.5
 # D of (1): the cortex and what lies under it know all directions; small regions have a left and a right

@@ -31,8 +31,11 @@ def test_the_page_shows_the_cohort_and_says_that_it_is_no_patient(phantom_result
     assert "Not for clinical use" in text
     record = json.loads((tmp_path / "progression.report.json").read_text())
     statuses = [claim["status"] for claim in record["claims"]]
-    assert statuses[-2:] == ["met", "met"]
-    assert set(statuses[:-2]) == {"not run"}
+    # volumes on target, how much they explain (of the phantom, whose share is no goal), nothing folds
+    assert (statuses[-3], statuses[-1]) == ("met", "met")
+    assert set(statuses[:-3]) == {"not run"}
+    assert "What explains the true change" in text
+    assert "local growth" in text
 
 
 def test_without_a_cohort_the_page_says_what_to_run(tmp_path):
