@@ -82,10 +82,10 @@ def simulate_command(
         raise ConfigError("a cohort of 0 people was asked for: give --train, --validation, --test or --calibration")
     with stage("progression.simulate", out, 1):
         from sciml.progression.cohorts.accuracy import Accuracy
-        from sciml.progression.stages.simulate import run
+        from sciml.progression.stages.simulate_cohorts import simulate_one
         from sciml.runtime.results import read_result
 
-        run(config, out, jobs or 1)
+        simulate_one(config, out, jobs or 1)
         accuracy = read_result(out / "accuracy.json", Accuracy)
         worst = max(accuracy.volume_error.worst.values())
         typer.echo(

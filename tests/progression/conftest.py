@@ -78,15 +78,15 @@ def _use_phantom(monkeypatch: pytest.MonkeyPatch, template: Template, folder: Pa
 @pytest.fixture(scope="session")
 def phantom_results(phantom_template, tmp_path_factory) -> Iterator[Path]:
     """Return a results folder with a small cohort and a small calibration cohort."""
-    from sciml.progression.stages.simulate import run
+    from sciml.progression.stages.simulate_cohorts import simulate_one
 
     folder = tmp_path_factory.mktemp("progression")
     people = PeopleConfig(visits=3, ages_years=(60.0, 64.0))
     with pytest.MonkeyPatch.context() as patch:
         _use_phantom(patch, phantom_template, folder)
-        run(SimulateConfig(subjects={"train": 3, "validation": 1, "test": 3}, people=people, seed=1), folder / "cohort")
+        simulate_one(SimulateConfig(subjects={"train": 3, "validation": 1, "test": 3}, people=people, seed=1), folder / "cohort")
         independent = {"subjects": {"calibration": 3}, "independent_rates": True, "people": people}
-        run(SimulateConfig(**independent, seed=1), folder / "calibration")
+        simulate_one(SimulateConfig(**independent, seed=1), folder / "calibration")
     yield folder
 
 

@@ -7,7 +7,6 @@ from sciml.progression.config import (
     PersonConfig,
     PrepareConfig,
     SimulateCohortsConfig,
-    SimulateConfig,
 )
 from sciml.progression.settings.models import (
     AskConfig,
@@ -28,7 +27,6 @@ MODEL = File("Model file.")
 RESULTS = File("Folder of the study's results.")
 
 STAGES = {
-    "simulate": declare("Simulate a cohort; finished subjects are kept when it is stopped.", SimulateConfig, workers=True),
     "simulate_cohorts": declare("Simulate every cohort of the study.", SimulateCohortsConfig, workers=True),
     "prepare": declare(
         "Make a cohort of a user's own images.", PrepareConfig, table=File("CSV file of images, or a BIDS folder.")

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
-from sciml.progression.cohorts.cohort import Visit
+from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.cohorts.covariates import context_of
 from sciml.progression.cohorts.grids import Grid
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
@@ -58,6 +58,12 @@ class ImagedVisit:
     image: np.ndarray
     labels: np.ndarray | None = None
     mask: np.ndarray | None = None
+
+
+def imaged(cohort: Cohort, visit: Visit) -> ImagedVisit:
+    """Return a visit of a cohort with its image, its brain and, where the cohort has them, its labels."""
+    labels = cohort.labels(visit) if cohort.has("labels") else None
+    return ImagedVisit(visit, cohort.image(visit)[0], labels, cohort.mask(visit)[0])
 
 
 @dataclass(frozen=True)

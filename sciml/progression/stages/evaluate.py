@@ -18,7 +18,6 @@ from sciml.progression.forecasting.pair_predictions import Pair, pairs_of, recon
 from sciml.progression.forecasting.prediction import DECODED_AT_ONCE
 from sciml.progression.networks.model_files import ForecastModel, load_model
 from sciml.progression.settings.models import EvaluateConfig, VariantConfig
-from sciml.progression.stages.flow_rows import flow_forecasts
 from sciml.progression.study.baselines import (
     choose_filter,
     filtered,
@@ -28,6 +27,7 @@ from sciml.progression.study.baselines import (
     volume_ratios,
 )
 from sciml.progression.study.evaluation import Method, Truth, averaging, chain_coverage, evaluate, lowest_frequencies
+from sciml.progression.study.flow_rows import flow_forecasts
 from sciml.progression.study.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
 from sciml.progression.study.results import Diagnosis, Kind, LatentScores, Metrics, YearlyScores
 from sciml.progression.study.scores import brain_psnr

@@ -6,10 +6,10 @@ import logging
 import time
 from pathlib import Path
 
-from sciml.progression.cohorts.cohort import Cohort, Visit
+from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.courses.fit import courses_from
 from sciml.progression.forecasting.flow_model import FlowModel, write_flow_model
-from sciml.progression.forecasting.forecast import ImagedVisit
+from sciml.progression.forecasting.forecast import imaged
 from sciml.progression.forecasting.motion import features, fit_motion, registered_motion
 from sciml.progression.networks.parts import read_part
 from sciml.progression.settings.models import FitMotionConfig
@@ -61,8 +61,3 @@ def run(config: FitMotionConfig, cohort: Path, course: Path, output: Path) -> li
     recorder.notes = {"people": len(chosen), "cpu_seconds": round(time.process_time() - begun, 2)}
     recorder.write(output / "provenance.json", [weights])
     return [weights, output / "provenance.json"]
-
-
-def imaged(cohort: Cohort, visit: Visit) -> ImagedVisit:
-    """Return a visit of a cohort with its image, labels and brain."""
-    return ImagedVisit(visit, cohort.image(visit)[0], cohort.labels(visit), cohort.mask(visit)[0])

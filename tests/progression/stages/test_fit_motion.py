@@ -7,11 +7,12 @@ import pytest
 
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
+from sciml.progression.forecasting.forecast import imaged
 from sciml.progression.forecasting.pair_predictions import pairs_of
 from sciml.progression.settings.models import FitCourseConfig, FitMotionConfig
 from sciml.progression.stages import fit_course, fit_motion
 from sciml.progression.stages.evaluate import truth_of
-from sciml.progression.stages.flow_rows import flow_forecasts
+from sciml.progression.study.flow_rows import flow_forecasts
 from sciml.runtime.errors import FormatError
 
 COURSE = "linear_population"
@@ -26,7 +27,7 @@ def flow(phantom_cohort, tmp_path_factory):
 
 @pytest.mark.slow
 def test_a_forecast_goes_on_as_earlier_scans_say(flow, phantom_cohort):
-    visits = [fit_motion.imaged(phantom_cohort, visit) for visit in phantom_cohort.subjects("test")["test-002"][:2]]
+    visits = [imaged(phantom_cohort, visit) for visit in phantom_cohort.subjects("test")["test-002"][:2]]
     age = visits[-1].visit.age_years
     found, plain = (
         FlowForecaster.load(flow, course=COURSE, samples=2, motion=motion).forecast(visits, [age, age + 2])

@@ -11,9 +11,9 @@ from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.flow.volumes import warp
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
+from sciml.progression.forecasting.forecast import imaged
 from sciml.progression.forecasting.pair_predictions import Pair
 from sciml.progression.settings.models import UsedCourse
-from sciml.progression.stages.fit_motion import imaged
 from sciml.progression.study.evaluation import Truth, gains_by_group
 from sciml.progression.study.results import FlowScores
 from sciml.progression.study.scores import brain_psnr
