@@ -36,7 +36,9 @@ def check_command(
     Asked are: a T1 with bright white matter, in MNI space, without skull, of a usual size, with a known orientation. In the
     picture the outline is that of the template's brain. Not for clinical use.
 
-    Examples: sciml progression check scan.nii.gz --picture-out check.png; sciml progression check raw.nii.gz --register affine
+    Examples: sciml data export mni2009c_t1 --out scan.nii.gz;
+    sciml progression check scan.nii.gz --picture-out check.png;
+    sciml progression check scan.nii.gz --register affine
     """
     from sciml.runtime.errors import ConfigError, DataError
     from sciml.stages import stage

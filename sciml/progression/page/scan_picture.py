@@ -44,7 +44,7 @@ def scan_picture(path: Path, found: ScanForecast) -> None:
     figure = Figure(figsize=(11, 12), layout="constrained")
     figure.suptitle(f"{ready.scan.path.name}: {ages[-1]:g} years. A research forecast, not for clinical use.", fontsize=11)
     axes = figure.subplots(4, 3, gridspec_kw={"height_ratios": (1, 1, 1, 0.85)})
-    titles = ("scan, outline of its brain and regions", f"forecast at {ages[-1]:g}", "forecast minus scan")
+    titles = ("scan, outlines of its regions", f"forecast at {ages[-1]:g}, outlines of the scan", "forecast minus scan")
     for row, (axis, index) in enumerate(zip((2, 1, 0), places, strict=True)):
         planes = [turned_plane(np.take(volume, index, axis))[0] for volume in (before, after, after - before)]
         lines = [turned_plane(np.take(volume, index, axis))[0] for volume in (brain, *outlines)]

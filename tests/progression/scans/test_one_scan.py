@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from dataclasses import replace
 from typing import Any
 
@@ -89,6 +90,13 @@ def test_what_a_scan_needs_is_asked_for_in_one_line(template, tmp_path, sciml_co
         assert (code, error.count("\n")) == (2, 1) and message in error
     code, _, error = sciml_command("progression", "forecast", tmp_path / "none.nii.gz", *ASKED)
     assert code == 2 and "no such file" in error
+
+
+def test_help_names_subjects_that_a_simulated_cohort_has(sciml_command):
+    text = " ".join(sciml_command("progression", "forecast", "--help")[1].replace("│", " ").split())
+    named = re.findall(r"--subject (\w+-\S+)", text)
+    assert named and all(re.fullmatch(r"(train|validation|test)-\d{3}", name) for name in named)
+    assert int(re.findall(r"--test (\d+)", text)[0]) > max(int(name[-3:]) for name in named)
 
 
 @pytest.mark.slow
