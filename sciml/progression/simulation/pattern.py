@@ -44,8 +44,8 @@ EARLY_SHARE = 0.5
 ACTS = np.array([[1, 1, 1, 1, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 1], [0, 0, 0, 0, 0], [1, 1, 1, 1, 1], [1, 1, 1, 1, 1]], float)
 LARGEST = 2.5
 # standard deviations of h, and of o: the smooth part, and the finer one of the cortex
-RANDOM_SD = np.array([0.3, 0.3, 0.3, 0.3, 0.5])
-OWN_SD, FINE_SD = 0.6, 0.8
+RANDOM_SD = np.array([0.24, 0.24, 0.24, 0.24, 0.4])
+OWN_SD, FINE_SD = 0.5, 0.75
 # widths of the smoothing that makes o
 OWN_MM, FINE_MM = 18.0, 9.0
 LASTS_YEARS = 6.0
@@ -71,11 +71,11 @@ def expected_coefficients(subject: Subject) -> np.ndarray:
     fast = float(np.tanh(2 * np.log(subject.pace)))
     return np.array(
         [
-            0.4 * age + 0.3 * shape + 0.2 * (0.5 - ill),
-            0.5 * (ill - 0.5),
-            0.6 * (ill - 0.3),
-            0.4 * (ill - 0.5) - 0.3 * ill * age + 0.3 * fast,
-            0.2 * sex,
+            0.56 * age + 0.42 * shape + 0.28 * (0.5 - ill),
+            0.7 * (ill - 0.5),
+            0.84 * (ill - 0.3),
+            0.56 * (ill - 0.5) - 0.42 * ill * age + 0.42 * fast,
+            0.28 * sex,
         ]
     )
 
