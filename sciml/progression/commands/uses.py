@@ -48,9 +48,12 @@ def forecast_command(
     ] = None,
     model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "mni-4p5mm",
     form: Annotated[
-        str,
-        typer.Option(help="Scan: flow moves it to the volumes that are expected; model adds the change that the model learned."),
-    ] = "flow",
+        str | None,
+        typer.Option(
+            help="flow moves the scan to the volumes that are expected; model adds the change that the model learned. By default "
+            "flow for a scan, model for a cohort, which needs labels for a flow."
+        ),
+    ] = None,
     segmentation: Annotated[
         Path | None, typer.Option(help="Scan: label image on any grid, e.g. of SynthSeg; regions are estimated without.")
     ] = None,
@@ -65,7 +68,7 @@ def forecast_command(
         ),
     ] = None,
     register: Annotated[str, typer.Option(help="Cohort: how that scan was prepared, none or affine.")] = "none",
-    samples: Annotated[int, typer.Option(min=1, help="Chains whose latents are averaged; a flow has none.")] = 8,
+    samples: Annotated[int, typer.Option(min=1, help="Chains whose latents are averaged; draws of a cohort's flow.")] = 8,
     steps: Annotated[int, typer.Option(min=1, help="Steps of a chain, a divisor of 1000.")] = 20,
     decoding: Annotated[str, typer.Option(help="residual: the scan and its decoded change; direct: as published.")] = "residual",
     course: Annotated[
@@ -94,6 +97,7 @@ def forecast_command(
     sciml progression forecast scan.nii.gz --age 71 --sex F --diagnosis MCI --years 5;
     sciml progression simulate --out cohort --train 0 --validation 0 --test 2;
     sciml progression forecast cohort --out forecasts --subject test-000 --age 85 --age 90;
+    sciml progression forecast cohort --out moved --subject test-000 --form flow;
     sciml progression forecast cohort --out whatif --subject test-001 --years 5 --diagnosis CN --samples 16
     """
     from sciml.runtime.errors import ConfigError
@@ -123,8 +127,8 @@ def forecast_command(
         config = validated(
             AskScanConfig,
             {
-                "age_years": age[0], "sex": (sex or "").upper()[:1], "diagnosis": (diagnosis or "").upper(), "form": form,
-                "codes": codes, "volume": volume, "seed": seed, "how": {**how, "course": course or "linear_population"}, **later,
+                "age_years": age[0], "sex": (sex or "").upper()[:1], "diagnosis": (diagnosis or "").upper(),
+                "form": form or "flow", "codes": codes, "volume": volume, "seed": seed, "how": {**how, "course": course or "linear_population"}, **later,
             },
             "forecast",
         )  # fmt: skip
@@ -144,6 +148,7 @@ def forecast_command(
         "subjects": tuple(subject or ()),
         "ages": tuple(age or ()),
         "diagnosis": diagnosis,
+        "form": form or "model",
         "how": {**how, "course": course or "best"},
         "registration": register,
         "seed": seed,

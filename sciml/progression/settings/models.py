@@ -309,6 +309,9 @@ class AskConfig(StageConfig):
     ages: tuple[float, ...] = Field(default=(), description="in years; years_ahead counts where none is given")
     years_ahead: tuple[float, ...] = Field(default=(2.0, 4.0), description="after the last visit")
     diagnosis: Literal["CN", "MCI", "AD"] | None = Field(default=None, description="assumed from the last visit on")
+    form: Literal["flow", "model"] = Field(
+        default="model", description="flow: scans with labels are moved; model: what the model has learned is added"
+    )
     how: ForecastConfig = Field(default_factory=ForecastConfig)
     registration: Literal["none", "affine"] = Field(default="none", description="how a scan was prepared whose space is wanted")
     seed: int = 0

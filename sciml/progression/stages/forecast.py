@@ -13,7 +13,8 @@ import nibabel
 import numpy as np
 
 from sciml.progression.cohorts.cohort import Cohort, Visit
-from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
+from sciml.progression.forecasting.flow_forecast import FlowForecaster
+from sciml.progression.forecasting.forecast import Forecast, Forecaster, imaged
 from sciml.progression.forecasting.scan_forecast import ScanForecast, forecast_scan
 from sciml.progression.page.scan_picture import scan_picture
 from sciml.progression.scans.native import trajectory
@@ -51,7 +52,11 @@ def run(
     """
     recorder = Recorder("progression.forecast", config.model_dump(mode="json"), [cohort / "visits.csv"])
     known = Cohort(cohort)
-    forecaster = Forecaster.load(model, device, **config.how.model_dump())
+    forecaster = (
+        FlowForecaster.load(model, samples=config.how.samples, course=config.how.course)
+        if config.form == "flow"
+        else Forecaster.load(model, device, **config.how.model_dump())
+    )
     people = known.subjects()
     if unknown := sorted(set(config.subjects) - set(people)):
         raise DataError(f"{cohort} has nobody called {unknown[0]}; it has {', '.join(sorted(people)[:8])} ...")
@@ -122,9 +127,11 @@ def run_scan(
     return [*paths, output / "provenance.json"]
 
 
-def _forecast(config: AskConfig, cohort: Cohort, visits: Sequence[Visit], forecaster: Forecaster, partial: Partial) -> Forecast:
+def _forecast(
+    config: AskConfig, cohort: Cohort, visits: Sequence[Visit], forecaster: Forecaster | FlowForecaster, partial: Partial
+) -> Forecast:
     subject = visits[0].subject
-    scans = [ImagedVisit(visit, cohort.image(visit)[0]) for visit in visits]
+    scans = [imaged(cohort, visit) for visit in visits]
     last = visits[-1].age_years
     ages = config.ages or tuple(last + years for years in config.years_ahead)
     diagnosis = config.diagnosis or visits[-1].diagnosis

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nibabel
 import numpy as np
 import pytest
 
@@ -9,8 +10,8 @@ from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
 from sciml.progression.forecasting.forecast import imaged
 from sciml.progression.forecasting.pair_predictions import pairs_of
-from sciml.progression.settings.models import FitCourseConfig, FitMotionConfig
-from sciml.progression.stages import fit_course, fit_motion
+from sciml.progression.settings.models import AskConfig, FitCourseConfig, FitMotionConfig, ForecastConfig
+from sciml.progression.stages import fit_course, fit_motion, forecast
 from sciml.progression.stages.evaluate import truth_of
 from sciml.progression.study.flow_rows import flow_forecasts
 from sciml.runtime.errors import FormatError
@@ -55,3 +56,14 @@ def test_a_part_of_a_model_is_no_flow(phantom_cohort, tmp_path):
     (courses,) = fit_course.run(FitCourseConfig(kinds=(COURSE,)), phantom_cohort.folder, tmp_path)[:1]
     with pytest.raises(FormatError, match="holds course, expected a model"):
         FlowForecaster.load(courses)
+
+
+@pytest.mark.slow
+def test_a_cohort_is_forecast_by_motion(flow, phantom_cohort, tmp_path):
+    config = AskConfig(subjects=("test-002",), years_ahead=(2.0,), form="flow", how=ForecastConfig(samples=2, course=COURSE))
+    written = {path.name: path for path in forecast.run(config, phantom_cohort.folder, flow, tmp_path)}
+    stack = nibabel.nifti1.load(written["trajectory.nii.gz"]).get_fdata()
+    assert stack.shape == (*phantom_cohort.grid.shape, 2) and np.abs(stack[..., 1] - stack[..., 0]).max() > 0.05
+    # finished people are taken from where they are kept
+    again = {path.name: path for path in forecast.run(config, phantom_cohort.folder, flow, tmp_path)}
+    np.testing.assert_array_equal(nibabel.nifti1.load(again["trajectory.nii.gz"]).get_fdata(), stack)
