@@ -128,7 +128,8 @@ def forecast_command(
             AskScanConfig,
             {
                 "age_years": age[0], "sex": (sex or "").upper()[:1], "diagnosis": (diagnosis or "").upper(),
-                "form": form or "flow", "codes": codes, "volume": volume, "seed": seed, "how": {**how, "course": course or "linear_population"}, **later,
+                "form": form or "flow", "codes": codes, "volume": volume, "seed": seed,
+                "how": {**how, "course": course or "linear_population"}, **later,
             },
             "forecast",
         )  # fmt: skip

@@ -4,12 +4,12 @@ The flow to the volumes leaves a velocity v that volumes do not tell. Between tw
 it says of the years ahead is learned. With T the cosine transform of v on a coarse grid, bands b of its frequencies, and s the
 share of brain tissue that is lost (the volumes say it, ahead too),
 
-    (1)  E[T v_ahead | T v_before] = g_b s_ahead s_before / (s_before^2 + k^2) T v_before
+    (1)  E[T v_ahead] = s_ahead m,   m = sum_f x_f d_f,   x = (1, diagnosis, age, sex, diagnosis x age)
+    (2)  E[T v_ahead | T v_before] = s_ahead (m + g_b s_before / (s_before^2 + k^2) (T v_before - s_before m))
 
-The gain g_b falls with the frequency: fine motion is noise of the registration, or does not last. k is the loss below which the
-past says little. With one visit the mean follows from who the person is, by ridge regression in the lowest bands,
-
-    (2)  E[T v_ahead] = s_ahead sum_f x_f d_f,   x = (1, diagnosis, age, sex, diagnosis x age)
+(1) is who the person is, by ridge regression in the lowest bands, and all that there is for one visit. What earlier scans show
+beside it goes on by (2): the gain g_b falls with the frequency, for fine motion is noise of the registration or does not last; k
+is the loss below which the past says little.
 
 What is left is as large as it was for the training people,
 
@@ -103,9 +103,9 @@ class MotionModel:
     """Equations (1) to (3).
 
     Attributes:
-        gain: g, (bands,).
+        gain: g of (2), (bands,).
         shrinkage: k.
-        directions: d of (2), (features, 3, coefficients of the lowest bands), mm.
+        directions: d of (1), (features, 3, coefficients of the lowest bands), mm.
         known_sd: sd of people with earlier scans, (bands,), mm.
         unknown_sd: of people without.
     """
@@ -121,14 +121,13 @@ class MotionModel:
 
         Args:
             before: of earlier scans; None for one visit.
-            who: x of (2), of `features`.
+            who: x of (1), of `features`.
             loss: s ahead.
         """
+        mean = _mean(self.directions, who)
         if before is None:
-            waves = np.zeros((3, *COARSE.shape))
-            waves[:, _bands() < LOWEST] = loss * np.einsum("f,fcn->cn", who, self.directions)
-            return _fields(waves)
-        return _fields(self.gain[_bands()] * _carried(before, self.shrinkage) * loss)
+            return _fields(loss * mean)
+        return _fields(loss * (mean + self.gain[_bands()] * _carried(_beside(before, mean), self.shrinkage)))
 
     def unknown(self, before: Motion | None, random: np.random.Generator) -> np.ndarray:
         """Return a draw of what is not known, for a loss of 1, (3, 20, 24, 20) in mm."""
@@ -150,33 +149,48 @@ class MotionModel:
 
 
 def features(age_years: float, sex: str, diagnosis: str) -> np.ndarray:
-    """Return x of (2), (5,): of the visit that is forecast from, with the diagnosis that is assumed."""
+    """Return x of (1), (5,): of the visit that is forecast from, with the diagnosis that is assumed."""
     ill, age = DIAGNOSIS_CODES[diagnosis] - 0.5, (age_years - 71) / 6.5
     return np.array([1.0, ill, age, SEX_CODES[sex] - 0.5, ill * age])
 
 
-def fit_motion(known: Sequence[tuple[Motion, Motion]], alone: Sequence[tuple[np.ndarray, Motion]]) -> MotionModel:
+def fit_motion(people: Sequence[tuple[np.ndarray, Motion, Motion, Motion]]) -> MotionModel:
     """Fit a motion model; every pair counts alike, whatever its motion, and k is the one that leaves least.
 
     Args:
-        known: motions before and ahead of one visit.
-        alone: `features` of first visits and the motions ahead of them.
+        people: of each `features`, the motion before and ahead of one visit, and the whole of both.
 
     Raises:
         DataError: there are none.
     """
-    if not known or not alone:
+    if not people:
         raise DataError("nobody has three visits with labels: how a motion goes on cannot be learned")
+    directions, rest = _fit_alone([(who, whole) for who, _, _, whole in people])
+    known = []
+    for who, before, ahead, _ in people:
+        mean = _mean(directions, who)
+        known.append((_beside(before, mean), _beside(ahead, mean)))
     found = [_fit_known(known, shrinkage) for shrinkage in SHRINKAGES]
     left = [sum(np.square(_error(pair, gain, k)).sum() / _energy(pair[1]) for pair in known) for gain, k in found]
     gain, shrinkage = found[int(np.argmin(left))]
     left_out = [(_error(pair, gain, shrinkage), pair[1].loss) for pair in known]
-    directions, rest = _fit_alone(alone)
     return MotionModel(gain, shrinkage, directions, _deviation(left_out), _deviation(rest))
 
 
+def _mean(directions: np.ndarray, who: np.ndarray) -> np.ndarray:
+    """Return m of (1), (3, 20, 24, 20)."""
+    waves = np.zeros((3, *COARSE.shape))
+    waves[:, _bands() < LOWEST] = np.einsum("f,fcn->cn", who, directions)
+    return waves
+
+
+def _beside(motion: Motion, mean: np.ndarray) -> Motion:
+    """Return what a motion has beside s m."""
+    return Motion(motion.velocity_mm - _fields(motion.loss * mean), motion.loss)
+
+
 def _fit_alone(alone: Sequence[tuple[np.ndarray, Motion]]) -> tuple[np.ndarray, list[tuple[np.ndarray, float]]]:
-    """Return d of (2), and what it leaves of each motion, with its loss."""
+    """Return d of (1), and what it leaves of each motion, with its loss."""
     low = _bands() < LOWEST
     weight = np.array([1 / _energy(motion) for _, motion in alone])
     told = np.stack([who * motion.loss for who, motion in alone])
@@ -190,7 +204,7 @@ def _fit_alone(alone: Sequence[tuple[np.ndarray, Motion]]) -> tuple[np.ndarray, 
 
 
 def _fit_known(known: Sequence[tuple[Motion, Motion]], shrinkage: float) -> tuple[np.ndarray, float]:
-    """Return g of (1) by least squares in each band, with k."""
+    """Return g of (2) by least squares in each band, with k."""
     upper, lower = np.zeros(len(BANDS) + 1), np.zeros(len(BANDS) + 1)
     for before, ahead in known:
         told, came = _carried(before, shrinkage) * ahead.loss, _waves(ahead.velocity_mm)

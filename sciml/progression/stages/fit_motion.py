@@ -40,17 +40,17 @@ def run(config: FitMotionConfig, cohort: Path, course: Path, output: Path) -> li
         raise DataError(f"{cohort} has no labels: a motion is found beside the flow to volumes, which moves regions")
     arrays, about = read_part(course, "course")
     chosen = [visits for visits in people.subjects("train").values() if len(visits) > 2][: config.subjects]
-    known, alone = [], []
+    motions = []
     for visits in chosen:
         first, second, last = (imaged(people, visits[number]) for number in (0, 1, -1))
         who = features(first.visit.age_years, first.visit.sex, first.visit.diagnosis)
-        alone.append((who, registered_motion(first, last, people.grid)))
-        known.append((registered_motion(first, second, people.grid), registered_motion(second, last, people.grid)))
-        log.info("%s: %d of %d registered", first.visit.subject, len(alone), len(chosen))
+        ways = (first, second), (second, last), (first, last)
+        motions.append((who, *(registered_motion(*way, people.grid) for way in ways)))
+        log.info("%s: %d of %d registered", first.visit.subject, len(motions), len(chosen))
     weights = output / "flow.safetensors"
     write_flow_model(
         weights,
-        FlowModel(f"flow-{people.grid.name}", people.grid, courses_from(arrays), fit_motion(known, alone)),
+        FlowModel(f"flow-{people.grid.name}", people.grid, courses_from(arrays), fit_motion(motions)),
         config=config,
         seed=0,
         inputs={**about["inputs"], **people.digests(visit for visits in chosen for visit in visits)},

@@ -27,23 +27,21 @@ def wave(*order: int) -> np.ndarray:
     return np.stack([np.einsum("i,j,k->ijk", *lines)] * 3)
 
 
-def drawn(count: int, seed: int = 0) -> tuple[list[tuple[Motion, Motion]], list[tuple[np.ndarray, Motion]]]:
+def drawn(count: int, seed: int = 0) -> list[tuple[np.ndarray, Motion, Motion, Motion]]:
     """Return motions with a slow wave that goes on with the loss, and a fast one that is noise before and ahead."""
-    random, known, alone = np.random.default_rng(seed), [], []
+    random, people = np.random.default_rng(seed), []
     for _ in range(count):
         slow, losses = random.normal(), random.uniform(0.02, 0.05, 2)
         before, ahead = (
             Motion(loss * 10 * slow * wave(1, 1, 0) + 0.1 * random.normal() * wave(9, 9, 0), loss) for loss in losses
         )
-        known.append((before, ahead))
-        alone.append((WHO, ahead))
-    return known, alone
+        people.append((WHO, before, ahead, ahead))
+    return people
 
 
 def test_what_goes_on_is_carried_ahead_and_noise_is_not():
-    known, alone = drawn(60)
-    model = fit_motion(known, alone)
-    before, ahead = drawn(1, seed=9)[0][0]
+    model = fit_motion(drawn(60))
+    _, before, ahead, _ = drawn(1, seed=9)[0]
     expected = model.expected(before, WHO, ahead.loss)
     slow, fast = wave(1, 1, 0), wave(9, 9, 0)
 
@@ -59,12 +57,13 @@ def test_what_goes_on_is_carried_ahead_and_noise_is_not():
 
 def test_one_visit_is_told_by_who_it_is():
     random = np.random.default_rng(1)
-    alone = []
+    people = []
     for number in range(60):
         who = features(random.uniform(60, 82), "MF"[number % 2], ("CN", "AD")[number // 2 % 2])
         loss = random.uniform(0.02, 0.05)
-        alone.append((who, Motion(loss * 10 * who[1] * wave(1, 0, 1), loss)))
-    model = fit_motion(drawn(5)[0], alone)
+        motion = Motion(loss * 10 * who[1] * wave(1, 0, 1), loss)
+        people.append((who, motion, motion, motion))
+    model = fit_motion(people)
     true = 0.04 * 10 * 0.5 * wave(1, 0, 1)
     for diagnosis, sign in (("AD", 1), ("CN", -1)):
         found = model.expected(None, features(71, "M", diagnosis), 0.04)
@@ -75,18 +74,18 @@ def test_one_visit_is_told_by_who_it_is():
 
 
 def test_draws_spread_as_much_as_is_not_known():
-    known, alone = drawn(60)
-    model = fit_motion(known, alone)
+    people = drawn(60)
+    model = fit_motion(people)
     random = np.random.default_rng(2)
     draws = np.stack([0.03 * model.unknown(None, random) for _ in range(40)])
-    true = np.stack([0.03 * one.velocity_mm / one.loss for _, one in alone])
+    true = np.stack([0.03 * one.velocity_mm / one.loss for _, _, one, _ in people])
     assert draws.std() == pytest.approx(np.sqrt(np.square(true).mean()), rel=0.15)
 
 
 def test_arrays_build_the_same_model():
-    model = fit_motion(*drawn(6))
+    model = fit_motion(drawn(6))
     again = MotionModel.from_arrays(model.arrays())
-    before = drawn(1)[0][0][0]
+    before = drawn(1)[0][1]
     np.testing.assert_array_equal(again.expected(before, WHO, 0.03), model.expected(before, WHO, 0.03))
     np.testing.assert_array_equal(again.expected(None, WHO, 0.03), model.expected(None, WHO, 0.03))
 
@@ -109,4 +108,4 @@ def test_losses_and_refusals():
     assert tissue_loss(volumes, volumes * 0.98) == pytest.approx(0.02)
     assert tissue_loss(volumes, volumes * 1.1) == 0
     with pytest.raises(DataError, match="nobody has three visits"):
-        fit_motion([], [])
+        fit_motion([])

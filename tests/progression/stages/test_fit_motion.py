@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import nibabel
 import numpy as np
 import pytest
+from nibabel.nifti1 import Nifti1Image
 
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
@@ -62,8 +62,8 @@ def test_a_part_of_a_model_is_no_flow(phantom_cohort, tmp_path):
 def test_a_cohort_is_forecast_by_motion(flow, phantom_cohort, tmp_path):
     config = AskConfig(subjects=("test-002",), years_ahead=(2.0,), form="flow", how=ForecastConfig(samples=2, course=COURSE))
     written = {path.name: path for path in forecast.run(config, phantom_cohort.folder, flow, tmp_path)}
-    stack = nibabel.nifti1.load(written["trajectory.nii.gz"]).get_fdata()
+    stack = Nifti1Image.from_filename(written["trajectory.nii.gz"]).get_fdata()
     assert stack.shape == (*phantom_cohort.grid.shape, 2) and np.abs(stack[..., 1] - stack[..., 0]).max() > 0.05
     # finished people are taken from where they are kept
     again = {path.name: path for path in forecast.run(config, phantom_cohort.folder, flow, tmp_path)}
-    np.testing.assert_array_equal(nibabel.nifti1.load(again["trajectory.nii.gz"]).get_fdata(), stack)
+    np.testing.assert_array_equal(Nifti1Image.from_filename(again["trajectory.nii.gz"]).get_fdata(), stack)
