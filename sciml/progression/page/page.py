@@ -14,8 +14,8 @@ from sciml.progression.config import PageConfig
 from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.claims import forecast_claims, interval_of
 from sciml.progression.page.cohort import cohort_checks, cohort_claims, cohort_reportlets
+from sciml.progression.page.courses import interval_claims, interval_reportlets
 from sciml.progression.page.forecasts import forecast_reportlets
-from sciml.progression.page.intervals import interval_claims, interval_reportlets
 from sciml.progression.page.methods import PARAGRAPHS
 from sciml.progression.page.person import person_claims, person_reportlets, person_text
 from sciml.progression.page.results import ALL, LONG, MAIN, STILL, Forecasts, StudyResults, read_study, title_of

@@ -25,6 +25,7 @@ Settings = TypeVar("Settings", bound=BaseModel)
 
 MAIN, OFFICIAL = "main", "official"
 STILL, DENOISED = "no_change", "no_change_denoised"
+RATES = "course_linear_population"
 ALL, LONG = "all", "3 y and more"
 
 TITLES = {

@@ -12,7 +12,7 @@ from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.cohorts.regions import REGIONS, TISSUES
 from sciml.progression.config import PeopleConfig, SimulateTablesConfig, SimulationConfig
 from sciml.progression.courses.course import CourseForecast
-from sciml.progression.page.intervals import interval_claims, interval_numbers, interval_reportlets, interval_sentence
+from sciml.progression.page.courses import interval_claims, interval_numbers, interval_reportlets, interval_sentence
 from sciml.progression.settings.models import FitCourseConfig
 from sciml.progression.simulation import tables
 from sciml.progression.simulation.simulator import simulate
