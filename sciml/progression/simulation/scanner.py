@@ -43,7 +43,7 @@ class Session:
     pose: np.ndarray | None = None
 
 
-def draw_sessions(config: ScannerConfig, visits: int, name: str, seeds: Seeds) -> list[Session]:
+def draw_sessions(config: ScannerConfig, visits: int, name: str, seeds: Seeds, calibration: bool = False) -> list[Session]:
     """Return the session of every visit; equal seeds give the same on every grid.
 
     Args:
@@ -51,7 +51,10 @@ def draw_sessions(config: ScannerConfig, visits: int, name: str, seeds: Seeds) -
         visits: of the subject.
         name: of the subject.
         seeds: of the run.
+        calibration: one scanner for all visits: a forecast, whose changes are read, looks like its first scan.
     """
+    if calibration:
+        return [Session(0)] * visits
     random, found = np.random.default_rng(seeds("scanner", name)), [Session(0)]
     gain, noise, number = 1.0, 1.0, 0
     for _ in range(1, visits):

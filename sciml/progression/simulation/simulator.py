@@ -93,7 +93,7 @@ def simulate(subject: Subject, anatomy: Anatomy, config: SimulationConfig, seeds
     ages = lesion_ages(subject, config.independent_rates, seeds)
     # the scale of the first visit: atrophy must not change the brightness of what remains
     scale = WHITE_LEVEL / white_level(world.paint(atrophy.back, mask, ages[0])[0], mask)
-    sessions = draw_sessions(config.scanner, len(ages), subject.name, seeds)
+    sessions = draw_sessions(config.scanner, len(ages), subject.name, seeds, config.independent_rates)
     arrays: dict[str, list[np.ndarray]] = {name: [] for name in ("image", "clean", "mask", "labels", "shift", "lesions")}
     visits, bounds, backs, lesions_ml, poses_mm = [], [], [], [], []
     for number, session in enumerate(sessions):

@@ -143,6 +143,7 @@ def test_scanners_change_by_their_chance():
     assert changes.mean() == pytest.approx(0.3, abs=0.04)
     turns = [np.rad2deg(np.arccos((np.trace(one.pose[:3, :3]) - 1) / 2)) for visits in sessions for one in visits if one.scanner]
     assert 1 - 1e-6 < min(turns) < 1.1 < 2.9 < max(turns) < 3 + 1e-6
+    assert {one.scanner for one in draw_sessions(ScannerConfig(change=1.0), 5, "s0", Seeds(0), calibration=True)} == {0}
     # a visit more changes no other
     longer = draw_sessions(ScannerConfig(change=0.3), 6, "s0", Seeds(0))
     for one, other in zip(sessions[0], longer, strict=False):
