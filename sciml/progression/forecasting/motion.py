@@ -7,7 +7,7 @@ share of brain tissue that is lost (the volumes say it, ahead too),
     (1)  E[T v_ahead] = s_ahead m,   m = sum_f x_f d_f,   x = (1, diagnosis, age, sex, diagnosis x age)
     (2)  E[T v_ahead | T v_before] = s_ahead (m + g_b s_before / (s_before^2 + k^2) (T v_before - s_before m))
 
-(1) is who the person is, by ridge regression in the lowest bands, and all that there is for one visit. What earlier scans show
+(1) is who the person is, by ridge regression in the lower bands, and all that there is for one visit. What earlier scans show
 beside it goes on by (2): the gain g_b falls with the frequency, for fine motion is noise of the registration or does not last; k
 is the loss below which the past says little.
 
@@ -39,7 +39,7 @@ COARSE = Grid("9mm", 9.0)
 # upper ends of the bands but the last, cycles a mm
 BANDS = (0.006, 0.012, 0.018, 0.025, 0.035)
 # in how many of them who a person is says something, and the ridge, in parts of what one subject adds
-LOWEST, RIDGE = 3, 16.0
+LOWEST, RIDGE = 5, 16.0
 SHRINKAGES = (0.0, 0.003, 0.006, 0.01, 0.015, 0.02, 0.03)
 # the loss of a time in which nearly nothing was lost, for what is divided by it
 LEAST_LOSS = 0.003
