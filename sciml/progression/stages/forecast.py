@@ -16,7 +16,7 @@ from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
 from sciml.progression.forecasting.forecast import Forecast, Forecaster, imaged
 from sciml.progression.forecasting.scan_forecast import ScanForecast, forecast_scan
-from sciml.progression.page.scan_picture import scan_picture
+from sciml.progression.forecasting.scan_picture import scan_picture
 from sciml.progression.scans.native import trajectory
 from sciml.progression.scans.preparation import Reading, examine_image
 from sciml.progression.settings.models import AskConfig, AskScanConfig
