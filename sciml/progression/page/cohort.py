@@ -139,7 +139,7 @@ def _explained_table(found: Explained) -> Table:
     columns = [
         Column("told", "the flow is told"), Column("mean", "mean", "%", None, 0),
         Column("spread", "standard deviation", "%", None, 0),
-        *(Column(kind, DIAGNOSIS_TITLES[kind], "%", None, 0) for kind in found.by_diagnosis),
+        *(Column(kind, DIAGNOSIS_TITLES[kind], "%", None, 0) for kind in DIAGNOSES if kind in found.by_diagnosis),
     ]  # fmt: skip
     return Table(
         "What explains the true change",
