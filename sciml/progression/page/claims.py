@@ -17,6 +17,7 @@ WITHIN_GROUP = 0.5
 SKILL = 0.5
 AVERAGING, CHAINS = 0.75, (1, 8)
 IDENTITY_POINTS = 1.5
+OVER_VOLUMES_DB, OVER_LATENT_DB, VOLUMES_PERCENT, SPREAD = 0.7, 2.0, 1.0, 0.8
 SEVERAL = "2 visits and more"
 AT_LEAST, AT_MOST = "goal of this project, at least", "goal of this project, at most"
 
@@ -44,10 +45,38 @@ def forecast_claims(found: Forecasts | None) -> Iterator[Claim]:
         value = _value(found.change(MAIN, region) if found else None, "skill")
         text = f"Error of the change below that of no change, as a share (skill): {REGION_TITLES[region]}"
         yield judged(Goal(text, AT_LEAST, at_least=SKILL), value)
+    yield from _moved(found)
     yield _courses(found)
     yield _averaging(found)
     yield _identity(found)
     yield _codes(found)
+
+
+def _moved(found: Forecasts | None) -> Iterator[Claim]:
+    """Yield what is asked of the subject's own scan, moved as forecast."""
+    flow = None if found is None else found.metrics.flow
+    gain = None if flow is None else flow.gain_over_volumes_db.get(LONG)
+    text = "The scan moved as forecast, after 3 years and more: PSNR in the brain above the flow to the same volumes alone"
+    if flow is not None:
+        text += f" (below it in {100 * flow.lost:.0f} % of all pairs)"
+    yield judged(
+        Goal(text, AT_LEAST, "dB", at_least=OVER_VOLUMES_DB), gain and gain.mean, gain and (interval_of(gain) or UNKNOWN)
+    )
+    ours, other = (None, None) if found is None else (found.psnr(MOVED, LONG), found.psnr(MAIN, LONG))
+    text = "The same above the latent diffusion model"
+    yield judged(Goal(text, AT_LEAST, "dB", at_least=OVER_LATENT_DB), None if ours is None or other is None else ours - other)
+    for region, goal in CORRELATIONS.items():
+        values = [] if found is None else [_value(found.change(MOVED, region, name), "correlation") for name in DIAGNOSES]
+        known = [value for value in values if value is not None]
+        text = f"The scan moved as forecast: correlation of change within a diagnosis, the least of the three: {REGION_TITLES[region]}"
+        yield judged(Goal(text, AT_LEAST, at_least=goal), min(known, default=None))
+    text = "Volumes of the moved labels: largest distance from those asked for, of any draw and region"
+    yield judged(Goal(text, AT_MOST, "%", at_most=VOLUMES_PERCENT), flow and flow.volume_error_percent)
+    text = "Least Jacobian determinant of all maps: above 0 none folds"
+    yield judged(Goal(text, AT_LEAST, at_least=0.0), flow and flow.least_determinant)
+    text = "Standard deviation of the draws' images, in parts of the error of their mean"
+    spread = None if flow is None or not flow.error else flow.spread / flow.error
+    yield judged(Goal(text, AT_LEAST, at_least=SPREAD), spread)
 
 
 def _averaging(found: Forecasts | None) -> Claim:

@@ -14,11 +14,11 @@ from sciml.progression.config import PageConfig
 from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.claims import forecast_claims, interval_of
 from sciml.progression.page.cohort import cohort_checks, cohort_claims, cohort_reportlets
-from sciml.progression.page.courses import interval_claims, interval_reportlets
+from sciml.progression.page.courses import interval_claims, interval_numbers, interval_reportlets, interval_sentence
 from sciml.progression.page.forecasts import forecast_reportlets
 from sciml.progression.page.methods import PARAGRAPHS
 from sciml.progression.page.person import person_claims, person_reportlets, person_text
-from sciml.progression.page.results import ALL, LONG, MAIN, STILL, Forecasts, StudyResults, read_study, title_of
+from sciml.progression.page.results import ALL, LONG, MAIN, MOVED, STILL, Forecasts, StudyResults, read_study, title_of
 from sciml.progression.page.training import autoencoder_table, latent_curve, training_reportlets
 from sciml.progression.page.trajectories import trajectory_reportlets
 from sciml.report.reportlets import Checks, Curve, Figure, Gallery, Reportlet, Scrubber
@@ -38,14 +38,15 @@ clinical use.
 - A region's **change** is that of ln V, in points: 100 ln(V later / V first), close to percent.
 - **No change** forecasts the first scan itself."""
 LIMITS = (
-    "Subjects are variants of one average template: smooth cortex, no lesions, no change of topology, no drift of the scanner.",
-    "The flow is irrotational, the least-energy mover of its volumes. Regional volumes do not depend on that choice; shapes do, "
-    "such as that of the ventricles.",
+    "Subjects are variants of one average template: smooth cortex, no change of topology; lesions, patterns and scanners are made.",
+    "Flows are irrotational. Regional volumes do not depend on that choice; shapes do, such as that of the ventricles.",
+    "The shipped autoencoder and diffusion model were trained before the subjects had patterns, lesions and other scanners.",
     "Rates follow one of a few laws of pace over time. Real ones follow none.",
     "Most rates are from memory and come from no single study; the methods text says which.",
     "Not for clinical use.",
 )
 MEASURED = ("ventricle", "hippocampus")
+MOST_NUMBERS = 6
 
 
 def study_page(config: PageConfig, results: Path) -> StudyPage:
@@ -79,7 +80,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         config.tier,
         answer(study),
         picture=picture,
-        numbers=[] if found is None else list(numbers(found)),
+        numbers=list(numbers(study))[:MOST_NUMBERS],
         claims=[
             *forecast_claims(found),
             *interval_claims(study.intervals),
@@ -121,10 +122,10 @@ def change_of(found: Forecasts, region: str) -> Comparison | None:
     rivals = [name for name, entry in found.methods.items() if entry.kind == "baseline" and name in found.changes]
     cases = {
         title_of(name): (100 * np.abs(found.changes[name][:, index] - truth[:, index])).tolist()
-        for name in (MAIN, *rivals)
+        for name in (ours(found), *rivals)
         if name in found.changes
     }
-    return Comparison.of(f"{REGION_TITLES[region]}: error of the change", cases, title_of(MAIN), "points", larger=False)
+    return Comparison.of(f"{REGION_TITLES[region]}: error of the change", cases, title_of(ours(found)), "points", larger=False)
 
 
 def image_rival(found: Forecasts, group: str) -> tuple[str, float] | None:
@@ -137,63 +138,64 @@ def image_rival(found: Forecasts, group: str) -> tuple[str, float] | None:
     return max(scores.items(), key=lambda pair: pair[1], default=None)
 
 
+def ours(found: Forecasts) -> str:
+    """Return the method that forecasts are made by: the subject's own scan moved, where that ran, else the diffusion model."""
+    return MOVED if MOVED in found.methods else MAIN
+
+
 def group_of(found: Forecasts) -> str:
     """Return the pairs that the images are judged by: those of three years and more where there are any."""
-    return LONG if found.psnr(MAIN, LONG) is not None else ALL
+    return LONG if found.psnr(ours(found), LONG) is not None else ALL
 
 
 def answer(study: StudyResults) -> str:
-    """Return what our forecasts gain over no change and over the strongest rivals, for images and for volumes."""
+    """Return what forecasts add over doing nothing, over volumes alone and over the diffusion model, and how often intervals hold."""
     found = study.forecasts
+    intervals = interval_sentence(study.intervals)
     if found is None:
-        return f"No forecasts were compared in this run; {counted(study.accuracy.subjects, 'person')} were simulated."
-    group = group_of(found)
-    gain = found.gain(MAIN, group)
+        return (
+            f"No forecasts were compared in this run; {counted(study.accuracy.subjects, 'subject')} were simulated. {intervals}"
+        )
+    group, name = group_of(found), ours(found)
+    gain = found.gain(name, group)
     if gain is None or gain.mean is None:
-        return f"No images of {counted(study.accuracy.subjects, 'person')} were compared in this run."
+        return f"No images of {counted(study.accuracy.subjects, 'subject')} were compared in this run. {intervals}"
     ahead = "three years and more ahead" if group == LONG else "over all gaps"
-    head = (
-        f"Images {ahead} are {with_interval(gain.mean, interval_of(gain), 'dB', sign=True)} nearer to the truth than no change, "
-        f"in PSNR in the brain on {counted(gain.n, 'pair')}"
-    )
-    rival, ours = image_rival(found, group), found.psnr(MAIN, group)
-    if rival is not None and ours is not None:
-        head += f", and {with_interval(ours - rival[1], None, 'dB', sign=True)} against the best baseline, {title_of(rival[0])}"
-    volumes = [one for region in MEASURED if (one := change_of(found, region)) is not None and one.rival_value is not None]
+    moved, flow = ("The subject's own scan, moved as forecast, is", found.metrics.flow) if name == MOVED else ("Images are", None)
     said = [
-        f"{one.text.partition(':')[0].lower()} {one.value.mean:.2f} points, {one.rival} {one.rival_value.mean:.2f}"
-        for one in volumes
-        if one.rival_value is not None
+        f"{moved} {with_interval(gain.mean, interval_of(gain), 'dB', sign=True)} nearer to the truth than no change {ahead} "
+        f"({counted(gain.n, 'pair')})"
     ]
-    return f"{head}. Errors of the changes of volumes beside the strongest rival: {'; '.join(said)}." if said else f"{head}."
+    more = None if flow is None else flow.gain_over_volumes_db.get(group)
+    if flow is not None and more is not None and more.mean is not None:
+        beside = with_interval(more.mean, interval_of(more), "dB", sign=True)
+        said.append(f"{beside} of it beside the flow to the same volumes, which is ahead in {100 * flow.lost:.0f} % of the pairs")
+    latent, mine = found.psnr(MAIN, group), found.psnr(name, group)
+    if name != MAIN and latent is not None and mine is not None:
+        said.append(f"the latent diffusion model is {mine - latent:.1f} dB behind")
+    return f"{'; '.join(said)}. {intervals}".strip()
 
 
-def numbers(found: Forecasts) -> Iterator[Number]:
-    """Yield the images beside the best baseline, and changes of volumes beside the strongest rival and as correlations."""
-    group = group_of(found)
-    ours, rival = found.psnr(MAIN, group), image_rival(found, group)
-    if ours is not None and rival is not None:
+def numbers(study: StudyResults) -> Iterator[Number]:
+    """Yield the gain over no change and over the flow to the volumes, the diffusion model beside it, and intervals."""
+    found = study.forecasts
+    if found is not None:
+        group, name = group_of(found), ours(found)
         years = "3 years and more ahead" if group == LONG else "all gaps"
-        yield Number(f"PSNR in the brain, {years}", ours, "dB", None, title_of(rival[0]), rival[1])
-    gain = found.gain(MAIN, group)
-    if gain is not None and gain.mean is not None:
-        yield Number("Gain over no change", gain.mean, "dB", interval_of(gain), title_of(STILL), found.psnr(STILL, group))
-    for region in MEASURED:
-        if (one := change_of(found, region)) is not None:
-            yield one.number(one.text)
-        score = found.change(MAIN, region)
-        if score is not None and score.correlation is not None:
-            rivals = {
-                name: other.correlation
-                for name, entry in found.methods.items()
-                if entry.kind == "baseline" and (other := found.change(name, region)) and other.correlation is not None
-            }
-            best = max(rivals, key=lambda name: rivals[name], default=None)
+        gain, mine = found.gain(name, group), found.psnr(name, group)
+        if gain is not None and gain.mean is not None:
             yield Number(
-                f"{REGION_TITLES[region]}: correlation with the true change",
-                score.correlation,
-                "",
-                None,
-                "" if best is None else title_of(best),
-                None if best is None else rivals[best],
-            )
+                f"Gain of the image over no change, {years}", gain.mean, "dB", interval_of(gain),
+                title_of(MAIN) if name != MAIN else title_of(STILL),
+                getattr(found.gain(MAIN, group), "mean", None) if name != MAIN else found.psnr(STILL, group),
+            )  # fmt: skip
+        more = None if found.metrics.flow is None else found.metrics.flow.gain_over_volumes_db.get(group)
+        if more is not None and more.mean is not None:
+            yield Number("Of it, beside the flow to the same volumes", more.mean, "dB", interval_of(more))
+        rival = image_rival(found, group)
+        if mine is not None and rival is not None:
+            yield Number(f"PSNR in the brain, {years}", mine, "dB", None, title_of(rival[0]), rival[1])
+        for region in MEASURED:
+            if (one := change_of(found, region)) is not None:
+                yield one.number(one.text)
+    yield from interval_numbers(study.intervals)

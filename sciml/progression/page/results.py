@@ -24,6 +24,7 @@ from sciml.runtime.results import read_result
 Settings = TypeVar("Settings", bound=BaseModel)
 
 MAIN, OFFICIAL = "main", "official"
+MOVED, MOVED_BY_VOLUMES = "flow", "flow_volumes"
 STILL, DENOISED = "no_change", "no_change_denoised"
 RATES = "course_linear_population"
 ALL, LONG = "all", "3 y and more"
@@ -44,12 +45,12 @@ TITLES = {
     "flow": "motion: volumes and earlier scans",
     "flow_volumes": "motion: volumes alone",
     "flow_draws": "motion, mean of the draws",
-    MAIN: "ours",
-    "draws": "ours, volumes drawn",
-    "true_volumes": "ours, given the true volumes",
-    "no_course": "ours, no course model",
-    "direct": "ours, decoded directly",
-    "unscaled": "ours, latent scale forgotten",
+    MAIN: "latent diffusion",
+    "draws": "latent diffusion, volumes drawn",
+    "true_volumes": "latent diffusion, given the true volumes",
+    "no_course": "latent diffusion, no course model",
+    "direct": "latent diffusion, decoded directly",
+    "unscaled": "latent diffusion, latent scale forgotten",
     OFFICIAL: "published form",
     "official_residual": "published form, residual decoding",
     "official_clamped": "published form, clamped",

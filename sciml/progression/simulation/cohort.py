@@ -22,7 +22,7 @@ from sciml.progression.simulation.accounts import accuracy_of, accuracy_table, l
 from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, mni_template
 from sciml.progression.simulation.simulator import simulate
 from sciml.progression.simulation.subjects import draw_subject, subject_list
-from sciml.runtime.errors import FormatError, ScimlError
+from sciml.runtime.errors import FormatError, NumericalError, ScimlError
 from sciml.runtime.files import canonical_json, check_place, digest_bytes, digest_file, load_tensors, save_tensors, write_text
 from sciml.runtime.places import cache_folder
 from sciml.runtime.results import write_result
@@ -30,6 +30,8 @@ from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 
 log = logging.getLogger(__name__)
+# how often a subject is drawn whose brain would lose more than its skull can make good
+DRAWS = 4
 
 FILES = ("cohort.json", "visits.csv", "accuracy.csv", "accuracy.json")
 
@@ -56,8 +58,8 @@ def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) ->
     else:
         people = _simulate_people(config, store, processes)
         about = {"kind": "simulated", "config": config.model_dump(mode="json"), "inputs": inputs, "key": key}
-        for title, name in (("laws", "law"), ("scanners", "scanners"), ("lesions_ml", "lesions_ml")):
-            about[title] = {notes["visits"][0][0]: notes[name] for notes in people}
+        for title, name in (("laws", "law"), ("scanners", "scanners"), ("lesions_ml", "lesions_ml"), ("draws", "draws")):
+            about[title] = {notes["visits"][0][0]: notes.get(name) for notes in people}
         write_text(store / "accuracy.csv", accuracy_table(people))
         write_result(store / "accuracy.json", accuracy_of(people))
         visits = [_visit(values) for notes in people for values in notes["visits"]]
@@ -133,12 +135,20 @@ def _work(subject: tuple[int, str, str]) -> dict[str, Any]:
     config: SimulateConfig = _worker["config"]
     # the settings of a cohort, without atlas and seed, draw its people: the atlas changes labels, not who is there
     settings = SimulationConfig(**{name: getattr(config, name) for name in SimulationConfig.model_fields})
-    seeds = Seeds(config.seed)
     number, name, split = subject
-    drawn = draw_subject(settings, number, name, split, seeds)
     explain = split == "test" or not settings.subjects.get("test")
-    life = simulate(drawn, _worker["anatomy"], settings, seeds, explain)
-    notes = life_notes(life) | {"law": drawn.law.law}
+    for draw in range(DRAWS):
+        seeds = Seeds(config.seed) if draw == 0 else Seeds(Seeds(config.seed)("again", name, draw))
+        drawn = draw_subject(settings, number, name, split, seeds)
+        try:
+            life = simulate(drawn, _worker["anatomy"], settings, seeds, explain)
+            break
+        except NumericalError as error:
+            # about one subject in a hundred asks for more than the skull holds
+            if draw + 1 == DRAWS:
+                raise NumericalError(f"{name}: {error}") from error
+            log.warning("%s is drawn again: %s", name, error)
+    notes = life_notes(life) | {"law": drawn.law.law, "draws": draw + 1}
     write_subject(_worker["store"], name, life.arrays, grid_of(config.grid), notes)
     return notes
 

@@ -14,7 +14,7 @@ from sciml.progression.simulation.anatomy import build_anatomy, mni_template
 from sciml.progression.simulation.scanner import normalise, scan
 from sciml.progression.simulation.simulator import simulate
 from sciml.progression.simulation.subjects import draw_subject, subject_list
-from sciml.runtime.errors import DataError, FormatError
+from sciml.runtime.errors import DataError, FormatError, NumericalError
 from sciml.runtime.seeds import Seeds
 
 GRID = GRIDS["4.5mm"]
@@ -238,3 +238,23 @@ def test_the_template_has_its_volumes():
     for name, volume in expected.items():
         assert found[name] == pytest.approx(volume, rel=0.2 if volume < 15 else 0.02), name
     assert sum(found.values()) == pytest.approx(1887, rel=0.01)
+
+
+def test_a_subject_that_asks_for_more_than_the_skull_holds_is_drawn_again_and_the_draws_are_kept(tmp_path, monkeypatch):
+    seen = []
+
+    def short(subject, anatomy, config, seeds, explain):
+        seen.append(subject.ages_years)
+        if len(seen) < 3:
+            raise NumericalError("a step misses its volumes")
+        raise KeyboardInterrupt
+
+    settings = SimulateConfig(**SimulationConfig().model_dump(), seed=0, digests={})
+    monkeypatch.setattr(simulation, "_worker", {"config": settings, "store": tmp_path, "anatomy": None})
+    monkeypatch.setattr(simulation, "simulate", short)
+    with pytest.raises(KeyboardInterrupt):
+        simulation._work((0, "train-000", "train"))
+    assert len(set(seen)) == 3
+    monkeypatch.setattr(simulation, "simulate", lambda *_: (_ for _ in ()).throw(NumericalError("a step misses its volumes")))
+    with pytest.raises(NumericalError, match="train-000: a step misses"):
+        simulation._work((0, "train-000", "train"))
