@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from sciml.progression.cohorts.regions import DIAGNOSES
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
-from sciml.progression.page.results import DENOISED, LONG, MAIN, RATES, STILL, Forecasts, title_of
+from sciml.progression.page.results import DENOISED, LONG, MAIN, MOVED, RATES, STILL, Forecasts, title_of
 from sciml.progression.study.results import ChangeScore, Gain
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim

@@ -38,7 +38,7 @@ clinical use.
 - A region's **change** is that of ln V, in points: 100 ln(V later / V first), close to percent.
 - **No change** forecasts the first scan itself."""
 LIMITS = (
-    "Subjects are variants of one average template: smooth cortex, no change of topology; lesions, patterns and scanners are made.",
+    "Subjects are variants of one average template: smooth cortex, no change of topology; their lesions and scanners are made up.",
     "Flows are irrotational. Regional volumes do not depend on that choice; shapes do, such as that of the ventricles.",
     "The shipped autoencoder and diffusion model were trained before the subjects had patterns, lesions and other scanners.",
     "Rates follow one of a few laws of pace over time. Real ones follow none.",
@@ -149,7 +149,7 @@ def group_of(found: Forecasts) -> str:
 
 
 def answer(study: StudyResults) -> str:
-    """Return what forecasts add over doing nothing, over volumes alone and over the diffusion model, and how often intervals hold."""
+    """Return what forecasts add over doing nothing, over volumes alone and over diffusion, and how often intervals hold."""
     found = study.forecasts
     intervals = interval_sentence(study.intervals)
     if found is None:
