@@ -46,7 +46,11 @@ def forecast_command(
         list[float] | None,
         typer.Option(help="Years after the scan, or after a subject's last visit; 2 and 4 by default. Repeatable."),
     ] = None,
-    model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "mni-4p5mm",
+    model: Annotated[
+        str | None,
+        MODEL,
+        typer.Option(help="Name of a shipped model, or a model file; by default mni-motion for the form flow, else mni-4p5mm."),
+    ] = None,
     form: Annotated[
         str | None,
         typer.Option(
@@ -107,6 +111,7 @@ def forecast_command(
     of_scan = {"--sex": sex, "--segmentation": segmentation, "--brain-mask": brain_mask, "--volume": volume}
     of_cohort = {"--subject": subject, "--scan": scan}
     single = not source.is_dir()
+    used = model or ("mni-motion" if (form or ("flow" if single else "model")) == "flow" else "mni-4p5mm")
     if wrong := [name for name, value in (of_cohort if single else of_scan).items() if value is not None]:
         kind = ("a scan", "a cohort") if single else ("a cohort", "a scan")
         raise ConfigError(f"{wrong[0]} belongs to {kind[1]}, and {source} is {kind[0]}")
@@ -140,7 +145,7 @@ def forecast_command(
         with stage("progression.forecast_scan", out, threads, gpu) as device:
             from sciml.progression.stages.forecast import run_scan
 
-            for path in run_scan(config, source, model, out, device, segmentation, brain_mask):
+            for path in run_scan(config, source, used, out, device, segmentation, brain_mask):
                 typer.echo(path)
         return
     from sciml.progression.settings.models import AskConfig
@@ -158,7 +163,7 @@ def forecast_command(
     with stage("progression.forecast", out, threads, gpu) as device:
         from sciml.progression.stages.forecast import run
 
-        for path in run(config, source, model, out, device, scan):
+        for path in run(config, source, used, out, device, scan):
             typer.echo(path)
 
 

@@ -63,12 +63,12 @@ def _moved(found: Forecasts | None) -> Iterator[Claim]:
         Goal(text, AT_LEAST, "dB", at_least=OVER_VOLUMES_DB), gain and gain.mean, gain and (interval_of(gain) or UNKNOWN)
     )
     ours, other = (None, None) if found is None else (found.psnr(MOVED, LONG), found.psnr(MAIN, LONG))
-    text = "The same above the latent diffusion model"
+    text = "The scan moved as forecast, after 3 years and more: PSNR in the brain above the latent diffusion model"
     yield judged(Goal(text, AT_LEAST, "dB", at_least=OVER_LATENT_DB), None if ours is None or other is None else ours - other)
     for region, goal in CORRELATIONS.items():
         values = [] if found is None else [_value(found.change(MOVED, region, name), "correlation") for name in DIAGNOSES]
         known = [value for value in values if value is not None]
-        text = f"The scan moved as forecast: correlation of change within a diagnosis, the least of the three: {REGION_TITLES[region]}"
+        text = f"The scan moved as forecast: correlation of change within a diagnosis, the least: {REGION_TITLES[region]}"
         yield judged(Goal(text, AT_LEAST, at_least=goal), min(known, default=None))
     text = "Volumes of the moved labels: largest distance from those asked for, of any draw and region"
     yield judged(Goal(text, AT_MOST, "%", at_most=VOLUMES_PERCENT), flow and flow.volume_error_percent)

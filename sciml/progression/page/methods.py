@@ -11,6 +11,7 @@ from sciml.progression.page.results import settings_of
 from sciml.progression.settings.models import (
     AutoencoderTraining,
     FitCourseConfig,
+    FitMotionConfig,
     PredictConfig,
     TrainControlConfig,
     TrainDiffusionConfig,
@@ -122,6 +123,15 @@ def _course_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
+def _motion_text(parameters: Mapping[str, Any]) -> str:
+    subjects = settings_of(FitMotionConfig, parameters).subjects
+    return (
+        f"Forecasts by motion move the subject's own scan. Scans of up to {subjects} training subjects were registered by a "
+        "stationary velocity, by Gauss-Newton steps beside the flow to their volumes. A ridge regression of that velocity, in "
+        "bands of its frequencies, on age, sex and diagnosis, and what earlier scans of the subject show, say how it goes on."
+    )
+
+
 def _tables_text(parameters: Mapping[str, Any]) -> str:
     config = settings_of(TablesConfig, parameters)
     counts = ", ".join(f"{count} {split}" for split, count in config.subjects.items())
@@ -169,6 +179,7 @@ PARAGRAPHS: dict[str, Paragraph] = {
     "progression.train_controlnet": _control_text,
     "progression.simulate_tables": _tables_text,
     "progression.fit_course": _course_text,
+    "progression.fit_motion": _motion_text,
     "progression.predict": _predict_text,
     "progression.evaluate": _evaluate_text,
 }

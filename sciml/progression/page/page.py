@@ -38,7 +38,7 @@ clinical use.
 - A region's **change** is that of ln V, in points: 100 ln(V later / V first), close to percent.
 - **No change** forecasts the first scan itself."""
 LIMITS = (
-    "Subjects are variants of one average template: smooth cortex, no change of topology; their lesions and scanners are made up.",
+    "Subjects are variants of one average template: smooth cortex, no change of topology; their lesions and scanners are made.",
     "Flows are irrotational. Regional volumes do not depend on that choice; shapes do, such as that of the ventricles.",
     "The shipped autoencoder and diffusion model were trained before the subjects had patterns, lesions and other scanners.",
     "Rates follow one of a few laws of pace over time. Real ones follow none.",

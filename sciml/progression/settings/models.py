@@ -204,7 +204,7 @@ class CourseSettings(StageConfig):
 class FitMotionConfig(StageConfig):
     """What `fit-motion` reads."""
 
-    subjects: int = Field(default=60, ge=1, description="training subjects whose scans are registered, three pairs each")
+    subjects: int = Field(default=108, ge=1, description="training subjects whose scans are registered, three pairs each")
 
 
 class ForecastConfig(StageConfig):
@@ -367,6 +367,7 @@ class LearningConfig(StageConfig):
         default="trained", description="model that the main form's forecasts are made with; shipped needs the name of `model`"
     )
     model: str = Field(default="mni-4p5mm", description="name of the shipped model")
+    motion_model: str = Field(default="mni-motion", description="name of the shipped model of motion")
     ablations: AblationConfig = AblationConfig()
 
     autoencoder: AutoencoderTraining = Field(default_factory=AutoencoderTraining)

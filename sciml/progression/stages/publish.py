@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sciml.progression.cohorts.regions import TITLES
+from sciml.progression.forecasting.flow_model import load_flow_model
 from sciml.progression.networks.model_files import load_model
 from sciml.progression.study.evaluation import ALL, LONG
 from sciml.progression.study.results import Metrics
@@ -17,7 +18,7 @@ from sciml.training.weight_files import read_weights_metadata
 LICENCE = "simulated here (MIT) from the ICBM152 2009a template and AAL labels, whose terms are in docs/data.md"
 LIMITS = [
     "Not for clinical use: it has seen no patient. People, time and disease are simulated, by a law that is known.",
-    "The average template has a smooth cortex; there are no lesions, no other diseases and no drift of scanners.",
+    "The average template has a smooth cortex; lesions, patterns and scanners are made up; there are no other diseases.",
     "Trained on gaps of 1 to 7 years between 60 and 90 years of age; what lies beyond is an extrapolation, and said to be.",
     "It wants skull-stripped T1 images in MNI space with white matter at 0.8, as `sciml progression prepare` makes them.",
 ]
@@ -35,30 +36,38 @@ def run(weights: Path, metrics: Path, name: str, output: Path) -> list[Path]:
     Raises:
         DataError: the metrics have no main model.
     """
-    load_model(weights)
-    scores = read_result(metrics, Metrics)
-    if "main" not in scores.methods:
-        raise DataError(f"{metrics} has no method 'main'; evaluate the model first")
+    about = read_weights_metadata(weights)
+    moved = about["extra"].get("part") == "flow"
+    (load_flow_model if moved else load_model)(weights)
+    scores, method = read_result(metrics, Metrics), "flow" if moved else "main"
+    if method not in scores.methods:
+        raise DataError(f"{metrics} has no method {method!r}; evaluate the model first")
     return publish(
         weights,
         output,
         name,
         family="progression",
-        title="forecasts of brain MRI",
-        licences=dict.fromkeys(read_weights_metadata(weights)["inputs"], LICENCE),
-        metrics=rows_of(scores),
+        title="forecasts of brain MRI by motion" if moved else "forecasts of brain MRI",
+        licences=dict.fromkeys(about["inputs"], LICENCE),
+        metrics=rows_of(scores, method),
         limits=LIMITS,
     )
 
 
-def rows_of(metrics: Metrics) -> list[dict[str, Any]]:
+def rows_of(metrics: Metrics, method: str = "main") -> list[dict[str, Any]]:
     """Return the rows of the card: images against no change, and changes of volumes by region."""
-    main = metrics.methods["main"]
+    main = metrics.methods[method]
     rows = [
         (f"PSNR in the brain over no change, {group}", "-" if gain.mean is None else f"{gain.mean:+.2f}", "dB", gain.n)
         for group, gain in (main.gain_db or {}).items()
         if group in (ALL, LONG)
     ]
+    if method == "flow" and metrics.flow is not None:
+        rows += [
+            (f"PSNR in the brain over the flow to the same volumes, {group}", f"{gain.mean:+.2f}", "dB", gain.n)
+            for group, gain in metrics.flow.gain_over_volumes_db.items()
+            if gain.mean is not None
+        ]
     for region, groups in main.changes.items():
         score = groups[ALL]
         for value, title in ((score.correlation, "correlation with the true change"), (score.skill, "skill over no change")):

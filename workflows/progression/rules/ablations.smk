@@ -41,7 +41,7 @@ use rule evaluate_forecasts as evaluate_ablations with:
         subjects=ancient("<results>/cohort/subjects"),
         model="<results>/models/short_residual.safetensors",
         pairs=rules.predict_ablations.output.pairs,
-        flow=rules.fit_motion.output.weights,
+        flow=flow_model(),
     output:
         metrics="<results>/ablate/metrics.json",
         changes="<results>/ablate/changes.safetensors",

@@ -43,6 +43,14 @@ def model_of(form):
     return f"<results>/models/{form}.safetensors"
 
 
+def flow_model():
+    """Return the model file of forecasts by motion."""
+    learning = SETTINGS.progression.learning
+    if learning.weights == "shipped":
+        return f"{PACKAGE_MODELS}/{learning.motion_model}.safetensors"
+    return "<results>/motion/flow.safetensors"
+
+
 def denoiser_of(name):
     """Return the complete denoiser of a form: of its ControlNet's training where it has one."""
     learning = SETTINGS.progression.learning

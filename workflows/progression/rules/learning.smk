@@ -157,7 +157,7 @@ rule evaluate_forecasts:
         model=model_of(MAIN_FORM),
         pairs=rules.predict_pairs.output.pairs,
         variants=rules.predict_pairs.output.variants,
-        flow=rules.fit_motion.output.weights,
+        flow=flow_model(),
     output:
         metrics=shown("progression", "evaluate", "<results>/evaluate/metrics.json"),
         changes="<results>/evaluate/changes.safetensors",
@@ -200,10 +200,29 @@ rule forecast_person:
 
 
 # make weights FAMILY=progression
-rule publish_weights:
+rule publish_motion:
+    input:
+        weights="<results>/motion/flow.safetensors",
+        metrics=rules.evaluate_forecasts.output.metrics,
+    output:
+        done=touch("<results>/publish/motion"),
+    log:
+        "<logs>/publish_motion.log",
+    params:
+        **program("progression", "publish"),
+        name=SETTINGS.progression.learning.motion_model,
+        package=PACKAGE_MODELS,
+    shell:
+        program_command(
+            "weights", "metrics", "--name {params.name:q} --output {params.package:q}"
+        )
+
+
+use rule publish_motion as publish_weights with:
     input:
         weights=f"<results>/models/{MAIN_FORM}.safetensors",
         metrics=rules.evaluate_forecasts.output.metrics,
+        motion=rules.publish_motion.output.done,
     output:
         done=touch("<results>/publish/published"),
     log:
@@ -212,7 +231,3 @@ rule publish_weights:
         **program("progression", "publish"),
         name=SETTINGS.progression.learning.model,
         package=PACKAGE_MODELS,
-    shell:
-        program_command(
-            "weights", "metrics", "--name {params.name:q} --output {params.package:q}"
-        )
