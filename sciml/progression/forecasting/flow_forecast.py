@@ -116,7 +116,7 @@ class FlowForecaster:
         config: draws, course.
 
     Example:
-        forecaster = FlowForecaster.load("mni-4p5mm")
+        forecaster = FlowForecaster.load("mni-motion")
         visits = [ImagedVisit(visit, cohort.image(visit)[0], cohort.labels(visit), cohort.mask(visit)[0])]
         forecast = forecaster.forecast(visits, ages=[75, 80], samples=8)
         later = forecast.move(read_scan("scan.nii.gz"), age=1)

@@ -83,7 +83,7 @@ def forecast_scan(
 
     Example:
         asked = AskScanConfig(age_years=71, sex="F", diagnosis="MCI", years_ahead=(5,))
-        found = forecast_scan(asked, Path("scan.nii.gz"), "mni-4p5mm")
+        found = forecast_scan(asked, Path("scan.nii.gz"), "mni-motion")
         found.images[0].shape, found.rows[-1]
     """
     # intervals are those of many draws of the course; more motions than the expected one would not be shown
