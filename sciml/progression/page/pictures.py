@@ -11,7 +11,7 @@ from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
-from sciml.progression.page.results import MAIN, Forecasts
+from sciml.progression.page.results import MAIN, MOVED, Forecasts
 from sciml.progression.page.style import DIAGNOSIS_TITLES, outlined
 from sciml.progression.study.results import PairRow
 from sciml.progression.study.scores import brain_psnr
@@ -27,7 +27,8 @@ WORST = 5
 
 def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
     """Yield one subject's forecast through the slices, where images are there."""
-    images = found.images(MAIN)
+    moved = found.images(MOVED)
+    images = found.images(MAIN) if moved is None else moved
     if images is None:
         return
     ill = [index for index, pair in enumerate(found.pairs) if pair.diagnosis == "AD"] or list(range(len(found.pairs)))
@@ -37,7 +38,7 @@ def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
     # the middle is shown first
     planes = [("axial", axial, round(height * share)) for share in (0.35, 0.45, 0.55)]
     planes += [("coronal", coronal, round(front * share)) for share in (0.42, 0.5, 0.58)]
-    view = _View(cohort, pair, images[index].astype(float), found.spread(DRAWS, index))
+    view = _View(cohort, pair, images[index].astype(float), found.spread(DRAWS, index) if moved is None else None)
     shown = [view.pictures(cut, place) for _, cut, place in planes]
     known = f"{pair.history} scan{'' if pair.history == 1 else 's'} known"
     spread = (
@@ -46,7 +47,7 @@ def forecast_pictures(found: Forecasts, cohort: Cohort) -> Iterator[Scrubber]:
         else ""
     )
     yield Scrubber(
-        f"A forecast over {pair.gap_years:.1f} years",
+        f"{'A forecast' if moved is None else 'A scan, moved as forecast,'} over {pair.gap_years:.1f} years",
         {title: [pictures[title] for pictures in shown] for title in shown[0]},
         [f"{plane}, slice {place}" for plane, _, place in planes],
         f"{pair.subject}, {DIAGNOSIS_TITLES[pair.diagnosis]}, {known}: the longest gap of {_whom(pair)}, chosen by "

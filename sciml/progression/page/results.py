@@ -14,7 +14,7 @@ from pydantic import BaseModel
 from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.settings.models import PredictConfig, VariantConfig
-from sciml.progression.study.results import ChangeScore, CourseIntervals, Gain, MethodScores, Metrics, PairRow
+from sciml.progression.study.results import MOVED_IMAGES, ChangeScore, CourseIntervals, Gain, MethodScores, Metrics, PairRow
 from sciml.report.reportlets import Value
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
@@ -121,7 +121,9 @@ class Forecasts:
         return None if scores is None else (scores.gain_db or {}).get(group)
 
     def images(self, method: str) -> np.ndarray | None:
-        """Return the forecast images of a variant, (pairs, x, y, z), or None."""
+        """Return the forecast images of a variant or of the moved scans, (pairs, x, y, z), or None."""
+        if method == MOVED:
+            return self.changes.get(MOVED_IMAGES)
         path = self._file(method)
         return load_tensors(path)[0]["images"] if path.is_file() else None
 

@@ -29,7 +29,7 @@ from sciml.progression.study.baselines import (
 from sciml.progression.study.evaluation import Method, Truth, averaging, chain_coverage, evaluate, lowest_frequencies
 from sciml.progression.study.flow_rows import flow_forecasts
 from sciml.progression.study.readout import ChangeReadout, calibration_pairs, change_features, fit_readout, neighbourhoods
-from sciml.progression.study.results import Diagnosis, Kind, LatentScores, Metrics, YearlyScores
+from sciml.progression.study.results import MOVED_IMAGES, Diagnosis, Kind, LatentScores, Metrics, YearlyScores
 from sciml.progression.study.scores import brain_psnr
 from sciml.progression.study.trajectories import forecast_trajectories
 from sciml.runtime.errors import ConfigError
@@ -54,6 +54,8 @@ def run(
     flow: Path | None = None,
 ) -> list[Path]:
     """Write `metrics.json`, and `changes.safetensors` with predicted and true changes of every pair and year by year.
+
+    It holds the images of the forecasts by motion too, where there are any.
 
     Args:
         config: split, baselines.
@@ -116,6 +118,9 @@ def run(
         diagnoses: list[Diagnosis] = [visit.diagnosis for visit in yearly.people]
         optional["trajectories"] = YearlyScores(years=yearly.years.tolist(), diagnoses=diagnoses, regions=yearly.scores())
         arrays |= {"trajectories": yearly.read, "trajectories_told": yearly.told}
+    moved = next((method.images for method in methods if method.name == "flow"), None)
+    if moved is not None:
+        arrays[MOVED_IMAGES] = moved.astype(np.float16)
     written = [output / "metrics.json", output / "changes.safetensors"]
     write_result(written[0], metrics.model_copy(update=optional))
     save_tensors(written[1], arrays, {"regions": list(REGIONS), "subjects": list(truth.subjects)})

@@ -13,6 +13,7 @@ from sciml.runtime.results import Result
 
 Diagnosis = Literal["CN", "MCI", "AD"]
 Kind = Literal["baseline", "model", "ablation", "ceiling"]
+MOVED_IMAGES = "moved_images"
 
 
 class IntervalScore(Result):
