@@ -120,7 +120,7 @@ def test_an_absent_package_is_one_line_that_names_the_extra(tmp_path):
         ["deblurring", "restore", "a.png", "--kernel", "disk:3", "--out", "b.png"],
         ["active-fluid", "simulate", "--alpha", "-1", "--zeta", "0.5", "--out", "run.zarr"],
         ["compression", "encode", "a.png", "b.nic"],
-        ["stage", "progression", "simulate", "--config", "{}", "--output", "out"],
+        ["stage", "progression", "simulate_cohorts", "--config", "{}", "--output", "out"],
         ["stage", "imaging", "check", "--config", "{}", "--output", "out"],
         ["--help"],
     ]
