@@ -162,7 +162,7 @@ def test_orientation_changes_no_forecast_and_left_stays_left(tmp_path, sciml_com
         near = np.linalg.norm(places - (30, 20, 25), axis=-1) < 12
         darkest = places[np.unravel_index(np.argmin(np.where(near, later, 1e9)), array.shape)]
         assert np.linalg.norm(darkest - (30, 20, 25)) < 9
-    # other axes give the same forecast; voxels turned by 10 degrees cost an interpolation, and a registration that starts elsewhere
+    # other axes give the same forecast; voxels turned by 10 degrees cost an interpolation and another registration
     turned, oblique = (-10 * np.log10(np.mean((other - found[0]) ** 2)) for other in found[1:])
     assert turned > 60
     assert oblique > 34.5
