@@ -92,7 +92,7 @@ def write_model_card(
                 ("digest of the tensors", f"`{metadata['weights_digest']}`"),
                 ("digest of the sources", f"`{metadata['source_digest']}`"),
                 ("seed", metadata["seed"]),
-                ("training, CPU minutes", metadata["cpu_minutes"]),
+                ("training, CPU minutes", metadata["cpu_minutes"] or "not kept, so that equal fits give equal bytes"),
             ],
         ),
         "## Made by",

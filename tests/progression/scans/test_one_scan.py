@@ -165,7 +165,7 @@ def test_orientation_changes_no_forecast_and_left_stays_left(tmp_path, sciml_com
     # other axes give the same forecast; voxels turned by 10 degrees cost an interpolation and another registration
     turned, oblique = (-10 * np.log10(np.mean((other - found[0]) ** 2)) for other in found[1:])
     assert turned > 60
-    assert oblique > 34.5
+    assert oblique > {"flow": 34.5, "model": 35.0}[form]
     with (tmp_path / "a" / "volumes.csv").open() as file:
         rows = {(row["age_years"], row["region"]): row for row in csv.DictReader(file)}
     assert float(rows["71.0", "ventricle"]["volume_ml"]) < float(rows["76.0", "ventricle"]["low_ml"])

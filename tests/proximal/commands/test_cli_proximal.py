@@ -33,7 +33,7 @@ GREY = RegularizerConfig(windows=((3,),))
 
 def save(path: Path, network: LearnedProximalNetwork) -> None:
     described = {"network": network.describe()}
-    save_weights(path, network, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0, extra=described)
+    save_weights(path, network, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0.0, extra=described)
 
 
 @pytest.fixture
