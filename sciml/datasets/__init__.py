@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sciml.datasets.cards import attribution, card
+    from sciml.datasets.crops import Crop, load_crops, photo_crops
     from sciml.datasets.fetching import fetch, verify
     from sciml.datasets.loaders import digit_labels, load, load_photo, window_hu
     from sciml.datasets.manifest import available_tier, local_path, members, record, records, tier_ids
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from sciml.datasets.user import add
 
 _HOMES = {
+    "Crop": "crops",
     "add": "user",
     "attribution": "cards",
     "available_tier": "manifest",
@@ -32,10 +34,12 @@ _HOMES = {
     "digit_labels": "loaders",
     "fetch": "fetching",
     "load": "loaders",
+    "load_crops": "crops",
     "load_photo": "loaders",
     "local_path": "manifest",
     "members": "manifest",
     "near_duplicates": "splits",
+    "photo_crops": "crops",
     "record": "manifest",
     "records": "manifest",
     "roles": "splits",
@@ -45,6 +49,7 @@ _HOMES = {
     "window_hu": "loaders",
 }
 __all__ = [
+    "Crop",
     "add",
     "attribution",
     "available_tier",
@@ -53,10 +58,12 @@ __all__ = [
     "digit_labels",
     "fetch",
     "load",
+    "load_crops",
     "load_photo",
     "local_path",
     "members",
     "near_duplicates",
+    "photo_crops",
     "record",
     "records",
     "roles",

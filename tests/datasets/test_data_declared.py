@@ -19,7 +19,7 @@ from sciml.runtime.places import resource
 
 def test_rows_are_complete():
     rows = list(tracked().values())
-    assert len(rows) == len({row.id for row in rows}) == 94
+    assert len(rows) == len({row.id for row in rows}) == 117
     for row in rows:
         assert re.fullmatch(r"(tree:)?[0-9a-f]{64}", row.sha256) and row.bytes > 0
         assert row.licence and row.citation and row.role and row.path and row.package in packages()
