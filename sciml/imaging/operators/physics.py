@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, TypeGuard
+from typing import TypeGuard
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -96,75 +95,6 @@ def is_inpainting(physics: Physics) -> TypeGuard[Inpainting]:
     return any(kind.__name__ == "Inpainting" for kind in type(physics).__mro__)
 
 
-class MRI(Linear):
-    """A x = m F x: single-coil k-space at the sampled places, F the orthonormal centred Fourier transform; norm 1.
-
-    Images and measurements are (batch, 2, height, width): real and imaginary parts.
-
-    Args:
-        mask: (1, 2, height, width), 1 where k-space is sampled.
-    """
-
-    def __init__(self, mask: Float[Tensor, "1 2 height width"]) -> None:
-        self.mask = mask
-
-    def A(self, x: Float[Tensor, "batch 2 height width"], **kwargs: object) -> Float[Tensor, "batch 2 height width"]:
-        """Return the sampled k-space."""
-        return self.mask * _as_channels(_centred(torch.fft.fftn, _as_complex(x)))
-
-    def A_adjoint(self, y: Float[Tensor, "batch 2 height width"], **kwargs: object) -> Float[Tensor, "batch 2 height width"]:
-        """Return the zero-filled image."""
-        return _as_channels(_centred(torch.fft.ifftn, _as_complex(self.mask * y)))
-
-
-def _as_complex(x: Tensor) -> Tensor:
-    return torch.view_as_complex(x.moveaxis(1, -1).contiguous())
-
-
-def _as_channels(x: Tensor) -> Tensor:
-    return torch.view_as_real(x).moveaxis(-1, 1)
-
-
-def _centred(transform: Any, x: Tensor) -> Tensor:
-    shifted = transform(torch.fft.ifftshift(x, dim=(-2, -1)), dim=(-2, -1), norm="ortho")
-    return torch.fft.fftshift(shifted, dim=(-2, -1))
-
-
-def cartesian_mask(size: tuple[int, int], acceleration: float, centre_fraction: float, seed: int) -> Float[np.ndarray, "h w"]:
-    """Return a random Cartesian sampling mask: whole rows of k-space, the low frequencies always.
-
-    Args:
-        size: height and width; rows are phase-encoding lines.
-        acceleration: height / (number of sampled rows), at least 1.
-        centre_fraction: fraction of all rows that are sampled around zero frequency.
-        seed: the rows drawn outside the centre depend on it alone.
-
-    Raises:
-        ConfigError: the acceleration is below 1, or the centre alone has more rows than it allows.
-    """
-    if not acceleration >= 1:
-        raise ConfigError(f"an acceleration is at least 1 (all rows), got {acceleration}")
-    height, width = size
-    rows = round(height / acceleration)
-    centre = max(1, round(height * centre_fraction))
-    if not 0 < centre <= rows <= height:
-        raise ConfigError(f"acceleration {acceleration} leaves {rows} of {height} rows, but the centre alone takes {centre}")
-    start = height // 2 - centre // 2
-    chosen = np.zeros(height, dtype=bool)
-    chosen[start : start + centre] = True
-    outside = np.flatnonzero(~chosen)
-    chosen[np.random.default_rng(seed).choice(outside, rows - centre, replace=False)] = True
-    return np.repeat(chosen[:, None], width, axis=1).astype(np.float32)
-
-
-def cartesian_mri(
-    size: tuple[int, int], acceleration: float, centre_fraction: float, seed: int, device: torch.device | str = "cpu"
-) -> MRI:
-    """Return the single-coil Cartesian MR physics, images as (batch, 2, height, width) real and imaginary parts."""
-    mask = torch.from_numpy(cartesian_mask(size, acceleration, centre_fraction, seed))
-    return MRI(mask.expand(1, 2, *size).clone().to(device))
-
-
 def random_inpainting(size: tuple[int, int], keep: float, seed: int, device: torch.device | str = "cpu") -> Inpainting:
     """Return the physics that keeps a random fraction of the pixels, the others measured as zero.
 
@@ -176,22 +106,6 @@ def random_inpainting(size: tuple[int, int], keep: float, seed: int, device: tor
     generator = torch.Generator().manual_seed(seed)
     mask = (torch.rand(1, *size, generator=generator) < keep).float()
     return Inpainting(mask.to(device))
-
-
-def smooth_phase(size: tuple[int, int], generator: torch.Generator, waves: int = 3) -> Float[Tensor, "height width"]:
-    """Return a smooth random phase in radians: a random trigonometric polynomial of low degree, scaled to +- pi / 2 at most.
-
-    Args:
-        size: height and width.
-        generator: source of randomness.
-        waves: highest number of half periods across the image.
-    """
-    degree = torch.arange(waves + 1, dtype=torch.float64)
-    amplitude = torch.randn(waves + 1, waves + 1, generator=generator, dtype=torch.float64) / (1 + degree[:, None] + degree)
-    rows = torch.cos(math.pi * degree * (torch.arange(size[0], dtype=torch.float64)[:, None] + 0.5) / size[0])
-    columns = torch.cos(math.pi * degree * (torch.arange(size[1], dtype=torch.float64)[:, None] + 0.5) / size[1])
-    phase = rows @ amplitude @ columns.T
-    return (phase / phase.abs().max() * math.pi / 2).float()
 
 
 def column_norm(physics: LinearPhysics, like: Tensor, probes: int = 4) -> float:

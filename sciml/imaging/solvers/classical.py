@@ -17,7 +17,8 @@ from torch import Tensor
 
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.linear import LinearPhysics
-from sciml.imaging.operators.physics import MRI, Identity, column_norm, is_inpainting, noise_of
+from sciml.imaging.operators.mri import MRI
+from sciml.imaging.operators.physics import Identity, column_norm, is_inpainting, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.priors import Images, Prior, TotalVariation, per_image
 from sciml.imaging.solvers.admm import total_variation_admm

@@ -15,7 +15,8 @@ from sciml.formats.npy import open_npy
 from sciml.formats.read import read_image
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel, check_kernel
-from sciml.imaging.operators.physics import MRI, Inpainting, noise_of
+from sciml.imaging.operators.mri import MRI
+from sciml.imaging.operators.physics import Inpainting, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam, detector_count
 from sciml.imaging.tasks.catalogue import TASKS, resolve_options
 from sciml.imaging.tasks.scale import Origin, check_output, range_of_noisy, to_batch, write_batch

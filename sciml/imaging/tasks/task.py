@@ -19,16 +19,8 @@ from torch import Tensor
 from sciml.imaging.operators import kernels
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.linear import Linear
-from sciml.imaging.operators.physics import (
-    MRI,
-    Identity,
-    Inpainting,
-    Noise,
-    cartesian_mri,
-    noise_of,
-    random_inpainting,
-    smooth_phase,
-)
+from sciml.imaging.operators.mri import MRI, cartesian_mri, smooth_phase
+from sciml.imaging.operators.physics import Identity, Inpainting, Noise, noise_of, random_inpainting
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.tasks.catalogue import TASKS, resolve_options
 from sciml.runtime.errors import ConfigError, ShapeError

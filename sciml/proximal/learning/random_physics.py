@@ -21,7 +21,8 @@ from torch import Tensor
 from sciml.imaging.operators import kernels
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.linear import LinearPhysics
-from sciml.imaging.operators.physics import MRI, Noise, cartesian_mri, column_norm, smooth_phase
+from sciml.imaging.operators.mri import MRI, cartesian_mri, smooth_phase
+from sciml.imaging.operators.physics import Noise, column_norm
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.solvers.classical import first_guess
 from sciml.proximal.reconstruction.operators import normal_spectrum

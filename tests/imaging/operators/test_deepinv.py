@@ -6,7 +6,8 @@ import deepinv.physics as theirs
 import torch
 
 from sciml.imaging.operators.linear import LinearPhysics, Physics, as_deepinv
-from sciml.imaging.operators.physics import MRI, Inpainting, Noise, cartesian_mask, is_inpainting, noise_of
+from sciml.imaging.operators.mri import MRI, cartesian_mask
+from sciml.imaging.operators.physics import Inpainting, Noise, is_inpainting, noise_of
 from sciml.imaging.solvers.classical import tv
 from sciml.imaging.tasks.task import TASKS, task
 

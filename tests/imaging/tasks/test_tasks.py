@@ -9,7 +9,8 @@ import torch
 from imaging_problems import generator, random
 from torch import Tensor
 
-from sciml.imaging.operators.physics import Noise, cartesian_mask, column_norm, noise_of, smooth_phase
+from sciml.imaging.operators.mri import cartesian_mask, smooth_phase
+from sciml.imaging.operators.physics import Noise, column_norm, noise_of
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.tasks.task import TASKS, Task, task
 from sciml.runtime.errors import ConfigError, ShapeError

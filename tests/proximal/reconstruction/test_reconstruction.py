@@ -11,7 +11,8 @@ from reconstruction_problems import Gaussian, Matrix, WrongAdjoint, implicit, ma
 
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import gaussian
-from sciml.imaging.operators.physics import Identity, Inpainting, Noise, cartesian_mask, random_inpainting
+from sciml.imaging.operators.mri import cartesian_mask
+from sciml.imaging.operators.physics import Identity, Inpainting, Noise, random_inpainting
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.proximal.reconstruction import variational
 from sciml.proximal.reconstruction.operators import adjoint_gap, inspect_operator, norm_squared, normal_spectrum
