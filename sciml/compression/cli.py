@@ -28,6 +28,14 @@ MOST_PIXELS = 2**27
 MaxPixels = Annotated[
     int, typer.Option("--max-pixels", min=1, help="Files that claim more pixels are refused before anything is decoded.")
 ]
+MaxTiles = Annotated[
+    int | None,
+    typer.Option(
+        "--max-tiles",
+        min=1,
+        help="Files of so many tiles are decoded however small they are; by default 512, and one more for every 65,536 pixels.",
+    ),
+]
 NicFiles = Annotated[list[str], typer.Argument(metavar="FILE", help=".nic files, folders of them, patterns in quotes.")]
 ModelFile = Annotated[
     str | None,
@@ -169,6 +177,7 @@ def decode_command(
         bool, typer.Option("--no-refine", help="Leave out the network behind the decoder: faster, a little worse.")
     ] = False,
     max_pixels: MaxPixels = MOST_PIXELS,
+    max_tiles: MaxTiles = None,
     jobs: Jobs = None,
     force: Force = False,
 ) -> None:
@@ -185,7 +194,7 @@ def decode_command(
     """
     from sciml.compression.commands.decode import DecodeOrder, decode_files
 
-    order = DecodeOrder(model, layers, salvage, not no_refine, max_pixels, force)
+    order = DecodeOrder(model, layers, salvage, not no_refine, max_pixels, force, max_tiles)
     decode_files(inputs, out, order, typer.echo, jobs)
 
 
@@ -225,7 +234,13 @@ def info_command(
 
 
 @command(app, "verify")
-def verify_command(files: NicFiles, model: ModelFile = None, max_pixels: MaxPixels = MOST_PIXELS, jobs: Jobs = None) -> None:
+def verify_command(
+    files: NicFiles,
+    model: ModelFile = None,
+    max_pixels: MaxPixels = MOST_PIXELS,
+    max_tiles: MaxTiles = None,
+    jobs: Jobs = None,
+) -> None:
     """Check .nic files: every checksum, then the codes that they decode to. Exits with 0 where all are good, else with 2.
 
     Examples: sciml compression verify photo.nic;
@@ -233,7 +248,7 @@ def verify_command(files: NicFiles, model: ModelFile = None, max_pixels: MaxPixe
     """
     from sciml.compression.commands.decode import verify_files
 
-    verify_files(files, model, max_pixels, typer.echo, jobs)
+    verify_files(files, model, max_pixels, typer.echo, jobs, max_tiles)
 
 
 @command(app, "selftest")

@@ -10,27 +10,28 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Real
 
+from sciml.compression.coding.assembly import Finished, finish
 from sciml.compression.coding.model import CodecModel, step_of
 from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
 from sciml.compression.coding.rate_control import finest_step
 from sciml.compression.coding.rdo_passes import refined_planes
-from sciml.compression.coding.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
+from sciml.compression.coding.samples import Samples, to_numbers
 from sciml.compression.coding.symbol_choice import LAMBDA, masking
 from sciml.compression.coding.tile_coding import (
     CodedTile,
+    TakeCodes,
     codes_checksum,
     decode_planes,
     encode_planes,
-    finish,
-    tile_blocks,
     tile_window,
 )
 from sciml.compression.coding.transform import BLOCK
@@ -43,6 +44,8 @@ if TYPE_CHECKING:
 
 # pictures above are cut into tiles, so that memory does not grow with them
 WHOLE_PIXELS = 2**22
+# side of what is finished at once of a larger tile
+PART = 1024
 
 
 class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
@@ -102,7 +105,7 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
             options.crc32,
             options.roi_weights is not None,
         )
-        self.check(header)
+        self._check_new(header)
         tiles, checksum = [], 0
         for tile in tile_layout(header).tiles:
             coded = self._encode_tile(samples, tile, quality, step, options)
@@ -127,9 +130,12 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
         return encode_planes(self.model, quality, step, planes, weight)
 
     def _decode_tile(
-        self, header: Header, tile: Tile, layers: tuple[bytes, ...]
-    ) -> tuple[Float[np.ndarray, "planes rows columns"], Int[np.ndarray, "planes rows columns"]]:
-        return decode_planes(self.model, header.quality, layers, -(-tile.height // BLOCK), -(-tile.width // BLOCK))
+        self, header: Header, tile: Tile, layers: tuple[bytes, ...], take: TakeCodes
+    ) -> Real[np.ndarray, "planes rows columns"]:
+        return decode_planes(self.model, header.quality, layers, -(-tile.height // BLOCK), -(-tile.width // BLOCK), take)
+
+    def _codes(self, parts: list[Int[np.ndarray, ...]]) -> Int[np.ndarray, "planes rows columns"]:
+        return np.stack(parts)
 
     def checksum(self, codes: Int[np.ndarray, "planes rows columns"], before: int = 0) -> int:
         """Return the CRC32 of a tile's codes, going on from the tile before."""
@@ -144,25 +150,36 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
         if header.layers > most:
             raise FormatError(f"the file has {header.layers} layers: table set {header.quality} has {most}")
 
-    def _assemble(self, header: Header, values: Iterable[np.ndarray]) -> Shaped[np.ndarray, "rows columns channels"]:
-        """Return samples from the decoded values of all tiles, strip by strip."""
+    def _finished(self, header: Header, values: Iterator[Real[np.ndarray, "planes rows columns"]]) -> Iterator[Finished]:
         step = step_of(header.quantiser_code)
-        source = iter(values)
+        refine, reach = None, 0
+        if self.refine and self.model.network is not None:
+            refine, reach = partial(self.model.network.apply_to, step=step), self.model.network.reach
+        tiles = tile_layout(header).tiles
+        rows = _ends([tile.top + tile.height for tile in tiles if not tile.column])
+        columns = _ends([tile.left + tile.width for tile in tiles if not tile.row])
+        if len(columns) > 1:
+            return finish(self.model, step, rows, columns, values, refine, reach)
+        # tiles in one column are finished in parts
+        downs = [_parts(start, stop) for start, stop in pairwise([0, *rows])]
+        across = _parts(0, columns[0])
+        pieces = (
+            tile[:, (top - start) // BLOCK : (bottom - start) // BLOCK, left // BLOCK : right // BLOCK]
+            for tile, ends, start in zip(values, downs, [0, *rows], strict=False)
+            for top, bottom in pairwise([start, *ends])
+            for left, right in pairwise([0, *across])
+        )
+        return finish(self.model, step, [end for ends in downs for end in ends], across, pieces, refine, reach)
 
-        def strips() -> Iterator[tuple[np.ndarray, bool]]:
-            for row in range(header.tile_rows):
-                parts = [tile_blocks(self.model, step, next(source)) for _ in range(header.tile_columns)]
-                yield np.concatenate(parts, 2), row == header.tile_rows - 1
 
-        refine = partial(self.model.network.apply_to, step=step) if self.refine and self.model.network is not None else None
-        kind = header.sample_type
-        result = np.empty((header.height, header.width, len(header.channels)), SAMPLE_DTYPES[kind])
-        done = 0
-        for rows in finish(self.model, strips(), refine):
-            part = rows[: header.height - done, : header.width]
-            result[done : done + len(part)] = to_samples(part, header.channels, kind)
-            done += len(part)
-        return result
+def _ends(stops: list[int]) -> list[int]:
+    """Return where rows or columns of tiles end, in full blocks."""
+    return [-(-stop // BLOCK) * BLOCK for stop in stops]
+
+
+def _parts(start: int, stop: int) -> list[int]:
+    """Return the ends of parts of at most 1,024 pixels, of rows or columns of a tile."""
+    return [*range(start + PART, stop, PART), stop]
 
 
 def block_means(pixels: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows16 columns16"]:

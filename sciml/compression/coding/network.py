@@ -22,7 +22,7 @@ from sciml.runtime.errors import FormatError
 
 FACTOR = 4
 GAIN = 0.25
-# a strip's margin lets no deeper network look far enough
+# deeper networks would look further than is worth its time
 MOST_BLOCKS = 3
 
 
@@ -49,7 +49,7 @@ class Restorer(nn.Module):
     Args:
         channels: channels of the picture.
         width: channels within.
-        depth: number of residual blocks; each looks 8 pixels further, so at most 3 fit into a strip's margin.
+        depth: number of residual blocks; each looks 8 pixels further; at most 3.
     """
 
     def __init__(self, channels: int, width: int = 64, depth: int = 2):
@@ -60,6 +60,11 @@ class Restorer(nn.Module):
         nn.init.zeros_(self.outward.weight)
         if self.outward.bias is not None:
             nn.init.zeros_(self.outward.bias)
+
+    @property
+    def reach(self) -> int:
+        """How many pixels far the network looks from a multiple of 4."""
+        return FACTOR * (2 + 2 * len(self.blocks))
 
     def forward(
         self, picture: Float[Tensor, "batch channels rows columns"], step: Float[Tensor, " batch"]

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Int, Shaped
 
+from sciml.compression.coding.assembly import Finished
 from sciml.compression.coding.rate_control import quality_code, search
-from sciml.compression.coding.samples import LARGEST, AnyModel, Samples, samples_of
+from sciml.compression.coding.samples import LARGEST, SAMPLE_DTYPES, AnyModel, Samples, samples_of, to_samples
 from sciml.compression.coding.symbol_choice import Tune, tuning
-from sciml.compression.coding.tile_coding import CodedTile
-from sciml.compression.container.alpha import decode_alpha, encode_alpha
+from sciml.compression.coding.tile_coding import CodedTile, TakeCodes, codes_checksum
+from sciml.compression.container.alpha import alpha_rows, encode_alpha
 from sciml.compression.container.file import Channel, Container, Limits, Tile, read_container, tile_layout, write_container
-from sciml.compression.container.header import Header
+from sciml.compression.container.header import Header, check_size
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ShapeError
 
 TILE_LOG2 = 10
@@ -90,6 +92,27 @@ def _options(former: Mapping[str, Any], **given: Any) -> EncodeOptions:
     return options
 
 
+@contextmanager
+def enough_memory(header: Header) -> Iterator[None]:
+    """Turn a lack of memory for a picture into an error that says how much its pixels take.
+
+    Raises:
+        DataError: the machine has not enough memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch says it in words
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        count = len(header.channels) + (header.alpha_bytes is not None)
+        size = header.pixels * count * np.dtype(SAMPLE_DTYPES[header.sample_type]).itemsize
+        raise DataError(
+            f"not enough memory: {header.width} x {header.height} pixels of {count} channels take {size / 1e6:.0f} MB "
+            "and decoding up to 200 MB more; free some, or refuse such files by their number of pixels"
+        ) from error
+
+
 class PictureCodec(ABC, Generic[Codes]):
     """Encodes and decodes with one model; the base of `Codec` and of `NeuralCodec`.
 
@@ -136,12 +159,19 @@ class PictureCodec(ABC, Generic[Codes]):
         """Raise FormatError where this codec cannot decode a file with this header."""
 
     @abstractmethod
-    def _decode_tile(self, header: Header, tile: Tile, layers: tuple[bytes, ...]) -> tuple[Any, Codes]:
-        """Return what a picture is made of, and the codes, of one tile from its layers."""
+    def _decode_tile(self, header: Header, tile: Tile, layers: tuple[bytes, ...], take: TakeCodes) -> Any:
+        """Return what a picture is made of, of one tile from its layers; `take` gets its codes, part by part."""
 
     @abstractmethod
-    def _assemble(self, header: Header, values: Iterable[Any]) -> Shaped[np.ndarray, "rows columns channels"]:
-        """Return samples from what `_decode_tile` gave for all tiles."""
+    def _codes(self, parts: list[Int[np.ndarray, ...]]) -> Codes:
+        """Return the codes of a tile from the parts that `_decode_tile` gave."""
+
+    @abstractmethod
+    def _finished(self, header: Header, values: Iterator[Any]) -> Iterator[Finished]:
+        """Yield the rectangles of a picture from what `_decode_tile` gave for all tiles; they may reach beyond the picture.
+
+        Nothing is allocated before the first tile is there, and little besides one tile at any time.
+        """
 
     def encode(
         self,
@@ -224,7 +254,7 @@ class PictureCodec(ABC, Generic[Codes]):
 
             def inverse_error(trial: Encoded) -> float:
                 container = read_container(trial.data, self.limits)
-                decoded = self._assemble(container.header, (values for values, _ in self._decode_tiles(container, None)))
+                decoded = self._picture(replace(container, alpha=None), None)
                 error = np.mean((decoded.astype(np.float64) - samples.array) ** 2)
                 return peak / max(math.sqrt(error), 1e-12 * peak)
 
@@ -255,14 +285,28 @@ class PictureCodec(ABC, Generic[Codes]):
     def decode_container(self, container: Container, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
         """Return the picture of what was read, intact or salvaged; arguments as `decode`."""
         header = container.header
-        # before anything is allocated
         self.check(header)
-        values = (item for item, _ in self._decode_tiles(container, layers))
-        decoded = self._assemble(header, values)
-        if container.alpha is not None:
-            alpha = decode_alpha(container.alpha, header.height, header.width)
-            decoded = np.concatenate([decoded, alpha.astype(decoded.dtype)[..., None]], 2)
+        with enough_memory(header):
+            decoded = self._picture(container, layers)
         return decoded[..., 0] if decoded.shape[2] == 1 else decoded
+
+    def _picture(self, container: Container, layers: int | None) -> Shaped[np.ndarray, "rows columns channels"]:
+        header, count = container.header, len(container.header.channels)
+        picture: Shaped[np.ndarray, "rows columns channels"] | None = None
+        for top, left, numbers in self._finished(header, self._decode_tiles(container, layers)):
+            if picture is None:
+                shape = header.height, header.width, count + (container.alpha is not None)
+                picture = np.empty(shape, SAMPLE_DTYPES[header.sample_type])
+            own = numbers[: header.height - top, : header.width - left]
+            place = picture[top : top + own.shape[0], left : left + own.shape[1], :count]
+            place[:] = to_samples(own, header.channels, header.sample_type)
+        assert picture is not None  # a header has at least one tile
+        if container.alpha is not None:
+            top = 0
+            for rows in alpha_rows(container.alpha, header.height, header.width):
+                picture[top : top + len(rows), :, count] = rows
+                top += len(rows)
+        return picture
 
     def codes(self, data: bytes) -> list[Codes]:
         """Return the integer codes of each tile of a `.nic` file; the same on every machine.
@@ -271,26 +315,53 @@ class PictureCodec(ABC, Generic[Codes]):
             FormatError: as `decode`.
         """
         container = read_container(data, self.limits)
-        return [codes for _, codes in self._decode_tiles(container, None)]
+        parts: list[Int[np.ndarray, ...]] = []
+        found: list[Codes] = []
+        with enough_memory(container.header):
+            for _ in self._decode_tiles(container, None, parts.append):
+                found.append(self._codes(parts))
+                parts.clear()
+        return found
 
-    def _decode_tiles(self, container: Container, layers: int | None) -> Iterator[tuple[Any, Codes]]:
+    def check_codes(self, data: bytes) -> None:
+        """Check every payload of a `.nic` file and the codes that they decode to; keeps none of them.
+
+        Raises:
+            FormatError: as `decode`.
+        """
+        container = read_container(data, self.limits)
+        with enough_memory(container.header):
+            for _ in self._decode_tiles(container, None):
+                pass
+
+    def _decode_tiles(self, container: Container, layers: int | None, keep: TakeCodes | None = None) -> Iterator[Any]:
+        """Yield what each tile decodes to; `keep` gets the codes, which are compared with their checksum behind the last tile."""
         header = container.header
         self.check(header)
         if layers is not None and layers < 1:
             raise ConfigError(f"{layers} layers were asked for: expected at least 1")
         tiles = tile_layout(header).tiles
         checksum, wanted = 0, None if layers is not None or container.damage else header.codes_crc
+
+        def take(codes: Int[np.ndarray, ...]) -> None:
+            nonlocal checksum
+            checksum = codes_checksum(codes, checksum)
+            if keep is not None:
+                keep(codes)
+
         for number, (tile, payloads) in enumerate(zip(tiles, container.tiles, strict=True)):
             try:
-                values, codes = self._decode_tile(header, tile, payloads[:layers])
+                values = self._decode_tile(header, tile, payloads[:layers], take)
             except FormatError as error:
                 raise FormatError(f"tile at row {tile.top}, column {tile.left}: {error}") from error
-            checksum = self.checksum(codes, checksum)
             if number == len(tiles) - 1 and wanted not in (None, checksum):
                 raise FormatError(
                     f"the decoded codes have checksum {checksum:08x}, the file says {wanted:08x}: please report this"
                 )
-            yield values, codes
+            # handed on, not held here: a tile's values may take more than all else
+            box = [values]
+            del values
+            yield box.pop()
 
     def _written(
         self, header: Header, tiles: Sequence[CodedTile], checksum: int, samples: Samples, icc_profile: bytes | None
@@ -300,6 +371,15 @@ class PictureCodec(ABC, Generic[Codes]):
         alpha = None if samples.alpha is None else encode_alpha(samples.alpha)
         data = write_container(header, [tile.layers for tile in tiles], alpha, icc_profile, self.limits)
         return Encoded(data, header, tuple(tiles))
+
+    def _check_new(self, header: Header) -> None:
+        """Raise ConfigError or FormatError where a picture cannot be coded so, before it is."""
+        try:
+            check_size(header.width, header.height, len(header.channels), 1, header.tile_log2, self.limits)
+        except FormatError as error:
+            larger = "; choose larger tiles" if header.tile_log2 else ""
+            raise ConfigError(f"the file could not be read again: {error}{larger}") from error
+        self.check(header)
 
     def check_model(self, header: Header) -> None:
         """Raise FormatError for a file of another model, with other channels, or with a tile that is too large."""

@@ -1,4 +1,4 @@
-"""Planes of one tile to layers of bytes and back; whole pictures tile by tile, with lapping across the tiles' borders.
+"""Planes of one tile to layers of bytes and back, and the planes of tiles that are lapped across their borders.
 
 Lapping reaches 8 samples over a border. The encoder cuts every tile out of the lapped picture, the decoder undoes the lapping
 when both sides are there: tiles leave no seam, though each is coded by itself.
@@ -7,11 +7,11 @@ when both sides are there: tiles leave no seam, though each is coded by itself.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Real
 
 from sciml.compression.coding.model import CodecModel, StepSet
 from sciml.compression.coding.symbol_choice import LAMBDA, Chooser, WordChooser
@@ -22,9 +22,7 @@ from sciml.compression.entropy.groups import ChooseWords, walk_groups
 from sciml.compression.entropy.rules import LARGEST_VALUE, Choose, walk
 from sciml.runtime.errors import FormatError
 
-# rows beside a strip on which the last decoding steps depend: 8 of lapping, the rest of the network
-MARGIN = 48
-Refine = Callable[[Float[np.ndarray, "rows columns channels"]], Float[np.ndarray, "rows columns channels"]]
+TakeCodes = Callable[[Int[np.ndarray, "rows columns"]], None]
 
 
 @dataclass(frozen=True)
@@ -100,9 +98,17 @@ def walk_units(
 
 
 def decode_planes(
-    model: CodecModel, quality: int, layers: Iterable[bytes], rows: int, columns: int
-) -> tuple[Float[np.ndarray, "planes rows columns"], Int[np.ndarray, "units rows columns"]]:
-    """Return the values, in 1/64 of the step, and the codes of a tile; planes of missing layers are 0.
+    model: CodecModel, quality: int, layers: Iterable[bytes], rows: int, columns: int, take: TakeCodes
+) -> Float[np.ndarray, "planes rows columns"]:
+    """Return the values of a tile, whole numbers in 1/64 of the step as int16 or float32; planes of missing layers are 0.
+
+    Args:
+        model: whose rules and tables are used.
+        quality: number of the set among those of the model.
+        layers: bytes of the layers, coarse to fine.
+        rows: blocks from top to bottom.
+        columns: blocks from left to right.
+        take: gets the codes of each unit in their order, (rows, columns); those of missing layers are 0.
 
     Raises:
         FormatError: the layers do not come from this model.
@@ -110,8 +116,18 @@ def decode_planes(
     chosen = model.sets[quality]
     grid = Grid(rows, columns)
     context = Context(grid, chosen.planes)
-    scalar, groups = chosen.rules.planes, chosen.groups
-    codes = np.zeros((chosen.units, grid.blocks), np.int32)
+    groups = chosen.groups
+    # codes of the unit that is being decoded, and how many of its blocks are there
+    codes, there, taken = np.zeros(grid.blocks, np.int32), 0, 0
+
+    def note(blocks: np.ndarray, symbols: np.ndarray) -> None:
+        nonlocal codes, there, taken
+        codes[blocks] = symbols
+        there += len(blocks)
+        if there == grid.blocks:
+            take(codes.reshape(rows, columns))
+            codes, there, taken = np.zeros(grid.blocks, np.int32), 0, taken + 1
+
     for number, (part, layer) in enumerate(zip(chosen.layers(), layers, strict=False)):
         reader = Reader(chosen.tables, layer)
 
@@ -119,7 +135,7 @@ def decode_planes(
             plane: int, blocks: np.ndarray, mean: np.ndarray, classes: np.ndarray, reader: Reader = reader
         ) -> Float[np.ndarray, " blocks"]:
             symbols = reader.get(plane, classes)
-            codes[plane, blocks] = symbols
+            note(blocks, symbols)
             return symbols
 
         def choose_words(
@@ -127,14 +143,20 @@ def decode_planes(
         ) -> Int[np.ndarray, " blocks"]:
             assert groups is not None  # only groups ask for words
             words = reader.get_words(groups, group, classes)
-            codes[scalar + group, blocks] = words
+            note(blocks, words)
             return words
 
         try:
             walk_units(chosen, grid, choose, choose_words, part, context)
         except FormatError as error:
             raise FormatError(f"layer {number}: {error}") from error
-    return context.values.reshape(chosen.planes, rows, columns), codes.reshape(chosen.units, rows, columns)
+    for _ in range(taken, chosen.units):
+        take(codes.reshape(rows, columns))
+    values = context.values.reshape(chosen.planes, rows, columns)
+    # what predicts the planes is given back first; values are whole numbers, most often small ones
+    del context
+    small = np.iinfo(np.int16)
+    return values.astype(np.int16) if small.min <= values.min() and values.max() <= small.max else values
 
 
 @dataclass(frozen=True)
@@ -190,37 +212,12 @@ def tile_planes(
 
 
 def tile_blocks(
-    model: CodecModel, step: float, values: Float[np.ndarray, "coded rows16 columns16"]
+    model: CodecModel, step: float, values: Real[np.ndarray, "coded rows16 columns16"]
 ) -> Float[np.ndarray, "channels rows columns"]:
     """Return the rotated channels of a decoded tile, still lapped."""
     planes = np.zeros((len(model.transform.order), *values.shape[1:]), np.float32)
     planes[: len(values)] = values * np.float32(step / VALUE_UNITS)
     return model.transform.blocks(planes)
-
-
-def finish(
-    model: CodecModel, strips: Iterable[tuple[Float[np.ndarray, "channels rows columns"], bool]], refine: Refine | None
-) -> Iterator[Float[np.ndarray, "rows columns channels"]]:
-    """Yield finished rows of the picture, in the model's numbers, from strips of lapped channels from top to bottom.
-
-    Args:
-        model: whose transform is undone.
-        strips: each with whether it is the last; heights are multiples of 16.
-        refine: applied to the rows, for instance the network; it may look `MARGIN` - 8 rows far.
-    """
-    pending: np.ndarray | None = None
-    begun = 0
-    for strip, is_last in strips:
-        pending = strip if pending is None else np.concatenate([pending, strip], 1)
-        height = pending.shape[1]
-        stop = height if is_last else max(begun, height - MARGIN)
-        if stop > begun:
-            picture = model.transform.unrotate(lap(pending, inverse=True))
-            if refine is not None:
-                picture = refine(picture)
-            yield picture[begun:stop] * np.float32(model.span) + np.float32(model.centre)
-        start = max(0, stop - MARGIN) // BLOCK * BLOCK
-        pending, begun = pending[:, start:], stop - start
 
 
 def codes_checksum(codes: Int[np.ndarray, "planes rows columns"], before: int = 0) -> int:

@@ -11,8 +11,8 @@ from sciml.batch import find
 from sciml.compression.codecs.model_files import shipped_ids, shipped_steps
 from sciml.compression.coding.model import step_of
 from sciml.compression.coding.rate_control import COARSEST, HIGHEST, LOWEST, finest_step
-from sciml.compression.commands.decode import ANY_PIXELS, NIC, read_file
-from sciml.compression.container.file import Limits, layer_table, read_container
+from sciml.compression.commands.decode import ANY_PIXELS, NIC, limits_of, read_file
+from sciml.compression.container.file import layer_table, read_container
 from sciml.runtime.errors import DataError
 
 if TYPE_CHECKING:
@@ -43,8 +43,8 @@ def describe(path: Path) -> dict[str, Any]:
         DataError: no such file.
         FormatError: no `.nic` file, or a damaged header.
     """
-    data, header = read_file(path, ANY_PIXELS)
-    container = read_container(data, Limits(pixels=ANY_PIXELS), salvage=True)
+    data, header = read_file(path, ANY_PIXELS, ANY_PIXELS)
+    container = read_container(data, limits_of(ANY_PIXELS, ANY_PIXELS), salvage=True)
     step = step_of(header.quantiser_code)
     return {
         "file": str(path),

@@ -6,6 +6,7 @@ Every filter is a difference of neighbours, so that cumulative sums undo it for 
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 from jaxtyping import UInt
@@ -19,6 +20,8 @@ FILTERS: tuple[tuple[int, ...], ...] = ((), (1,), (0,), (1, 0))
 WIDE = 0x10
 # A deflate stream gives at most 258 bytes for two bits.
 MOST_EXPANSION = 1032
+# samples that are unpacked at once, and bytes of the stream that are
+ROWS_BYTES, READ_BYTES = 2**20, 2**16
 
 
 def encode_alpha(plane: UInt[np.ndarray, "height width"]) -> bytes:
@@ -56,21 +59,46 @@ def decode_alpha(payload: bytes, height: int, width: int) -> UInt[np.ndarray, "h
     Raises:
         FormatError: the payload does not hold exactly one plane of this size.
     """
+    return np.concatenate(list(alpha_rows(payload, height, width)))
+
+
+def alpha_rows(payload: bytes, height: int, width: int) -> Iterator[UInt[np.ndarray, "rows width"]]:
+    """Yield the plane of a payload, some rows at a time; arguments and errors as `decode_alpha`."""
     if not payload:
         raise FormatError("the alpha payload is empty: expected at least 1 byte")
     method, body = payload[0] & ~WIDE, payload[1:]
     dtype = np.dtype(np.uint16 if payload[0] & WIDE else np.uint8)
+    rows = max(1, ROWS_BYTES // width)
+    counts = [min(rows, height - top) for top in range(0, height, rows)]
     if method in (OPAQUE, CONSTANT):
         size = dtype.itemsize if method == CONSTANT else 0
         if len(body) != size:
             raise FormatError(f"the alpha payload of a constant plane has {len(payload)} bytes: expected {1 + size}")
-        return np.full((height, width), int.from_bytes(body, "little") if size else np.iinfo(dtype).max, dtype)
+        value = int.from_bytes(body, "little") if size else np.iinfo(dtype).max
+        yield from (np.full((count, width), value, dtype) for count in counts)
+        return
     if method >= FIRST_FILTER + len(FILTERS):
         raise FormatError(f"the alpha payload has method {payload[0]:#04x}: expected 0 to 5, or 0x10 to 0x15 for 16 bits")
-    plane = _join(_inflate(body, height * width * dtype.itemsize), dtype).reshape(height, width)
-    for axis in FILTERS[method - FIRST_FILTER]:
-        plane = np.cumsum(plane, axis=axis, dtype=dtype)
-    return plane
+    size = height * width
+    # of 16 bits all high bytes come first: a second reader begins with the low ones
+    readers = [_Inflater(body, size * dtype.itemsize) for _ in range(dtype.itemsize)]
+    for _ in range(0 if len(readers) == 1 else height):
+        readers[1].take(width)
+    axes = FILTERS[method - FIRST_FILTER]
+    above = np.zeros(width, dtype)
+    for count in counts:
+        part = np.zeros((count, width), dtype)
+        for shift, reader in zip(range(8 * len(readers) - 8, -1, -8), readers, strict=True):
+            part |= np.frombuffer(reader.take(part.size), np.uint8).reshape(part.shape).astype(dtype) << shift
+        if 1 in axes:
+            part = np.cumsum(part, axis=1, dtype=dtype)
+        if 0 in axes:
+            part[0] += above
+            part = np.cumsum(part, axis=0, dtype=dtype)
+            above = part[-1]
+        if not readers[-1].left:
+            readers[-1].end()
+        yield part
 
 
 def _subtract(plane: NDArray[np.unsignedinteger], axes: tuple[int, ...]) -> NDArray[np.unsignedinteger]:
@@ -87,27 +115,54 @@ def _deflate(plane: NDArray[np.unsignedinteger]) -> bytes:
     return packer.compress(octets.T.tobytes()) + packer.flush()
 
 
-def _join(octets: bytes, dtype: np.dtype) -> NDArray[np.unsignedinteger]:
-    """Return samples from their bytes, all high ones first."""
-    parts = np.frombuffer(octets, np.uint8).reshape(dtype.itemsize, -1)
-    return np.ascontiguousarray(parts.T).view(dtype.newbyteorder(">")).ravel().astype(dtype)
+class _Inflater:
+    """Exactly `size` bytes from raw deflate, some at a time."""
 
+    def __init__(self, stream: bytes, size: int) -> None:
+        if size > MOST_EXPANSION * len(stream):
+            raise FormatError(
+                f"the alpha payload of {len(stream)} bytes cannot hold the {size} bytes of the plane: it is damaged"
+            )
+        self.left, self._size = size, size
+        self._stream, self._place = stream, 0
+        self._unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
 
-def _inflate(stream: bytes, size: int) -> bytes:
-    """Return exactly `size` bytes from raw deflate."""
-    if size > MOST_EXPANSION * len(stream):
-        raise FormatError(f"the alpha payload of {len(stream)} bytes cannot hold the {size} bytes of the plane: it is damaged")
-    unpacker = zlib.decompressobj(-zlib.MAX_WBITS)
-    try:
-        # One more than allowed: a stream of the right size then reaches its end mark, one that is too long shows.
-        octets = unpacker.decompress(stream, size + 1)
-    except zlib.error as error:
-        raise FormatError(f"the alpha payload is damaged: {error}") from error
-    if len(octets) != size or not unpacker.eof:
-        found = (
-            f"more than {size}" if len(octets) > size else f"{len(octets)}" if unpacker.eof else f"an unfinished {len(octets)}"
-        )
-        raise FormatError(f"the alpha payload holds {found} bytes: expected {size}")
-    if unpacker.unused_data:
-        raise FormatError(f"{len(unpacker.unused_data)} bytes follow the alpha stream: expected none")
-    return octets
+    def take(self, count: int) -> bytes:
+        """Return the next bytes."""
+        found = bytearray()
+        while len(found) < count:
+            octets = self._some(count - len(found))
+            if not octets:
+                end = "" if self._unpacker.eof else "an unfinished "
+                raise FormatError(
+                    f"the alpha payload holds {end}{self._size - self.left + len(found)} bytes: expected {self._size}"
+                )
+            found += octets
+        self.left -= count
+        return bytes(found)
+
+    def end(self) -> None:
+        """Check that the stream ends here."""
+        # a stream of the right size reaches its end mark now, one that is too long shows
+        if self._some(1):
+            raise FormatError(f"the alpha payload holds more than {self._size} bytes: expected {self._size}")
+        if not self._unpacker.eof:
+            raise FormatError(f"the alpha payload holds an unfinished {self._size} bytes: expected {self._size}")
+        rest = len(self._unpacker.unused_data) + len(self._stream) - self._place
+        if rest:
+            raise FormatError(f"{rest} bytes follow the alpha stream: expected none")
+
+    def _some(self, most: int) -> bytes:
+        """Return up to so many bytes, none where the stream has no more."""
+        try:
+            while not self._unpacker.eof:
+                waiting = self._unpacker.unconsumed_tail
+                if not waiting:
+                    waiting = self._stream[self._place : self._place + READ_BYTES]
+                    self._place += len(waiting)
+                octets = self._unpacker.decompress(waiting, most)
+                if octets or not (waiting or self._unpacker.unconsumed_tail):
+                    return octets
+        except zlib.error as error:
+            raise FormatError(f"the alpha payload is damaged: {error}") from error
+        return b""

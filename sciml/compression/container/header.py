@@ -18,6 +18,8 @@ MOST_CHANNELS = 16
 MOST_LAYERS = 255
 TILE_LOG2 = range(4, 16)
 UINT32 = 2**32 - 1
+# a tile takes at least as long as so many pixels
+TILE_PIXELS = 2**16
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Limits:
         channels: channels of the picture, without alpha.
         layers: layers of a tile.
         tiles: tiles of the picture.
+        small_tiles: tiles beyond one for every 65,536 pixels. A tile takes as long as so many pixels, however small it is: a
+            small picture of many tiny tiles would hold a decoder for minutes.
         bytes: bytes of the whole file.
         profile: bytes of the ICC profile.
     """
@@ -41,6 +45,7 @@ class Limits:
     tiles: int = 4096
     bytes: int = 2**28
     profile: int = 2**20
+    small_tiles: int = 512
 
 
 @dataclass(frozen=True)
@@ -144,7 +149,14 @@ def check_size(width: int, height: int, channels: int, layers: int, tile_log2: i
     _check_limit(layers, limits.layers, "the file has", "layers")
     if tile_log2 and tile_log2 not in TILE_LOG2:
         raise FormatError(f"the tile size is 2 to the {tile_log2}: expected 0 (one tile) or {TILE_LOG2[0]} to {TILE_LOG2[-1]}")
-    _check_limit(tiles_along(width, tile_log2) * tiles_along(height, tile_log2), limits.tiles, "the picture has", "tiles")
+    tiles = tiles_along(width, tile_log2) * tiles_along(height, tile_log2)
+    _check_limit(tiles, limits.tiles, "the picture has", "tiles")
+    most = limits.small_tiles + width * height // TILE_PIXELS
+    if tiles > most:
+        raise FormatError(
+            f"the picture of {width} x {height} pixels has {tiles} tiles, each of which takes its time: expected at most {most}; "
+            "raise the limit on tiles if you trust the file"
+        )
 
 
 def check_channel(index: int, channel: Channel) -> None:

@@ -72,8 +72,9 @@ class Context:
     def __init__(self, grid: Grid, planes: int):
         self.grid = grid
         self.values = np.zeros((planes, grid.blocks), np.float32)
-        self.magnitudes = np.zeros((planes, grid.blocks), np.float32)
-        self._around = np.zeros((planes, grid.blocks), np.float32)
+        # at most 2^12, and eight times that around a block
+        self.magnitudes = np.zeros((planes, grid.blocks), np.uint16)
+        self._around = np.zeros((planes, grid.blocks), np.uint16)
         # 1, then a plane's value at the block and at the eight around it, for the planes that predict means
         self._means = np.zeros((MEAN_BASIS, grid.blocks))
         self._means[0] = 1
@@ -83,6 +84,10 @@ class Context:
     def mean_basis(self) -> Float[np.ndarray, "145 blocks"]:
         """Return 1 and the values of the first 16 planes at nine blocks, 0 where a plane is not known yet."""
         return self._means
+
+    def release_means(self) -> None:
+        """Give back what predicts means: no plane from here on needs it."""
+        self._means = np.empty((0, 0))
 
     def spread_basis(self, sources: Int[np.ndarray, " sources"]) -> Float[np.ndarray, "23 blocks"]:
         """Return 1, the magnitudes of all earlier planes here and around, those of `sources` here and around.
@@ -112,7 +117,7 @@ class Context:
         """Note that all blocks of a plane are known."""
         magnitudes = self.magnitudes[plane]
         around = self._around[plane]
-        np.sum(magnitudes[self.grid.around], axis=0, out=around)
+        np.sum(magnitudes[self.grid.around], axis=0, dtype=np.uint16, out=around)
         self._total += magnitudes
         self._total_around += around
         if plane < MEAN_SOURCES:
@@ -123,7 +128,7 @@ class Context:
     def close_group(self, planes: Int[np.ndarray, " planes"]) -> None:
         """Note that all blocks of these planes are known; none of them predicts means."""
         magnitudes = self.magnitudes[planes]
-        around = magnitudes[:, self.grid.around].sum(1)
+        around = magnitudes[:, self.grid.around].sum(1, dtype=np.uint16)
         self._around[planes] = around
         self._total += magnitudes.sum(0, dtype=np.float64)
         self._total_around += around.sum(0, dtype=np.float64)

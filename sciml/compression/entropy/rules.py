@@ -151,6 +151,8 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
     context = Context(grid, rules.planes) if context is None else context
     for plane in range(rules.planes) if planes is None else planes:
         mean_weights = rules.mean_weights(plane)
+        if plane == PREDICTED:
+            context.release_means()
         spread_weights, floors = rules.spread_weights(plane)
         means = None if mean_weights is None else mean_weights[:, :MEAN_BASIS] @ context.mean_basis()
         spreads = spread_weights[:, :SPREAD_BASIS] @ context.spread_basis(rules.sources[plane])

@@ -7,19 +7,20 @@ margin too: memory does not grow with the picture beyond its pixels and codes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator
 
 import numpy as np
 import torch
 from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] - made by the extension
-from jaxtyping import Int, Shaped
+from jaxtyping import Int
 
+from sciml.compression.coding.assembly import Finished
 from sciml.compression.coding.model import step_of
 from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
 from sciml.compression.coding.rate_control import FINEST
-from sciml.compression.coding.samples import SAMPLE_DTYPES, Samples, to_numbers, to_samples
+from sciml.compression.coding.samples import Samples, to_numbers
 from sciml.compression.coding.symbol_choice import LAMBDA
-from sciml.compression.coding.tile_coding import CodedTile, codes_checksum
+from sciml.compression.coding.tile_coding import CodedTile, TakeCodes, codes_checksum
 from sciml.compression.container.file import Limits, Tile, tile_layout
 from sciml.compression.container.header import Header
 from sciml.compression.neural.cascade import STRIDES, cells
@@ -29,8 +30,11 @@ from sciml.runtime.errors import ConfigError, FormatError
 # activations of the published networks take a gigabyte at this size
 WHOLE_PIXELS = 2**21
 LEAST_TILE_LOG2 = 6
-# pixels around a tile that the small networks look at, a multiple of the coarsest stride; the published ones look further
+# pixels around a tile that the encoder looks at, a multiple of the coarsest stride
 MARGIN = 256
+# side of the windows that larger pictures are made in, and how far around them the small networks look; the published ones look
+# further
+CELL, DECODER_MARGIN = 512, 320
 
 Levels = tuple[Int[np.ndarray, "groups rows columns"], ...]
 
@@ -72,7 +76,7 @@ class NeuralCodec(PictureCodec[Levels]):
         header = Header(
             self.model.id, width, height, samples.channels, samples.sample_type, 0, code, tile_log2, options.crc32,
         )  # fmt: skip
-        self.check(header)
+        self._check_new(header)
         weight = LAMBDA * step_of(code) ** 2
         tiles, checksum = [], 0
         for tile in tile_layout(header).tiles:
@@ -124,9 +128,14 @@ class NeuralCodec(PictureCodec[Levels]):
         empty = np.zeros((0, 0, 0))
         return CodedTile(tuple(layers), empty, empty.astype(np.int32), np.array(bits))
 
-    def _decode_tile(self, header: Header, tile: Tile, layers: tuple[bytes, ...]) -> tuple[Levels, Levels]:
+    def _decode_tile(self, header: Header, tile: Tile, layers: tuple[bytes, ...], take: TakeCodes) -> Levels:
         codes = tuple(self._decode_level(level, layers, tile) for level in range(len(STRIDES)))
-        return codes, codes
+        for level in codes:
+            take(level)
+        return codes
+
+    def _codes(self, parts: list[Int[np.ndarray, ...]]) -> Levels:
+        return tuple(parts)
 
     def _decode_level(self, level: int, payloads: tuple[bytes, ...], tile: Tile) -> Int[np.ndarray, "groups rows columns"]:
         """Return the codes of a level; -1 where its layer is missing."""
@@ -145,30 +154,33 @@ class NeuralCodec(PictureCodec[Levels]):
             raise FormatError(f"layer {level}: the coded symbols fit no table: the file is damaged") from error
         return np.stack(found).reshape(groups, rows, columns).astype(np.int32)
 
-    def _assemble(self, header: Header, values: Iterable[Levels]) -> Shaped[np.ndarray, "rows columns channels"]:
-        """Return samples from the codes of all tiles, window by window."""
-        tiles = tile_layout(header).tiles
-        grids = [
-            np.empty((len(table), cells(header.height, level), cells(header.width, level)), np.int32)
-            for level, table in enumerate(self.model.tables)
-        ]
-        for tile, codes in zip(tiles, values, strict=True):
+    def _finished(self, header: Header, values: Iterator[Levels]) -> Iterator[Finished]:
+        """Yield windows of the picture from the codes of all tiles; where they lie depends on the picture's size alone."""
+        grids: list[Int[np.ndarray, "groups rows columns"]] = []
+        for tile, codes in zip(tile_layout(header).tiles, values, strict=True):
+            # codes of the whole picture are a tenth of a byte a pixel and more, and wait for the first tile too
+            grids = grids or [
+                np.empty((len(table), cells(header.height, level), cells(header.width, level)), np.int32)
+                for level, table in enumerate(self.model.tables)
+            ]
             for grid, level, stride in zip(grids, codes, STRIDES, strict=True):
                 top, left = tile.top // stride, tile.left // stride
                 grid[:, top : top + level.shape[1], left : left + level.shape[2]] = level
-        kind = header.sample_type
-        result = np.empty((header.height, header.width, len(header.channels)), SAMPLE_DTYPES[kind])
-        for tile in tiles:
-            top, left = max(tile.top - MARGIN, 0), max(tile.left - MARGIN, 0)
-            height = min(tile.top + tile.height + MARGIN, header.height) - top
-            width = min(tile.left + tile.width + MARGIN, header.width) - left
-            window = []
-            for level, grid in enumerate(grids):
-                row, column = top // STRIDES[level], left // STRIDES[level]
-                part = grid[:, row : row + cells(height, level), column : column + cells(width, level)]
-                window.append(torch.from_numpy(np.ascontiguousarray(part))[None])
-            picture = self.model.network.decode(window, height, width)[0].numpy().transpose(1, 2, 0)
-            row, column = tile.top - top, tile.left - left
-            own = picture[row : row + tile.height, column : column + tile.width] * self.model.span + self.model.centre
-            result[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width] = to_samples(own, header.channels, kind)
-        return result
+        side = CELL if header.pixels > WHOLE_PIXELS else max(header.width, header.height)
+        for top in range(0, header.height, side):
+            for left in range(0, header.width, side):
+                yield self._window(header, grids, top, left, side)
+
+    def _window(self, header: Header, grids: list[np.ndarray], top: int, left: int, side: int) -> Finished:
+        """Return one window, made with a margin around it."""
+        first, before = max(top - DECODER_MARGIN, 0), max(left - DECODER_MARGIN, 0)
+        height = min(top + side + DECODER_MARGIN, header.height) - first
+        width = min(left + side + DECODER_MARGIN, header.width) - before
+        window = []
+        for level, grid in enumerate(grids):
+            row, column = first // STRIDES[level], before // STRIDES[level]
+            part = grid[:, row : row + cells(height, level), column : column + cells(width, level)]
+            window.append(torch.from_numpy(np.ascontiguousarray(part))[None])
+        picture = self.model.network.decode(window, height, width)[0].numpy().transpose(1, 2, 0)
+        own = picture[top - first : top - first + side, left - before : left - before + side]
+        return Finished(top, left, own * self.model.span + self.model.centre)

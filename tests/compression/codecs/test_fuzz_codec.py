@@ -15,7 +15,7 @@ from tiny_models import texture
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.container.file import Channel, Container, Header, Limits, read_container, write_container
-from sciml.runtime.errors import FormatError
+from sciml.runtime.errors import ConfigError, DataError, FormatError
 
 MOST_SECONDS = 2.0
 MOST_BYTES = 30_000_000
@@ -182,3 +182,39 @@ def test_nothing_is_allocated_for_a_claim_beyond_the_limits(codec: Codec, sample
             reader.decode(data)
     assert tracemalloc.get_traced_memory()[1] < 1_000_000
     tracemalloc.stop()
+
+
+def test_nothing_is_allocated_for_a_picture_before_its_first_tile(colour_model: CodecModel) -> None:
+    header = Header(colour_model.id, 11000, 9000, sample_type="f32", quality=1, tile_log2=10)
+    layers = len(colour_model.sets[1].layers())
+    whole = write_container(header, [[b"\xff" * 8] * layers] * 99)
+    tracemalloc.start()
+    with pytest.raises(FormatError, match="tile at row 0, column 0"):
+        Codec(colour_model).decode(whole)
+    # a tile's own planes and the file, not the picture's 1.2 GB
+    assert tracemalloc.get_traced_memory()[1] < 60_000_000
+    tracemalloc.stop()
+
+
+def test_many_tiny_tiles_are_refused(codec: Codec) -> None:
+    header = Header(codec.model_id, 1024, 1024, quality=0, tile_log2=4)
+    tiles = [[b""] * 4] * 4096
+    trusted = Limits(small_tiles=4096)
+    data = write_container(header, tiles, limits=trusted)
+    with pytest.raises(FormatError, match="4096 tiles, each of which takes its time: expected at most 528"):
+        Codec(codec.model).decode(data)
+    assert read_container(data, trusted).header.tile_rows == 64
+    with pytest.raises(ConfigError, match=r"4096 tiles.*choose larger tiles"):
+        Codec(codec.model).encode(np.zeros((1024, 1024, 3), np.uint8), tile_log2=4)
+
+
+@pytest.mark.parametrize("error", [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")])
+def test_a_lack_of_memory_is_said_in_words(codec: Codec, error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = codec.encode(np.zeros((20, 30, 3), np.uint8))
+
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr("sciml.compression.coding.picture_codec.to_samples", fail)
+    with pytest.raises(DataError, match="not enough memory: 30 x 20 pixels of 3 channels take 0 MB"):
+        codec.decode(data)

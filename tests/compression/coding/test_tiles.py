@@ -1,29 +1,25 @@
-"""Tiles leave no seam: lapping crosses their borders, and strips end as the whole picture does."""
+"""Tiles leave no seam: lapping crosses their borders, and however a picture is cut its pixels are the same to the bit."""
 
 from __future__ import annotations
 
+import tracemalloc
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
 from tiny_models import CENTRE, SPAN, random_network, texture
 
 from sciml.compression.codecs.codec import Codec
+from sciml.compression.coding import assembly
+from sciml.compression.coding.assembly import finish
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.coding.picture_codec import EncodeOptions
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
-from sciml.compression.coding.tile_coding import finish, tile_blocks, tile_planes
+from sciml.compression.coding.tile_coding import tile_planes
 from sciml.compression.container.file import layer_offsets, read_container
 from sciml.compression.entropy.context import VALUE_UNITS
-
-
-def strips(model: CodecModel, planes: np.ndarray, heights: list[int]):
-    """Yield the blocks of a picture's planes, strip by strip."""
-    row = 0
-    for number, height in enumerate(heights):
-        yield tile_blocks(model, float(VALUE_UNITS), planes[:, row : row + height]), number == len(heights) - 1
-        row += height
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(96, 64), (70, 91), (17, 33)])
@@ -42,27 +38,64 @@ def test_a_tile_has_the_planes_of_the_whole_picture(colour_model: CodecModel, ro
                 assert np.abs(tile - wanted).max() < 1e-5
 
 
-@pytest.mark.parametrize("heights", [[6], [1, 5], [2, 2, 2], [1] * 6, [4, 1, 1]])
-def test_planes_give_the_picture_back_strip_by_strip(colour_model: CodecModel, heights: list[int]) -> None:
-    picture = texture(96, 64, seed=2)
-    planes = tile_planes(colour_model, picture, 0, 0, 96, 64)
-    found = np.concatenate(list(finish(colour_model, strips(colour_model, planes, heights), None)))
-    assert found.shape == picture.shape
-    assert np.abs(found - picture).max() < 1e-2
+def assembled(model: CodecModel, planes: np.ndarray, rows: list[int], columns: list[int], *refine) -> np.ndarray:
+    """Return the picture of planes that arrive in pieces which end at these blocks; every pixel is written once."""
+    pieces = (
+        planes[:, top:bottom, left:right]
+        for top, bottom in pairwise([0, *rows])
+        for left, right in pairwise([0, *columns])
+    )  # fmt: skip
+    picture = np.full((16 * rows[-1], 16 * columns[-1], model.channels), np.nan, np.float32)
+    ends = [[16 * end for end in ends] for ends in (rows, columns)]
+    for top, left, numbers in finish(model, float(VALUE_UNITS), *ends, pieces, *refine):
+        place = picture[top : top + len(numbers), left : left + numbers.shape[1]]
+        assert np.isnan(place).all()
+        place[:] = numbers
+    return picture
 
 
-@pytest.mark.parametrize("depth", [2, 3])
-@pytest.mark.parametrize("side", [1, 2, 4])
-def test_strips_with_a_network_are_the_whole_picture(colour_model: CodecModel, depth: int, side: int) -> None:
-    refine = partial(random_network(3, depth).apply_to, step=0.3)
-    picture = texture(16 * 17, 48, seed=3)
-    planes = tile_planes(colour_model, picture, 0, 0, *picture.shape[:2])
-    whole = np.concatenate(list(finish(colour_model, strips(colour_model, planes, [17]), refine)))
-    heights = [min(side, 17 - row) for row in range(0, 17, side)]
-    parts = list(finish(colour_model, strips(colour_model, planes, heights), refine))
-    assert len(parts) > 2
+ARRANGEMENTS = (
+    ([24], [18]), ([3, 24], [17, 18]), (list(range(1, 25)), [18]), ([24], list(range(1, 19))), ([2, 4, 11, 24], [5, 6, 18]),
+    (list(range(2, 25, 2)), list(range(3, 19, 3))),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("cell", [(32, 2**30), (64, 2**30), (96, 40_000), (512, 2**30), (512, 10)])
+def test_no_pixel_knows_how_the_picture_was_cut(
+    colour_model: CodecModel, grey_model: CodecModel, channels: int, cell: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = colour_model if channels == 3 else grey_model
+    monkeypatch.setattr(assembly, "CELL", cell[0])
+    monkeypatch.setattr(assembly, "KEPT_BYTES", cell[1])
+    network = random_network(channels, 2)
+    refine = partial(network.apply_to, step=0.3), network.reach
+    picture = texture(16 * 24, 16 * 18, channels, seed=3)
+    planes = tile_planes(model, picture, 0, 0, *picture.shape[:2])
+    plain = assembled(model, planes, *ARRANGEMENTS[0])
+    assert np.abs(plain - picture).max() < 1e-2
+    whole = assembled(model, planes, *ARRANGEMENTS[0], *refine)
     assert np.abs(whole - picture).max() > 0.02 * SPAN
-    assert np.abs(np.concatenate(parts) - whole).max() / SPAN < 1e-5
+    for rows, columns in ARRANGEMENTS[1:]:
+        # the same bits, not nearly the same
+        assert np.array_equal(assembled(model, planes, rows, columns), plain)
+        assert np.array_equal(assembled(model, planes, rows, columns, *refine), whole)
+    monkeypatch.undo()
+    assert np.abs(assembled(model, planes, *ARRANGEMENTS[0], *refine) - whole).max() / SPAN < 1e-5
+
+
+def test_what_is_held_does_not_grow_with_the_picture(grey_model: CodecModel) -> None:
+    rows, columns = [64 * end for end in range(1, 9)], [64 * end for end in range(1, 65)]
+    held = []
+    for count in (4, 64):
+        pieces = (np.zeros((24, 4, 4), np.int16) for _ in range(8 * count))
+        tracemalloc.start()
+        for _ in finish(grey_model, 1.0, rows, columns[:count], pieces):
+            pass
+        held.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert assembly.cell_height(2**16, 3, 32) * 3 * 4 * 2**16 < assembly.KEPT_BYTES
+    assert held[1] < held[0] + 2 * 4 * columns[-1] * (assembly.CELL + 64)
 
 
 def test_a_file_of_tiles_with_a_network_is_refined_as_a_whole(colour_model: CodecModel) -> None:

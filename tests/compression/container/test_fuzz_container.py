@@ -16,6 +16,7 @@ from sciml.compression.container.file import (
     Channel,
     Container,
     Header,
+    Limits,
     layer_offsets,
     read_container,
     read_header,
@@ -231,9 +232,10 @@ def test_damage_with_the_strong_checksum_is_always_found():
 
 def test_a_large_table_is_read_in_little_time_and_memory():
     header = Header(MODEL, 512, 512, tile_log2=4)
-    data = write_container(header, [[b"x"] * 4] * 1024)
+    limits = Limits(small_tiles=1024)
+    data = write_container(header, [[b"x"] * 4] * 1024, limits=limits)
     start = time.process_time()
-    assert read_container(data).intact_layers == (4,) * 1024
-    assert read_container(data[:-1], salvage=True).intact_layers == (4,) * 1023 + (3,)
+    assert read_container(data, limits).intact_layers == (4,) * 1024
+    assert read_container(data[:-1], limits, salvage=True).intact_layers == (4,) * 1023 + (3,)
     assert time.process_time() - start < 4
     assert tracemalloc.get_traced_memory()[1] < 3_000_000
