@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field, model_validator
 
@@ -21,6 +21,9 @@ MAIN = "photo"
 ABLATION_CROPS = {1.0: 2}
 ABLATION_STEPS = (0.58, 0.4, 0.28, 0.19)
 ABLATION_BETWEEN = (0.48, 0.335, 0.23, 0.156)
+# what ours is judged beside, on crops of photographs that nothing was learned from
+JudgedCodec = Literal["jpeg", "webp", "jpegxl", "avif", "avif-444", "avif-3", "avif-0", "hevc-444"]
+JUDGED: tuple[JudgedCodec, ...] = get_args(JudgedCodec)
 # bits a pixel near which photographs are shown at equal bytes
 SHOWN_BPP = 0.22
 # learning rate of the network behind the decoder at first; three times this makes it go dead
@@ -145,6 +148,21 @@ class EvaluateConfig(SourceConfig, DataConfig):
     qualities: tuple[float, ...]
     neural_qualities: tuple[float, ...]
     pictures: int | None
+    seed: int
+
+
+class JudgeConfig(DataConfig):
+    """What `judge` reads: on which crops of photographs codecs are judged.
+
+    Attributes:
+        measured: `all`, or `again`: the measurement that came with the model, of which a sample is measured again.
+    """
+
+    data_tier: DataTier
+    codecs: tuple[str, ...]
+    neural_qualities: tuple[float, ...]
+    photographs: int | None
+    measured: Literal["all", "again"]
     seed: int
 
 
@@ -280,6 +298,12 @@ class Config(StageConfig):
         description="qualities of the neural models: above the step of their training nothing is gained",
     )
     test_pictures: int | None = Field(default=None, ge=1, description="first test pictures that are compared; all by default")
+    judged_photographs: int | None = Field(
+        default=None, ge=1, description="first photographs of which one crop judges codecs; all crops of all by default"
+    )
+    judged_codecs: tuple[JudgedCodec, ...] = Field(
+        default=JUDGED, min_length=1, description="codecs that ours is judged beside; avif-0 takes half of the time of all"
+    )
     weights: Literal["shipped", "trained"] = Field(
         default="trained", description="whose models are on the bench: the package's, or this run's own"
     )
@@ -360,6 +384,16 @@ class Config(StageConfig):
             pictures=self.test_pictures if self.domains[domain].kind == "pictures" else self.volumes_and_fields_tested,
             seed=run.master_seed,
             digests=self.digests(run, domain, "test"),
+        )  # fmt: skip
+
+    def judge_config(self, run: RunSettings) -> JudgeConfig:
+        """Return the slice of the crops that judge."""
+        from sciml.datasets.splits import split_digests
+
+        return JudgeConfig(
+            data_tier=run.data_tier, codecs=self.judged_codecs, neural_qualities=self.neural_qualities,
+            photographs=self.judged_photographs, measured="again" if self.weights == "shipped" else "all", seed=run.master_seed,
+            digests=split_digests("photo-crops", run.data_tier, "test"),
         )  # fmt: skip
 
     def volumes_and_fields_config(self, run: RunSettings, domain: str) -> VolumesAndFieldsConfig:

@@ -10,15 +10,19 @@ from PIL import Image as PillowImage
 
 from sciml.compression.config import Config, FitConfig, TrainConfig
 from sciml.compression.study.bench import Bench
+from sciml.compression.study.margins.records import CurvesFile, Point
 from sciml.compression.study.results import Row
 from sciml.runtime.files import save_tensors, write_json, write_text
 from sciml.runtime.provenance import Recorder
+from sciml.runtime.results import write_result
 
 # PSNR at 1/4 bit a pixel; every codec gains 3 dB with every doubling of the rate, the structure 2 dB
 LEVELS = {"jpeg": 25.5, "webp": 28.0, "jpeg2000": 28.9, "avif": 29.45, "jpegxl": 26.5}
 LEVELS |= {"nic-linear": 28.95, "nic": 29.5, "nic-ms-ssim": 29.2, "nic-neural": 26.9}
 STRUCTURE = {"jpeg": 9.5, "webp": 12.0, "jpeg2000": 12.4, "avif": 14.2, "jpegxl": 11.4}
 STRUCTURE |= {"nic-linear": 12.6, "nic": 13.3, "nic-ms-ssim": 14.4, "nic-neural": 11.0}
+# on the crops that judge
+OTHERS = {"avif-3": 29.8, "avif-444": 29.3, "hevc-444": 29.6}
 # rates of the settings, beside small ones of the pictures
 RATES = (0.06, 0.11, 0.2, 0.36, 0.65, 1.2)
 NAMES = ("barbara", "monarch", "sail", "one", "two", "three", "four", "five", "six")
@@ -35,16 +39,18 @@ class Run:
     data_tier, master_seed, tier = "default", 7, "cpu"
 
 
-def write_study(root: Path, pictures: int = 9, window: int = 96) -> None:
+def write_study(root: Path, pictures: int = 9, window: int = 96, photographs: int = 21) -> None:
     """Write everything that the stages before the page write.
 
     Args:
         root: results folder.
         pictures: on the bench.
         window: side of the parts that are shown, at least 80.
+        photographs: that judge, two crops of each.
     """
     folder = root / "photo"
     write_bench(folder / "evaluate", pictures)
+    write_judge(folder / "judge", photographs)
     write_fit(folder / "fit")
     write_training(folder / "train")
     write_neural(folder / "neural")
@@ -85,6 +91,43 @@ def bench_row(name: str, codec: str, setting: int, shift: float) -> Row:
         file_bytes=round(rate * HEIGHT * WIDTH / 8), rate_bpp=rate, psnr_db=LEVELS[codec] + shift + 3 * float(doublings),
         ms_ssim=float(structure), encode_s=0.4, decode_s=0.2,
     )  # fmt: skip
+
+
+def write_judge(folder: Path, photographs: int = 21) -> None:
+    """Write curves on the same straight lines, of two crops a photograph; on the second AVIF is 1 dB better, at any speed."""
+    names = {f"p{place}-{part}": f"p{place}" for place in range(photographs) for part in range(2)}
+    levels = {codec: level for codec, level in LEVELS.items() if codec not in ("jpeg2000", "nic-linear")} | OTHERS
+    points = {
+        codec: {crop: crop_points(codec, level + codec.startswith("avif") * int(crop[-1])) for crop in names}
+        for codec, level in levels.items()
+    }
+    codecs = {codec: f"model {MODEL}" if codec.startswith("nic") else "as usual" for codec in levels}
+    curves = CurvesFile(
+        measured="2024-09-01", versions={"numpy": "2"}, codecs=codecs, absent={"avif-0": "not installed: no AVIF"},
+        pixels=HEIGHT * WIDTH, photographs=names, digests=dict.fromkeys(names.values(), "0"), points=points, seed=7,
+    )  # fmt: skip
+    write_result(folder / "curves.json", curves)
+    config = Config().judge_config(Run).model_dump(mode="json")  # pyright: ignore[reportArgumentType]
+    record(folder, "judge", config, {}, "curves.json")
+
+
+def crop_points(codec: str, level: float) -> tuple[Point, ...]:
+    """Return the points of a codec with this PSNR at 1/4 bit a pixel."""
+    found = []
+    for setting in range(len(RATES)):
+        row = bench_row("crop", codec if codec in STRUCTURE else "avif", setting, 0.0)
+        psnr = level + 3 * float(np.log2(row.rate_bpp / 0.25))
+        found.append(
+            Point(
+                quality=row.quality,
+                file_bytes=row.file_bytes,
+                psnr_db=psnr,
+                ms_ssim=row.ms_ssim or 0.0,
+                encode_s=0.4,
+                decode_s=0.2,
+            )
+        )
+    return tuple(found)
 
 
 def write_fit(folder: Path) -> None:

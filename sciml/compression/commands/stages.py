@@ -7,6 +7,7 @@ from sciml.compression.config import (
     EvaluateConfig,
     FitConfig,
     InspectConfig,
+    JudgeConfig,
     PageConfig,
     ShowConfig,
     TrainConfig,
@@ -36,6 +37,14 @@ STAGES = {
         weights=WEIGHTS,
         neural=Files("Neural model to compare too.", required=False),
         runs=RUNS,
+    ),
+    "judge": declare(
+        "Compare a model with other codecs on the crops of photographs that judge; finished curves are kept when it is stopped.",
+        JudgeConfig,
+        workers=True,
+        weights=WEIGHTS,
+        neural=Files("Neural model to judge too.", required=False),
+        before=File("Earlier curves.json, whose curves of other codecs are taken where nothing changed.", required=False),
     ),
     "volumes_and_fields": declare(
         "Show slices or fields at equal bytes beside JPEG 2000 and the photo model; spectra of fields; pixels in processes.",
@@ -82,6 +91,7 @@ STAGES = {
         None,
         weights=WEIGHTS,
         bench=File("bench.json of the evaluation."),
+        curves=File("curves.json of the judgement, of photographs.", required=False),
     ),
 }
 # by their names of earlier versions

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from sciml.compression.config import PageConfig
+from sciml.compression.page.margins.words import margin_limits
 from sciml.compression.page.results import NEURAL, DomainResults, StudyResults, volumes_and_fields_domains
 from sciml.compression.page.style import title_of
 from sciml.compression.study.quality import METRICS, PSNR, Metric
@@ -20,9 +21,11 @@ POINTS = 200
 def limits(study: StudyResults) -> Iterator[str]:
     """Yield what the page does not show and where others win, as sentences."""
     main = study.main
+    if main.margins is not None:
+        yield from margin_limits(main.margins)
     for metric in METRICS:
         if sentences := [words for peer in PEERS if (words := winning_words(main, peer, metric))]:
-            yield f"{metric.title}, mean curves: {'; '.join(sentences)}."
+            yield f"Quick look, {metric.title}, mean curves: {'; '.join(sentences)}."
     for domain in volumes_and_fields_domains(study):
         if words := winning_words(domain, "jpeg2000", PSNR):
             yield f"{domain.name}, PSNR, mean curves: {words}."
@@ -33,7 +36,10 @@ def limits(study: StudyResults) -> Iterator[str]:
         "drawings or noise, cost more bytes than they should."
     )
     pictures = counted(main.pictures, "public picture")
-    yield f"The means are over {pictures}; intervals are over these pictures, and are too narrow with so few."
+    yield (
+        f"The quick look is at {pictures}, which the project knew from its beginning: no claim is made on them. Its means and "
+        "intervals are over these pictures, and the intervals are too narrow with so few."
+    )
     if any("stored as JPEG" in note for notes in main.bench.pictures.values() for note in notes):
         yield "Some test pictures were stored as JPEG before, which favours JPEG."
     yield "Fitted and chosen for the squared error. Nobody was asked which pictures look better."
@@ -52,6 +58,8 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
     found = [f"the domain {name}" for name in config.domains if name not in study.domains]
     for name, domain in study.domains.items():
         parts: dict[str, Any] = {"bits, layers and pictures at equal bytes": domain.inspection or domain.volumes_and_fields}
+        if name == study.main.name:
+            parts["the crops that judge"] = domain.margins
         if name in config.networks:
             parts["the network behind the decoder"] = "nic" in domain.bench.codecs or None
         if name in config.neural:

@@ -14,6 +14,8 @@ from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.bench import Bench, read_bench
 from sciml.compression.study.curves import BdRateOverPictures, Curve, mean_curve, quality_at
+from sciml.compression.study.margins.records import CurvesFile
+from sciml.compression.study.margins.statistics import Margins
 from sciml.compression.study.quality import Metric
 from sciml.compression.study.results import InspectedRow, InspectionFile, Structure, VolumesAndFieldsFile
 from sciml.runtime.errors import DataError
@@ -23,7 +25,7 @@ from sciml.runtime.results import read_result
 
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
-STAGES = ("fit", "train", "neural", "evaluate", "inspect", "compare_vectors", "apart")
+STAGES = ("fit", "train", "neural", "evaluate", "judge", "inspect", "compare_vectors", "apart")
 OWN = ("nic", "nic-linear", "nic-ms-ssim")
 NEURAL = "nic-neural"
 ORDER = (*OWN, NEURAL, "photo", *ANCHORS)
@@ -123,6 +125,7 @@ class DomainResults:
         history: rows of the network's training.
         neural_history: rows of the neural model's training.
         vectors: the comparison of vectors with scalar symbols.
+        margins: what `judge` measured on crops chosen by a rule, of photographs.
         records: provenance by stage.
     """
 
@@ -134,6 +137,7 @@ class DomainResults:
     history: Sequence[Mapping[str, str]] = ()
     neural_history: Sequence[Mapping[str, str]] = ()
     vectors: VectorResults | None = None
+    margins: Margins | None = None
     records: Mapping[str, Record] = field(default_factory=dict)
     # asked for again and again
     _curves: dict[tuple[str, str], Curve] = field(default_factory=dict, repr=False, compare=False)
@@ -230,6 +234,7 @@ def _domain(folder: Path, name: str) -> DomainResults:
         _history(folder / "train" / "history.csv"),
         _history(folder / "neural" / "history.csv"),
         _vectors(folder / "compare_vectors"),
+        _margins(folder / "judge" / "curves.json"),
         {stage: read_record(folder / stage) for stage in STAGES if (folder / stage / "provenance.json").is_file()},
     )
 
@@ -238,6 +243,10 @@ def _vectors(folder: Path) -> VectorResults | None:
     if not (folder / "bench.json").is_file():
         return None
     return VectorResults(*read_bench(folder / "bench.json"), read_result(folder / "structures.json", dict[str, Structure]))
+
+
+def _margins(path: Path) -> Margins | None:
+    return Margins(read_result(path, CurvesFile)) if path.is_file() else None
 
 
 def _inspection(folder: Path) -> Inspection | None:

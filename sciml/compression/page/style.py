@@ -19,16 +19,28 @@ TITLES = {
     "avif": "AVIF",
     "jpegxl": "JPEG XL",
     "photo": "photo model",
+    "avif-444": "AVIF, 4:4:4",
+    "avif-3": "AVIF, speed 3",
+    "avif-0": "AVIF, speed 0",
+    "hevc-444": "HEVC, 4:4:4",
 }
 # the codecs in the order of the page's colours
-_ORDER = ("nic", "avif", "webp", "jpeg", "jpeg2000", "jpegxl", "nic-linear", "nic-ms-ssim", "nic-neural", "photo")
-SERIES = tuple(TITLES[name] for name in _ORDER)
+_ORDER = ("nic", "avif", "webp", "jpeg", "jpeg2000", "jpegxl", "nic-linear", "nic-ms-ssim", "nic-neural", "photo",
+          "avif-3", "avif-0", "avif-444", "hevc-444")  # fmt: skip
+# as they are told apart on the crops that judge
+_JUDGED = {"avif": "AVIF, speed 6"}
+SERIES = (*(TITLES[name] for name in _ORDER), *_JUDGED.values())
 PALETTE = Palette(SERIES)
 
 
 def title_of(codec: str) -> str:
     """Return a codec's name as it is read."""
     return TITLES.get(codec, codec)
+
+
+def judged_title(codec: str) -> str:
+    """Return a codec's name on the crops that judge, where AVIF stands at several settings."""
+    return _JUDGED.get(codec, title_of(codec))
 
 
 def line_of(codec: str) -> dict[str, Any]:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from sciml.compression.codecs.model_files import load_any
+from sciml.compression.study.margins.codecs import OURS, own_settings
+from sciml.compression.study.margins.records import CurvesFile
 from sciml.compression.study.selftest import reference_path, selftest_reference
 from sciml.datasets.manifest import record
 from sciml.runtime.errors import DataError
-from sciml.runtime.files import read_json, write_json
+from sciml.runtime.files import read_json, write_json, write_text
+from sciml.runtime.results import read_result
 from sciml.training.card import publish
 from sciml.training.weight_files import read_weights_metadata
 
@@ -34,13 +37,14 @@ LIMITS = {
 DATA = {"pictures": "test photographs", "slices": "test slices", "fields": "test fields"}
 
 
-def run(weights: Path, bench: Path, output: Path) -> list[Path]:
-    """Copy a model file to `<name>.safetensors` and write `<name>.md` and `<name>.selftest.json`.
+def run(weights: Path, bench: Path, output: Path, curves: Path | None = None) -> list[Path]:
+    """Copy a model file to `<name>.safetensors` and write `<name>.md` and `<name>.selftest.json`, and its curves beside it.
 
     Args:
         weights: weights of the `train` or `fit` stage.
         bench: `bench.json` of the `evaluate` stage for the same model.
         output: where the package keeps its models.
+        curves: `curves.json` of the `judge` stage, which becomes `<name>.curves.json` if it is of this model.
 
     Raises:
         DataError: the bench is of another model.
@@ -60,7 +64,11 @@ def run(weights: Path, bench: Path, output: Path) -> list[Path]:
     )
     reference = reference_path(target)
     write_json(reference, selftest_reference(model))
-    return [target, card, reference]
+    if curves is None or read_result(curves, CurvesFile).codecs.get(OURS) != own_settings(model):
+        return [target, card, reference]
+    copy = target.with_name(f"{model.name}.curves.json")
+    write_text(copy, curves.read_text(encoding="utf-8"))
+    return [target, card, reference, copy]
 
 
 def metrics_of(bench: dict[str, Any], model_id: str, data: str) -> list[dict[str, Any]]:

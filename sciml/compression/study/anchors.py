@@ -263,7 +263,7 @@ def _load_own(model: str, refine: bool) -> PictureCodec[Any]:
 def versions() -> dict[str, str]:
     """Return the versions of everything that a result depends on, `absent` for what is not installed."""
     found = {}
-    for package in ("numpy", "pillow", "pillow-jxl-plugin", "pytorch-msssim", "torch", "bjontegaard"):
+    for package in ("numpy", "pillow", "pillow-heif", "pillow-jxl-plugin", "pytorch-msssim", "torch", "bjontegaard"):
         try:
             found[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:

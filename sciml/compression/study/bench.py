@@ -27,7 +27,7 @@ import numpy as np
 from sciml.compression.pictures.eight_bits import Pixels, read_pixels
 from sciml.compression.study.anchors import Codec, missing_reason, versions
 from sciml.compression.study.curves import BdRateOverPictures, bd_rate_over_pictures, mean_curve, mean_points, quality_at
-from sciml.compression.study.quality import METRICS, Metric, measure
+from sciml.compression.study.quality import METRICS, Metric, Quality, measure
 from sciml.compression.study.results import BenchFile, Failure, Row
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 from sciml.runtime.files import write_text
@@ -283,13 +283,28 @@ def _results(picture: Picture, codec: Codec, repeats: int) -> Iterator[Row | Fai
             yield Failure(picture=picture.name, codec=codec.name, quality=quality, reason=reason)
 
 
-def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int) -> Row:
+@dataclass(frozen=True)
+class Coded:
+    """What became of one picture: size of the file, quality, processor seconds."""
+
+    file_bytes: int
+    quality: Quality
+    encode_s: float
+    decode_s: float
+
+
+def coded(codec: Codec, original: Pixels, quality: float, repeats: int = 1) -> Coded:
+    """Return what a codec makes of a picture at one quality, judged by the whole file; the times are the least of the repeats."""
     content, encode_s = _timed(lambda: codec.encode(original, quality), repeats)
     decoded, decode_s = _timed(lambda: codec.decode(content), repeats)
     if original.ndim == 2 and decoded.ndim == 3:
         # WebP and AVIF hand grey back with three channels that are equal but for rounding
         decoded = np.rint(decoded @ np.array(LUMA)).astype(np.uint8)
-    reached = measure(decoded, original)
+    return Coded(len(content), measure(decoded, original), encode_s, decode_s)
+
+
+def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int) -> Row:
+    found = coded(codec, original, quality, repeats)
     height, width = original.shape[:2]
     return Row(
         picture=name,
@@ -298,12 +313,12 @@ def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int
         height=height,
         width=width,
         channels=original.shape[2] if original.ndim == 3 else 1,
-        file_bytes=len(content),
-        rate_bpp=8 * len(content) / (height * width),
-        psnr_db=reached.psnr_db,
-        ms_ssim=reached.ms_ssim,
-        encode_s=encode_s,
-        decode_s=decode_s,
+        file_bytes=found.file_bytes,
+        rate_bpp=8 * found.file_bytes / (height * width),
+        psnr_db=found.quality.psnr_db,
+        ms_ssim=found.quality.ms_ssim,
+        encode_s=found.encode_s,
+        decode_s=found.decode_s,
     )
 
 

@@ -23,3 +23,28 @@ rule compare_codecs:
         runs=runs_option,
     shell:
         stage_command("weights", "{params.neural} {params.runs}")
+
+
+# Our models beside more codecs on crops of photographs chosen by a rule; with the package's models, what was measured when they
+# were made, of which a sample is measured again.
+rule judge_codecs:
+    input:
+        weights=compared_model(MAIN),
+        neural=lambda wildcards: neural_models(MAIN),
+        before=shipped_curves(),
+    output:
+        curves=shown("compression", "curves", f"<results>/{MAIN}/judge/curves.json"),
+        provenance=f"<results>/{MAIN}/judge/provenance.json",
+    log:
+        f"<logs>/{MAIN}/judge.log",
+    benchmark:
+        f"<benchmarks>/{MAIN}/judge.tsv"
+    threads: 1 if SETTINGS.tier in ("ci", "demo") else 2
+    resources:
+        **needs(3000, 180),
+    params:
+        **stage("compression", "judge"),
+        neural=each("neural"),
+        before=each("before"),
+    shell:
+        stage_command("weights", "{params.neural} {params.before}")

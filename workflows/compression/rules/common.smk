@@ -1,4 +1,5 @@
 # Names in paths, and which model is compared.
+from sciml.compression.config import MAIN
 from sciml.compression.config import RUNS as SIMULATED
 
 DOMAINS = sorted(SETTINGS.compression.domains)
@@ -35,7 +36,7 @@ PACKAGE_MODELS = packaged("compression", "weights")
 # one call for each model of a domain
 PUBLISH = (
     "for weights in {input.weights:q} {input.neural:q}; do "
-    f"{CALL} --weights $weights --bench {{input.bench:q}} --output {{params.package:q}} || exit 1; "
+    f"{CALL} --weights $weights --bench {{input.bench:q}} {{params.curves}} --output {{params.package:q}} || exit 1; "
     f"done {LOG}"
 )
 
@@ -85,10 +86,30 @@ def trained_neural_of(wildcards):
 
 def neural_of(wildcards):
     """Return the neural model of a domain that is compared; none where there is none, or none came with the package."""
-    if SETTINGS.compression.weights == "trained" or wildcards.domain not in NEURAL:
-        return trained_neural_of(wildcards)
+    return neural_models(wildcards.domain)
+
+
+def neural_models(domain):
+    """Return the neural model of a domain by its name, as `neural_of`."""
+    if domain not in NEURAL:
+        return []
+    if SETTINGS.compression.weights == "trained":
+        return [f"<results>/{domain}/neural/model.safetensors"]
     shipped = f"{PACKAGE_MODELS}/neural.safetensors"
     return [shipped] if os.path.isfile(shipped) else []
+
+
+def judged():
+    """Return the curves of the crops that judge, where the study has photographs in colour and data that hold such crops."""
+    domain = SETTINGS.compression.domains.get(MAIN)
+    fits = domain is not None and domain.kind == "pictures" and domain.channels == 3
+    return [f"<results>/{MAIN}/judge/curves.json"] if fits and SETTINGS.data_tier != "pip" else []
+
+
+def shipped_curves():
+    """Return what was measured when the package's model of photographs was made, if it came with it."""
+    path = f"{PACKAGE_MODELS}/{MAIN}.curves.json"
+    return [path] if os.path.isfile(path) else []
 
 
 PHOTO = f"{PACKAGE_MODELS}/photo.safetensors"

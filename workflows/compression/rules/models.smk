@@ -80,12 +80,14 @@ rule publish_model:
         weights=lambda wildcards: trained_model(wildcards.domain),
         bench="<results>/{domain}/evaluate/bench.json",
         neural=trained_neural_of,
+        curves=lambda wildcards: judged() if wildcards.domain == MAIN else [],
     output:
         done=touch("<results>/publish/{domain}"),
     log:
         "<logs>/{domain}/publish.log",
     params:
         **program("compression", "publish"),
+        curves=each("curves"),
         package=PACKAGE_MODELS,
     shell:
         PUBLISH

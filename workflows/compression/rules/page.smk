@@ -3,6 +3,7 @@ rule write_page:
     input:
         benches=expand(rules.compare_codecs.output.bench, domain=DOMAINS),
         looks=rules.show_models.output.numbers,
+        judged=judged(),
         histories=trainings,
         vectors=vector_comparison,
     output:
