@@ -4,7 +4,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 define VARIABLES
-           EXTRAS=cuda,slurm,nonfree adds optional packages: `make env EXTRAS=cuda`, `make gpu EXTRAS=cuda`;
+           EXTRAS=cuda,slurm,compare,nonfree adds optional packages: `make env EXTRAS=cuda`, `make gpu EXTRAS=cuda`;
            SLOW=1 adds the slow tests; PYTHON=python3.12 chooses the interpreter.
 endef
 

@@ -27,6 +27,7 @@ EXTRAS = {
     "progression": ("monai", "skimage", "torch"),
     "deepinv": ("deepinv",),
     "workflow": ("snakemake",),
+    "compare": ("pillow_heif",),
     "nonfree": ("bm3d",),
 }
 """Modules by extra; that of a family has its name as a command."""

@@ -23,6 +23,7 @@ FAMILIES = {family.replace("_", "-"): package for family, package in BUILT_IN.it
 GUARDED = {
     "deepinv": {"sciml.imaging.operators.linear", "sciml.proximal.plugins.deepinv"},
     "bm3d": {"sciml.imaging.solvers.classical"},
+    "pillow_heif": {"sciml.compression.study.margins.codecs"},
 }
 ENTRY = ("cli", "config", "commands.stages")
 
@@ -62,7 +63,7 @@ def test_optional_packages_are_asked_for_where_the_extra_is_named():
 
 def test_the_project_declares_the_same():
     distributions = {module: {name.lower() for name in names} for module, names in packages_distributions().items()}
-    distributions["bm3d"] = {"bm3d"}
+    distributions |= {"bm3d": {"bm3d"}, "pillow_heif": {"pillow-heif"}}
 
     def named(requirements) -> set[str]:
         return {re.match(r"[\w.-]+", one)[0].lower() for one in requirements} - {DISTRIBUTION}
@@ -75,7 +76,7 @@ def test_the_project_declares_the_same():
     for extra, names in EXTRAS.items():
         assert named(declared[extra]) == installed(names), extra
     (everything,) = declared["all"]
-    assert everything == f"{DISTRIBUTION}[{','.join(extra for extra in EXTRAS if extra != 'nonfree')}]"
+    assert everything == f"{DISTRIBUTION}[{','.join(extra for extra in EXTRAS if extra not in ('compare', 'nonfree'))}]"
 
 
 def test_the_guide_lists_every_extra():

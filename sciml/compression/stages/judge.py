@@ -10,7 +10,7 @@ from pathlib import Path
 from sciml.compression.config import JudgeConfig
 from sciml.compression.study.anchors import Codec, missing_reason, versions
 from sciml.compression.study.margins.codecs import OTHERS, OURS, own_codecs
-from sciml.compression.study.margins.measure import measured_curves
+from sciml.compression.study.margins.measure import known_before, measured_curves
 from sciml.compression.study.margins.records import CurvesFile
 from sciml.datasets.crops import COLUMNS, EXPERIMENT, ROWS, Crop, photo_crops
 from sciml.datasets.manifest import record
@@ -41,7 +41,8 @@ def run(
         output: output folder.
         workers: processes of one thread.
         neural: file of a neural model that is judged too, or nothing.
-        before: an earlier `curves.json`. Its curves of other codecs are taken where versions and settings are the same; with
+        before: an earlier `curves.json`. Its curves of other codecs are taken where version and settings are the same, or where
+            the codec cannot run here; with
             `config.measured` "again" all its curves are taken, and our files of two crops are made again and compared in size.
 
     Raises:
@@ -64,11 +65,13 @@ def run(
         found = measured_again(known, own[0], first_crops(crops, AGAIN))
     else:
         codecs: list[Codec] = [OTHERS[name] for name in config.codecs]
-        absent = {codec.name: reason for codec in codecs if (reason := missing_reason(codec))}
+        reasons = {codec.name: missing_reason(codec) for codec in codecs if not known_before(known, codec, crops)}
+        absent = {name: reason for name, reason in reasons.items() if reason is not None}
         present = [*own, *(codec for codec in codecs if codec.name not in absent)]
+        here = {name: version for name, version in versions().items() if version != "absent"}
         found = CurvesFile(
             measured=f"{datetime.now(UTC):%Y-%m-%d}",
-            versions=versions(),
+            versions=versions() | (known.versions if known is not None else {}) | here,
             codecs={codec.name: codec.settings for codec in present},
             absent=absent,
             pixels=ROWS * COLUMNS,

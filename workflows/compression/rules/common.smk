@@ -100,10 +100,15 @@ def neural_models(domain):
 
 
 def judged():
-    """Return the curves of the crops that judge, where the study has photographs in colour and data that hold such crops."""
+    """Return the curves of the crops that judge: of photographs in colour, where the data hold such crops.
+
+    With the package's models they are what was measured when those were made.
+    """
     domain = SETTINGS.compression.domains.get(MAIN)
     fits = domain is not None and domain.kind == "pictures" and domain.channels == 3
-    return [f"<results>/{MAIN}/judge/curves.json"] if fits and SETTINGS.data_tier != "pip" else []
+    measured = SETTINGS.compression.weights == "trained" or shipped_curves()
+    there = fits and measured and SETTINGS.data_tier != "pip"
+    return [f"<results>/{MAIN}/judge/curves.json"] if there else []
 
 
 def shipped_curves():

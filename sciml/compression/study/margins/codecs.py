@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 
 from sciml.compression.codecs.model_files import Model, load_any
 from sciml.compression.study.anchors import ANCHORS, Anchor, Codec, Own
+from sciml.runtime.extras import remedy
 
 OURS, OURS_MS_SSIM, NEURAL = "nic", "nic-ms-ssim", "nic-neural"
 AVIF_QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92, 98)
@@ -41,11 +41,11 @@ def _hevc(quality: float, channels: int) -> dict[str, Any]:
 
 def _no_heif() -> str | None:
     try:
-        heif = importlib.import_module("pillow_heif")
+        import pillow_heif
     except ImportError:
-        return "not installed: it needs the package pillow-heif"
-    heif.register_heif_opener()
-    return None if heif.libheif_info()["encoders"].get("x265") else "not installed: this pillow-heif was built without x265"
+        return f"not installed: {remedy('compare')}"
+    pillow_heif.register_heif_opener()
+    return None if "x265" in pillow_heif.libheif_info()["encoders"] else "not installed: this pillow-heif has no x265"
 
 
 OTHERS: dict[str, Anchor] = {

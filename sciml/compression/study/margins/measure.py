@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import UInt8
 
-from sciml.compression.study.anchors import Codec, Own, versions
+from sciml.compression.study.anchors import Codec, Own, missing_reason, versions
 from sciml.compression.study.bench import coded
 from sciml.compression.study.margins.records import CurvesFile, Point, Points
 from sciml.datasets.crops import Crop, load_crops
@@ -31,6 +31,13 @@ from sciml.runtime.sources import source_digest
 LOW_BPP, HIGH_BPP = 0.15, 1.0
 CODE = "sciml.compression.codecs.codec"
 FOLDER = "curves"
+LIBRARIES = {
+    "jpeg": "libjpeg-turbo",
+    "webp": "libwebp",
+    "jpegxl": "pillow-jxl-plugin",
+    "avif": "libavif",
+    "hevc": "pillow-heif",
+}
 
 Progress = Callable[[int, int, str], None]
 """Called with curves done, curves in all, and what was done last."""
@@ -55,10 +62,10 @@ def measured_curves(
 
     Args:
         crops: what is coded.
-        codecs: those that can run here.
+        codecs: those that can run here, or are known from before.
         workers: processes of one thread.
-        before: an earlier measurement, whose curves of other codecs are taken where versions, settings and photographs are the
-            same; ours are measured.
+        before: an earlier measurement, whose curves of other codecs are taken where version, settings and photograph are the
+            same, or where the codec cannot run here; ours are measured.
         progress: told after each photograph and codec.
 
     Raises:
@@ -87,22 +94,34 @@ def measured_curves(
 
 def curve_path(codec: Codec, crop: Crop) -> Path:
     """Return where the curve of a codec on a crop is kept; another path for another picture, setting, version or code."""
-    own = {"code": source_digest(CODE)} if isinstance(codec, Own) else versions()
+    made_by = {"code": source_digest(CODE)} if isinstance(codec, Own) else library_version(codec.name)
     what = {
         "photograph": record(crop.photograph).sha256,
         "place": [crop.top, crop.left],
         "codec": [codec.name, codec.settings, list(codec.qualities)],
         "rates_bpp": [LOW_BPP, HIGH_BPP],
-        "made_by": own,
+        "made_by": made_by,
     }
     return cache_folder(FOLDER) / f"{digest_bytes(canonical_json(what).encode())}.json"
+
+
+def library_version(name: str) -> dict[str, str]:
+    """Return the version of the library that makes the files of one of the other codecs."""
+    library = LIBRARIES[name.partition("-")[0]]
+    return {library: versions()[library]}
 
 
 def _of_before(before: CurvesFile | None, codec: Codec, crop: Crop) -> tuple[Point, ...] | None:
     if before is None or isinstance(codec, Own) or before.codecs.get(codec.name) != codec.settings:
         return None
-    same = before.versions == versions() and before.digests.get(crop.photograph) == record(crop.photograph).sha256
-    return before.points[codec.name].get(crop.name) if same else None
+    same_version = library_version(codec.name).items() <= before.versions.items() or missing_reason(codec) is not None
+    same_picture = before.digests.get(crop.photograph) == record(crop.photograph).sha256
+    return before.points[codec.name].get(crop.name) if same_version and same_picture else None
+
+
+def known_before(before: CurvesFile | None, codec: Codec, crops: Sequence[Crop]) -> bool:
+    """Return whether an earlier measurement has the curves of a codec on all these crops."""
+    return all(_of_before(before, codec, crop) is not None for crop in crops)
 
 
 def _known(path: Path) -> tuple[Point, ...] | None:
