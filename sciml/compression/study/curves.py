@@ -144,10 +144,10 @@ def _interpolator(curve: Curve) -> Callable[[float], np.ndarray]:
     return PchipInterpolator(np.log(curve.rates_bpp), curve.decibels)
 
 
-def bd_rate(anchor: Curve, tested: Curve) -> BdRate:
+def bd_rate(anchor: Curve, tested: Curve, least_share: float = LEAST_SHARE) -> BdRate:
     """Return the mean difference in rate at equal quality (Bjontegaard 2001), with PCHIP through log rate over quality.
 
-    No number is given below `LEAST_POINTS` points on a curve, or where the range that both cover is less than `LEAST_SHARE` of
+    No number is given below `LEAST_POINTS` points on a curve, or where the range that both cover is less than `least_share` of
     the shorter one's range. The shorter one counts, so that a codec of a few rates may be compared inside the wide curve of
     another; the overlap says for which quality the number holds.
 
@@ -166,8 +166,8 @@ def bd_rate(anchor: Curve, tested: Curve) -> BdRate:
     if low >= high:
         return BdRate(None, reason="the curves share no quality")
     share = (high - low) / min(anchor.decibels[-1] - anchor.decibels[0], tested.decibels[-1] - tested.decibels[0])
-    if share < LEAST_SHARE:
-        reason = f"the curves share {share:.0%} of the shorter one's range of quality, {LEAST_SHARE:.0%} are needed"
+    if share < least_share:
+        reason = f"the curves share {share:.0%} of the shorter one's range of quality, {least_share:.0%} are needed"
         return BdRate(None, (low, high), share, reason)
     import bjontegaard
 

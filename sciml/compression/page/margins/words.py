@@ -24,13 +24,14 @@ def margin_answer(margins: Margins) -> str:
         saving = margins.saving(OURS, codec, PSNR)
         if saving.mean is not None:
             bits = with_interval(saving.mean, saving.interval, "%", 1, sign=True)
-            parts.append(f"{judged_title(codec)} {bits}, lost on {percent(saving.lost or 0, 0)} of the crops")
+            parts.append(f"{bits} against {judged_title(codec)}, more on {percent(saving.lost or 0, 0)} of the crops")
     crops = f"{counted(len(margins.crops), 'crop')} of {counted(margins.photographs, 'photograph')}"
     if not parts:
         return f"On {crops} ours could be compared with none of {sequence(map(judged_title, ASKED))}."
     ahead = [words for codec in ("avif", "avif-3") if (words := rates_ahead(margins, codec))]
     tail = f" {' '.join(ahead)}" if ahead else ""
-    return f"Bits at equal PSNR on {crops}, chosen by a rule and never learned from, against {'; '.join(parts)}.{tail}"
+    head = f"Bits of ours at equal PSNR, on {crops} that were chosen by a rule and never learned from"
+    return f"{head}: {'; '.join(parts)}.{tail}"
 
 
 def rates_ahead(margins: Margins, other: str) -> str:
@@ -49,12 +50,12 @@ def margin_numbers(margins: Margins) -> Iterator[Number]:
     for codec in ASKED:
         saving = margins.saving(OURS, codec, PSNR)
         if saving.mean is not None:
-            text = f"Bits at equal PSNR against {judged_title(codec)}; lost on {percent(saving.lost or 0, 0)} of the crops"
+            text = f"Bits at equal PSNR against {judged_title(codec)}; more on {percent(saving.lost or 0, 0)} of the crops"
             yield Number(text, round(saving.mean, 1), "%", saving.interval)
     tuned = margins.saving(OURS_MS_SSIM, "avif", MS_SSIM)
     if tuned.mean is not None:
         lost = percent(tuned.lost or 0, 0)
-        text = f"Tuned for MS-SSIM: bits at equal MS-SSIM against {judged_title('avif')}; lost on {lost} of the crops"
+        text = f"Tuned for MS-SSIM: bits at equal MS-SSIM against {judged_title('avif')}; more on {lost} of the crops"
         yield Number(text, round(tuned.mean, 1), "%", tuned.interval)
     rival = next((codec for codec in ("avif",) if codec in margins.file.codecs), "")
     theirs = round(margins.seconds(rival)[1], 3) if rival else None

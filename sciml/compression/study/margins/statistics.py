@@ -15,6 +15,8 @@ from sciml.runtime.bootstrap import grouped_interval
 from sciml.runtime.seeds import Seeds
 
 RATES_BPP = (0.15, 0.25, 0.5, 1.0)
+# of the shorter curve's range of quality; a crop on which one codec is far ahead shares little, and must not be left out for it
+LEAST_SHARE = 0.2
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,10 @@ class Margins:
         """Return the BD-rate of one codec against another in per cent, over the crops on which their curves overlap enough."""
         found = {}
         for crop in self.crops:
-            both = [self._curves.get((codec, crop, metric.key)) for codec in (other, own)]
-            if both[0] is not None and both[1] is not None and (rate := bd_rate(both[0], both[1]).percent) is not None:
+            base, tested = (self._curves.get((codec, crop, metric.key)) for codec in (other, own))
+            if base is None or tested is None:
+                continue
+            if (rate := bd_rate(base, tested, LEAST_SHARE).percent) is not None:
                 found[crop] = rate
         return self.margin(found, 1)
 
