@@ -79,7 +79,7 @@ class CascadeConfig(StageConfig):
 
     preset: Literal["small", "published"] = Field(default="small", description="published: the paper's networks")
     width: int = Field(default=64, ge=4, le=1024, description="channels of the convolutions")
-    groups: int = Field(default=2, ge=1, description="codebooks of each level; the small networks have their own groups")
+    groups: int = Field(default=2, ge=1, le=1024, description="codebooks of each level; the small networks have their own groups")
     words: tuple[Words, Words, Words] = Field(
         default=(64, 64, 128), description="words of each codebook at strides 64, 32 and 16"
     )

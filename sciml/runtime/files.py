@@ -219,5 +219,5 @@ def load_tensors(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str, Any
         with safe_open(path, framework="np") as file:
             metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
             return {name: file.get_tensor(name) for name in file.keys()}, metadata  # noqa: SIM118
-    except (SafetensorError, ValueError, OSError) as error:
+    except (SafetensorError, ValueError, OSError, RecursionError) as error:
         raise FormatError(f"{path} is not a safetensors file: {error}") from error

@@ -12,13 +12,14 @@ from sciml.compression.coding.model import CodecModel, model_from
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import note_opened
 from sciml.training.store import ModelStore
-from sciml.training.weight_files import read_weight_file, write_weight_file
+from sciml.training.weight_files import read_weight_file, remedy, write_weight_file
 
 if TYPE_CHECKING:
     from sciml.compression.neural.model import NeuralModel
 
 STORE = ModelStore("sciml.compression")
 NETWORK = "network."
+LONGEST_NAME = 200
 Model: TypeAlias = "CodecModel | NeuralModel"
 
 
@@ -105,26 +106,43 @@ def _id_in_head(path: Path, changed: int) -> bytes:
         with safe_open(path, framework="np") as file:
             metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
         return bytes.fromhex(metadata["extra"]["model_id"])
-    except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
+    except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(f"{path} is damaged or no model of this codec: {error}") from error
 
 
 @lru_cache(maxsize=8)
 def _read(path: Path, changed: int) -> Model:
     arrays, metadata = read_weight_file(path)
-    extra = metadata.get("extra") or {}
-    if "model_id" not in extra:
+    extra = metadata.get("extra")
+    if not isinstance(extra, dict) or "model_id" not in extra:
         raise FormatError(f"{path} holds weights of something else than this codec")
-    name = str(extra.get("name", path.stem))
-    if "neural" in extra:
+    name, about = extra.get("name", path.stem), extra.get("about", {})
+    if not isinstance(name, str) or not name.isprintable() or len(name) > LONGEST_NAME or not isinstance(about, dict):
+        raise FormatError(f"{path} is damaged: its name is no short text, or what it says about itself is no mapping")
+    try:
+        model = _model(arrays, name, extra.get("neural"), about)
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
+        # arrays of any type and shape: what no check names is as damaged
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise FormatError(f"{path} is damaged or of another version: {reason}; {remedy(path)}") from error
+    if model.id.hex() != extra["model_id"]:
+        raise FormatError(
+            f"{path} is damaged: its id is {model.id.hex()}, it says {str(extra['model_id'])[:16]!r}; {remedy(path)}"
+        )
+    return model
+
+
+def _model(arrays: Mapping[str, Any], name: str, neural: Any, about: Mapping[str, Any]) -> Model:
+    """Return the model of a file's arrays; `neural` are the settings of a neural one."""
+    if neural is not None:
         from sciml.compression.neural.model import neural_model_from
 
-        return neural_model_from(arrays, name, extra["neural"], extra.get("about"))
-    plain: Mapping[str, Any] = {name: value for name, value in arrays.items() if not name.startswith(NETWORK)}
+        return neural_model_from(arrays, name, neural, about)
+    plain = {key: value for key, value in arrays.items() if not key.startswith(NETWORK)}
     network = None
-    weights = {name.removeprefix(NETWORK): value for name, value in arrays.items() if name.startswith(NETWORK)}
+    weights = {key.removeprefix(NETWORK): value for key, value in arrays.items() if key.startswith(NETWORK)}
     if weights:
         from sciml.compression.coding.network import Restorer
 
         network = Restorer.from_arrays(weights)
-    return model_from(plain, name, network, extra.get("about"))
+    return model_from(plain, name, network, about)

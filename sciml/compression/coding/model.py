@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # a step is 2^(-code / 256): .27 % apart, from 1 down to 2^-256
 STEP_CODES = 256
 RULE_FIELDS = ("mean", "spread_first", "spread_rest", "floor_first", "floor_rest", "sources", "centroids")
+# what float32 and the code of a step can hold
+LARGEST_NUMBER, LEAST_STEP = 1e30, 2.0**-128
 # arrays of groups are called group_members and so on
 GROUP = "group_"
 # planes after which a layer ends; the last layer holds the rest
@@ -162,8 +164,12 @@ def model_from(
     colour = transform.colour.astype(np.float64)
     if colour.shape != (len(colour),) * 2 or not np.abs(colour @ colour.T - np.eye(len(colour))).max() < 1e-3:
         raise FormatError(f"the model {name} is damaged: its colours are no rotation")
-    if not (math.isfinite(centre) and math.isfinite(span) and span > 0 and all(item.step > 0 for item in sets)):
-        raise FormatError(f"the model {name} is damaged: a span or a step is not positive")
+    if not (abs(centre) < LARGEST_NUMBER and 1 / LARGEST_NUMBER < span < LARGEST_NUMBER):
+        raise FormatError(f"the model {name} is damaged: its numbers have the centre {centre:g} and the span {span:g}")
+    if bad := [item.step for item in sets if not LEAST_STEP <= item.step <= 1 / LEAST_STEP]:
+        raise FormatError(f"the model {name} is damaged: a step is {bad[0]:g}, expected {LEAST_STEP:.3g} to {1 / LEAST_STEP:.3g}")
+    if network is not None and network.channels != transform.channels:
+        raise FormatError(f"the model {name} is damaged: its network has {network.channels} channels, it {transform.channels}")
     return CodecModel(name, transform, centre, span, tuple(sets), network, dict(about or {}))
 
 

@@ -62,6 +62,11 @@ class Restorer(nn.Module):
             nn.init.zeros_(self.outward.bias)
 
     @property
+    def channels(self) -> int:
+        """Channels of the picture."""
+        return self.outward.out_channels // FACTOR**2
+
+    @property
     def reach(self) -> int:
         """How many pixels far the network looks from a multiple of 4."""
         return FACTOR * (2 + 2 * len(self.blocks))
@@ -121,8 +126,11 @@ class Restorer(nn.Module):
         try:
             width, inputs = arrays["inward.weight"].shape[:2]
             depth = sum(name.endswith(".first.weight") for name in arrays)
-            network = Restorer((inputs - 1) // FACTOR**2, width, depth)
-            network.load_state_dict({name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()})
+            weights = {name: torch.from_numpy(value.astype(np.float32)) for name, value in arrays.items()}
+            # nothing is allocated for widths that the file claims and does not hold
+            with torch.device("meta"):
+                network = Restorer((inputs - 1) // FACTOR**2, width, depth)
+            network.load_state_dict(weights, assign=True)
         except (KeyError, ValueError, RuntimeError) as error:
             raise FormatError(f"the model's network is damaged: {str(error).splitlines()[0]}") from error
         if depth > MOST_BLOCKS:

@@ -108,15 +108,19 @@ def neural_model_from(
     """
     try:
         checked = CascadeConfig.model_validate(settings)
-        network = cascade_of(checked)
-        expected = {key for key in network.state_dict() if key.rpartition(".")[2] not in LEFT_OUT}
         weights = {key.removeprefix(WEIGHTS): value for key, value in arrays.items() if key.startswith(WEIGHTS)}
-        if strange := set(weights) ^ expected:
-            raise KeyError(f"weights {', '.join(sorted(strange)[:3])} are missing or unknown")
+        # nothing is allocated for networks that the file claims and does not hold
+        with torch.device("meta"):
+            planned = cascade_of(checked).state_dict()
+        expected = {key: tuple(value.shape) for key, value in planned.items() if key.rpartition(".")[2] not in LEFT_OUT}
+        found = {key: value.shape for key, value in weights.items()}
+        if strange := [key for key in found.keys() | expected.keys() if found.get(key) != expected.get(key)]:
+            raise KeyError(f"weights {', '.join(sorted(strange)[:3])} are missing, unknown or of another shape")
+        network = cascade_of(checked)
         network.load_state_dict({key: torch.from_numpy(value.astype(np.float32)) for key, value in weights.items()}, strict=False)
         tables = tuple(arrays[f"{TABLES}{level}"].astype(np.int64) for level in range(len(network.levels)))
-        step = float(arrays["step"][0])
-    except (KeyError, ValueError, RuntimeError, ValidationError) as error:
+        step = float(arrays["step"].reshape(1)[0])
+    except (KeyError, ValueError, TypeError, RuntimeError, ValidationError) as error:
         raise FormatError(f"the model {name} is damaged or of another version: {str(error).splitlines()[0]}") from error
     for table, codebook in zip(tables, network.codebooks(), strict=True):
         if table.shape != codebook.bits.shape or table.min() < 1 or (table.sum(1) != TOTAL).any():
