@@ -118,7 +118,8 @@ def _judge_text(parameters: Mapping[str, Any]) -> str:
         "photograph of the list `photo-crops`, halved by means over 2 x 2 pixels in linear light, cut into disjoint parts of 768 "
         "x 512 in its middle, at most four of each, drawn by a seed. Every codec coded every crop at its settings from the last "
         "below 0.15 to the first above 1 bit a pixel. Qualities at equal rate are read from each crop's own curve, PCHIP over "
-        "the logarithm of the rate; BD-rates [@bjontegaard2001] are means over crops. Intervals are bootstraps over whole "
+        "the logarithm of the rate; a codec whose best setting needs fewer bits stays at that one. BD-rates [@bjontegaard2001] "
+        "are means over crops. Intervals are bootstraps over whole "
         f"photographs [@efron1979]. {measured}."
     )
 

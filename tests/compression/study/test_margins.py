@@ -121,12 +121,15 @@ def test_margins_by_hand():
     assert lead.mean == pytest.approx((0.5 + 1.0 - 1.0 + 3.0) / 4, abs=1e-3) and lead.lost == 0.25
     values, groups = list(lead.by_crop.values()), list(names.values())
     assert lead.interval == grouped_interval(values, groups, Seeds(3)("bootstrap", "photographs"))
+    # there it stays at its best setting, with 0.4 bits a pixel
     high = margins.lead("nic", "jpeg", 0.5, PSNR)
-    assert list(high.by_crop) == ["a1", "a2", "b1"] and high.lost == pytest.approx(1 / 3)
+    assert high.by_crop["c1"] == pytest.approx(33.0 + 3 - (30 + 3 * np.log2(0.4 / 0.25)), abs=1e-3)
+    assert margins.ends("jpeg", "c1", 0.5, PSNR) and not margins.ends("nic", "c1", 0.5, PSNR)
+    assert margins.lead("nic", "jpeg", 0.05, PSNR).mean is None, "below the least setting there is nothing"
     saving = margins.saving("nic", "jpeg", PSNR)
     assert saving.by_crop["a2"] == pytest.approx(100 * (2 ** (-1 / 3) - 1), abs=0.05) and saving.lost == 0.25
     means, count = margins.means(["nic", "jpeg"], 0.5, PSNR)
-    assert count == 3 and means["jpeg"] == pytest.approx(33.0, abs=1e-3)
+    assert count == 4 and means["nic"] == pytest.approx(np.mean(ours) + 3, abs=1e-3)
     assert margins.lead("nic", "webp", 0.25, PSNR).mean is None and margins.photographs == 3
     assert margins.seconds("nic") == (1.0, 0.5)
 

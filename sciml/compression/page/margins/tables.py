@@ -74,9 +74,9 @@ def margin_table(margins: Margins, own: str, metric: Metric) -> Table:
         columns,
         rows,
         f"{words(margins)} Decibels above the other codec; lost: share of crops on which that one is better. BD-rate: bits at "
-        "equal quality, negative where ours needs fewer. Means over the crops on which both reach the rate; intervals by a "
-        "bootstrap over photographs.",
-        "PCHIP through each crop's own points; nothing is extrapolated." + _absent(margins) + measured_words(margins),
+        "equal quality, negative where ours needs fewer. Means over crops; intervals by a bootstrap over photographs.",
+        f"PCHIP through each crop's own points; nothing is extrapolated.{ended_words(margins, own, metric)}{_absent(margins)}"
+        f"{measured_words(margins)}",
     )
 
 
@@ -86,6 +86,14 @@ def _lost(share: float | None) -> str:
 
 def _absent(margins: Margins) -> str:
     return "".join(f" {judged_title(codec)} is {reason}." for codec, reason in margins.file.absent.items())
+
+
+def ended_words(margins: Margins, own: str, metric: Metric) -> str:
+    """Return on how many crops the best setting of one of ours needs fewer bits than the highest rate."""
+    high = RATES_BPP[-1]
+    count = sum(margins.ends(own, crop, high, metric) for crop in margins.crops)
+    words = f" A codec whose best setting needs fewer bits stays at that one: at {high:g} bpp ours does on "
+    return f"{words}{counted(count, 'crop')}." if count else ""
 
 
 def measured_words(margins: Margins) -> str:
@@ -100,7 +108,7 @@ def measured_words(margins: Margins) -> str:
 
 
 def value_table(margins: Margins, metric: Metric) -> Table:
-    """Return the mean quality of every codec at the rates, over the crops that all but the neural preset reach."""
+    """Return the mean quality of every codec but the neural preset at the rates."""
     compared = [codec for codec in margins.file.codecs if codec != NEURAL]
     rows: dict[str, dict[str, Value]] = {codec: {"codec": judged_title(codec)} for codec in compared}
     columns = [Column("codec", "codec")]
@@ -114,8 +122,7 @@ def value_table(margins: Margins, metric: Metric) -> Table:
         f"{metric.title} at equal rate, by codec",
         columns,
         list(rows.values()),
-        f"{words(margins)} Means over the crops on which every codec of the table reaches the rate: smooth ones need fewer bits "
-        "even at the best setting.",
+        f"{words(margins)} A codec whose best setting needs fewer bits stays at that one.",
     )
 
 
@@ -148,7 +155,7 @@ def spread(margins: Margins) -> Figure:
 
 
 def curve(margins: Margins, metric: Metric) -> Curve:
-    """Return mean quality over the rate, over the crops that every codec but the neural preset reaches at all rates."""
+    """Return mean quality over the rate, of every codec but the neural preset."""
     compared = [codec for codec in margins.file.codecs if codec != NEURAL]
     rows: list[dict[str, Any]] = []
     fewest = len(margins.crops)
@@ -166,8 +173,8 @@ def curve(margins: Margins, metric: Metric) -> Curve:
         "codec",
         "rate (bits a pixel)",
         axis,
-        f"{words(margins)} Each crop's curve is read at these rates, then averaged over the crops on which every codec reaches "
-        f"the rate, at least {fewest}.",
+        f"{words(margins)} Each crop's curve is read at these rates, then averaged over the crops on which every codec has a "
+        f"setting of so few bits, at least {fewest}.",
         f"{metric.title} over the rate of {counted(len(compared), 'codec')} on the crops that judge; higher is better",
         log_x=True,
     )

@@ -66,12 +66,23 @@ class Margins:
         return len(set(self.file.photographs.values()))
 
     def decibels(self, codec: str, crop: str, rate_bpp: float, metric: Metric) -> float | None:
-        """Return a codec's quality on a crop at a rate in decibels; None where it did not run or does not reach the rate."""
+        """Return a codec's quality on a crop for at most a rate, in decibels.
+
+        A codec whose best setting needs fewer bits stays at that one: leaving such crops out would favour it. None where the
+        codec did not run or its least setting needs more.
+        """
         curve = self._curves.get((codec, crop, metric.key))
-        return None if curve is None else quality_at(curve, rate_bpp)
+        if curve is None:
+            return None
+        return curve.decibels[-1] if self.ends(codec, crop, rate_bpp, metric) else quality_at(curve, rate_bpp)
+
+    def ends(self, codec: str, crop: str, rate_bpp: float, metric: Metric) -> bool:
+        """Return whether a codec's best setting needs fewer bits on a crop than a rate has."""
+        curve = self._curves.get((codec, crop, metric.key))
+        return curve is not None and bool(curve.rates_bpp) and curve.rates_bpp[-1] < rate_bpp
 
     def lead(self, own: str, other: str, rate_bpp: float, metric: Metric) -> Margin:
-        """Return by how many decibels one codec is above another at a rate, over the crops on which both reach it."""
+        """Return by how many decibels one codec is above another at a rate, crop by crop."""
         pairs = {crop: [self.decibels(codec, crop, rate_bpp, metric) for codec in (own, other)] for crop in self.crops}
         found = {crop: ours - theirs for crop, (ours, theirs) in pairs.items() if ours is not None and theirs is not None}
         return self.margin(found, -1)
@@ -99,7 +110,7 @@ class Margins:
         return Margin(float(np.mean(values)), interval, float(np.mean([bad * value > 0 for value in values])), by_crop)
 
     def means(self, codecs: Sequence[str], rate_bpp: float, metric: Metric) -> tuple[dict[str, float], int]:
-        """Return mean values of codecs at a rate in the metric's unit, over the crops that all of them reach, and their number.
+        """Return mean values of codecs at a rate in the metric's unit, over the crops that all of them have, and their number.
 
         PSNR is averaged in decibels and MS-SSIM as it is, as published tables do.
         """
