@@ -20,9 +20,11 @@ from sciml.progression.simulation.anatomy import Template, labelled, tissue_clas
 # voxels of 1 mm over MNI space
 SHAPE, CORNER_MM = (181, 217, 181), (-90.0, -126.0, -72.0)
 ATLASES = ("lab_aal", "lab_aal_2mm")
+# width over which the tissue beneath the surface is looked at
+BENEATH_MM = 2.0
 # what `estimate_labels` finds of each region in the template, as a share of what the template's own maps have: tissue classes
 # of intensities alone take some grey matter for white and for fluid
-FOUND_IN_TEMPLATE = (1.121, 0.753, 0.815, 0.98, 0.71, 1.326, 1.842)
+FOUND_IN_TEMPLATE = (1.148, 0.741, 0.809, 0.976, 0.696, 1.315, 1.923)
 WARNING = (
     "the volumes at the start are estimates from tissue classes and an atlas, not a segmentation: give one with --segmentation "
     "(SynthSeg, FreeSurfer) where you have it"
@@ -48,11 +50,26 @@ def estimate_labels(brain: Scan, to_scan: np.ndarray) -> Template:
         offset = cast(float, mapping[:3, 3])
         return ndimage.affine_transform(array.astype(np.float32), mapping[:3, :3], offset, SHAPE, order=1)
 
-    t1 = at_millimetres(np.clip(above, 0, None)) * (at_millimetres(inside) > 0.5)
+    t1 = without_faded_rim(at_millimetres(np.clip(above, 0, None)) * (at_millimetres(inside) > 0.5))
     t1 /= max(float(t1.max()), 1e-6)
     grey, white = tissue_classes(t1, (t1 > 0).astype(np.float32))
     atlas = next((name for name in ATLASES if is_present(record(name))), ATLASES[0])
     return labelled(t1, grey, white, affine, atlas, necks=True)
+
+
+def without_faded_rim(t1: np.ndarray) -> np.ndarray:
+    """Return a brain without the voxels of its surface that have less than half of the tissue beneath them.
+
+    A brain that was resampled fades out over a voxel: what is left there of it is no fluid, and as such it would move the
+    borders between the classes everywhere.
+
+    Args:
+        t1: (D, H, W), 0 outside the brain, voxels of 1 mm.
+    """
+    core = np.asarray(ndimage.binary_erosion(ndimage.binary_fill_holes(t1 > 0)))
+    beneath = ndimage.gaussian_filter(np.where(core, t1, 0.0), BENEATH_MM)
+    beneath /= np.maximum(ndimage.gaussian_filter(core.astype(np.float32), BENEATH_MM), 1e-3)
+    return t1 * (core | (t1 > 0.5 * beneath))
 
 
 def at_scan(template: Template, brain: Scan, to_scan: np.ndarray) -> Scan:

@@ -19,7 +19,7 @@ from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.scans.bias import bias_of
-from sciml.progression.scans.estimated_labels import FOUND_IN_TEMPLATE, at_scan, estimate_labels
+from sciml.progression.scans.estimated_labels import FOUND_IN_TEMPLATE, at_scan, estimate_labels, without_faded_rim
 from sciml.progression.scans.one_scan import _mask_of, _renumbered, make_ready
 from sciml.progression.scans.reference import mni_reference
 from sciml.progression.scans.registration import affine_of, register_affine
@@ -118,6 +118,16 @@ def test_a_head_is_registered_and_its_brain_found(need_data):
     assert not doubts(only_brain(scan, found), to_scan)
 
 
+def test_a_faded_rim_is_no_fluid():
+    ball = np.linalg.norm(np.indices((40, 40, 40)) - 19.5, axis=0)
+    t1 = np.where(ball < 15, 0.8, np.where(ball < 16, 0.25, 0.0)).astype(np.float32)
+    # a sharp brain with fluid at its surface stays whole
+    sharp = np.where(ball < 12, 0.8, np.where(ball < 16, 0.25, 0.0)).astype(np.float32)
+    faded = (ball >= 15) & (ball < 16)
+    assert (without_faded_rim(t1) > 0)[ball < 15].all() and (without_faded_rim(t1) > 0)[faded].mean() < 0.3
+    np.testing.assert_array_equal(without_faded_rim(sharp), sharp)
+
+
 @pytest.mark.slow
 def test_estimates_of_the_template_are_those_that_volumes_are_divided_by():
     scan = read_scan(local_path("mni2009a_t1"))
@@ -162,10 +172,11 @@ def test_orientation_changes_no_forecast_and_left_stays_left(tmp_path, sciml_com
         near = np.linalg.norm(places - (30, 20, 25), axis=-1) < 12
         darkest = places[np.unravel_index(np.argmin(np.where(near, later, 1e9)), array.shape)]
         assert np.linalg.norm(darkest - (30, 20, 25)) < 9
-    # other axes give the same forecast; voxels turned by 10 degrees cost an interpolation and another registration
+    # other axes give the same forecast; voxels turned by 10 degrees cost an interpolation and another registration, and their
+    # faded rim of the brain must not move the borders between the tissues
     turned, oblique = (-10 * np.log10(np.mean((other - found[0]) ** 2)) for other in found[1:])
     assert turned > 60
-    assert oblique > {"flow": 34.5, "model": 35.0}[form]
+    assert oblique > 35
     with (tmp_path / "a" / "volumes.csv").open() as file:
         rows = {(row["age_years"], row["region"]): row for row in csv.DictReader(file)}
     assert float(rows["71.0", "ventricle"]["volume_ml"]) < float(rows["76.0", "ventricle"]["low_ml"])
