@@ -24,7 +24,7 @@ from statistics import NormalDist
 import numpy as np
 from scipy.optimize import nnls
 
-from sciml.progression.courses.course import Course, CourseForecast, CourseModel, later
+from sciml.progression.courses.course import Course, CourseForecast, CourseModel, later, normal_widths
 from sciml.runtime.errors import DataError
 
 FOLDS = 10
@@ -83,10 +83,11 @@ class Calibrated(CourseModel):
         spread = spread * self._factor(history, asked)[:, None]
         table = self.widths[class_of(history)]
 
-        def half(level: float) -> np.ndarray:
-            return spread * _stretched(np.full(len(self.regions), NormalDist().inv_cdf(0.5 + level / 2)), table)
+        def half(levels: np.ndarray) -> np.ndarray:
+            normal = np.broadcast_to(normal_widths(levels)[:, None], (len(levels), len(self.regions)))
+            return spread * _stretched(normal, table)[:, None]
 
-        return CourseForecast(asked, mean, mean * half(LEVELS[2]), half)
+        return CourseForecast(asked, mean, mean * half(np.array([LEVELS[2]]))[0], half)
 
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
         """Return joint draws of the volumes in ml, shape (count, ages, regions); at the last visit all are its start."""

@@ -66,21 +66,32 @@ class CourseForecast:
         ages: in years, shape (ages,).
         mean: in ml, shape (ages, regions).
         sd: standard deviation of a new measurement, in ml, same shape.
-        half: level -> half the width of the central interval of ln V, same shape; without it intervals are normal in V.
+        half: levels (n,) -> half the widths of the central intervals of ln V, shape (n, ages, regions); without it intervals are
+            normal in V.
     """
 
     ages: np.ndarray
     mean: np.ndarray
     sd: np.ndarray
-    half: Callable[[float], np.ndarray] | None = None
+    half: Callable[[np.ndarray], np.ndarray] | None = None
 
     def interval(self, level: float = 0.9) -> tuple[np.ndarray, np.ndarray]:
         """Return lower and upper end of the central interval of this probability, in ml."""
+        low, high = self.intervals(np.array([level]))
+        return low[0], high[0]
+
+    def intervals(self, levels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return lower and upper ends of the central intervals of probabilities (n,), in ml, shape (n, ages, regions)."""
         if self.half is not None:
-            factor = np.exp(self.half(level))
+            factor = np.exp(self.half(levels))
             return self.mean / factor, self.mean * factor
-        half = NormalDist().inv_cdf(0.5 + level / 2) * self.sd
+        half = normal_widths(levels)[:, None, None] * self.sd
         return np.maximum(self.mean - half, 0.0), self.mean + half
+
+
+def normal_widths(levels: np.ndarray) -> np.ndarray:
+    """Return half the widths of central intervals of a standard normal variable, in the shape of their probabilities (n,)."""
+    return np.array([NormalDist().inv_cdf(0.5 + level / 2) for level in levels.tolist()])
 
 
 class CourseModel(ABC):

@@ -16,7 +16,11 @@ anatomy, ages, and factors of its rates. CN and MCI take turns where a law is `c
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +28,7 @@ import numpy as np
 from sciml.datasets import local_path
 from sciml.progression.cohorts.cohort import Visit, write_cohort
 from sciml.progression.cohorts.regions import DIAGNOSES
-from sciml.progression.config import TEMPLATE_DATA, Law, SimulateTablesConfig, SimulationConfig, TablesConfig
+from sciml.progression.config import TEMPLATE_DATA, Law, SimulateTablesConfig, SimulationConfig
 from sciml.progression.simulation.anatomy import Anatomy, build_anatomy, connected_parts, mni_template
 from sciml.progression.simulation.subjects import MIDDLE_MM, WARP_GRID, Subject, draw_subject
 from sciml.runtime.files import digest_file
@@ -33,21 +37,26 @@ from sciml.runtime.seeds import Seeds
 log = logging.getLogger(__name__)
 LAWS: tuple[Law, ...] = ("constant", "accelerating", "decelerating", "converting", "stepwise")
 LOG_EVERY = 200
+# fewer subjects take less time than another process to start
+FEWEST_SHARED = 60
+Life = tuple[str, str, tuple[Visit, ...]]
 MIXTURE = "mixture"
 """The group of those whose law was drawn by its share; the other groups are called as their law."""
 
 
-def simulate_tables(config: SimulateTablesConfig, folder: Path) -> list[Path]:
+def simulate_tables(config: SimulateTablesConfig, folder: Path, processes: int = 1) -> list[Path]:
     """Write `cohort.json` and `visits.csv`; `about.laws` and `about.groups` give the law and the group of each subject.
+
+    The result does not depend on the number of processes.
 
     Args:
         config: how many subjects, and how they age.
         folder: of the cohort.
+        processes: subjects at a time.
     """
     sources = [local_path(name) for name in (*TEMPLATE_DATA, config.atlas)]
-    anatomy = build_anatomy(mni_template(config.atlas), WARP_GRID)
     visits, laws, groups = [], {}, {}
-    for number, (group, law, seen) in enumerate(draw_tables(config, anatomy, Seeds(config.seed)), start=1):
+    for number, (group, law, seen) in enumerate(draw_tables(config, Seeds(config.seed), processes), start=1):
         visits += seen
         laws[seen[0].subject], groups[seen[0].subject] = law, group
         if number % LOG_EVERY == 0:
@@ -62,28 +71,47 @@ def simulate_tables(config: SimulateTablesConfig, folder: Path) -> list[Path]:
     return write_cohort(folder, WARP_GRID, visits, about)
 
 
-def draw_tables(config: TablesConfig, anatomy: Anatomy, seeds: Seeds) -> Iterator[tuple[str, str, tuple[Visit, ...]]]:
+def draw_tables(config: SimulateTablesConfig, seeds: Seeds, processes: int = 1) -> Iterator[Life]:
     """Yield the group, the law and the visits of every subject; those of training and validation are all of the mixture.
 
     Args:
         config: how many subjects, and how they age.
-        anatomy: built for the 4.5 mm grid.
         seeds: of the run.
+        processes: subjects at a time.
     """
-    for split, count in config.subjects.items():
-        for number in range(count):
-            # other names, and so other seeds, than those of any cohort of images
-            name = f"volumes-{split}-{number:03d}"
-            settings = SimulationConfig(subjects={split: count}, people=config.people, atrophy=config.atrophy)
-            subject = draw_subject(settings, number, name, split, seeds)
-            start = first_volumes(subject, anatomy)
-            yield MIXTURE, subject.law.law, visits_of(subject, start)
-            for law in LAWS if split == "test" else ():
-                alone = settings.people.model_copy(update={"laws": {law: 1.0}})
-                other = settings.model_copy(update={"people": alone})
-                turn = number % (len(DIAGNOSES) - 1) if law == "converting" else number
-                again = draw_subject(other, turn, name, split, seeds, subject.shift_mm)
-                yield law, law, visits_of(again, start, f"{name}-{law}")
+    everybody = [(split, number) for split, count in config.subjects.items() for number in range(count)]
+    lives = partial(_lives, config, build_anatomy(mni_template(config.atlas), WARP_GRID), seeds)
+    if processes == 1 or len(everybody) < FEWEST_SHARED:
+        yield from chain.from_iterable(map(lives, everybody))
+        return
+    shares = [everybody[start::processes] for start in range(processes)]
+    # a forked copy of a process with threads may hang
+    with ProcessPoolExecutor(processes, multiprocessing.get_context("spawn")) as pool:
+        found = list(pool.map(_all_lives, [lives] * processes, shares))
+    for place in range(len(everybody)):
+        yield from found[place % processes][place // processes]
+
+
+def _all_lives(lives: Callable[[tuple[str, int]], list[Life]], subjects: Sequence[tuple[str, int]]) -> list[list[Life]]:
+    return [lives(one) for one in subjects]
+
+
+def _lives(config: SimulateTablesConfig, anatomy: Anatomy, seeds: Seeds, who: tuple[str, int]) -> list[Life]:
+    """Return the lives of one subject: under the mixture, and of a test subject under each law alone."""
+    split, number = who
+    # other names, and so other seeds, than those of any cohort of images
+    name = f"volumes-{split}-{number:03d}"
+    settings = SimulationConfig(subjects={split: config.subjects[split]}, people=config.people, atrophy=config.atrophy)  # type: ignore[index, dict-item]
+    subject = draw_subject(settings, number, name, split, seeds)
+    start = first_volumes(subject, anatomy)
+    found = [(MIXTURE, subject.law.law, visits_of(subject, start))]
+    for law in LAWS if split == "test" else ():
+        alone = settings.people.model_copy(update={"laws": {law: 1.0}})
+        other = settings.model_copy(update={"people": alone})
+        turn = number % (len(DIAGNOSES) - 1) if law == "converting" else number
+        again = draw_subject(other, turn, name, split, seeds, subject.shift_mm)
+        found.append((law, law, visits_of(again, start, f"{name}-{law}")))
+    return found
 
 
 def first_volumes(subject: Subject, anatomy: Anatomy) -> np.ndarray:

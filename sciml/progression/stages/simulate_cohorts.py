@@ -21,7 +21,7 @@ def run(config: SimulateCohortsConfig, output: Path, workers: int = 1) -> list[P
         workers: subjects that are simulated at a time.
     """
     recorder = Recorder("progression.simulate_tables", config.tables.model_dump(mode="json"))
-    written = simulate_tables(config.tables, output / "tables")
+    written = simulate_tables(config.tables, output / "tables", workers)
     recorder.seeds = {"master": config.tables.seed}
     recorder.write(output / "tables" / "provenance.json", written)
     return [*written, *(path for name, cohort in config.cohorts.items() for path in simulate_one(cohort, output / name, workers))]

@@ -18,7 +18,7 @@ from scipy.stats import beta
 
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.courses.calibration import Calibrated, calibrate
-from sciml.progression.courses.course import Course, CourseForecast, CourseModel
+from sciml.progression.courses.course import Course, CourseForecast, CourseModel, normal_widths
 from sciml.progression.courses.fit import anchored_interval, anchored_samples, regression_or_rates
 from sciml.progression.courses.linear import LinearPopulation, NoChange
 from sciml.progression.study.results import IntervalScore, ScoreRatio
@@ -134,23 +134,20 @@ def forecast_of(model: CourseModel, history: Course, asked: np.ndarray, random: 
     low, high = (np.log(end) for end in anchored_interval(model, history, asked, LEVEL, np.exp(draws)))
     half = (high - low) / 2
     return CourseForecast(
-        asked, np.exp((low + high) / 2), np.exp(mean) * sd, lambda level: half * _normal(level) / _normal(LEVEL)
+        asked,
+        np.exp((low + high) / 2),
+        np.exp(mean) * sd,
+        lambda levels: half * (normal_widths(levels) / normal_widths(np.array([LEVEL])))[:, None, None],
     )
-
-
-def _normal(level: float) -> float:
-    from statistics import NormalDist
-
-    return NormalDist().inv_cdf(0.5 + level / 2)
 
 
 def crps_of(found: CourseForecast, truth: np.ndarray) -> np.ndarray:
     """Return (3) of ln V, in its shape."""
-    total = np.zeros(truth.shape)
-    for level in (np.arange(QUANTILES) + 0.5) / QUANTILES:
-        for quantile, share in zip(found.interval(float(level)), ((1 - level) / 2, (1 + level) / 2), strict=True):
-            over = np.log(np.maximum(quantile, 1e-12)) - truth
-            total += 2 * np.where(over > 0, (1 - share) * over, -share * over)
+    levels, total = (np.arange(QUANTILES) + 0.5) / QUANTILES, np.zeros(truth.shape)
+    for side, ends in zip((-1, 1), found.intervals(levels), strict=True):
+        shares = ((1 + side * levels) / 2)[:, None, None]
+        over = np.log(np.maximum(ends, 1e-12)) - truth
+        total += 2 * np.where(over > 0, (1 - shares) * over, -shares * over).sum(axis=0)
     return total / (2 * QUANTILES)
 
 

@@ -11,7 +11,7 @@ from progression.courses.test_local_rates import subjects
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.cohorts.regions import REGIONS, TISSUES
 from sciml.progression.config import PeopleConfig, SimulateTablesConfig, SimulationConfig
-from sciml.progression.courses.course import CourseForecast
+from sciml.progression.courses.course import CourseForecast, normal_widths
 from sciml.progression.page.courses import interval_claims, interval_numbers, interval_reportlets, interval_sentence
 from sciml.progression.settings.models import FitCourseConfig
 from sciml.progression.simulation import tables
@@ -48,6 +48,16 @@ def fitted(phantom_template, tmp_path_factory):
         tables.simulate_tables(config, folder / "tables")
     fit_course.run(FitCourseConfig(kinds=("huber", "local_rates", "calibrated")), folder / "tables", folder / "course")
     return folder
+
+
+@pytest.mark.slow
+def test_tables_are_the_same_by_several_processes(phantom_template):
+    config = SimulateTablesConfig(subjects={"train": 2, "test": 1}, seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tables, "mni_template", lambda atlas: phantom_template)
+        patch.setattr(tables, "FEWEST_SHARED", 1)
+        one, two = (list(tables.draw_tables(config, Seeds(1), processes)) for processes in (1, 2))
+    assert one == two and [name for name, _, _ in one] == [tables.MIXTURE] * 3 + list(tables.LAWS)
 
 
 @pytest.mark.slow
@@ -89,7 +99,7 @@ def test_scores_are_those_of_their_definitions():
     normal, truth = NormalDist(), np.array([[0.0, 0.7, -2.0]])
     exact = [z * (2 * normal.cdf(z) - 1) + 2 * normal.pdf(z) - 1 / np.sqrt(np.pi) for z in truth[0]]
     forecast = CourseForecast(
-        np.array([70.0]), np.ones((1, 3)), np.ones((1, 3)), lambda level: np.full((1, 3), normal.inv_cdf(0.5 + level / 2))
+        np.array([70.0]), np.ones((1, 3)), np.ones((1, 3)), lambda levels: normal_widths(levels)[:, None, None] * np.ones((1, 3))
     )
     np.testing.assert_allclose(crps_of(forecast, truth)[0], exact, atol=0.03)
     # two later visits of one subject and one of another: a subject counts once
