@@ -7,7 +7,9 @@ python benchmarks/progression.py [--repeat 3] [--grids 4.5mm 3mm] [--published] 
 * Chains: eight chains in one batch, and one after the other.
 * Simulator: processor seconds a year of a person's life between visits, without the anatomy, which is built once a cohort.
 * Courses: the fit of the logistic model to 80 people.
-* Published: one chain of the published networks at 1.5 mm with random weights, in a process of its own: seconds and peak memory.
+* Published: the published networks at 1.5 mm with random weights: a training step of the autoencoder against its discriminator
+  and one of the diffusion model, with a batch of one, and a forecast by one chain of five steps. Each in a process of its own:
+  seconds and peak memory.
 """
 
 from __future__ import annotations
@@ -172,20 +174,84 @@ def peak_mib() -> float:
 
 
 def published() -> list[Row]:
-    """Return seconds and memory of one chain of the published networks; runs itself in a process of its own."""
-    run = subprocess.run([sys.executable, __file__], env=os.environ | {CHILD: "1"}, capture_output=True, text=True, check=True)
-    found = json.loads(run.stdout.splitlines()[-1])
-    return [(f"{found['cpu']:.0f}", f"{found['wall']:.0f}", f"{found['peak_mib'] / 1024:.1f}")]
+    """Return seconds and memory of what the published networks do once, each in a process of its own."""
+    rows = []
+    for name in PUBLISHED:
+        run = subprocess.run(
+            [sys.executable, __file__], env=os.environ | {CHILD: name}, stdout=subprocess.PIPE, text=True, check=True
+        )
+        found = json.loads(run.stdout.splitlines()[-1])
+        rows.append((name, f"{found['cpu']:.0f}", f"{found['wall']:.0f}", f"{found['peak_mib'] / 1024:.1f}"))
+    return rows
 
 
-def published_once() -> dict[str, float]:
-    """Return the numbers of one forecast with five steps, in this process."""
+def published_once(name: str) -> dict[str, float]:
+    """Return the numbers of one of `PUBLISHED`, in this process."""
+    run = PUBLISHED[name]()
+    cpu, wall = time.process_time(), time.perf_counter()
+    run()
+    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall, "peak_mib": peak_mib()}
+
+
+def published_forecast() -> Callable[[], Any]:
+    """Return a forecast by one chain of five steps."""
     forecaster = random_forecaster(published=True)
     asked, ages = question(forecaster)
     timer = type(forecaster)(forecaster.model, forecaster.config.model_copy(update={"steps": 5}))
-    cpu, wall = time.process_time(), time.perf_counter()
-    timer.forecast(asked, ages, samples=1)
-    return {"cpu": time.process_time() - cpu, "wall": time.perf_counter() - wall, "peak_mib": peak_mib()}
+    return lambda: timer.forecast(asked, ages, samples=1)
+
+
+def autoencoder_training() -> Callable[[], Any]:
+    """Return a step of the autoencoder and its discriminator on one image, in bfloat16 as trained on a processor."""
+    import torch
+
+    from sciml.progression.cohorts.grids import GRIDS
+    from sciml.progression.networks.adversary import AdversarialPair, autoencoder_step
+    from sciml.progression.settings.models import PUBLISHED_AUTOENCODER
+
+    pair = AdversarialPair(PUBLISHED_AUTOENCODER)
+    images = torch.rand(1, 1, *GRIDS["1.5mm"].shape, generator=torch.Generator().manual_seed(0))
+    return lambda: optimised(pair, lambda model: autoencoder_step(model, images, torch.Generator().manual_seed(1))[0])
+
+
+def diffusion_training() -> Callable[[], Any]:
+    """Return a step of the published UNet on the latent of one image."""
+    import torch
+
+    from sciml.progression.cohorts.covariates import context_width
+    from sciml.progression.forecasting.diffusion import noise_levels
+    from sciml.progression.forecasting.training_pairs import DenoisingStep
+    from sciml.progression.networks.denoiser import Denoiser
+    from sciml.progression.settings.models import FORMS, PUBLISHED_UNET
+
+    form = FORMS["official"]
+    denoiser, latent = Denoiser(form, PUBLISHED_UNET, with_control=False), torch.randn(1, 3, 15, 18, 15)
+    batch = {
+        "start": latent,
+        "followup": latent,
+        "start_age": torch.tensor([0.7]),
+        "context": torch.zeros(1, context_width(form)),
+    }
+    step = DenoisingStep(noise_levels(form.prediction), 0.1)
+    return lambda: optimised(denoiser, lambda model: step(model, batch, torch.Generator().manual_seed(1))[0])
+
+
+def optimised(model: Any, loss: Callable[[Any], Any]) -> None:
+    """Take a step of AdamW down a loss of a model."""
+    import torch
+
+    optimiser = torch.optim.AdamW(model.parameters())
+    with torch.autocast("cpu", torch.bfloat16):
+        found = loss(model)
+    found.backward()
+    optimiser.step()
+
+
+PUBLISHED = {
+    "autoencoder: a training step": autoencoder_training,
+    "diffusion: a training step": diffusion_training,
+    "forecast: a chain of five steps": published_forecast,
+}
 
 
 def show(title: str, columns: Sequence[str], rows: Sequence[Row], markdown: bool) -> None:
@@ -205,11 +271,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--grids", nargs="*", default=["4.5mm", "3mm"])
-    parser.add_argument("--published", action="store_true", help="also one chain at 1.5 mm: minutes, about 6 GiB")
+    parser.add_argument("--published", action="store_true", help="the published networks at 1.5 mm alone: minutes, gigabytes")
     parser.add_argument("--markdown", action="store_true")
     options = parser.parse_args()
     if os.environ.get(CHILD):
-        print(json.dumps(published_once()))
+        print(json.dumps(published_once(os.environ[CHILD])))
+        return
+    if options.published:
+        columns = ("published networks, 1.5 mm", "CPU s", "elapsed s", "peak GiB")
+        show("one thread where OMP_NUM_THREADS=1", columns, published(), options.markdown)
         return
     columns = ("chains", "steps", "CPU s", "elapsed s", "CPU ms a chain and step")
     show("forecast, 4.5 mm", columns, forecasts(options.repeat), options.markdown)
@@ -218,8 +288,6 @@ def main() -> None:
     if options.grids:
         columns = ("grid", "years", "CPU s a year", "CPU s a person")
         show("simulator", columns, simulator(options.grids), options.markdown)
-    if options.published:
-        show("published networks, 1 chain, 5 steps", ("CPU s", "elapsed s", "peak GiB"), published(), options.markdown)
 
 
 if __name__ == "__main__":
