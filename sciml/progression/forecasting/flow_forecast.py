@@ -4,8 +4,8 @@
 
 Nothing is decoded: the image is as sharp as the scan, labels and any other image of that person move along, and the map is
 invertible. Each draw is asked for volumes of its own, drawn around the course's mean. A motion model (`motion`) says what goes on
-beside the volumes: it comes first, y = exp(v) o (flow to the volumes), and each draw has one of its own. The spread of the draws'
-images is the uncertainty.
+beside the volumes: it comes first, y = exp(v) o (flow to the volumes), and each draw has one of its own. The uncertainty of the
+images is made of the variance of the draws' images by a calibration (`spread`), where the model has one.
 """
 
 from __future__ import annotations
@@ -195,7 +195,7 @@ class FlowForecaster:
             grid=grid,
             start=np.asarray(last.image, dtype=np.float32),
             images=images[0],
-            uncertainty=images[1:].std(axis=0),
+            uncertainty=self._uncertainty(images, asked - last.visit.age_years, len(visits) > 1, grid),
             volumes_ml=mean,
             low_ml=low,
             high_ml=high,
@@ -230,6 +230,24 @@ class FlowForecaster:
                     found[draw, age] = exponential(on_grid(model.expected(before, who, loss) + loss * noise, grid))
         return found
 
+    def _uncertainty(self, images: np.ndarray, years: np.ndarray, known: bool, grid: Grid) -> np.ndarray:
+        """Return the standard deviation of the images, (ages, *grid); none where no time passes: that is the scan itself.
+
+        Args:
+            images: expected one and draws, (1 + draws, ages, *grid).
+            years: ahead, (ages,).
+            known: whether there are earlier visits.
+            grid: of the images.
+        """
+        variance = images[1:].var(axis=0, ddof=min(1, len(images) - 2))
+        if self.model.spread is None:
+            return np.sqrt(variance)
+        found = [
+            self.model.spread.deviation(row, image, float(ahead), known, grid.spacing_mm)
+            for row, image, ahead in zip(variance, images[0], years, strict=True)
+        ]
+        return (np.stack(found) * (images[0] > 0) * (years > 0)[:, None, None, None]).astype(np.float32)
+
     def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None, grid: Grid) -> np.ndarray:
         if not visits:
             raise DataError("a forecast needs at least one visit")
@@ -253,4 +271,6 @@ class FlowForecaster:
         ahead = float(ages.max() - last.visit.age_years)
         if ahead > FARTHEST_YEARS:
             notes.append(f"extrapolation: {ahead:.1f} years ahead, trained on gaps below {FARTHEST_YEARS:g}")
+        if self.model.spread is None:
+            notes.append("the uncertainty of the images is the spread of the draws, and not calibrated")
         return (*notes, *of_course)

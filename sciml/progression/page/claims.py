@@ -18,6 +18,8 @@ SKILL = 0.5
 AVERAGING, CHAINS = 0.75, (1, 8)
 IDENTITY_POINTS = 1.5
 OVER_VOLUMES_DB, OVER_LATENT_DB, VOLUMES_PERCENT, SPREAD = 0.7, 2.0, 1.0, 0.8
+# percent, and the distance from it that still counts as held
+HELD = (90.0, 5.0)
 SEVERAL = "2 visits and more"
 AT_LEAST, AT_MOST = "goal of this project, at least", "goal of this project, at most"
 
@@ -74,9 +76,16 @@ def _moved(found: Forecasts | None) -> Iterator[Claim]:
     yield judged(Goal(text, AT_MOST, "%", at_most=VOLUMES_PERCENT), flow and flow.volume_error_percent)
     text = "Least Jacobian determinant of all maps: above 0 none folds"
     yield judged(Goal(text, AT_LEAST, at_least=0.0), flow and flow.least_determinant)
-    text = "Standard deviation of the draws' images, in parts of the error of their mean"
+    text = "Uncertainty of the moved scan, in parts of its error"
     spread = None if flow is None or not flow.error else flow.spread / flow.error
     yield judged(Goal(text, AT_LEAST, at_least=SPREAD), spread)
+    for group in ("1 visit", SEVERAL):
+        share = None if flow is None else flow.held.get(group)
+        text = f"90 % intervals of the moved scan's voxels, {group}: voxels of the brain whose true value they hold"
+        ends = share and interval_of(share)
+        value = None if share is None or share.mean is None else 100 * share.mean
+        interval = (100 * ends[0], 100 * ends[1]) if ends else share and UNKNOWN
+        yield judged(Goal(text, "goal of this project, between 85 and 95", "%", within=HELD), value, interval)
 
 
 def _averaging(found: Forecasts | None) -> Claim:

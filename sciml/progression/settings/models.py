@@ -205,6 +205,7 @@ class FitMotionConfig(StageConfig):
     """What `fit-motion` reads."""
 
     subjects: int = Field(default=108, ge=1, description="training subjects whose scans are registered, three pairs each")
+    validation: int = Field(default=12, ge=1, description="validation subjects whose forecasts calibrate the spread of images")
 
 
 class ForecastConfig(StageConfig):

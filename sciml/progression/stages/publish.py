@@ -68,6 +68,11 @@ def rows_of(metrics: Metrics, method: str = "main") -> list[dict[str, Any]]:
             for group, gain in metrics.flow.gain_over_volumes_db.items()
             if gain.mean is not None
         ]
+        rows += [
+            (f"voxels of the brain that 90 % intervals hold, {group}", f"{100 * share.mean:.1f}", "%", share.n)
+            for group, share in metrics.flow.held.items()
+            if share.mean is not None
+        ]
     for region, groups in main.changes.items():
         score = groups[ALL]
         for value, title in ((score.correlation, "correlation with the true change"), (score.skill, "skill over no change")):

@@ -13,6 +13,7 @@ from sciml.progression.flow.volumes import warp
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
 from sciml.progression.forecasting.forecast import imaged
 from sciml.progression.forecasting.pair_predictions import Pair
+from sciml.progression.forecasting.spread import held
 from sciml.progression.settings.models import UsedCourse
 from sciml.progression.study.evaluation import Truth, gains_by_group
 from sciml.progression.study.results import FlowScores
@@ -41,7 +42,7 @@ def flow_forecasts(
     plain = FlowForecaster.load(flow, course=course, samples=1, motion=False)
     full = FlowForecaster.load(flow, course=course, samples=samples)
     images: dict[str, list[np.ndarray]] = {"flow_volumes": [], "flow": [], "flow_draws": []}
-    missed, least, squares = [], [], []
+    missed, least, squares, shares = [], [], [], []
     for pair, clean, brain in zip(pairs, truth.clean, truth.masks, strict=True):
         visits = [imaged(cohort, visit) for visit in pair.history]
         image, mask, ages = visits[-1].image, cohort.mask(pair.start)[0], [pair.followup.age_years]
@@ -52,22 +53,24 @@ def flow_forecasts(
         images["flow_draws"].append(draws.mean(axis=0))
         missed.append(np.abs(found.moved_ml / found.asked_ml - 1)[..., TISSUES].max())
         least.append(found.least_determinant)
-        unbiased = samples / max(samples - 1, 1)
-        squares.append(
-            (unbiased * np.square(found.uncertainty[0])[brain].mean(), np.square(found.images[0] - clean)[brain].mean())
-        )
+        error, deviation = (found.images[0] - clean)[brain], found.uncertainty[0][brain]
+        variance = draws.var(axis=0, ddof=min(1, samples - 1))[brain]
+        squares.append([np.mean(one) for one in (np.square(deviation), variance, np.square(error))])
+        shares.append(held(error, deviation))
     stacked = {name: np.stack(list_of).astype(np.float32) for name, list_of in images.items()}
     psnr = {
         name: np.array([brain_psnr(*row) for row in zip(stacked[name], truth.clean, truth.masks, strict=True)])
         for name in ("flow_volumes", "flow")
     }
     gain = psnr["flow"] - psnr["flow_volumes"]
-    spread, error = np.sqrt(np.mean(squares, axis=0)).tolist()
+    spread, spread_of_draws, error = np.sqrt(np.mean(squares, axis=0)).tolist()
     scores = FlowScores(
         volume_error_percent=100 * float(max(missed)),
         least_determinant=float(min(least)),
         spread=spread,
+        spread_of_draws=spread_of_draws,
         error=error,
+        held=gains_by_group(np.array(shares), truth, random),
         gain_over_volumes_db=gains_by_group(gain, truth, random),
         lost=float((gain < 0).mean()),
     )

@@ -169,7 +169,7 @@ class ImageScores(Result):
 
 
 class Gain(Result):
-    """Mean gain of PSNR over no change, dB.
+    """Mean over pairs, of a gain of PSNR in dB or of a share.
 
     Attributes:
         mean: over the pairs where it is finite.
@@ -311,8 +311,10 @@ class FlowScores(Result):
     Attributes:
         volume_error_percent: largest |volume of the moved labels / volume asked for - 1| of any draw and region but the fluid.
         least_determinant: smallest Jacobian determinant of all maps; above 0 none folds.
-        spread: root mean square over pairs and the brain of the standard deviation of the draws' images; white matter has 0.8.
-        error: the same of the difference of their mean from the follow-up without bias and noise.
+        spread: root mean square over pairs and the brain of the forecasts' uncertainty; white matter has 0.8.
+        spread_of_draws: the same of the standard deviation of the draws' images.
+        error: the same of the difference from the follow-up without bias and noise.
+        held: share of the brain's voxels whose error lies within the central interval of 90 %, mean over pairs by group.
         gain_over_volumes_db: PSNR over that of the flow to the same volumes alone, by group.
         lost: share of pairs in which it is below that.
     """
@@ -320,7 +322,9 @@ class FlowScores(Result):
     volume_error_percent: float
     least_determinant: float
     spread: float
+    spread_of_draws: float
     error: float
+    held: dict[str, Gain]
     gain_over_volumes_db: dict[str, Gain]
     lost: float
 
