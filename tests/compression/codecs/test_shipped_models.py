@@ -8,9 +8,14 @@ import pytest
 
 from sciml.compression.codecs.model_files import load_any, shipped
 from sciml.compression.config import Config
+from sciml.compression.study.margins.codecs import OURS, own_settings
+from sciml.compression.study.margins.records import CurvesFile
 from sciml.compression.study.selftest import selftest
+from sciml.datasets.crops import EXPERIMENT, photo_crops
+from sciml.datasets.manifest import record
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.files import digest_file
+from sciml.runtime.results import read_result
 from sciml.training.weight_files import read_weights_metadata, weights_digest
 
 MODELS = shipped()
@@ -40,6 +45,22 @@ def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
     runs = Config().simulations.runs
     assert set(inputs) == {run.name for run in runs["train"]}
     assert not set(inputs) & {run.name for run in (*runs["test"], *runs["validation"])}
+
+
+@pytest.mark.parametrize("name", ["photo", "neural"])
+def test_a_model_was_trained_on_no_photograph_that_judges(name: str) -> None:
+    assert len(check_weight_inputs(MODELS[name], EXPERIMENT)) >= 20
+
+
+def test_the_measurement_that_came_with_the_model_is_its_own() -> None:
+    path = MODELS["photo"].with_name("photo.curves.json")
+    if not path.is_file():
+        pytest.skip("no measurement came with the model: the page says that it was not judged")
+    curves = read_result(path, CurvesFile)
+    assert curves.codecs[OURS] == own_settings(load_any("photo")) and curves.again is None
+    declared = {crop.name: crop.photograph for crop in photo_crops()}
+    assert curves.photographs.items() <= declared.items()
+    assert all(record(name).sha256 == digest for name, digest in curves.digests.items())
 
 
 @pytest.mark.parametrize("name", MODELS)

@@ -76,7 +76,8 @@ def test_the_page_is_sound_whole_and_the_same_again(results, tmp_path):
         "Rate and PSNR of every picture", "Lead over WebP", "Bits by band of planes", "Where the bytes of a file are",
         "What the classes are worth", "Bits and classes over one picture", "Probability tables", "Training of the network",
         "Training of the neural preset", "Codebooks of the neural preset",
-        "One file, layer by layer", "published, other pictures, not run", "sail, enlarged",
+        "Ours: PSNR at equal rate and bits", "Ours, tuned for MS-SSIM: MS-SSIM at equal rate", "Spread over the crops",
+        "Times of one crop", "One file, layer by layer", "published, other pictures, not run", "sail, enlarged",
     ):  # fmt: skip
         assert heading in html, heading
     assert "Not run" not in html and "\u2014" not in html.partition("Provenance</h2>")[0].partition("<body")[2]
