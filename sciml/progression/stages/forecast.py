@@ -138,10 +138,10 @@ def _forecast(
     key = f"{subject}/{digest_file(cohort.folder / 'subjects' / f'{subject}.safetensors')}"
     if found := partial.get(key):
         arrays, notes = found
-        return Forecast(
-            diagnosis=diagnosis, grid=forecaster.model.grid, start=scans[-1].image, notes=tuple(notes["notes"]), **arrays
-        )
-    forecast = forecaster.forecast(scans, ages, diagnosis=config.diagnosis, seed=config.seed)
+        return Forecast(diagnosis=diagnosis, grid=cohort.grid, start=scans[-1].image, notes=tuple(notes["notes"]), **arrays)
+    # a flow knows no grid
+    own: dict[str, Any] = {"grid": cohort.grid} if isinstance(forecaster, FlowForecaster) else {}
+    forecast = forecaster.forecast(scans, ages, diagnosis=config.diagnosis, seed=config.seed, **own)
     partial.put(key, {name: getattr(forecast, name) for name in ARRAYS}, {"notes": list(forecast.notes)})
     return forecast
 

@@ -46,8 +46,8 @@ def flow_forecasts(
     for pair, clean, brain in zip(pairs, truth.clean, truth.masks, strict=True):
         visits = [imaged(cohort, visit) for visit in pair.history]
         image, mask, ages = visits[-1].image, cohort.mask(pair.start)[0], [pair.followup.age_years]
-        images["flow_volumes"].append(plain.forecast(visits, ages).images[0])
-        found = full.forecast(visits, ages)
+        images["flow_volumes"].append(plain.forecast(visits, ages, grid=cohort.grid).images[0])
+        found = full.forecast(visits, ages, grid=cohort.grid)
         draws = np.stack([warp(image, np.indices(mask.shape) + shift[0], mask) for shift in found.draw_shifts])
         images["flow"].append(found.images[0])
         images["flow_draws"].append(draws.mean(axis=0))

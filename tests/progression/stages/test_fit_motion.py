@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from nibabel.nifti1 import Nifti1Image
 
+from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.forecasting.flow_forecast import FlowForecaster
+from sciml.progression.forecasting.flow_model import load_flow_model, write_flow_model
 from sciml.progression.forecasting.forecast import imaged
 from sciml.progression.forecasting.pair_predictions import pairs_of
 from sciml.progression.settings.models import AskConfig, FitCourseConfig, FitMotionConfig, ForecastConfig
@@ -15,6 +19,7 @@ from sciml.progression.stages import fit_course, fit_motion, forecast
 from sciml.progression.stages.evaluate import truth_of
 from sciml.progression.study.flow_rows import flow_forecasts
 from sciml.runtime.errors import FormatError
+from sciml.training.weight_files import read_weights_metadata
 
 COURSE = "linear_population"
 
@@ -50,6 +55,8 @@ def test_rows_of_the_table(flow, phantom_cohort):
     assert set(images) == {"flow_volumes", "flow", "flow_draws"} and images["flow"].shape == truth.clean.shape
     assert scores.volume_error_percent < 0.1 and scores.least_determinant > 0 and scores.spread > 0
     assert scores.gain_over_volumes_db["all"].n == 1
+    # more than the draws' spread, and most of the voxels
+    assert scores.spread > scores.spread_of_draws and scores.held["all"].mean > 0.6
 
 
 def test_a_part_of_a_model_is_no_flow(phantom_cohort, tmp_path):
@@ -58,8 +65,18 @@ def test_a_part_of_a_model_is_no_flow(phantom_cohort, tmp_path):
         FlowForecaster.load(courses)
 
 
+@pytest.fixture
+def flow_of_another_grid(flow, tmp_path):
+    """The same model as if it were learned at 3 mm: a flow knows no grid."""
+    path, about = tmp_path / "flow.safetensors", read_weights_metadata(flow)
+    facts = {name: about[name] for name in ("config", "seed", "inputs", "source_digest", "cpu_minutes")}
+    write_flow_model(path, replace(load_flow_model(flow), grid=GRIDS["3mm"]), **facts)
+    return path
+
+
 @pytest.mark.slow
-def test_a_cohort_is_forecast_by_motion(flow, phantom_cohort, tmp_path):
+def test_a_cohort_is_forecast_by_motion(flow_of_another_grid, phantom_cohort, tmp_path):
+    flow = flow_of_another_grid
     config = AskConfig(subjects=("test-002",), years_ahead=(2.0,), form="flow", how=ForecastConfig(samples=2, course=COURSE))
     written = {path.name: path for path in forecast.run(config, phantom_cohort.folder, flow, tmp_path)}
     stack = Nifti1Image.from_filename(written["trajectory.nii.gz"]).get_fdata()
