@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sciml.progression.cohorts.regions import REGIONS, TITLES
 from sciml.progression.page.claims import AT_LEAST, AT_MOST, judged
 from sciml.progression.page.results import MAIN, STILL, Forecasts, cells, title_of
-from sciml.progression.study.results import CourseIntervals, IntervalScore, ScoreRatio
+from sciml.progression.study.interval_results import CourseIntervals, IntervalScore, ScoreRatio
 from sciml.report.goals import Goal
 from sciml.report.graphics.palette import COLOURS
 from sciml.report.reportlets import Claim, Column, Figure, Reportlet, Table, Value

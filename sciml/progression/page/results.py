@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from sciml.progression.cohorts.accuracy import Accuracy
 from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.settings.models import PredictConfig, VariantConfig
-from sciml.progression.study.results import MOVED_IMAGES, ChangeScore, CourseIntervals, Gain, MethodScores, Metrics, PairRow
+from sciml.progression.study.interval_results import CourseIntervals
+from sciml.progression.study.results import MOVED_IMAGES, ChangeScore, Gain, MethodScores, Metrics, PairRow
 from sciml.report.reportlets import Value
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors

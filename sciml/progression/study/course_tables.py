@@ -12,6 +12,7 @@ from sciml.progression.cohorts.cohort import Cohort
 from sciml.progression.courses.course import Course, CourseModel
 from sciml.progression.courses.fit import ByVisits, course_of
 from sciml.progression.simulation.tables import LAWS, MIXTURE
+from sciml.progression.study.interval_results import CourseIntervals, IntervalScore, ScoreRatio
 from sciml.progression.study.intervals import (
     MEASUREMENT,
     OURS,
@@ -25,7 +26,6 @@ from sciml.progression.study.intervals import (
     rivals,
     scores_of,
 )
-from sciml.progression.study.results import CourseIntervals, IntervalScore, ScoreRatio
 from sciml.runtime.seeds import Seeds
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from sciml.progression.courses.calibration import Calibrated, calibrate
 from sciml.progression.courses.course import Course, CourseForecast, CourseModel, normal_widths
 from sciml.progression.courses.fit import anchored_interval, anchored_samples, regression_or_rates
 from sciml.progression.courses.linear import LinearPopulation, NoChange
-from sciml.progression.study.results import IntervalScore, ScoreRatio
+from sciml.progression.study.interval_results import IntervalScore, ScoreRatio
 from sciml.progression.study.scores import subject_interval
 
 LEVEL = 0.9

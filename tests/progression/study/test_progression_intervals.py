@@ -18,8 +18,8 @@ from sciml.progression.simulation import tables
 from sciml.progression.simulation.simulator import simulate
 from sciml.progression.simulation.subjects import draw_subject
 from sciml.progression.stages import fit_course
+from sciml.progression.study.interval_results import CourseIntervals
 from sciml.progression.study.intervals import Outcomes, binomial, crps_of, measured, ratio_of, scores_of
-from sciml.progression.study.results import CourseIntervals
 from sciml.runtime.results import read_result
 from sciml.runtime.seeds import Seeds
 
