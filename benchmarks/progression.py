@@ -56,14 +56,8 @@ def random_forecaster(published: bool = False) -> Any:
     from sciml.progression.networks.autoencoder import Autoencoder
     from sciml.progression.networks.denoiser import Denoiser
     from sciml.progression.networks.model_files import ForecastModel
-    from sciml.progression.settings.models import (
-        FORMS,
-        PUBLISHED_AUTOENCODER,
-        PUBLISHED_UNET,
-        AutoencoderConfig,
-        ForecastConfig,
-        UNetConfig,
-    )
+    from sciml.progression.settings.models import ForecastConfig
+    from sciml.progression.settings.networks import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
 
     torch.manual_seed(0)
     autoencoder = Autoencoder(PUBLISHED_AUTOENCODER if published else AutoencoderConfig()).eval()
@@ -207,7 +201,7 @@ def autoencoder_training() -> Callable[[], Any]:
 
     from sciml.progression.cohorts.grids import GRIDS
     from sciml.progression.networks.adversary import AdversarialPair, autoencoder_step
-    from sciml.progression.settings.models import PUBLISHED_AUTOENCODER
+    from sciml.progression.settings.networks import PUBLISHED_AUTOENCODER
 
     pair = AdversarialPair(PUBLISHED_AUTOENCODER)
     images = torch.rand(1, 1, *GRIDS["1.5mm"].shape, generator=torch.Generator().manual_seed(0))
@@ -222,7 +216,7 @@ def diffusion_training() -> Callable[[], Any]:
     from sciml.progression.forecasting.diffusion import noise_levels
     from sciml.progression.forecasting.training_pairs import DenoisingStep
     from sciml.progression.networks.denoiser import Denoiser
-    from sciml.progression.settings.models import FORMS, PUBLISHED_UNET
+    from sciml.progression.settings.networks import FORMS, PUBLISHED_UNET
 
     form = FORMS["official"]
     denoiser, latent = Denoiser(form, PUBLISHED_UNET, with_control=False), torch.randn(1, 3, 15, 18, 15)

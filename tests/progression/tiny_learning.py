@@ -14,14 +14,8 @@ from sciml.progression.cohorts.cohort import Cohort, Visit, write_cohort, write_
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.networks.autoencoder import Autoencoder
-from sciml.progression.settings.models import (
-    AutoencoderConfig,
-    FormConfig,
-    TrainAutoencoderConfig,
-    TrainControlConfig,
-    TrainDiffusionConfig,
-    UNetConfig,
-)
+from sciml.progression.settings.models import TrainAutoencoderConfig, TrainControlConfig, TrainDiffusionConfig
+from sciml.progression.settings.networks import AutoencoderConfig, FormConfig, UNetConfig
 
 GRID = GRIDS["4.5mm"]
 # latents of 5 x 6 x 5 voxels, which the UNet's halving pads to 6 x 6 x 6

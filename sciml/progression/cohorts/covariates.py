@@ -12,7 +12,7 @@ from sciml.progression.cohorts.regions import CONDITIONED, DIAGNOSIS_CODES, REGI
 from sciml.runtime.errors import DataError
 
 if TYPE_CHECKING:
-    from sciml.progression.settings.models import FormConfig
+    from sciml.progression.settings.networks import FormConfig
 
 WIDTH = 3 + len(CONDITIONED)
 # the change of a covariate over some years is a small part of its range over people

@@ -14,7 +14,7 @@ from sciml.progression.cohorts.covariates import CovariateScale, context_of
 from sciml.progression.forecasting.diffusion import TIMES, target_of
 from sciml.progression.networks.autoencoder import Autoencoder
 from sciml.progression.networks.denoiser import Denoiser, crop, pad
-from sciml.progression.settings.models import FormConfig
+from sciml.progression.settings.networks import FormConfig
 from sciml.runtime.errors import DataError
 from sciml.runtime.seeds import Seeds
 

@@ -18,7 +18,7 @@ from torch.func import functional_call
 
 from sciml.progression.networks.autoencoder import Autoencoder, Volume
 from sciml.progression.networks.monai_parts import monai_alone
-from sciml.progression.settings.models import AutoencoderConfig
+from sciml.progression.settings.networks import AutoencoderConfig
 
 
 class AdversarialPair(nn.Module):

@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.progression.networks.monai_parts import monai_alone
-from sciml.progression.settings.models import AutoencoderConfig
+from sciml.progression.settings.networks import AutoencoderConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 
 Volume = Float[Tensor, "batch channel x y z"]

@@ -24,7 +24,7 @@ from sciml.progression.cohorts.covariates import CovariateScale
 from sciml.progression.cohorts.regions import CONDITIONED
 from sciml.progression.courses.curves import CurveParameters
 from sciml.progression.courses.logistic import LogisticMixed
-from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
+from sciml.progression.settings.networks import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
 from sciml.runtime.errors import DataError, FormatError
 from sciml.runtime.files import read_json
 

@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from sciml.progression.cohorts.covariates import context_width
 from sciml.progression.networks.monai_parts import monai_alone
-from sciml.progression.settings.models import FormConfig, UNetConfig
+from sciml.progression.settings.networks import FormConfig, UNetConfig
 from sciml.runtime.errors import ConfigError
 
 Latent = Float[Tensor, "batch channel x y z"]

@@ -15,7 +15,7 @@ from sciml.progression.courses.calibration import Calibrated
 from sciml.progression.courses.course import CourseModel
 from sciml.progression.courses.fit import ByVisits, course_arrays, courses_from
 from sciml.progression.networks.parts import read_part
-from sciml.progression.settings.models import AutoencoderConfig, FormConfig, UNetConfig
+from sciml.progression.settings.networks import AutoencoderConfig, FormConfig, UNetConfig
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.settings import validated
 from sciml.training.store import ModelStore

@@ -15,7 +15,7 @@ from sciml.progression.cohorts.grids import GRIDS, grid_of
 from sciml.progression.courses.course import CourseModel
 from sciml.progression.networks.convert import PUBLISHED_RANGE, convert_autoencoder, convert_course, convert_denoiser
 from sciml.progression.networks.model_files import ForecastModel, write_model
-from sciml.progression.settings.models import PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
+from sciml.progression.settings.networks import PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig, UNetConfig
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.files import digest_file, write_json
 from sciml.runtime.sources import source_digest

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.claims import judged
 from sciml.progression.page.results import ALL, Ablations, cells
-from sciml.progression.settings.models import FORMS, FormConfig
+from sciml.progression.settings.networks import FORMS, FormConfig
 from sciml.progression.study.results import MethodScores
 from sciml.report.goals import Goal
 from sciml.report.reportlets import Claim, Column, Table, Value

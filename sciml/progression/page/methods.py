@@ -9,14 +9,13 @@ from sciml.progression.cohorts.regions import DIAGNOSES
 from sciml.progression.config import RateConfig, SimulationConfig, TablesConfig
 from sciml.progression.page.results import settings_of
 from sciml.progression.settings.models import (
-    AutoencoderTraining,
     FitCourseConfig,
     FitMotionConfig,
     PredictConfig,
     TrainControlConfig,
     TrainDiffusionConfig,
-    TrainingBudget,
 )
+from sciml.progression.settings.networks import AutoencoderTraining, TrainingBudget
 from sciml.progression.settings.rates import QUOTED
 from sciml.report.methods import Paragraph
 from sciml.report.words import minus, sequence

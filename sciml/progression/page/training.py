@@ -10,7 +10,7 @@ from typing import Any
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import OFFICIAL, Forecasts, Training, cells, settings_of
-from sciml.progression.settings.models import AutoencoderTraining
+from sciml.progression.settings.networks import AutoencoderTraining
 from sciml.report.reportlets import Column, Curve, Reportlet, Table
 
 NOISE = {"little_noise": "little noise", "middle_noise": "middle", "much_noise": "much noise"}

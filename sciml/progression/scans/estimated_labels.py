@@ -66,7 +66,7 @@ def without_faded_rim(t1: np.ndarray) -> np.ndarray:
     Args:
         t1: (D, H, W), 0 outside the brain, voxels of 1 mm.
     """
-    core = np.asarray(ndimage.binary_erosion(ndimage.binary_fill_holes(t1 > 0)))
+    core = np.asarray(ndimage.binary_erosion(ndimage.binary_fill_holes(t1 > 0)), dtype=bool)
     beneath = ndimage.gaussian_filter(np.where(core, t1, 0.0), BENEATH_MM)
     beneath /= np.maximum(ndimage.gaussian_filter(core.astype(np.float32), BENEATH_MM), 1e-3)
     return t1 * (core | (t1 > 0.5 * beneath))

@@ -13,7 +13,8 @@ from sciml.progression.cohorts.cohort import Cohort, Visit
 from sciml.progression.cohorts.covariates import CovariateScale
 from sciml.progression.forecasting.training_pairs import ENCODED_AT_ONCE, encode_split, measured_change_sd
 from sciml.progression.networks.adversary import AdversarialPair, autoencoder_step
-from sciml.progression.settings.models import TrainAutoencoderConfig, TrainingBudget
+from sciml.progression.settings.models import TrainAutoencoderConfig
+from sciml.progression.settings.networks import TrainingBudget
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest

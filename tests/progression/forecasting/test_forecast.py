@@ -21,7 +21,8 @@ from sciml.progression.networks.model_files import ForecastModel, load_model, wr
 from sciml.progression.scans.examination import place
 from sciml.progression.scans.native import at_voxels_of, gain_of, trajectory
 from sciml.progression.scans.resampling import on_grid
-from sciml.progression.settings.models import FORMS, ForecastConfig
+from sciml.progression.settings.models import ForecastConfig
+from sciml.progression.settings.networks import FORMS
 from sciml.progression.study.enrichment import arm_size, enrich
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 

@@ -19,7 +19,7 @@ from sciml.progression.networks.convert import convert_autoencoder, convert_cour
 from sciml.progression.networks.denoiser import Denoiser
 from sciml.progression.networks.model_files import autoencoder_from, load_model
 from sciml.progression.networks.published import convert_weights, reconstruction_psnr
-from sciml.progression.settings.models import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
+from sciml.progression.settings.networks import FORMS, PUBLISHED_AUTOENCODER, PUBLISHED_UNET, AutoencoderConfig
 from sciml.runtime.errors import ConfigError, DataError, FormatError, NumericalError
 
 # of the published shape, with fewer channels

@@ -13,7 +13,8 @@ from sciml.progression.forecasting.prediction import Question, decode, followup_
 from sciml.progression.networks.adversary import AdversarialPair, autoencoder_step, discriminator_loss, generator_loss
 from sciml.progression.networks.autoencoder import Autoencoder, shuffle, unshuffle
 from sciml.progression.networks.denoiser import Denoiser, crop, pad
-from sciml.progression.settings.models import FORMS, AutoencoderConfig, ForecastConfig, FormConfig
+from sciml.progression.settings.models import ForecastConfig
+from sciml.progression.settings.networks import FORMS, AutoencoderConfig, FormConfig
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 

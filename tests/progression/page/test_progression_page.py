@@ -16,14 +16,8 @@ from sciml.progression.networks.parts import assemble
 from sciml.progression.page.ablations import ablation_tables
 from sciml.progression.page.results import read_study
 from sciml.progression.page.style import LABEL_COLOURS, outlined
-from sciml.progression.settings.models import (
-    FORMS,
-    AblationConfig,
-    EvaluateConfig,
-    FitCourseConfig,
-    FitMotionConfig,
-    PredictConfig,
-)
+from sciml.progression.settings.models import AblationConfig, EvaluateConfig, FitCourseConfig, FitMotionConfig, PredictConfig
+from sciml.progression.settings.networks import FORMS
 from sciml.progression.stages import ablate_report, evaluate, fit_course, fit_motion, predict, train_autoencoder, train_diffusion
 from sciml.progression.stages.report import run
 from sciml.report.check import check_page

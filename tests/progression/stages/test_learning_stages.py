@@ -12,7 +12,8 @@ from sciml.progression.forecasting.pair_predictions import pairs_of
 from sciml.progression.forecasting.training_pairs import PairBatches, encode_split, measured_change_sd
 from sciml.progression.networks.model_files import load_model, read_autoencoder, read_denoiser
 from sciml.progression.networks.parts import assemble
-from sciml.progression.settings.models import FORMS, FitCourseConfig, FormConfig, PredictConfig
+from sciml.progression.settings.models import FitCourseConfig, PredictConfig
+from sciml.progression.settings.networks import FORMS, FormConfig
 from sciml.progression.stages import fit_course, predict, train_autoencoder, train_controlnet, train_diffusion
 from sciml.runtime.errors import ConfigError, FormatError
 from sciml.runtime.files import load_tensors, read_json

@@ -18,7 +18,8 @@ from sciml.progression.scans import preparation
 from sciml.progression.scans.examination import place
 from sciml.progression.scans.reference import Reference
 from sciml.progression.scans.resampling import on_grid
-from sciml.progression.settings.models import FORMS, FitCourseConfig
+from sciml.progression.settings.models import FitCourseConfig
+from sciml.progression.settings.networks import FORMS
 from sciml.progression.simulation.anatomy import find_ventricles
 from sciml.progression.stages import fit_course, person, train_autoencoder, train_diffusion
 from sciml.report.reportlets import Scrubber, Table

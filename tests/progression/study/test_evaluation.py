@@ -10,7 +10,8 @@ from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.forecasting.pair_predictions import pairs_of
 from sciml.progression.networks.model_files import load_model
 from sciml.progression.networks.parts import assemble
-from sciml.progression.settings.models import FORMS, AblationConfig, EvaluateConfig, FitCourseConfig, FormConfig, PredictConfig
+from sciml.progression.settings.models import AblationConfig, EvaluateConfig, FitCourseConfig, PredictConfig
+from sciml.progression.settings.networks import FORMS, FormConfig
 from sciml.progression.stages import evaluate as evaluate_stage
 from sciml.progression.stages import fit_course, predict, publish, train_autoencoder, train_diffusion
 from sciml.progression.study.evaluation import Method, averaging, chain_coverage, evaluate, lowest_frequencies, spearman
