@@ -7,6 +7,7 @@ Example:
     data = codec.encode(image, bpp=0.2)      # uint8, uint16 or float32; (rows, columns[, channels])
     picture = codec.decode(data)
     tokens = codec.codes(data)               # integer planes, tile by tile
+    exact = codec.encode(image, max_error=0)  # nothing lost
 """
 
 from __future__ import annotations

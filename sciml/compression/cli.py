@@ -60,6 +60,16 @@ def encode_command(
         int | None, typer.Option("--max-bytes", min=1, help="Largest file, met from below within 0.5 %.")
     ] = None,
     psnr: Annotated[float | None, typer.Option(help="Least PSNR of the decoded picture in dB, met from above.")] = None,
+    max_error: Annotated[
+        float | None,
+        typer.Option(
+            "--max-error",
+            min=0,
+            help="Largest error of any sample, in levels or in the field's unit; 0: no loss. Coded with the model lossless, "
+            "whatever --model says.",
+        ),
+    ] = None,
+    lossless: Annotated[bool, typer.Option("--lossless", help="The same as --max-error 0.")] = False,
     roi: Annotated[
         Path | None,
         PLANE,
@@ -121,7 +131,7 @@ def encode_command(
     Grey stays grey, alpha is kept without loss, 8 and 16 bits stay 8 and 16 bits, floats come back as floats in their own values.
     Palettes become colours, CMYK becomes RGB, EXIF turns are applied, colour profiles are converted to sRGB (more than 8 bits
     keep theirs), of an animation the first frame is taken; each is told on standard error. Say at most one of --quality,
-    --bpp, --max-bytes and --psnr.
+    --bpp, --max-bytes, --psnr, --max-error and --lossless.
 
     A folder or pattern keeps its tree below OUT. Files are written whole or not at all, and none is replaced without --force, not
     even by another process that works on the same folder: what is there in a folder is skipped. Of several pictures what fails is
@@ -130,19 +140,24 @@ def encode_command(
     Examples: sciml compression encode photo.jpg photo.nic;
     sciml compression encode photo.jpg photo.nic --bpp 0.2 --report-psnr;
     sciml compression encode photos "more/**/*.png" coded --quality 30 --jobs 4;
+    sciml compression encode scan.png scan.nic --lossless;
     sciml compression encode portrait.png portrait.nic --max-bytes 20000 --roi face.png;
     sciml compression encode slice.dcm slice.nic --model mr --range -160 240;
     sciml compression encode head.nii.gz slice.nic --model mr --part axial=90 --range 0 4000;
     sciml compression encode run.zarr flow.nic --model field --part vorticity,time=-1 --bpp 1.6
     """
     from sciml.compression.commands.encode import EncodeOrder, encode_files
+    from sciml.runtime.errors import ConfigError
 
+    if lossless and max_error:
+        raise ConfigError(f"--lossless and --max-error {max_error:g} were given: choose one")
     order = EncodeOrder(
         model=model,
         quality=quality,
         bpp=bpp,
         max_bytes=max_bytes,
         psnr=psnr,
+        max_error=0 if lossless else max_error,
         roi=roi,
         tiles=tiles,
         effort=effort,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 from pydantic import Field, model_validator
 
 from sciml.compression.settings.domains import FlowRunsConfig, SourceConfig
+from sciml.compression.settings.lossless import CompareLosslessConfig, FitLosslessConfig, LosslessConfig
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
@@ -287,6 +288,9 @@ class Config(StageConfig):
     neural: dict[str, NeuralConfig] = Field(
         default_factory=lambda: {"photo": NeuralConfig()}, description="neural models, by domain"
     )
+    lossless: LosslessConfig = Field(
+        default_factory=LosslessConfig, description="the model without loss, learned from pictures of the domain photo"
+    )
     qualities: tuple[float, ...] = Field(
         default=(6, 14, 22, 30, 40, 50, 60, 70, 80, 92),
         min_length=4,
@@ -322,6 +326,9 @@ class Config(StageConfig):
     )
     compared_pictures: int | None = Field(
         default=None, ge=1, description="first validation pictures on which they are compared; all by default"
+    )
+    lossless_pictures: int | None = Field(
+        default=None, ge=1, description="test pictures of each domain that are coded without loss, evenly spread; all by default"
     )
     simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="simulated runs that fields are taken from")
     volumes_and_fields_tested: int = Field(
@@ -457,6 +464,21 @@ class Config(StageConfig):
             experiment=settings.experiment, role="validation", channels=settings.channels, data_tier=run.data_tier,
             qualities=self.compared, pictures=self.compared_pictures, seed=run.master_seed,
             digests=self.digests(run, MAIN, "validation"),
+        )  # fmt: skip
+
+    def fit_lossless_config(self, run: RunSettings) -> FitLosslessConfig:
+        """Return the slice of the model without loss."""
+        return FitLosslessConfig(
+            **self.lossless.model_dump(), experiment=self.domains[MAIN].experiment, data_tier=run.data_tier, seed=run.master_seed,
+            digests=self.digests(run, MAIN, "train"),
+        )  # fmt: skip
+
+    def compare_lossless_config(self, run: RunSettings) -> CompareLosslessConfig:
+        """Return the slice of the comparison without loss, over all domains."""
+        digests = {entry: one for name in self.domains for entry, one in self.digests(run, name, "test").items()}
+        return CompareLosslessConfig(
+            sources={name: SourceConfig(**self.source(name)) for name in self.domains}, role="test", data_tier=run.data_tier,
+            pictures=self.lossless_pictures, digests=digests,
         )  # fmt: skip
 
     def report_config(self, run: RunSettings) -> PageConfig:

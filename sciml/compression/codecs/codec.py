@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import Float, Int, Real
 
+from sciml.compression.codecs.model_files import lossless_codec
 from sciml.compression.coding.assembly import Finished, finish
 from sciml.compression.coding.model import CodecModel, step_of
 from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
@@ -182,6 +183,9 @@ def _parts(start: int, stop: int) -> list[int]:
     return [*range(start + PART, stop, PART), stop]
 
 
+PictureCodec.without_loss = staticmethod(lossless_codec)
+
+
 def block_means(pixels: Float[np.ndarray, "rows columns"]) -> Float[np.ndarray, "rows16 columns16"]:
     """Return the mean over each block; the last row and column go on to full blocks."""
     rows, columns = pixels.shape
@@ -193,6 +197,12 @@ def codec_of(model: Model, limits: Limits | None = None, refine: bool = True) ->
     """Return the codec of a model of either kind; arguments as `Codec`."""
     if isinstance(model, CodecModel):
         return Codec(model, limits, refine)
+    from sciml.compression.lossless.model import LosslessModel
+
+    if isinstance(model, LosslessModel):
+        from sciml.compression.lossless.codec import LosslessCodec
+
+        return LosslessCodec(model, limits)
     from sciml.compression.neural.codec import NeuralCodec
 
     return NeuralCodec(model, limits)

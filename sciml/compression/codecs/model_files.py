@@ -15,12 +15,19 @@ from sciml.training.store import ModelStore
 from sciml.training.weight_files import read_weight_file, remedy, write_weight_file
 
 if TYPE_CHECKING:
+    from sciml.compression.container.header import Limits
+    from sciml.compression.lossless.codec import LosslessCodec
+    from sciml.compression.lossless.model import LosslessModel
     from sciml.compression.neural.model import NeuralModel
 
 STORE = ModelStore("sciml.compression")
 NETWORK = "network."
 LONGEST_NAME = 200
-Model: TypeAlias = "CodecModel | NeuralModel"
+# what any codec codes with where no sample may be off by more than a bound
+LOSSLESS = "lossless"
+# array that models without loss alone have
+COUNTS = "counts"
+Model: TypeAlias = "CodecModel | NeuralModel | LosslessModel"
 
 
 def shipped() -> dict[str, Path]:
@@ -37,7 +44,7 @@ def load_model(name: str | Path) -> CodecModel:
     """
     model = load_any(name)
     if not isinstance(model, CodecModel):
-        raise ConfigError(f"{name} is a neural model: expected one of the stages fit and train")
+        raise ConfigError(f"{name} is a neural or lossless model: expected one of the stages fit and train")
     return model
 
 
@@ -50,6 +57,17 @@ def load_any(name: str | Path) -> Model:
     """
     path = STORE.find(name)
     return _read(path, path.stat().st_mtime_ns)
+
+
+def lossless_codec(limits: Limits | None = None) -> LosslessCodec:
+    """Return the codec of the shipped model without loss."""
+    from sciml.compression.lossless.codec import LosslessCodec
+    from sciml.compression.lossless.model import LosslessModel
+
+    model = load_any(LOSSLESS)
+    if not isinstance(model, LosslessModel):
+        raise ConfigError(f"the shipped model {LOSSLESS} is of another kind: install the package anew")
+    return LosslessCodec(model, limits)
 
 
 def find_model(model_id: bytes) -> Model:
@@ -78,9 +96,11 @@ def shipped_ids() -> dict[bytes, str]:
 def save_model(path: Path, model: Model, **facts: Any) -> None:
     """Write a model; `facts` are those of `sciml.training.weight_files.write_weight_file`."""
     arrays, extra = model.arrays(), {"name": model.name, "model_id": model.id.hex(), "about": dict(model.about)}
-    if not isinstance(model, CodecModel):
+    from sciml.compression.lossless.model import LosslessModel
+
+    if not isinstance(model, CodecModel | LosslessModel):
         extra["neural"] = model.settings.model_dump(mode="json")
-    elif model.network is not None:
+    elif isinstance(model, CodecModel) and model.network is not None:
         arrays |= {NETWORK + name: value for name, value in model.network.arrays().items()}
     write_weight_file(path, arrays, extra=extra, **facts)
 
@@ -94,7 +114,7 @@ def shipped_steps(model_id: bytes) -> tuple[float, ...] | None:
         return None
     note_opened(path := shipped()[name])
     with safe_open(path, framework="np") as file:
-        return tuple(float(step) for step in file.get_tensor("steps"))
+        return tuple(float(step) for step in file.get_tensor("steps")) if "steps" in file.keys() else None  # noqa: SIM118
 
 
 @lru_cache
@@ -138,6 +158,10 @@ def _model(arrays: Mapping[str, Any], name: str, neural: Any, about: Mapping[str
         from sciml.compression.neural.model import neural_model_from
 
         return neural_model_from(arrays, name, neural, about)
+    if COUNTS in arrays:
+        from sciml.compression.lossless.model import lossless_model_from
+
+        return lossless_model_from(arrays, name, about)
     plain = {key: value for key, value in arrays.items() if not key.startswith(NETWORK)}
     network = None
     weights = {key.removeprefix(NETWORK): value for key, value in arrays.items() if key.startswith(NETWORK)}

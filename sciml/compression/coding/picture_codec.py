@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypeVar
 
 import numpy as np
-from jaxtyping import Float, Int, Shaped
+from jaxtyping import Float, Int, Real, Shaped
 
 from sciml.compression.coding.assembly import Finished
 from sciml.compression.coding.rate_control import quality_code, search
@@ -122,9 +122,11 @@ class PictureCodec(ABC, Generic[Codes]):
 
     Attributes:
         model: a neural one or one with planes, rules and tables.
+        without_loss: opens the codec that keeps bounds on errors; the room that knows all models sets it.
     """
 
     model: AnyModel
+    without_loss: ClassVar[staticmethod[[Limits], PictureCodec[Any]] | None] = None
 
     def __init__(self, limits: Limits | None = None, refine: bool = False):
         self.limits = limits or Limits()
@@ -181,6 +183,7 @@ class PictureCodec(ABC, Generic[Codes]):
         bpp: float | None = None,
         max_bytes: int | None = None,
         psnr: float | None = None,
+        max_error: float | None = None,
         roi_weights: Float[np.ndarray, "rows columns"] | None = None,
         scale: tuple[Channel, ...] | None = None,
         icc_profile: bytes | None = None,
@@ -190,7 +193,7 @@ class PictureCodec(ABC, Generic[Codes]):
         tune: Tune = "psnr",
         **former: Any,
     ) -> bytes:
-        """Return the `.nic` file of a picture; give at most one of quality, bpp, max_bytes and psnr.
+        """Return the `.nic` file of a picture; give at most one of quality, bpp, max_bytes, psnr and max_error.
 
         Args:
             image: (rows, columns) or (rows, columns, channels); uint8, uint16 or float. Colour models take alpha as last channel.
@@ -198,6 +201,8 @@ class PictureCodec(ABC, Generic[Codes]):
             bpp: bits of the file for every pixel, met from below within 0.5 %.
             max_bytes: largest file, met from below within 0.5 %.
             psnr: least peak signal-to-noise ratio of the decoded picture in dB, met from above.
+            max_error: largest error of any sample, in levels or in a field's unit; 0: no loss. Coded with the shipped model
+                `lossless`, whatever this codec's model is.
             roi_weights: weight of the squared error at every pixel of a region of interest, 1 as usual; where it is 2, an error
                 may cost twice the bits.
             scale: offset, scale and unit of every channel.
@@ -215,10 +220,10 @@ class PictureCodec(ABC, Generic[Codes]):
                 what is within).
             ShapeError, DataError: see `sciml.compression.coding.samples.samples_of`.
         """
-        targets = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr}
+        targets = {"quality": quality, "bpp": bpp, "max_bytes": max_bytes, "psnr": psnr, "max_error": max_error}
         given = {name: value for name, value in targets.items() if value is not None}
         if len(given) > 1:
-            raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes and psnr")
+            raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes, psnr and max_error")
         options = _options(
             former,
             roi_weights=roi_weights,
@@ -228,6 +233,8 @@ class PictureCodec(ABC, Generic[Codes]):
             rdo_passes=rdo_passes,
             tune=tune,
         )
+        if max_error is not None:
+            return self.encode_within(image, max_error, options, scale)
         samples = samples_of(image, self.model, scale)
         rows, columns = samples.array.shape[:2]
         weights = options.roi_weights
@@ -280,7 +287,8 @@ class PictureCodec(ABC, Generic[Codes]):
             ConfigError: fewer than one layer.
             FormatError: the file is damaged, beyond the limits, of another model, or decodes to other codes than its encoder had.
         """
-        return self.decode_container(read_container(data, self.limits), layers)
+        container = read_container(data, self.limits)
+        return self._reader(container.header).decode_container(container, layers)
 
     def decode_container(self, container: Container, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
         """Return the picture of what was read, intact or salvaged; arguments as `decode`."""
@@ -299,7 +307,7 @@ class PictureCodec(ABC, Generic[Codes]):
                 picture = np.empty(shape, SAMPLE_DTYPES[header.sample_type])
             own = numbers[: header.height - top, : header.width - left]
             place = picture[top : top + own.shape[0], left : left + own.shape[1], :count]
-            place[:] = to_samples(own, header.channels, header.sample_type)
+            place[:] = self._samples(own, header)
         assert picture is not None  # a header has at least one tile
         if container.alpha is not None:
             top = 0
@@ -308,6 +316,10 @@ class PictureCodec(ABC, Generic[Codes]):
                 top += len(rows)
         return picture
 
+    def _samples(self, numbers: Real[np.ndarray, "rows columns channels"], header: Header) -> Shaped[np.ndarray, "*shape"]:
+        """Return the samples of a finished rectangle."""
+        return to_samples(numbers, header.channels, header.sample_type)
+
     def codes(self, data: bytes) -> list[Codes]:
         """Return the integer codes of each tile of a `.nic` file; the same on every machine.
 
@@ -315,6 +327,9 @@ class PictureCodec(ABC, Generic[Codes]):
             FormatError: as `decode`.
         """
         container = read_container(data, self.limits)
+        return self._reader(container.header)._codes_of(container)
+
+    def _codes_of(self, container: Container) -> list[Codes]:
         parts: list[Int[np.ndarray, ...]] = []
         found: list[Codes] = []
         with enough_memory(container.header):
@@ -323,6 +338,28 @@ class PictureCodec(ABC, Generic[Codes]):
                 parts.clear()
         return found
 
+    def encode_within(
+        self,
+        image: Shaped[np.ndarray, "*shape"],
+        max_error: float,
+        options: EncodeOptions = PLAIN,
+        scale: tuple[Channel, ...] | None = None,
+    ) -> bytes:
+        """Return the file of a picture no sample of which is off by more than a bound; see `encode`."""
+        return self._without_loss().encode_within(image, max_error, options, scale)
+
+    def _without_loss(self) -> PictureCodec[Any]:
+        if self.without_loss is None:
+            raise ConfigError(f"the codec of {self.model.name} keeps no bound on errors: open it with Codec.load")
+        return self.without_loss(self.limits)
+
+    def _reader(self, header: Header) -> PictureCodec[Any]:
+        """Return this codec, or that of files without loss where the file is one of these."""
+        if header.model_id != self.model_id and self.without_loss is not None:
+            exact = self.without_loss(self.limits)
+            return exact if exact.model_id == header.model_id else self
+        return self
+
     def check_codes(self, data: bytes) -> None:
         """Check every payload of a `.nic` file and the codes that they decode to; keeps none of them.
 
@@ -330,8 +367,9 @@ class PictureCodec(ABC, Generic[Codes]):
             FormatError: as `decode`.
         """
         container = read_container(data, self.limits)
+        reader = self._reader(container.header)
         with enough_memory(container.header):
-            for _ in self._decode_tiles(container, None):
+            for _ in reader._decode_tiles(container, None):
                 pass
 
     def _decode_tiles(self, container: Container, layers: int | None, keep: TakeCodes | None = None) -> Iterator[Any]:
@@ -381,13 +419,17 @@ class PictureCodec(ABC, Generic[Codes]):
             raise ConfigError(f"the file could not be read again: {error}{larger}") from error
         self.check(header)
 
-    def check_model(self, header: Header) -> None:
-        """Raise FormatError for a file of another model, with other channels, or with a tile that is too large."""
+    def check_id(self, header: Header) -> None:
+        """Raise FormatError for a file of another model."""
         if header.model_id != self.model_id:
             raise FormatError(
                 f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model_id.hex()}): "
                 "give the model file that it was coded with"
             )
+
+    def check_model(self, header: Header) -> None:
+        """Raise FormatError for a file of another model, with other channels, or with a tile that is too large."""
+        self.check_id(header)
         first = tile_layout(header).tiles[0]
         if first.height * first.width > MOST_TILE_PIXELS:
             raise FormatError(

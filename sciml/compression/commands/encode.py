@@ -20,6 +20,7 @@ from sciml.compression.coding.symbol_choice import tuning
 from sciml.compression.commands.decode import NIC
 from sciml.compression.container.file import Channel, Limits
 from sciml.compression.container.header import UNIT_BYTES
+from sciml.compression.lossless.model import LosslessModel
 from sciml.compression.study.quality import psnr_of
 from sciml.formats.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
@@ -42,6 +43,7 @@ class EncodeOrder:
     bpp: float | None = None
     max_bytes: int | None = None
     psnr: float | None = None
+    max_error: float | None = None
     roi: Path | None = None
     tiles: str = "auto"
     effort: int = RDO_PASSES
@@ -58,8 +60,19 @@ class EncodeOrder:
     @property
     def targets(self) -> dict[str, float]:
         """The targets that were given, by their option."""
-        every = {"quality": self.quality, "bpp": self.bpp, "max-bytes": self.max_bytes, "psnr": self.psnr}
+        every = {
+            "quality": self.quality,
+            "bpp": self.bpp,
+            "max-bytes": self.max_bytes,
+            "psnr": self.psnr,
+            "max-error": self.max_error,
+        }
         return {name: value for name, value in every.items() if value is not None}
+
+    @property
+    def exact(self) -> bool:
+        """Whether samples are coded within a bound rather than at a quality."""
+        return self.max_error is not None or isinstance(load_any(self.model), LosslessModel)
 
     @property
     def tile_log2(self) -> int | None:
@@ -75,10 +88,13 @@ class EncodeOrder:
         """Raise ConfigError where options contradict each other or are out of range, before any picture is read."""
         if len(self.targets) > 1:
             given = " and ".join(f"--{name}" for name in self.targets)
-            raise ConfigError(f"{given} were given: choose one of --quality, --bpp, --max-bytes and --psnr")
+            raise ConfigError(f"{given} were given: choose one of --quality, --bpp, --max-bytes, --psnr and --max-error")
         for name, value in self.targets.items():
-            if not (math.isfinite(value) and value > 0):
-                raise ConfigError(f"--{name} {value:g}: expected a number above 0")
+            if not (math.isfinite(value) and (value > 0 or (name == "max-error" and value == 0))):
+                least = "a number from 0" if name == "max-error" else "a number above 0"
+                raise ConfigError(f"--{name} {value:g}: expected {least}")
+        if self.max_error is not None and self.range is not None:
+            raise ConfigError("--range cuts values, which an error bound does not: leave one of them out")
         if self.range is not None and not (all(map(math.isfinite, self.range)) and self.range[0] < self.range[1]):
             raise ConfigError(f"--range {self.range[0]:g} {self.range[1]:g}: expected two numbers, the lower first")
         tuning(self.tune)
@@ -115,7 +131,10 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
     if order.refuse_loss and picture.losses:
         raise DataError(f"{job.source}: {'; '.join(picture.losses)}. Refused, as --refuse-loss asks")
     codec = Codec.load(order.model, Limits(pixels=order.max_pixels))
-    picture, scale = windowed(picture, order.range, codec.model)
+    if order.exact:
+        picture, scale = picture, (Channel(unit=unit_that_fits(picture.unit)),)
+    else:
+        picture, scale = windowed(picture, order.range, codec.model)
     array = picture.array
     rows, columns = array.shape[:2]
     notes = picture.notes + picture.losses
@@ -127,6 +146,7 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
         bpp=order.bpp,
         max_bytes=order.max_bytes,
         psnr=order.psnr,
+        max_error=order.max_error,
         roi_weights=None if order.roi is None else read_care(order.roi, (rows, columns), order.max_pixels),
         scale=scale,
         icc_profile=picture.profile,

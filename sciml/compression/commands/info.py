@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sciml.batch import find
-from sciml.compression.codecs.model_files import shipped_ids, shipped_steps
+from sciml.compression.codecs.model_files import LOSSLESS, shipped_ids, shipped_steps
 from sciml.compression.coding.model import step_of
 from sciml.compression.coding.rate_control import COARSEST, HIGHEST, LOWEST, finest_step
 from sciml.compression.commands.decode import ANY_PIXELS, NIC, limits_of, read_file
-from sciml.compression.container.file import layer_table, read_container
+from sciml.compression.container.file import Header, layer_table, read_container
 from sciml.runtime.errors import DataError
 
 if TYPE_CHECKING:
@@ -45,7 +45,8 @@ def describe(path: Path) -> dict[str, Any]:
     """
     data, header = read_file(path, ANY_PIXELS, ANY_PIXELS)
     container = read_container(data, limits_of(ANY_PIXELS, ANY_PIXELS), salvage=True)
-    step = step_of(header.quantiser_code)
+    model = shipped_ids().get(header.model_id)
+    step = None if model == LOSSLESS else step_of(header.quantiser_code)
     return {
         "file": str(path),
         "bytes": len(data),
@@ -58,10 +59,11 @@ def describe(path: Path) -> dict[str, Any]:
         "icc_profile_bytes": header.profile_bytes or 0,
         "scales": [{"offset": one.offset, "scale": one.scale, "unit": one.unit} for one in header.channels],
         "model_id": header.model_id.hex(),
-        "model": shipped_ids().get(header.model_id),
+        "model": model,
         "table_set": header.quality,
         "step": step,
-        "quality": _quality(step, shipped_steps(header.model_id)),
+        "quality": None if step is None else _quality(step, shipped_steps(header.model_id)),
+        "max_error": _bound(header) if model == LOSSLESS else None,
         "region_of_interest": header.roi,
         "tile_side": 2**header.tile_log2 if header.tile_log2 else None,
         "tile_rows": header.tile_rows,
@@ -98,6 +100,18 @@ def _quality(step: float, steps: tuple[float, ...] | None) -> float | None:
     return LOWEST + (HIGHEST - LOWEST) * math.log(step / COARSEST) / math.log(finest_step(steps) / COARSEST)
 
 
+def _quality_text(facts: Mapping[str, Any]) -> str:
+    quality = "unknown without the model" if facts["quality"] is None else f"{facts['quality']:.1f}"
+    return f"{quality}: step {facts['step']:.4g} of the range, table set {facts['table_set']}"
+
+
+def _bound(header: Header) -> float:
+    """Return the largest error of a file without loss or within a bound, in levels or in the field's unit."""
+    if header.sample_type != "f32":
+        return header.quantiser_code
+    return header.channels[0].scale * (header.quantiser_code + 0.5) if header.quantiser_code else 0
+
+
 def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "size", f"{facts['width']} x {facts['height']} pixels, {facts['bytes']} bytes, {facts['bpp']:.4f} bits a pixel"
     alpha = " and alpha" if facts["alpha"] else ""
@@ -106,8 +120,11 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if (scale["offset"], scale["scale"], scale["unit"]) != (0.0, 1.0, ""):
             yield f"channel {number}", f"value = {scale['offset']:g} + {scale['scale']:g} x number {scale['unit']}".rstrip()
     yield "model", f"{facts['model'] or 'none that is shipped'}, id {facts['model_id']}"
-    quality = "unknown without the model" if facts["quality"] is None else f"{facts['quality']:.1f}"
-    yield "quality", f"{quality}: step {facts['step']:.4g} of the range, table set {facts['table_set']}"
+    if facts["step"] is None:
+        bound = facts["max_error"]
+        yield "largest error", f"{bound:g}" if bound else "none: without loss"
+    else:
+        yield "quality", _quality_text(facts)
     if facts["region_of_interest"]:
         yield "care", "regions were coded with different care"
     side = facts["tile_side"]

@@ -14,6 +14,7 @@ from sciml.compression.config import (
     TrainNeuralConfig,
     VolumesAndFieldsConfig,
 )
+from sciml.compression.settings.lossless import CompareLosslessConfig, FitLosslessConfig
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig
 from sciml.stages import File, Files, Named, declare
 
@@ -84,6 +85,13 @@ STAGES = {
         CompareVectorsConfig,
         base=File("The scalar model."),
         weights=Files("Model with vectors behind planes of this one."),
+    ),
+    "fit_lossless": declare("Fit the model without loss.", FitLosslessConfig),
+    "compare_lossless": declare(
+        "Code test pictures, slices and fields without loss and within bounds, beside other codecs.",
+        CompareLosslessConfig,
+        weights=File("Model file without loss."),
+        runs=RUNS,
     ),
     "report": declare("Write the page of the study.", PageConfig, page=True, results=File("Results folder of the study.")),
     "publish": declare(

@@ -50,7 +50,7 @@ def limits(study: StudyResults) -> Iterator[str]:
     )
     yield "Codes are the same on every machine; pixels may differ by one grey level, since the last steps compute in floats."
     yield "Equal codes were shown on one machine with other settings. Other kinds of processors were not tried here."
-    yield "No lossless mode, no films; more than 4 megapixels are cut into tiles."
+    yield "No films; more than 4 megapixels are cut into tiles."
 
 
 def missing(study: StudyResults, config: PageConfig) -> list[str]:
@@ -65,6 +65,7 @@ def missing(study: StudyResults, config: PageConfig) -> list[str]:
         if name in config.neural:
             parts["the neural preset"] = NEURAL in domain.bench.codecs or None
         found += [f"{words} ({name})" for words, part in parts.items() if part is None]
+    found += [] if study.lossless is not None else ["files without loss"]
     found += [f"{title_of(codec)} ({why})" for codec, why in study.main.bench.absent.items()]
     return found
 

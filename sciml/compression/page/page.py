@@ -10,6 +10,8 @@ from sciml.compression.page.accounting import accounting_reportlets
 from sciml.compression.page.checks import check_reportlets
 from sciml.compression.page.claims import claims, volumes_and_fields_claims
 from sciml.compression.page.limits import limits, missing
+from sciml.compression.page.lossless.claims import lossless_claims
+from sciml.compression.page.lossless.tables import lossless_reportlets
 from sciml.compression.page.margins.tables import margin_reportlets
 from sciml.compression.page.margins.words import margin_answer, margin_numbers
 from sciml.compression.page.methods import CODEC, PARAGRAPHS
@@ -81,6 +83,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         "Pictures": pictures[1:],
         "Where the bits go": list(accounting_reportlets(main)),
         **{DOMAINS.get(name, name): _without(items, checks) for name, items in others.items()},
+        "Without loss": list(lossless_reportlets(study.lossless)),
         "Vectors": list(vector_reportlets(main)),
         "Training": [*training_reportlets(main), *neural_reportlets(main)],
     }
@@ -94,6 +97,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         numbers=list(numbers(main)),
         claims=[
             *claims(main),
+            *lossless_claims(study.lossless),
             *(one for domain in volumes_and_fields_domains(study) for one in volumes_and_fields_claims(domain)),
         ],
         tabs=[Tab(title, items) for title, items in tabs.items() if items],

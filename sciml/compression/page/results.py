@@ -17,7 +17,7 @@ from sciml.compression.study.curves import BdRateOverPictures, Curve, mean_curve
 from sciml.compression.study.margins.records import CurvesFile
 from sciml.compression.study.margins.statistics import Margins
 from sciml.compression.study.quality import Metric
-from sciml.compression.study.results import InspectedRow, InspectionFile, Structure, VolumesAndFieldsFile
+from sciml.compression.study.results import ExactFile, InspectedRow, InspectionFile, Structure, VolumesAndFieldsFile
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record
@@ -26,6 +26,7 @@ from sciml.runtime.results import read_result
 # the domain that the claims are about; the others have curves and tables
 MAIN = "photo"
 STAGES = ("fit", "train", "neural", "evaluate", "judge", "inspect", "compare_vectors", "apart")
+LOSSLESS = "lossless"
 OWN = ("nic", "nic-linear", "nic-ms-ssim")
 NEURAL = "nic-neural"
 ORDER = (*OWN, NEURAL, "photo", *ANCHORS)
@@ -190,9 +191,11 @@ class DomainResults:
 
 @dataclass(frozen=True)
 class StudyResults:
-    """All domains by name; the main one first."""
+    """All domains by name, the main one first; what `compare_lossless` wrote, and the provenance of the model without loss."""
 
     domains: Mapping[str, DomainResults]
+    lossless: ExactFile | None = None
+    lossless_records: Sequence[Record] = ()
 
     @property
     def main(self) -> DomainResults:
@@ -202,7 +205,7 @@ class StudyResults:
     @property
     def records(self) -> list[Record]:
         """Provenance of all stages, in the order of the study."""
-        return [record for domain in self.domains.values() for record in domain.records.values()]
+        return [record for domain in self.domains.values() for record in domain.records.values()] + list(self.lossless_records)
 
 
 def volumes_and_fields_domains(study: StudyResults) -> list[DomainResults]:
@@ -220,7 +223,13 @@ def read_study(folder: Path, config: PageConfig) -> StudyResults:
     found = {name: _domain(folder / name, name) for name in names if (folder / name / "evaluate" / "bench.json").is_file()}
     if not found:
         raise DataError(f"{folder} holds no comparison of codecs; run the study first: make demo FAMILY=compression")
-    return StudyResults(found)
+    lossless = folder / LOSSLESS / "compare" / "lossless.json"
+    records = [folder / LOSSLESS / stage for stage in ("fit", "compare")]
+    return StudyResults(
+        found,
+        read_result(lossless, ExactFile) if lossless.is_file() else None,
+        [read_record(one) for one in records if (one / "provenance.json").is_file()],
+    )
 
 
 def _domain(folder: Path, name: str) -> DomainResults:

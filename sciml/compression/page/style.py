@@ -23,6 +23,9 @@ TITLES = {
     "avif-3": "AVIF, speed 3",
     "avif-0": "AVIF, speed 0",
     "hevc-444": "HEVC, 4:4:4",
+    "png": "PNG",
+    "zfp": "zfp",
+    "sz3": "SZ3",
 }
 # the codecs in the order of the page's colours
 _ORDER = ("nic", "avif", "webp", "jpeg", "jpeg2000", "jpegxl", "nic-linear", "nic-ms-ssim", "nic-neural", "photo",

@@ -10,9 +10,11 @@ from pathlib import Path
 from sciml.compression.codecs.model_files import load_any, load_model, shipped
 from sciml.compression.config import EvaluateConfig
 from sciml.compression.fitting.pools import check_inputs, samples, spread
+from sciml.compression.lossless.model import LosslessModel
 from sciml.compression.study.anchors import ANCHORS, Codec, Own
 from sciml.compression.study.anchors_deep import DeepJpeg2000
 from sciml.compression.study.bench import Picture, run_bench
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
 
 log = logging.getLogger(__name__)
@@ -40,10 +42,13 @@ def run(
         runs: folder of simulated runs, for fields that come from them.
 
     Raises:
+        ConfigError: a model without loss.
         DataError: a test picture was trained on, or there is none.
     """
     recorder = Recorder("compression.evaluate", config.model_dump(mode="json"), [weights, *neural])
     model = load_any(weights)
+    if isinstance(model, LosslessModel):
+        raise ConfigError(f"{weights} codes without loss, which has one rate: compare it with the stage compare-lossless")
     every = samples(config, config.role, config.data_tier, runs)
     some = list(islice(every, config.pictures)) if config.kind == "pictures" else spread(list(every), config.pictures)
     for path in (weights, *neural):

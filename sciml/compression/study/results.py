@@ -381,3 +381,49 @@ class VolumesAndFieldsFile(Result):
     spectra: list[Spectrum]
     borders: list[Border]
     processes: list[FreshProcess]
+
+
+class ExactRow(Result):
+    """One picture through one codec without loss, or within a bound.
+
+    Attributes:
+        domain: its domain.
+        picture: its name.
+        codec: name of the codec.
+        bound: largest error that was allowed, in levels or in the field's unit; 0: no loss.
+        share: the bound over the field's range; 0 of pictures and slices.
+        bytes: size of the file.
+        samples: number of samples, all channels.
+        largest_error: largest error that was found, in the same unit.
+        unit: unit of the values.
+        encode_s: processor seconds of encoding; None of other codecs.
+        decode_s: processor seconds of decoding; None of other codecs.
+    """
+
+    domain: str
+    picture: str
+    codec: str
+    bound: float
+    share: float
+    bytes: int
+    samples: int
+    largest_error: float
+    unit: str = ""
+    encode_s: float | None = None
+    decode_s: float | None = None
+
+
+class ExactFile(Result):
+    """`lossless.json`.
+
+    Attributes:
+        model_id: model without loss.
+        settings: what was chosen of each codec, in words.
+        missing: codecs that did not run, with the reason.
+        rows: by domain, picture, bound and codec.
+    """
+
+    model_id: str
+    settings: dict[str, str]
+    missing: dict[str, str]
+    rows: list[ExactRow]

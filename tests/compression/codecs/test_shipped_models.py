@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sciml.compression.codecs.model_files import load_any, shipped
+from sciml.compression.codecs.model_files import LOSSLESS, load_any, shipped
 from sciml.compression.config import Config
 from sciml.compression.study.margins.codecs import OURS, own_settings
 from sciml.compression.study.margins.records import CurvesFile
@@ -37,7 +37,7 @@ def test_a_model_is_what_its_card_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
-    domain = Config().domains["photo" if name == "neural" else name]
+    domain = Config().domains["photo" if name in ("neural", LOSSLESS) else name]
     if domain.kind != "fields":
         assert len(check_weight_inputs(MODELS[name], domain.experiment)) >= {"pictures": 20, "slices": 2}[domain.kind]
         return

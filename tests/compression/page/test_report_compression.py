@@ -15,6 +15,8 @@ from sciml.compression.config import PageConfig
 from sciml.compression.page.checks import check_reportlets
 from sciml.compression.page.claims import claims
 from sciml.compression.page.limits import limits, missing, winning_ranges, winning_words
+from sciml.compression.page.lossless.claims import lossless_claims
+from sciml.compression.page.lossless.tables import lossless_reportlets
 from sciml.compression.page.page import answer, banner, numbers, settings_of, study_page
 from sciml.compression.page.published import AGAINST_VTM, HYPERPRIOR, POINTS, against_jpeg, published_curve
 from sciml.compression.page.rates import bd_table, fixed_rates, lead_curve, times
@@ -222,7 +224,7 @@ def test_parts_that_did_not_run_are_said_to_be_missing(results, tmp_path):
     bare = read_study(tmp_path, SETTINGS)
     assert one(bare, "PSNR above WebP at 0.25").status == one(bare, "Decoded codes").status == "not run"
     named = missing(bare, SETTINGS)
-    assert any("network" in name for name in named) and any("equal bytes" in name for name in named) and len(named) == 4
+    assert any("network" in name for name in named) and any("equal bytes" in name for name in named) and len(named) == 5
     assert not {"Pictures", "Where the bits go", "Training"} & {tab.title for tab in study_page(SETTINGS, tmp_path).tabs}
     with pytest.raises(DataError, match="no comparison of codecs"):
         read_study(tmp_path / "photo", SETTINGS)
@@ -285,3 +287,18 @@ def test_vectors_stand_beside_scalars(study, results, tmp_path):
     bare = read_study(tmp_path / "results", SETTINGS)
     assert one(bare, "Vectors beside").status == "not run"
     assert not list(vector_reportlets(bare.main))
+
+
+def test_files_without_loss_stand_beside_others(results: Path) -> None:
+    study = read_study(results, SETTINGS)
+    claims = {claim.text.split(":")[0]: claim for claim in lossless_claims(study.lossless)}
+    png, webp, fields = claims.values()
+    assert png.status == "met" and webp.status == "missed" and fields.status == "met"
+    assert webp.ours == pytest.approx(9.7, abs=0.3) and fields.ours == -10
+    tables: list[Table] = [item for item in lossless_reportlets(study.lossless) if isinstance(item, Table)]
+    table, single = tables
+    first, *rest = table.rows
+    assert first["nic"] == pytest.approx(8 * 67_000 / (3 * 768 * 512)) and first["encode"] == 2 and first["zfp"] == "not run"
+    assert [row["bound"] for row in rest] == ["0.001 of the range", "0.01 of the range"]
+    assert "zfpy" in table.caption and len(single.rows) == 3
+    assert not list(lossless_reportlets(None)) and all(claim.status == "not run" for claim in lossless_claims(None))

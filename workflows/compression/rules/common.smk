@@ -117,6 +117,13 @@ def shipped_curves():
     return [path] if os.path.isfile(path) else []
 
 
+def lossless_model(wildcards):
+    """Return the model without loss that is compared: the package's, or this run's own."""
+    if SETTINGS.compression.weights == "shipped":
+        return f"{PACKAGE_MODELS}/lossless.safetensors"
+    return "<results>/lossless/fit/model.safetensors"
+
+
 PHOTO = f"{PACKAGE_MODELS}/photo.safetensors"
 
 

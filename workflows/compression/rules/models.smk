@@ -96,5 +96,6 @@ rule publish_model:
 rule publish_weights:
     input:
         expand(rules.publish_model.output.done, domain=DOMAINS),
+        "<results>/publish/lossless",
     output:
         done=touch("<results>/publish/published"),

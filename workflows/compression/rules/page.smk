@@ -2,6 +2,7 @@
 rule write_page:
     input:
         benches=expand(rules.compare_codecs.output.bench, domain=DOMAINS),
+        lossless=rules.compare_lossless.output.numbers,
         looks=rules.show_models.output.numbers,
         judged=judged(),
         histories=trainings,

@@ -1,0 +1,1 @@
+"""Lossless and near-lossless coding: interlaced prediction in whole numbers, no lossy layer below."""
