@@ -136,6 +136,28 @@ def _compare_vectors_text(parameters: Mapping[str, Any]) -> str:
     )
 
 
+def _fit_lossless_text(parameters: Mapping[str, Any]) -> str:
+    crops = sequence([f"{count} at {_reduction(reduction)}" for reduction, count in parameters["crops"].items()])
+    return (
+        "Without loss samples are coded from a coarse lattice down in interlaced passes, each predicted from all sides by a "
+        "weighted sum of differences, in whole numbers. Weights are fitted to each tile by least squares and sent where that pays. The "
+        "expected size of a residual is a weighted sum of errors and differences around, by the likelihood of a Laplace "
+        "distribution, and its class chooses a table of counts that goes on with the picture's own symbols. Weights and counts "
+        f"to begin with come from crops of {parameters['crop_size']} pixels of the training photographs ({crops} of each). Within a "
+        "bound e residuals take steps of 2 e + 1 in a closed loop."
+    )
+
+
+def _compare_lossless_text(parameters: Mapping[str, Any]) -> str:
+    pictures = parameters["pictures"]
+    which = f"up to {counted(pictures, 'picture')} of" if pictures else "every picture of"
+    return (
+        f"For the comparison without loss {which} each domain ({parameters['role']} data) went through ours and the others at "
+        "every bound, whole files were decoded, and a file that left its bound would have ended the run. Bounds of fields are "
+        "absolute, a share of the range of each. Times are processor seconds of one process."
+    )
+
+
 def _inspect_text(parameters: Mapping[str, Any]) -> str:
     qualities = ", ".join(f"{quality:g}" for quality in parameters["qualities"])
     return (
@@ -180,6 +202,8 @@ PARAGRAPHS: dict[str, Paragraph] = {
     "compression.evaluate": _evaluate_text,
     "compression.judge": _judge_text,
     "compression.compare_vectors": _compare_vectors_text,
+    "compression.fit_lossless": _fit_lossless_text,
+    "compression.compare_lossless": _compare_lossless_text,
     "compression.inspect": _inspect_text,
     "compression.ablate": _ablate_text,
     "compression.volumes_and_fields": _volumes_and_fields_text,

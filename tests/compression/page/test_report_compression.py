@@ -17,6 +17,7 @@ from sciml.compression.page.claims import claims
 from sciml.compression.page.limits import limits, missing, winning_ranges, winning_words
 from sciml.compression.page.lossless.claims import lossless_claims
 from sciml.compression.page.lossless.tables import lossless_reportlets
+from sciml.compression.page.methods import PARAGRAPHS
 from sciml.compression.page.page import answer, banner, numbers, settings_of, study_page
 from sciml.compression.page.published import AGAINST_VTM, HYPERPRIOR, POINTS, against_jpeg, published_curve
 from sciml.compression.page.rates import bd_table, fixed_rates, lead_curve, times
@@ -291,6 +292,7 @@ def test_vectors_stand_beside_scalars(study, results, tmp_path):
 
 def test_files_without_loss_stand_beside_others(results: Path) -> None:
     study = read_study(results, SETTINGS)
+    assert {record.stage for record in study.lossless_records} | {"compression.fit_lossless"} <= set(PARAGRAPHS)
     claims = {claim.text.split(":")[0]: claim for claim in lossless_claims(study.lossless)}
     png, webp, fields = claims.values()
     assert png.status == "met" and webp.status == "missed" and fields.status == "met"
