@@ -139,12 +139,12 @@ def _compare_vectors_text(parameters: Mapping[str, Any]) -> str:
 def _fit_lossless_text(parameters: Mapping[str, Any]) -> str:
     crops = sequence([f"{count} at {_reduction(reduction)}" for reduction, count in parameters["crops"].items()])
     return (
-        "Without loss samples are coded from a coarse lattice down in interlaced passes, each predicted from all sides by a "
-        "weighted sum of differences, in whole numbers. Weights are fitted to each tile by least squares and sent where that pays. The "
-        "expected size of a residual is a weighted sum of errors and differences around, by the likelihood of a Laplace "
-        "distribution, and its class chooses a table of counts that goes on with the picture's own symbols. Weights and counts "
-        f"to begin with come from crops of {parameters['crop_size']} pixels of the training photographs ({crops} of each). Within a "
-        "bound e residuals take steps of 2 e + 1 in a closed loop."
+        "Without loss samples are coded from a coarse lattice down in interlaced passes, each predicted from all sides by "
+        "a weighted sum of differences, in whole numbers. Weights are fitted to each tile by least squares and sent where "
+        "that pays. The expected size of a residual is a weighted sum of errors and differences around, by the likelihood "
+        "of a Laplace distribution, and its class chooses a table of counts that goes on with the picture's own symbols. "
+        f"Weights and counts to begin with come from crops of {parameters['crop_size']} pixels of the training photographs "
+        f"({crops} of each). Within a bound e residuals take steps of 2 e + 1 in a closed loop."
     )
 
 
