@@ -73,7 +73,8 @@ class Task:
         clean = self.physics.A(x)
         level = noise_of(self.physics)
         sigma = level.of(x if level.relative_to == "image" else clean)
-        noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype)
+        # drawn on the processor, so that every device measures the same
+        noise = torch.randn(clean.shape, generator=generator, dtype=clean.dtype).to(clean.device)
         if isinstance(self.physics, MRI | Inpainting):
             noise = noise * self.physics.mask  # unmeasured entries stay exactly zero
         return clean + sigma.reshape(-1, 1, 1, 1) * noise
