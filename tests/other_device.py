@@ -1,8 +1,8 @@
 """A pretended GPU: its tensors lie on the device `meta` and have values all the same; one left on the processor is an error.
 
 Every operation is computed on the processor by what a tensor of the pretended device wraps, so whole solvers and training steps
-run to their end and give the processor's numbers. What a GPU refuses is refused: operands on two devices, a generator of the other
-device, NumPy arrays of its tensors.
+run to their end and give the processor's numbers. What a GPU refuses is refused: operands on two devices, a generator of the
+other device, NumPy arrays of its tensors.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def computed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     if asked is not None:
         kwargs["device"] = torch.device("cpu")
     plain_args, plain_kwargs = tree_map_only(OnDevice, lambda item: item.inner, (tuple(args), kwargs))
-    result = EAGER.get(func, func)(*plain_args, **plain_kwargs)
+    result = (EAGER[func] if func in EAGER else func)(*plain_args, **plain_kwargs)
     own = {id(item.inner): item for item in here}
 
     def placed(item: Tensor) -> Tensor:
