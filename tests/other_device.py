@@ -23,7 +23,7 @@ ATEN = torch.ops.aten
 APART = {ATEN.copy_.default, ATEN._to_copy.default, ATEN.index.Tensor, ATEN.index_put_.default, ATEN.index_put.default}
 
 # views that are turned into numbers later, by a step of torch that lies above this one
-EAGER = {ATEN._conj.default: ATEN.conj_physical.default, ATEN._neg_view.default: ATEN.neg.default}
+EAGER: dict[Any, Any] = {ATEN._conj.default: ATEN.conj_physical.default, ATEN._neg_view.default: ATEN.neg.default}
 
 
 class OnDevice(Tensor):
@@ -140,7 +140,7 @@ def computed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     if asked is not None:
         kwargs["device"] = torch.device("cpu")
     plain_args, plain_kwargs = tree_map_only(OnDevice, lambda item: item.inner, (tuple(args), kwargs))
-    result = (EAGER[func] if func in EAGER else func)(*plain_args, **plain_kwargs)
+    result = EAGER.get(func, func)(*plain_args, **plain_kwargs)
     own = {id(item.inner): item for item in here}
 
     def placed(item: Tensor) -> Tensor:
