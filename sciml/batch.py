@@ -27,6 +27,8 @@ from sciml.runtime.files import read_json, refuse_existing, write_json
 
 # below this starting processes costs more time than they save
 FILES_A_PROCESS = 4
+# no folder is meant by such a name either, though no command reads or writes such files
+OTHERS = (".heic", ".heif", ".mp4", ".pdf", ".svg", ".txt", ".zip")
 
 
 @dataclass(frozen=True)
@@ -118,6 +120,7 @@ def plan(
         DataError: see `find`.
     """
     from sciml.formats.parts import is_store
+    from sciml.formats.pictures import SUFFIXES
 
     found = find(words, reads)
     if not out.is_dir():
@@ -126,7 +129,7 @@ def plan(
                 raise ConfigError(f"{out} names one file for the results of {' '.join(words)}: name a folder")
             return [Job(found[0].path, out, named=True)]
         alone = len(words) == 1 and Path(words[0]).is_file()
-        if out.exists() or (out.suffix and alone) or out.suffix.lower() in (*reads, *writes):
+        if out.exists() or (out.suffix and alone) or out.suffix.lower() in (*reads, *writes, *SUFFIXES, *OTHERS):
             raise ConfigError(f"results go to a folder or to a file ({', '.join(writes)}), and {out} is neither")
     elif any(Path(word).resolve() == out.resolve() for word in words):
         if isinstance(suffix, Mapping) and set(suffix.values()) & set(reads):

@@ -175,7 +175,17 @@ class _Renaming(TyperCommand):
     old: ClassVar[dict[str, str]] = {}
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, self._placed(ctx, list(self._renamed(args))))
+        words = self._placed(ctx, list(self._renamed(args)))
+        try:
+            return super().parse_args(ctx, list(words))
+        except Exception as error:
+            # click gives the only word to the last argument and misses the first: people read it the other way round
+            places = [one for one in self.params if one.param_type_name == "argument"]
+            if len(places) > 1 and places[0].nargs == -1 and getattr(error, "param", None) is places[0]:
+                given, _, _ = self.make_parser(ctx).parse_args(args=list(words))
+                if given.get(places[-1].name or ""):
+                    error.param = places[-1]  # pyright: ignore[reportAttributeAccessIssue]
+            raise
 
     def _renamed(self, args: Sequence[str]) -> Iterator[str]:
         pairs = {option for one in self.params if one.nargs == 2 for option in one.opts}

@@ -49,8 +49,13 @@ ModelFile = Annotated[
 
 @command(app, "encode", {"--window": "--range", "--strict": "--refuse-loss"}, resumes=True)
 def encode_command(
-    inputs: Annotated[list[str], typer.Argument(metavar="IN", help="Pictures, folders of them, patterns in quotes.")],
-    out: Annotated[Path, typer.Argument(metavar="OUT", help="A .nic file for one picture, else a folder, made if need be.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="IN", help="Pictures, folders of them, patterns in quotes; - is standard input.")
+    ],
+    out: Annotated[
+        Path,
+        typer.Argument(metavar="OUT", help="A .nic file for one picture, else a folder, made if need be; - is standard output."),
+    ],
     model: Annotated[str, MODEL, typer.Option(help="Name of a shipped model, or a model file.")] = "photo",
     quality: Annotated[
         float | None, typer.Option(min=1, max=100, help="1 (smallest) to 100 (nearest to the original); 50 by default.")
@@ -135,7 +140,8 @@ def encode_command(
 
     A folder or pattern keeps its tree below OUT. Files are written whole or not at all, and none is replaced without --force, not
     even by another process that works on the same folder: what is there in a folder is skipped. Of several pictures what fails is
-    named and the others go on (exit code 3). A line a file goes to standard output.
+    named and the others go on (exit code 3). A line a file goes to standard output, to standard error where that is the file's.
+    Where a model cannot come near a target for a picture, the nearest file is written, told of, and the exit code is 3.
 
     Examples: sciml compression encode photo.jpg photo.nic;
     sciml compression encode photo.jpg photo.nic --bpp 0.2 --report-psnr;
@@ -176,10 +182,16 @@ def encode_command(
 
 @command(app, "decode", resumes=True)
 def decode_command(
-    inputs: Annotated[list[str], typer.Argument(metavar="IN", help=".nic files, folders of them, patterns in quotes.")],
+    inputs: Annotated[
+        list[str], typer.Argument(metavar="IN", help=".nic files, folders of them, patterns in quotes; - is standard input.")
+    ],
     out: Annotated[
         Path,
-        typer.Argument(metavar="OUT", help="A .png, .tif, .npy or .nc file for one picture, else a folder, made if need be."),
+        typer.Argument(
+            metavar="OUT",
+            help="A .png, .tif, .npy, .nc, .nii, .webp or .jpg file for one picture, else a folder, made if need be; - is "
+            "standard output.",
+        ),
     ],
     model: ModelFile = None,
     layers: Annotated[
@@ -196,14 +208,16 @@ def decode_command(
     jobs: Jobs = None,
     force: Force = False,
 ) -> None:
-    """Decode .nic files to pictures: PNG (8 or 16 bits), TIFF and NPY, which lose nothing more; NetCDF for floats with a unit.
+    """Decode .nic files to pictures: PNG (8 or 16 bits), TIFF and NPY, which lose nothing more, and NetCDF for floats with a
+    unit; WebP (8 bits, lossless), NIfTI (one channel, float32), and JPEG of quality 95, which loses a little more.
 
-    In a folder whole numbers become .png and floats .npy. A file names its model by an id; with an unknown one it is refused, and
-    the message names the id and those that are known: no other model is tried.
+    In a folder and on standard output whole numbers become .png and floats .npy. A file names its model by an id; with an
+    unknown one it is refused, and the message names the id and those that are known: no other model is tried.
 
     Examples: sciml compression decode photo.nic photo.png;
     sciml compression decode coded decoded --jobs 4;
     sciml compression decode photo.nic coarse.png --layers 2;
+    sciml compression decode - - < photo.nic > photo.png;
     sciml compression decode broken.nic rest.png --salvage;
     sciml compression decode flow.nic flow.npy --model my-model.safetensors
     """

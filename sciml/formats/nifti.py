@@ -152,22 +152,27 @@ def _spacing(affine: np.ndarray) -> tuple[float, ...]:
 
 def write_nifti(path: Path, array: np.ndarray, affine: np.ndarray | None, voxel_size_mm: tuple[float, ...] | None) -> None:
     """Write a volume as float32 NIfTI, by `.gz` compressed without a time stamp; see `write_image`."""
+    if array.ndim != 3:
+        raise ShapeError(f"{path}: NIfTI takes a volume (depth, rows, columns), not shape {array.shape}")
+    # compression goes by the suffix, of which `.nii.gz` has two parts
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(nifti_bytes(array, affine, voxel_size_mm, packed=path.name.lower().endswith(".gz")))
+
+
+def nifti_bytes(array: np.ndarray, affine: np.ndarray | None, voxel_size_mm: tuple[float, ...] | None, packed: bool) -> bytes:
+    """Return the file of a volume (depth, rows, columns), compressed without a time stamp where it is `packed`."""
     import nibabel
     import numpy as np
 
-    if array.ndim != 3:
-        raise ShapeError(f"{path}: NIfTI takes a volume (depth, rows, columns), not shape {array.shape}")
     if affine is None:
         depth, row, column = voxel_size_mm or (1.0, 1.0, 1.0)
         # columns run to the patient's left and rows to the back: both are minus in right-anterior-superior
         affine = np.array([[0, 0, -column, 0], [0, -row, 0, 0], [depth, 0, 0, 0], [0, 0, 0, 1.0]])
     volume = nibabel.Nifti1Image(array.transpose(2, 1, 0), np.asarray(affine, dtype=np.float64)[:, [2, 1, 0, 3]])
     volume.header.set_xyzt_units("mm")
-    # nibabel chooses compression by the suffix, of which `.nii.gz` has two parts
-    with atomic_path(path) as temporary:
-        content = volume.to_bytes()
-        if path.name.lower().endswith(".gz"):
-            import gzip
+    content = volume.to_bytes()
+    if not packed:
+        return content
+    import gzip
 
-            content = gzip.compress(content, compresslevel=6, mtime=0)
-        temporary.write_bytes(content)
+    return gzip.compress(content, compresslevel=6, mtime=0)

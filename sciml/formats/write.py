@@ -1,6 +1,6 @@
 """Arrays to files: images on the scale from 0 to 1 or in their units, and pictures of stored samples without any loss.
 
-PNG holds 8 and 16 bits, TIFF and NPY all types, NIfTI volumes, NetCDF floats.
+PNG holds 8 and 16 bits, TIFF and NPY all types, NIfTI volumes, NetCDF floats; JPEG and WebP hold 8 bits, JPEG with a loss.
 """
 
 from __future__ import annotations
@@ -16,12 +16,17 @@ import PIL.Image
 from jaxtyping import Shaped, UInt16
 
 from sciml.formats.image import check_claim
-from sciml.formats.nifti import write_nifti
+from sciml.formats.nifti import nifti_bytes, write_nifti
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 from sciml.runtime.files import atomic_path
 
 SampleKind = Literal["u8", "u16", "f32"]
-SAMPLE_SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".nc")
+NIFTI = (".nii", ".nii.gz")
+JPEG, WEBP = (".jpg", ".jpeg"), (".webp",)
+SAMPLE_SUFFIXES = (".png", ".tif", ".tiff", ".npy", ".nc", *JPEG, *WEBP, *NIFTI)
+JPEG_QUALITY = 95
+# widths and heights that JPEG and WebP can say
+MOST_SIDE = {".jpg": 65535, ".jpeg": 65535, ".webp": 16383}
 PNG_CHANNELS = 4
 # PNG's types of colour for 1 to 4 channels
 COLOUR_TYPES = (0, 4, 2, 6)
@@ -112,15 +117,30 @@ def suffix_for(sample_type: SampleKind, channels: int) -> str:
     return ".png" if sample_type != "f32" and channels <= PNG_CHANNELS else ".npy"
 
 
-def check_form(path: Path, sample_type: SampleKind, channels: int) -> None:
-    """Raise ConfigError where a file of this suffix cannot hold such a picture; arguments as `suffix_for`."""
-    if path.suffix.lower() not in SAMPLE_SUFFIXES:
-        raise ConfigError(f"{path}: decoded pictures are written as {', '.join(SAMPLE_SUFFIXES)}, which lose nothing more")
-    if path.suffix.lower() == ".png" and suffix_for(sample_type, channels) != ".png":
+def sample_suffix(path: Path) -> str:
+    """Return the suffix that says a picture's format, in small letters; `.nii.gz` is one."""
+    name = path.name.lower()
+    return next((one for one in sorted(SAMPLE_SUFFIXES, key=len, reverse=True) if name.endswith(one)), path.suffix.lower())
+
+
+def check_form(path: Path, sample_type: SampleKind, channels: int, size: tuple[int, int] = (1, 1)) -> None:
+    """Raise ConfigError where a file of this suffix cannot hold such a picture; arguments as `suffix_for`, `size` in pixels."""
+    suffix = sample_suffix(path)
+    if suffix not in SAMPLE_SUFFIXES:
+        raise ConfigError(f"{path}: decoded pictures are written as {', '.join(SAMPLE_SUFFIXES)}")
+    if suffix == ".png" and suffix_for(sample_type, channels) != ".png":
         held = "floating-point numbers" if sample_type == "f32" else f"{channels} channels"
         raise ConfigError(f"{path}: PNG cannot hold {held}; name a .npy or .tif file")
-    if path.suffix.lower() == ".nc" and sample_type != "f32":
+    if suffix == ".nc" and sample_type != "f32":
         raise ConfigError(f"{path}: NetCDF is written for floats, these are whole numbers; name a .png, .tif or .npy file")
+    if suffix in NIFTI and channels != 1:
+        raise ConfigError(f"{path}: NIfTI is written for one channel, this has {channels}; name a .tif or .npy file")
+    if suffix in (*JPEG, *WEBP):
+        held = {"u16": "16 bits", "f32": "floating-point numbers"}.get(sample_type, f"{channels} channels")
+        if sample_type != "u8" or channels not in ((1, 3) if suffix in JPEG else (1, 2, 3, 4)):
+            raise ConfigError(f"{path}: {suffix} files cannot hold {held}; name a .png, .tif or .npy file")
+        if max(size) > MOST_SIDE[suffix]:
+            raise ConfigError(f"{path}: {suffix} files have at most {MOST_SIDE[suffix]} pixels a side; name a .png or .tif file")
 
 
 def write_picture(
@@ -147,6 +167,15 @@ def write_picture(
         path.write_bytes(bytes(data.to_netcdf(engine="scipy")))
     elif suffix in (".tif", ".tiff"):
         _write_tiff(path, array, profile)
+    elif suffix in NIFTI:
+        path.write_bytes(nifti_bytes(array[None].astype(np.float32), None, None, packed=suffix != NIFTI[0]))
+    elif suffix in (*JPEG, *WEBP):
+        kind, options = ("JPEG", {"quality": JPEG_QUALITY, "subsampling": 0}) if suffix in JPEG else ("WEBP", {"lossless": True})
+        # what is under full transparency stays too
+        exact = {} if suffix in JPEG else {"exact": True}
+        buffer = io.BytesIO()
+        PIL.Image.fromarray(array).save(buffer, kind, icc_profile=profile, **options, **exact)
+        path.write_bytes(buffer.getvalue())
     elif array.dtype == np.uint16:
         path.write_bytes(png_of_16_bits(array, profile))
     else:

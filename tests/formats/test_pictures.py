@@ -80,16 +80,24 @@ def test_a_smooth_deep_png_is_smaller_than_its_samples():
     assert len(png_of_16_bits(np.stack([ramp] * 3, 2))) < ramp.nbytes
 
 
-def test_suffixes_that_lose_something_are_refused():
+def test_suffixes_that_cannot_hold_a_picture_are_refused():
     assert suffix_for("u16", 4) == ".png" and suffix_for("f32", 1) == ".npy" and suffix_for("u8", 7) == ".npy"
     check_form(Path("a.tiff"), "f32", 9)
+    check_form(Path("a.NII.gz"), "u16", 1)
+    check_form(Path("a.webp"), "u8", 2, (16383, 5))
     for name, kind, count, reason in (
         ("a.png", "f32", 1, "floating"),
         ("a.png", "u8", 7, "7 channels"),
-        ("a.jpg", "u8", 3, ".npy"),
+        ("a.bmp", "u8", 3, ".npy"),
+        ("a.jpg", "u16", 3, "16 bits"),
+        ("a.jpg", "u8", 2, "2 channels"),
+        ("a.webp", "f32", 1, "floating"),
+        ("a.nii", "u8", 3, "3"),
     ):
         with pytest.raises(ConfigError, match=reason):
             check_form(Path(name), kind, count)
+    with pytest.raises(ConfigError, match="at most 16383 pixels a side"):
+        check_form(Path("a.webp"), "u8", 3, (16384, 5))
 
 
 @pytest.mark.parametrize("suffix", [".webp", ".avif", ".bmp", ".jpg", ".jp2", ".ppm", ".gif"])

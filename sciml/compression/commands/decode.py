@@ -10,12 +10,13 @@ from pathlib import Path
 from sciml.batch import Job, Outcome, find, kept, look, plan, run
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import Model, find_model, load_any
+from sciml.compression.commands.streams import piped
 from sciml.compression.container.file import Container, Header, Limits, read_container, read_header
 from sciml.compression.container.header import check_size
 from sciml.formats.pictures import check_pixels
 from sciml.formats.pillow import samples_text
-from sciml.formats.write import SAMPLE_SUFFIXES, check_form, suffix_for, write_picture
-from sciml.runtime.errors import DataError, FormatError, ScimlError
+from sciml.formats.write import SAMPLE_SUFFIXES, check_form, sample_suffix, suffix_for, write_picture
+from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.files import new_file
 
 NIC = ".nic"
@@ -58,11 +59,12 @@ def decode_files(
     Raises:
         ScimlError: see `sciml.batch.plan` and `sciml.batch.run`.
     """
-    jobs = plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png")
-    look(lambda job: read_file(job.source, order.max_pixels, order.max_tiles), jobs, order.force)
-    if order.model is not None:
-        load_any(order.model)
-    return run(partial(decode_file, order), jobs, say, processes)
+    with piped(words, out, None, NIC, say) as (words, out, say):
+        jobs = plan(words, out, (NIC,), SAMPLE_SUFFIXES, ".png")
+        look(lambda job: read_file(job.source, order.max_pixels, order.max_tiles), jobs, order.force)
+        if order.model is not None:
+            load_any(order.model)
+        return run(partial(decode_file, order), jobs, say, processes)
 
 
 def decode_file(order: DecodeOrder, job: Job) -> Outcome:
@@ -76,7 +78,9 @@ def decode_file(order: DecodeOrder, job: Job) -> Outcome:
     target = job.target or job.source.with_suffix(".png")
     if not job.named:
         target = target.with_suffix(suffix_for(header.sample_type, count))
-    check_form(target, header.sample_type, count)
+    check_form(target, header.sample_type, count, (header.width, header.height))
+    if order.layers is not None and order.layers > header.layers:
+        raise ConfigError(f"--layers {order.layers}: {job.source} has {header.layers}")
     if there := kept(job, target, order.force):
         return there
     codec = codec_of(order.model_for(header), order.limits, order.refine)
@@ -84,7 +88,7 @@ def decode_file(order: DecodeOrder, job: Job) -> Outcome:
     container = _container(data, order)
     array = codec.decode_container(container, order.layers)
     with new_file(target, order.force) as temporary:
-        write_picture(temporary, array, container.icc_profile, target.suffix, header.channels[0].unit)
+        write_picture(temporary, array, container.icc_profile, sample_suffix(target), header.channels[0].unit)
     line = f"{job.source} -> {target}: {samples_text(array)}"
     if order.layers is not None and order.layers < header.layers:
         line += f", {order.layers} of {header.layers} layers"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 from functools import partial
 from pathlib import Path
 
@@ -14,11 +15,14 @@ from jaxtyping import Float
 from sciml.batch import Job, Outcome, kept, look, plan, run
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_any
-from sciml.compression.coding.picture_codec import RDO_PASSES
+from sciml.compression.coding.model import step_code
+from sciml.compression.coding.picture_codec import RDO_PASSES, PictureCodec
+from sciml.compression.coding.rate_control import COARSEST, TOLERANCE
 from sciml.compression.coding.samples import COLOURS, AnyModel, samples_of
 from sciml.compression.coding.symbol_choice import tuning
 from sciml.compression.commands.decode import NIC
-from sciml.compression.container.file import Channel, Limits
+from sciml.compression.commands.streams import piped
+from sciml.compression.container.file import Channel, Limits, read_header
 from sciml.compression.container.header import UNIT_BYTES
 from sciml.compression.lossless.model import LosslessModel
 from sciml.compression.study.quality import psnr_of
@@ -26,6 +30,8 @@ from sciml.formats.pictures import SUFFIXES, PictureFile, read_picture
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 from sciml.runtime.files import new_file
 
+# a file this much smaller than was asked for misses its target, whatever the step; so does a picture this much better
+FAR, FAR_DECIBEL = 0.05, 0.1
 # how much care the white of a mask asks for
 MOST_CARE = 8.0
 # the decoder takes no larger tiles
@@ -110,12 +116,13 @@ def encode_files(
     Raises:
         ScimlError: see `EncodeOrder.check`, `sciml.batch.plan` and `sciml.batch.run`.
     """
-    jobs = plan(words, out, SUFFIXES, (NIC,), NIC)
-    look(lambda job: read_picture(job.source, order.max_pixels, order.keep_icc, order.part), jobs, order.force)
-    order.check()
-    if order.roi is not None and len(jobs) > 1:
-        raise ConfigError(f"--roi {order.roi} goes with one picture, {len(jobs)} were given")
-    return run(partial(encode_file, order), jobs, say, processes)
+    with piped(words, out, f"result{NIC}", "", say) as (words, out, say):
+        jobs = plan(words, out, SUFFIXES, (NIC,), NIC)
+        look(lambda job: read_picture(job.source, order.max_pixels, order.keep_icc, order.part), jobs, order.force)
+        order.check()
+        if order.roi is not None and len(jobs) > 1:
+            raise ConfigError(f"--roi {order.roi} goes with one picture, {len(jobs)} were given")
+        return run(partial(encode_file, order), jobs, say, processes)
 
 
 def encode_file(order: EncodeOrder, job: Job) -> Outcome:
@@ -157,10 +164,11 @@ def encode_file(order: EncodeOrder, job: Job) -> Outcome:
     )
     with new_file(target, order.force) as temporary:
         temporary.write_bytes(data)
+    far = missed(order, codec, data, array)
     line = f"{job.source} -> {target}: {len(data)} bytes, {8 * len(data) / (rows * columns):.3f} bpp"
     if order.report_psnr:
         line += f", {psnr_of(codec.decode(data), array):.2f} dB"
-    return Outcome(job.source, line, notes)
+    return Outcome(job.source, line, notes, missing=(far,) if far else ())
 
 
 def windowed(
@@ -190,7 +198,7 @@ def windowed(
             low, high = float(array.min()), float(array.max())
             raise ConfigError(
                 f"its values are floats from {low:g} to {high:g}: say with --range LOW HIGH which are black and white, "
-                f"for instance --range {low:.4g} {high:.4g}"
+                f"for instance --range {outward(low, -1)} {outward(high, 1)}"
             )
         if in_deviations and picture.unit:
             return picture, tuple(replace(one, unit=unit_that_fits(picture.unit)) for one in samples_of(array, model).channels)
@@ -214,6 +222,38 @@ def windowed(
     if colours < count:
         values = np.concatenate([values, array[..., colours:]], 2)
     return replace(picture, array=values, notes=notes), (channel,) * colours
+
+
+def outward(value: float, direction: int) -> str:
+    """Return a number in four digits or more that cuts nothing off: not above `value` for -1, not below it for 1."""
+    for digits in range(4, 18):
+        size = Decimal(value).adjusted() - digits + 1 if value else 0
+        rounded = Decimal(value).quantize(Decimal(1).scaleb(size), ROUND_CEILING if direction > 0 else ROUND_FLOOR)
+        # what is cut is decided in float32
+        if (np.float32(float(rounded)) - np.float32(value)) * direction >= 0:
+            return f"{float(rounded):.17g}" if float(f"{float(rounded):g}") != float(rounded) else f"{float(rounded):g}"
+    return repr(value)
+
+
+def missed(order: EncodeOrder, codec: PictureCodec, data: bytes, array: np.ndarray) -> str:
+    """Return what to tell of a target that the model cannot come near to for this picture, or nothing."""
+    code = read_header(data, codec.limits).quantiser_code
+    pixels = array.shape[0] * array.shape[1]
+    wanted = order.max_bytes if order.bpp is None else order.bpp * pixels / 8
+    if wanted is not None and len(data) < (1 - (TOLERANCE if code == step_code(codec.finest) else FAR)) * wanted:
+        given = f"--max-bytes {order.max_bytes}" if order.bpp is None else f"--bpp {order.bpp:g}"
+        return (
+            f"{given} is missed: the largest file that {codec.model.name} makes of this picture was written, "
+            f"{len(data)} bytes, {8 * len(data) / pixels:.3f} bpp"
+        )
+    if order.psnr is not None and code == step_code(COARSEST):
+        found = psnr_of(codec.decode(data), array)
+        if found > order.psnr + FAR_DECIBEL:
+            return (
+                f"--psnr {order.psnr:g} is missed: the coarsest file that {codec.model.name} makes of this picture was written, "
+                f"{found:.2f} dB"
+            )
+    return ""
 
 
 def unit_that_fits(unit: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import struct
 import zlib
 from collections.abc import Callable
@@ -22,9 +23,9 @@ from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel
 from sciml.compression.commands.encode import read_care, windowed
-from sciml.compression.container.file import Limits, layer_offsets, read_header
+from sciml.compression.container.file import Header, Limits, layer_offsets, read_header, write_container
 from sciml.compression.study.selftest import reference_path, selftest_reference
-from sciml.formats.pictures import PictureFile
+from sciml.formats.pictures import PictureFile, read_picture
 from sciml.runtime import files
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 
@@ -433,3 +434,108 @@ def test_every_command_teaches(run):
     for name in ("encode", "decode", "info", "verify", "selftest", "bench"):
         code, out, _ = run(name, "--help")
         assert code == 0 and "Example" in out and f"sciml compression {name}" in " ".join(out.split())
+
+
+# standard input and output, other suffixes, missed targets
+
+
+def test_a_dash_is_standard_input_and_output(coded: Path) -> None:
+    def call(*words: str, given: bytes = b"") -> tuple[bytes, str, ScimlError | None]:
+        result = CliRunner().invoke(cli.app, list(words), input=given)
+        assert result.exception is None or isinstance(result.exception, ScimlError), result.exception
+        return result.stdout_bytes, result.stderr, result.exception
+
+    picture, code = Path("a.png").read_bytes(), coded.read_bytes()
+    out, told, _ = call("encode", "-", "-", "--strong", given=picture)
+    assert out == code
+    assert "standard input -> standard output: " in told
+    assert call("encode", "a.png", "-", "--strong")[0] == code
+    assert "standard input -> b.nic" in call("encode", "-", "b.nic", "--strong", given=picture)[0].decode()
+    assert Path("b.nic").read_bytes() == code
+    assert call("decode", "a.nic", "a-back.png")[2] is None
+    assert call("decode", "-", "-", given=code)[0] == Path("a-back.png").read_bytes()
+    for words, given, expected in (
+        (("encode", "-", "c.nic"), b"", "standard input is empty"),
+        (("decode", "-", "c.png"), picture, "standard input.*PNG"),
+        (("encode", "a.png", "-", "-"), picture, "stands for one file"),
+        (("encode", ".", "-"), b"", "only one file goes to standard output"),
+    ):
+        out, _, error = call(*words, given=given)
+        assert out == b""
+        assert re.search(expected, str(error)), error
+    assert not Path("c.nic").exists() and not Path("-").exists()
+
+
+def test_decoded_pictures_go_into_more_kinds_of_files(run: Run, coded: Path) -> None:
+    PIL.Image.fromarray(PICTURE[..., 0]).save("grey.png")
+    PIL.Image.fromarray(np.dstack([PICTURE, PICTURE[..., 0]])).save("alpha.png")
+    for name in ("grey", "alpha"):
+        assert run("encode", f"{name}.png", f"{name}.nic")[0] == 0
+    codec = Codec.load("photo")
+    whole = codec.decode(coded.read_bytes())
+    for name in ("o.webp", "o.jpg", "o.jpeg"):
+        assert run("decode", "a.nic", name)[0] == 0
+        found = np.asarray(PIL.Image.open(name))
+        assert np.array_equal(found, whole) if name == "o.webp" else decibel(found, whole) > 40
+    assert run("decode", "alpha.nic", "alpha.webp")[0] == 0
+    assert np.array_equal(np.asarray(PIL.Image.open("alpha.webp")), codec.decode(Path("alpha.nic").read_bytes()))
+    grey = codec.decode(Path("grey.nic").read_bytes())
+    for name in ("g.nii", "g.nii.gz"):
+        assert run("decode", "grey.nic", name)[0] == 0
+        assert np.array_equal(read_picture(Path(name), 10**6, part="axial=0").array, grey)
+    for words, expected in (
+        (("alpha.nic", "x.jpg"), "cannot hold 4 channels"),
+        (("a.nic", "x.nii"), "NIfTI is written for one channel, this has 3"),
+        (("a.nic", "x.avif"), "is neither"),
+        (("a.nic", "grey.nic", "x.bmp"), "is neither"),
+        (("a.nic", "x.png", "--layers", "9"), "--layers 9: a.nic has 4"),
+    ):
+        code, _, told = run("decode", *words)
+        assert (code, expected in told) == (2, True), told
+        assert not Path(words[-1]).exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        (("--bpp", 20), "--bpp 20 is missed: the largest file"),
+        (("--max-bytes", 10**8), "--max-bytes 100000000 is missed: the largest file"),
+        (("--psnr", 3), "--psnr 3 is missed: the coarsest file"),
+    ],
+)
+def test_a_missed_target_says_so(run: Run, coded: Path, words: tuple, expected: str) -> None:
+    code, _, told = run("encode", "a.png", "far.nic", *words)
+    assert (code, expected in told) == (3, True), told
+    assert Path("far.nic").stat().st_size > 0
+    assert run("decode", "far.nic", "far.png")[0] == 0
+    assert run("encode", "a.png", "near.nic", "--bpp", 1)[0] == 0
+
+
+@pytest.mark.parametrize("values", [(-3624.0095, 24902.3), (0.0, 1.0), (1e-30, 12345.678), (-0.1, 1 / 3), (99999.5, 123456789.0)])
+def test_the_window_that_is_proposed_cuts_nothing(run: Run, values: tuple[float, float]) -> None:
+    array = np.linspace(*values, 400).astype(np.float32).reshape(20, 20)
+    np.save("f.npy", array)
+    _, _, told = run("encode", "f.npy", "f.nic")
+    low, high = re.findall(r"--range (\S+) (\S+)$", told)[0]
+    assert float(np.float32(float(low))) <= array.min() and array.max() <= float(np.float32(float(high)))
+    code, _, told = run("encode", "f.npy", "f.nic", "--range", low, high)
+    assert code == 0 and "cut" not in told
+
+
+def test_the_place_that_is_missing_is_named(run: Run, coded: Path) -> None:
+    for command in ("encode", "decode"):
+        code, _, told = run(command, "a.png")
+        assert (code, "OUT" in told.splitlines()[-2]) == (2, True), told
+
+
+def test_tiny_tiles_are_decoded_where_that_is_asked_for(run: Run, shipped: Path, colour_model: CodecModel) -> None:
+    PIL.Image.fromarray(np.tile(PICTURE, (7, 6, 1))).save("a.png")
+    code, _, told = run("encode", "a.png", "a.nic", "--tiles", "16", "--effort", "0")
+    assert (code, "choose larger tiles" in told) == (2, True)
+    many, tiles = Header(colour_model.id, 540, 490, tile_log2=4), [[b""] * 2] * 1054
+    Path("m.nic").write_bytes(write_container(many, tiles, limits=Limits(small_tiles=1054)))
+    code, _, told = run("decode", "m.nic", "m.png")
+    assert (code, "with --max-tiles 1054" in told) == (2, True), told
+    assert run("info", "m.nic")[0] == 0
+    # its tiles are decoded then, and are none
+    assert "tile at row 0, column 0" in run("decode", "m.nic", "m.png", "--max-tiles", 1054)[2]
