@@ -43,9 +43,9 @@ def bound_table(found: ExactFile) -> Table:
         rows.append(row)
     columns = [
         Column("kind", "pictures"), Column("bound", "largest error"), Column("n", "n", digits=0),
-        *(Column(name, title_of(name), "bits a sample", "down", 3) for name in codecs),
-        Column("encode", "768 x 512 x 3, encoding", "CPU s", "down", 2),
-        Column("decode", "768 x 512 x 3, decoding", "CPU s", "down", 2),
+        *(Column(name, title_of(name), "bits a sample", digits=3) for name in codecs),
+        Column("encode", "768 x 512 x 3, encoding", "CPU s", digits=2),
+        Column("decode", "768 x 512 x 3, decoding", "CPU s", digits=2),
     ]  # fmt: skip
     settings = "; ".join(f"{title_of(name)}: {words}" for name, words in found.settings.items() if name in codecs)
     absent = "".join(f" {title_of(name)} was not run: {reason}." for name, reason in found.missing.items())
@@ -53,7 +53,7 @@ def bound_table(found: ExactFile) -> Table:
         TITLE,
         columns,
         rows,
-        "Means over test pictures of whole files. Every file was decoded and kept its bound; 0 is no loss. Bounds of fields are "
+        "Means over test pictures of whole files; fewer bits are better. Every file was decoded and kept its bound; 0 is no loss. Bounds of fields are "
         f"shares of the field's range. {settings}.{absent}",
     )
 
@@ -69,7 +69,7 @@ def picture_table(found: ExactFile) -> Table:
         rows.append(row | {name: sizes.get(name, "—") for name in codecs})
     columns = [
         Column("picture", "picture"), Column("kind", "pictures"),
-        *(Column(name, title_of(name), "bits a sample", "down", 3) for name in codecs),
+        *(Column(name, title_of(name), "bits a sample", digits=3) for name in codecs),
     ]  # fmt: skip
     return Table(f"{TITLE}: by picture", columns, rows, "Files without loss.")
 
