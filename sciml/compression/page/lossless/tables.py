@@ -53,16 +53,17 @@ def bound_table(found: ExactFile) -> Table:
         TITLE,
         columns,
         rows,
-        "Means over test pictures of whole files; fewer bits are better. Every file was decoded and kept its bound; 0 is no loss. Bounds of fields are "
+        "Means over test pictures of whole files; fewer bits are better. Every file was decoded and kept its bound; 0 is no loss. "
+        "Bounds of fields are "
         f"shares of the field's range. {settings}.{absent}",
     )
 
 
 def picture_table(found: ExactFile) -> Table:
     """Return the files without loss picture by picture, in bits of a sample."""
-    codecs = _codecs(found)
     rows: list[dict[str, Value]] = []
     exact = [row for row in found.rows if row.bound == 0]
+    codecs = [name for name in _codecs(found) if any(row.codec == name for row in exact)]
     for domain, picture in dict.fromkeys((row.domain, row.picture) for row in exact):
         row: dict[str, Value] = {"picture": picture_words(picture), "kind": SIDES.get(domain, domain)}
         sizes = {one.codec: 8 * one.bytes / one.samples for one in exact if (one.domain, one.picture) == (domain, picture)}
