@@ -53,7 +53,7 @@ def bound_table(found: ExactFile) -> Table:
         TITLE,
         columns,
         rows,
-        "Means over test pictures of whole files; fewer bits are better. Every file was decoded and kept its bound; 0 is no loss. "
+        "Means over test pictures of whole files; fewer bits are better. Every file was decoded and kept its bound; 0: no loss. "
         "Bounds of fields are "
         f"shares of the field's range. {settings}.{absent}",
     )
