@@ -10,9 +10,9 @@ from pathlib import Path
 from sciml.compression.config import JudgeConfig
 from sciml.compression.study.anchors import Codec, missing_reason, versions
 from sciml.compression.study.margins.codecs import OTHERS, OURS, own_codecs
-from sciml.compression.study.margins.measure import known_before, measured_curves
+from sciml.compression.study.margins.measure import known_before, measured_curves, points_near
 from sciml.compression.study.margins.records import CurvesFile
-from sciml.datasets.crops import COLUMNS, EXPERIMENT, ROWS, Crop, photo_crops
+from sciml.datasets.crops import COLUMNS, EXPERIMENT, ROWS, Crop, load_crops, photo_crops
 from sciml.datasets.manifest import record
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import DataError
@@ -106,7 +106,8 @@ def measured_again(known: CurvesFile | None, own: Codec, crops: Sequence[Crop]) 
         )
     if other := [crop.name for crop in crops if known.digests.get(crop.photograph) != record(crop.photograph).sha256]:
         raise DataError(f"the measurement that came with the {own.settings} is not of the crop {other[0]} that is declared here")
-    fresh = measured_curves(crops, [own])[OURS]
+    # not by way of the cache, which would answer with what it was told before
+    fresh = {name: points_near(own, pixels) for name, pixels in load_crops(list(crops)).items()}
     sizes = [
         (point.file_bytes, {one.quality: one.file_bytes for one in known.points[OURS][name]}.get(point.quality))
         for name, points in fresh.items()

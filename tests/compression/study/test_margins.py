@@ -157,7 +157,8 @@ def test_a_measurement_that_came_with_the_model_is_sampled_again(monkeypatch):
     known = curves_of({"nic": {crops[0].name: line(30.0), crops[1].name: line(31.0)}})
     known = known.model_copy(update={"digests": {crop.photograph: record(crop.photograph).sha256 for crop in crops}})
     fresh = {crops[0].name: line(30.0), crops[1].name: (*line(31.0)[:4], line(31.0, (1.7,) * 5)[4])}
-    monkeypatch.setattr(judge, "measured_curves", lambda crops, codecs: {"nic": fresh})
+    monkeypatch.setattr(judge, "load_crops", lambda crops: {crop.name: crop.name for crop in crops})
+    monkeypatch.setattr(judge, "points_near", lambda codec, name: fresh[name])
     found = judge.measured_again(known, own, crops)
     assert found.again == (9, 10) and found.points == known.points
     with pytest.raises(DataError, match="the model 01 is needed, that is of the model 00: run"):
