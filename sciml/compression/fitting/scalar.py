@@ -147,6 +147,8 @@ def best_sources(
     size = size.astype(np.float32)
     size -= size.mean()
     earlier = magnitudes[: known[-1] + 1] if np.array_equal(known, np.arange(len(known))) else magnitudes[known]
+    # squares of whole numbers of 16 bits would pass their range
+    earlier = earlier.astype(np.float32)
     means = earlier.mean(1)
     deviation = np.sqrt(np.maximum(np.einsum("pb,pb->p", earlier, earlier) / len(size) - means**2, 0)) + 1e-6
     correlation = np.abs(earlier @ size) / deviation

@@ -12,7 +12,7 @@ from sciml.compression.entropy.context import PREDICTED, Grid
 from sciml.compression.entropy.rules import THRESHOLDS
 from sciml.compression.entropy.tables import Tables, symmetric_sizes
 from sciml.compression.fitting import scalar
-from sciml.compression.fitting.scalar import Fit, centroids, least_squares, spread_rule
+from sciml.compression.fitting.scalar import Fit, best_sources, centroids, least_squares, spread_rule
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +125,14 @@ def test_centroids_are_the_means_of_what_is_coded_alike() -> None:
     shift = centroids(residuals, symbols)
     assert shift[:3].tolist() == [8, 16, 0]
     assert centroids(np.zeros(9), np.zeros(9)).tolist() == [3, 3, 3, 2]
+
+
+def test_the_planes_that_go_best_together_are_found_among_large_magnitudes():
+    """Correlations by NumPy's own formula: magnitudes are kept in 16 bits, which their squares pass."""
+    random = np.random.default_rng(0)
+    size = random.integers(0, 300, 500).astype(np.float64)
+    shares = np.linspace(0, 1, 14)[:, None]
+    magnitudes = np.rint(4 * (shares * size + (1 - shares) * random.permuted(np.tile(size, (14, 1)), axis=1))).astype(np.uint16)
+    chosen = best_sources(size, magnitudes, np.arange(14))
+    correlations = [np.corrcoef(size, plane)[0, 1] for plane in magnitudes]
+    assert chosen.tolist() == np.argsort(np.negative(np.abs(correlations)))[: len(chosen)].tolist()
