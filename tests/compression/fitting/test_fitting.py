@@ -132,7 +132,9 @@ def test_the_planes_that_go_best_together_are_found_among_large_magnitudes():
     random = np.random.default_rng(0)
     size = random.integers(0, 300, 500).astype(np.float64)
     shares = np.linspace(0, 1, 14)[:, None]
-    magnitudes = np.rint(4 * (shares * size + (1 - shares) * random.permuted(np.tile(size, (14, 1)), axis=1))).astype(np.uint16)
+    # the larger a plane, the less it goes with the others
+    mixed = (12 - 10 * shares) * (shares * size + (1 - shares) * random.permuted(np.tile(size, (14, 1)), axis=1))
+    magnitudes = np.rint(mixed).astype(np.uint16)
     chosen = best_sources(size, magnitudes, np.arange(14))
     correlations = [np.corrcoef(size, plane)[0, 1] for plane in magnitudes]
     assert chosen.tolist() == np.argsort(np.negative(np.abs(correlations)))[: len(chosen)].tolist()
