@@ -14,9 +14,16 @@ from sciml.runtime.errors import ConfigError
 from sciml.stages import Named, stages_of
 
 
+def stages_in(family):
+    """Return the files of a family's stages by name: modules, or packages where a stage has several."""
+    folder = ROOT.parent.joinpath(*BUILT_IN[family].split("."), "stages")
+    found = {path.stem: path for path in folder.glob("*.py")} | {path.parent.name: path for path in folder.glob("*/__init__.py")}
+    return {name: path for name, path in found.items() if "\ndef run(" in path.read_text()}
+
+
 def run_of(family, name):
     """Return the positions and keywords of a stage's `run`, read from its source: loading it would load torch or jax."""
-    path = ROOT.parent.joinpath(*BUILT_IN[family].split("."), "stages", f"{name}.py")
+    path = stages_in(family)[name]
     functions = [one for one in ast.parse(path.read_text()).body if isinstance(one, ast.FunctionDef) and one.name == "run"]
     arguments = functions[0].args
     return [one.arg for one in [*arguments.args, *arguments.kwonlyargs]]
@@ -35,9 +42,7 @@ def test_every_stage_takes_what_it_declares(family):
 
 @pytest.mark.parametrize("family", BUILT_IN)
 def test_every_stage_is_declared(family):
-    folder = ROOT.parent.joinpath(*BUILT_IN[family].split("."), "stages")
-    with_run = {path.stem for path in folder.glob("*.py") if "\ndef run(" in path.read_text()}
-    assert set(stages_of(family)) == with_run
+    assert set(stages_of(family)) == set(stages_in(family))
 
 
 def test_named_files_are_gathered_by_name_and_a_bare_path_is_refused():
