@@ -86,8 +86,8 @@ def parts(model: str, bpp: float, repeat: int) -> list[Row]:
     numbers = pixels.astype(np.float32)
     planes, forward = timed(lambda: tile_planes(codec.model, numbers, 0, 0, height, width), repeat)
     coded, choosing = timed(lambda: encode_planes(codec.model, quality, step, planes), repeat)
-    shape = planes.shape[1:]
-    values, reading = timed(lambda: decode_planes(codec.model, quality, coded.layers, *shape, lambda _: None), repeat)
+    rows16, columns16 = planes.shape[1:]
+    values, reading = timed(lambda: decode_planes(codec.model, quality, coded.layers, rows16, columns16, lambda _: None), repeat)
 
     def inverse() -> np.ndarray:
         return codec.model.transform.unrotate(lap(tile_blocks(codec.model, step, values), inverse=True))

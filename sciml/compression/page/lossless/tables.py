@@ -12,6 +12,8 @@ from sciml.report.reportlets import Column, Reportlet, Table, Value
 
 OWN = "nic"
 PHOTO = "photo"
+# of a codec that takes no such samples, and of times of other pictures
+APART = "does not apply"
 PICTURE_PIXELS = 768 * 512
 TITLE = "Without loss and within bounds"
 SIDES = {PHOTO: "photographs, 8 bits", "mr": "MR slices, 16 bits", "field": "fields, float32"}
@@ -36,10 +38,10 @@ def bound_table(found: ExactFile) -> Table:
         row: dict[str, Value] = {"kind": SIDES.get(domain, domain), "bound": bound, "n": len(own)}
         for codec in codecs:
             bits = [8 * one.bytes / one.samples for one in chosen if one.codec == codec]
-            row[codec] = float(np.mean(bits)) if bits else "not run" if codec in found.missing else "—"
+            row[codec] = float(np.mean(bits)) if bits else "not run" if codec in found.missing else APART
         timed = domain == PHOTO
-        row["encode"] = _seconds([(one.encode_s, one.samples) for one in own]) if timed else "—"
-        row["decode"] = _seconds([(one.decode_s, one.samples) for one in own]) if timed else "—"
+        row["encode"] = _seconds([(one.encode_s, one.samples) for one in own]) if timed else APART
+        row["decode"] = _seconds([(one.decode_s, one.samples) for one in own]) if timed else APART
         rows.append(row)
     columns = [
         Column("kind", "pictures"), Column("bound", "largest error"), Column("n", "n", digits=0),
@@ -67,7 +69,7 @@ def picture_table(found: ExactFile) -> Table:
     for domain, picture in dict.fromkeys((row.domain, row.picture) for row in exact):
         row: dict[str, Value] = {"picture": picture_words(picture), "kind": SIDES.get(domain, domain)}
         sizes = {one.codec: 8 * one.bytes / one.samples for one in exact if (one.domain, one.picture) == (domain, picture)}
-        rows.append(row | {name: sizes.get(name, "—") for name in codecs})
+        rows.append(row | {name: sizes.get(name, APART) for name in codecs})
     columns = [
         Column("picture", "picture"), Column("kind", "pictures"),
         *(Column(name, title_of(name), "bits a sample", digits=3) for name in codecs),

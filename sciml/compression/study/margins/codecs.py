@@ -41,7 +41,7 @@ def _hevc(quality: float, channels: int) -> dict[str, Any]:
 
 def _no_heif() -> str | None:
     try:
-        import pillow_heif
+        import pillow_heif  # pyright: ignore[reportMissingImports] - of the extra `compare`
     except ImportError:
         return f"not installed: {remedy('compare')}"
     pillow_heif.register_heif_opener()
