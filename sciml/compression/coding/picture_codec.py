@@ -114,14 +114,14 @@ def enough_memory(header: Header) -> Iterator[None]:
 
 
 class PictureCodec(ABC, Generic[Codes]):
-    """Encodes and decodes with one model; the base of `Codec` and of `NeuralCodec`.
+    """Encodes and decodes with one model; the base of `Codec`, `NeuralCodec` and `LosslessCodec`.
 
     Args:
         limits: what is accepted when reading.
         refine: whether there is a network behind the decoder that is used.
 
     Attributes:
-        model: a neural one or one with planes, rules and tables.
+        model: a neural one, one with planes, rules and tables, or one without loss.
         without_loss: opens the codec that keeps bounds on errors; the room that knows all models sets it.
     """
 
