@@ -88,7 +88,9 @@ def run_command(
     settings: Annotated[
         str, typer.Argument(help="ci, demo, cpu, gpu, or the settings file of a study of your own.", metavar="SETTINGS")
     ] = "demo",
-    family: Annotated[str, typer.Option(help="Only this family; `all` for those that the settings speak of.")] = "all",
+    family: Annotated[
+        str, typer.Option(help="Only this family or study; `studies` for all studies, `all` for whatever the settings speak of.")
+    ] = "all",
     profile: Annotated[str, typer.Option(help="Folder of Snakemake's options.")] = "profiles/default",
 ) -> None:
     """Fetch the data, run the studies of some settings and write their pages; needs the workflow in this folder.

@@ -1,8 +1,8 @@
 """Which families and studies there are and how to reach their rooms; found by two groups of entry points.
 
-A family (`sciml.families`) is one method, a study (`sciml.studies`) compares several by their public names. Both are packages
-with the same rooms, such as `config.py` (a `Config` model), `cli.py` (a typer `app`) and `commands/stages.py`, and have a block
-of settings, commands and a page. Packages of others join by declaring the entry point; see `docs/add-a-family.md`.
+A family (`sciml.families`) is one method, a study (`sciml.studies`) chains or compares several by their public names. Both are
+packages with the same rooms, such as `config.py` (a `Config` model), `cli.py` (a typer `app`) and `commands/stages.py`, and
+have a block of settings, commands and a page. Packages of others join by declaring the entry point; see `docs/add-a-family.md`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Literal
 
 from sciml.runtime.errors import ConfigError
 
-BUILT_IN = {
+FAMILIES = {
     "imaging": "sciml.classical",
     "proximal": "sciml.proximal",
     "deblurring": "sciml.deblurring",
@@ -23,8 +23,9 @@ BUILT_IN = {
     "compression": "sciml.compression",
     "progression": "sciml.progression",
 }
-"""Package by the name that users give a family in settings and commands."""
-
+STUDIES: dict[str, str] = {}
+BUILT_IN = {**FAMILIES, **STUDIES}
+"""Package by the name that users give a family or study in settings and commands."""
 
 Role = Literal["family", "study"]
 GROUPS: dict[Role, str] = {"family": "sciml.families", "study": "sciml.studies"}
@@ -40,7 +41,7 @@ def families(role: Role | None = None) -> dict[str, str]:
     if role is None:
         return families("family") | families("study")
     others = {point.name: point.value for point in sorted(entry_points(group=GROUPS[role])) if point.name not in BUILT_IN}
-    return {**(BUILT_IN if role == "family" else {}), **others}
+    return {**(FAMILIES if role == "family" else STUDIES), **others}
 
 
 def room(family: str, name: str) -> ModuleType:

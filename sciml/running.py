@@ -10,6 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
+from sciml.families import families
 from sciml.runtime.alive import only_run
 from sciml.runtime.errors import ConfigError, ScimlError
 from sciml.runtime.files import check_place
@@ -28,7 +29,7 @@ def run(tier: str, family: str = "all", profile: str = "profiles/default") -> in
 
     Args:
         tier: `ci`, `demo`, `cpu`, `gpu`, or the settings file of a study of one's own.
-        family: the only one to run; `all` for those of the settings.
+        family: the only one to run; `all` for those of the settings, `studies` for those of them that chain or compare families.
         profile: folder of Snakemake's options.
 
     Raises:
@@ -42,8 +43,9 @@ def run(tier: str, family: str = "all", profile: str = "profiles/default") -> in
     settings = load(tier, (), Path("config"))
     check_data(settings, tier)
     known = families_of(settings, tier)
-    if family not in ("all", *known):
-        raise ConfigError(f"{tier} does not speak of {family!r}: choose among all, {', '.join(known)}")
+    groups = ("all", *(["studies"] if set(known) & set(families("study")) else []))
+    if family not in (*groups, *known):
+        raise ConfigError(f"{tier} does not speak of {family!r}: choose among {', '.join((*groups, *known))}")
     with only_run(Path.cwd()):
         offered = _data(settings.data_tier)
         code = _snakemake(tier, offered, profile, family)

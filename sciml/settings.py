@@ -24,8 +24,8 @@ from sciml.runtime.settings import DATA_OF, TIERS, DataTier, StageConfig, merged
 
 Tier = Literal["ci", "demo", "cpu", "gpu"]
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-TAKEN = (*TIERS, "all", "failures")
-"""Names that a study of one's own cannot have: those of the shipped ones, of a target and of a folder of the reports."""
+TAKEN = (*TIERS, "all", "failures", "studies")
+"""Names that a study of one's own cannot have: those of the shipped ones, of targets and of a folder of the reports."""
 
 
 class RunSettings(StageConfig):

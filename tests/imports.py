@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 import sciml
+from sciml.families import STUDIES
 
 ROOT = Path(sciml.__file__).parent
 
@@ -28,6 +29,16 @@ class Imports:
     early: frozenset[str]
     foreign: frozenset[str]
     early_foreign: frozenset[str]
+
+
+def place(name: str) -> tuple[str, ...]:
+    """Return a module's package below `sciml` and its room, as far as it has them: ("proximal", "networks").
+
+    A study is a package of its own: ("studies.scan_to_forecast", "page").
+    """
+    parts = name.split(".")[1:]
+    deep = 2 if f"sciml.{'.'.join(parts[:2])}" in STUDIES.values() else 1
+    return (".".join(parts[:deep]), *parts[deep : deep + 1]) if parts else ()
 
 
 @cache
@@ -86,6 +97,13 @@ def handed_out(package: str) -> dict[str, str]:
                 if isinstance(node, ast.ImportFrom) and node.module in modules():
                     found |= {alias.asname or alias.name: str(node.module) for alias in node.names}
     return found
+
+
+def targets(name: str) -> Iterable[str]:
+    """Yield whatever a module imports, wherever and for whom, by full names: `sciml.imaging.psnr`."""
+    package = name if modules()[name].name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(modules()[name].read_text(encoding="utf-8"))):
+        yield from _targets(node, package)
 
 
 def _targets(node: ast.AST, package: str) -> Iterable[str]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import shutil
 
 import pytest
-from imports import ROOT, handed_out, modules, reached
+from imports import ROOT, handed_out, modules, place, reached
 
 from sciml.families import BUILT_IN
 from sciml.imaging.plugins import prior_sources
 from sciml.runtime import sources
 
-FAMILIES = {package.rpartition(".")[2] for package in BUILT_IN.values()}
+FAMILIES = {package.removeprefix("sciml.") for package in BUILT_IN.values()}
 STAGES = sorted(name for name in modules() for package in BUILT_IN.values() if name.rpartition(".")[0] == f"{package}.stages")
 
 
@@ -69,9 +69,9 @@ def forget():
 
 def test_every_method_file_is_code_of_a_stage_or_of_a_command(uses):
     """A file of the method that neither reaches is dead, or hidden from the digests: three are called by hand alone."""
-    commands = set().union(*(reached(name) for name in modules() if name.split(".")[2:3] in (["cli"], ["commands"], ["plugins"])))
+    commands = set().union(*(reached(name) for name in modules() if place(name)[1:] in (("cli",), ("commands",), ("plugins",))))
     public = set().union(*(reached(home) for family in FAMILIES for home in handed_out(f"sciml.{family}").values()))
-    lost = [name for name, stages in uses.items() if name.split(".")[1:2] and name.split(".")[1] in FAMILIES and not stages]
+    lost = [name for name, stages in uses.items() if place(name)[:1] and place(name)[0] in FAMILIES and not stages]
     assert {name for name in lost if name not in commands | public} == {
         "sciml.active_fluid.three.bingham_fit",  # makes the polynomials of the closure anew
         "sciml.active_fluid.theory.imex",  # an independent check of our steps
@@ -97,7 +97,7 @@ def test_a_prior_by_name_is_code_and_weights_of_the_stage_that_names_it():
 def test_an_edit_of_a_page_or_of_a_command_repeats_no_work(uses):
     """Pages are code of the reports alone, commands of no stage."""
     for name, found in uses.items():
-        if name.split(".")[2:3] == ["page"]:
+        if place(name)[1:] == ("page",):
             assert {stage.rpartition(".")[2] for stage in found} <= {"report", "ablate_report"}, name
-        if name.split(".")[2:3] in (["commands"], ["cli"]):
+        if place(name)[1:] in (("commands",), ("cli",)):
             assert not found, name

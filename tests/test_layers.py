@@ -10,9 +10,9 @@ import sys
 from types import ModuleType
 
 import pytest
-from imports import ROOT, circles, graph, modules, reached
+from imports import ROOT, circles, graph, handed_out, modules, place, reached, targets
 
-from sciml.families import BUILT_IN
+from sciml.families import BUILT_IN, STUDIES
 
 # what each shared package may import of the others
 SHARED = {
@@ -22,11 +22,13 @@ SHARED = {
     "report": {"runtime"},
     "datasets": {"runtime", "formats"},
     "imaging": {"runtime", "formats", "datasets"},
+    "studies": {"runtime", "report"},
 }
 TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch", "workflow", "running"}
 # what command lines, and they alone, use of these
 COMMAND_LINE = {"stages", "settings", "options", "batch"}
-FAMILIES = {package.rpartition(".")[2] for package in BUILT_IN.values()}
+FAMILIES = {package.removeprefix("sciml.") for package in BUILT_IN.values()}
+CHAINS = {package.removeprefix("sciml.") for package in STUDIES.values()}
 # rooms that every family has, and which of these each may import; all other rooms are the method
 ROLES = {
     "config": set(),
@@ -44,11 +46,6 @@ LIGHT = {"typer", "pydantic", "rich", "yaml", *sys.stdlib_module_names}
 MOST_FILES = 15
 
 
-def place(name: str) -> tuple[str, ...]:
-    """Return a module's package below `sciml` and its room, as far as it has them: ("proximal", "networks")."""
-    return tuple(name.split(".")[1:3])
-
-
 def wrong(allowed) -> list[str]:
     """Return the imports that are not allowed, as text; `allowed` judges two places."""
     return [
@@ -63,7 +60,8 @@ def test_every_package_has_a_place():
     """A name that the rules below do not know would pass them by: a new package or a loose file says here what it is."""
     top = {place(name)[0] for name in modules() if place(name)}
     assert top == SHARED.keys() | TOP | FAMILIES
-    loose = [name for name in modules() if place(name)[:1] and place(name)[0] in FAMILIES and len(name.split(".")) == 3]
+    loose = [name for name in modules() if len(place(name)) == 2 and name == f"sciml.{'.'.join(place(name))}"]
+    loose = [name for name in loose if place(name)[0] in FAMILIES]
     rooms = {name for name in loose if modules()[name].name == "__init__.py"}
     assert {name.rpartition(".")[2] for name in set(loose) - rooms} == {"config", "cli"}
     for family in FAMILIES:
@@ -76,11 +74,26 @@ def test_layers_point_down():
             return True
         if here[0] in SHARED:
             return there[0] in SHARED[here[0]] or (here[1:] == ("cli",) and there[0] in COMMAND_LINE)
+        if here[0] in CHAINS and there[0] in FAMILIES - CHAINS:
+            return True  # by its public names: the next test
         if here[0] in FAMILIES:
             return there[0] in SHARED or (here[1:2] in {("cli",), ("commands",)} and there[0] in COMMAND_LINE | {"families"})
         return there[0] not in FAMILIES  # the top finds families by their entry points
 
     assert not wrong(allowed)
+
+
+def test_a_study_uses_the_public_names_of_a_family():
+    """What `sciml.progression` hands out, never a module below it."""
+    bad = [
+        f"{name} imports {target}"
+        for name in modules()
+        if place(name)[:1] and place(name)[0] in CHAINS
+        for target in targets(name)
+        if target.startswith("sciml.") and place(target)[0] in FAMILIES - {place(name)[0]}
+        if target.rpartition(".")[2] not in handed_out(f"sciml.{place(target)[0]}") or target.count(".") != 2
+    ]
+    assert not bad
 
 
 def test_the_rooms_of_a_family_point_down():
@@ -113,10 +126,15 @@ def test_no_folder_is_a_long_shelf():
 
 
 def test_torch_and_jax_never_meet():
-    """What active fluids reach imports no torch, what the others reach no jax, the layers below both neither."""
+    """What active fluids reach imports no torch, what the others reach no jax, the layers below both neither; a study's module
+    reaches one of them."""
     bad = []
     for name in modules():
         package = (*place(name), "")[0]
+        if package in CHAINS:
+            uses = {"torch", "jax"} & {one for other in reached(name) for one in graph()[other].foreign}
+            bad += [f"{name} reaches both"] if len(uses) == 2 else []
+            continue
         if package in FAMILIES | {"imaging", "training"}:
             forbidden = TORCH if package == "active_fluid" else JAX
         else:

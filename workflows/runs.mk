@@ -20,7 +20,7 @@ help: ## show this text
 	@echo
 	@grep -hE '^[a-z-]+:.*## ' workflows/runs.mk $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 13
 	@echo
-	@echo 'Variables: TIER=ci|demo|cpu|gpu for `make demo`; FAMILY=imaging for one family; SCIML_CACHE=/path moves the data;'
+	@echo 'Variables: TIER=ci|demo|cpu|gpu for `make demo`; FAMILY=imaging for one family, FAMILY=studies for all studies; SCIML_CACHE=/path moves the data;'
 	@echo '           SETTINGS=my.yaml for a study of your own, whose pages lie in reports/my;'
 	@echo "$$VARIABLES"
 

@@ -43,6 +43,16 @@ for family in STUDIES:
             getattr(rules, f"{family}_study").input,
 
 
+# all that chain or compare families
+rule studies:
+    input:
+        *(
+            getattr(rules, f"{study}_study").input
+            for study in STUDIES
+            if study in families("study")
+        ),
+
+
 if SETTINGS.name and SETTINGS.name not in STUDIES:
 
     rule:
