@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from sciml.progression.cohorts.grids import GRIDS, Grid
     from sciml.progression.cohorts.regions import REGIONS
     from sciml.progression.forecasting.flow_forecast import FlowForecast, FlowForecaster, OwnLabels
-    from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit
-    from sciml.progression.forecasting.scan_forecast import ScanForecast, forecast_scan
+    from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit, VolumeForecast
+    from sciml.progression.forecasting.scan_forecast import PreparedScan, ScanForecast, forecast_scan, prepare_scan
     from sciml.progression.settings.models import AskScanConfig
 
 _HOMES = {
@@ -36,9 +36,12 @@ _HOMES = {
     "Grid": "cohorts.grids",
     "ImagedVisit": "forecasting.forecast",
     "OwnLabels": "forecasting.flow_forecast",
+    "PreparedScan": "forecasting.scan_forecast",
     "ScanForecast": "forecasting.scan_forecast",
     "Visit": "cohorts.cohort",
+    "VolumeForecast": "forecasting.forecast",
     "forecast_scan": "forecasting.scan_forecast",
+    "prepare_scan": "forecasting.scan_forecast",
 }
 __all__ = [
     "GRIDS",
@@ -52,9 +55,12 @@ __all__ = [
     "Grid",
     "ImagedVisit",
     "OwnLabels",
+    "PreparedScan",
     "ScanForecast",
     "Visit",
+    "VolumeForecast",
     "forecast_scan",
+    "prepare_scan",
 ]
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from jaxtyping import Float
 
 from sciml.formats.nifti import Scan
+from sciml.progression.cohorts.cohort import Visit
 from sciml.progression.cohorts.grids import Grid
 from sciml.progression.cohorts.regions import DIAGNOSES, REGIONS
 from sciml.progression.courses.fit import anchored, anchored_interval, anchored_samples, course_notes, course_of, spread_around
@@ -26,7 +27,7 @@ from sciml.progression.flow.maps import exponential
 from sciml.progression.flow.moving import Mover, Order, fading, shift_of
 from sciml.progression.flow.volumes import Measure, VolumeFlow, warp
 from sciml.progression.forecasting.flow_model import FlowModel, load_flow_model
-from sciml.progression.forecasting.forecast import FARTHEST_YEARS, INTERVAL_DRAWS, Forecast, ImagedVisit
+from sciml.progression.forecasting.forecast import FARTHEST_YEARS, INTERVAL_DRAWS, Forecast, ImagedVisit, VolumeForecast
 from sciml.progression.forecasting.motion import features, on_grid, registered_motion, tissue_loss
 from sciml.progression.settings.models import FlowForecastConfig
 from sciml.progression.simulation.atrophy import determinants
@@ -163,30 +164,28 @@ class FlowForecaster:
             ConfigError: the diagnosis is unknown, or the model has no such course.
         """
         grid, last = grid or self.model.grid, visits[-1]
-        asked = self._check(visits, ages, diagnosis, grid)
         labels, mask = last.labels, last.mask
+        if last.image.shape != grid.shape:
+            raise ShapeError(f"an image of {last.image.shape} voxels; expected {grid.shape} ({grid.name})")
         if labels is None or mask is None:
             raise DataError(f"subject {last.visit.subject} has no labels: a flow moves regions, so their places must be known")
-        assumed, count = diagnosis or last.visit.diagnosis, samples or self.config.samples
-        course = self.model.course(self.config.course)
-        history = course_of([one.visit for one in visits], assumed)
-        mean = anchored(course, history, asked)
+        count = samples or self.config.samples
         random = np.random.default_rng(Seeds(seed)("forecast", "course"))
-        many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, count), random)
-        draws = spread_around(mean, many[:count])
+        volumes, many = self._volumes([one.visit for one in visits], ages, diagnosis, count, random)
+        asked, assumed, mean = volumes.ages, volumes.diagnosis, volumes.volumes_ml
+        draws, own_ml = spread_around(mean, many[:count]), np.asarray(last.visit.volumes_ml)
         flow = VolumeFlow(labels, mask, own and own.measure(mask, grid))
         motions = self._motions(visits, assumed, np.stack([mean, *draws]), grid, random)
         # flows go on from age to age
         order = np.argsort(asked, kind="stable")
         back_to_asked = np.argsort(order, kind="stable")
         found = [
-            list(flow.maps((volumes / history.volumes[-1])[order, :-1], None if motions is None else motions[draw][order]))
-            for draw, volumes in enumerate((mean, *draws))
+            list(flow.maps((one / own_ml)[order, :-1], None if motions is None else motions[draw][order]))
+            for draw, one in enumerate((mean, *draws))
         ]
         maps = np.stack([[back for back, _ in one] for one in found])[:, back_to_asked]
         read = np.stack([[ratios for _, ratios in one] for one in found])[:, back_to_asked]
         images = np.stack([[warp(last.image, back, mask) for back in one] for one in maps]).astype(np.float32)
-        low, high = anchored_interval(course, history, asked, 0.9, many)
         weight = fading(mask, grid)
         shifts = np.stack([[shift_of(back, weight) for back in one] for one in maps])
         return FlowForecast(
@@ -197,16 +196,51 @@ class FlowForecaster:
             images=images[0],
             uncertainty=self._uncertainty(images, asked - last.visit.age_years, len(visits) > 1, grid),
             volumes_ml=mean,
-            low_ml=low,
-            high_ml=high,
+            low_ml=volumes.low_ml,
+            high_ml=volumes.high_ml,
             latent_spread=np.linalg.norm(shifts[1:].std(axis=0).reshape(len(asked), -1), axis=1),
-            notes=self._notes(asked, last, course_notes(course, history)),
+            notes=volumes.notes,
             shift=shifts[0],
             draw_shifts=shifts[1:],
             asked_ml=draws,
-            moved_ml=read[1:] * history.volumes[-1],
+            moved_ml=read[1:] * own_ml,
             least_determinant=min(float(determinants(back, mask).min()) for one in maps for back in one),
         )
+
+    def volumes(
+        self, visits: Sequence[Visit], ages: Sequence[float], *, diagnosis: str | None = None, seed: int = 0
+    ) -> VolumeForecast:
+        """Forecast the volumes of a person: those that `forecast` moves the scan to, at a fraction of its time.
+
+        Args:
+            visits: one or more, in order of age.
+            ages: in years, at or after the last visit.
+            diagnosis: assumed from the last visit on; that of the last visit by default.
+            seed: of the draws.
+
+        Raises:
+            DataError: ages before the last visit, visits out of order or of two people.
+            ConfigError: the diagnosis is unknown, or the model has no such course.
+        """
+        return self._volumes(visits, ages, diagnosis, 1, np.random.default_rng(Seeds(seed)("forecast", "course")))[0]
+
+    def _volumes(
+        self,
+        visits: Sequence[Visit],
+        ages: Sequence[float],
+        diagnosis: str | None,
+        count: int,
+        random: np.random.Generator,
+    ) -> tuple[VolumeForecast, np.ndarray]:
+        """Return the expected volumes and at least so many draws of them, (draws, ages, regions)."""
+        asked = self._check(visits, ages, diagnosis)
+        assumed, course = diagnosis or visits[-1].diagnosis, self.model.course(self.config.course)
+        history = course_of(visits, assumed)
+        mean = anchored(course, history, asked)
+        many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, count), random)
+        low, high = anchored_interval(course, history, asked, 0.9, many)
+        notes = self._notes(asked, visits[-1], course_notes(course, history))
+        return VolumeForecast(asked, assumed, mean, low, high, notes), many
 
     def _motions(
         self, visits: Sequence[ImagedVisit], diagnosis: str, volumes: np.ndarray, grid: Grid, random: np.random.Generator
@@ -248,27 +282,25 @@ class FlowForecaster:
         ]
         return (np.stack(found) * (images[0] > 0) * (years > 0)[:, None, None, None]).astype(np.float32)
 
-    def _check(self, visits: Sequence[ImagedVisit], ages: Sequence[float], diagnosis: str | None, grid: Grid) -> np.ndarray:
+    def _check(self, visits: Sequence[Visit], ages: Sequence[float], diagnosis: str | None) -> np.ndarray:
         if not visits:
             raise DataError("a forecast needs at least one visit")
-        if len(people := {scan.visit.subject for scan in visits}) > 1:
+        if len(people := {visit.subject for visit in visits}) > 1:
             raise DataError(f"visits of {len(people)} people ({', '.join(sorted(people))}); forecast one person at a time")
-        if visits[-1].image.shape != grid.shape:
-            raise ShapeError(f"an image of {visits[-1].image.shape} voxels; expected {grid.shape} ({grid.name})")
         if diagnosis is not None and diagnosis not in DIAGNOSES:
             raise ConfigError(f"diagnosis is {diagnosis!r}, expected {', '.join(DIAGNOSES)}")
         asked = np.asarray(ages, dtype=float).reshape(-1)
-        if len(asked) == 0 or asked.min() < visits[-1].visit.age_years:
+        if len(asked) == 0 or asked.min() < visits[-1].age_years:
             raise DataError(
-                f"asked for ages {asked.tolist()}, the last visit was at {visits[-1].visit.age_years:g}; ask for later ones"
+                f"asked for ages {asked.tolist()}, the last visit was at {visits[-1].age_years:g}; ask for later ones"
             )
         return asked
 
-    def _notes(self, ages: np.ndarray, last: ImagedVisit, of_course: Sequence[str]) -> tuple[str, ...]:
+    def _notes(self, ages: np.ndarray, last: Visit, of_course: Sequence[str]) -> tuple[str, ...]:
         notes = [
             "Not for clinical use: a research forecast, its courses learned from simulated people unless its card says else."
         ]
-        ahead = float(ages.max() - last.visit.age_years)
+        ahead = float(ages.max() - last.age_years)
         if ahead > FARTHEST_YEARS:
             notes.append(f"extrapolation: {ahead:.1f} years ahead, trained on gaps below {FARTHEST_YEARS:g}")
         if self.model.spread is None:

@@ -67,6 +67,42 @@ def imaged(cohort: Cohort, visit: Visit) -> ImagedVisit:
 
 
 @dataclass(frozen=True)
+class VolumeForecast:
+    """Volumes expected at later ages, without images. Not for clinical use.
+
+    Attributes:
+        ages: in years, shape (ages,).
+        diagnosis: that was assumed.
+        volumes_ml: expected volumes, shape (ages, regions), in the order of `REGIONS`.
+        low_ml: lower ends of the 90 % intervals.
+        high_ml: upper ends.
+        notes: what the reader must know.
+    """
+
+    ages: Float[np.ndarray, " ages"]
+    diagnosis: str
+    volumes_ml: Float[np.ndarray, "ages regions"]
+    low_ml: Float[np.ndarray, "ages regions"]
+    high_ml: Float[np.ndarray, "ages regions"]
+    notes: tuple[str, ...] = ()
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return a row for each age and region."""
+        return [
+            {
+                "age_years": float(age),
+                "diagnosis": self.diagnosis,
+                "region": region,
+                "volume_ml": float(self.volumes_ml[row, column]),
+                "low_ml": float(self.low_ml[row, column]),
+                "high_ml": float(self.high_ml[row, column]),
+            }
+            for row, age in enumerate(self.ages)
+            for column, region in enumerate(REGIONS)
+        ]
+
+
+@dataclass(frozen=True)
 class Forecast:
     """What is expected at later ages. Not for clinical use.
 
@@ -98,18 +134,7 @@ class Forecast:
 
     def table(self) -> list[dict[str, Any]]:
         """Return a row for each age and region."""
-        return [
-            {
-                "age_years": float(age),
-                "diagnosis": self.diagnosis,
-                "region": region,
-                "volume_ml": float(self.volumes_ml[row, column]),
-                "low_ml": float(self.low_ml[row, column]),
-                "high_ml": float(self.high_ml[row, column]),
-            }
-            for row, age in enumerate(self.ages)
-            for column, region in enumerate(REGIONS)
-        ]
+        return VolumeForecast(self.ages, self.diagnosis, self.volumes_ml, self.low_ml, self.high_ml).table()
 
 
 @dataclass(frozen=True)

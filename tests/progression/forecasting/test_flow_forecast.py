@@ -52,6 +52,11 @@ def test_moved_labels_have_the_volumes_asked_for(forecast, visit):
     assert forecast.images.shape == (3, *visit.image.shape) and forecast.uncertainty[0].max() > 0
 
 
+def test_volumes_alone_are_those_of_the_forecast(forecaster, forecast, visit):
+    alone = forecaster.volumes([visit.visit], forecast.ages)
+    assert alone.table() == forecast.table() and alone.notes == forecast.notes
+
+
 def test_no_time_no_change(forecast, visit):
     np.testing.assert_array_equal(forecast.images[1], visit.image)
     assert not forecast.shift[1].any() and not forecast.draw_shifts[:, 1].any() and not forecast.uncertainty[1].any()
