@@ -18,7 +18,7 @@ BUDGET_BYTES = 5_000_000
 
 _LOADING = {"src", "srcset", "poster", "data", "action", "formaction", "background", "cite", "manifest", "ping", "xlink:href"}
 _FORBIDDEN_TAGS = {"iframe", "frame", "object", "embed", "base", "form", "portal"}
-_SAFE_DATA = re.compile(r"data:(image/(png|webp|jpeg|x-icon)|text/csv)[;,]|data:,$")
+_SAFE_DATA = re.compile(r"data:(image/(png|webp|jpeg|x-icon)|text/csv|application/json)[;,]|data:,$")
 _PAGE_LINK = re.compile(r"[\w.-]+\.html(#[\w-]*)?$")
 _CSS_LOAD = re.compile(r"url\(\s*['\"]?(?!data:image/|#)[^)]*\)|@import", re.IGNORECASE)
 _DATA_TYPES = {"application/json"}

@@ -245,6 +245,74 @@ class Table(Reportlet):
 
 
 @dataclass(frozen=True)
+class Heading:
+    """The head of a row or column of a matrix.
+
+    Args:
+        title: heading.
+        note: a line below it.
+        page: a page beside this one that tells more, such as `proximal.html`.
+        tags: what it is filtered by, values by filter.
+    """
+
+    title: str
+    note: str = ""
+    page: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class MatrixCell:
+    """A field of a matrix.
+
+    Args:
+        text: its number; the reason why there is none where `shade` is None; empty where it has no meaning.
+        notes: lines below it.
+        shade: from 0, the worst of the row, to 1, the best.
+        mark: a sign, such as that of a winner.
+        hint: what the sign says, in words.
+        tags: what it is filtered by, values by filter.
+    """
+
+    text: str = ""
+    notes: Sequence[str] = ()
+    shade: float | None = None
+    mark: str = ""
+    hint: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Matrix(Reportlet):
+    """Rows by columns, coloured within each row, with filters over the tags of rows and fields.
+
+    Args:
+        title: heading.
+        columns: heads of the columns.
+        rows: head and fields of each row, one field a column.
+        caption: above the matrix.
+        note: below it.
+        filters: titles of the filters by tag, in order.
+        csv: the numbers as CSV, to download.
+        json: the numbers as JSON, to download.
+    """
+
+    title: str
+    columns: Sequence[Heading]
+    rows: Sequence[tuple[Heading, Sequence[MatrixCell]]]
+    caption: str = ""
+    note: str = ""
+    filters: Mapping[str, str] = field(default_factory=dict)
+    csv: str = ""
+    json: str = ""
+
+    def __post_init__(self) -> None:
+        wrong = [head.title for head, cells in self.rows if len(cells) != len(self.columns)]
+        if wrong:
+            raise ScimlError(f"the matrix {self.title!r} has {len(self.columns)} columns, but not the row {wrong[0]!r}")
+
+
+@dataclass(frozen=True)
 class Curve(Reportlet):
     """Lines over `x`, one a value of the column `series`, from rows of plain values."""
 

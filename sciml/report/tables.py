@@ -149,6 +149,11 @@ def csv_uri(text: str) -> str:
     return "data:text/csv;charset=utf-8;base64," + base64.b64encode(text.encode()).decode()
 
 
+def json_uri(text: str) -> str:
+    """Return JSON text as a data URI to download without any script."""
+    return "data:application/json;base64," + base64.b64encode(text.encode()).decode()
+
+
 def _harmless(cell: Any) -> Any:
     if isinstance(cell, str) and cell.startswith(FORMULA_STARTS):
         return "'" + cell

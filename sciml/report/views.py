@@ -22,6 +22,7 @@ from sciml.report.reportlets import (
     Failure,
     Figure,
     Gallery,
+    Matrix,
     Reportlet,
     Scrubber,
     Slider,
@@ -214,6 +215,26 @@ def _table(item: Table) -> dict[str, Any]:
     }
 
 
+def _matrix(item: Matrix) -> dict[str, Any]:
+    """Return the values of a matrix; a filter offers what its rows and fields have, where that is more than one thing."""
+    found: dict[str, dict[str, None]] = {key: {} for key in item.filters}
+    for head, cells in item.rows:
+        for tags in [head.tags, *(cell.tags for cell in cells)]:
+            for key, value in tags.items():
+                found[key][value] = None
+    return {
+        "columns": item.columns,
+        "rows": item.rows,
+        "filters": [
+            {"key": key, "title": title, "values": list(found[key])} for key, title in item.filters.items() if len(found[key]) > 1
+        ],
+        "caption": item.caption,
+        "note": item.note,
+        "csv": tables.csv_uri(item.csv) if item.csv else "",
+        "json": tables.json_uri(item.json) if item.json else "",
+    }
+
+
 def _curve(item: Curve, palette: Palette) -> dict[str, Any]:
     return {
         "spec": charts.spec(item, palette),
@@ -299,6 +320,7 @@ _MAKERS: dict[type, Callable[[Any], dict[str, Any]]] = {
     Slider: _slider,
     Scrubber: _scrubber,
     Table: _table,
+    Matrix: _matrix,
     Checks: _checks,
     Failure: lambda item: {"title": item.stage, "command": item.command, "traceback": item.traceback},
 }

@@ -238,6 +238,25 @@
     choose(tabs[0]);
   }
 
+  // rows of a matrix that a filter leaves out are hidden, fields dimmed, and columns of which no field is left
+  for (const matrix of document.querySelectorAll("[data-matrix]")) {
+    const selects = [...matrix.querySelectorAll("[data-filter]")];
+    const rows = [...matrix.querySelectorAll("tbody tr")];
+    const fits = (element) => selects.every(({ value, dataset }) => !value || !(dataset.filter in element.dataset) || element.dataset[dataset.filter] === value);
+    const show = () => {
+      for (const row of rows) {
+        row.hidden = !fits(row);
+        for (const cell of row.querySelectorAll(".field")) cell.classList.toggle("dim", !fits(cell));
+      }
+      for (const [place, head] of [...matrix.querySelectorAll("thead th")].entries()) {
+        const cells = rows.filter((row) => !row.hidden).map((row) => row.cells[place + 1]);
+        head.hidden = !cells.some((cell) => cell.matches(".field:not(.dim)"));
+        for (const row of rows) row.cells[place + 1].hidden = head.hidden;
+      }
+    };
+    for (const select of selects) select.addEventListener("change", show);
+  }
+
   // the contents list marks the part that is read, keeps it in sight and folds all groups but its own
   const contents = document.querySelector("nav");
   const marked = [...document.querySelectorAll("nav a")].map((link) => ({ link, target: document.getElementById(link.hash.slice(1)) }));
