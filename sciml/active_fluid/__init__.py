@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from sciml.active_fluid.solvers.netcdf import real_parts
     from sciml.active_fluid.solvers.solvers import CoarseSolver, KineticSolver
     from sciml.active_fluid.solvers.store import open_run
+    from sciml.active_fluid.study.results import CostRow, Scores
     from sciml.active_fluid.theory.states import lifted, random_state
     from sciml.active_fluid.three.solver import CoarseSolver3D
     from sciml.active_fluid.three.states import growth_rates_3d, nematic_order_3d, random_state_3d
@@ -35,6 +36,7 @@ _HOMES = {
     "Cells": "fields.forcing",
     "CoarseSolver": "solvers.solvers",
     "CoarseSolver3D": "three.solver",
+    "CostRow": "study.results",
     "Forcing": "fields.forcing",
     "growth_rates_3d": "three.states",
     "InvariantClosure": "closures.neural",
@@ -48,6 +50,7 @@ _HOMES = {
     "points_for": "solvers.automatic",
     "QuadraticClosure": "closures.closure",
     "real_parts": "solvers.netcdf",
+    "Scores": "study.results",
     "random_state": "theory.states",
     "random_state_3d": "three.states",
     "SecondOrderClosure": "closures.second",
@@ -58,6 +61,7 @@ __all__ = [
     "Cells",
     "CoarseSolver",
     "CoarseSolver3D",
+    "CostRow",
     "Forcing",
     "InvariantClosure",
     "KineticSolver",
@@ -65,6 +69,7 @@ __all__ = [
     "NeuralClosure",
     "Parameters",
     "QuadraticClosure",
+    "Scores",
     "SecondOrderClosure",
     "StoppedRun",
     "growth_rates_3d",

@@ -19,9 +19,20 @@ from sciml.runtime.extras import attribute
 if TYPE_CHECKING:
     from sciml.compression.codecs.codec import Codec
     from sciml.compression.container.file import Channel, Limits
+    from sciml.compression.study.curves import curve, quality_at
+    from sciml.compression.study.margins.records import CurvesFile
+    from sciml.compression.study.results import BenchFile
 
-_HOMES = {"Channel": "container.file", "Codec": "codecs.codec", "Limits": "container.file"}
-__all__ = ["Channel", "Codec", "Limits"]
+_HOMES = {
+    "BenchFile": "study.results",
+    "Channel": "container.file",
+    "Codec": "codecs.codec",
+    "CurvesFile": "study.margins.records",
+    "Limits": "container.file",
+    "curve": "study.curves",
+    "quality_at": "study.curves",
+}
+__all__ = ["BenchFile", "Channel", "Codec", "CurvesFile", "Limits", "curve", "quality_at"]
 
 
 def __getattr__(name: str) -> Any:

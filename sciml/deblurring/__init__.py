@@ -21,10 +21,12 @@ if TYPE_CHECKING:
     from sciml.deblurring.kernels.canonical import Canonical, canonicalise, read_kernel
     from sciml.deblurring.kernels.errors import perturbed
     from sciml.deblurring.restoration.deblur import Deblurred, deblur
+    from sciml.deblurring.settings.structures import DipConfig
 
 _HOMES = {
     "Canonical": "kernels.canonical",
     "Deblurred": "restoration.deblur",
+    "DipConfig": "settings.structures",
     "bootstrap_std": "correction.sensitivity",
     "canonicalise": "kernels.canonical",
     "deblur": "restoration.deblur",
@@ -37,6 +39,7 @@ _HOMES = {
 __all__ = [
     "Canonical",
     "Deblurred",
+    "DipConfig",
     "bootstrap_std",
     "canonicalise",
     "deblur",
