@@ -23,7 +23,9 @@ FAMILIES = {
     "compression": "sciml.compression",
     "progression": "sciml.progression",
 }
-STUDIES: dict[str, str] = {}
+STUDIES: dict[str, str] = {
+    "matrix": "sciml.studies.matrix",
+}
 BUILT_IN = {**FAMILIES, **STUDIES}
 """Package by the name that users give a family or study in settings and commands."""
 

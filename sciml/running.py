@@ -102,7 +102,8 @@ def _snakemake(tier: str, data_tier: str, profile: str, target: str, *options: s
     program = shutil.which("snakemake", path=environment["PATH"])
     if program is None:
         raise ScimlError("Snakemake is not installed here: `make env` installs it")
-    settings = ["--config", f"tier={tier}", f"data_tier={data_tier}"]
+    # a study that reads results of families asks for them only where these run too
+    settings = ["--config", f"tier={tier}", f"data_tier={data_tier}", f"family={target}"]
     sys.stdout.flush()
     child = subprocess.Popen([program, "--profile", profile, *settings, *options, "--", target], env=environment)
     # a terminal tells the child of Ctrl-C itself

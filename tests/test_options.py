@@ -308,6 +308,7 @@ WRITES = {
     "progression forecast": "cohort --out OUT",
     "progression evaluate": "cohort --calibration cohort --model w.safetensors --out OUT",
     "progression report": "folder --out OUT.html",
+    "matrix report": "folder --out OUT.html",
     "report overview": "folder --out OUT",
     "report gallery": "folder --out OUT",
     "report shot": "page.html --out OUT.png",

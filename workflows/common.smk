@@ -52,7 +52,7 @@ FOLDER = "--output {params.folder:q} --threads {threads}"
 LOG = "> {log:q} 2>&1"
 
 
-def program(family, name, module="", beside=None):
+def program(family, name, module="", beside=None, methods=None):
     """Return the params of a job without settings: the words of its command, the digest of its code, its files in the package.
 
     Args:
@@ -60,15 +60,18 @@ def program(family, name, module="", beside=None):
         name: the stage, as its module is called; the command has - where this has _.
         module: what the command runs, in the family's package; without one `stages.<name>`.
         beside: function of the wildcards: the modules that the command loads by name.
+        methods: function of the wildcards: the methods of a user's own that the command runs; all of them by default.
     """
     return {
         "command": f"stage {family} {name}".replace("_", "-"),
-        "code": declared(f"{families()[family]}.{module or f'stages.{name}'}", beside),
+        "code": declared(
+            f"{families()[family]}.{module or f'stages.{name}'}", beside, methods
+        ),
         "files": package_files,
     }
 
 
-def stage(family, name, *arguments, settings="", module="", beside=None, levels=1):
+def stage(family, name, *arguments, settings="", levels=1, **code):
     """Return the params of a stage: those of `program`, and its slice of the settings as `config` and its folder as `folder`.
 
     Args:
@@ -76,12 +79,12 @@ def stage(family, name, *arguments, settings="", module="", beside=None, levels=
         name: the stage, as in `program`.
         arguments: what the slice is for: names of wildcards, or functions of the wildcards.
         settings: name of the slice where it is not the stage's: `report`, or `proximal.tune` for that of another family.
-        module, beside: as in `program`.
         levels: how many folders above its first output the stage writes to.
+        code: `module`, `beside` and `methods` as in `program`.
     """
     owner, _, part = (settings or name).rpartition(".")
     return {
-        **program(family, name, module, beside),
+        **program(family, name, **code),
         # a plain string with braces would be formatted
         "config": lambda wildcards: slice_of(
             SETTINGS,
@@ -147,11 +150,14 @@ def page_files(name):
 
 
 # Snakemake leaves parameters that are made from inputs out when it looks for changes: the digest of the code must not be one
-def declared(module, beside=None):
+def declared(module, beside=None, methods=None):
     """Return a params function: the modules of a job and the digest of the code that they reach; the job compares."""
-    return lambda wildcards: declaration(
-        [module, *(beside(wildcards) if beside else ()), *method_modules(module)]
-    )
+
+    def modules(wildcards):
+        own = method_modules(module, methods and methods(wildcards))
+        return [module, *(beside(wildcards) if beside else ()), *own]
+
+    return lambda wildcards: declaration(modules(wildcards))
 
 
 def package_files(wildcards, input):

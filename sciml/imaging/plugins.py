@@ -25,9 +25,14 @@ def find_methods() -> dict[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=METHODS_GROUP)}
 
 
-def method_modules(module: str) -> list[str]:
-    """Return the modules of such methods, if the given one reaches the catalogue that loads them: their code is its code."""
-    points = find_methods().values()
+def method_modules(module: str, names: Iterable[str] | None = None) -> list[str]:
+    """Return the modules of such methods, if the given one reaches the catalogue that loads them: their code is its code.
+
+    Args:
+        module: dotted name of a stage's module.
+        names: of the methods that the stage runs, where it says so; all of them by default.
+    """
+    points = [point for name, point in find_methods().items() if names is None or name in names]
     return sorted({point.module for point in points}) if points and CATALOGUE in reached(module) else []
 
 

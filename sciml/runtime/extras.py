@@ -25,6 +25,7 @@ EXTRAS = {
     "active-fluid": ("equinox", "google_crc32c", "jax", "jax_cfd", "optax", "zarr"),
     "compression": ("bjontegaard", "constriction", "pytorch_msssim", "torch"),
     "progression": ("monai", "skimage", "torch"),
+    "matrix": ("bjontegaard", "pytorch_msssim", "pywt", "skimage", "torch"),
     "deepinv": ("deepinv",),
     "workflow": ("snakemake",),
     "compare": ("pillow_heif",),

@@ -10,7 +10,7 @@ from typing import Literal
 import pytest
 from pydantic import Field, ValidationError
 
-from sciml.families import families
+from sciml.families import BUILT_IN, families
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.places import resource
 from sciml.runtime.settings import TIERS, StageConfig, merged, read_yaml, validated
@@ -248,8 +248,7 @@ def test_merging_goes_key_by_key_and_leaves_its_arguments_alone(base, changes, e
 def test_the_schema_describes_every_setting():
     document = schema()
     assert document["$schema"].startswith("https://json-schema.org")
-    families = {"imaging", "proximal", "deblurring", "active_fluid", "compression", "progression"}
-    assert set(document["properties"]) == {"name", "base", "tier", "data_tier", "master_seed", *families}
+    assert set(document["properties"]) == {"name", "base", "tier", "data_tier", "master_seed", *BUILT_IN}
     assert document["additionalProperties"] is False
     text = schema_text()
     assert json.loads(text) == document and not re.search(r'"title":"|"default":[\[{n]', text)

@@ -54,7 +54,7 @@ def call(tmp_path, monkeypatch, sciml_command):
 def test_the_audit_is_made_again_only_after_newer_pages(call, tmp_path):
     code, out, calls = call("ci", WORK="1")
     assert code == 0 and f"report: {tmp_path}/reports/index.html" in out
-    words = "--profile profiles/default --config tier=ci data_tier=ci-there"
+    words = "--profile profiles/default --config tier=ci data_tier=ci-there family=all"
     assert calls == [f"{words} -- all", f"{words} --quiet all --report reports/audit.zip -- all"]
     for name, age in (("imaging.html", 1e9), ("audit.zip", 1.1e9)):
         os.utime(tmp_path / "reports" / name, (age, age))

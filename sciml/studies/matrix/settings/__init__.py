@@ -1,0 +1,1 @@
+"""Names that settings, stages and page share: the rows and the columns of the matrix."""

@@ -1,0 +1,103 @@
+# One job a group of methods and domain of pictures, and one a method of a user's own: coarse enough to start seldom, and an edit
+# of one method's code repeats its job alone.
+from sciml.imaging.plugins import prior_sources
+
+PACKAGE_WEIGHTS = packaged("proximal", "weights")
+DOMAINS = SETTINGS.matrix.domains()
+OWN = SETTINGS.matrix.own_methods()
+
+
+def network_files(wildcards):
+    """Return the weight files of the networks of a domain, in the order of the settings."""
+    return [
+        f"{PACKAGE_WEIGHTS}/{name}.safetensors"
+        for name in SETTINGS.matrix.networks(wildcards.domain)
+    ]
+
+
+rule run_classical:
+    output:
+        trials="<results>/classical/{domain}/trials.json",
+        pictures="<results>/classical/{domain}/pictures.safetensors",
+        provenance="<results>/classical/{domain}/provenance.json",
+    log:
+        "<logs>/classical-{domain}.log",
+    benchmark:
+        "<benchmarks>/classical-{domain}.tsv"
+    resources:
+        **needs(4000, 120),
+    params:
+        **stage("matrix", "classical", "domain", methods=lambda wildcards: []),
+    shell:
+        stage_command()
+
+
+use rule run_classical as run_own with:
+    output:
+        trials="<results>/own/{method}/trials.json",
+        pictures="<results>/own/{method}/pictures.safetensors",
+        provenance="<results>/own/{method}/provenance.json",
+    log:
+        "<logs>/own-{method}.log",
+    benchmark:
+        "<benchmarks>/own-{method}.tsv"
+    params:
+        **stage(
+            "matrix",
+            "classical",
+            "method",
+            settings="own",
+            methods=lambda wildcards: [wildcards.method],
+        ),
+
+
+rule run_learned:
+    input:
+        weights=network_files,
+    output:
+        trials="<results>/learned/{domain}/trials.json",
+        pictures="<results>/learned/{domain}/pictures.safetensors",
+        provenance="<results>/learned/{domain}/provenance.json",
+    log:
+        "<logs>/learned-{domain}.log",
+    benchmark:
+        "<benchmarks>/learned-{domain}.tsv"
+    resources:
+        **needs(4000, 240),
+    params:
+        **stage("matrix", "learned", "domain", methods=lambda wildcards: []),
+        weights=each("weights"),
+    shell:
+        stage_command("{params.weights}")
+
+
+rule run_kernel:
+    input:
+        weights=f"{PACKAGE_WEIGHTS}/photo-deblur.safetensors",
+    output:
+        trials="<results>/kernel/trials.json",
+        pictures="<results>/kernel/pictures.safetensors",
+        provenance="<results>/kernel/provenance.json",
+    log:
+        "<logs>/kernel.log",
+    benchmark:
+        "<benchmarks>/kernel.tsv"
+    resources:
+        **needs(4000, 240),
+    params:
+        **stage(
+            "matrix",
+            "kernel",
+            methods=lambda wildcards: [],
+            beside=lambda wildcards: [prior_sources("lpn")[0]],
+        ),
+    shell:
+        stage_command("weights")
+
+
+TRIALS = [
+    *expand(rules.run_classical.output.trials, domain=DOMAINS),
+    *expand(rules.run_own.output.trials, method=OWN),
+    *expand(rules.run_learned.output.trials, domain=DOMAINS),
+    *([rules.run_kernel.output.trials] if SETTINGS.matrix.inexact() else []),
+]
