@@ -23,9 +23,7 @@ FAMILIES = {
     "compression": "sciml.compression",
     "progression": "sciml.progression",
 }
-STUDIES: dict[str, str] = {
-    "matrix": "sciml.studies.matrix",
-}
+STUDIES = {"scan_to_forecast": "sciml.studies.scan_to_forecast", "matrix": "sciml.studies.matrix"}
 BUILT_IN = {**FAMILIES, **STUDIES}
 """Package by the name that users give a family or study in settings and commands."""
 

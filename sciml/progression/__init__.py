@@ -19,13 +19,16 @@ if TYPE_CHECKING:
     from sciml.progression.cohorts.cohort import Cohort, Visit
     from sciml.progression.cohorts.grids import GRIDS, Grid
     from sciml.progression.cohorts.regions import REGIONS
+    from sciml.progression.config import Config, SimulateConfig, SimulationConfig
     from sciml.progression.forecasting.flow_forecast import FlowForecast, FlowForecaster, OwnLabels
     from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit, VolumeForecast
     from sciml.progression.forecasting.scan_forecast import PreparedScan, ScanForecast, forecast_scan, prepare_scan
     from sciml.progression.settings.models import AskScanConfig
+    from sciml.progression.simulation.cohort import simulate_cohort
 
 _HOMES = {
     "AskScanConfig": "settings.models",
+    "Config": "config",
     "GRIDS": "cohorts.grids",
     "REGIONS": "cohorts.regions",
     "Cohort": "cohorts.cohort",
@@ -38,16 +41,20 @@ _HOMES = {
     "OwnLabels": "forecasting.flow_forecast",
     "PreparedScan": "forecasting.scan_forecast",
     "ScanForecast": "forecasting.scan_forecast",
+    "SimulateConfig": "config",
+    "SimulationConfig": "config",
     "Visit": "cohorts.cohort",
     "VolumeForecast": "forecasting.forecast",
     "forecast_scan": "forecasting.scan_forecast",
     "prepare_scan": "forecasting.scan_forecast",
+    "simulate_cohort": "simulation.cohort",
 }
 __all__ = [
     "GRIDS",
     "REGIONS",
     "AskScanConfig",
     "Cohort",
+    "Config",
     "FlowForecast",
     "FlowForecaster",
     "Forecast",
@@ -57,10 +64,13 @@ __all__ = [
     "OwnLabels",
     "PreparedScan",
     "ScanForecast",
+    "SimulateConfig",
+    "SimulationConfig",
     "Visit",
     "VolumeForecast",
     "forecast_scan",
     "prepare_scan",
+    "simulate_cohort",
 ]
 
 
