@@ -116,7 +116,7 @@ class SubjectsConfig(LinksConfig):
     grid: Literal["3mm", "4.5mm"] = Field(default="3mm", description="voxels of the simulation and of the scan")
     test: int = Field(default=8, ge=1, description="subjects on whom intervals are judged")
     validation: int = Field(
-        default=8, ge=2, description="subjects on whom the error of each chain is measured, for its intervals"
+        default=8, ge=1, description="subjects on whom the error of each chain is measured, for its intervals"
     )
     acquisitions: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")], AcquisitionConfig] = Field(
         default_factory=lambda: {"4x": AcquisitionConfig(acceleration=4)}, min_length=1, description="as for the head"

@@ -27,6 +27,8 @@ from sciml.studies.scan_to_forecast.study.results import Archived, Chain, Chains
 
 log = logging.getLogger(__name__)
 UNTOUCHED = "none"
+HEIGHTS = (0.35, 0.45, 0.5, 0.55, 0.6, 0.7)
+"""Of the slices that are shown, as fractions of the volume's height."""
 
 
 def run(
@@ -39,7 +41,7 @@ def run(
     method: str,
     output: Path,
 ) -> list[Path]:
-    """Write `chains.json`, and `slices.safetensors` with a middle slice of each decoded scan.
+    """Write `chains.json`, and `slices.safetensors` with some slices of each decoded scan.
 
     Args:
         config: archives, and whether forecasts are pictured.
@@ -84,14 +86,14 @@ def run(
                 answers=[] if found is None else answers(found, known[name], forecaster, config.seed),
             )
         )
-        slices[f"{archive}/{name}"] = _middle(volume)
+        slices[f"{archive}/{name}"] = _slices(volume)
         if found is not None and archive == "lossless":
             ready[name] = found
     archived: list[Archived] = []
     if config.pictured_years is not None:
         for name, scan in ready.items():
             image = _forecast_image(scan, known[name], model, config.pictured_years, config.seed)
-            slices[f"forecast/{name}"] = _middle(image)
+            slices[f"forecast/{name}"] = _slices(image)
             archived += _archived(image, known[name], config.archives, codec)
     write_result(output / "chains.json", Chains(acquisition=acquisition, method=method, chains=chains, archived=archived))
     save_tensors(output / "slices.safetensors", slices)
@@ -129,6 +131,7 @@ def _archived(image: np.ndarray, case: Case, archives: Sequence[str], codec: Pat
     return found
 
 
-def _middle(volume: np.ndarray) -> np.ndarray:
-    """Return an axial slice through the ventricles, the front above."""
-    return np.clip(volume[int(0.55 * len(volume))][::-1], 0, 1).astype(np.float32)
+def _slices(volume: np.ndarray) -> np.ndarray:
+    """Return axial slices from the temporal lobes to above the ventricles, the front above, 0 to 255."""
+    at = (np.array(HEIGHTS) * len(volume)).astype(int)
+    return np.round(255 * np.clip(volume[at][:, ::-1], 0, 1)).astype(np.uint8)
