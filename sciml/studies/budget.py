@@ -1,7 +1,7 @@
 """The error budget of a chain: which link moves its result, alone and together with others.
 
 On a full grid, where every level of every link was run with every level of the others, the result is a sum of effects that are
-orthogonal to one another (the functional analysis of variance; Sobol 1993):
+orthogonal to one another (the functional analysis of variance; Sobol 2001):
 
     y = y_0 + sum_a y_a + sum_{a<b} y_ab + ...,     y_S = sum_{T in S} (-1)^{|S| - |T|} mean of y over the links outside T
 

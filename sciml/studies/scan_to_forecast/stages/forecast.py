@@ -22,13 +22,11 @@ from sciml.studies.scan_to_forecast.chain.measuring import (
     psnr_in_head,
 )
 from sciml.studies.scan_to_forecast.chain.records import Case
-from sciml.studies.scan_to_forecast.config import REFERENCE, ForecastConfig
+from sciml.studies.scan_to_forecast.config import HEIGHTS, REFERENCE, ForecastConfig
 from sciml.studies.scan_to_forecast.study.results import Archived, Chain, Chains
 
 log = logging.getLogger(__name__)
 UNTOUCHED = "none"
-HEIGHTS = (0.35, 0.45, 0.5, 0.55, 0.6, 0.7)
-"""Of the slices that are shown, as fractions of the volume's height."""
 
 
 def run(
