@@ -171,6 +171,8 @@ def subject_moves(
     tests = [name for name, case in cases.items() if case.split == "test"]
     rows = [("none", "reference", BASE, BASE), *changes(config)]
     for link, level, key, against in rows:
+        if key not in chains or against not in chains:
+            continue
         both = [(chains[key][one], chains[against][one], cases[one]) for one in tests]
         whole = [(end, start, case) for end, start, case in both if end.refused is None and start.refused is None]
         if not whole:
