@@ -26,6 +26,7 @@ EXTRAS = {
     "compression": ("bjontegaard", "constriction", "pytorch_msssim", "torch"),
     "progression": ("monai", "skimage", "torch"),
     "matrix": ("bjontegaard", "pytorch_msssim", "pywt", "skimage", "torch"),
+    "scan-to-forecast": ("constriction", "monai", "pywt", "skimage", "torch"),
     "deepinv": ("deepinv",),
     "workflow": ("snakemake",),
     "compare": ("pillow_heif",),
@@ -87,7 +88,8 @@ def attribute(module: str, name: str) -> Any:
     try:
         return getattr(import_module(module), name)
     except ModuleNotFoundError as error:
-        package = module.split(".")[1].replace("_", "-")
+        parts = module.split(".")
+        package = parts[2 if parts[1] == "studies" else 1].replace("_", "-")
         raise explained(error, "imaging" if package == "classical" else package) from None
 
 
