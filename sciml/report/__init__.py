@@ -17,7 +17,9 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 _HOMES = {
-    "reportlets": ("Check Checks Claim Column Curve Failure Figure Gallery Scrubber Slider Spread Table Text"),
+    "reportlets": (
+        "Check Checks Claim Column Curve Failure Figure Gallery Heading Matrix MatrixCell Scrubber Slider Spread Table Text"
+    ),
     "pictures": "error_map gallery to_display zoom_crops",
     "page": "write_page",
     "check": "check_page",
@@ -50,6 +52,9 @@ if TYPE_CHECKING:
     from sciml.report.reportlets import Failure as Failure
     from sciml.report.reportlets import Figure as Figure
     from sciml.report.reportlets import Gallery as Gallery
+    from sciml.report.reportlets import Heading as Heading
+    from sciml.report.reportlets import Matrix as Matrix
+    from sciml.report.reportlets import MatrixCell as MatrixCell
     from sciml.report.reportlets import Scrubber as Scrubber
     from sciml.report.reportlets import Slider as Slider
     from sciml.report.reportlets import Spread as Spread

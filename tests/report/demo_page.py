@@ -10,6 +10,9 @@ from sciml.report import (
     Curve,
     Failure,
     Figure,
+    Heading,
+    Matrix,
+    MatrixCell,
     Number,
     Scrubber,
     Slider,
@@ -101,6 +104,33 @@ def reportlets(text=""):
             ],
             f"Nine images, sparse views{text}.",
             f"Weights were chosen on validation images{text}.",
+        ),
+        Matrix(
+            f"Tasks by methods{text}",
+            [Heading(f"TV{text}"), Heading("learned", "of your own"), Heading("FBP", page="imaging.html")],
+            [
+                (
+                    Heading(f"Denoising{text}", f"9 cases{text}", tags={"operator": f"exact{text}"}),
+                    [
+                        MatrixCell("31.5", [f"lost 80 %{text}"], 0.0, tags={"proved": "no"}),
+                        MatrixCell("33.0", ["leads"], 1.0, "★", f"winner{text}", {"proved": f"yes{text}"}),
+                        MatrixCell(),
+                    ],
+                ),
+                (
+                    Heading("CT", tags={"operator": "roughly known"}),
+                    [
+                        MatrixCell(f"not run{text}"),
+                        MatrixCell("29.1", [], 1.0, tags={"proved": "no"}),
+                        MatrixCell("24.0", [], 0.0),
+                    ],
+                ),
+            ],
+            f"PSNR in dB{text}.",
+            f"The winner is marked{text}.",
+            {"operator": f"Operator{text}", "proved": "Proved"},
+            f"method,psnr{text}\n",
+            "{}",
         ),
         Scrubber(
             f"Through the volume{text}",

@@ -48,6 +48,29 @@ def test_axe_finds_nothing(driver, tmp_path, screen):
         assert faults(driver) == [], (path.name, scheme)
 
 
+def test_filters_of_a_matrix_hide_rows_and_empty_columns_and_dim_fields(driver, tmp_path):
+    from selenium.webdriver.support.ui import Select
+
+    open_sized(driver, write_page(demo_page(), tmp_path / "demo.html"), SCREENS[0])
+    matrix = driver.find_element("css selector", "[data-matrix]")
+
+    def shown() -> tuple[list[str], list[str], list[str]]:
+        found = [matrix.find_elements("css selector", one) for one in ("tbody th", "thead th", ".field:not(.dim) strong")]
+        rows, heads, fields = ([one.text.split("\n")[0] for one in part if one.is_displayed()] for part in found)
+        return rows, heads, fields
+
+    everything = shown()
+    assert everything == (["Denoising", "CT"], ["TV", "learned", "FBP"], ["31.5", "33.0", "29.1", "24.0"])
+    operator, proved = (Select(one) for one in matrix.find_elements("css selector", "select"))
+    operator.select_by_visible_text("exact")
+    assert shown() == (["Denoising"], ["TV", "learned"], ["31.5", "33.0"])
+    proved.select_by_visible_text("yes")
+    assert shown() == (["Denoising"], ["learned"], ["33.0"])
+    for select in (operator, proved):
+        select.select_by_index(0)
+    assert shown() == everything
+
+
 CURRENT = "return [...document.querySelectorAll('nav a[aria-current]')].map((link) => link.hash)"
 GROUPS = "return [...document.querySelectorAll('nav li > ol')].map((group) => group.getClientRects().length > 0)"
 

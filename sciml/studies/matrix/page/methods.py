@@ -44,7 +44,7 @@ def _learned_text(parameters: Mapping[str, Any]) -> str:
 def _kernel_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"{_rows(parameters)}: the kernel was corrected with total variation and with a learned prior, and explained by a "
-        f"deep residual prior of at most {parameters['dip_iterations']} steps [@nan2020], at their defaults, on "
+        f"deep residual prior of at most {parameters['dip_iterations']} steps [@tang2023], at their defaults, on "
         f"{_trials(parameters)}."
     )
 
