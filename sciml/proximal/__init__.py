@@ -17,16 +17,17 @@ from sciml.runtime.extras import attribute
 
 if TYPE_CHECKING:
     from sciml.proximal.config import Config
-    from sciml.proximal.networks.forms import LearnedProximalNetwork
+    from sciml.proximal.networks.forms import LearnedProximalNetwork, load_denoiser
     from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
 
 _HOMES = {
     "Config": "config",
     "LearnedProximalNetwork": "networks.forms",
+    "load_denoiser": "networks.forms",
     "Reconstruction": "reconstruction.reconstruct",
     "reconstruct": "reconstruction.reconstruct",
 }
-__all__ = ["Config", "LearnedProximalNetwork", "Reconstruction", "reconstruct"]
+__all__ = ["Config", "LearnedProximalNetwork", "Reconstruction", "load_denoiser", "reconstruct"]
 
 
 def __getattr__(name: str) -> Any:

@@ -65,11 +65,13 @@ class Column:
     group: str
 
 
-LEARNED, EXPLICIT = "learned", "learned-explicit"
+LEARNED, EXPLICIT, PEER, STEP = "learned", "learned-explicit", "peer-residual", "peer-gradient-step"
 TV_CORRECTED, LEARNED_CORRECTED, RESIDUAL = "tv-corrected", "learned-corrected", "deep-residual"
 FURTHER: dict[str, Column] = {
     LEARNED: Column("learned proximal, implicit", "proximal", "learned"),
     EXPLICIT: Column("learned proximal, explicit", "proximal", "learned"),
+    PEER: Column("residual network, no proximal operator", "proximal", "learned"),
+    STEP: Column("gradient-step network, no proximal operator", "proximal", "learned"),
     TV_CORRECTED: Column("total variation, kernel corrected", "deblurring", "kernel"),
     LEARNED_CORRECTED: Column("learned proximal, kernel corrected", "deblurring", "kernel"),
     RESIDUAL: Column("deep residual prior", "deblurring", "kernel"),
@@ -77,7 +79,7 @@ FURTHER: dict[str, Column] = {
 """Methods beside those of `sciml.imaging.METHODS`, in the order of the page."""
 
 NETWORKS: dict[str, dict[str, str]] = {
-    "denoise": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit"},
+    "denoise": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit", PEER: "peer-residual", STEP: "peer-gradient-step"},
     "deblur": {LEARNED: "photo-deblur", EXPLICIT: "photo-grey-explicit"},
     "inpaint": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit"},
     "ct-sparse": {LEARNED: "ct"},
