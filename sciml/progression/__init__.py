@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from sciml.progression.cohorts.cohort import Cohort, Visit
     from sciml.progression.cohorts.grids import GRIDS, Grid
     from sciml.progression.cohorts.regions import REGIONS
-    from sciml.progression.config import Config, SimulateConfig, SimulationConfig
+    from sciml.progression.config import SCAN_DATA, Config, SimulateConfig, SimulationConfig
     from sciml.progression.forecasting.flow_forecast import FlowForecast, FlowForecaster, OwnLabels
     from sciml.progression.forecasting.forecast import Forecast, Forecaster, ImagedVisit, VolumeForecast
     from sciml.progression.forecasting.scan_forecast import PreparedScan, ScanForecast, forecast_scan, prepare_scan
@@ -40,6 +40,7 @@ _HOMES = {
     "ImagedVisit": "forecasting.forecast",
     "OwnLabels": "forecasting.flow_forecast",
     "PreparedScan": "forecasting.scan_forecast",
+    "SCAN_DATA": "config",
     "ScanForecast": "forecasting.scan_forecast",
     "SimulateConfig": "config",
     "SimulationConfig": "config",
@@ -52,6 +53,7 @@ _HOMES = {
 __all__ = [
     "GRIDS",
     "REGIONS",
+    "SCAN_DATA",
     "AskScanConfig",
     "Cohort",
     "Config",

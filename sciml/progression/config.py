@@ -31,6 +31,9 @@ TEST_LAW: Law = "stepwise"
 """The law of pace that nobody is trained on, see `simulation.laws`."""
 
 TEMPLATE_DATA = ("mni2009a_t1", "mni2009a_gm", "mni2009a_wm")
+ATLASES = ("lab_aal", "lab_aal_2mm")
+SCAN_DATA = (*TEMPLATE_DATA, *ATLASES)
+"""Data sets that `prepare_scan` reads, of the atlases the first that is there: what a stage that calls it declares."""
 """What the simulated brains are made from, with an atlas."""
 PERSON_DATA = ("mr_colin27_t1_brain", "lab_aal")
 """The real scan and its labels."""

@@ -14,12 +14,12 @@ from scipy import ndimage
 
 from sciml.datasets.manifest import is_present, record
 from sciml.formats.nifti import Scan
+from sciml.progression.config import ATLASES
 from sciml.progression.scans.examination import foreground
 from sciml.progression.simulation.anatomy import Template, labelled, tissue_classes
 
 # voxels of 1 mm over MNI space
 SHAPE, CORNER_MM = (181, 217, 181), (-90.0, -126.0, -72.0)
-ATLASES = ("lab_aal", "lab_aal_2mm")
 # width over which the tissue beneath the surface is looked at
 BENEATH_MM = 2.0
 # what `estimate_labels` finds of each region in the template, as a share of what the template's own maps have: tissue classes

@@ -29,7 +29,7 @@ class Reference:
     white: np.ndarray
 
 
-@lru_cache(maxsize=2)
+@lru_cache(maxsize=4)
 def mni_reference(grid: Grid) -> Reference:
     """Return the template on a grid.
 

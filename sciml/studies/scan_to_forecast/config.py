@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, StringConstraints, model_validator
 
+from sciml.progression import SCAN_DATA, SimulateConfig, SimulationConfig
 from sciml.progression import Config as ProgressionConfig
-from sciml.progression import SimulateConfig, SimulationConfig
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
@@ -153,7 +153,7 @@ class ArchiveConfig(StageConfig):
     archives: tuple[Archive, ...]
 
 
-class ForecastConfig(StageConfig):
+class ForecastConfig(DataConfig):
     """What `forecast` reads; its questions come with the cases."""
 
     pictured_years: float | None = Field(
@@ -225,10 +225,13 @@ class Config(StageConfig):
 
     def forecast_config(self, run: RunSettings, group: Group, acquisition: str) -> ForecastConfig:
         """Return the slice of the forecasts from one acquisition."""
+        from sciml.datasets.splits import entry_digests
+
         pictured = (
             self.head.judged_years if self.head and group == "head" and acquisition in (REFERENCE, hardest(self.head)) else None
         )
-        return ForecastConfig(pictured_years=pictured, archives=self.groups[group].archives, seed=run.master_seed)
+        archives, digests = self.groups[group].archives, entry_digests(*SCAN_DATA)
+        return ForecastConfig(pictured_years=pictured, archives=archives, seed=run.master_seed, digests=digests)
 
     def evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of the budget."""

@@ -48,7 +48,7 @@ def run(config: EvaluateConfig, cases: list[Path], chains: list[Path], output: P
         if config.subjects and people
         else [],
         coverage=coverages(groups["subjects"], people, config.seed) if people else [],
-        archived={one.acquisition: one.archived for one in files.get("head", []) if one.archived and one.method == "zero-filled"},
+        archived=[row for one in files.get("head", []) for row in one.archived],
         untouched_percent=max((one for one in untouched if one is not None), default=None),
     )
     write_result(output / "budget.json", budget)

@@ -92,7 +92,8 @@ def run(
         for name, scan in ready.items():
             image = _forecast_image(scan, known[name], model, config.pictured_years, config.seed)
             slices[f"forecast/{name}"] = _slices(image)
-            archived += _archived(image, known[name], config.archives, codec)
+            if acquisition == REFERENCE:
+                archived += _archived(image, known[name], config.archives, codec)
     write_result(output / "chains.json", Chains(acquisition=acquisition, method=method, chains=chains, archived=archived))
     save_tensors(output / "slices.safetensors", slices)
     written = [output / "chains.json", output / "slices.safetensors"]

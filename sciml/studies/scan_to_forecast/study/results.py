@@ -159,7 +159,7 @@ class Budget(Result):
         refused: chains of any group that ended in no forecast, and why.
         quality: of every chain.
         subject_moves, coverage: of the simulated subjects.
-        archived: the forecast image of the reference and of the hardest acquisition, by acquisition.
+        archived: the forecast image of the reference.
         untouched_percent: largest 100 |ln| between the volumes of the reference and those of the scan that went through no link.
     """
 
@@ -170,5 +170,5 @@ class Budget(Result):
     quality: list[Quality]
     subject_moves: list[SubjectMove]
     coverage: list[Coverage]
-    archived: dict[str, list[Archived]]
+    archived: list[Archived]
     untouched_percent: float | None
