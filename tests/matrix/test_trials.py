@@ -89,12 +89,12 @@ def test_seeds_draw_other_noise_and_kernels_and_validation_shares_one_error():
 def test_a_call_is_timed_and_its_memory_measured_after_what_was_freed():
     def work() -> int:
         held = np.ones(40 * 2**20 // 8)
-        time.sleep(0.02)
+        time.sleep(0.3)
         return int(held[:3].sum())
 
     _, before = costed(work)
     found, cost = costed(work)
-    assert found == 3 and cost.wall_s > 0.02 > cost.cpu_s - 0.05
+    assert found == 3 and cost.wall_s >= 0.3 > cost.cpu_s
     if cost.memory_mib is not None:
         assert 38 < cost.memory_mib < 60 and abs(cost.memory_mib - before.memory_mib) < 12
         assert costed(lambda: 1)[1].memory_mib < 2
