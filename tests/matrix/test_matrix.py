@@ -37,10 +37,13 @@ def study(tmp_path_factory):
     sys.path.insert(0, str(PLACE))
     METHODS.__dict__.pop("_all", None)
     try:
-        config = Config(rows=("denoise",), size=64, cases=2, seeds=2, validation_images=1, left_out=("tv",))
+        config = Config(
+            rows=("denoise",), size=64, cases=2, seeds=2, validation_images=1, left_out=("wavelet-l1",), priors=("tv",)
+        )
         assert config.own_methods() == ["median"]
         classical.run(config.classical_config(RUN, "photo"), folder / "classical/photo")
         classical.run(config.own_config(RUN, "median"), folder / "own/median")
+        classical.run(config.prior_config(RUN, "tv"), folder / "priors/tv")
         trials = sorted(folder.glob("*/*/trials.json"))
         compare.run(config.compare_config(RUN), trials, folder / "compare")
         report.run(config.report_config(RUN), folder, folder / "matrix.html")
@@ -67,7 +70,7 @@ def test_a_method_of_ones_own_is_a_column(study):
 def test_what_is_left_out_is_named_and_too_few_subjects_mark_nothing(study):
     (section,) = read_result(study / "compare/matrix.json", Matrix).sections
     row = section.rows[0]
-    assert "tv" not in {column.name for column in section.columns} and (row.cases, row.subjects, row.seeds) == (2, 2, 2)
+    assert "wavelet-l1" not in {column.name for column in section.columns} and (row.cases, row.subjects, row.seeds) == (2, 2, 2)
     assert not any(cell.winner or cell.p for cell in row.cells) and row.words.startswith("nothing can be marked")
     assert row.leader == max((cell for cell in row.cells if cell.mean), key=lambda cell: cell.mean).method
 
@@ -98,6 +101,13 @@ def test_a_second_run_gives_the_same_qualities(study, tmp_path):
         for path in (study / "classical/photo/trials.json", tmp_path / "photo/trials.json")
     )
     assert first == again and len(set(first.values())) == 4
+
+
+@pytest.mark.slow
+def test_a_prior_solves_the_same_problem_as_the_method_of_its_name(study):
+    (section,) = read_result(study / "compare/matrix.json", Matrix).sections
+    by_prior, by_method = (section.rows[0].cell(name) for name in ("prior:tv", "tv"))
+    assert by_prior.mean == pytest.approx(by_method.mean, abs=0.05)
 
 
 def trial(method: str, case: str, value: float | None) -> Trial:

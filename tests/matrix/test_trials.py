@@ -103,7 +103,7 @@ def test_a_call_is_timed_and_its_memory_measured_after_what_was_freed():
 def test_settings_name_rows_and_methods_that_exist_and_a_job_reads_its_own():
     run = load("ci")
     assert Config(rows=("mri-cs", "denoise")).rows == ("denoise", "mri-cs")
-    for wrong in ({"rows": ("denois",)}, {"left_out": ("median",)}, {"left_out": ("denois/tv",)}):
+    for wrong in ({"rows": ("denois",)}, {"left_out": ("median",)}, {"left_out": ("denois/tv",)}, {"priors": ("smoth",)}):
         with pytest.raises(ValueError, match="is called"):
             Config(**wrong)
     config = Config(rows=("denoise", "ct-sparse"), left_out=("ct-sparse/learned",))

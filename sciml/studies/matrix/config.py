@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, field_validator
 
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
-from sciml.studies.matrix.settings.rows import FURTHER, ROWS, networks_of, rows_of
+from sciml.studies.matrix.settings.rows import FURTHER, PRIOR, ROWS, networks_of, rows_of
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
@@ -76,6 +77,9 @@ class Config(StageConfig):
     left_out: Names = Field(
         default=(), description="what is not run, as method or row/method, such as deep-residual or ct-limited/learned"
     )
+    priors: Names = Field(
+        default=(), description="installed priors that solve every row too, such as tv or smooth:4; each weight is tuned"
+    )
     size: Annotated[int, Field(ge=64, le=512)] = Field(default=256, description="height and width of pictures, in pixels")
     cases: int = Field(default=20, ge=1, le=42, description="pictures or slices of a row, by the rule of the study")
     seeds: int = Field(default=3, ge=1, description="noise seeds of every case; each has its own kernel, mask and phase")
@@ -101,6 +105,18 @@ class Config(StageConfig):
             if (row and row not in ROWS) or (method not in METHODS and method not in FURTHER):
                 raise ValueError(f"nothing is called {entry!r}: a method or row/method, rows {', '.join(ROWS)}")
         return left_out
+
+    @field_validator("priors")
+    @classmethod
+    def _installed(cls, priors: Names) -> Names:
+        from sciml.imaging.plugins import find_prior
+
+        for name in priors:
+            try:
+                find_prior(name)
+            except ConfigError as error:
+                raise ValueError(str(error)) from error
+        return priors
 
     def own_methods(self) -> list[str]:
         """Return the methods of a user's own that solve a row of this run."""
@@ -134,6 +150,10 @@ class Config(StageConfig):
 
         rows = tuple(name for name in self.rows if ROWS[name].task in METHODS[method].tasks)
         return ClassicalConfig(**self._trials(run, method, rows), methods=(method,))
+
+    def prior_config(self, run: RunSettings, prior: str) -> ClassicalConfig:
+        """Return the slice of one installed prior on every row."""
+        return ClassicalConfig(**self._trials(run, f"{PRIOR}{prior}", self.rows), methods=(f"{PRIOR}{prior}",))
 
     def learned_config(self, run: RunSettings, domain: str) -> LearnedConfig:
         """Return the slice of the learned proximal networks on the rows of a domain."""

@@ -5,6 +5,7 @@ from sciml.imaging.plugins import prior_sources
 PACKAGE_WEIGHTS = packaged("proximal", "weights")
 DOMAINS = SETTINGS.matrix.domains()
 OWN = SETTINGS.matrix.own_methods()
+PRIORS = {re.sub(r"[^\w.-]", "-", name): name for name in SETTINGS.matrix.priors}
 
 
 def network_files(wildcards):
@@ -48,6 +49,30 @@ use rule run_classical as run_own with:
             "method",
             settings="own",
             methods=lambda wildcards: [wildcards.method],
+        ),
+
+
+use rule run_classical as run_prior with:
+    input:
+        weights=lambda wildcards: [
+            os.path.relpath(path) for path in prior_sources(PRIORS[wildcards.prior])[1]
+        ],
+    output:
+        trials="<results>/priors/{prior}/trials.json",
+        pictures="<results>/priors/{prior}/pictures.safetensors",
+        provenance="<results>/priors/{prior}/provenance.json",
+    log:
+        "<logs>/prior-{prior}.log",
+    benchmark:
+        "<benchmarks>/prior-{prior}.tsv"
+    params:
+        **stage(
+            "matrix",
+            "classical",
+            lambda wildcards: PRIORS[wildcards.prior],
+            settings="prior",
+            methods=lambda wildcards: [],
+            beside=lambda wildcards: [prior_sources(PRIORS[wildcards.prior])[0]],
         ),
 
 
@@ -98,6 +123,7 @@ rule run_kernel:
 TRIALS = [
     *expand(rules.run_classical.output.trials, domain=DOMAINS),
     *expand(rules.run_own.output.trials, method=OWN),
+    *expand(rules.run_prior.output.trials, prior=PRIORS),
     *expand(rules.run_learned.output.trials, domain=DOMAINS),
     *([rules.run_kernel.output.trials] if SETTINGS.matrix.inexact() else []),
 ]

@@ -24,7 +24,7 @@ def _trials(parameters: Mapping[str, Any]) -> str:
 
 
 def _classical_text(parameters: Mapping[str, Any]) -> str:
-    methods = [METHODS[name].title if name in METHODS else name for name in parameters["methods"]]
+    methods = [METHODS[name].title if name in METHODS else f"proximal gradients, {name}" for name in parameters["methods"]]
     return (
         f"{_rows(parameters)}: {sequence(methods)} ran where they apply, on {_trials(parameters)}. The one parameter of "
         f"each was found on {counted(parameters['validation_images'], 'picture')} of the validation role, other "

@@ -78,6 +78,9 @@ FURTHER: dict[str, Column] = {
 }
 """Methods beside those of `sciml.imaging.METHODS`, in the order of the page."""
 
+PRIOR = "prior:"
+"""What the name of a column begins with where an installed prior is solved for."""
+
 NETWORKS: dict[str, dict[str, str]] = {
     "denoise": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit", PEER: "peer-residual", STEP: "peer-gradient-step"},
     "deblur": {LEARNED: "photo-deblur", EXPLICIT: "photo-grey-explicit"},

@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from statistics import fmean, median
 
 from sciml.imaging.tasks.catalogue import BUILT_IN, METHODS, is_installed
 from sciml.runtime.errors import DataError
 from sciml.runtime.seeds import Seeds
 from sciml.studies.matrix.config import CompareConfig, takes_part
-from sciml.studies.matrix.settings.rows import FURTHER, NETWORKS, ROWS
+from sciml.studies.matrix.settings.rows import FURTHER, NETWORKS, PRIOR, ROWS
 from sciml.studies.matrix.study.contest import contest, front
 from sciml.studies.matrix.study.results import Cell, ColumnFacts, RowResult, Section, Trial, Trials
 
 NOTE = "PSNR of every method on the same cases, with the same noise, in this run"
 
 
-def columns() -> list[ColumnFacts]:
-    """Return every method, in the order of the page: classical ones, those of a user's own, learned ones."""
+def columns(used: Iterable[str] = ()) -> list[ColumnFacts]:
+    """Return every method, in the order of the page: classical ones, those of a user's own, learned ones, the priors that ran."""
     own = {name: "imaging" if name in BUILT_IN else "" for name in METHODS}
     found = [ColumnFacts(name=name, title=METHODS[name].title, family=family) for name, family in own.items()]
-    return found + [ColumnFacts(name=name, title=one.title, family=one.family) for name, one in FURTHER.items()]
+    found += [ColumnFacts(name=name, title=one.title, family=one.family) for name, one in FURTHER.items()]
+    priors = dict.fromkeys(name for name in used if name.startswith(PRIOR))
+    return found + [ColumnFacts(name=name, title=f"prior {name.removeprefix(PRIOR)}", family="imaging") for name in priors]
 
 
 def imaging(config: CompareConfig, jobs: Sequence[Trials]) -> Section:
@@ -35,7 +37,7 @@ def imaging(config: CompareConfig, jobs: Sequence[Trials]) -> Section:
         DataError: the methods of a row were not run on the same cases.
     """
     trials = [trial for job in jobs for trial in job.trials]
-    shown = columns()
+    shown = columns(trial.method for trial in trials)
     rows = [_row(config, name, [one for one in trials if one.row == name], shown) for name in config.rows]
     # methods of many tasks come first
     used = Counter(cell.method for row in rows for cell in row.cells if cell.mean is not None)
@@ -109,11 +111,11 @@ def _by_case(trials: Sequence[Trial]) -> dict[str, float]:
 def _reason(config: CompareConfig, row: str, method: str) -> str:
     """Return why a method has no numbers in a row; empty where it does not apply."""
     task = ROWS[row].task
-    applies = task in METHODS[method].tasks if method in METHODS else False
+    applies = task in METHODS[method].tasks if method in METHODS else method.startswith(PRIOR)
     if method in FURTHER:
         applies = method in NETWORKS[task] if FURTHER[method].group == "learned" else bool(ROWS[row].kernel_error)
     if not applies:
         return ""
     if not takes_part(row, method, config.left_out):
         return "left out at this size"
-    return "not run" if method in FURTHER or is_installed(METHODS[method]) else "not installed"
+    return "not run" if method not in METHODS or is_installed(METHODS[method]) else "not installed"

@@ -47,7 +47,7 @@ class _Job:
 
 
 def run_trials(
-    stage: str, config: TrialsConfig, entrants: Entrants, code: str, inputs: Sequence[Path], output: Path, tunes: bool = False
+    stage: str, config: TrialsConfig, entrants: Entrants, code: object, inputs: Sequence[Path], output: Path, tunes: bool = False
 ) -> list[Path]:
     """Write `trials.json` and `pictures.safetensors`: tensors `<row>/<method>` and `<row>/` (the truth) of a row's first trial.
 
@@ -57,7 +57,7 @@ def run_trials(
         stage: dotted name of the stage that does.
         config: rows, methods, cases and seeds.
         entrants: from the row and its validation problems to the methods of the job that take part.
-        code: digest of the stage's code.
+        code: digests of the stage's code, as JSON values.
         inputs: weight files.
         output: output folder.
         tunes: whether a parameter is tuned, so that validation data are measured.

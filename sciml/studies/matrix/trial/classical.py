@@ -1,4 +1,4 @@
-"""The methods of `sciml.imaging.METHODS`, those of a user's own included: tuned on validation data, then run on a problem."""
+"""Methods of `sciml.imaging.METHODS`, of a user's own too, and installed priors: tuned on validation data, then run."""
 
 from __future__ import annotations
 
@@ -6,12 +6,26 @@ from collections.abc import Iterator, Sequence
 
 import torch
 
+from sciml.imaging.priors import resolve
 from sciml.imaging.solvers.tuning import solve, tune
-from sciml.imaging.tasks.catalogue import METHODS
+from sciml.imaging.tasks.catalogue import METHODS, TASKS, WEIGHT_GRID, Method
+from sciml.studies.matrix.settings.rows import PRIOR
 from sciml.studies.matrix.trial.contestant import Contestant, Outcome
 from sciml.studies.matrix.trial.problems import Problem
 
 UNPROVED = "it minimises nothing, or its solver ends without a proof that it is at the minimiser"
+
+
+def method_of(name: str) -> Method:
+    """Return a method of the catalogue, or proximal gradients with an installed prior for a name such as `prior:tv`."""
+    if not name.startswith(PRIOR):
+        return METHODS[name]
+    prior = resolve(name.removeprefix(PRIOR))
+
+    def solver(solvers, y, physics, value):
+        return solvers.proximal_gradient(y, physics, prior, value * solvers.noise_weight(y, physics))
+
+    return Method(name, tuple(TASKS), solver, "weight / (sigma x column norm)", WEIGHT_GRID, "")
 
 
 def contestants(names: Sequence[str], validation: Sequence[Problem]) -> Iterator[Contestant]:
@@ -25,7 +39,7 @@ def contestants(names: Sequence[str], validation: Sequence[Problem]) -> Iterator
     data = torch.cat([one.data for one in validation])
     truth = torch.cat([one.truth for one in validation])
     for name in names:
-        method = METHODS[name]
+        method = method_of(name)
         value = tune(method, told, data, truth).value if method.parameter else None
 
         def run(problem: Problem, method=method, value=value) -> Outcome:
