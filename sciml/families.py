@@ -23,7 +23,11 @@ FAMILIES = {
     "compression": "sciml.compression",
     "progression": "sciml.progression",
 }
-STUDIES = {"scan_to_forecast": "sciml.studies.scan_to_forecast", "matrix": "sciml.studies.matrix"}
+STUDIES = {
+    "scan_to_forecast": "sciml.studies.scan_to_forecast",
+    "flow_from_images": "sciml.studies.flow_from_images",
+    "matrix": "sciml.studies.matrix",
+}
 BUILT_IN = {**FAMILIES, **STUDIES}
 """Package by the name that users give a family or study in settings and commands."""
 

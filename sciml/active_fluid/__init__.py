@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from sciml.active_fluid.closures.second import SecondOrderClosure
     from sciml.active_fluid.fields.forcing import Cells, Forcing, Kolmogorov
     from sciml.active_fluid.fields.parameters import Parameters
+    from sciml.active_fluid.inference.frames import theory_units
+    from sciml.active_fluid.inference.infer import Inference, infer
+    from sciml.active_fluid.inference.recovery import with_noise
     from sciml.active_fluid.solvers.automatic import points_for
     from sciml.active_fluid.solvers.causes import StoppedRun
     from sciml.active_fluid.solvers.netcdf import real_parts
@@ -39,6 +42,8 @@ _HOMES = {
     "CostRow": "study.results",
     "Forcing": "fields.forcing",
     "growth_rates_3d": "three.states",
+    "infer": "inference.infer",
+    "Inference": "inference.infer",
     "InvariantClosure": "closures.neural",
     "KineticSolver": "solvers.solvers",
     "Kolmogorov": "fields.forcing",
@@ -55,6 +60,8 @@ _HOMES = {
     "random_state_3d": "three.states",
     "SecondOrderClosure": "closures.second",
     "StoppedRun": "solvers.causes",
+    "theory_units": "inference.frames",
+    "with_noise": "inference.recovery",
 }
 __all__ = [
     "BinghamClosure",
@@ -63,6 +70,7 @@ __all__ = [
     "CoarseSolver3D",
     "CostRow",
     "Forcing",
+    "Inference",
     "InvariantClosure",
     "KineticSolver",
     "Kolmogorov",
@@ -73,6 +81,7 @@ __all__ = [
     "SecondOrderClosure",
     "StoppedRun",
     "growth_rates_3d",
+    "infer",
     "lifted",
     "nematic_order_3d",
     "open_run",
@@ -80,6 +89,8 @@ __all__ = [
     "random_state",
     "random_state_3d",
     "real_parts",
+    "theory_units",
+    "with_noise",
 ]
 
 

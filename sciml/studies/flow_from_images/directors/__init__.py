@@ -1,0 +1,1 @@
+"""From pictures to the order of the rods: structure tensor, calibration."""

@@ -1,0 +1,1 @@
+"""Cases, files of movies, and what is measured over combinations."""

@@ -1,0 +1,8 @@
+"""Scenes that the tests share lie beside this file."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,45 @@
+"""The structure tensor on textures whose order is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from flow_scenes import flows, movies
+
+from sciml.runtime.errors import DataError
+from sciml.studies.flow_from_images.directors.calibration import calibrated, relative_error, white_noise
+from sciml.studies.flow_from_images.directors.tensor import seen_order
+from sciml.studies.flow_from_images.microscope.camera import as_fields
+from sciml.studies.flow_from_images.study.movies import GRID, on_grid
+
+
+def test_white_noise_is_found_whatever_is_hidden():
+    generator = np.random.default_rng(0)
+    noise = 0.3 / np.sqrt(2) * (generator.normal(size=(200, GRID, GRID)) + 1j * generator.normal(size=(200, GRID, GRID)))
+    seen = generator.random(noise.shape) < 0.8
+    assert white_noise(noise, np.ones(noise.shape, bool)) == pytest.approx(0.3, rel=0.02)
+    assert white_noise(noise, seen) == pytest.approx(0.3, rel=0.02)
+
+
+def test_calibration_on_one_flow_reads_another():
+    truths = flows(first="calibration", second="calibration", third="test")
+    pictures = {name: as_fields(movie.arrays["frames"].astype(float)) for name, movie in movies(truths).items()}
+    true = {name: on_grid(flow.field("m1")) for name, flow in truths.items()}
+    chosen = ["first", "second"]
+    calibration = calibrated([pictures[name] for name in chosen], [true[name] for name in chosen])
+    found = calibration.order(pictures["third"], GRID)
+    assert relative_error(found, true["third"]) < 0.45
+    # the director is read better than the order
+    turned = np.angle((found[0] * true["third"].conj())[found[1]]) / 2
+    assert np.degrees(np.sqrt(np.mean(turned**2))) < 12
+    # the gain is that of least squares: a factor of the pictures' light changes nothing
+    again = calibrated([3 * pictures[name] for name in chosen], [true[name] for name in chosen])
+    assert again.gain == pytest.approx(calibration.gain)
+
+
+def test_a_picture_without_texture_shows_nothing():
+    noise = np.random.default_rng(1).poisson(400, (1, 96, 96)).astype(float)
+    _, seen = seen_order(noise, 10.0, GRID)
+    assert seen.mean() < 0.5
+    with pytest.raises(DataError, match="at least one movie"):
+        calibrated([], [])
