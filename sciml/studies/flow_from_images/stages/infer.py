@@ -77,7 +77,9 @@ def run(config: InferConfig, flows: Path, order: dict[str, list[Path]], weights:
                     continue
             rows.append(Fit.model_validate(part[1]))
             if noise == "measured" and name == shown_case(truths):
-                shown[combination] = Movie(movie.case, part[0])
+                shown[combination] = Movie(
+                    movie.case, part[0] | {"vorticity": vorticity(rows[-1], Movie(movie.case, part[0]), closure)}
+                )
         result = FitResult(rows=rows, lost=lost)
         paths = [write_result(output / "fits.json", result), write_movies(output / "fields.safetensors", shown)]
     recorder.write(output / "provenance.json", paths)
@@ -156,8 +158,6 @@ def fitted(
     if truth is not None:
         later = on_grid(truth.field("m1")[len(case.times) :])
         errors = (relative(ahead, later), relative(held, later))
-    fields = np.concatenate([found.fitted, ahead])
-    vorticity = np.stack([np.asarray(solver.observe(one[None])["vorticity"]) for one in fields])
     row = Fit(
         combination=combination,
         case=name,
@@ -171,7 +171,14 @@ def fitted(
         forecast=errors[0],
         persistence=errors[1],
     )
-    return row, {"m1": parts(fields), "vorticity": vorticity.astype(np.float32)}
+    return row, {"m1": parts(np.concatenate([found.fitted, ahead]))}
+
+
+def vorticity(row: Fit, movie: Movie, closure: NeuralClosure) -> np.ndarray:
+    """Return the vorticity of the fitted and forecast fields, (times, x, y)."""
+    parameters = Parameters(row.alpha.value, row.zeta.value, length=movie.case.length)
+    solver = CoarseSolver(parameters, closure, points=GRID, time_step=TIME_STEP)
+    return np.stack([np.asarray(solver.observe(one[None])["vorticity"]) for one in movie.field("m1")]).astype(np.float32)
 
 
 def estimate(found: Inference, name: str, truth: Movie | None) -> Estimate:
