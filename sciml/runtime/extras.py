@@ -27,6 +27,7 @@ EXTRAS = {
     "progression": ("monai", "skimage", "torch"),
     "matrix": ("bjontegaard", "pytorch_msssim", "pywt", "skimage", "torch"),
     "scan-to-forecast": ("constriction", "monai", "pywt", "skimage", "torch"),
+    "flow-from-images": ("constriction", "equinox", "google_crc32c", "jax", "pywt", "skimage", "torch", "zarr"),
     "deepinv": ("deepinv",),
     "workflow": ("snakemake",),
     "compare": ("pillow_heif",),

@@ -31,6 +31,7 @@ NOT_RUN = {
     "docs/install": 5,
     "docs/progression": 2,
     "docs/progression_forecast": 1,
+    "docs/flow_from_images": 2,
     "docs/scan_to_forecast": 2,
     "docs/proximal": 1,
     "docs/training": 1,
