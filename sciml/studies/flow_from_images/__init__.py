@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from sciml.studies.flow_from_images.directors.tensor import orientation, seen_order
     from sciml.studies.flow_from_images.microscope.camera import Microscope, point_spread, rendered
     from sciml.studies.flow_from_images.microscope.texture import advected, line_integral
+    from sciml.studies.flow_from_images.sharpening.methods import sharpened
 
 _HOMES = {
     "Calibration": "directors.calibration",
@@ -29,6 +30,7 @@ _HOMES = {
     "point_spread": "microscope.camera",
     "rendered": "microscope.camera",
     "seen_order": "directors.tensor",
+    "sharpened": "sharpening.methods",
 }
 __all__ = [
     "Calibration",
@@ -40,6 +42,7 @@ __all__ = [
     "point_spread",
     "rendered",
     "seen_order",
+    "sharpened",
 ]
 
 

@@ -16,6 +16,7 @@ from sciml.runtime.settings import validated
 from sciml.studies.flow_from_images.config import ArchiveConfig, Config, FrameStack, OrientConfig, RenderConfig, SharpenConfig
 from sciml.studies.flow_from_images.directors.calibration import calibrated
 from sciml.studies.flow_from_images.microscope.camera import Microscope, as_fields, as_pictures, point_spread, rendered
+from sciml.studies.flow_from_images.sharpening.methods import sharpened
 from sciml.studies.flow_from_images.stages import archive, orient, render, sharpen
 from sciml.studies.flow_from_images.study.movies import Movie, check_chain, on_grid, read_movies, write_movies
 from sciml.studies.flow_from_images.study.results import ArchiveResult, Orientation
@@ -48,7 +49,7 @@ def test_the_true_kernel_is_no_worse_than_a_wrong_one():
     pictures = frames.astype(np.float32) / 4095
     error = {}
     for name in ("none", "tv", "exact"):
-        sharp = sharpen.sharpened(pictures, name, SMALL.noise_std, kernel if name == "exact" else None)
+        sharp = sharpened(pictures, name, SMALL.noise_std, kernel if name == "exact" else None)
         error[name] = calibrated([as_fields(sharp.astype(float))], [on_grid(truth.field("m1"))]).error
     assert error["exact"] <= error["tv"] and error["exact"] < error["none"]
 
