@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Complex, Float, UInt16
 
+from sciml.runtime.errors import ShapeError
 from sciml.studies.flow_from_images.microscope.texture import advected, finer, line_integral
 
 WHITE = 4095
@@ -96,11 +97,16 @@ def rendered(
         length: side of the square.
         microscope: the instrument.
         seed: of texture, point-spread function and noise.
+
+    Raises:
+        ShapeError: the velocity has no time at every frame.
     """
+    every, rest = divmod(len(velocity) - 1, max(len(m1) - 1, 1))
+    if rest or not every:
+        raise ShapeError(f"{len(velocity)} velocities for {len(m1)} frames: give a whole number of them from frame to frame")
     generator = np.random.default_rng(seed)
     n = microscope.pixels
     kernel = point_spread(microscope, generator)
-    every = (len(velocity) - 1) // (len(m1) - 1)
     noise = advected(generator.standard_normal((n, n)), velocity, step, length)[::every]
     found = []
     for field, grain in zip(finer(m1, n), noise, strict=True):
