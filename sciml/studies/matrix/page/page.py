@@ -94,8 +94,8 @@ def answer(section: Section) -> str:
     titles = titles_of(section.columns)
     won = [row for row in section.rows if any(cell.winner for cell in row.cells)]
     leads = Counter(titles[row.leader] for row in section.rows if row.leader)
-    ranked = [f"{name} {count}" for name, count in leads.most_common()]
-    head = f"The best mean of {counted(len(section.rows), 'row')}: {sequence(ranked)}."
+    ranked = [f"{name} ({count})" for name, count in leads.most_common()]
+    head = f"The best mean of {counted(len(section.rows), 'row')} has: {sequence(ranked, '; ')}."
     if won:
         marked = sequence([f"{row.title} ({titles[row.leader or '']})" for row in won], "; ")
         return f"{head} The lead is significant against every other method in {len(won)}: {marked}."
@@ -130,9 +130,9 @@ def cost_table(section: Section) -> Table:
         Column("method", "Method"),
         Column("mean", section.metric, section.unit, "up", 2),
         Column("ssim", "SSIM", "", "up", 3),
-        Column("wall", "Wall time", "s", "down"),
-        Column("cpu", "CPU time", "s", "down"),
-        Column("memory", "Memory growth", "MiB", "down"),
+        Column("wall", "Wall time", "s", "down", 3),
+        Column("cpu", "CPU time", "s", "down", 3),
+        Column("memory", "Memory growth", "MiB", "down", 1),
         Column("certified", "Certified", "% of trials"),
     ]
     rows = [

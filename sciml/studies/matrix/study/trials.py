@@ -96,7 +96,8 @@ def _validation(row: str, first: Task, config: TrialsConfig, seeds: Seeds) -> li
     """Return the validation problems of a row, with an operator of their own."""
     found = cases(first.experiment, "validation", config.validation_images, first.canvas, config.data_tier)
     shown = [TrueCase(case.name, case.name.partition("[")[0], case.name.partition("[")[0], case.array) for case in found]
-    task = true_task(ROWS[row], config.size, seeds("physics", row, "validation"))
+    fixed = isinstance(first.physics, ParallelBeam)
+    task = first if fixed else true_task(ROWS[row], config.size, seeds("physics", row, "validation"))
     return list(measured(row, shown, task, seeds, 0, "validation"))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -51,10 +52,16 @@ def true_task(row: Row, size: int, seed: int) -> Task:
     return task(row.task, (height, width), seed, **row.truth)
 
 
+@lru_cache(maxsize=2)
+def _plain_task(name: str, size: tuple[int, int], seed: int) -> Task:
+    """Return a task with its default options; the matrix of a parallel beam is made once for all cases."""
+    return task(name, size, seed)
+
+
 def told_task(row: Row, true: Task, generator: np.random.Generator) -> Task:
     """Return the task that the methods are told: the true one, or one whose operator is wrong as the row says."""
     if row.truth:
-        return task(row.task, true.size, true.seed)
+        return _plain_task(row.task, true.size, true.seed)
     if row.kernel_error and isinstance(true.physics, ValidBlur):
         kernel = true.physics.kernel.numpy().astype(np.float64)
         return with_kernel(true, perturbed(kernel.reshape(kernel.shape[-2:]), row.kernel_error, generator))
