@@ -57,10 +57,11 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
     data = read_study(results)
     pictures = list(scrubbers(data))
     tabs = {
-        "Parameters": [parameter_table(data), *budget_reportlets(data), estimate_table(data)],
+        "Parameters": [parameter_table(data), *budget_reportlets(data)],
         "Forecast": list(forecast_curve(data)),
         "Order from pictures": [order_table(data)],
         "Archives": [archive_table(data)],
+        "Every fit": [estimate_table(data)],
     }
     return StudyPage(
         "flow_from_images",
