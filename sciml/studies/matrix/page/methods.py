@@ -53,9 +53,9 @@ def _compare_text(parameters: Mapping[str, Any]) -> str:
     return (
         "Values of one case were averaged over its noise seeds, those of one subject over its cases. The leader of a row "
         "was compared with every other method by the two-sided Wilcoxon signed-rank test over subjects [@wilcoxon1945], "
-        "exact up to 50, with Holm's correction over the row [@holm1979]; a winner is marked where all are rejected at 5 "
-        "%. Intervals are a bootstrap over subjects [@efron1979]. Times are medians of processor seconds of one process "
-        "with one thread; memory is the median growth of that process's resident set at its peak."
+        "exact up to 50 without ties, with Holm's correction over the row [@holm1979]; a winner is marked where all are "
+        "rejected at 5 %. Intervals are a bootstrap over subjects [@efron1979]. Times are medians of processor seconds "
+        "of one process with one thread; memory is the median growth of that process's resident set at its peak."
     )
 
 

@@ -23,6 +23,7 @@ from sciml.studies.matrix.page.methods import PARAGRAPHS
 from sciml.studies.matrix.page.pareto import pareto
 from sciml.studies.matrix.settings.rows import ROWS
 from sciml.studies.matrix.study.closures import equal_error
+from sciml.studies.matrix.study.contest import LEVEL
 from sciml.studies.matrix.study.results import Matrix, Section, Trials
 
 QUESTION = (
@@ -76,7 +77,7 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
             *(Tab(one.title.partition(":")[0], list(others(one))) for one in found.sections[1:]),
             Tab("Parameters", list(parameters(found, section))),
         ],
-        checks=[Checks(list(checks(jobs)))],
+        checks=[Checks(list(checks(found, jobs)))],
         reading=READING,
         records=records,
         paragraphs=PARAGRAPHS,
@@ -206,8 +207,8 @@ def parameters(found: Matrix, section: Section) -> Iterator[Reportlet]:
     )
 
 
-def checks(jobs: Sequence[Trials]) -> Iterator[Check]:
-    """Yield that no case was tuned on, and that every trial has its numbers."""
+def checks(found: Matrix, jobs: Sequence[Trials]) -> Iterator[Check]:
+    """Yield that no case was tuned on, and that a winner is marked only where every test of its row rejects."""
     tuned = {name.partition("[")[0] for job in jobs for names in job.validation.values() for name in names}
     subjects = {one.case.partition("[")[0] for job in jobs for one in job.trials} | {
         one.subject for job in jobs for one in job.trials
@@ -216,6 +217,10 @@ def checks(jobs: Sequence[Trials]) -> Iterator[Check]:
     yield Check(
         "subjects that parameters were tuned on", len(shared), 0, not shared, "", "of all photographs, volumes and persons"
     )
+    won = [row for section in found.sections for row in section.rows if any(cell.winner for cell in row.cells)]
+    rivals = [cell for row in won for cell in row.cells if cell.mean is not None and not cell.winner]
+    loose = sum(cell.p is None or cell.p >= LEVEL for cell in rivals)
+    yield Check("rivals of a marked winner that are not rejected", loose, 0, not loose, "", f"winners in {len(won)} rows")
 
 
 def limits(section: Section) -> Iterator[str]:

@@ -41,7 +41,7 @@ class Contest:
 
 
 def signed_rank(differences: Sequence[float]) -> float:
-    """Return the two-sided p-value of Wilcoxon's signed-rank test, exact up to 50 subjects; differences of zero are left out.
+    """Return the two-sided p-value of Wilcoxon's signed-rank test, exact up to 50 subjects without ties; zeros are left out.
 
     Example:
         >>> signed_rank([1.0, 2.0, 3.0, 4.0, 5.0])
