@@ -13,12 +13,24 @@ from sciml.studies.flow_from_images.microscope.camera import as_fields
 from sciml.studies.flow_from_images.study.movies import GRID, on_grid
 
 
-def test_white_noise_is_found_whatever_is_hidden():
+def noisy(generator: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return complex noise of root mean square 0.3."""
+    return 0.3 / np.sqrt(2) * (generator.normal(size=shape) + 1j * generator.normal(size=shape))
+
+
+def test_white_noise_is_found_whatever_is_hidden_and_noise_that_stays_counts_more():
+    """Of n frames with the same error the sum has n times the power of that of independent ones."""
     generator = np.random.default_rng(0)
-    noise = 0.3 / np.sqrt(2) * (generator.normal(size=(200, GRID, GRID)) + 1j * generator.normal(size=(200, GRID, GRID)))
-    seen = generator.random(noise.shape) < 0.8
-    assert white_noise(noise, np.ones(noise.shape, bool)) == pytest.approx(0.3, rel=0.02)
-    assert white_noise(noise, seen) == pytest.approx(0.3, rel=0.02)
+    found = {name: [] for name in ("white", "hidden", "same")}
+    for _ in range(100):
+        noise = noisy(generator, 4, GRID, GRID)
+        every, seen = np.ones(noise.shape, bool), generator.random(noise.shape) < 0.8
+        found["white"].append(white_noise(noise, every))
+        found["hidden"].append(white_noise(noise, seen))
+        found["same"].append(white_noise(np.repeat(noise[:1], 4, 0), every))
+    sizes = {name: np.sqrt(np.mean(np.square(values))) for name, values in found.items()}
+    assert sizes["white"] == pytest.approx(0.3, rel=0.03) and sizes["hidden"] == pytest.approx(0.3, rel=0.03)
+    assert sizes["same"] == pytest.approx(0.6, rel=0.03)
 
 
 def test_calibration_on_one_flow_reads_another():

@@ -117,4 +117,4 @@ def test_the_point_spread_function_is_known_only_roughly():
         kernel = as_pictures(point_spread(SMALL, np.random.default_rng(seed)))
         x = np.arange(len(kernel)) - len(kernel) // 2
         widths.append(np.sqrt((kernel.sum(1) * x**2).sum()))
-    assert np.mean(widths) == pytest.approx(SMALL.width, rel=0.03) and 0.03 < np.std(np.log(widths)) < 0.1
+    assert np.mean(widths) == pytest.approx(SMALL.width, rel=0.05) and 0.08 < np.std(np.log(widths)) < 0.2

@@ -1,9 +1,10 @@
 """What the structure tensor is worth: scale, gain and noise, found on movies of known flows and never on those that are judged.
 
-    g = <m*, t> / <m*, m*>,    error e = g m - t,    s^2 = P <|e_k|^2> over the waves that are sought
+    g = <m*, t> / <m*, m*>,    e = g m - t,    s^2 = P / n  < |sum_t e_k(t)|^2 >
 
-with m the tensor's order, t the truth and P the points of the grid: s is the white noise that has the power of the error in these
-waves, which is what an inference that believes in white noise has to be told.
+with m the tensor's order, t the truth, P the points of the grid and n the frames; the mean is over the waves that are sought. The
+texture moves with the liquid, so that errors of frames are alike: s is the white noise whose sum over the frames has the power of
+theirs, which is what an inference that believes in white noise has to be told.
 """
 
 from __future__ import annotations
@@ -51,12 +52,13 @@ def relative_error(found: Seen, truth: Complex[np.ndarray, "frames grid grid"]) 
 
 
 def white_noise(error: Complex[np.ndarray, "frames grid grid"], seen: Bool[np.ndarray, "frames grid grid"]) -> float:
-    """Return the white noise with the power of an error in the waves below a third of the grid."""
+    """Return the white noise whose sum over the frames has the power of an error's, in the waves below a third of the grid."""
     grid = error.shape[-1]
     waves = np.abs(np.rint(np.fft.fftfreq(grid, 1 / grid)))
     kept = np.maximum(waves[:, None], waves) < grid / 3
-    power = np.abs(np.fft.fft2(np.where(seen, error, 0))) ** 2 / np.maximum(seen.sum((1, 2)), 1)[:, None, None]
-    return float(np.sqrt(power[:, kept].mean()))
+    amplitudes = np.fft.fft2(np.where(seen, error, 0)) / np.sqrt(np.maximum(seen.sum((1, 2)), 1))[:, None, None]
+    # s^2 = P / n < |sum_t e_k(t)|^2 >
+    return float(np.sqrt(np.mean(np.abs(amplitudes.sum(0)[kept]) ** 2) / len(error)))
 
 
 def calibrated(

@@ -40,7 +40,7 @@ class Microscope:
     contrast: float = 0.6
     photons: float = 400.0
     width: float = 1.5
-    spread: float = 0.1
+    spread: float = 0.2
     gain: float = 2.0
     read_out: float = 4.0
     offset: float = 100.0

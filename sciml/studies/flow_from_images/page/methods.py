@@ -28,7 +28,7 @@ def _render(parameters: Mapping[str, Any]) -> str:
     return (
         f"Frames of {parameters['pixels']} pixels a side show noise that the flow carries along, convolved with lines along the "
         "directors [@cabral1993], with a contrast in proportion to the order; they are blurred by a Gaussian whose widths differ "
-        "by a tenth from the nominal ones in each movie, and have Poisson and read-out noise and 12 bits."
+        "by a fifth from the nominal ones in each movie, and have Poisson and read-out noise and 12 bits."
     )
 
 
