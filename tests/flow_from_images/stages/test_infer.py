@@ -21,7 +21,7 @@ WEIGHTS = Path(stage.__file__).parents[3] / "active_fluid" / "weights" / "defaul
 
 @pytest.mark.slow
 def test_true_frames_give_the_parameters_of_the_familys_own_inference(tmp_path):
-    """On 32 points a side, with short steps and four times the waves, as the family's study has it."""
+    """On 32 points a side, with half the step and more waves."""
     (flows,) = simulate.run(SimulateConfig(truths=((-2.0, 0.5),), seeds=1, calibration=((-1.75, 0.6),)), tmp_path / "simulate")
     flow = read_movies(flows)["test-0"]
     assert flow.field("m1").shape == (9, 64, 64) and np.sqrt(np.mean(np.abs(flow.field("m1")[0]) ** 2)) > 0.3

@@ -92,7 +92,7 @@ def answer(data: StudyData) -> str:
     if data.is_own:
         ends = {name: fits[0].estimate(name) for name in PARAMETERS}
         said = " and ".join(f"{name} is {one.value:.2f} ({one.low:.2f} to {one.high:.2f})" for name, one in ends.items())
-        return f"In your movie {minus(said)}, by frames that are {title_of(best)}; the truth is not known."
+        return f"In your movie {minus(said)}, with 90 % intervals, by frames that are {title_of(best)}; the truth is not known."
 
     def off(name: str, rows: list[Any]) -> str:
         found = spread_over(errors(rows, name))
@@ -122,7 +122,9 @@ def numbers(data: StudyData) -> Iterator[Number]:
     if data.is_own:
         for name, text in zip(PARAMETERS, ("Activity", "Alignment"), strict=True):
             one = fits[0].estimate(name)
-            yield Number(f"{text}, 90 % interval", one.value, "", (one.low, one.high))
+            # of a normal distribution: the page shows 95 %, fits hold 90 %
+            half = (one.high - one.low) / 2 * 1.960 / 1.645
+            yield Number(text, one.value, "", (one.value - half, one.value + half))
         return
     for name, text in zip(PARAMETERS, ("activity", "alignment"), strict=True):
         found, other = (spread_over(100 * e for e in errors(rows, name)) for rows in (fits, true))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 from jaxtyping import Complex, Float, UInt8
@@ -33,10 +34,12 @@ def scrubbers(data: StudyData) -> Iterator[Reportlet]:
     count, total = len(case.times), len(fields[shown[0]].field("m1"))
     series: dict[str, list[np.ndarray]] = {}
     for combination in shown:
-        frames = data.frames(f"{combination}/sharpen")[name].arrays["frames"]
-        series[title_of(combination)] = column(
-            frames, fields[combination].field("m1"), fields[combination].arrays["vorticity"], limit
+        given = (
+            data.frames(f"{combination}/sharpen")[name].arrays["frames"],
+            *(fields[combination].field("m1"), fields[combination].arrays["vorticity"], limit),
         )
+        # one movie without a truth takes the whole width
+        series |= rows(*given) if len(shown) == 1 and flow is None else {title_of(combination): column(*given)}
     if flow is not None:
         truth = on_grid(flow.field("m1"))[:total]
         series["truth"] = column(data.frames("render")[name].arrays["frames"], truth, true_vorticity(flow, total), limit)
@@ -46,10 +49,10 @@ def scrubbers(data: StudyData) -> Iterator[Reportlet]:
         "Frame, director and vorticity over time",
         series,
         ahead[:total],
-        f"Movie {name}; {count} frames, then the forecast, which has no frame. Above: the frame as the structure tensor sees it, "
-        "the last one held; under \u201ctruth\u201d as the camera took it. Middle: the order |m1| of the fit, black 0 to white "
-        "1, lines along the rods. Below: vorticity on one scale, purple turning to the left, orange to the right, full colour at "
-        f"\u00b1 {limit:.2g}; of the truth it is known during the frames alone.",
+        f"Movie {name}; {count} frames, then the forecast, which has no frame. The frame is what the structure tensor "
+        "sees, the last one held; under \u201ctruth\u201d as the camera took it. The order |m1| of the fit goes from black, 0, to white, "
+        "1, lines lie along the rods. The vorticity is on one scale, purple turning to the left, orange to the right, full "
+        f"colour at \u00b1 {limit:.2g}; of a truth it is known during the frames alone.",
         f"frames, directors and vorticity of the movie {name}",
     )
 
@@ -66,22 +69,28 @@ def true_vorticity(flow: Movie, total: int) -> Float[np.ndarray, "times g g"]:
     return on_grid(found)
 
 
-def column(
+def rows(
     frames: Float[np.ndarray, "frames rows columns"],
     m1: Complex[np.ndarray, "times g g"],
     vorticity: Float[np.ndarray, "times g g"],
     limit: float,
-) -> list[UInt8[np.ndarray, "height width 3"]]:
-    """Return one picture a time: frame, order with directors, vorticity, one below the other."""
+) -> dict[str, list[UInt8[np.ndarray, "side side 3"]]]:
+    """Return frame, order with directors, and vorticity, a picture a time."""
     low, high = np.quantile(frames, (0.005, 0.995))
-    gap = np.full((GAP, SIDE, 3), 255, np.uint8)
-    found = []
+    found: dict[str, list[np.ndarray]] = {"frame": [], "order and directors": [], "vorticity": []}
     for time in range(len(m1)):
         frame = np.clip((frames[min(time, len(frames) - 1)].astype(float) - low) / (high - low), 0, 1)
-        grey = resized(np.stack([np.round(255 * frame).astype(np.uint8)] * 3, -1))
-        below = resized(as_pictures(np.moveaxis(signed_picture(vorticity[time], limit), -1, 0)).transpose(1, 2, 0))
-        found.append(np.concatenate([grey, gap, order_picture(m1[time]), gap, below]))
+        below = as_pictures(np.moveaxis(signed_picture(vorticity[time], limit), -1, 0)).transpose(1, 2, 0)
+        pictures = resized(np.stack([np.round(255 * frame).astype(np.uint8)] * 3, -1)), order_picture(m1[time]), resized(below)
+        for name, picture in zip(found, pictures, strict=True):
+            found[name].append(picture)
     return found
+
+
+def column(*given: Any) -> list[UInt8[np.ndarray, "height width 3"]]:
+    """Return the pictures of `rows` one below the other, one a time."""
+    gap = np.full((GAP, SIDE, 3), 255, np.uint8)
+    return [np.concatenate([a, gap, b, gap, c]) for a, b, c in zip(*rows(*given).values(), strict=True)]
 
 
 def resized(picture: UInt8[np.ndarray, "n m 3"]) -> UInt8[np.ndarray, "side side 3"]:
