@@ -49,10 +49,10 @@ def scrubbers(data: StudyData) -> Iterator[Reportlet]:
         "Frame, director and vorticity over time",
         series,
         ahead[:total],
-        f"Movie {name}; {count} frames, then the forecast, which has no frame. The frame is what the structure tensor "
-        "sees, the last one held; under \u201ctruth\u201d as the camera took it. The order |m1| of the fit goes from black, 0, to white, "
-        "1, lines lie along the rods. The vorticity is on one scale, purple turning to the left, orange to the right, full "
-        f"colour at \u00b1 {limit:.2g}; of a truth it is known during the frames alone.",
+        f"Movie {name}; {count} frames, then the forecast, which has no frame. The frame is what the structure tensor sees, "
+        "the last one held; under \u201ctruth\u201d it is what the camera took. The order |m1| of the fit goes from black to "
+        "white, 0 to 1; lines lie along the rods. The vorticity is on one scale, purple turning to the left, orange to the "
+        f"right, full colour at \u00b1 {limit:.2g}; of a truth it is known during the frames alone.",
         f"frames, directors and vorticity of the movie {name}",
     )
 
