@@ -10,8 +10,9 @@ from pydantic import ValidationError
 from sciml.progression import REGIONS
 from sciml.runtime.errors import DataError
 from sciml.studies.scan_to_forecast.chain.acquisition import acquire
-from sciml.studies.scan_to_forecast.chain.archive import LEVELS, NEAR, WINDOW, stored
+from sciml.studies.scan_to_forecast.chain.archive import NEAR, stored
 from sciml.studies.scan_to_forecast.chain.cases import head_case, reduced
+from sciml.studies.scan_to_forecast.chain.levels import LEVELS, WINDOW, to_levels, to_magnitudes
 from sciml.studies.scan_to_forecast.chain.measuring import check_owner, from_the_same_scans, psnr_in_head
 from sciml.studies.scan_to_forecast.chain.reconstruction import reconstruct_volume
 from sciml.studies.scan_to_forecast.chain.records import Answer, Case, Question
@@ -36,7 +37,10 @@ def test_all_of_k_space_without_noise_gives_the_volume_back_by_every_method(volu
     found = acquire(volume, AcquisitionConfig(coils=coils, noise=0), seed=1)
     assert found.samples.shape == (3, 2 * coils, 48, 40)
     for method in ("zero-filled", "tv", "lpn"):
-        np.testing.assert_allclose(reconstruct_volume(found, method), volume, atol=2e-6)
+        back = reconstruct_volume(found, method)
+        np.testing.assert_allclose(back, volume, atol=2e-6)
+        # so that a scan of 16 bits leaves the archive as it went in, bit for bit
+        assert np.array_equal(stored(back, "lossless")[0], to_magnitudes(to_levels(volume)))
 
 
 @pytest.mark.parametrize("coils", [1, 4])

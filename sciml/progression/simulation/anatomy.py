@@ -67,6 +67,10 @@ class Anatomy:
         return np.ascontiguousarray(np.moveaxis(np.concatenate([self.labels, self.inside[None], self.t1[None]]), 0, -1))
 
 
+class NoVentricles(DataError):
+    """An image has no fluid where the lateral ventricles must be."""
+
+
 @dataclass(frozen=True)
 class Template:
     """Hard labels at 1 mm, (D, H, W) running to the right, to the front and to the head.
@@ -136,7 +140,13 @@ def tissue_classes(t1: np.ndarray, inside: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def labelled(
-    t1: np.ndarray, grey: np.ndarray, white: np.ndarray, affine: np.ndarray, atlas: str, necks: bool = False
+    t1: np.ndarray,
+    grey: np.ndarray,
+    white: np.ndarray,
+    affine: np.ndarray,
+    atlas: str,
+    necks: bool = False,
+    place: np.ndarray | None = None,
 ) -> Template:
     """Return a brain with one label a voxel.
 
@@ -148,16 +158,18 @@ def labelled(
         atlas: id of the AAL atlas.
         necks: cut the ventricles off from fluid that they touch through necks of up to two voxels, as to the third ventricle;
             an average has none so sharp.
+        place: where the ventricles may be, bool (D, H, W); anywhere by default.
 
     Raises:
-        DataError: the image is empty, or has no fluid where the lateral ventricles must be.
+        DataError: the image is empty.
+        NoVentricles: it has no fluid where the lateral ventricles must be.
     """
     inside = ndimage.binary_fill_holes(t1 > 0)
     if inside is None or not inside.any():
         raise DataError("the T1 image is empty: fetch it again with `sciml data fetch`")
     atlas_codes = _atlas_on(atlas, t1.shape, affine)
     fluid = np.clip(1 - grey - white, 0, 1) * inside
-    ventricles = find_ventricles(fluid, inside, affine, necks)
+    ventricles = find_ventricles(fluid if place is None else np.where(place, fluid, 0), inside, affine, necks)
     # soft shares of each region, what is left going to the next one
     shares = np.zeros((len(REGIONS), *t1.shape), np.float32)
     shares[0] = np.where(ndimage.binary_dilation(ventricles), fluid, 0)
@@ -232,7 +244,7 @@ def find_ventricles(fluid: np.ndarray, inside: np.ndarray, affine: np.ndarray, n
     """Return the lateral ventricles, bool (D, H, W); the arguments are those of `labelled`.
 
     Raises:
-        DataError: there are none.
+        NoVentricles: there are none.
     """
     deep = (fluid > FLUID_THRESHOLD) & (np.asarray(ndimage.distance_transform_edt(inside)) > DEPTH_MM)
     deep &= _in_box(inside.shape, affine, VENTRICLE_BOX_MM)
@@ -240,7 +252,9 @@ def find_ventricles(fluid: np.ndarray, inside: np.ndarray, affine: np.ndarray, n
     seeds = [parts[_in_box(inside.shape, affine, box)] for box in VENTRICLE_SEEDS_MM]
     chosen = np.setdiff1d(np.concatenate(seeds), [0])
     if not len(chosen):
-        raise DataError("there is no fluid where the lateral ventricles must be: fetch the images again with `sciml data fetch`")
+        raise NoVentricles(
+            "there is no fluid where the lateral ventricles must be: fetch the images again with `sciml data fetch`"
+        )
     found = np.isin(parts, chosen)
     return ndimage.binary_dilation(found, iterations=2, mask=deep) if necks else found
 

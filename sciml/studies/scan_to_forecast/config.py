@@ -121,7 +121,9 @@ class SubjectsConfig(LinksConfig):
         default=8, ge=1, description="subjects on whom the error of each chain is measured, for its intervals"
     )
     acquisitions: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")], AcquisitionConfig] = Field(
-        default_factory=lambda: {"4x": AcquisitionConfig(acceleration=4)}, min_length=1, description="as for the head"
+        default_factory=lambda: {"4x-8-coils": AcquisitionConfig(acceleration=4, coils=8)},
+        min_length=1,
+        description="as for the head",
     )
     archives: tuple[Archive, ...] = Field(default=("lossless", "quality-50"), min_length=1, description="as for the head")
 

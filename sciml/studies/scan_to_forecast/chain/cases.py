@@ -13,6 +13,7 @@ from sciml.formats.nifti import read_scan
 from sciml.progression import Cohort, SimulateConfig, simulate_cohort
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import digest_bytes
+from sciml.studies.scan_to_forecast.chain.levels import to_levels, to_magnitudes
 from sciml.studies.scan_to_forecast.chain.records import Case, Question
 from sciml.studies.scan_to_forecast.config import HEAD_DATA, WhoConfig
 
@@ -22,7 +23,7 @@ Volume = Float[np.ndarray, "slices rows columns"]
 
 
 def head_case(config: WhoConfig, scan: Path | None) -> tuple[dict[str, Case], dict[str, Volume]]:
-    """Return a head and its magnitudes from 0 to 1, axial slices from foot to head, rows from back to front.
+    """Return a head and its magnitudes from 0 to 1 in 16 bits, axial slices from foot to head, rows from back to front.
 
     Args:
         config: who it is, and what is asked.
@@ -41,7 +42,7 @@ def head_case(config: WhoConfig, scan: Path | None) -> tuple[dict[str, Case], di
     top = float(np.percentile(volume, BRIGHTEST))
     if not (np.isfinite(volume).all() and top > 0):
         raise DataError(f"{path} holds no signal, or values that are not finite")
-    volume = np.clip(volume / top, 0, 1)
+    volume = to_magnitudes(to_levels(np.clip(volume / top, 0, 1)))
     case = Case(
         split="test",
         affine=affine.tolist(),
@@ -89,7 +90,7 @@ def simulated_cases(config: SimulateConfig, folder: Path) -> tuple[dict[str, Cas
         if first.split not in ("validation", "test"):
             continue
         volume = np.ascontiguousarray(cohort.clean(first)[0].transpose(2, 1, 0), np.float32)
-        volumes[name] = np.clip(volume / volume.max(), 0, 1)
+        volumes[name] = to_magnitudes(to_levels(np.clip(volume / volume.max(), 0, 1)))
         cases[name] = Case(
             split=first.split,
             affine=cohort.affine.tolist(),

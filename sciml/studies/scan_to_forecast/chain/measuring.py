@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from sciml.studies.scan_to_forecast.chain.records import Answer, Case
 MODEL = "mni-motion"
 COURSE = "linear_population"
 """The regression on volumes of one visit holds for people like those that it has learned from, a population's course for all."""
+PATH = re.compile(r"\S*scan\.nii\b:?")
 DIM = 0.05
 """What is darker is no head: quality is judged within it."""
 
@@ -44,7 +46,8 @@ def measured(volume: Volume, case: Case) -> tuple[PreparedScan | None, str | Non
     try:
         return prepared(volume, case), None
     except (DataError, NumericalError) as error:
-        return None, str(error)
+        # without the temporary file's name: equal runs write equal bytes
+        return None, PATH.sub("the scan", str(error))
 
 
 def answers(scan: PreparedScan, case: Case, forecaster: FlowForecaster, seed: int) -> list[Answer]:

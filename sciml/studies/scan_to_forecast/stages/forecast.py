@@ -12,7 +12,8 @@ from sciml.progression import AskScanConfig, FlowForecaster, PreparedScan, forec
 from sciml.runtime.files import load_tensors, save_tensors
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import read_result, write_result
-from sciml.studies.scan_to_forecast.chain.archive import WINDOW, stored
+from sciml.studies.scan_to_forecast.chain.archive import stored
+from sciml.studies.scan_to_forecast.chain.levels import WINDOW
 from sciml.studies.scan_to_forecast.chain.measuring import (
     COURSE,
     answers,
