@@ -84,7 +84,7 @@ def beside_ventricles() -> np.ndarray:
     inside = np.asarray(ndimage.binary_fill_holes(t1 > 0), dtype=bool)
     fluid = np.clip(1 - grey - white, 0, 1) * inside
     ventricles = find_ventricles(fluid, inside, own, necks=False)
-    others = (fluid > FLUID_THRESHOLD) & ~np.asarray(ndimage.binary_dilation(ventricles, iterations=RIM_VOXELS))
+    others = (fluid > FLUID_THRESHOLD) & (np.asarray(ndimage.binary_dilation(ventricles, iterations=RIM_VOXELS)) == 0)
     # at 2 mm, which is fine enough for the plane between
     to_own, to_others = (np.asarray(ndimage.distance_transform_edt(part[::2, ::2, ::2] == 0)) for part in (ventricles, others))
     affine = np.eye(4)

@@ -18,6 +18,7 @@ from sciml.datasets import local_path
 from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.cohorts.grids import GRIDS
 from sciml.progression.cohorts.regions import REGIONS
+from sciml.progression.forecasting.scan_forecast import prepare_scan
 from sciml.progression.scans.bias import bias_of
 from sciml.progression.scans.estimated_labels import FOUND_IN_TEMPLATE, at_scan, estimate_labels, without_faded_rim
 from sciml.progression.scans.one_scan import _mask_of, _renumbered, make_ready
@@ -191,3 +192,20 @@ def test_a_brain_without_skull_is_not_cut(template, tmp_path):
     ready = make_ready(path, GRIDS["4.5mm"])
     assert not ready.skull_removed and not ready.errors
     np.testing.assert_allclose(ready.brain.array * ready.shading, ready.scan.array, rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_blur_and_noise_hardly_change_what_is_found_of_the_ventricles(need_data, tmp_path):
+    """At 2 mm they touch the third ventricle and the cisterns: without the plane between, 30 to 52 ml are found in place of 22."""
+    need_data("mr_colin27_t1")
+    scan = read_scan(local_path("mr_colin27_t1"))
+    fine = np.asarray(scan.array, np.float32)
+    even = fine[:180, :216, :180].reshape(90, 2, 108, 2, 90, 2).mean((1, 3, 5))
+    affine = scan.affine @ np.diag([2, 2, 2, 1.0])
+    affine[:3, 3] = (scan.affine @ [0.5, 0.5, 0.5, 1])[:3]
+    noisy = even + 5 * np.random.default_rng(0).standard_normal(even.shape)
+    found = []
+    for name, array, place in (("fine", fine, scan.affine), ("coarse", even, affine), ("noisy", noisy, affine)):
+        nibabel.save(nibabel.Nifti1Image(array.astype(np.float32), place), tmp_path / f"{name}.nii")
+        found.append(prepare_scan(tmp_path / f"{name}.nii").regions.volumes_ml[0])
+    np.testing.assert_allclose(found[1:], found[0], rtol=0.05)
