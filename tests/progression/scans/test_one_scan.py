@@ -196,7 +196,7 @@ def test_a_brain_without_skull_is_not_cut(template, tmp_path):
 
 @pytest.mark.slow
 def test_blur_and_noise_hardly_change_what_is_found_of_the_ventricles(need_data, tmp_path):
-    """At 2 mm they touch the third ventricle and the cisterns: without the plane between, 30 to 52 ml are found in place of 22."""
+    """At 2 mm they touch the third ventricle and the cisterns: without the plane between, 30 to 52 ml are found, not 22."""
     need_data("mr_colin27_t1")
     scan = read_scan(local_path("mr_colin27_t1"))
     fine = np.asarray(scan.array, np.float32)
