@@ -17,6 +17,7 @@ COMMA := ,
 EXTRA_STAMPS = $(patsubst %,$(VENV)/.extra-%,$(subst $(COMMA), ,$(EXTRAS)))
 NOT_LOCKED := ^(torch|torchvision|triton|setuptools|nvidia-.*|cuda-.*)==
 PYTEST := OMP_NUM_THREADS=1 python -m pytest -q -p no:cacheprovider -n auto --dist loadfile
+WITH_JAX := tests/active_fluid tests/flow_from_images/stages/test_infer.py
 FAST := $(PYTEST) -m 'not slow and not gpu'
 
 .PHONY: env dev weights test lint lock lock-lowest lowest schema docs wheel
@@ -53,8 +54,8 @@ weights: env ## publish the weights of a finished run into the package: make wei
 # torch and jax in processes of their own
 test: dev ## the tests, in the same environment (SLOW=1 adds the slow ones)
 	@sciml data fetch --data-tier ci
-	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') --ignore=tests/active_fluid tests
-	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') tests/active_fluid
+	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') $(addprefix --ignore=,$(WITH_JAX)) tests
+	@$(PYTEST) $(if $(SLOW),,-m 'not slow and not gpu') $(WITH_JAX)
 
 lint: dev ## format, lint, types, workflow lint, schema drift
 	@ruff format --check . && ruff check .
@@ -84,7 +85,7 @@ lock-lowest: env $(VENV)/.extra-lock ## write constraints-lowest.txt: the least 
 lowest: env ## the tests with these versions, in .venv-lowest
 	@python -m venv .venv-lowest
 	@.venv-lowest/bin/python -m pip install -q --disable-pip-version-check -c constraints-lowest.txt -e '.[all,dev]'
-	@export PATH=$(CURDIR)/.venv-lowest/bin:$$PATH; $(FAST) --ignore=tests/active_fluid tests && $(FAST) tests/active_fluid
+	@export PATH=$(CURDIR)/.venv-lowest/bin:$$PATH; $(FAST) $(addprefix --ignore=,$(WITH_JAX)) tests && $(FAST) $(WITH_JAX)
 
 wheel: env ## build the wheel into dist/
 	@python -m pip wheel -q --disable-pip-version-check --no-deps -w dist .
