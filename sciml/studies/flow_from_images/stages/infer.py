@@ -39,6 +39,8 @@ GUESS = 0.02
 TIME_STEP = 0.05
 MOST_WAVES = 100
 """Largest number of waves of the initial state that are sought."""
+NORMAL_QUANTILE_95 = 1.6449
+Task = tuple[str, str, Movie, str, float, float]
 
 
 def run(config: InferConfig, flows: Path, order: dict[str, list[Path]], weights: Path, output: Path) -> list[Path]:
@@ -64,12 +66,12 @@ def run(config: InferConfig, flows: Path, order: dict[str, list[Path]], weights:
     lost: dict[str, str] = {}
     shown: dict[str, Movie] = {}
     with Partial(output, identity) as partial:
-        for combination, name, movie, noise, level in tasks(config, truths, files):
+        for combination, name, movie, noise, level, alike in tasks(config, truths, files):
             key = f"{combination} {name} {noise}"
             part = partial.get(key)
             if part is None:
                 try:
-                    row, fields = fitted(combination, name, movie, truths.get(name), closure, noise, level)
+                    row, fields = fitted(combination, name, movie, truths.get(name), closure, noise, level, alike)
                     part = partial.put(key, fields, row.model_dump())
                     log.info("%s: alpha %.3f, zeta %.3f", key, row.alpha.value, row.zeta.value)
                 except NumericalError as error:
@@ -91,8 +93,8 @@ def shown_case(truths: dict[str, Movie]) -> str:
     return next((name for name, movie in truths.items() if movie.case.role == "test"), "own")
 
 
-def tasks(config: InferConfig, truths: dict[str, Movie], files: dict[str, Path]) -> Iterator[tuple[str, str, Movie, str, float]]:
-    """Yield combination, case, movie, kind of noise and its level, of all fits."""
+def tasks(config: InferConfig, truths: dict[str, Movie], files: dict[str, Path]) -> Iterator[Task]:
+    """Yield combination, case, movie, kind of noise, its level, and how alike errors of frames are, of all fits."""
     seeds = Seeds(config.seed)
     for name, flow in truths.items():
         if flow.case.role == "test":
@@ -104,6 +106,7 @@ def tasks(config: InferConfig, truths: dict[str, Movie], files: dict[str, Path])
                 Movie(flow.case, {"m1": parts(seen), "seen": np.ones(seen.shape, np.uint8)}),
                 "measured",
                 level,
+                1.0,
             )
     for combination, path in files.items():
         movies = read_movies(path)
@@ -112,14 +115,21 @@ def tasks(config: InferConfig, truths: dict[str, Movie], files: dict[str, Path])
         for name, movie in movies.items():
             if movie.case.role == "calibration":
                 continue
-            yield combination, name, movie, "measured", calibration.noise_std
+            yield combination, name, movie, "measured", calibration.noise_std, calibration.alike
             if combination in config.guessed:
                 m1, seen = movie.field("m1"), movie.seen
-                yield combination, name, movie, "guessed", GUESS * float(np.sqrt(np.mean(np.abs(m1[seen]) ** 2)))
+                yield combination, name, movie, "guessed", GUESS * float(np.sqrt(np.mean(np.abs(m1[seen]) ** 2))), 1.0
 
 
 def fitted(
-    combination: str, name: str, movie: Movie, truth: Movie | None, closure: NeuralClosure, noise: str, level: float
+    combination: str,
+    name: str,
+    movie: Movie,
+    truth: Movie | None,
+    closure: NeuralClosure,
+    noise: str,
+    level: float,
+    alike: float = 1.0,
 ) -> tuple[Fit, dict[str, np.ndarray]]:
     """Return the fit of one movie with its forecast, and the fields of both.
 
@@ -131,6 +141,7 @@ def fitted(
         closure: of the model.
         noise: kind of noise.
         level: noise that the fit is told.
+        alike: what the part of the intervals that comes from noise is multiplied by.
 
     Raises:
         NumericalError: no fit was found.
@@ -163,7 +174,7 @@ def fitted(
         case=name,
         noise=noise,
         noise_std=level,
-        **{key: estimate(found, key, truth) for key in PARAMETERS},
+        **{key: estimate(found, key, truth, alike) for key in PARAMETERS},
         converged=found.converged,
         p_value=found.goodness.p_value,
         verdict=found.goodness.verdict,
@@ -181,10 +192,14 @@ def vorticity(row: Fit, movie: Movie, closure: NeuralClosure) -> np.ndarray:
     return np.stack([np.asarray(solver.observe(one[None])["vorticity"]) for one in movie.field("m1")]).astype(np.float32)
 
 
-def estimate(found: Inference, name: str, truth: Movie | None) -> Estimate:
-    """Return one parameter of a fit."""
-    low, high = getattr(found, f"{name}_interval")
-    return Estimate(value=getattr(found, name), low=low, high=high, truth=truth and getattr(truth.case, name))
+def estimate(found: Inference, name: str, truth: Movie | None, alike: float) -> Estimate:
+    """Return one parameter of a fit, its 90 % interval with the noise's part for errors of frames that are alike."""
+    place = PARAMETERS.index(name)
+    noise, whole = found.noise_covariance[place, place], found.covariance[place, place]
+    # f^2 of the noise's part, and the closure's error as it is
+    half = NORMAL_QUANTILE_95 * float(np.sqrt(alike**2 * noise + whole - noise))
+    value = getattr(found, name)
+    return Estimate(value=value, low=value - half, high=value + half, truth=truth and getattr(truth.case, name))
 
 
 def relative(found: np.ndarray, truth: np.ndarray) -> list[float]:

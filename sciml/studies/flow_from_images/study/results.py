@@ -37,6 +37,7 @@ class Orientation(Result):
     width_px: float
     gain: float
     noise_std: float
+    alike: float
     error: float
     cases: list[OrientationCase]
 
