@@ -2,8 +2,8 @@
 
     g = <m*, t> / <m*, m*>,    e = g m - t,    s^2 = P < |e_k|^2 >,    f^2 = < |sum_t e_k(t)|^2 > / ( n < |e_k|^2 > )
 
-with m the tensor's order, t the truth, P the points of the grid and n the frames; means are over the waves that are sought. s is the
-white noise of the power of the error, which is what an inference that believes in white noise is told. The texture moves with
+with m the tensor's order, t the truth, P the points of the grid and n the frames; means are over the waves that are sought. s is
+the white noise of the power of the error, which is what an inference that believes in white noise is told. The texture moves with
 the liquid, so that errors of frames are alike: their sum is f times what it would be if they were independent, and so is the part
 of an interval that comes from noise.
 """

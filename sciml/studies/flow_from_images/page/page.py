@@ -167,7 +167,7 @@ def limits(data: StudyData) -> Iterator[str]:
         "The texture is a model: line integral convolution with a contrast that grows with the order. The gain of the structure "
         "tensor is calibrated on it, so that a movie with another texture has another scale of the order."
     )
-    yield "The texture is carried along, so errors of frames are alike in time; the noise handed on counts that, on average."
+    yield "The texture is carried along, so errors of frames are alike in time; one factor widens the intervals for it."
     yield "The order is read on 16 points a side, which leaves out the flow's smallest waves; true frames are cut alike."
     yield "The square is periodic; of a movie from a larger flow the family's goodness of fit warns."
     yield "Known to every step: diffusions, shape factor, time between frames. The camera's noise is known, its blur roughly."

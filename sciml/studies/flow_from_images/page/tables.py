@@ -90,6 +90,7 @@ def order_table(data: StudyData) -> Table:
             "width": found.width_px,
             "noise": found.noise_std,
             "cal": 100 * found.error,
+            "alike": found.alike,
         }
         row["error"] = percents([one.error for one in judged if one.error is not None])
         row["angle"] = spread_over(one.angle_deg for one in judged if one.angle_deg is not None) or "truth not known"
@@ -101,6 +102,7 @@ def order_table(data: StudyData) -> Table:
         Column("angle", "error of the director", "degrees", "down", 1),
         Column("cal", "error on the calibration", "%", None, 1),
         Column("noise", "noise passed on", "", None, 3),
+        Column("alike", "frames alike", "times", None, 2),
         Column("width", "scale", "px", None, 0),
         Column("hidden", "flat, not seen", "%", None, 1),
     ]
