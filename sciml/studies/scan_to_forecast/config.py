@@ -42,7 +42,10 @@ class AcquisitionConfig(StageConfig):
     )
 
 
-def default_acquisitions() -> dict[str, AcquisitionConfig]:
+Acquisitions = dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")], AcquisitionConfig]
+
+
+def default_acquisitions() -> Acquisitions:
     """Return all of k-space, a fourth and an eighth of it, by one coil and by eight."""
     return {
         f"{acceleration}x{'-8-coils' if coils > 1 else ''}": AcquisitionConfig(acceleration=acceleration, coils=coils)
@@ -54,7 +57,7 @@ def default_acquisitions() -> dict[str, AcquisitionConfig]:
 class LinksConfig(StageConfig):
     """The levels of the links of one group of subjects; every level meets every other."""
 
-    acquisitions: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")], AcquisitionConfig] = Field(
+    acquisitions: Acquisitions = Field(
         min_length=1, description="by name; `reference`, all of k-space without noise, is always there beside them"
     )
     reconstructions: tuple[Reconstruction, ...] = Field(
@@ -96,7 +99,7 @@ class HeadConfig(WhoConfig, LinksConfig):
     """One head, scanned again and again."""
 
     judged_years: float = Field(default=5.0, gt=0, description="which of them the error budget is made for")
-    acquisitions: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")], AcquisitionConfig] = Field(
+    acquisitions: Acquisitions = Field(
         default_factory=default_acquisitions, min_length=1, description="by name; `reference` is always there beside them"
     )
 
@@ -120,7 +123,7 @@ class SubjectsConfig(LinksConfig):
     validation: int = Field(
         default=8, ge=1, description="subjects on whom the error of each chain is measured, for its intervals"
     )
-    acquisitions: dict[Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")], AcquisitionConfig] = Field(
+    acquisitions: Acquisitions = Field(
         default_factory=lambda: {"4x-8-coils": AcquisitionConfig(acceleration=4, coils=8)},
         min_length=1,
         description="as for the head",

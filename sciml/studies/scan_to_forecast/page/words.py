@@ -11,12 +11,12 @@ from sciml.report.reportlets import Claim
 from sciml.report.study import Number
 from sciml.report.words import counted, percent, sequence, with_interval
 from sciml.studies.scan_to_forecast.page.results import Study, hard_one
-from sciml.studies.scan_to_forecast.study.budget import LINKS, TISSUES
+from sciml.studies.scan_to_forecast.study.budget import LINKS
 from sciml.studies.scan_to_forecast.study.results import Coverage, Move
 
 METHODS = {"zero-filled": "zero-filled", "tv": "total variation", "lpn": "learned reconstruction"}
 OURS = "goal of this study"
-REGIONS_SHOWN = ("hippocampus", "lateral_ventricles")
+ENOUGH_SUBJECTS = 8
 MOST_DEVIATIONS, ARCHIVE_DEVIATIONS, LEAST_COVERAGE, ROUNDING_PERCENT = 1.0, 0.1, 0.8, 0.1
 
 
@@ -154,9 +154,6 @@ def claims(study: Study) -> Iterator[Claim]:
         yield judge(goal, found.share, (found.low, found.high), details=details, enough=subjects.test >= ENOUGH_SUBJECTS)
 
 
-ENOUGH_SUBJECTS = 8
-
-
 def limits(study: Study) -> Iterator[str]:
     """Yield what the page does not show."""
     if study.head is not None:
@@ -171,6 +168,3 @@ def limits(study: Study) -> Iterator[str]:
     yield "Regions are estimated by registration; where that is wrong on the full scan, it is wrong in all chains alike."
     if study.subjects is not None:
         yield f"Subjects are simulated. Intervals of {counted(study.subjects.test, 'test subject')} are as wide as so few allow."
-
-
-__all__ = ["REGIONS_SHOWN", "TISSUES", "answer", "claims", "limits", "numbers"]
