@@ -31,6 +31,7 @@ rule find_cases:
     output:
         cases="<results>/{group}/cases/cases.json",
         scans="<results>/{group}/cases/cases.safetensors",
+        masks="<results>/{group}/cases/masks.safetensors",
         provenance="<results>/{group}/cases/provenance.json",
     log:
         "<logs>/{group}/cases.log",
@@ -110,6 +111,7 @@ rule forecast_scans:
     input:
         cases=rules.find_cases.output.cases,
         scans=rules.find_cases.output.scans,
+        masks=rules.find_cases.output.masks,
         decoded=rules.archive_volumes.output.decoded,
         model=FORECASTS,
         codec=CODEC,

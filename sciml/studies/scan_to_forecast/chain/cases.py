@@ -75,8 +75,10 @@ def reduced(array: np.ndarray, affine: np.ndarray, factor: int) -> tuple[np.ndar
     return means, place
 
 
-def simulated_cases(config: SimulateConfig, folder: Path) -> tuple[dict[str, Case], dict[str, Volume]]:
-    """Return simulated subjects at their first visit, without noise, and what is asked: the volumes of their later visits.
+def simulated_cases(config: SimulateConfig, folder: Path) -> tuple[dict[str, Case], dict[str, Volume], dict[str, np.ndarray]]:
+    """Return simulated subjects at their first visit, without noise, what is asked: the volumes of their later visits; and masks.
+
+    They have no skull, by which a brain is found in a scan full of noise: the masks of their brains are known to the preparation.
 
     Args:
         config: of the cohort.
@@ -84,13 +86,14 @@ def simulated_cases(config: SimulateConfig, folder: Path) -> tuple[dict[str, Cas
     """
     simulate_cohort(config, folder)
     cohort = Cohort(folder)
-    cases, volumes = {}, {}
+    cases, volumes, masks = {}, {}, {}
     for name, visits in cohort.subjects().items():
         first = visits[0]
         if first.split not in ("validation", "test"):
             continue
         volume = np.ascontiguousarray(cohort.clean(first)[0].transpose(2, 1, 0), np.float32)
         volumes[name] = to_magnitudes(to_levels(np.clip(volume / volume.max(), 0, 1)))
+        masks[name] = np.ascontiguousarray(cohort.mask(first)[0].transpose(2, 1, 0), np.uint8)
         cases[name] = Case(
             split=first.split,
             affine=cohort.affine.tolist(),
@@ -104,7 +107,7 @@ def simulated_cases(config: SimulateConfig, folder: Path) -> tuple[dict[str, Cas
             ],
             digest=digest_of(volumes[name]),
         )
-    return cases, volumes
+    return cases, volumes, masks
 
 
 def digest_of(volume: Volume) -> str:

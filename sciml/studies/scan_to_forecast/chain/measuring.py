@@ -24,30 +24,25 @@ DIM = 0.05
 """What is darker is no head: quality is judged within it."""
 
 
-def prepared(volume: Volume, case: Case) -> PreparedScan:
-    """Return a volume made ready for forecasts.
+def measured(volume: Volume, case: Case, mask: np.ndarray | None = None) -> tuple[PreparedScan | None, str | None]:
+    """Return a volume made ready for forecasts, or why it cannot be.
 
     Args:
         volume: axial slices.
         case: whose it is.
-
-    Raises:
-        DataError: it is no whole head any more.
-        NumericalError: it cannot be registered.
+        mask: its brain, where it is known; else a skull is looked for and removed.
     """
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "scan.nii"
-        nibabel.save(nibabel.Nifti1Image(np.ascontiguousarray(volume.transpose(2, 1, 0)), np.array(case.affine)), path)
-        return prepare_scan(path)
-
-
-def measured(volume: Volume, case: Case) -> tuple[PreparedScan | None, str | None]:
-    """Return a volume made ready, or why it cannot be."""
-    try:
-        return prepared(volume, case), None
-    except (DataError, NumericalError) as error:
-        # without the temporary file's name: equal runs write equal bytes
-        return None, PATH.sub("the scan", str(error))
+        paths = [Path(folder) / name for name in ("scan.nii", "brain.nii")]
+        for path, array in zip(paths, (volume, mask), strict=True):
+            if array is not None:
+                slices = np.ascontiguousarray(array.transpose(2, 1, 0))
+                nibabel.save(nibabel.Nifti1Image(slices, np.array(case.affine)), path)
+        try:
+            return prepare_scan(paths[0], brain_mask=None if mask is None else paths[1]), None
+        except (DataError, NumericalError) as error:
+            # without the temporary file's name: equal runs write equal bytes
+            return None, PATH.sub("the scan", str(error))
 
 
 def answers(scan: PreparedScan, case: Case, forecaster: FlowForecaster, seed: int) -> list[Answer]:

@@ -10,7 +10,7 @@ from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Reportlet, Scrubber, Slider, Table
 from sciml.studies.scan_to_forecast.config import HEIGHTS, REFERENCE
 from sciml.studies.scan_to_forecast.page.results import Study, hard_one
-from sciml.studies.scan_to_forecast.page.words import METHODS, region_words
+from sciml.studies.scan_to_forecast.page.words import METHODS, region_words, scan_words
 from sciml.studies.scan_to_forecast.study.budget import LINKS
 
 ERROR_LIMIT = 0.2
@@ -195,7 +195,7 @@ def first_picture(study: Study) -> Slider | None:
     real = truth[f"lossless/{case}"][shown]
     maps = {name: error_map(one, real, ERROR_LIMIT) for name, one in pictures.items()}
     return Slider(
-        f"{acquisition}: what a reconstruction leaves for the forecast",
+        f"{scan_words(acquisition)}: what a reconstruction leaves for the forecast",
         {**pictures, "full scan": real},
         "An axial slice through the ventricles, one window for all.",
         f"axial slice of {case}",

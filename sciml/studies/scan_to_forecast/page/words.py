@@ -42,8 +42,8 @@ def answer(study: Study) -> str:
     others = sequence(f"{value:.2f} by {METHODS[method]}" for method, value in moved.items() if method != best)
     worst = max(found[best], key=lambda one: one.deviations)
     first = (
-        f"At {acquisition} with {METHODS[best]} the forecast of {head.judged_years:g} years moves by {moved[best]:.2f} of its "
-        f"own standard deviation (mean of six regions; {others}; most: {region_words(worst.region)}, {worst.deviations:.2f})."
+        f"At {scan_words(acquisition)} with {METHODS[best]} the forecast of {head.judged_years:g} years moves by "
+        f"{moved[best]:.2f} of its own standard deviation (mean of six regions; {others}; most: {region_words(worst.region)}, {worst.deviations:.2f})."
     )
     return f"{first} {shares_words(study)}"
 
@@ -77,10 +77,16 @@ def subjects_answer(study: Study) -> str:
         return "No chain of this run ended in a forecast."
     worst = max(rows, key=lambda one: one.moved_percent)
     return (
-        f"In simulated subjects the scan {worst.level}, zero-filled, moves the measured {region_words(worst.region)} by "
+        f"In simulated subjects the scan {scan_words(worst.level)}, zero-filled, moves the measured "
+        f"{region_words(worst.region)} by "
         f"{with_interval(worst.moved_percent, (worst.low_percent, worst.high_percent), '%', 1)} (root mean square), beside an "
         f"error of {worst.error_percent:.1f} % against the truth."
     )
+
+
+def scan_words(acquisition: str) -> str:
+    """Return the name of an acquisition in words: `8x-8-coils` is "8x, 8 coils"."""
+    return acquisition.replace("-", ", ", 1).replace("-", " ")
 
 
 def region_words(region: str) -> str:
@@ -106,7 +112,9 @@ def numbers(study: Study) -> Iterator[Number]:
             moves = of_chain(study, acquisition, method)
             if method != "zero-filled" and moves:
                 rival = ("zero-filled", mean_deviations(zeros)) if zeros else ("", None)
-                yield Number(f"{acquisition}, {METHODS[method]}: moves by", mean_deviations(moves), "std", None, *rival)
+                yield Number(
+                    f"{scan_words(acquisition)}, {METHODS[method]}: moves by", mean_deviations(moves), "std", None, *rival
+                )
         archives = study.moves(link="archive")
         if archives:
             worst = max(archives, key=lambda one: one.deviations)
@@ -132,18 +140,18 @@ def claims(study: Study) -> Iterator[Claim]:
         "%",
         at_most=ROUNDING_PERCENT,
     )
-    yield judge(goal, budget.untouched_percent)
+    yield _judge(goal, budget.untouched_percent)
     acquisition = hard_one(study)
     text = "Hardest scan of the head, learned reconstruction: forecasts move by less than their own standard deviation, mean"
     learned, zeros = (of_chain(study, acquisition, method) for method in ("lpn", "zero-filled"))
-    yield judge(Goal(text, OURS, "std", at_most=MOST_DEVIATIONS), mean_deviations(learned) if learned else None)
+    yield _judge(Goal(text, OURS, "std", at_most=MOST_DEVIATIONS), mean_deviations(learned) if learned else None)
     text = "The same against zero-filled: ratio of the moves, mean over regions and diagnoses"
     ratio = mean_deviations(learned) / mean_deviations(zeros) if learned and zeros else None
-    yield judge(Goal(text, OURS, at_most=1.0, strict=True), ratio)
+    yield _judge(Goal(text, OURS, at_most=1.0, strict=True), ratio)
     archives = study.moves(link="archive")
     text = "Archive alone: forecasts move by less than a tenth of their own standard deviation, largest of all levels"
     largest = max((one.deviations for one in archives), default=None)
-    yield judge(Goal(text, OURS, "std", at_most=ARCHIVE_DEVIATIONS), largest)
+    yield _judge(Goal(text, OURS, "std", at_most=ARCHIVE_DEVIATIONS), largest)
     found, subjects = hardest_coverage(study, True), study.subjects
     text = "Simulated subjects, undersampled: 90 % intervals with the chain's error hold the true later volumes"
     goal = Goal(text, OURS, at_least=LEAST_COVERAGE)
@@ -151,7 +159,18 @@ def claims(study: Study) -> Iterator[Claim]:
         yield judge(goal, None)
     else:
         details = f", {found.held} of {found.asked} intervals of {counted(subjects.test, 'subject')}"
-        yield judge(goal, found.share, (found.low, found.high), details=details, enough=subjects.test >= ENOUGH_SUBJECTS)
+        yield judge(
+            goal,
+            found.share,
+            (found.low, found.high),
+            details=details,
+            shown=round(found.share, 2),
+            enough=subjects.test >= ENOUGH_SUBJECTS,
+        )
+
+
+def _judge(goal: Goal, value: float | None) -> Claim:
+    return judge(goal, value, shown=None if value is None else round(value, 2))
 
 
 def limits(study: Study) -> Iterator[str]:

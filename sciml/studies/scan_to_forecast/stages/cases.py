@@ -12,7 +12,7 @@ from sciml.studies.scan_to_forecast.config import CasesConfig
 
 
 def run(config: CasesConfig, output: Path, scan: Path | None = None) -> list[Path]:
-    """Write `cases.json` and `cases.safetensors`, the true scans.
+    """Write `cases.json`, `cases.safetensors`, the true scans, and `masks.safetensors`, the brains that are known.
 
     Args:
         config: the group.
@@ -21,12 +21,14 @@ def run(config: CasesConfig, output: Path, scan: Path | None = None) -> list[Pat
     """
     recorder = Recorder("scan_to_forecast.cases", config.model_dump(mode="json"), [scan] if scan else [])
     if config.cohort is not None:
-        cases, volumes = simulated_cases(config.cohort, output / "cohort")
+        cases, volumes, masks = simulated_cases(config.cohort, output / "cohort")
     else:
         assert config.head is not None
         cases, volumes = head_case(config.head, scan)
+        masks = {}
     write_result(output / "cases.json", cases)
     save_tensors(output / "cases.safetensors", volumes)
-    written = [output / "cases.json", output / "cases.safetensors"]
+    save_tensors(output / "masks.safetensors", masks)
+    written = [output / name for name in ("cases.json", "cases.safetensors", "masks.safetensors")]
     recorder.write(output / "provenance.json", written)
     return [*written, output / "provenance.json"]

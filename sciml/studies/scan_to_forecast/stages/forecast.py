@@ -56,10 +56,12 @@ def run(
         DataError: the volumes were made from other scans than the cases.
     """
     recorder = Recorder(
-        "scan_to_forecast.forecast", config.model_dump(mode="json"), [cases / "cases.safetensors", decoded, model, codec]
+        "scan_to_forecast.forecast",
+        config.model_dump(mode="json"),
+        [cases / "cases.safetensors", cases / "masks.safetensors", decoded, model, codec],
     )
     known, truths = read_result(cases / "cases.json", dict[str, Case]), load_tensors(cases / "cases.safetensors")[0]
-    volumes, metadata = from_the_same_scans(decoded, known)
+    masks, (volumes, metadata) = load_tensors(cases / "masks.safetensors")[0], from_the_same_scans(decoded, known)
     forecaster = FlowForecaster.load(model, samples=1, course=COURSE)
     todo = [
         (name, archive, volumes[f"{archive}/{name}"], metadata["bytes"][f"{archive}/{name}"])
@@ -72,7 +74,7 @@ def run(
     for name, archive, volume, size in todo:
         log.info("%s, %s, %s: %s", acquisition, method, archive, name)
         check_owner(name, volume, truths)
-        found, refused = measured(volume, known[name])
+        found, refused = measured(volume, known[name], masks.get(name))
         chains.append(
             Chain(
                 case=name,
