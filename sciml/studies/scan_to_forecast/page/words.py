@@ -41,9 +41,10 @@ def answer(study: Study) -> str:
     best = min(moved, key=moved.__getitem__)
     others = sequence(f"{value:.2f} by {METHODS[method]}" for method, value in moved.items() if method != best)
     worst = max(found[best], key=lambda one: one.deviations)
+    most = f"{region_words(worst.region)}, {worst.deviations:.2f}"
     first = (
         f"At {scan_words(acquisition)} with {METHODS[best]} the forecast of {head.judged_years:g} years moves by "
-        f"{moved[best]:.2f} of its own standard deviation (mean of six regions; {others}; most: {region_words(worst.region)}, {worst.deviations:.2f})."
+        f"{moved[best]:.2f} of its own standard deviation (mean of six regions; {others}; most: {most})."
     )
     return f"{first} {shares_words(study)}"
 
