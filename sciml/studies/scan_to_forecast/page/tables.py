@@ -18,35 +18,33 @@ LARGEST = "largest"
 
 
 def share_table(study: Study) -> Iterator[Reportlet]:
-    """Yield the error budget: a row for each region and diagnosis."""
-    names = [" x ".join(links) for links in _subsets()]
+    """Yield the error budget: a row for each region. A course changes all volumes by one factor: diagnoses have one budget."""
+    if study.head is None:
+        return
+    first, other = study.head.diagnoses
     rows = [
         {
-            "region": region_words(one.region), "diagnosis": one.diagnosis, "reference": one.reference_ml,
-            "own": one.deviation_percent, "difference": one.difference_percent, "grid": one.grid_percent,
-            **{name: 100 * one.shares[name] if one.shares else "a chain was refused" for name in names},
+            "region": region_words(one.region), "reference": one.reference_ml, "own": one.deviation_percent,
+            "difference": one.difference_percent, "grid": one.grid_percent,
+            **{link: 100 * one.shares[link] if one.shares else "a chain was refused" for link in LINKS},
+            "interplay": 100 * (1 - sum(one.shares[link] for link in LINKS)) if one.shares else "a chain was refused",
         }
         for one in study.budget.regions
+        if one.diagnosis == first
     ]  # fmt: skip
     if rows:
-        years = study.head.judged_years if study.head else 0
         yield Table(
             "Error budget",
             [
-                Column("region", "Region"), Column("diagnosis", "As"), Column("reference", f"at +{years:g} years", "ml"),
-                Column("own", "own std", "%", digits=1), Column("difference", "other diagnosis", "%", digits=1),
+                Column("region", "Region"), Column("reference", f"{first}, +{study.head.judged_years:g} years", "ml"),
+                Column("own", "own std", "%", digits=1), Column("difference", f"as {other} instead", "%", digits=1),
                 Column("grid", "std over chains", "%", digits=1),
-                *(Column(name, name, "%", digits=0) for name in names),
+                *(Column(link, link, "%", digits=0) for link in (*LINKS, "interplay")),
             ],
             rows,
             caption="Forecast of the scan without noise or gap; its own uncertainty and what the other diagnosis would change; "
-            "then how much the chains differ, and which share of that variance each link explains, alone and with others.",
+            "then how much the chains differ, and which share of that variance each link explains alone, and links together.",
         )  # fmt: skip
-
-
-def _subsets() -> Iterator[tuple[str, ...]]:
-    first, second, third = LINKS
-    yield from ((first,), (second,), (third,), (first, second), (first, third), (second, third), LINKS)
 
 
 def move_table(study: Study) -> Iterator[Reportlet]:
