@@ -49,10 +49,9 @@ def scrubbers(data: StudyData) -> Iterator[Reportlet]:
         "Frame, director and vorticity over time",
         series,
         ahead[:total],
-        f"Movie {name}; {count} frames, then the forecast, which has no frame. The frame is what the structure tensor sees, "
-        "the last one held; under \u201ctruth\u201d it is what the camera took. The order |m1| of the fit goes from black to "
-        "white, 0 to 1; lines lie along the rods. The vorticity is on one scale, purple turning to the left, orange to the "
-        f"right, full colour at \u00b1 {limit:.2g}; of a truth it is known during the frames alone.",
+        f"Movie {name}; {count} frames, then the forecast with the last one held. Frames are what the structure tensor sees; "
+        "under \u201ctruth\u201d what the camera took; then the order |m1|, 0 to 1, with lines along the rods; then the vorticity, "
+        f"full colour at \u00b1 {limit:.2g}, whose truth ends with the frames.",
         f"frames, directors and vorticity of the movie {name}",
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from pathlib import Path
 
 import nibabel
@@ -75,17 +76,20 @@ def reduced(array: np.ndarray, affine: np.ndarray, factor: int) -> tuple[np.ndar
     return means, place
 
 
-def simulated_cases(config: SimulateConfig, folder: Path) -> tuple[dict[str, Case], dict[str, Volume], dict[str, np.ndarray]]:
+def simulated_cases(config: SimulateConfig) -> tuple[dict[str, Case], dict[str, Volume], dict[str, np.ndarray]]:
     """Return simulated subjects at their first visit, without noise, what is asked: the volumes of their later visits; and masks.
 
     They have no skull, by which a brain is found in a scan full of noise: the masks of their brains are known to the preparation.
 
     Args:
-        config: of the cohort.
-        folder: for the cohort.
+        config: of the cohort, which comes from the cache where it was simulated before.
     """
-    simulate_cohort(config, folder)
-    cohort = Cohort(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        simulate_cohort(config, Path(folder) / "cohort")
+        return _first_visits(Cohort(Path(folder) / "cohort"))
+
+
+def _first_visits(cohort: Cohort) -> tuple[dict[str, Case], dict[str, Volume], dict[str, np.ndarray]]:
     cases, volumes, masks = {}, {}, {}
     for name, visits in cohort.subjects().items():
         first = visits[0]

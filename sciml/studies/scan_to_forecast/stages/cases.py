@@ -21,7 +21,7 @@ def run(config: CasesConfig, output: Path, scan: Path | None = None) -> list[Pat
     """
     recorder = Recorder("scan_to_forecast.cases", config.model_dump(mode="json"), [scan] if scan else [])
     if config.cohort is not None:
-        cases, volumes, masks = simulated_cases(config.cohort, output / "cohort")
+        cases, volumes, masks = simulated_cases(config.cohort)
     else:
         assert config.head is not None
         cases, volumes = head_case(config.head, scan)
