@@ -50,7 +50,7 @@ def scrubbers(data: StudyData) -> Iterator[Reportlet]:
         series,
         ahead[:total],
         f"Movie {name}; {count} frames, then the forecast with the last one held. Frames are what the structure tensor sees; "
-        "under \u201ctruth\u201d what the camera took; then the order |m1|, 0 to 1, with lines along the rods; then the vorticity, "
+        "under \u201ctruth\u201d what the camera took; then the order |m1|, 0 to 1, with lines along the rods; the vorticity, "
         f"full colour at \u00b1 {limit:.2g}, whose truth ends with the frames.",
         f"frames, directors and vorticity of the movie {name}",
     )
