@@ -309,6 +309,7 @@ WRITES = {
     "progression evaluate": "cohort --calibration cohort --model w.safetensors --out OUT",
     "progression report": "folder --out OUT.html",
     "matrix report": "folder --out OUT.html",
+    "flow-from-images report": "folder --out OUT.html",
     "report overview": "folder --out OUT",
     "report gallery": "folder --out OUT",
     "report shot": "page.html --out OUT.png",
