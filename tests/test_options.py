@@ -310,6 +310,7 @@ WRITES = {
     "progression report": "folder --out OUT.html",
     "matrix report": "folder --out OUT.html",
     "flow-from-images report": "folder --out OUT.html",
+    "scan-to-forecast report": "folder --out OUT.html",
     "report overview": "folder --out OUT",
     "report gallery": "folder --out OUT",
     "report shot": "page.html --out OUT.png",

@@ -181,7 +181,6 @@ class PageConfig(StageConfig):
 
     tier: str
     data_tier: DataTier = "default"
-    judged_years: float
 
 
 class Config(StageConfig):
@@ -244,4 +243,4 @@ class Config(StageConfig):
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""
-        return PageConfig(tier=run.tier, data_tier=run.data_tier, judged_years=(self.head or HeadConfig()).judged_years)
+        return PageConfig(tier=run.tier, data_tier=run.data_tier)

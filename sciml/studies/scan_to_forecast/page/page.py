@@ -6,7 +6,8 @@ from pathlib import Path
 
 from sciml.datasets.cards import data_text
 from sciml.report.reportlets import Check, Checks, Reportlet, Text
-from sciml.report.study import StudyPage, Tab, absent
+from sciml.report.study import StudyPage, Tab, absent, tier_of
+from sciml.runtime.settings import DATA_OF
 from sciml.studies.scan_to_forecast.config import PageConfig
 from sciml.studies.scan_to_forecast.page.methods import PARAGRAPHS
 from sciml.studies.scan_to_forecast.page.results import read_study
@@ -84,3 +85,9 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         banner=f"{simulated} and subjects; not for clinical use." if study.subjects else f"{simulated}; not for clinical use.",
         data_tier=config.data_tier,
     )
+
+
+def settings_of(results: Path) -> PageConfig:
+    """Return the settings of the page of a results folder."""
+    tier = tier_of(results)
+    return PageConfig(tier=tier, data_tier=DATA_OF[tier])
