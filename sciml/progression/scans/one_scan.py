@@ -103,7 +103,8 @@ def make_ready(
         brain = only_brain(scan, find_brain(scan, to_scan))
     if brain is not scan:
         to_scan = register_affine(brain, reference)
-        found = doubts(brain, to_scan)
+        # their remedy is a mask: one that was given is taken
+        found = doubts(brain, to_scan) if brain_mask is None else []
     log.info("%s: evening out the intensities", path.name)
     shading = bias_of(brain, to_scan)
     even = replace(brain, array=(brain.array / shading).astype(np.float32))
