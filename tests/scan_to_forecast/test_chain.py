@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import product
+
 import numpy as np
 import pytest
 import torch
@@ -17,7 +19,7 @@ from sciml.studies.scan_to_forecast.chain.measuring import check_owner, from_the
 from sciml.studies.scan_to_forecast.chain.reconstruction import reconstruct_volume
 from sciml.studies.scan_to_forecast.chain.records import Answer, Case, Question
 from sciml.studies.scan_to_forecast.config import AcquisitionConfig, Config, HeadConfig, SubjectsConfig, WhoConfig, hardest
-from sciml.studies.scan_to_forecast.study.budget import BASE, Key, changes, coverages, head_budget, subject_moves
+from sciml.studies.scan_to_forecast.study.budget import BASE, Key, changes, coverages, head_budget, subject_moves, whole_grid
 from sciml.studies.scan_to_forecast.study.results import Chain
 
 
@@ -157,9 +159,13 @@ def test_the_budget_of_chains_whose_factors_are_known():
     assert found["acquisition", "4x"].percent == pytest.approx(5) and found["archive", "quality-20"].percent == pytest.approx(1)
     assert found["reconstruction", "tv of 4x"].percent == pytest.approx(2)
     assert found["all", "4x, tv, quality-20"].deviations == pytest.approx(8 / (10 / 1.6449), rel=1e-4)
-    del chains["4x", "tv", "lossless"]
+    assert whole_grid(HEAD, chains) == ([["1x", "4x"], ["zero-filled", "tv"], ["lossless", "quality-20"]], [])
+    del chains["4x", "tv", "lossless"], chains["1x", "tv", "lossless"]
+    # three of four chains by total variation are there in part: it goes, the rest is whole
     regions, moves = head_budget(HEAD, chains)
-    assert not regions[0].shares and ("reconstruction", "tv of 4x") not in {(one.link, one.level) for one in moves}
+    assert whole_grid(HEAD, chains)[1] == ["reconstruction tv"] and sum(regions[0].shares.values()) == pytest.approx(1)
+    assert regions[0].shares["reconstruction"] == 0 and ("reconstruction", "tv of 4x") not in {(m.link, m.level) for m in moves}
+    assert whole_grid(HEAD, {})[0] != [] and not list(product(*whole_grid(HEAD, {})[0]))
     assert head_budget(HEAD, {}) == ([], [])
 
 

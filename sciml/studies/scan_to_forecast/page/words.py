@@ -53,15 +53,16 @@ def shares_words(study: Study) -> str:
     """Return which link explains how much of the variance over the grid."""
     shares = mean_shares(study)
     if not shares:
-        return f"No shares of the links: {counted(len(study.budget.refused), 'chain')} ended in no forecast."
+        return "No grid of chains ended in forecasts, so that there are no shares of the links."
     single = {link: shares[link] for link in LINKS}
     rest = 1 - sum(single.values())
+    without = f" (without {sequence(study.budget.left_out)}: a chain was refused)" if study.budget.left_out else ""
     parts = sequence(f"{link} {percent(share, 0)}" for link, share in sorted(single.items(), key=lambda one: -one[1]))
-    return f"Of the variance over all chains each link alone explains: {parts}; their interplay {percent(rest, 0)}."
+    return f"Of the variance over all chains each link alone explains: {parts}; their interplay {percent(rest, 0)}{without}."
 
 
 def mean_shares(study: Study) -> dict[str, float]:
-    """Return the shares of the links, weighed by the variance of each region and diagnosis; empty where the grid has a hole."""
+    """Return the shares of the links, weighed by the variance of each region and diagnosis; empty without a grid."""
     rows = [one for one in study.budget.regions if one.shares]
     if len(rows) < len(study.budget.regions) or not rows:
         return {}

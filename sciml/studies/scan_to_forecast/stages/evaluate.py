@@ -16,6 +16,7 @@ from sciml.studies.scan_to_forecast.study.budget import (
     refusals,
     subject_moves,
     untouched_percent,
+    whole_grid,
 )
 from sciml.studies.scan_to_forecast.study.results import Budget, Chains
 
@@ -43,6 +44,7 @@ def run(config: EvaluateConfig, cases: list[Path], chains: list[Path], output: P
         moves=moves,
         chains=sum(len(one) for one in found.values()),
         refused=[line for group, one in found.items() for line in refusals(group, one)],
+        left_out=whole_grid(config.head, found["head"])[1] if config.head and "head" in found else [],
         quality=[row for group, one in found.items() for row in qualities(group, one)],
         subject_moves=subject_moves(config.subjects, groups["subjects"], people, config.seed)
         if config.subjects and people

@@ -94,6 +94,33 @@ def untouched_percent(chains: Mapping[Key, Mapping[str, Chain]]) -> float | None
     return max((float(np.abs(100 * np.log(a / b)).max()) for a, b in whole), default=None)
 
 
+def whole_grid(config: LinksConfig, chains: Mapping[Key, Mapping[str, Chain]]) -> tuple[list[list[str]], list[str]]:
+    """Return the levels of each link that make a grid without a refused chain, and the levels that were left out for it.
+
+    As long as there is a hole, the level goes whose chains have the largest share of them.
+
+    Args:
+        config: the levels of the links.
+        chains: of one case.
+    """
+    kept: list[list[str]] = [list(config.acquisitions), list(config.reconstructions), list(config.archives)]
+    left_out: list[str] = []
+
+    def hole(key: tuple[str, ...]) -> bool:
+        return not any(one.answers for one in chains.get((key[0], key[1], key[2]), {}).values())
+
+    while any(hole(key) for key in product(*kept)):
+        shares = {
+            (axis, level): float(np.mean([hole(key) for key in product(*kept) if key[axis] == level]))
+            for axis, levels in enumerate(kept)
+            for level in levels
+        }
+        axis, level = max(shares, key=shares.__getitem__)
+        kept[axis].remove(level)
+        left_out.append(f"{LINKS[axis]} {level}")
+    return kept, left_out
+
+
 def head_budget(config: HeadConfig, chains: Mapping[Key, Mapping[str, Chain]]) -> tuple[list[RegionBudget], list[Move]]:
     """Return what each link moves the forecast of the judged year by, for each region and diagnosis; empty without a reference.
 
@@ -109,17 +136,15 @@ def head_budget(config: HeadConfig, chains: Mapping[Key, Mapping[str, Chain]]) -
     moves: list[Move] = []
     if not volumes.get(BASE):
         return regions, moves
+    levels, _ = whole_grid(config, chains)
     for diagnosis in config.diagnoses:
         base, (other,) = volumes[BASE][diagnosis], [one for one in config.diagnoses if one != diagnosis] or [diagnosis]
         for region in TISSUES:
             at = REGIONS.index(region)
             deviation = _deviation_percent(base, at)
-            levels = (config.acquisitions, config.reconstructions, config.archives)
-            grid = [volumes.get(key, {}).get(diagnosis) for key in product(*levels)]
-            whole = [one for one in grid if one is not None]
-            logs = 100 * np.log([one.volumes_ml[at] for one in whole]) if whole else np.zeros(1)
-            complete = len(whole) == len(grid)
-            shares = variance_shares(logs.reshape([len(level) for level in levels]), LINKS) if complete else {}
+            grid = [volumes[x, y, z][diagnosis].volumes_ml[at] for x, y, z in product(*levels)]
+            logs = 100 * np.log(np.reshape(grid, [len(level) for level in levels])) if grid else np.zeros(())
+            shares = variance_shares(logs, LINKS) if grid else {}
             regions.append(
                 RegionBudget(
                     region=region,

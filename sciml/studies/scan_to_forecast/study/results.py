@@ -80,7 +80,7 @@ class RegionBudget(Result):
         deviation_percent: standard deviation of that forecast, by its interval.
         difference_percent: 100 ln(other diagnosis / this one), what the question is about.
         grid_percent: standard deviation of the forecast over the grid of links.
-        shares: of that variance, by links; empty where a chain of the grid was refused.
+        shares: of that variance, by links; empty where every chain was refused.
     """
 
     region: str
@@ -157,6 +157,7 @@ class Budget(Result):
         moves: of the head.
         chains: number of chains of the head, the reference among them.
         refused: chains of any group that ended in no forecast, and why.
+        left_out: levels of the head's links that the shares leave out, since a chain of them was refused.
         quality: of every chain.
         subject_moves, coverage: of the simulated subjects.
         archived: the forecast image of the reference.
@@ -167,6 +168,7 @@ class Budget(Result):
     moves: list[Move]
     chains: int
     refused: list[str]
+    left_out: list[str]
     quality: list[Quality]
     subject_moves: list[SubjectMove]
     coverage: list[Coverage]
