@@ -19,6 +19,8 @@ from sciml.studies.scan_to_forecast.study.results import Chain, Chains, Coverage
 
 NORMAL_90 = 1.6449
 DRAWS = 1000
+FEWEST = 4
+"""Subjects below which a bootstrap says nothing of a share, and its interval is from 0 to 1."""
 TISSUES = [region for region in REGIONS if region != "csf"]
 LINKS = ("acquisition", "reconstruction", "archive")
 UNTOUCHED = "none"
@@ -252,7 +254,7 @@ def coverages(cases: Mapping[str, Case], chains: Mapping[Key, Mapping[str, Chain
         for carried, std in ((False, np.zeros_like(own)), (True, own)):
             inside, widths = zip(*(_held(usable[name].answers, cases[name], std) for name in tests), strict=True)
             shares = np.array([one.mean() for one in inside])
-            low, high = _bootstrap(shares, seed, "coverage")
+            low, high = _bootstrap(shares, seed, "coverage") if len(shares) >= FEWEST else (0.0, 1.0)
             found.append(
                 Coverage(
                     acquisition=key[0],
