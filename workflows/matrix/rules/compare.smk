@@ -1,17 +1,6 @@
 # What compression and active fluids measured is read, not measured again: asked for where the whole run is made, taken where it is
 # there, left out where it is not; the curves of the codecs come with the model too.
 SHIPPED_CURVES = packaged("compression", "weights", "photo.curves.json")
-# `sciml run` says which family was asked for
-ALONE = config.get("family", "all") != "all"
-
-
-def measured_by(rule, path, there=True):
-    """Return a result of another family, or nothing; `there` where the data hold what it is measured on."""
-    path = f"results/{SETTINGS.folder}/{path}"
-    asked = there and not ALONE and workflow.is_rule(rule)
-    return [path] if asked or os.path.isfile(path) else []
-
-
 PHOTO = SETTINGS.data_tier != "pip" and "photo" in SETTINGS.compression.domains
 READ = {
     "curves": measured_by(

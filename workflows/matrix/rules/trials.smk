@@ -1,19 +1,5 @@
 # One job a group of methods and domain of pictures, and one a method of a user's own: coarse enough to start seldom, and an edit
 # of one method's code repeats its job alone.
-from sciml.imaging.plugins import prior_sources
-
-PACKAGE_WEIGHTS = packaged("proximal", "weights")
-DOMAINS = SETTINGS.matrix.domains()
-OWN = SETTINGS.matrix.own_methods()
-PRIORS = {re.sub(r"[^\w.-]", "-", name): name for name in SETTINGS.matrix.priors}
-
-
-def network_files(wildcards):
-    """Return the weight files of the networks of a domain, in the order of the settings."""
-    return [
-        f"{PACKAGE_WEIGHTS}/{name}.safetensors"
-        for name in SETTINGS.matrix.networks(wildcards.domain)
-    ]
 
 
 rule run_classical:
