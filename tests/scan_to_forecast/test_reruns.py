@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,7 +39,7 @@ def test_an_edit_is_code_of_its_link_alone(edited, repeated):
 def test_a_scan_of_ones_own_is_an_input_by_one_setting(tmp_path):
     (tmp_path / "t1.nii.gz").write_bytes(b"looked at when the job runs")
     (tmp_path / "my.yaml").write_text("base: demo\nscan_to_forecast:\n  head: {scan: t1.nii.gz}\n  subjects: null\n")
-    call = ["snakemake", "-n", "-p", "-s", str(SNAKEFILE), "--cores", "1", "--config", "tier=./my.yaml"]
+    call = [sys.executable, "-m", "snakemake", "-n", "-p", "-s", str(SNAKEFILE), "--cores", "1", "--config", "tier=./my.yaml"]
     done = subprocess.run(call, cwd=tmp_path, capture_output=True, text=True, check=False)
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
