@@ -63,15 +63,15 @@ def run(
     known, truths = read_result(cases / "cases.json", dict[str, Case]), load_tensors(cases / "cases.safetensors")[0]
     masks, (volumes, metadata) = load_tensors(cases / "masks.safetensors")[0], from_the_same_scans(decoded, known)
     forecaster = FlowForecaster.load(model, samples=1, course=COURSE)
-    todo = [
+    ends = [
         (name, archive, volumes[f"{archive}/{name}"], metadata["bytes"][f"{archive}/{name}"])
         for archive in config.archives
         for name in known
     ]
     if acquisition == REFERENCE and method == "zero-filled":
-        todo += [(name, UNTOUCHED, truth, 2 * truth.size) for name, truth in truths.items()]
+        ends += [(name, UNTOUCHED, truth, 2 * truth.size) for name, truth in truths.items()]
     chains, slices, ready = [], {}, {}
-    for name, archive, volume, size in todo:
+    for name, archive, volume, size in ends:
         log.info("%s, %s, %s: %s", acquisition, method, archive, name)
         check_owner(name, volume, truths)
         found, refused = measured(volume, known[name], masks.get(name))
