@@ -58,16 +58,3 @@ def variance_shares(values: np.ndarray, links: Sequence[str]) -> dict[tuple[str,
         tuple(links[axis] for axis in subset): 0.0 if still else float(np.mean(effects[subset] ** 2) / total)
         for subset in subsets[1:]
     }
-
-
-def with_share(shares: dict[tuple[str, ...], float], link: str) -> tuple[float, float]:
-    """Return what a link explains alone and with all of its interactions (first-order and total Sobol index).
-
-    Args:
-        shares: those of `variance_shares`.
-        link: its name.
-
-    Raises:
-        KeyError: there is no such link.
-    """
-    return shares[(link,)], sum(share for links, share in shares.items() if link in links)

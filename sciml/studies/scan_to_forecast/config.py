@@ -21,6 +21,8 @@ Diagnosis = Literal["CN", "MCI", "AD"]
 HEAD_DATA = "mr_colin27_t1"
 HEIGHTS = (0.35, 0.45, 0.5, 0.55, 0.6, 0.7)
 """Axial slices that are shown, as fractions of a volume's height: from the temporal lobes to above the ventricles."""
+UNTOUCHED = "none"
+"""In place of an archive: the true scan, which went through no link."""
 REFERENCE = "reference"
 """Acquisition of all of k-space without noise: what every chain is compared with, zero-filled and without loss in the archive."""
 

@@ -8,12 +8,13 @@ import numpy as np
 
 from sciml.report.pictures import error_map
 from sciml.report.reportlets import Column, Reportlet, Scrubber, Slider, Table
-from sciml.studies.scan_to_forecast.config import HEIGHTS, REFERENCE
+from sciml.studies.scan_to_forecast.config import HEIGHTS, REFERENCE, UNTOUCHED
 from sciml.studies.scan_to_forecast.page.results import Study, hard_one
 from sciml.studies.scan_to_forecast.page.words import METHODS, region_words, scan_words
 from sciml.studies.scan_to_forecast.study.budget import LINKS
 
 ERROR_LIMIT = 0.2
+FEW = "too few subjects"
 LARGEST = "largest"
 
 
@@ -87,7 +88,7 @@ def quality_table(study: Study, group: str) -> Iterator[Reportlet]:
             "refused": f"{one.refused} of {one.subjects}",
         }
         for one in study.budget.quality
-        if one.group == group and one.archive != "none"
+        if one.group == group and one.archive != UNTOUCHED
     ]  # fmt: skip
     if rows:
         yield Table(
@@ -136,7 +137,8 @@ def subject_tables(study: Study) -> Iterator[Reportlet]:
     rows = [
         {
             "link": one.link, "level": one.level, "region": region_words(one.region), "error": one.error_percent,
-            "moved": one.moved_percent, "low": one.low_percent, "high": one.high_percent, "rate": one.rate_percent,
+            "moved": one.moved_percent, "low": FEW if one.low_percent is None else one.low_percent,
+            "high": FEW if one.high_percent is None else one.high_percent, "rate": one.rate_percent,
         }
         for one in study.budget.subject_moves
     ]  # fmt: skip

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sciml.report.goals import Goal, judge
+from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 from sciml.report.study import Number
 from sciml.report.words import counted, percent, sequence, with_interval
@@ -78,10 +78,12 @@ def subjects_answer(study: Study) -> str:
     if not rows:
         return "No chain of this run ended in a forecast."
     worst = max(rows, key=lambda one: one.moved_percent)
+    low, high = worst.low_percent, worst.high_percent
+    interval = None if low is None or high is None else (low, high)
     return (
         f"In simulated subjects the scan {scan_words(worst.level)}, zero-filled, moves the measured "
         f"{region_words(worst.region)} by "
-        f"{with_interval(worst.moved_percent, (worst.low_percent, worst.high_percent), '%', 1)} (root mean square), beside an "
+        f"{with_interval(worst.moved_percent, interval, '%', 1)} (root mean square), beside an "
         f"error of {worst.error_percent:.1f} % against the truth."
     )
 
@@ -142,18 +144,18 @@ def claims(study: Study) -> Iterator[Claim]:
         "%",
         at_most=ROUNDING_PERCENT,
     )
-    yield _judge(goal, budget.untouched_percent)
+    yield judge(goal, budget.untouched_percent)
     acquisition = hard_one(study)
     text = "Hardest scan of the head, learned reconstruction: forecasts move by less than their own standard deviation, mean"
     learned, zeros = (of_chain(study, acquisition, method) for method in ("lpn", "zero-filled"))
-    yield _judge(Goal(text, OURS, "std", at_most=MOST_DEVIATIONS), mean_deviations(learned) if learned else None)
+    yield _of_one_head(Goal(text, OURS, "std", at_most=MOST_DEVIATIONS), mean_deviations(learned) if learned else None)
     text = "The same against zero-filled: ratio of the moves, mean over regions and diagnoses"
     ratio = mean_deviations(learned) / mean_deviations(zeros) if learned and zeros else None
-    yield _judge(Goal(text, OURS, at_most=1.0, strict=True), ratio)
+    yield _of_one_head(Goal(text, OURS, at_most=1.0, strict=True), ratio)
     archives = study.moves(link="archive")
     text = "Archive alone: forecasts move by less than a tenth of their own standard deviation, largest of all levels"
     largest = max((one.deviations for one in archives), default=None)
-    yield _judge(Goal(text, OURS, "std", at_most=ARCHIVE_DEVIATIONS), largest)
+    yield _of_one_head(Goal(text, OURS, "std", at_most=ARCHIVE_DEVIATIONS), largest)
     found, subjects = hardest_coverage(study, True), study.subjects
     text = "Simulated subjects, undersampled: 90 % intervals with the chain's error hold the true later volumes"
     goal = Goal(text, OURS, at_least=LEAST_COVERAGE)
@@ -171,8 +173,9 @@ def claims(study: Study) -> Iterator[Claim]:
         )
 
 
-def _judge(goal: Goal, value: float | None) -> Claim:
-    return judge(goal, value, shown=None if value is None else round(value, 2))
+def _of_one_head(goal: Goal, value: float | None) -> Claim:
+    """Return the claim about a number of one case, which decides nothing."""
+    return judge(goal, value, UNKNOWN, details=", one head" if value is not None else "", shown=value and round(value, 2))
 
 
 def limits(study: Study) -> Iterator[str]:

@@ -23,11 +23,10 @@ from sciml.studies.scan_to_forecast.chain.measuring import (
     psnr_in_head,
 )
 from sciml.studies.scan_to_forecast.chain.records import Case
-from sciml.studies.scan_to_forecast.config import HEIGHTS, REFERENCE, ForecastConfig
+from sciml.studies.scan_to_forecast.config import HEIGHTS, REFERENCE, UNTOUCHED, ForecastConfig
 from sciml.studies.scan_to_forecast.study.results import Archived, Chain, Chains
 
 log = logging.getLogger(__name__)
-UNTOUCHED = "none"
 
 
 def run(

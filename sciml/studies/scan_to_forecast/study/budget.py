@@ -11,19 +11,18 @@ from itertools import product
 import numpy as np
 
 from sciml.progression import REGIONS
+from sciml.runtime.bootstrap import bootstrap_interval
 from sciml.runtime.seeds import Seeds
 from sciml.studies.budget import variance_shares
 from sciml.studies.scan_to_forecast.chain.records import Answer, Case
-from sciml.studies.scan_to_forecast.config import REFERENCE, HeadConfig, LinksConfig, SubjectsConfig
+from sciml.studies.scan_to_forecast.config import REFERENCE, UNTOUCHED, HeadConfig, LinksConfig, SubjectsConfig
 from sciml.studies.scan_to_forecast.study.results import Chain, Chains, Coverage, Move, Quality, RegionBudget, SubjectMove
 
 NORMAL_90 = 1.6449
-DRAWS = 1000
 FEWEST = 4
-"""Subjects below which a bootstrap says nothing of a share, and its interval is from 0 to 1."""
+"""Subjects below which a bootstrap says nothing: the interval of a share is from 0 to 1, a mean has none."""
 TISSUES = [region for region in REGIONS if region != "csf"]
 LINKS = ("acquisition", "reconstruction", "archive")
-UNTOUCHED = "none"
 # (acquisition, method, archive)
 Key = tuple[str, str, str]
 BASE: Key = (REFERENCE, "zero-filled", "lossless")
@@ -209,7 +208,8 @@ def subject_moves(
         rates = np.array([_rate(end) - _rate(start) for end, start, _ in whole])
         for region in TISSUES:
             at = REGIONS.index(region)
-            low, high = _bootstrap(moved[:, at] ** 2, seed, region)
+            many = len(whole) >= FEWEST
+            low, high = bootstrap_interval(moved[:, at] ** 2, Seeds(seed)("budget", region)) if many else (None, None)
             found.append(
                 SubjectMove(
                     link=link,
@@ -217,8 +217,8 @@ def subject_moves(
                     region=region,
                     error_percent=float(np.sqrt(np.mean(error[:, at] ** 2))),
                     moved_percent=float(np.sqrt(np.mean(moved[:, at] ** 2))),
-                    low_percent=float(np.sqrt(low)),
-                    high_percent=float(np.sqrt(high)),
+                    low_percent=None if low is None else low**0.5,
+                    high_percent=None if high is None else high**0.5,
                     rate_percent=float(np.sqrt(np.mean(rates[:, at] ** 2))),
                 )
             )
@@ -254,7 +254,8 @@ def coverages(cases: Mapping[str, Case], chains: Mapping[Key, Mapping[str, Chain
         for carried, std in ((False, np.zeros_like(own)), (True, own)):
             inside, widths = zip(*(_held(usable[name].answers, cases[name], std) for name in tests), strict=True)
             shares = np.array([one.mean() for one in inside])
-            low, high = _bootstrap(shares, seed, "coverage") if len(shares) >= FEWEST else (0.0, 1.0)
+            many = len(shares) >= FEWEST
+            low, high = bootstrap_interval(shares, Seeds(seed)("budget", "coverage")) if many else (0.0, 1.0)
             found.append(
                 Coverage(
                     acquisition=key[0],
@@ -282,11 +283,3 @@ def _held(answers: Sequence[Answer], case: Case, std: np.ndarray) -> tuple[np.nd
     miss = np.log(truth / expected)
     inside = (-down <= miss) & (miss <= up)
     return inside[:, tissues], float(100 * (up + down)[:, tissues].mean())
-
-
-def _bootstrap(values: np.ndarray, seed: int, name: str) -> tuple[float, float]:
-    """Return the 95 % interval of a mean over subjects."""
-    random = np.random.default_rng(Seeds(seed)("budget", name))
-    means = values[random.integers(0, len(values), (DRAWS, len(values)))].mean(1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return float(low), float(high)

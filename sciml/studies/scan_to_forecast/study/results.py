@@ -135,7 +135,7 @@ class SubjectMove(Result):
         region: which.
         error_percent: root mean square over test subjects of 100 ln(measured / truth).
         moved_percent: root mean square of 100 ln(measured / measured by the reference).
-        low_percent, high_percent: 95 % interval of `moved_percent`, bootstrap over subjects.
+        low_percent, high_percent: 95 % interval of `moved_percent`, bootstrap over subjects; None of too few.
         rate_percent: root mean square of what it moves the forecast rate of change by, in % a year.
     """
 
@@ -144,8 +144,8 @@ class SubjectMove(Result):
     region: str
     error_percent: float
     moved_percent: float
-    low_percent: float
-    high_percent: float
+    low_percent: float | None
+    high_percent: float | None
     rate_percent: float
 
 
