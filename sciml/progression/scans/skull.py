@@ -11,6 +11,8 @@ HD-BET are better at the unusual.
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from scipy import ndimage
 from skimage.filters import threshold_multiotsu
@@ -60,9 +62,7 @@ def find_brain(scan: Scan, to_scan: np.ndarray) -> np.ndarray:
         scan: T1 of a whole head.
         to_scan: (4, 4), places of the template to places of the scan, in mm, of a registration.
     """
-    image, own = on_grid(scan, GRID, to_scan), mni_reference(GRID).mask
-    # distance to the border of the template's brain, below 0 inside
-    depth = _distance(own) - _distance(~own)
+    image, depth = on_grid(scan, GRID, to_scan), _template_depth()
     dark, _ = threshold_multiotsu(image[depth < -LEVELS_MM])
     white = float(np.percentile(image[depth < -LEVELS_MM], 80))
     markers = np.where(depth < -CORE_MM, 1, np.where(depth > BEYOND_MM, 2, 0))
@@ -110,6 +110,13 @@ def doubts(brain: Scan, to_scan: np.ndarray) -> list[Finding]:
     if asymmetry > MOST_ASYMMETRY:
         found.append(f"halves that differ by {200 * asymmetry:.0f} %, at most {200 * MOST_ASYMMETRY:.0f}")
     return [Finding("error", "skull", f"what was found in the head has {text}: {REMEDY}") for text in found]
+
+
+@cache
+def _template_depth() -> np.ndarray:
+    """Return the distance to the border of the template's brain in mm, below 0 inside."""
+    own = mni_reference(GRID).mask
+    return _distance(own) - _distance(~own)
 
 
 def _distance(mask: np.ndarray) -> np.ndarray:

@@ -38,6 +38,8 @@ VENTRICLE_SEEDS_MM = tuple(((side * 8 - 6, side * 8 + 6), (-10, 20), (5, 25)) fo
 
 # before one person's T1 is cut into three classes; its voxels are 1 mm
 CLASS_SMOOTHING_MM = 0.5
+# more than the last smoothing of shares reaches
+BOX_RIM = 3
 
 
 @dataclass(frozen=True)
@@ -164,12 +166,14 @@ def labelled(
         DataError: the image is empty.
         NoVentricles: it has no fluid where the lateral ventricles must be.
     """
-    inside = ndimage.binary_fill_holes(t1 > 0)
-    if inside is None or not inside.any():
-        raise DataError("the T1 image is empty: fetch it again with `sciml data fetch`")
-    atlas_codes = _atlas_on(atlas, t1.shape, affine)
+    whole, box = t1, _box_around(t1 > 0)
+    t1, grey, white = (array[box] for array in (t1, grey, white))
+    at_box = affine.copy()
+    at_box[:3, 3] += affine[:3, :3] @ [edge.start for edge in box]
+    inside = np.asarray(ndimage.binary_fill_holes(t1 > 0), dtype=bool)
+    atlas_codes = _atlas_on(atlas, t1.shape, at_box)
     fluid = np.clip(1 - grey - white, 0, 1) * inside
-    ventricles = find_ventricles(fluid if place is None else np.where(place, fluid, 0), inside, affine, necks)
+    ventricles = find_ventricles(fluid if place is None else np.where(place[box], fluid, 0), inside, at_box, necks)
     # soft shares of each region, what is left going to the next one
     shares = np.zeros((len(REGIONS), *t1.shape), np.float32)
     shares[0] = np.where(ndimage.binary_dilation(ventricles), fluid, 0)
@@ -182,7 +186,23 @@ def labelled(
     shares[REGIONS.index("csf")] = np.maximum(inside - used, 0)
     # a little smoothing, so that single voxels do not decide; then the largest share
     smooth = np.stack([ndimage.gaussian_filter(share, 0.5) for share in shares])
-    return Template(np.where(inside, smooth.argmax(axis=0), -1), t1 * inside, affine)
+    codes, masked = np.full(whole.shape, -1), np.zeros_like(whole)
+    codes[box], masked[box] = np.where(inside, smooth.argmax(axis=0), -1), t1 * inside
+    return Template(codes, masked, affine)
+
+
+def _box_around(mask: np.ndarray) -> tuple[slice, ...]:
+    """Return the least box that holds a mask and `BOX_RIM` voxels around it, where the array has them.
+
+    Raises:
+        DataError: the mask is empty.
+    """
+    found = ndimage.find_objects(mask.astype(np.uint8))
+    if not found:
+        raise DataError("the T1 image is empty: fetch it again with `sciml data fetch`")
+    return tuple(
+        slice(max(0, edge.start - BOX_RIM), min(size, edge.stop + BOX_RIM)) for edge, size in zip(found[0], mask.shape, strict=True)
+    )
 
 
 def build_anatomy(template: Template, grid: Grid) -> Anatomy:
