@@ -130,8 +130,8 @@ def chain(volumes: list[float], factor: float, questions: list[Question], name: 
         low, high = ([end * v for v in later] for end in (np.exp(-0.1), np.exp(0.1)))
         answers.append(Answer(diagnosis=one.diagnosis, years=one.years, volumes_ml=later, low_ml=low, high_ml=high))
     return Chain(
-        case=name, archive="", bytes=1, bits_per_voxel=1, psnr_db=None, refused=None, volumes_ml=[factor * v for v in volumes],
-        answers=answers,
+        case=name, method="", archive="", bytes=1, bits_per_voxel=1, psnr_db=None, refused=None,
+        volumes_ml=[factor * v for v in volumes], answers=answers,
     )  # fmt: skip
 
 

@@ -201,7 +201,8 @@ def _box_around(mask: np.ndarray) -> tuple[slice, ...]:
     if not found:
         raise DataError("the T1 image is empty: fetch it again with `sciml data fetch`")
     return tuple(
-        slice(max(0, edge.start - BOX_RIM), min(size, edge.stop + BOX_RIM)) for edge, size in zip(found[0], mask.shape, strict=True)
+        slice(max(0, edge.start - BOX_RIM), min(size, edge.stop + BOX_RIM))
+        for edge, size in zip(found[0], mask.shape, strict=True)
     )
 
 

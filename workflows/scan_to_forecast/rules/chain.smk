@@ -1,4 +1,4 @@
-# The links of the chain. A job is one acquisition or one method, on all cases of a group; what is changed in one link repeats what
+# The links of the chain. A job is one acquisition, or one method of it, on all cases of a group; what is changed in one link repeats what
 # comes after it, and nothing before or beside.
 
 
@@ -89,28 +89,29 @@ rule forecast_scans:
         cases=rules.find_cases.output.cases,
         scans=rules.find_cases.output.scans,
         masks=rules.find_cases.output.masks,
-        decoded=rules.archive_volumes.output.decoded,
+        decoded=by_every_method,
         model=FORECASTS,
         codec=CODEC,
         lossless=LOSSLESS,
     output:
-        chains="<results>/{group}/{acquisition}/{method}/forecast/chains.json",
-        slices="<results>/{group}/{acquisition}/{method}/forecast/slices.safetensors",
-        provenance="<results>/{group}/{acquisition}/{method}/forecast/provenance.json",
+        chains="<results>/{group}/{acquisition}/forecast/chains.json",
+        slices="<results>/{group}/{acquisition}/forecast/slices.safetensors",
+        provenance="<results>/{group}/{acquisition}/forecast/provenance.json",
     log:
-        "<logs>/{group}/{acquisition}/{method}/forecast.log",
+        "<logs>/{group}/{acquisition}/forecast.log",
     benchmark:
-        "<benchmarks>/{group}/{acquisition}/{method}/forecast.tsv"
+        "<benchmarks>/{group}/{acquisition}/forecast.tsv"
     resources:
         **needs(4000, 60),
     params:
         **stage("scan_to_forecast", "forecast", "group", "acquisition"),
         cases=above("cases"),
+        decoded=each("decoded"),
     shell:
         stage_command(
             "--cases {params.cases:q}",
-            "decoded",
+            "{params.decoded}",
             "model",
             "codec",
-            "--acquisition {wildcards.acquisition:q} --method {wildcards.method:q}",
+            "--acquisition {wildcards.acquisition:q}",
         )

@@ -6,16 +6,24 @@ FORECASTS = packaged("progression", "weights", "mni-motion.safetensors")
 
 
 def every_end(file):
-    """Return a file of every acquisition and method; the scan without noise or gap is the same by every method."""
-    ends = []
-    for group, links in GROUPS.items():
-        ends.append(f"<results>/{group}/reference/zero-filled/{file}")
-        ends += expand(
-            f"<results>/{group}/{{acquisition}}/{{method}}/{file}",
-            acquisition=links.acquisitions,
-            method=links.reconstructions,
-        )
-    return ends
+    """Return a file of every acquisition."""
+    return [
+        f"<results>/{group}/{acquisition}/{file}"
+        for group, links in GROUPS.items()
+        for acquisition in ("reference", *links.acquisitions)
+    ]
+
+
+def by_every_method(wildcards):
+    """Return the decoded volumes of one acquisition; the scan without noise or gap is the same by every method."""
+    whole = wildcards.acquisition == "reference"
+    methods = ["zero-filled"] if whole else GROUPS[wildcards.group].reconstructions
+    return expand(
+        "<results>/{group}/{acquisition}/{method}/archive/decoded.safetensors",
+        group=wildcards.group,
+        acquisition=wildcards.acquisition,
+        method=methods,
+    )
 
 
 def own_scan(wildcards):

@@ -45,10 +45,11 @@ class Study:
 
     def slices(self, group: str, acquisition: str, method: str) -> dict[str, np.ndarray]:
         """Return axial slices by archive and case, (slices, rows, columns) from 0 to 1."""
-        path = self.folder / group / acquisition / method / "forecast" / "slices.safetensors"
+        path = self.folder / group / acquisition / "forecast" / "slices.safetensors"
         if not path.is_file():
             return {}
-        return {name: one.astype(np.float32) / 255 for name, one in load_tensors(path)[0].items()}
+        found, whose = load_tensors(path)[0], f"{method}/"
+        return {name.removeprefix(whose): one.astype(np.float32) / 255 for name, one in found.items() if name.startswith(whose)}
 
     def moves(self, **wanted: str) -> list[Move]:
         """Return the moves of the head whose fields have these values."""

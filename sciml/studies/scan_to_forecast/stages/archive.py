@@ -25,6 +25,6 @@ def run(config: ArchiveConfig, volumes: Path, codec: Path, output: Path) -> list
     for archive in config.archives:
         for name, volume in tensors.items():
             decoded[f"{archive}/{name}"], sizes[f"{archive}/{name}"] = stored(volume, archive, codec)
-    save_tensors(output / "decoded.safetensors", decoded, {"scans": metadata["scans"], "bytes": sizes})
+    save_tensors(output / "decoded.safetensors", decoded, {**metadata, "bytes": sizes})
     recorder.write(output / "provenance.json", [output / "decoded.safetensors"])
     return [output / "decoded.safetensors", output / "provenance.json"]

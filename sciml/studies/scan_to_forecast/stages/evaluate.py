@@ -27,14 +27,14 @@ def run(config: EvaluateConfig, cases: list[Path], chains: list[Path], output: P
     Args:
         config: the levels of the links.
         cases: cases.json of each group.
-        chains: chains.json of each reconstruction.
+        chains: chains.json of each acquisition.
         output: output folder.
     """
     recorder = Recorder("scan_to_forecast.evaluate", config.model_dump(mode="json"), [*cases, *chains])
     groups = {path.parent.parent.name: read_result(path, dict[str, Case]) for path in cases}
     files: dict[str, list[Chains]] = {group: [] for group in groups}
     for path in chains:
-        files[path.parents[3].name].append(read_result(path, Chains))
+        files[path.parents[2].name].append(read_result(path, Chains))
     found = {group: by_key(each) for group, each in files.items()}
     regions, moves = head_budget(config.head, found["head"]) if config.head and "head" in found else ([], [])
     people = config.subjects and found.get("subjects")

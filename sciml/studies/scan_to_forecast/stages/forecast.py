@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,11 +33,10 @@ log = logging.getLogger(__name__)
 def run(
     config: ForecastConfig,
     cases: Path,
-    decoded: Path,
+    decoded: list[Path],
     model: Path,
     codec: Path,
     acquisition: str,
-    method: str,
     output: Path,
 ) -> list[Path]:
     """Write `chains.json`, and `slices.safetensors` with some slices of each decoded scan.
@@ -44,11 +44,10 @@ def run(
     Args:
         config: archives, and whether forecasts are pictured.
         cases: folder of the `cases` stage.
-        decoded: decoded.safetensors of the `archive` stage.
+        decoded: decoded.safetensors of the `archive` stage, one a reconstruction.
         model: model file of the forecasts.
         codec: model file of the archive of their images.
         acquisition: name of the acquisition.
-        method: of the reconstruction.
         output: output folder.
 
     Raises:
@@ -57,51 +56,73 @@ def run(
     recorder = Recorder(
         "scan_to_forecast.forecast",
         config.model_dump(mode="json"),
-        [cases / "cases.safetensors", cases / "masks.safetensors", decoded, model, codec],
+        [cases / "cases.safetensors", cases / "masks.safetensors", *decoded, model, codec],
     )
     known, truths = read_result(cases / "cases.json", dict[str, Case]), load_tensors(cases / "cases.safetensors")[0]
-    masks, (volumes, metadata) = load_tensors(cases / "masks.safetensors")[0], from_the_same_scans(decoded, known)
     forecaster = FlowForecaster.load(model, samples=1, course=COURSE)
-    ends = [
-        (name, archive, volumes[f"{archive}/{name}"], metadata["bytes"][f"{archive}/{name}"])
-        for archive in config.archives
-        for name in known
-    ]
-    if acquisition == REFERENCE and method == "zero-filled":
-        ends += [(name, UNTOUCHED, truth, 2 * truth.size) for name, truth in truths.items()]
-    chains, slices, ready = [], {}, {}
-    for name, archive, volume, size in ends:
-        log.info("%s, %s, %s: %s", acquisition, method, archive, name)
-        check_owner(name, volume, truths)
-        found, refused = measured(volume, known[name], masks.get(name))
-        chains.append(
-            Chain(
-                case=name,
-                archive=archive,
-                bytes=size,
-                bits_per_voxel=8 * size / volume.size,
-                psnr_db=psnr_in_head(volume, truths[name]),
-                refused=refused,
-                volumes_ml=[] if found is None else found.regions.volumes_ml.tolist(),
-                answers=[] if found is None else answers(found, known[name], forecaster, config.seed),
-            )
-        )
-        slices[f"{archive}/{name}"] = _slices(volume)
-        if found is not None and archive == "lossless":
-            ready[name] = found
+    measure = Once(known, load_tensors(cases / "masks.safetensors")[0])
+    chains: list[Chain] = []
     archived: list[Archived] = []
-    if config.pictured_years is not None:
-        for name, scan in ready.items():
-            image = _forecast_image(scan, known[name], model, config.pictured_years, config.seed)
-            slices[f"forecast/{name}"] = _slices(image)
-            if acquisition == REFERENCE:
-                archived += _archived(image, known[name], config.archives, codec)
-    write_result(output / "chains.json", Chains(acquisition=acquisition, method=method, chains=chains, archived=archived))
+    slices: dict[str, np.ndarray] = {}
+    for path in decoded:
+        volumes, metadata = from_the_same_scans(path, known)
+        method = metadata["method"]
+        ends = [
+            (name, archive, volumes[f"{archive}/{name}"], metadata["bytes"][f"{archive}/{name}"])
+            for archive in config.archives
+            for name in known
+        ]
+        if acquisition == REFERENCE and method == "zero-filled":
+            ends += [(name, UNTOUCHED, truth, 2 * truth.size) for name, truth in truths.items()]
+        for name, archive, volume, size in ends:
+            log.info("%s, %s, %s: %s", acquisition, method, archive, name)
+            check_owner(name, volume, truths)
+            found, refused = measure(name, volume)
+            chains.append(
+                Chain(
+                    case=name,
+                    method=method,
+                    archive=archive,
+                    bytes=size,
+                    bits_per_voxel=8 * size / volume.size,
+                    psnr_db=psnr_in_head(volume, truths[name]),
+                    refused=refused,
+                    volumes_ml=[] if found is None else found.regions.volumes_ml.tolist(),
+                    answers=[] if found is None else answers(found, known[name], forecaster, config.seed),
+                )
+            )
+            slices[f"{method}/{archive}/{name}"] = _slices(volume)
+            if found is not None and archive == "lossless" and config.pictured_years is not None:
+                image = _forecast_image(found, known[name], model, config.pictured_years, config.seed)
+                slices[f"{method}/forecast/{name}"] = _slices(image)
+                if acquisition == REFERENCE:
+                    archived += _archived(image, known[name], config.archives, codec)
+    write_result(output / "chains.json", Chains(acquisition=acquisition, chains=chains, archived=archived))
     save_tensors(output / "slices.safetensors", slices)
     written = [output / "chains.json", output / "slices.safetensors"]
     recorder.seeds = {"master": config.seed}
     recorder.write(output / "provenance.json", written)
     return [*written, output / "provenance.json"]
+
+
+class Once:
+    """Prepares volumes, equal ones of a case once.
+
+    Args:
+        cases: by name.
+        masks: their brains, where they are known.
+    """
+
+    def __init__(self, cases: dict[str, Case], masks: dict[str, np.ndarray]) -> None:
+        self.cases, self.masks = cases, masks
+        self.found: dict[tuple[str, str], tuple[PreparedScan | None, str | None]] = {}
+
+    def __call__(self, name: str, volume: np.ndarray) -> tuple[PreparedScan | None, str | None]:
+        """Return what `measured` does."""
+        key = (name, hashlib.sha256(volume.tobytes()).hexdigest())
+        if key not in self.found:
+            self.found[key] = measured(volume, self.cases[name], self.masks.get(name))
+        return self.found[key]
 
 
 def _forecast_image(scan: PreparedScan, case: Case, model: Path, years: float, seed: int) -> np.ndarray:

@@ -30,7 +30,7 @@ def run(config: ReconstructConfig, kspace: Path, network: Path, output: Path) ->
         begun = time.process_time()
         volumes[name] = reconstruct_volume(measured, config.method, network)
         seconds[name] = round(time.process_time() - begun, 1)
-    save_tensors(output / "volumes.safetensors", volumes, {"scans": metadata["scans"]})
+    save_tensors(output / "volumes.safetensors", volumes, {"scans": metadata["scans"], "method": config.method})
     recorder.notes = {"cpu_seconds": seconds}
     recorder.write(output / "provenance.json", [output / "volumes.safetensors"])
     return [output / "volumes.safetensors", output / "provenance.json"]

@@ -33,7 +33,7 @@ def by_key(files: Iterable[Chains]) -> dict[Key, dict[str, Chain]]:
     found: dict[Key, dict[str, Chain]] = {}
     for file in files:
         for chain in file.chains:
-            found.setdefault((file.acquisition, file.method, chain.archive), {})[chain.case] = chain
+            found.setdefault((file.acquisition, chain.method, chain.archive), {})[chain.case] = chain
     return found
 
 

@@ -11,6 +11,7 @@ class Chain(Result):
 
     Attributes:
         case: who.
+        method: of the reconstruction.
         archive: level of the archive; `none` for the true scan, which went through no link.
         bytes: size in the archive.
         bits_per_voxel: the same, for each voxel.
@@ -21,6 +22,7 @@ class Chain(Result):
     """
 
     case: str
+    method: str
     archive: str
     bytes: int
     bits_per_voxel: float
@@ -46,10 +48,9 @@ class Archived(Result):
 
 
 class Chains(Result):
-    """All that follows from one reconstruction."""
+    """All that follows from one acquisition."""
 
     acquisition: str
-    method: str
     chains: list[Chain]
     archived: list[Archived]
 
