@@ -33,14 +33,13 @@ class RunSettings(StageConfig):
 
     name: str | None = Field(
         default=None,
-        description="of a study of one's own: its results lie in results/NAME, its pages in reports/NAME; by default the file's "
-        "name without .yaml",
+        description="of a study of one's own and its folders; by default the file's",
     )
-    base: Tier | None = Field(default=None, description="tier whose settings this file changes; without one the defaults")
-    tier: Tier = Field(default="demo", description="size of the run: minutes, a demonstration, or from scratch")
+    base: Tier | None = Field(default=None, description="tier that this file changes; by default the models")
+    tier: Tier = Field(default="demo", description="size of the run")
     data_tier: DataTier = Field(
         default_factory=lambda given: DATA_OF[given["tier"]],
-        description="which packages of real data are fetched; by default what the tier is made for",
+        description="packages of real data to fetch; by default the tier's",
     )
     master_seed: int = Field(default=0, ge=0, description="the one seed that all named seeds derive from")
 
@@ -131,9 +130,13 @@ def _value(text: str) -> Any:
 def schema() -> dict[str, Any]:
     """Return the JSON schema of a settings file with the built-in families; editors complete from it.
 
-    Without titles, which repeat the names, and defaults that are objects, lists or null, which `sciml config show` prints.
+    Without titles, which repeat the names, and defaults that are objects, lists or null, which `sciml config show` prints. The
+    block of a family is defined under the family's name.
     """
-    result = settings_model(tuple(BUILT_IN)).model_json_schema()
+    text = json.dumps(settings_model(tuple(BUILT_IN)).model_json_schema())
+    for name, package in BUILT_IN.items():
+        text = text.replace(f"{package.replace('.', '__')}__config__Config", name)
+    result = json.loads(text)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **_bare(result)}
 
 
@@ -143,10 +146,26 @@ def _bare(node: Any) -> Any:
     if not isinstance(node, dict):
         return node
     left_out = {"title", "discriminator"} | ({"default"} if isinstance(node.get("default"), dict | list | None) else set())
+    # values that are named tell their type, a kind that is the only one is no default
+    left_out |= {"type"} if {"enum", "const"} & set(node) else set()
+    left_out |= {"default"} if "const" in node else set()
     bare = {key: value for key, value in node.items() if key not in left_out}
+    if isinstance(bare.get("description"), str):
+        bare["description"] = bare["description"].partition("\n\n")[0]
     # the keys of these are names of settings, not words of the schema
     named = {key: {name: _bare(item) for name, item in bare.pop(key).items()} for key in ("properties", "$defs") if key in bare}
-    return {key: _bare(value) for key, value in bare.items()} | named
+    return _short({key: _bare(value) for key, value in bare.items()} | named)
+
+
+def _short(node: dict[str, Any]) -> dict[str, Any]:
+    """Return a node that says the same in fewer words: null as a second type, equal items of a tuple once."""
+    one, *null = node.get("anyOf", [{}])
+    if null == [{"type": "null"}] and isinstance(one.get("type"), str):
+        node = {key: value for key, value in node.items() if key != "anyOf"} | one | {"type": [one["type"], "null"]}
+    items = node.get("prefixItems", [])
+    if items and all(item == items[0] for item in items):
+        node = {key: value for key, value in node.items() if key != "prefixItems"} | {"items": items[0]}
+    return node
 
 
 def schema_text() -> str:

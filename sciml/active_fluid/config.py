@@ -27,7 +27,7 @@ SAVE_EVERY = 0.5
 
 
 class Place(StageConfig):
-    """A kinetic run: a point of the box and the seed of the initial state."""
+    """A kinetic run."""
 
     alpha: Alpha
     zeta: Zeta
@@ -69,23 +69,21 @@ class HorizonConfig(StageConfig):
 
     times: int = Field(ge=1, le=1000, description="saved times that a window reaches")
     updates: int = Field(ge=1, le=1_000_000, description="updates of the weights")
-    rate: float = Field(gt=0, le=1, description="learning rate of Adam at the start of the stage")
+    rate: float = Field(gt=0, le=1, description="learning rate at the start of the stage")
 
 
 class ClosureConfig(StageConfig):
     """A learned closure and its training."""
 
-    entry: str = Field(
-        default="", max_length=100, description="closure of your own: an entry point of the group sciml.closures; empty: none"
-    )
-    kept: Literal[1, 2] = Field(default=1, description="moments that the coarse model keeps; 2: m3 is learned, by least squares")
-    inputs: int = Field(default=6, ge=1, le=6, description="invariants that are used; 1 makes a function of the order alone")
+    entry: str = Field(default="", max_length=100, description="closure of your own: an entry point of sciml.closures")
+    kept: Literal[1, 2] = Field(default=1, description="moments of the coarse model; 2: m3 is learned, by least squares")
+    inputs: int = Field(default=6, ge=1, le=6, description="invariants that are used; 1: the order alone")
     width: int = Field(default=16, ge=1, le=4096, description="units of a hidden layer of the perceptron")
     depth: int = Field(default=2, ge=1, le=20, description="hidden layers of the perceptron")
-    places: int = Field(default=20000, ge=100, le=10_000_000, description="points of each trajectory in the offline training")
-    steps: int = Field(default=4000, ge=1, le=10_000_000, description="steps of Adam in the offline training")
+    places: int = Field(default=20000, ge=100, le=10_000_000, description="points of a trajectory in the offline training")
+    steps: int = Field(default=4000, ge=1, le=10_000_000, description="steps of the offline training")
     horizons: tuple[HorizonConfig, ...] = Field(default=(), description="stages of the training through the solver")
-    batch: int = Field(default=4, ge=1, le=4096, description="windows of an update of the training through the solver")
+    batch: int = Field(default=4, ge=1, le=4096, description="windows of an update")
 
     @model_validator(mode="after")
     def _trains(self) -> ClosureConfig:
@@ -139,13 +137,13 @@ class EvaluateConfig(StageConfig):
 
 
 class LongRuns(StageConfig):
-    """Long runs on a lattice over the box, and random inputs of the closure."""
+    """Long runs on a lattice over the box."""
 
-    side: int = Field(default=5, ge=1, le=100, description="points of the lattice along alpha and along zeta")
+    side: int = Field(default=5, ge=1, le=100, description="points of the lattice along an axis")
     until: Time = Field(default=200.0, description="last time of a long run")
     points: Side = Field(default=64, description="side of the coarse model's grid")
     time_step: Step = Field(default=0.0125, description="step of the coarse model")
-    samples: int = Field(default=1_000_000, ge=1, le=1_000_000_000, description="random inputs on which m2 has to be realisable")
+    samples: int = Field(default=1_000_000, ge=1, le=1_000_000_000, description="random inputs of m2")
 
 
 class StabilityConfig(LongRuns):
@@ -157,8 +155,8 @@ class StabilityConfig(LongRuns):
 class Recovery(StageConfig):
     """Experiments of the parameter inference."""
 
-    twins: int = Field(default=20, ge=0, le=10_000, description="experiments with data of the closed model itself")
-    truths: int = Field(default=20, ge=0, le=10_000, description="experiments with data of the kinetic theory")
+    twins: int = Field(default=20, ge=0, le=10_000, description="experiments on data of the closed model")
+    truths: int = Field(default=20, ge=0, le=10_000, description="experiments on kinetic data")
     points: Side = Field(default=32, description="side of the grid of truth and model")
 
 
@@ -179,17 +177,17 @@ class RecoverConfig(Recovery):
 
 
 class TheoryConfig(StageConfig):
-    """What `theory` reads: growth rates beside the dispersion relation."""
+    """Growth rates beside the dispersion relation."""
 
     places: tuple[tuple[Alpha, Zeta], ...] = Field(default=((-1.0, 0.5), (-3.0, 1.0)), description="pairs of alpha and zeta")
     most: int = Field(default=8, ge=1, le=200, description="largest whole number of waves in the box")
 
 
 class CostConfig(StageConfig):
-    """What `cost` reads: seconds a step."""
+    """Seconds a step."""
 
     points: tuple[Side, ...] = Field(default=(64, 128), description="sides of the grids that are timed")
-    repeats: int = Field(default=5, ge=1, le=10_000, description="timings of each model, of which the least counts")
+    repeats: int = Field(default=5, ge=1, le=10_000, description="timings of a model; the least counts")
 
 
 class MeasureConfig(StageConfig):
@@ -222,20 +220,18 @@ def default_closures() -> dict[str, ClosureConfig]:
 class Config(StageConfig):
     """Active suspensions: a kinetic theory, its coarse model, and closures."""
 
-    train: tuple[Place, ...] = Field(default=_places(TRAIN, 1), description="kinetic runs that closures learn from")
-    validation: tuple[Place, ...] = Field(default=_places(VALIDATION, 51), description="kinetic runs of the histories")
-    test: tuple[Place, ...] = Field(default=_places(TEST, 101, seeds=3), description="kinetic runs that closures are judged by")
-    until: Time = Field(default=20.0, description="last time of the kinetic runs that closures are trained on")
-    test_until: Time = Field(default=14.0, description="last time of the kinetic runs that closures are judged by")
-    kinetic_points: Side | None = Field(default=None, description="side of the kinetic grid; by default what each run needs")
+    train: tuple[Place, ...] = Field(default=_places(TRAIN, 1), description="kinetic runs to learn from")
+    validation: tuple[Place, ...] = Field(default=_places(VALIDATION, 51), description="kinetic runs of histories")
+    test: tuple[Place, ...] = Field(default=_places(TEST, 101, seeds=3), description="kinetic runs to judge by")
+    until: Time = Field(default=20.0, description="last time of runs of train and validation")
+    test_until: Time = Field(default=14.0, description="last time of runs of test")
+    kinetic_points: Side | None = Field(default=None, description="side of the kinetic grid; by default as needed")
     points: Side = Field(default=64, description="side of the coarse model's grid")
     time_step: Step = Field(default=0.0125, description="step of the coarse model")
     closures: dict[str, ClosureConfig] = Field(default_factory=default_closures, description="learned closures by name")
     seeds: int = Field(default=3, ge=1, le=100, description="trainings of each closure")
-    weights: Literal["shipped", "trained"] = Field(
-        default="trained", description="closure of the long runs, the inference and the timings; a shipped one is evaluated too"
-    )
-    chosen: str = Field(default="offline", description="closure that goes into the package, and is used where weights is trained")
+    weights: Literal["shipped", "trained"] = Field(default="trained", description="closure of long runs, inference, timings")
+    chosen: str = Field(default="offline", description="closure that is published, and used if trained")
     stability: LongRuns = LongRuns()
     recover: Recovery = Recovery()
     theory: TheoryConfig = TheoryConfig()

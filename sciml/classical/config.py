@@ -80,7 +80,7 @@ class ReportConfig(DataConfig):
 class Config(StageConfig):
     """Classical reconstruction on real photographs, CT and MR."""
 
-    studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1)
+    studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1, description="tasks on real data")
     check_size: Size = Field(default=(256, 256), description="size at which the operators are checked")
 
     @field_validator("studies")

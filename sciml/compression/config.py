@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
 
 from sciml.compression.settings.domains import FlowRunsConfig, SourceConfig
 from sciml.compression.settings.lossless import CompareLosslessConfig, FitLosslessConfig, LosslessConfig
@@ -30,6 +30,7 @@ SHOWN_BPP = 0.22
 # learning rate of the network behind the decoder at first; three times this makes it go dead
 NETWORK_RATE = 5e-4
 # about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
+Qualities = tuple[Annotated[float, Field(ge=1, le=100)], ...]
 Words = Annotated[int, Field(ge=2, le=2**15)]
 STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
 # a factor 2 apart, so that the models stay small; slices and fields are smooth and worth finer steps
@@ -44,13 +45,9 @@ RUNS = "runs"
 class DomainConfig(SourceConfig):
     """Pictures of one kind, and what is learned from them."""
 
-    steps: tuple[float, ...] = Field(
-        default=STEPS, min_length=1, description="quantiser steps in units of the span, falling; rules and tables for each"
-    )
+    steps: tuple[float, ...] = Field(default=STEPS, min_length=1, description="quantiser steps in units of the span, falling")
     crop_size: int = Field(default=384, ge=32, multiple_of=16, description="side of a crop in pixels")
-    crops: dict[float, int] = Field(
-        default={1.0: 4, 1.5: 2, 2.0: 1}, description="crops of each picture for the rules, by reduction of its size"
-    )
+    crops: dict[float, int] = Field(default={1.0: 4, 1.5: 2, 2.0: 1}, description="crops of a picture, by reduction of its size")
 
     @model_validator(mode="after")
     def _falling(self) -> DomainConfig:
@@ -64,15 +61,15 @@ class NetworkConfig(StageConfig):
 
     width: int = Field(default=64, ge=4, le=1024, description="channels of its convolutions")
     depth: int = Field(default=2, ge=1, le=3, description="residual blocks")
-    coded_at: tuple[float, ...] = Field(
+    coded_at: tuple[PositiveFloat, ...] = Field(
         default=(0.7, 0.48, 0.34, 0.24, 0.16, 0.1),
         min_length=1,
-        description="quantiser steps of the pictures that it learns from, in units of the span",
+        description="quantiser steps to learn from, in units of the span",
     )
     crop_size: int = Field(default=112, ge=32, multiple_of=16, description="side of a training part in pixels")
     batch: int = Field(default=8, ge=1, description="training parts in a step")
     steps: int = Field(default=8_000, ge=1, description="training steps")
-    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time in minutes after which the training ends")
+    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time that ends the training, minutes")
 
 
 class CascadeConfig(StageConfig):
@@ -80,10 +77,8 @@ class CascadeConfig(StageConfig):
 
     preset: Literal["small", "published"] = Field(default="small", description="published: the paper's networks")
     width: int = Field(default=64, ge=4, le=1024, description="channels of the convolutions")
-    groups: int = Field(default=2, ge=1, le=1024, description="codebooks of each level; the small networks have their own groups")
-    words: tuple[Words, Words, Words] = Field(
-        default=(64, 64, 128), description="words of each codebook at strides 64, 32 and 16"
-    )
+    groups: int = Field(default=2, ge=1, le=1024, description="codebooks of a level, published networks only")
+    words: tuple[Words, Words, Words] = Field(default=(64, 64, 128), description="words of a codebook at strides 64, 32 and 16")
 
 
 class NeuralConfig(StageConfig):
@@ -91,12 +86,10 @@ class NeuralConfig(StageConfig):
 
     cascade: CascadeConfig = Field(default_factory=CascadeConfig, description="what builds its networks")
     crops: dict[float, int] = Field(
-        default={1.0: 4, 1.5: 4, 2.0: 3, 3.0: 2, 4.0: 1}, description="crops of each picture, by reduction of its size"
+        default={1.0: 4, 1.5: 4, 2.0: 3, 3.0: 2, 4.0: 1}, description="crops of a picture, by reduction of its size"
     )
     crop_size: int = Field(default=384, ge=64, multiple_of=64, description="side of a crop in pixels")
-    step: float = Field(
-        default=0.3, ge=0, lt=2, description="in units of the span: a bit is worth 0.15 squared steps; 0: distortion alone"
-    )
+    step: float = Field(default=0.3, ge=0, lt=2, description="in units of the span; a bit costs 0.15 squared steps; 0: no rate")
     estimator: Literal["straight-through", "gumbel"] = Field(
         default="straight-through", description="gradients through the choice of words"
     )
@@ -104,8 +97,8 @@ class NeuralConfig(StageConfig):
     batch: int = Field(default=8, ge=1, description="training parts in a step")
     rate: float = Field(default=1e-3, gt=0, le=1, description="learning rate at first")
     steps: int = Field(default=2_500, ge=1, description="training steps")
-    revive_every: int = Field(default=200, ge=1, description="steps after which dead words are used anew, in the first half")
-    cpu_minutes: float | None = Field(default=30, gt=0, description="processor time in minutes after which the training ends")
+    revive_every: int = Field(default=200, ge=1, description="steps between revivals of dead words")
+    cpu_minutes: float | None = Field(default=30, gt=0, description="processor time that ends the training, minutes")
 
     @model_validator(mode="after")
     def _consistent(self) -> NeuralConfig:
@@ -187,11 +180,13 @@ class AblateConfig(DataConfig):
 
 
 class ViewConfig(StageConfig):
-    """What the page shows of one picture; rows and columns count from its top left corner."""
+    """What the page shows of one picture, in pixels from its top left corner."""
 
-    window: tuple[int, int, int, int] = Field(description="top, left, height and width of the part that is shown")
-    zoom: tuple[int, int] = Field(description="top and left of the part of the window that is enlarged")
-    shows: str = Field(description="what the enlarged part is, in words")
+    window: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt] = Field(
+        description="top, left, height, width of the part shown"
+    )
+    zoom: tuple[NonNegativeInt, NonNegativeInt] = Field(description="top, left of the part enlarged")
+    shows: str = Field(description="the enlarged part in words")
 
 
 class InspectConfig(DataConfig):
@@ -288,58 +283,40 @@ class Config(StageConfig):
     neural: dict[str, NeuralConfig] = Field(
         default_factory=lambda: {"photo": NeuralConfig()}, description="neural models, by domain"
     )
-    lossless: LosslessConfig = Field(
-        default_factory=LosslessConfig, description="the model without loss, learned from pictures of the domain photo"
-    )
-    qualities: tuple[float, ...] = Field(
+    lossless: LosslessConfig = Field(default_factory=LosslessConfig)
+    qualities: Qualities = Field(
         default=(6, 14, 22, 30, 40, 50, 60, 70, 80, 92),
         min_length=4,
-        description="qualities from 1 to 100 of our models on the bench",
+        description="qualities of our models on the bench, 1 to 100",
     )
-    neural_qualities: tuple[float, ...] = Field(
+    neural_qualities: Qualities = Field(
         default=(5, 15, 25, 35, 50),
         min_length=1,
-        description="qualities of the neural models: above the step of their training nothing is gained",
+        description="qualities of the neural models, 1 to 100",
     )
-    test_pictures: int | None = Field(default=None, ge=1, description="first test pictures that are compared; all by default")
-    judged_photographs: int | None = Field(
-        default=None, ge=1, description="first photographs of which one crop judges codecs; all crops of all by default"
-    )
+    test_pictures: int | None = Field(default=None, ge=1, description="test pictures of the bench; all by default")
+    judged_photographs: int | None = Field(default=None, ge=1, description="photographs, a crop of each; all crops by default")
     judged_codecs: tuple[JudgedCodec, ...] = Field(
-        default=JUDGED, min_length=1, description="codecs that ours is judged beside; avif-0 takes half of the time of all"
+        default=JUDGED, min_length=1, description="codecs beside ours; avif-0 is the slowest"
     )
-    weights: Literal["shipped", "trained"] = Field(
-        default="trained", description="whose models are on the bench: the package's, or this run's own"
-    )
-    inspected: tuple[float, ...] = Field(
-        default=(15, 35, 60), min_length=1, description="qualities at which the page counts bits; the middle one is shown"
-    )
+    weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
+    inspected: Qualities = Field(default=(15, 35, 60), min_length=1, description="qualities whose bits the page counts")
     views: dict[str, dict[str, ViewConfig]] = Field(
-        default_factory=default_views, description="what the page shows of photographs, by domain and picture"
+        default_factory=default_views, description="parts of pictures on the page, by domain and name"
     )
     vectors: dict[str, VectorsConfig] = Field(
         default_factory=lambda: {"photo-vector": VectorsConfig()},
-        description="structures that are compared with the scalar model of the domain photo, by name",
+        description="vectors beside scalars, by name",
     )
-    compared: tuple[float, ...] = Field(
-        default=(10, 25, 40, 55, 70, 85), min_length=4, description="qualities at which vectors and scalars are compared"
-    )
-    compared_pictures: int | None = Field(
-        default=None, ge=1, description="first validation pictures on which they are compared; all by default"
-    )
-    lossless_pictures: int | None = Field(
-        default=None, ge=1, description="test pictures of each domain that are coded without loss, evenly spread; all by default"
-    )
-    simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="simulated runs that fields are taken from")
-    volumes_and_fields_tested: int = Field(
-        default=12, ge=1, description="test slices and fields that codecs are compared on, evenly spread over all"
-    )
-    volumes_and_fields_pictures: int = Field(
-        default=3, ge=1, description="slices and fields that are shown of each domain but photographs"
-    )
-    volumes_and_fields_bpp: float = Field(default=0.25, gt=0, description="bits a pixel at which they are shown")
-    volumes_and_fields_ratios: tuple[float, ...] = Field(
-        default=(20, 50), min_length=1, description="times smaller than float32 at which the spectra of fields are judged"
+    compared: Qualities = Field(default=(10, 25, 40, 55, 70, 85), min_length=4, description="qualities of vectors and scalars")
+    compared_pictures: int | None = Field(default=None, ge=1, description="validation pictures to compare on; all by default")
+    lossless_pictures: int | None = Field(default=None, ge=1, description="of a domain, coded without loss; all by default")
+    simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="runs that fields are from")
+    volumes_and_fields_tested: int = Field(default=12, ge=1, description="test slices and fields, compared")
+    volumes_and_fields_pictures: int = Field(default=3, ge=1, description="slices and fields on the page, a domain")
+    volumes_and_fields_bpp: float = Field(default=0.25, gt=0, description="bits a pixel of what is shown")
+    volumes_and_fields_ratios: tuple[PositiveFloat, ...] = Field(
+        default=(20, 50), min_length=1, description="times smaller than float32, for spectra"
     )
 
     @model_validator(mode="before")

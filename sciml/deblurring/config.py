@@ -23,27 +23,25 @@ DECIDING = ("validation", "test")
 
 
 class PairSet(StageConfig):
-    """Blurred photographs, each to be restored with kernels that are wrong in stated ways: a grid of pairs."""
+    """A grid of blurred photographs and given kernels that are wrong in stated ways."""
 
-    role: Role = Field(default="test", description="whose photographs; those of validation serve for every choice")
-    photographs: tuple[str, ...] = Field(
-        default=(), description="ids, all of the role; by default the first of those that the role has"
-    )
-    most: int = Field(default=5, ge=1, description="at most so many photographs where none are named")
+    role: Role = Field(default="test", description="whose photographs; validation serves every choice")
+    photographs: tuple[str, ...] = Field(default=(), description="ids, all of the role; by default its first")
+    most: int = Field(default=5, ge=1, description="photographs at most, if none are named")
     kernels: tuple[str, ...] = Field(min_length=1, description="true kernels by name, such as shake:2 or motion:15,30")
     errors: tuple[str, ...] = Field(
-        min_length=1, description="of the given kernel: exact, rotation:10, bias:length=-5, or several joined by +"
+        min_length=1, description="of the given kernel: exact, rotation:10, bias:length=-5, joined by +"
     )
     size: int = Field(default=128, ge=32, description="rows and columns of the blurred picture")
-    reduction: int = Field(default=2, ge=1, description="largest whole factor by which photographs are reduced")
+    reduction: int = Field(default=2, ge=1, description="largest factor that photographs are reduced by")
     crop: Literal["centre", "edges"] = Field(
-        default="centre", description="part of the photograph: its centre, or where its gradients are strongest"
+        default="centre", description="part of the photograph: centre, or strongest gradients"
     )
-    noise: float = Field(default=0.01, ge=0, description="standard deviation in linear light; 0 rounds to 8 bits instead")
+    noise: float = Field(default=0.01, ge=0, description="std in linear light; 0: rounded to 8 bits instead")
     boundary: Literal["valid", "circular"] = Field(
-        default="valid", description="valid: what lies beyond the picture blurs into it; circular: the literature's shortcut"
+        default="valid", description="valid: what lies beyond blurs in too; circular: it does not"
     )
-    cells: tuple[str, ...] | None = Field(default=None, description="prior/error model to run, such as tv/warp; all by default")
+    cells: tuple[str, ...] | None = Field(default=None, description="prior/error to run, such as tv/warp; all by default")
 
 
 # of the sets beside them: the rivals and what is shipped
@@ -173,7 +171,7 @@ class TunePriorConfig(StageConfig):
     prior: str
     models: tuple[str, ...] = Field(description="error models that it is tuned under, each for itself")
     weights: tuple[float, ...]
-    pairs: int = Field(description="validation pairs that every weight is tried on")
+    pairs: int = Field(description="validation pairs to tune on")
 
 
 class TuneConfig(StageConfig):
@@ -183,7 +181,7 @@ class TuneConfig(StageConfig):
 
 
 class SpreadConfig(StageConfig):
-    """How the maps of spreads, of sensitivity to the kernel, are made."""
+    """Maps of sensitivity to the kernel."""
 
     count: int = Field(default=16, ge=2, description="kernels a map")
     seed: SkipJsonSchema[int] = 0
@@ -204,14 +202,12 @@ class EvaluateConfig(StageConfig):
 
 
 class PhotoConfig(DataConfig):
-    """What `photo` reads: a photograph with an unknown blur, and what is made of it."""
+    """A photograph with an unknown blur."""
 
-    photograph: str = Field(default="clock_motion", description="id of a photograph of the data catalogue")
+    photograph: str = Field(default="clock_motion", description="id of a photograph")
     reduction: int = Field(default=1, ge=1, description="whole factor by which it is reduced")
-    kernel_size: int = Field(default=27, ge=3, description="odd support of the kernel that is estimated")
-    cells: tuple[str, ...] = Field(
-        default=("tv/none", "tv/warp", f"{LEARNED}/warp"), description="prior/error model, from the estimated kernel on"
-    )
+    kernel_size: int = Field(default=27, ge=3, description="odd size of the kernel that is estimated")
+    cells: tuple[str, ...] = Field(default=("tv/none", "tv/warp", f"{LEARNED}/warp"), description="prior/error")
     seed: SkipJsonSchema[int] = 0
 
 
@@ -231,7 +227,7 @@ class Config(StageConfig):
         default=("tv", LEARNED, "hyper-laplacian", "richardson-lucy", "tv-circular"), description="image priors and solvers"
     )
     weights: dict[str, tuple[float, ...]] = Field(default_factory=default_weights, description="weights that are tried, by prior")
-    tune_pairs: int = Field(default=16, ge=1, description="validation pairs that every weight is tried on")
+    tune_pairs: int = Field(default=16, ge=1, description="validation pairs to tune on")
     spread: SpreadConfig = SpreadConfig()
     photo: PhotoConfig = PhotoConfig()
     dip: DipStudyConfig = DipStudyConfig()

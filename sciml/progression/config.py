@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, NonNegativeFloat, model_validator
 
 from sciml.progression.settings.models import (
+    ABLATIONS,
     EvaluateConfig,
     FitCourseConfig,
     FitMotionConfig,
@@ -71,11 +72,9 @@ def default_rates() -> dict[str, RateConfig]:
 class AtrophyConfig(StageConfig):
     """How subjects age."""
 
-    rates: dict[str, RateConfig] = Field(default_factory=default_rates)
-    pace_spread: float = Field(
-        default=0.25, ge=0, description="standard deviation of ln(pace) over subjects; a pace multiplies all rates of a subject"
-    )
-    disease_years: float = Field(default=3.0, ge=0, description="years that the disease lasted before the first visit")
+    rates: dict[str, RateConfig] = Field(default_factory=default_rates, description="by region")
+    pace_spread: float = Field(default=0.25, ge=0, description="std over subjects of ln(pace), a factor of all rates")
+    disease_years: float = Field(default=3.0, ge=0, description="years of disease before the first visit")
 
     @model_validator(mode="after")
     def _all_regions(self) -> AtrophyConfig:
@@ -87,13 +86,17 @@ class AtrophyConfig(StageConfig):
 class PeopleConfig(StageConfig):
     """When subjects are seen."""
 
-    ages_years: tuple[float, float] = Field(default=(60.0, 82.0), description="least and largest age at the first visit, years")
+    ages_years: tuple[NonNegativeFloat, NonNegativeFloat] = Field(
+        default=(60.0, 82.0), description="range of ages at the first visit, years"
+    )
     visits: int = Field(default=4, ge=1, le=12, description="scans of a subject")
-    gaps_years: tuple[float, float] = Field(default=(1.0, 2.2), description="least and largest time between two visits, years")
+    gaps_years: tuple[NonNegativeFloat, NonNegativeFloat] = Field(
+        default=(1.0, 2.2), description="range of times between visits, years"
+    )
     laws: dict[Law, float] = Field(
         default={"constant": 0.4, "accelerating": 0.2, "decelerating": 0.2, "converting": 0.2},
         min_length=1,
-        description="shares of the laws of pace over subjects, none for a law not named; stepwise is for test subjects only",
+        description="shares of the laws of pace; stepwise for test subjects only",
     )
 
     @model_validator(mode="after")
@@ -104,15 +107,13 @@ class PeopleConfig(StageConfig):
 
 
 class ScannerConfig(StageConfig):
-    """What the scanner does to the image; new bias and noise at every visit."""
+    """What the scanner does to the image, anew at every visit."""
 
-    bias: float = Field(default=0.01, ge=0, description="standard deviation of ln(bias field)")
-    noise: float = Field(
-        default=0.012, ge=0, description="standard deviation of both channels of the Rician noise; white matter has 0.8"
-    )
+    bias: float = Field(default=0.01, ge=0, description="std of ln(bias field)")
+    noise: float = Field(default=0.012, ge=0, description="std of both channels of the Rician noise; white matter has 0.8")
     change: float = Field(
         default=0.25, ge=0, le=1,
-        description="chance that a visit is made on another scanner than the one before (gain, bias, noise, pose); 0 never",
+        description="chance that a visit changes the scanner",
     )  # fmt: skip
 
 
@@ -121,18 +122,14 @@ class SimulationConfig(StageConfig):
 
     grid: GridName = Field(default="4.5mm", description="voxel size; all grids have one field of view")
     subjects: dict[Literal["train", "validation", "test", "calibration"], int] = Field(
-        default={"train": 108, "validation": 12, "test": 12}, description="people by split; diagnoses take turns"
+        default={"train": 108, "validation": 12, "test": 12}, description="subjects by split; diagnoses take turns"
     )
-    independent_rates: bool = Field(
-        default=False, description="every visit after the first has rates of its own, drawn region by region: for calibration"
-    )
+    independent_rates: bool = Field(default=False, description="later visits have rates of their own")
     pattern: float = Field(
         default=1.0, ge=0, le=2,
-        description="strength of what volumes do not tell: where within its regions a subject changes; 0 none, 1 as measured",
+        description="strength of the pattern within regions; 1: as measured",
     )  # fmt: skip
-    lesions: float = Field(
-        default=1.0, ge=0, le=3, description="factor of the number of lesions in the white matter near the ventricles; 0 none"
-    )
+    lesions: float = Field(default=1.0, ge=0, le=3, description="factor of the number of lesions of white matter")
     people: PeopleConfig = PeopleConfig()
     atrophy: AtrophyConfig = AtrophyConfig()
     scanner: ScannerConfig = ScannerConfig()
@@ -155,19 +152,20 @@ class SimulateConfig(SimulationConfig, DataConfig):
 
 
 class TablesConfig(StageConfig):
-    """Volumes without images: who the courses are learned from and their intervals tested on."""
+    """Volumes without images: who the courses are learned from and tested on."""
 
+    retired = frozenset({"people", "atrophy"})
     subjects: dict[Literal["train", "validation", "test"], int] = Field(
         default={"train": 160, "validation": 40, "test": 300},
-        description="subjects by split; a test subject lives under the mixture of laws, and under each law alone",
+        description="subjects by split",
     )
-    people: PeopleConfig = PeopleConfig()
-    atrophy: AtrophyConfig = AtrophyConfig()
 
 
 class SimulateTablesConfig(TablesConfig, DataConfig):
     """What `simulate-cohorts` reads of the tables."""
 
+    people: PeopleConfig = PeopleConfig()
+    atrophy: AtrophyConfig = AtrophyConfig()
     atlas: Literal["lab_aal", "lab_aal_2mm"] = Field(default="lab_aal", description="data set of the AAL labels")
     seed: int
 
@@ -201,8 +199,12 @@ class PrepareConfig(StageConfig):
         return self
 
 
-class PersonSettings(StageConfig):
-    """What is asked of the one real brain, Colin27."""
+class PersonConfig(DataConfig):
+    """What `person` reads: what is asked of the one real brain, Colin27.
+
+    Attributes:
+        how: names the course that is used elsewhere, whose volumes stand beside.
+    """
 
     age_years: float = Field(default=70.0, ge=18, le=100, description="as if he were so old; he was young")
     years_ahead: tuple[float, ...] = Field(default=(4.0,), min_length=1, description="beside the scan itself")
@@ -210,11 +212,6 @@ class PersonSettings(StageConfig):
     course: UsedCourse = Field(
         default="linear_population", description="of his volumes; a regression on volumes need not hold for another anatomy"
     )
-
-
-class PersonConfig(PersonSettings, DataConfig):
-    """What `person` reads; `how` names the course that is used elsewhere, whose volumes stand beside."""
-
     how: ForecastConfig = Field(default_factory=ForecastConfig)
     seed: int = 0
 
@@ -239,10 +236,10 @@ def default_cohorts() -> dict[CohortName, SimulationConfig]:
 class Config(StageConfig):
     """Brain latent progression: a simulated cohort with exact truth, forecasts, the study. Not for clinical use."""
 
-    cohorts: dict[CohortName, SimulationConfig] = Field(default_factory=default_cohorts)
+    retired = frozenset({"person"})
+    cohorts: dict[CohortName, SimulationConfig] = Field(default_factory=default_cohorts, description="who is simulated")
     tables: TablesConfig = TablesConfig()
     learning: LearningConfig = LearningConfig()
-    person: PersonSettings = PersonSettings()
 
     def simulate_config(self, run: RunSettings, cohort: CohortName) -> SimulateConfig:
         """Return the slice of one cohort."""
@@ -266,10 +263,10 @@ class Config(StageConfig):
             ConfigError: there is no such form.
         """
         learning = self.learning
-        if form in learning.ablations.forms:
+        if form in ABLATIONS.forms:
             like = learning.forms[learning.variants["main"].form].model_dump()
-            like["form"] = learning.ablations.forms[form]
-            like["budget"]["steps"] = min(like["budget"]["steps"], learning.ablations.steps)
+            like["form"] = ABLATIONS.forms[form]
+            like["budget"]["steps"] = min(like["budget"]["steps"], ABLATIONS.steps)
             return TrainDiffusionConfig(**like, name=form, seed=run.master_seed)
         if form not in learning.forms:
             raise ConfigError(f"no form is called {form!r}; the settings have {', '.join(learning.forms)}")
@@ -278,8 +275,8 @@ class Config(StageConfig):
     def train_control_config(self, run: RunSettings, form: str) -> TrainControlConfig:
         """Return the slice of the training of one form's ControlNet."""
         like = self.learning.control.model_dump()
-        if form in self.learning.ablations.forms:
-            like["budget"]["steps"] = min(like["budget"]["steps"], self.learning.ablations.control_steps)
+        if form in ABLATIONS.forms:
+            like["budget"]["steps"] = min(like["budget"]["steps"], ABLATIONS.control_steps)
         return TrainControlConfig(**like, name=form, seed=run.master_seed)
 
     def fit_course_config(self, run: RunSettings) -> FitCourseConfig:
@@ -297,8 +294,7 @@ class Config(StageConfig):
 
     def ablate_predict_config(self, run: RunSettings) -> PredictConfig:
         """Return the slice of the forecasts of validation pairs by forms that differ in one switch."""
-        variants = self.learning.ablations.variants()
-        return PredictConfig(split="validation", variants=variants, every=1, seed=run.master_seed)
+        return PredictConfig(split="validation", variants=ABLATIONS.variants(), every=1, seed=run.master_seed)
 
     def ablate_evaluate_config(self, run: RunSettings) -> EvaluateConfig:
         """Return the slice of their table."""
@@ -325,7 +321,7 @@ class Config(StageConfig):
         from sciml.datasets.splits import entry_digests
 
         how, digests = self.learning.variants["main"].how, entry_digests(*PERSON_DATA, *TEMPLATE_DATA)
-        return PersonConfig(**self.person.model_dump(), how=how, seed=run.master_seed, digests=digests)
+        return PersonConfig(how=how, seed=run.master_seed, digests=digests)
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from sciml.imaging.tasks.studies import (
     MeasureConfig,
@@ -17,128 +17,23 @@ from sciml.imaging.tasks.studies import (
     reconstruct_slice,
 )
 from sciml.proximal.settings.models import EXPERIMENTS, ModelConfig, TrainConfig, changed, default_ablations, default_models
-from sciml.proximal.settings.structures import (
-    Schedule,
-    matching_schedule,
+from sciml.proximal.settings.studies import (
+    DIGITS,
+    AblateConfig,
+    CertifyConfig,
+    ColourConfig,
+    ColourSettings,
+    DigitsConfig,
+    DigitsSettings,
+    PriorConfig,
+    PriorSettings,
+    TheoryConfig,
+    ToyConfig,
 )
 from sciml.runtime.settings import DataConfig, DataTier, StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
-
-
-class ToyConfig(StageConfig):
-    """What the low-dimensional study reads: the Laplace prior on the line for several seeds, and other priors."""
-
-    seeds: tuple[int, ...] = Field(default=(0, 1, 2), min_length=1, description="seeds of the networks on the Laplace prior")
-    schedule: Schedule = Field(
-        default=matching_schedule((0.5, 0.3, 0.2, 0.1), 5000, 3e-3, 2000, 1e-2), description="training on the Laplace prior"
-    )
-    batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=4096, description="samples a step, Laplace prior")
-    published_schedule: Schedule | None = Field(
-        default=matching_schedule((0.5, 0.3, 0.2, 0.1), 700, 1e-3, 1000, 1e-3),
-        description="training of the published 4 x 50 network on the same samples; null leaves it out",
-    )
-    priors: tuple[Literal["gaussian", "exponential", "box", "disc", "l1-ball", "points", "student-t", "two-gaussians"], ...] = (
-        Field(
-            default=("gaussian", "exponential", "box", "disc", "l1-ball", "points", "student-t", "two-gaussians"),
-            description="other priors, each learned by one network",
-        )
-    )
-    priors_schedule: Schedule = Field(
-        default=matching_schedule((0.4, 0.2, 0.1), 1200, 3e-3, 600, 1e-2), description="training on every other prior"
-    )
-    priors_batch_size: Literal[256, 512, 1024, 2048, 4096, 8192] = Field(default=2048, description="samples a step, other priors")
-
-
-Levels = tuple[NonNegativeFloat, ...]
-NOISE_LEVELS = (0.0, 0.05, 0.1, 0.2, 0.3)
-NOISE = "standard deviations of noise that R is computed at, ascending"
-MIXING_SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)
-MIXING = "shares of another picture that R is computed at, ascending, 0, 0.5 and 1 among them"
-DIGITS = {"digits8": "proximal-digits", "digits20": "proximal-digits20"}
-"""Experiment of the splits by set of digits."""
-
-
-class DigitsConfig(DataConfig):
-    """What the study of digits reads: the published network at a small size, and the corruptions that its prior is tested on."""
-
-    digits: Literal["digits8", "digits20"] = Field(default="digits8", description="8 x 8 digits, or 20 x 20 at the tier full")
-    data_tier: DataTier = "default"
-    pad: int = Field(default=0, ge=0, le=8, description="zeros on each side of a digit")
-    width: int = Field(default=24, ge=1, description="channels of each convolution")
-    head: int = Field(default=64, ge=1, description="units of the layer that sees the whole digit")
-    schedule: Schedule = Field(
-        default=matching_schedule((0.64, 0.32, 0.16, 0.08), 1200, 2e-3, 5000, 1e-2), description="losses of the training"
-    )
-    batch_size: int = Field(default=64, ge=1, description="digits of a step")
-    ema_decay: float = Field(default=0.995, ge=0, lt=1, description="decay of the averaged weights")
-    test_digits: int = Field(default=200, ge=2, description="test digits whose R is computed, at most those of the split")
-    noise_levels: Levels = Field(default=NOISE_LEVELS, min_length=2, description=NOISE)
-    blur_widths: Levels = Field(
-        default=(0.0, 0.2, 0.4, 0.8, 1.6),
-        min_length=2,
-        description="standard deviations of the blur, pixels, ascending; the published 0 to 4 by 8/20, the size of a digit here "
-        "and there",
-    )
-    mixing_shares: Levels = Field(default=MIXING_SHARES, min_length=3, description=MIXING)
-
-
-class TheoryConfig(StageConfig):
-    """What the studies of small networks read."""
-
-    toy: ToyConfig
-    digits: DigitsConfig
-
-
-class CertifyConfig(StageConfig):
-    """What the certificates of weights are measured on."""
-
-    size: int = Field(default=12, ge=2, le=16, description="rows and columns of the test images; a network may need more")
-
-
-class PriorConfig(DataConfig):
-    """What the study of trained priors reads: R on test pictures, detection, posterior covariance, a wrong noise level."""
-
-    data_tier: DataTier = "default"
-    photographs: int = Field(default=10, ge=2, description="test photographs, at most those of the split")
-    photo_size: int = Field(default=128, ge=32, description="pixels a side of the centre of a photograph")
-    noise_levels: Levels = Field(default=NOISE_LEVELS, min_length=2, description=NOISE)
-    blur_widths: Levels = Field(
-        default=(0.0, 0.5, 1.0, 2.0, 4.0), min_length=2, description="standard deviations of the blur, pixels, ascending"
-    )
-    mixing_shares: Levels = Field(default=MIXING_SHARES, min_length=3, description=MIXING)
-    slices: int = Field(default=12, ge=2, description="CT slices of each person")
-    ct_size: int = Field(default=256, ge=64, description="pixels a side of a slice; larger ones are reduced by a whole factor")
-    fbp_views: tuple[PositiveInt, ...] = Field(
-        default=(30, 60), description="views of the filtered back-projections with streaks"
-    )
-    covariance_pictures: int = Field(default=4, ge=1, description="validation crops whose posterior covariance is computed")
-    covariance_size: int = Field(default=48, ge=16, description="pixels a side of such a crop")
-    directions: int = Field(default=6, ge=1, description="leading eigenvectors of the covariance of the first crop")
-    lanczos_steps: int = Field(default=20, ge=2, description="products with the Jacobian for those eigenvectors")
-    spacing: int = Field(default=8, ge=1, description="distance of the pixels that one probe of the variance takes together")
-
-
-class AblateConfig(DataConfig):
-    """What the comparison of design choices reads: the validation crops, and what counts as equal."""
-
-    data_tier: DataTier = "default"
-    sigmas: tuple[float, ...] = Field(default=(0.025, 0.1, 0.2), min_length=1, description="noise levels")
-    gradients: int = Field(default=16, ge=1, description="N of a solution; it is measured at N and at 3 N")
-    crops: int = Field(default=30, ge=1, description="crops of validation pictures")
-    crop_size: int = Field(default=96, ge=8, description="pixels a side of such a crop")
-
-
-class ColourConfig(DataConfig):
-    """What the study of colour photographs reads."""
-
-    data_tier: DataTier = "default"
-    tolerance: float = Field(default=3e-4, gt=0, description="relative residual of the networks; that of the study")
-    sigmas: tuple[PositiveFloat, ...] = Field(default=(0.05, 0.1, 0.2), min_length=1, description="noise levels")
-    photographs: int = Field(default=10, ge=1, description="colour test photographs, at most those of the split")
-    validation_photographs: int = Field(default=5, ge=0, description="that the rivals' parameters are chosen on")
-    size: int = Field(default=256, ge=32, description="pixels a side of the centre of a photograph")
 
 
 # --- the study ---
@@ -150,8 +45,8 @@ class RestoreConfig(StageConfig):
     """What `restore` reads: which networks reconstruct the test data of a task, and how exactly."""
 
     networks: tuple[str, ...] = Field(description="names of the networks, in the order of their weights")
-    iterations: int = Field(ge=1, description="at most this many gradients a reconstruction")
-    tolerance: float = Field(gt=0, description="relative residual at which a reconstruction is finished")
+    iterations: int = Field(ge=1, description="gradients of a reconstruction, at most")
+    tolerance: float = Field(gt=0, description="relative residual that ends a reconstruction")
     drift: bool = Field(description="go on to three times the gradients and report what that changes")
 
 
@@ -219,15 +114,12 @@ def _reading(config: Data, run: RunSettings, *parts: tuple[str, tuple[str, ...]]
 class Config(StageConfig):
     """Learned proximal networks on real photographs, CT and MR."""
 
+    retired = frozenset({"certify", "ablate"})
     models: dict[str, ModelConfig] = Field(
-        default_factory=default_models, description="networks that this run trains, by name; all others come with the package"
+        default_factory=default_models, description="networks to train, by name; others come with the package"
     )
-    ablations: dict[str, ModelConfig] = Field(
-        default_factory=default_ablations, description="short trainings that compare design choices on validation data"
-    )
-    studies: dict[TaskName, Study] = Field(
-        default_factory=default_studies, min_length=1, description="tasks on real test data, beside classical methods"
-    )
+    ablations: dict[str, ModelConfig] = Field(default_factory=default_ablations, description="short trainings")
+    studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1, description="tasks on real data")
     networks: dict[TaskName, tuple[str, ...]] = Field(
         default={
             "denoise": ("photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
@@ -235,17 +127,15 @@ class Config(StageConfig):
             "ct-sparse": ("ct", "photo-grey", "ct-explicit"),
             "mri-cs": ("mr-t1", "photo-grey"),
         },
-        description="networks that are compared on each task",
+        description="networks compared on each task",
     )
-    iterations: int = Field(default=2000, ge=1, description="at most this many gradients a reconstruction")
-    tolerance: float = Field(default=3e-4, gt=0, description="relative residual at which a reconstruction is finished")
+    iterations: int = Field(default=2000, ge=1, description="gradients of a reconstruction, at most")
+    tolerance: float = Field(default=3e-4, gt=0, description="relative residual that ends a reconstruction")
     drift: bool = Field(default=True, description="show what three times the gradients change")
-    certify: CertifyConfig = Field(default=CertifyConfig(), description="certificates of the weights")
-    toy: ToyConfig = Field(default=ToyConfig(), description="priors with a known answer, in one and two dimensions")
-    digits: DigitsConfig = Field(default=DigitsConfig(), description="prior of handwritten digits")
-    prior: PriorConfig = Field(default=PriorConfig(), description="priors of photographs and of CT")
-    colour: ColourConfig = Field(default=ColourConfig(), description="photographs in colour")
-    ablate: AblateConfig = Field(default=AblateConfig(), description="comparison of the ablations")
+    toy: ToyConfig = ToyConfig()
+    digits: DigitsSettings = DigitsSettings()
+    prior: PriorSettings = PriorSettings()
+    colour: ColourSettings = ColourSettings()
 
     @field_validator("models", "ablations", mode="before")
     @classmethod
@@ -293,7 +183,7 @@ class Config(StageConfig):
 
     def certify_config(self, run: RunSettings) -> CertifyConfig:
         """Return the slice of the certificates."""
-        return self.certify
+        return CertifyConfig()
 
     def toy_config(self, run: RunSettings) -> ToyConfig:
         """Return the slice of the low-dimensional study."""
@@ -301,7 +191,7 @@ class Config(StageConfig):
 
     def digits_config(self, run: RunSettings) -> DigitsConfig:
         """Return the slice of the study of digits."""
-        return _reading(self.digits, run, (DIGITS[self.digits.digits], (*LEARNED_FROM, "test")))
+        return _reading(DigitsConfig(**self.digits.model_dump()), run, (DIGITS[self.digits.digits], (*LEARNED_FROM, "test")))
 
     def theory_config(self, run: RunSettings) -> TheoryConfig:
         """Return the slice of the studies of small networks."""
@@ -310,17 +200,18 @@ class Config(StageConfig):
     def prior_config(self, run: RunSettings) -> PriorConfig:
         """Return the slice of the study of trained priors."""
         photographs, slices = EXPERIMENTS["photo-grey"], EXPERIMENTS["ct"]
-        return _reading(self.prior, run, (photographs, (*LEARNED_FROM, "test")), (slices, ("validation", "test", "test-other")))
+        parts = (photographs, (*LEARNED_FROM, "test")), (slices, ("validation", "test", "test-other"))
+        return _reading(PriorConfig(**self.prior.model_dump()), run, *parts)
 
     def colour_config(self, run: RunSettings) -> ColourConfig:
         """Return the slice of the study of colour photographs."""
-        found = _reading(self.colour, run, (EXPERIMENTS["photo-colour"], ("validation", "test")))
-        return found.model_copy(update={"tolerance": self.tolerance})
+        config = ColourConfig(**self.colour.model_dump(), tolerance=self.tolerance)
+        return _reading(config, run, (EXPERIMENTS["photo-colour"], ("validation", "test")))
 
     def ablate_config(self, run: RunSettings) -> AblateConfig:
         """Return the slice of the comparison of design choices."""
         domains = sorted({EXPERIMENTS[model.domain] for model in self.ablations.values()})
-        return _reading(self.ablate, run, *((domain, LEARNED_FROM) for domain in domains))
+        return _reading(AblateConfig(), run, *((domain, LEARNED_FROM) for domain in domains))
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

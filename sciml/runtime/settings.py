@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.json_schema import SkipJsonSchema
@@ -21,9 +21,19 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 class StageConfig(BaseModel):
-    """Base of every settings model: frozen, unknown keys refused, no silent conversion of text to numbers."""
+    """Base of every settings model: frozen, unknown keys refused, no silent conversion of text to numbers.
 
+    Attributes:
+        retired: names of settings of earlier versions that are constants now; a file that has one is told so.
+    """
+
+    retired: ClassVar[frozenset[str]] = frozenset()
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, validate_default=True)
+
+
+def in_parts(schema: dict[str, Any]) -> None:
+    """Ask for no key in the schema of a model that a file may change in parts: the rest is that of a default."""
+    del schema["required"]
 
 
 class DataConfig(StageConfig):
@@ -58,6 +68,10 @@ def validated(model: type[Model], values: Any, source: str) -> Model:
         rest = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
         more = f"; wrong too: {', '.join(others[:SHOWN])}{rest}" if others else ""
         if first["type"] == "extra_forbidden":
+            if first["loc"][-1] in getattr(_model_at(model, first["loc"][:-1]), "retired", ()):
+                raise ConfigError(
+                    f"{source}: {path} is a constant of the code and no setting any more: take it out{more}"
+                ) from error
             allowed = ", ".join(_keys_at(model, first["loc"][:-1])) or "nothing more"
             raise ConfigError(f"{source}: unknown key {path}; allowed here: {allowed}{more}") from error
         raise ConfigError(f"{source}: {path}{_words(model, first)}{more}") from error
@@ -92,6 +106,11 @@ def _words(model: type[BaseModel], error: Any) -> str:
 
 def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[str]:
     """Return the field names of the model that a location inside `model` leads to; empty when it is no model."""
+    return sorted(getattr(_model_at(model, location), "model_fields", {}))
+
+
+def _model_at(model: type[BaseModel], location: tuple[int | str, ...]) -> Any:
+    """Return what a location inside `model` leads to: a model, or another annotation."""
     current: Any = model
     for part in location:
         fields = getattr(current, "model_fields", None)
@@ -101,7 +120,7 @@ def _keys_at(model: type[BaseModel], location: tuple[int | str, ...]) -> list[st
         else:  # the kind of a union's model stands in the location as if it were a key
             kinds = (one for one in arguments if any(part in _literals(field) for field in _fields_of(one)))
             current = next(kinds, arguments[-1])
-    return sorted(getattr(current, "model_fields", {}))
+    return current
 
 
 def _fields_of(annotation: Any) -> list[Any]:

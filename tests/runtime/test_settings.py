@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections.abc import Iterator
 from typing import Literal
 
+import jsonschema
 import pytest
 from pydantic import Field, ValidationError
 
@@ -38,6 +40,7 @@ class Outer(StageConfig):
     one: First | Second = Field(default=Second(kind="second"), discriminator="kind")
     inner: Inner = Field(default_factory=Inner)
     named: dict[str, Inner] = Field(default_factory=dict)
+    retired = frozenset({"width"})
     ratio: float = 0.5
 
 
@@ -54,6 +57,8 @@ class Outer(StageConfig):
         ({"ratio": float("nan")}, "ratio: .*finite.*, got nan"),
         ({"ratio": "x", "inner": {"mode": "slow"}}, r"got 'slow'; wrong too: ratio$"),
         ({"ratio": "x", **dict.fromkeys("abcdefg")}, r"wrong too: a, b, c, d, e and 2 more$"),
+        ({"width": 3, "a": 1}, "file: width is a constant of the code and no setting any more: take it out; wrong too: a$"),
+        ({"inner": {"width": 3}}, "file: unknown key inner.width; allowed here"),
         ({"inner": 3}, "inner: Input should be a mapping with keys among mode, size_px, got 3"),
         ({"one": {"kind": "first", "of": 1}}, "unknown key one.of; allowed here: first, kind$"),
         ({"one": {"kind": "first", "first": "x"}}, r"file: one\.first: .*got 'x'"),
@@ -245,6 +250,25 @@ def test_merging_goes_key_by_key_and_leaves_its_arguments_alone(base, changes, e
     assert json.dumps([base, changes]) == before
 
 
+def test_every_setting_that_is_a_constant_now_is_refused_as_such():
+    def retired(node: type[StageConfig], path: str) -> Iterator[str]:
+        yield from (f"{path}{name}" for name in node.retired)
+        for name, field in node.model_fields.items():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, StageConfig):
+                yield from retired(field.annotation, f"{path}{name}.")
+
+    paths = [*retired(type(load("ci")), "")]
+    assert "proximal.certify" in paths and "progression.learning.autoencoder.network.kl_weight" in paths
+    for path in paths:
+        with pytest.raises(ConfigError, match=f"{path} is a constant of the code and no setting any more: take it out"):
+            load("ci", [f"{path}=1"])
+
+
+@pytest.mark.parametrize("tier", TIERS)
+def test_an_editor_finds_nothing_wrong_in_a_tier(tier):
+    jsonschema.Draft202012Validator(schema()).validate(read_yaml(resource("config", f"{tier}.yaml")))
+
+
 def test_the_schema_describes_every_setting():
     document = schema()
     assert document["$schema"].startswith("https://json-schema.org")
@@ -254,5 +278,8 @@ def test_the_schema_describes_every_setting():
     assert json.loads(text) == document and not re.search(r'"title":"|"default":[\[{n]', text)
     for name, model in document["$defs"].items():
         assert model["additionalProperties"] is False and model["description"], name
+        for key, setting in model["properties"].items():
+            assert {"description", "$ref", "const"} & set(setting), f"{name}.{key} has no description"
+    assert len(text.encode()) < 60_000, "a setting that nobody sets is a constant beside its code"
     study = document["$defs"]["Study"]
     assert "variants" in study["required"] and study["properties"]["test_images"]["minimum"] == 1

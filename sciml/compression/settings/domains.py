@@ -16,19 +16,19 @@ class SourceConfig(StageConfig):
 
     kind: Literal["pictures", "slices", "fields"] = Field(
         default="pictures",
-        description="pictures of 8 bits, slices of volumes as windowed 16 bits, or simulated fields as floats in their own units",
+        description="pictures of 8 bits, slices as windowed 16 bits, or fields as floats",
     )
     experiment: str = Field(default="compression", description="name in the data splits, or folder:PATH")
-    channels: int = Field(default=3, ge=1, le=16)
+    channels: int = Field(default=3, ge=1, le=16, description="channels of a picture")
     window: tuple[float, float] | None = Field(
         default=None,
-        description="of slices: the values that are black and white; by default the volume's range, or what a file declares",
+        description="slices: values of black and white; by default the file's",
     )
     variables: tuple[str, ...] = Field(
-        default=("vorticity", "velocity_x", "velocity_y"), min_length=1, description="of fields; each is a picture of its own"
+        default=("vorticity", "velocity_x", "velocity_y"), min_length=1, description="fields; each is a picture of its own"
     )
-    begin: float | None = Field(default=None, ge=0, description="fields: earlier times are left out; the flow has not formed yet")
-    periodic: bool = Field(default=False, description="fields: crops may go over a border and come in at the other side")
+    begin: float | None = Field(default=None, ge=0, description="fields: first time, when the flow has formed")
+    periodic: bool = Field(default=False, description="fields: crops may go over a border")
 
     @model_validator(mode="after")
     def _fits(self) -> SourceConfig:
@@ -40,9 +40,9 @@ class SourceConfig(StageConfig):
 
 
 class FlowRunConfig(StageConfig):
-    """One simulated run: a parameter point and the seed of its first state."""
+    """One simulated run."""
 
-    alpha: float = Field(description="strength of the active stress")
+    alpha: float = Field(ge=-100, le=100, description="strength of the active stress")
     zeta: float = Field(ge=0, description="steric alignment")
     seed: int = Field(ge=0, description="of its first state")
 
@@ -63,7 +63,7 @@ def default_runs() -> dict[Role, tuple[FlowRunConfig, ...]]:
 
 
 class FlowRunsConfig(StageConfig):
-    """Runs of the active fluid that fields are taken from: coarse model, periodic square."""
+    """Runs of the active fluid that fields are taken from."""
 
     points: int = Field(default=128, ge=32, multiple_of=16, description="grid points a side")
     length: float = Field(default=20.0, gt=0, description="side of the square, in units of the theory")

@@ -16,11 +16,11 @@ SHARES = (0.0, 1e-5, 1e-4, 1e-3)
 
 
 class LosslessConfig(StageConfig):
-    """What the model without loss learns from: crops of the training photographs."""
+    """Crops that the model without loss learns from."""
 
     crop_size: int = Field(default=384, ge=32, description="side of a crop in pixels")
     crops: dict[float, int] = Field(
-        default={1.0: 1, 2.0: 1}, min_length=1, description="crops of each picture, by reduction of its size"
+        default={1.0: 1, 2.0: 1}, min_length=1, description="crops of a picture, by reduction of its size"
     )
 
 

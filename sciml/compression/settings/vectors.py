@@ -18,16 +18,13 @@ SCALAR = "scalar"
 class VectorsConfig(StageConfig):
     """Which planes a model codes as vectors, and how."""
 
+    retired = frozenset({"passes", "together"})
     dimensions: dict[int, int] = Field(
         default={88: 8, 152: 16},
         min_length=1,
-        description="planes in a group, by the plane from which on; planes before are scalar",
+        description="planes in a group, by its first plane",
     )
     words: int = Field(default=256, ge=2, le=2**14, description="of the codebook of each group")
-    passes: Literal[1, 3] = Field(default=1, description="over the blocks; with 3 words know those of their neighbours")
-    together: Literal["energy", "frequency"] = Field(
-        default="frequency", description="planes of a group follow each other by energy, or are neighbours by frequency"
-    )
     rounds: int = Field(default=12, ge=1, description="of training a codebook")
 
     @model_validator(mode="after")
@@ -44,6 +41,8 @@ class VectorsConfig(StageConfig):
 class FitVectorsConfig(VectorsConfig, DataConfig):
     """What `fit-vectors` reads: groups behind the scalar planes of a fitted model, from the same crops."""
 
+    passes: Literal[1, 3] = Field(default=1, description="passes over the blocks; 3: words know their neighbours'")
+    together: Literal["energy", "frequency"] = Field(default="frequency", description="order of the planes in groups")
     name: str
     experiment: str
     channels: int

@@ -14,60 +14,52 @@ class StopConfig(StageConfig):
     """When the fit of untrained networks ends; no rule sees the truth."""
 
     look_every: int = Field(default=5, ge=1, description="iterations between two looks at the output")
-    held_out: float = Field(default=0.05, ge=0, le=0.5, description="fraction of y's pixels kept out of the fit; 0: no such rule")
-    patience: int = Field(default=200, ge=1, description="iterations without a better held-out misfit before it stops")
-    smoothing: float = Field(default=0.8, ge=0, lt=1, description="decay of the average of the held-out misfit over looks")
+    held_out: float = Field(default=0.05, ge=0, le=0.5, description="share of pixels kept out of the fit; 0: no such rule")
+    patience: int = Field(default=200, ge=1, description="iterations without a better held-out misfit")
+    smoothing: float = Field(default=0.8, ge=0, lt=1, description="decay over looks of the average held-out misfit")
     discrepancy: float | None = Field(
         default=0.9,
         gt=0,
-        description="stop at the latest where the misfit of the fitted pixels falls to this many sigma; null: never",
+        description="misfit of fitted pixels that ends it, in sigma; null: none",
     )
-    ends: bool = Field(default=True, description="false: spend the whole budget, and return what the rule would have returned")
-    window: int = Field(default=50, ge=2, description="iterations in the window of the running variance, a curve only")
+    ends: bool = Field(default=True, description="false: spend the whole budget")
+    window: int = Field(default=50, ge=2, description="iterations of the running variance, a curve only")
 
 
 class DipConfig(StageConfig):
-    """A fit of untrained networks to one blurred picture; weights are in units of the noise and free of the picture's size."""
+    """A fit of untrained networks to a blurred picture; weights in units of the noise."""
 
     mode: Literal["none", "residual", "kernel", "both", "official"] = Field(
-        default="residual", description="model of the kernel's error; official: what the released program minimises, to compare"
+        default="residual", description="model of the kernel's error; official: as released"
     )
     fit: Literal["l2", "huber", "l1_dct"] = Field(default="l2", description="likelihood of the misfit")
     boundary: Literal["valid", "circular"] = Field(
-        default="valid", description="circular: as if the picture went on from its other side, to compare with the literature"
+        default="valid", description="circular: the picture goes on from its other side"
     )
     network: Literal["tiny", "small", "published"] = Field(default="small", description="size of the networks")
-    iterations: int = Field(default=400, ge=1, description="largest number of steps, those of a fit to the warm start apart")
+    iterations: int = Field(default=400, ge=1, description="steps at most, after a fit to the start")
     warm_start: Literal["offset", "fit"] = Field(
         default="offset",
-        description="offset: the image network is what is added to the warm start; fit: it is fitted to it first, losing texture",
+        description="offset: the image is added to the warm start; fit: first fitted to it",
     )
-    start_iterations: int = Field(default=400, ge=0, description="steps that fit the image network to the warm start")
-    warm_rate: float = Field(
-        default=2e-3, gt=0, description="learning rate of the image network after that fit; higher ones forget it"
-    )
-    offset_rate: float = Field(
-        default=3e-2, gt=0, description="learning rate of the image network that is added to the warm start"
-    )
-    cold_rate: float = Field(default=1e-2, gt=0, description="learning rate of the image network without a warm start")
+    start_iterations: int = Field(default=400, ge=0, description="steps of the fit to the warm start")
+    warm_rate: float = Field(default=2e-3, gt=0, description="learning rate of the image after its fit")
+    offset_rate: float = Field(default=3e-2, gt=0, description="learning rate of an image added to the start")
+    cold_rate: float = Field(default=1e-2, gt=0, description="learning rate of the image without a start")
     residual_rate: float = Field(default=5e-3, gt=0, description="learning rate of the residual network")
     ramp_iterations: int = Field(default=50, ge=0, description="steps over which all rates rise from 0")
-    tv_weight: float = Field(
-        default=0.75, ge=0, description="weight of the total variation, in units of sigma |k|_2 as everywhere in the grid"
-    )
+    tv_weight: float = Field(default=0.75, ge=0, description="weight of the total variation, in units of sigma |k|_2")
     artefact_weight: float | None = Field(
         default=6.0,
         gt=0,
-        description="threshold of the artefact term in the cosine domain, in sigma, for fit l2; null: no such term. "
-        "At 3 the term explains a wrong kernel before the residual network can, which then stays at 0",
+        description="threshold of the artefact term of fit l2, in sigma; null: none",
     )
-    jitter: float = Field(default=1e-3, ge=0, le=1e-2, description="standard deviation of the noise on the image network's input")
+    jitter: float = Field(default=1e-3, ge=0, le=1e-2, description="std of the noise on the network's input")
     least_gain: float | None = Field(
         default=0.0,
         ge=0,
         lt=1,
-        description="return the warm start unless the best mixture of it and the networks' image lowers the held-out misfit by "
-        "this fraction; null: return the networks' own image whatever it does",
+        description="share the held-out misfit falls by, else the warm start is returned; null: never",
     )
     checkpoint_every: int = Field(default=50, ge=1, description="steps between two checkpoints")
     stop: StopConfig = StopConfig()
@@ -80,16 +72,15 @@ class DipConfig(StageConfig):
 
 
 class DipCell(StageConfig):
-    """One way of fitting untrained networks to a pair of the study."""
+    """One way of fitting untrained networks to a pair."""
 
     start: Literal["none", "given", "corrected"] = Field(
         default="given",
-        description="total variation that the networks go on from: none, with the given kernel, with the one corrected by warp, "
-        "which then is the networks' kernel too",
+        description="from nothing, or total variation by the given or the warped kernel",
     )
     fit: DipConfig = DipConfig()
-    pairs: tuple[str, ...] | None = Field(default=None, description="pairs to run on; all of the study's by default")
-    seeds: int | None = Field(default=None, ge=1, description="seeds to run; all of the study's by default")
+    pairs: tuple[str, ...] | None = Field(default=None, description="pairs to run on; all by default")
+    seeds: int | None = Field(default=None, ge=1, description="seeds to run; all by default")
 
 
 MIX = "rotation:7+scale:0.9+smoothing:0.5"
@@ -172,12 +163,12 @@ def dip_ablations() -> dict[str, DipCell]:
 
 
 class DipStudyConfig(StageConfig):
-    """What `dip` reads: do untrained networks help, and does the residual network?"""
+    """Untrained networks on pairs of the study."""
 
-    pairs: tuple[str, ...] = Field(default=DIP_PAIRS, description="photograph, true kernel and error of each pair")
-    seeds: int = Field(default=3, ge=1, description="seeds of the networks; fits of several show what chance does")
+    pairs: tuple[str, ...] = Field(default=DIP_PAIRS, description="photograph, true kernel and error")
+    seeds: int = Field(default=3, ge=1, description="seeds of the networks")
     cells: dict[str, DipCell] = Field(default_factory=dip_cells, description="by name")
-    shown: tuple[str, ...] = Field(default=DIP_SHOWN, description="pairs whose curves and pictures are kept, of the first seed")
+    shown: tuple[str, ...] = Field(default=DIP_SHOWN, description="pairs whose curves are kept")
     seed: SkipJsonSchema[int] = 0
 
 

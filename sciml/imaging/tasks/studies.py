@@ -20,15 +20,15 @@ Size = tuple[Annotated[int, Field(ge=16, le=4096)], Annotated[int, Field(ge=16, 
 
 
 class Study(StageConfig):
-    """One task on real data: the pictures, the variants of the physics and the methods that are compared."""
+    """One task on real data: pictures, variants of the physics, methods."""
 
     size: Size = Field(default=(256, 256), description="height and width of the pictures, in pixels")
-    variants: dict[str, Options] = Field(description="options of the task by label, for instance {'60 views': {views: 60}}")
-    validation_images: int = Field(default=4, ge=1, description="pictures or slices that parameters are tuned on")
+    variants: dict[str, Options] = Field(description="options of the task by label: {'60 views': {views: 60}}")
+    validation_images: int = Field(default=4, ge=1, description="pictures or slices to tune on")
     test_images: int = Field(default=9, ge=1, description="pictures or slices that are reported")
-    methods: tuple[str, ...] | None = Field(default=None, description="names of classical methods; all that apply when not given")
-    validation_data: tuple[str, ...] = Field(default=(), description="data ids, your own too, in place of the validation split's")
-    test_data: tuple[str, ...] = Field(default=(), description="data ids, your own too, in place of the test split's")
+    methods: tuple[str, ...] | None = Field(default=None, description="classical methods; all that apply by default")
+    validation_data: tuple[str, ...] = Field(default=(), description="data ids in place of the validation split's")
+    test_data: tuple[str, ...] = Field(default=(), description="data ids in place of the test split's")
 
     @model_validator(mode="after")
     def _apart(self) -> Study:

@@ -9,6 +9,7 @@ import typer
 
 from sciml.options import MODEL, Gpu, Reads, Seed, Threads
 from sciml.progression.commands.data import check_cohort
+from sciml.progression.settings.models import SHIPPED_MODEL, SHIPPED_MOTION
 
 
 def check_forecastable(path: Path) -> None:
@@ -111,7 +112,7 @@ def forecast_command(
     of_scan = {"--sex": sex, "--segmentation": segmentation, "--brain-mask": brain_mask, "--volume": volume}
     of_cohort = {"--subject": subject, "--scan": scan}
     single = not source.is_dir()
-    used = model or ("mni-motion" if (form or ("flow" if single else "model")) == "flow" else "mni-4p5mm")
+    used = model or (SHIPPED_MOTION if (form or ("flow" if single else "model")) == "flow" else SHIPPED_MODEL)
     if wrong := [name for name, value in (of_cohort if single else of_scan).items() if value is not None]:
         kind = ("a scan", "a cohort") if single else ("a cohort", "a scan")
         raise ConfigError(f"{wrong[0]} belongs to {kind[1]}, and {source} is {kind[0]}")

@@ -12,10 +12,11 @@ from sciml.progression.settings.models import (
     FitCourseConfig,
     FitMotionConfig,
     PredictConfig,
+    TrainAutoencoderConfig,
     TrainControlConfig,
     TrainDiffusionConfig,
 )
-from sciml.progression.settings.networks import AutoencoderTraining, TrainingBudget
+from sciml.progression.settings.networks import TrainingBudget
 from sciml.progression.settings.rates import QUOTED
 from sciml.report.methods import Paragraph
 from sciml.report.words import minus, sequence
@@ -77,7 +78,7 @@ def rates_text(rates: Mapping[str, RateConfig]) -> str:
 
 
 def _autoencoder_text(parameters: Mapping[str, Any]) -> str:
-    config = settings_of(AutoencoderTraining, parameters)
+    config = settings_of(TrainAutoencoderConfig, parameters)
     network = config.network
     fold = f"{network.unshuffle} x {network.unshuffle} x {network.unshuffle} voxels to channels, then " * (network.unshuffle > 1)
     return (

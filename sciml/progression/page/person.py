@@ -11,7 +11,7 @@ import numpy as np
 from sciml.progression.cohorts.grids import grid_of
 from sciml.progression.cohorts.planes import axial, coronal
 from sciml.progression.cohorts.regions import REGIONS, TITLES
-from sciml.progression.config import PersonSettings
+from sciml.progression.config import PersonConfig
 from sciml.progression.page.claims import AT_MOST, IDENTITY_POINTS, judged
 from sciml.progression.page.results import Forecasts, settings_of
 from sciml.progression.study.results import CodeScores, SubjectForecast, SubjectResult
@@ -166,7 +166,7 @@ def _codes(found: CodeScores, tested: Forecasts | None) -> Table:
 
 def person_text(parameters: Mapping[str, Any]) -> str:
     """Return the methods paragraph of the stage `person`."""
-    config = settings_of(PersonSettings, parameters)
+    config = settings_of(PersonConfig, parameters)
     return (
         "One real brain, Colin27 [@holmes1998], was labelled by three classes of its T1 (Otsu) and the AAL atlas [@tzourio2002], "
         f"prepared as every user's image, and forecast as if {config.age_years:g} years old with "

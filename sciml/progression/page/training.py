@@ -10,7 +10,7 @@ from typing import Any
 from sciml.progression.cohorts.regions import REGIONS
 from sciml.progression.cohorts.regions import TITLES as REGION_TITLES
 from sciml.progression.page.results import OFFICIAL, Forecasts, Training, cells, settings_of
-from sciml.progression.settings.networks import AutoencoderTraining
+from sciml.progression.settings.models import TrainAutoencoderConfig
 from sciml.report.reportlets import Column, Curve, Reportlet, Table
 
 NOISE = {"little_noise": "little noise", "middle_noise": "middle", "much_noise": "much noise"}
@@ -103,7 +103,7 @@ def _autoencoder_curves(training: Training) -> Iterator[Curve]:
             "says little.",
             "PSNR in dB of decoded validation scans over training steps",
         )  # fmt: skip
-    network = settings_of(AutoencoderTraining, training.record.config).network
+    network = settings_of(TrainAutoencoderConfig, training.record.config).network
     terms = [
         {"step": step, "loss": weight * value, "of": words}
         for column, name, words in TERMS

@@ -8,10 +8,11 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from sciml.progression.settings.networks import (
+    DIFFUSION_BUDGET,
     FORMS,
+    AutoencoderConfig,
     AutoencoderTraining,
     ControlTraining,
-    DiffusionBudget,
     DiffusionTraining,
     FormConfig,
 )
@@ -20,11 +21,13 @@ from sciml.runtime.settings import StageConfig
 CourseKind = Literal["no_change", "linear_population", "huber", "huber_published", "logistic_mixed", "local_rates", "calibrated"]
 # `by_visits`: Huber's regression for one visit, the logistic model for more, as published
 UsedCourse = Literal[CourseKind, "by_visits", "best"]
-COURSE = "where the volumes at later ages come from; best: calibrated where the model has it, else by_visits"
+# names of the shipped models: of images, and of motion
+SHIPPED_MODEL, SHIPPED_MOTION = "mni-4p5mm", "mni-motion"
+COURSE = "model of later volumes; best: calibrated, else by_visits"
 Decoding = Literal["residual", "direct"]
 
 
-FLOW, FLOW_SAMPLES = "draws of each forecast by motion: a second each; 0 leaves forecasts by motion out", 4
+FLOW, FLOW_SAMPLES = "draws of a forecast by motion, 1 s each", 4
 
 
 class CourseSettings(StageConfig):
@@ -33,10 +36,9 @@ class CourseSettings(StageConfig):
     kinds: tuple[CourseKind, ...] = Field(
         default=("no_change", "linear_population", "huber", "huber_published", "logistic_mixed", "local_rates", "calibrated"),
         min_length=1,
-        description="course models that are fitted; calibrated is made of huber and local_rates, and left out where there are "
-        "too few subjects for intervals",
+        description="course models; calibrated needs huber, local_rates, many subjects",
     )
-    rounds: int = Field(default=300, ge=1, description="largest number of L-BFGS iterations of the logistic model")
+    rounds: int = Field(default=300, ge=1, description="L-BFGS iterations of the logistic model")
 
     @model_validator(mode="after")
     def _with_its_parts(self) -> CourseSettings:
@@ -46,25 +48,23 @@ class CourseSettings(StageConfig):
 
 
 class FitMotionConfig(StageConfig):
-    """What `fit-motion` reads."""
+    """Who motion is learned from."""
 
-    subjects: int = Field(default=108, ge=1, description="training subjects whose scans are registered, three pairs each")
-    validation: int = Field(default=12, ge=1, description="validation subjects whose forecasts calibrate the spread of images")
+    subjects: int = Field(default=108, ge=1, description="training subjects, three registered pairs each")
+    validation: int = Field(default=12, ge=1, description="validation subjects")
 
 
 class ForecastConfig(StageConfig):
     """How a forecast is made from trained parts."""
 
-    samples: int = Field(default=8, ge=1, description="m, the chains whose latents are averaged")
+    samples: int = Field(default=8, ge=1, description="chains whose latents are averaged")
     steps: int = Field(default=20, ge=1, le=1000, description="of DDIM; a divisor of 1000")
     decoding: Decoding = Field(default="residual", description="x_A + D(z_B) - D(z_A), or D(z_B) as published")
     course: UsedCourse = Field(
         default="best",
         description=COURSE,
     )
-    clamp_sd: float | None = Field(
-        default=None, gt=0, description="largest |z_0| in a step, in standard deviations of the training latents"
-    )
+    clamp_sd: float | None = Field(default=None, gt=0, description="largest |z_0| in a step, in std of the training latents")
 
     @model_validator(mode="after")
     def _divides(self) -> ForecastConfig:
@@ -90,11 +90,11 @@ class VariantConfig(StageConfig):
     how: ForecastConfig = Field(default_factory=ForecastConfig)
     volumes: Literal["course", "draws", "truth", "start"] = Field(
         default="course",
-        description="at B: of the course, a draw of it for each chain, the true ones (an upper bound), or A's (no course)",
+        description="at B: of the course, drawn for each chain, true (an upper bound), or A's",
     )
     zero_gap: bool = Field(default=False, description="ask for A itself: nothing should change")
-    keep_chains: bool = Field(default=False, description="keep each chain's image, for intervals of measured volumes")
-    unscaled: bool = Field(default=False, description="forget the scale of the latents, as the authors' program does")
+    keep_chains: bool = Field(default=False, description="keep each chain's image")
+    unscaled: bool = Field(default=False, description="forget the scale of the latents, as published")
 
 
 def default_variants() -> dict[str, VariantConfig]:
@@ -132,10 +132,10 @@ class EvaluateConfig(StageConfig):
     split: Literal["validation", "test"] = "test"
     every: int = Field(default=1, ge=1, description="as of the forecasts")
     course: UsedCourse = Field(default="best", description="of the flow to prescribed volumes")
-    population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
-    prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
+    population_field: bool = Field(default=True, description="compare with the mean motion: minutes")
+    prescribed: bool = Field(default=True, description="compare with the flow to expected volumes: 1 s a pair")
     flow_samples: int = Field(default=FLOW_SAMPLES, ge=0, description=FLOW)
-    trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
+    trajectory_people: int = Field(default=12, ge=0, description="subjects forecast year by year")
     trajectory_years: tuple[float, ...] = Field(default=(1, 2, 3, 4, 5, 6), min_length=2, description="ahead, in even steps")
     seed: int = 0
 
@@ -205,22 +205,23 @@ class AblationConfig(StageConfig):
         }
 
 
+ABLATIONS = AblationConfig()
+
+
 class LearningConfig(StageConfig):
-    """Everything that is learned, and how forecasts are made from it."""
+    """What is learned, and how forecasts are made from it."""
 
-    weights: Literal["shipped", "trained"] = Field(
-        default="trained", description="model that the main form's forecasts are made with; shipped needs the name of `model`"
-    )
-    model: str = Field(default="mni-4p5mm", description="name of the shipped model")
-    motion_model: str = Field(default="mni-motion", description="name of the shipped model of motion")
-    ablations: AblationConfig = AblationConfig()
+    retired = frozenset({"model", "motion_model", "ablations"})
 
+    weights: Literal["shipped", "trained"] = Field(default="trained", description="model of the main form's forecasts")
     autoencoder: AutoencoderTraining = Field(default_factory=AutoencoderTraining)
     forms: dict[str, DiffusionTraining] = Field(
         default_factory=lambda: {
             "residual": DiffusionTraining(),
             # longer: its UNet learns people in general first, and its ControlNet comes after
-            "official": DiffusionTraining(form=FORMS["official"], budget=DiffusionBudget(steps=4_500, cpu_minutes=35)),
+            "official": DiffusionTraining(
+                form=FORMS["official"], budget=DIFFUSION_BUDGET.model_copy(update={"steps": 4_500, "cpu_minutes": 35})
+            ),
         },
         description="diffusion models by name",
     )
@@ -229,18 +230,19 @@ class LearningConfig(StageConfig):
     motion: FitMotionConfig = Field(default_factory=FitMotionConfig)
     variants: dict[str, VariantConfig] = Field(
         default_factory=default_variants,
-        description="ways to forecast that are compared; those of forms not trained are left out",
+        description="ways to forecast that are compared",
     )
     every: int = Field(default=1, ge=1, description="compare on every so-manieth test pair")
-    population_field: bool = Field(default=True, description="compare with the mean motion of the training people: minutes")
-    prescribed: bool = Field(default=True, description="compare with the flow to the expected volumes: a second a pair")
+    population_field: bool = Field(default=True, description="compare with the mean motion: minutes")
+    prescribed: bool = Field(default=True, description="compare with the flow to expected volumes: 1 s a pair")
     flow_samples: int = Field(default=FLOW_SAMPLES, ge=0, description=FLOW)
-    trajectory_people: int = Field(default=12, ge=0, description="people whose forecasts year by year are looked at")
+    trajectory_people: int = Field(default=12, ge=0, description="subjects forecast year by year")
 
 
 class TrainAutoencoderConfig(AutoencoderTraining):
     """What `train-autoencoder` reads."""
 
+    network: AutoencoderConfig = Field(default_factory=AutoencoderConfig)
     seed: int = 0
 
 

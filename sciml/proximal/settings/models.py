@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field, PositiveFloat, model_validator
+from pydantic import ConfigDict, Field, PositiveFloat, model_validator
 
 from sciml.proximal.settings.structures import (
     DOWNSCALE_PROBABILITIES,
@@ -15,7 +15,7 @@ from sciml.proximal.settings.structures import (
     RegularizerConfig,
     SolverSchedule,
 )
-from sciml.runtime.settings import DataConfig, DataTier, StageConfig
+from sciml.runtime.settings import DataConfig, DataTier, StageConfig, in_parts
 
 # settings by their names in earlier versions
 EARLIER = {"reductions": "downscale_probabilities"}
@@ -24,41 +24,36 @@ PEER_WIDTH = 16
 
 
 class ModelConfig(StageConfig):
-    """One network: what it learns from, its structure and how long it is trained."""
+    """One network, and its training."""
 
+    model_config = ConfigDict(json_schema_extra=in_parts)
     domain: Literal["photo-grey", "photo-colour", "ct", "mri"] = Field(description="pictures that it learns from")
     task: Literal["denoise", "deblur", "ct", "mri"] = Field(
-        default="denoise", description="what it is trained to do; all but denoising go through the solver of random operators"
+        default="denoise", description="what it learns; all but denoise by random operators"
     )
-    start_from: str | None = Field(default=None, description="name of the trained network that it goes on from")
-    start_scale: float = Field(
-        default=1.0, gt=0, description="factor on the thresholds of the network it goes on from; its weight falls as much"
-    )
+    start_from: str | None = Field(default=None, description="trained network that it goes on from")
+    start_scale: float = Field(default=1.0, gt=0, description="factor on the thresholds of that network")
     network: Network = Field(description="structure, of the kind that `kind` names")
-    sigma_range: tuple[PositiveFloat, PositiveFloat] = Field(
-        default=(0.01, 0.3), description="noise levels of the training, lowest and highest"
-    )
+    sigma_range: tuple[PositiveFloat, PositiveFloat] = Field(default=(0.01, 0.3), description="lowest and highest noise level")
     downscale_probabilities: dict[int, float] = Field(
         default=DOWNSCALE_PROBABILITIES,
         min_length=1,
-        description="whole factors that photographs are reduced by, with their chances",
+        description="chances of factors that photographs are reduced by",
     )
     crop_size: int = Field(default=40, ge=8, le=256, description="pixels a side of a training crop")
     batch_size: int = Field(default=4, ge=1, description="crops of a step")
-    steps: int = Field(ge=1, description="optimiser steps; the learning rate falls to its end over them")
-    cpu_minutes: float = Field(gt=0, description="budget of processor time; a run that exceeds it ends early and says so")
+    steps: int = Field(ge=1, description="optimiser steps")
+    cpu_minutes: float = Field(gt=0, description="processor time that ends the training, minutes")
     learning_rate: float = Field(default=1e-2, gt=0, description="largest learning rate, at the beginning")
-    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights, which are kept")
-    schedule: SolverSchedule = Field(default=SolverSchedule(), description="how far the solver goes; for the implicit form")
+    ema_decay: float = Field(default=0.999, ge=0, lt=1, description="decay of the averaged weights")
+    schedule: SolverSchedule = Field(default=SolverSchedule(), description="steps of the solver, implicit form")
     validation_sigmas: tuple[PositiveFloat, ...] = Field(
         default=(0.025, 0.1, 0.2), min_length=1, description="noise levels of the validation"
     )
     validation_crops: int = Field(default=20, ge=1, description="crops of validation pictures")
     validations: int = Field(default=10, ge=1, description="how often it is validated")
-    loss: Literal["mse", "log-mse"] = Field(
-        default="mse", description="log-mse counts easy and hard reconstructions alike; for a task that is not denoising"
-    )
-    operators: int = Field(default=32, ge=1, description="random operators of a task that is not denoising")
+    loss: Literal["mse", "log-mse"] = Field(default="mse", description="log-mse counts easy and hard pictures alike")
+    operators: int = Field(default=32, ge=1, description="random operators, for tasks but denoise")
 
     @model_validator(mode="before")
     @classmethod

@@ -15,17 +15,17 @@ DOWNSCALE_PROBABILITIES = {1: 0.25, 2: 0.45, 3: 0.3}
 
 
 class RegularizerConfig(StageConfig):
-    """Structure of the implicit form: a weakly convex regulariser of grouped filter responses."""
+    """The implicit form: a weakly convex regulariser of grouped filter responses."""
 
     kind: Literal["weakly-convex"] = "weakly-convex"
     channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
     windows: tuple[tuple[PositiveInt, ...], ...] = Field(
         default=((7,),), description="odd window sizes of the filters of each level"
     )
-    weak_convexity: float = Field(default=0.97, gt=0, lt=1, description="largest allowed rho; the prox is unique below 1")
-    curvature: float = Field(default=20.0, gt=1, description="largest allowed curvature of R, its Lipschitz constant")
+    weak_convexity: float = Field(default=0.97, gt=0, lt=1, description="largest rho; the prox is unique below 1")
+    curvature: float = Field(default=20.0, gt=1, description="largest curvature of R, its Lipschitz constant")
     sigma_knots: tuple[PositiveFloat, ...] = Field(
-        default=(0.01, 0.03, 0.1, 0.3), description="noise levels between which the potentials are interpolated, ascending"
+        default=(0.01, 0.03, 0.1, 0.3), description="noise levels of the potentials, ascending"
     )
 
 
@@ -47,7 +47,7 @@ class DensePotential(StageConfig):
 
 
 class PublishedPotential(StageConfig):
-    """The published convolutional input-convex network, for images of one size; its defaults are those of the digits."""
+    """The published convolutional input-convex network, for images of one size."""
 
     kind: Literal["published"] = "published"
     channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
@@ -55,36 +55,32 @@ class PublishedPotential(StageConfig):
     strides: tuple[Literal[1, 2], ...] = Field(default=(1, 2, 1, 2), min_length=1, description="stride of each 3 x 3 convolution")
     width: int = Field(default=64, ge=1, description="channels of each convolution")
     head: int = Field(default=64, ge=1, description="units of the layer that sees the whole image")
-    biases: bool = Field(default=False, description="whether the first and the last layer have biases (photographs: yes)")
+    biases: bool = Field(default=False, description="biases in the first and last layer (photographs)")
     beta: float = Field(default=10.0, gt=0, description="sharpness of the softplus")
     alpha: float = Field(default=0.01, ge=0, description="alpha ||y||^2 is added: strong convexity 2 alpha")
     signs: Signs = Field(default="project", description="how weights are kept non-negative")
     patch_stride: int | None = Field(
         default=None,
         ge=1,
-        description="distance of the patches that cover an image of any size; None: images have the size itself",
+        description="distance of patches of an image; null: none",
     )
 
 
 class ConvolutionalPotential(StageConfig):
-    """The workbench's fully convolutional potential: any size, any number of channels, all noise levels in one network."""
+    """The workbench's fully convolutional potential: any size, all noise levels."""
 
     kind: Literal["convolutional"] = "convolutional"
     channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
     dimensions: Literal[2, 3] = Field(default=2, description="2 for images, 3 for volumes")
-    window: int = Field(
-        default=7, ge=1, le=15, description="odd window of the filters; there are window^dimensions channels of them"
-    )
+    window: int = Field(default=7, ge=1, le=15, description="odd window of the filters, which are window^dimensions")
     layers: int = Field(default=2, ge=2, le=8, description="nonlinear layers")
-    mixing_window: int = Field(default=3, ge=1, le=7, description="odd window of the non-negative convolutions between layers")
+    mixing_window: int = Field(default=3, ge=1, le=7, description="odd window of the convolutions between layers")
     modulus: float = Field(default=0.02, gt=0, lt=1, description="strong convexity of psi, and its slope at infinity")
-    saturation: float = Field(
-        default=8.0, gt=0, description="response at which the last layer turns linear, far above any image's"
-    )
+    saturation: float = Field(default=8.0, gt=0, description="response where the last layer turns linear")
     sigma_knots: tuple[PositiveFloat, ...] = Field(
         default=(0.01, 0.03, 0.1, 0.3),
         min_length=1,
-        description="noise levels between which thresholds are interpolated, ascending",
+        description="noise levels of the thresholds, ascending",
     )
 
 
@@ -108,10 +104,10 @@ def check_gamma(gamma: float) -> float:
 
 
 class MatchingStage(StageConfig):
-    """One stage of a training schedule: a loss, and for how long at which learning rate."""
+    """One stage of a training schedule."""
 
     loss: Literal["mse", "l1", "matching"] = Field(description="mean squared, mean absolute error, or proximal matching")
-    gamma: float | None = Field(default=None, description="width of the matching loss, RMSE per pixel; null for other losses")
+    gamma: float | None = Field(default=None, description="width of the matching loss, RMSE per pixel up to 2")
     steps: int = Field(ge=1, description="optimiser steps")
     learning_rate: float = Field(gt=0, description="largest learning rate of the stage")
 
@@ -159,41 +155,39 @@ class SmallPotential(StageConfig):
 
 
 class PeerConfig(StageConfig):
-    """A small denoiser without a certificate, for comparison at equal parameters, data and time."""
+    """A small denoiser without a certificate, for comparison."""
 
-    kind: Literal["residual", "gradient_step"] = "residual"
+    kind: Literal["residual", "gradient_step"] = Field(default="residual", description="what it learns")
     channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
     width: int = Field(default=16, ge=1, description="channels of the hidden layers")
     depth: int = Field(default=5, ge=3, le=20, description="number of 3 x 3 convolutions")
 
 
 class FramePotential(StageConfig):
-    """The workbench's denoiser in explicit form: grouped frame coefficients attenuated by their energy, at several scales."""
+    """The workbench's explicit form: grouped frame coefficients attenuated by their energy."""
 
     kind: Literal["frame"] = "frame"
     channels: int = Field(default=1, ge=1, le=16, description=CHANNELS)
     windows: tuple[tuple[PositiveInt, ...], ...] = Field(
-        default=((7,), (7,)), min_length=1, description="odd windows of the filters of each level; level l is halved l times"
+        default=((7,), (7,)), min_length=1, description="odd windows of the filters of each level, which halves the grid"
     )
-    modulus: float = Field(default=0.01, gt=0, lt=1, description="strong convexity of psi, the smallest slope of the network")
+    modulus: float = Field(default=0.01, gt=0, lt=1, description="strong convexity of psi")
     slope: float = Field(default=0.999, gt=0, lt=1, description="slope at infinity, below 1 so that R has a minimum")
-    boost: bool = Field(
-        default=False, description="let large coefficients be amplified: a slope at infinity above 1, for denoising only"
-    )
+    boost: bool = Field(default=False, description="amplify large coefficients: to denoise only")
     sigma_knots: tuple[PositiveFloat, ...] = Field(
         default=(0.01, 0.03, 0.1, 0.3),
         min_length=1,
-        description="noise levels between which the gates are interpolated, ascending",
+        description="noise levels of the gates, ascending",
     )
 
 
 class SolverSchedule(StageConfig):
-    """How far the solver goes in training: more steps towards the end, where the gradient must be that of the converged prox."""
+    """How far the solver goes in training, in each phase."""
 
     solver_steps: tuple[PositiveInt, ...] = Field(default=(10, 13, 16), description="gradients of the solver in each phase")
     adjoint_steps: tuple[PositiveInt, ...] = Field(default=(8, 9, 11), description="conjugate gradient steps in each phase")
     begins: tuple[NonNegativeFloat, ...] = Field(
-        default=(0.0, 0.5, 0.8), description="share of the training at which each phase begins"
+        default=(0.0, 0.5, 0.8), description="share of the training where each phase begins"
     )
 
     def at(self, done: float) -> tuple[int, int]:

@@ -28,11 +28,11 @@ Place = tuple[Annotated[float, Field(ge=-3, le=-1)], Annotated[float, Field(ge=0
 class FrameStack(StageConfig):
     """Frames of one's own in place of the simulated ones that are judged."""
 
-    path: Path = Field(description="TIFF stack of 8, 12 or 16 bits, (frames, rows, columns), equally spaced in time")
-    pixel_size: float = Field(gt=0, description="distance of neighbouring pixels, in the unit of length of d_t")
+    path: Path = Field(description="TIFF of 8, 12 or 16 bits, (frames, rows, columns)")
+    pixel_size: float = Field(gt=0, description="side of a pixel, in the unit of length of d_t")
     frame_interval: float = Field(gt=0, description="time between frames, in the unit of time of d_t and d_r")
-    d_t: float = Field(default=0.05, gt=0, description="translational diffusion of the rods, length squared over time")
-    d_r: float = Field(default=0.05, gt=0, description="rotational diffusion of the rods, over time")
+    d_t: float = Field(default=0.05, gt=0, description="translational diffusion of the rods, length^2 / time")
+    d_r: float = Field(default=0.05, gt=0, description="rotational diffusion of the rods, 1 / time")
 
 
 class SimulateConfig(StageConfig):
@@ -95,12 +95,10 @@ def every_combination() -> tuple[str, ...]:
 class Config(StageConfig):
     """From blurred microscope frames back to activity and alignment."""
 
-    truths: tuple[Place, ...] = Field(
-        default=TRUTHS, min_length=1, description="(alpha, zeta) of the flows that are judged, never trained on"
-    )
+    truths: tuple[Place, ...] = Field(default=TRUTHS, min_length=1, description="(alpha, zeta) of the flows that are judged")
     seeds: int = Field(default=3, ge=1, le=100, description="initial states of each such flow")
     calibration: tuple[Place, ...] = Field(
-        default=CALIBRATION, min_length=1, description="(alpha, zeta) of the flows that the structure tensor is calibrated on"
+        default=CALIBRATION, min_length=1, description="(alpha, zeta) of the flows that calibrate"
     )
     pixels: int = Field(default=256, ge=64, le=2048, multiple_of=16, description="pixels a side of a frame")
     combinations: tuple[str, ...] = Field(
@@ -108,9 +106,9 @@ class Config(StageConfig):
     )
     guessed: tuple[str, ...] = Field(
         default=("lossless/none", "lossless/corrected"),
-        description="combinations that are also fitted with a guessed noise, beside the measured one",
+        description="combinations fitted with a guessed noise too",
     )
-    frames: FrameStack | None = Field(default=None, description="a movie of one's own in place of the simulated ones")
+    frames: FrameStack | None = Field(default=None, description="a movie of one's own")
 
     @field_validator("combinations")
     @classmethod

@@ -74,17 +74,13 @@ class Config(StageConfig):
     """Every task of imaging by every method that solves it, codecs and closures beside their rivals."""
 
     rows: Names = Field(default=tuple(ROWS), min_length=1, description=f"rows of the matrix: {', '.join(ROWS)}")
-    left_out: Names = Field(
-        default=(), description="what is not run, as method or row/method, such as deep-residual or ct-limited/learned"
-    )
-    priors: Names = Field(
-        default=(), description="installed priors that solve every row too, such as tv or smooth:4; each weight is tuned"
-    )
+    left_out: Names = Field(default=(), description="not run: method or row/method, such as ct-limited/learned")
+    priors: Names = Field(default=(), description="installed priors for every row, such as smooth:4")
     size: Annotated[int, Field(ge=64, le=512)] = Field(default=256, description="height and width of pictures, in pixels")
-    cases: int = Field(default=20, ge=1, le=42, description="pictures or slices of a row, by the rule of the study")
-    seeds: int = Field(default=3, ge=1, description="noise seeds of every case; each has its own kernel, mask and phase")
-    validation_images: int = Field(default=4, ge=1, description="pictures or slices that parameters are tuned on")
-    tolerance: float = Field(default=3e-4, gt=0, description="relative residual at which a learned reconstruction ends")
+    cases: int = Field(default=20, ge=1, le=42, description="pictures or slices of a row")
+    seeds: int = Field(default=3, ge=1, description="noise seeds of a case")
+    validation_images: int = Field(default=4, ge=1, description="pictures or slices to tune on")
+    tolerance: float = Field(default=3e-4, gt=0, description="relative residual that ends a learned reconstruction")
     dip_iterations: int = Field(default=400, ge=1, description="steps of the deep residual prior")
 
     @field_validator("rows")

@@ -45,9 +45,9 @@ def test_every_switch_between_the_forms_is_studied_alone():
             assert len(switched) == 1
             assert getattr(one, switched[0]) == getattr(other, switched[0])
     assert len(config.variants()) == 2 * len(config.forms) == 20
-    settings = load("cpu", ["progression.learning.ablations.steps=100", "progression.learning.ablations.control_steps=10000"])
+    settings = load("cpu", ["progression.learning.control.budget.steps=400"])
     slices = [settings.progression.train_diffusion_config(settings, name) for name in ("residual", "short_residual")]
-    assert slices[1].budget == slices[0].budget.model_copy(update={"steps": 100})
+    assert slices[1].budget == slices[0].budget.model_copy(update={"steps": 600})
     assert slices[1].form == slices[0].form
     # no longer than the study's
     controls = [settings.progression.train_control_config(settings, name) for name in ("official", "short_official")]

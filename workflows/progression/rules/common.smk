@@ -1,3 +1,5 @@
+from sciml.progression.settings import models
+
 # Names in paths. Folders of subjects are ancient inputs: Snakemake knows only the time of a folder, which a copy of the tree changes; the
 # header and the table beside it, compared by content, change with every subject.
 COHORTS = sorted(SETTINGS.progression.cohorts)
@@ -8,7 +10,7 @@ VARIANTS = sorted(SETTINGS.progression.predict_config(SETTINGS).variants)
 # the smaller data tiers have no real brain
 HAS_PERSON = SETTINGS.data_tier in ("default", "full")
 
-ABLATIONS = sorted(SETTINGS.progression.learning.ablations.forms)
+ABLATIONS = sorted(models.ABLATIONS.forms)
 PACKAGE_MODELS = packaged("progression", "weights")
 # the people of the study, and those that calibrate its measurements
 COHORT = {
@@ -39,7 +41,7 @@ def model_of(form):
     """Return the model file that a form's forecasts are made with."""
     learning = SETTINGS.progression.learning
     if learning.weights == "shipped" and form == MAIN_FORM:
-        return f"{PACKAGE_MODELS}/{learning.model}.safetensors"
+        return f"{PACKAGE_MODELS}/{models.SHIPPED_MODEL}.safetensors"
     return f"<results>/models/{form}.safetensors"
 
 
@@ -47,14 +49,14 @@ def flow_model():
     """Return the model file of forecasts by motion."""
     learning = SETTINGS.progression.learning
     if learning.weights == "shipped":
-        return f"{PACKAGE_MODELS}/{learning.motion_model}.safetensors"
+        return f"{PACKAGE_MODELS}/{models.SHIPPED_MOTION}.safetensors"
     return "<results>/motion/flow.safetensors"
 
 
 def denoiser_of(name):
     """Return the complete denoiser of a form: of its ControlNet's training where it has one."""
     learning = SETTINGS.progression.learning
-    ablated = learning.ablations.forms.get(name)
+    ablated = models.ABLATIONS.forms.get(name)
     form = ablated or learning.forms[name].form
     part = "controlnet" if form.anatomy == "controlnet" else "diffusion"
     return f"<results>/{part}/{name}/{name}.safetensors"

@@ -210,7 +210,7 @@ rule publish_motion:
         "<logs>/publish_motion.log",
     params:
         **program("progression", "publish"),
-        name=SETTINGS.progression.learning.motion_model,
+        name=models.SHIPPED_MOTION,
         package=PACKAGE_MODELS,
     shell:
         program_command(
@@ -229,5 +229,5 @@ use rule publish_motion as publish_weights with:
         "<logs>/publish.log",
     params:
         **program("progression", "publish"),
-        name=SETTINGS.progression.learning.model,
+        name=models.SHIPPED_MODEL,
         package=PACKAGE_MODELS,
