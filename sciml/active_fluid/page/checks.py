@@ -17,7 +17,8 @@ from sciml.active_fluid.page.claims import (
 )
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
-from sciml.active_fluid.study.results import TWIN, Gradient
+from sciml.active_fluid.study.recovery_results import TWIN
+from sciml.active_fluid.study.stability_results import Gradient
 from sciml.report.reportlets import Check, Checks, Column, Reportlet, Table
 from sciml.report.words import counted, thousands
 

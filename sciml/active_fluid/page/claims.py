@@ -12,21 +12,9 @@ import numpy as np
 from sciml.active_fluid.page.results import SPEED_POINTS, StudyResults, speed_points, speed_up
 from sciml.active_fluid.page.style import point_words, title_of
 from sciml.active_fluid.page.worth import worth_claims
-from sciml.active_fluid.study.results import (
-    BINGHAM,
-    KINETIC,
-    OFFLINE,
-    ORDER,
-    ROLLOUT,
-    SECOND,
-    TWIN,
-    CostRow,
-    Experiment,
-    Point,
-    RateRow,
-    Scores,
-    Stability,
-)
+from sciml.active_fluid.study.recovery_results import KINETIC, TWIN, Experiment
+from sciml.active_fluid.study.results import BINGHAM, OFFLINE, ORDER, ROLLOUT, SECOND, CostRow, Point, RateRow, Scores
+from sciml.active_fluid.study.stability_results import Stability
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 from sciml.report.words import counted, listed, percent, thousands

@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.active_fluid.page.results import StudyResults
 from sciml.active_fluid.page.style import title_of
-from sciml.active_fluid.study.results import LongRun, Stability
+from sciml.active_fluid.study.stability_results import LongRun, Stability
 from sciml.report.graphics.drawing import ON_DARK, ON_LIGHT, panels
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value
 

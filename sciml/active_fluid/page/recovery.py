@@ -9,7 +9,7 @@ import numpy as np
 
 from sciml.active_fluid.page.claims import KINETIC_ERROR, NAMES, TWIN_ERROR, errors, mean_error
 from sciml.active_fluid.page.results import StudyResults
-from sciml.active_fluid.study.results import KINETIC, TWIN, Experiment, RecoveryResult
+from sciml.active_fluid.study.recovery_results import KINETIC, TWIN, Experiment, RecoveryResult
 from sciml.report.graphics.drawing import panels, plain
 from sciml.report.graphics.palette import COLOURS
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value

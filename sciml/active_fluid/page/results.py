@@ -13,6 +13,7 @@ import numpy as np
 from pydantic import TypeAdapter
 
 from sciml.active_fluid.config import SETS, PageConfig
+from sciml.active_fluid.study.recovery_results import RecoveryResult
 from sciml.active_fluid.study.results import (
     BURG,
     FIXED,
@@ -24,10 +25,9 @@ from sciml.active_fluid.study.results import (
     HistoryRow,
     KineticRun,
     RateRow,
-    RecoveryResult,
     Scores,
-    Stability,
 )
+from sciml.active_fluid.study.stability_results import Stability
 from sciml.runtime.errors import DataError, FormatError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record

@@ -8,7 +8,7 @@ from pathlib import Path
 from sciml.active_fluid.closures.load import load_first_order
 from sciml.active_fluid.config import TEST, RecoverConfig
 from sciml.active_fluid.inference.recovery import recovery
-from sciml.active_fluid.study.results import Experiment, RecoveryResult
+from sciml.active_fluid.study.recovery_results import Experiment, RecoveryResult
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file
 from sciml.runtime.provenance import Recorder

@@ -18,7 +18,8 @@ from sciml.active_fluid.fields.precision import working
 from sciml.active_fluid.inference.gradient_check import gradient_rows
 from sciml.active_fluid.solvers.causes import StoppedRun
 from sciml.active_fluid.solvers.solvers import CoarseSolver
-from sciml.active_fluid.study.results import SECOND, Gradient, LongRun, Stability
+from sciml.active_fluid.study.results import SECOND
+from sciml.active_fluid.study.stability_results import Gradient, LongRun, Stability
 from sciml.active_fluid.theory.states import random_state
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.files import digest_file

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 from jaxtyping import Float
 
@@ -18,7 +16,6 @@ FIXED = ("quadratic", BINGHAM)
 KNOWN = (*FIXED, ORDER, OFFLINE, ROLLOUT, SHIPPED, BURG, SECOND)
 # modes at which the kinetic theory is cut: its runs that are as cheap as a closure
 CUT = (2, 3, 4, 5, 6)
-TWIN, KINETIC = "closed model", "kinetic"
 
 
 class Score(Result):
@@ -198,179 +195,6 @@ class RateRow(Result):
 
 def _largest(pairs: list[tuple[float | None, float]]) -> float:
     return float(np.max([np.nan if found is None else abs(found - exact) for found, exact in pairs]))
-
-
-class LongRun(Result):
-    """A long run of a coarse model.
-
-    Attributes:
-        alpha, zeta: activity and alignment.
-        closure: `bingham`, `learned` or `second`.
-        stopped: why a guard stopped it; empty where it came to its end.
-        time_step: its step.
-        points: points a side of its grid; None in a run from before they were kept.
-        reached: its last saved time.
-        largest_order: largest |m1| of any place and time.
-        late_order, late_speed: mean order and root mean square speed over the second half of the time.
-    """
-
-    alpha: float
-    zeta: float
-    closure: str
-    stopped: str
-    time_step: float
-    points: int | None = None
-    reached: float
-    largest_order: float | None = None
-    late_order: float | None = None
-    late_speed: float | None = None
-
-    def is_bounded(self, until: float) -> bool:
-        """Return whether the run came to its end with an order of at most 1."""
-        order = self.largest_order
-        return not self.stopped and self.reached >= until - 1e-6 and order is not None and order <= 1
-
-
-class Gradient(Result):
-    """A derivative through the solver by three ways.
-
-    Attributes:
-        closure: closure of the coarse model.
-        number: what the derivative is along.
-        finite, forward, reverse: by finite differences, forward mode and reverse mode.
-        error: larger relative difference of the two modes from finite differences.
-    """
-
-    closure: str
-    number: str
-    finite: float | None
-    forward: float | None
-    reverse: float | None
-    error: float | None
-
-
-class Stability(Result):
-    """`stability/stability.json`.
-
-    Attributes:
-        until: last time of the long runs.
-        rows: the long runs.
-        samples: number of random inputs.
-        least_slack: least (1 - |m1|^2) - |m2 - m1^2| over them.
-        least_third_slack: least eigenvalue of the Toeplitz matrix of 1, m1, m2, m3 over as many; closure of second order.
-        gradients: empty in a run from before they were checked.
-    """
-
-    until: float
-    rows: list[LongRun]
-    samples: int
-    least_slack: float | None
-    least_third_slack: float | None = None
-    gradients: tuple[Gradient, ...] = ()
-
-    @property
-    def closures(self) -> list[str]:
-        """Closures of the long runs."""
-        return list(dict.fromkeys(row.closure for row in self.rows))
-
-    def of(self, closure: str) -> list[LongRun]:
-        """Return the long runs of a closure."""
-        return [row for row in self.rows if row.closure == closure]
-
-    def bounded(self, closure: str) -> int:
-        """Return how many long runs of a closure stayed bounded to the end."""
-        return sum(row.is_bounded(self.until) for row in self.of(closure))
-
-
-class Estimate(NamedTuple):
-    """A parameter as an experiment found it.
-
-    Attributes:
-        truth, start: true value, and value that the search started from.
-        value, low, high: estimate and ends of its 90 % interval; None where the search gave no number.
-        covered: whether the interval holds the truth.
-        error: (value - truth) / |truth|.
-        noise_half: half the width of the interval from the noise alone; None in a run from before it was written.
-    """
-
-    truth: float
-    start: float
-    value: float | None
-    low: float | None
-    high: float | None
-    covered: bool
-    error: float | None
-    noise_half: float | None = None
-
-    @property
-    def relative_half(self) -> float:
-        """Half the width of the interval over the size of the truth, NaN where the search gave no number."""
-        return np.nan if self.low is None or self.high is None else (self.high - self.low) / 2 / abs(self.truth)
-
-    @property
-    def covered_by_noise(self) -> bool | None:
-        """Whether the interval from the noise alone holds the truth; None where it is not known."""
-        return None if self.noise_half is None or self.value is None else abs(self.value - self.truth) <= self.noise_half
-
-
-class Experiment(Result):
-    """A parameter inference whose truth is known; alpha and zeta as in `Estimate`.
-
-    Attributes:
-        data: where the snapshots come from: `closed model` or `kinetic`.
-        seed: seed of initial state, noise and start.
-        noise_ratio: noise found over noise added.
-        steps: length of the search.
-        converged: whether the search came to an end.
-        p_value, verdict: goodness of fit, see `sciml.active_fluid.inference.goodness`; None and empty in older runs.
-    """
-
-    data: str
-    seed: int
-    alpha_truth: float
-    alpha_start: float
-    alpha: float | None
-    alpha_low: float | None
-    alpha_high: float | None
-    alpha_covered: bool
-    alpha_error: float | None
-    zeta_truth: float
-    zeta_start: float
-    zeta: float | None
-    zeta_low: float | None
-    zeta_high: float | None
-    zeta_covered: bool
-    zeta_error: float | None
-    noise_ratio: float | None
-    steps: int
-    converged: bool
-    alpha_noise_half: float | None = None
-    zeta_noise_half: float | None = None
-    p_value: float | None = None
-    verdict: str = ""
-
-    def estimate(self, name: str) -> Estimate:
-        """Return what was found of `alpha` or of `zeta`."""
-        keys = (f"{name}{end}" for end in ("_truth", "_start", "", "_low", "_high", "_covered", "_error", "_noise_half"))
-        return Estimate(*(getattr(self, key) for key in keys))
-
-
-class RecoveryResult(Result):
-    """`recover/recovery.json`.
-
-    Attributes:
-        noise: standard deviation of the noise over the root mean square of the fields.
-        points: side of the grid.
-        rows: the experiments.
-    """
-
-    noise: float
-    points: int
-    rows: list[Experiment]
-
-    def of(self, data: str) -> list[Experiment]:
-        """Return the experiments with data of a kind: `closed model` or `kinetic`."""
-        return [row for row in self.rows if row.data == data]
 
 
 class CostRow(Result):

@@ -21,8 +21,9 @@ from jaxtyping import Float, Int, Real
 
 from sciml.compression.codecs.model_files import lossless_codec
 from sciml.compression.coding.assembly import Finished, finish
+from sciml.compression.coding.encoding import PLAIN, Encoded, EncodeOptions
 from sciml.compression.coding.model import CodecModel, step_of
-from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
+from sciml.compression.coding.picture_codec import TILE_LOG2, PictureCodec
 from sciml.compression.coding.rate_control import finest_step
 from sciml.compression.coding.rdo_passes import refined_planes
 from sciml.compression.coding.samples import Samples, to_numbers

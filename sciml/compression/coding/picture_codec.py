@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -17,9 +16,10 @@ import numpy as np
 from jaxtyping import Float, Int, Real, Shaped
 
 from sciml.compression.coding.assembly import Finished
+from sciml.compression.coding.encoding import PLAIN, RDO_PASSES, Encoded, EncodeOptions, options_of
 from sciml.compression.coding.rate_control import quality_code, search
-from sciml.compression.coding.samples import LARGEST, SAMPLE_DTYPES, AnyModel, Samples, samples_of, to_samples
-from sciml.compression.coding.symbol_choice import Tune, tuning
+from sciml.compression.coding.samples import LARGEST, SAMPLE_DTYPES, AnyModel, Samples, enough_memory, samples_of, to_samples
+from sciml.compression.coding.symbol_choice import Tune
 from sciml.compression.coding.tile_coding import CodedTile, TakeCodes, codes_checksum
 from sciml.compression.container.alpha import alpha_rows, encode_alpha
 from sciml.compression.container.file import Channel, Container, Limits, Tile, read_container, tile_layout, write_container
@@ -30,87 +30,11 @@ TILE_LOG2 = 10
 # a larger tile would take more than a gigabyte
 MOST_TILE_PIXELS = 2**23
 QUALITY = 50.0
-RDO_PASSES = 1
-MOST_RDO_PASSES = 20
 Unit = Callable[[float], float]
 MOST_PSNR = 240.0
 
 Codes = TypeVar("Codes")
 """The whole numbers of one tile that are coded: an array, or one for each level."""
-
-
-@dataclass(frozen=True)
-class Encoded:
-    """A coded picture and what the encoder knows of it.
-
-    Attributes:
-        data: the file.
-        header: header of the file, its lengths not filled in.
-        tiles: what was chosen for each tile.
-    """
-
-    data: bytes
-    header: Header
-    tiles: tuple[CodedTile, ...]
-
-    @property
-    def ideal_bits(self) -> float:
-        """Ideal code length of the payloads by the tables."""
-        return float(sum(tile.bits.sum() for tile in self.tiles))
-
-    @property
-    def bpp(self) -> float:
-        """Bits of the file for every pixel."""
-        return 8 * len(self.data) / self.header.pixels
-
-
-@dataclass(frozen=True)
-class EncodeOptions:
-    """What the encoder is told beside the picture and the step; see `PictureCodec.encode`."""
-
-    roi_weights: Float[np.ndarray, "rows columns"] | None = None
-    icc_profile: bytes | None = None
-    crc32: bool = False
-    tile_log2: int | None = None
-    rdo_passes: int = 0
-    tune: Tune = "psnr"
-
-
-PLAIN = EncodeOptions()
-# names of options in earlier versions
-FORMER = {"care": "roi_weights", "profile": "icc_profile", "strong": "crc32", "effort": "rdo_passes"}
-
-
-def _options(former: Mapping[str, Any], **given: Any) -> EncodeOptions:
-    """Return the options, some perhaps by their names of earlier versions."""
-    if unknown := [name for name in former if name not in FORMER]:
-        raise ConfigError(f"encode knows no {unknown[0]}: expected {', '.join(given)}")
-    options = EncodeOptions(**given | {FORMER[name]: value for name, value in former.items()})
-    if not 0 <= options.rdo_passes <= MOST_RDO_PASSES:
-        raise ConfigError(f"{options.rdo_passes} rdo_passes were asked for: expected 0 to {MOST_RDO_PASSES}")
-    tuning(options.tune)
-    return options
-
-
-@contextmanager
-def enough_memory(header: Header) -> Iterator[None]:
-    """Turn a lack of memory for a picture into an error that says how much its pixels take.
-
-    Raises:
-        DataError: the machine has not enough memory.
-    """
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        # torch says it in words
-        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
-            raise
-        count = len(header.channels) + (header.alpha_bytes is not None)
-        size = header.pixels * count * np.dtype(SAMPLE_DTYPES[header.sample_type]).itemsize
-        raise DataError(
-            f"not enough memory: {header.width} x {header.height} pixels of {count} channels take {size / 1e6:.0f} MB "
-            "and decoding up to 200 MB more; free some, or refuse such files by their number of pixels"
-        ) from error
 
 
 class PictureCodec(ABC, Generic[Codes]):
@@ -224,7 +148,7 @@ class PictureCodec(ABC, Generic[Codes]):
         given = {name: value for name, value in targets.items() if value is not None}
         if len(given) > 1:
             raise ConfigError(f"{' and '.join(given)} were given: choose one of quality, bpp, max_bytes, psnr and max_error")
-        options = _options(
+        options = options_of(
             former,
             roi_weights=roi_weights,
             icc_profile=icc_profile,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -9,7 +11,7 @@ import numpy as np
 from jaxtyping import Float, Shaped
 
 from sciml.compression.container.file import Channel
-from sciml.compression.container.header import MOST_CHANNELS, SampleType, check_channel
+from sciml.compression.container.header import MOST_CHANNELS, Header, SampleType, check_channel
 from sciml.runtime.errors import DataError, ShapeError
 
 TYPES: dict[str, SampleType] = {"uint8": "u8", "uint16": "u16", "float32": "f32", "float64": "f32"}
@@ -158,3 +160,24 @@ def to_samples(
     with np.errstate(over="ignore"):
         values = numbers * scales + offsets
     return np.clip(np.rint(values) if kind in LARGEST else values, low, high).astype(SAMPLE_DTYPES[kind])
+
+
+@contextmanager
+def enough_memory(header: Header) -> Iterator[None]:
+    """Turn a lack of memory for a picture into an error that says how much its pixels take.
+
+    Raises:
+        DataError: the machine has not enough memory.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        # torch says it in words
+        if isinstance(error, RuntimeError) and "allocate memory" not in str(error):
+            raise
+        count = len(header.channels) + (header.alpha_bytes is not None)
+        size = header.pixels * count * np.dtype(SAMPLE_DTYPES[header.sample_type]).itemsize
+        raise DataError(
+            f"not enough memory: {header.width} x {header.height} pixels of {count} channels take {size / 1e6:.0f} MB "
+            "and decoding up to 200 MB more; free some, or refuse such files by their number of pixels"
+        ) from error

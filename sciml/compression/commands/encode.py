@@ -15,8 +15,9 @@ from jaxtyping import Float
 from sciml.batch import Job, Outcome, kept, look, plan, run
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_any
+from sciml.compression.coding.encoding import RDO_PASSES
 from sciml.compression.coding.model import step_code
-from sciml.compression.coding.picture_codec import RDO_PASSES, PictureCodec
+from sciml.compression.coding.picture_codec import PictureCodec
 from sciml.compression.coding.rate_control import COARSEST, TOLERANCE
 from sciml.compression.coding.samples import COLOURS, AnyModel, samples_of
 from sciml.compression.coding.symbol_choice import tuning

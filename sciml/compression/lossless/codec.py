@@ -15,7 +15,8 @@ import numpy as np
 from jaxtyping import Int, Shaped
 
 from sciml.compression.coding.assembly import Finished
-from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
+from sciml.compression.coding.encoding import PLAIN, Encoded, EncodeOptions
+from sciml.compression.coding.picture_codec import TILE_LOG2, PictureCodec
 from sciml.compression.coding.samples import LARGEST, SAMPLE_DTYPES, TYPES, Samples
 from sciml.compression.coding.tile_coding import CodedTile, TakeCodes, codes_checksum
 from sciml.compression.container.file import Channel, Limits, Tile, tile_layout

@@ -15,8 +15,9 @@ from constriction import stream  # pyright: ignore[reportAttributeAccessIssue] -
 from jaxtyping import Int
 
 from sciml.compression.coding.assembly import Finished
+from sciml.compression.coding.encoding import PLAIN, Encoded, EncodeOptions
 from sciml.compression.coding.model import step_of
-from sciml.compression.coding.picture_codec import PLAIN, TILE_LOG2, Encoded, EncodeOptions, PictureCodec
+from sciml.compression.coding.picture_codec import TILE_LOG2, PictureCodec
 from sciml.compression.coding.rate_control import FINEST
 from sciml.compression.coding.samples import Samples, to_numbers
 from sciml.compression.coding.symbol_choice import LAMBDA

@@ -11,7 +11,7 @@ from sciml.compression.entropy.rules import CLASSES
 from sciml.compression.entropy.tables import BANDS, LARGEST_SYMBOL
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.study.inspection import band_titles
-from sciml.compression.study.results import Layer, MapNotes
+from sciml.compression.study.inspection_results import Layer, MapNotes
 from sciml.report.graphics.drawing import panels, plain
 from sciml.report.graphics.palette import COLOURS
 from sciml.report.reportlets import Column, Figure, Reportlet, Table, Value

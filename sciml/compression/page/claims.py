@@ -26,8 +26,9 @@ from sciml.compression.page.margins.claims import margin_claims
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import title_of
 from sciml.compression.page.vectors import vector_claim
+from sciml.compression.study.inspection_results import Layer
 from sciml.compression.study.quality import PSNR
-from sciml.compression.study.results import Layer, Row
+from sciml.compression.study.results import Row
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 from sciml.report.words import counted, listed, percent, sequence

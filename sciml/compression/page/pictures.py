@@ -10,7 +10,7 @@ from sciml.compression.config import ViewConfig
 from sciml.compression.page.goals import EQUAL_BYTES
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import title_of
-from sciml.compression.study.results import EqualBytes
+from sciml.compression.study.inspection_results import EqualBytes
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Gallery, Reportlet, Slider
 from sciml.report.words import thousands

@@ -14,10 +14,11 @@ from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.bench import Bench, read_bench
 from sciml.compression.study.curves import BdRateOverPictures, Curve, mean_curve, quality_at
+from sciml.compression.study.inspection_results import InspectedRow, InspectionFile, VolumesAndFieldsFile
 from sciml.compression.study.margins.records import CurvesFile
 from sciml.compression.study.margins.statistics import Margins
 from sciml.compression.study.quality import Metric
-from sciml.compression.study.results import ExactFile, InspectedRow, InspectionFile, Structure, VolumesAndFieldsFile
+from sciml.compression.study.results import ExactFile, Structure
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record

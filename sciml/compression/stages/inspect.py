@@ -16,8 +16,8 @@ from sciml.compression.fitting.pools import pictures
 from sciml.compression.study.inspection import SymbolCounts, inspect_picture, largest_sums, maps_of, model_facts
 from sciml.compression.study.inspection_checks import damage, fresh_processes, seam_steps
 from sciml.compression.study.inspection_pictures import equal_bytes
+from sciml.compression.study.inspection_results import EqualBytes, InspectedRow, InspectionFile, MapNotes, Seams, StaticTables
 from sciml.compression.study.quality import measure
-from sciml.compression.study.results import EqualBytes, InspectedRow, InspectionFile, MapNotes, Seams, StaticTables
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import atomic_path, save_tensors

@@ -17,8 +17,8 @@ from sciml.compression.fitting.pools import Sample, check_inputs, samples, sprea
 from sciml.compression.study.anchors_deep import DeepJpeg2000
 from sciml.compression.study.enstrophy import enstrophy_spectrum, spectrum_error
 from sciml.compression.study.inspection_checks import fresh_processes
+from sciml.compression.study.inspection_results import Border, EqualSamples, Spectrum, VolumesAndFieldsFile
 from sciml.compression.study.quality import peak, psnr
-from sciml.compression.study.results import Border, EqualSamples, Spectrum, VolumesAndFieldsFile
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder

@@ -10,16 +10,16 @@ import numpy as np
 from jaxtyping import Float, Int, Shaped, UInt8
 
 from sciml.compression.codecs.codec import Codec
+from sciml.compression.coding.encoding import Encoded
 from sciml.compression.coding.model import CodecModel
-from sciml.compression.coding.picture_codec import Encoded
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.container.file import file_bytes, read_header
 from sciml.compression.entropy.context import Grid
 from sciml.compression.entropy.rules import CLASSES, MEAN_BOUNDS, SPREAD_BOUNDS, walk
 from sciml.compression.entropy.tables import BAND_BOUNDS, BANDS, LARGEST_SYMBOL, band_of
+from sciml.compression.study.inspection_results import InspectedRow, Layer, ModelFacts
 from sciml.compression.study.quality import psnr
-from sciml.compression.study.results import InspectedRow, Layer, ModelFacts
 
 SYMBOLS = 2 * LARGEST_SYMBOL + 1
 

@@ -14,12 +14,13 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from sciml.compression.codecs.codec import Codec
-from sciml.compression.coding.picture_codec import EncodeOptions, PictureCodec
+from sciml.compression.coding.encoding import EncodeOptions
+from sciml.compression.coding.picture_codec import PictureCodec
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import codes_checksum
 from sciml.compression.container.file import read_container
-from sciml.compression.study.results import Damage, FreshProcess, Seams
+from sciml.compression.study.inspection_results import Damage, FreshProcess, Seams
 from sciml.runtime.errors import FormatError, ScimlError
 from sciml.runtime.files import write_bytes, write_json
 from sciml.runtime.seeds import Seeds

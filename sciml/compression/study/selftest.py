@@ -23,7 +23,8 @@ from jaxtyping import Shaped
 import sciml
 from sciml.compression.codecs.codec import codec_of
 from sciml.compression.codecs.model_files import LOSSLESS, Model, load_any, shipped
-from sciml.compression.coding.picture_codec import EncodeOptions, PictureCodec
+from sciml.compression.coding.encoding import EncodeOptions
+from sciml.compression.coding.picture_codec import PictureCodec
 from sciml.compression.coding.samples import AnyModel, samples_of
 from sciml.compression.study.quality import psnr_of
 from sciml.runtime.devices import thread_count

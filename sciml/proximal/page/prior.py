@@ -8,7 +8,7 @@ import numpy as np
 
 from sciml.proximal.page.figures import band_figure, heat, points_figure, strip_figure
 from sciml.proximal.page.results import Part
-from sciml.proximal.study.results import (
+from sciml.proximal.study.prior_results import (
     Covariance,
     DigitNumbers,
     Humps,

@@ -13,7 +13,8 @@ import numpy as np
 from sciml.imaging.tasks.catalogue import METHODS, TASKS
 from sciml.imaging.tasks.results import TaskResults
 from sciml.proximal.config import PageConfig
-from sciml.proximal.study.results import Certificates, ColourNumbers, DigitNumbers, PriorNumbers, Run, ToyNumbers
+from sciml.proximal.study.prior_results import DigitNumbers, PriorNumbers
+from sciml.proximal.study.results import Certificates, ColourNumbers, Run, ToyNumbers
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record

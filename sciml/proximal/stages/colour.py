@@ -18,14 +18,7 @@ from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.network import Images
 from sciml.proximal.reconstruction.reconstruct import reconstruct
 from sciml.proximal.study.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
-from sciml.proximal.study.results import (
-    ColourLevel,
-    ColourNumbers,
-    ColourRuns,
-    ColourScores,
-    PictureQuality,
-    TunedParameter,
-)
+from sciml.proximal.study.results import ColourLevel, ColourNumbers, ColourRuns, ColourScores, PictureQuality, TunedParameter
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder

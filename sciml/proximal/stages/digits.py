@@ -12,7 +12,7 @@ from torch import nn
 from sciml.proximal.config import DigitsConfig
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.network import Images, PriorValues
-from sciml.proximal.study import results
+from sciml.proximal.study import prior_results as results
 from sciml.proximal.study.digits import (
     SEED,
     SIGMA,
@@ -46,7 +46,7 @@ VISIBLE_BLUR = 0.4
 def run(config: DigitsConfig, output: Path) -> list[Path]:
     """Write `digits.safetensors` (weights), `history.csv`, `digits.json` and `strips.safetensors`.
 
-    `digits.json` is a `sciml.proximal.study.results.DigitNumbers`: noisy digits of the path are clipped to [0, 1], those of the
+    `digits.json` holds `DigitNumbers`: noisy digits of the path are clipped to [0, 1], those of the
     detection are not, blur has zeros beyond the border, visible blur leaves out widths below VISIBLE_BLUR.
 
     `strips.safetensors`: `<path>.levels`, `<path>.images` (strip, level, rows, columns) of the first digits and `<path>.R`

@@ -17,7 +17,7 @@ from sciml.proximal.learning.pools import validation_crops
 from sciml.proximal.networks.forms import LearnedProximalNetwork
 from sciml.proximal.networks.network import Images
 from sciml.proximal.settings.models import EXPERIMENTS
-from sciml.proximal.study import results
+from sciml.proximal.study import prior_results as results
 from sciml.proximal.study.landscape import Path as Corruption
 from sciml.proximal.study.landscape import along, auroc, blurred, humps, mixed, noisy, quartiles
 from sciml.proximal.study.uncertainty import calibrate, leading_directions, linearise, pixel_variance
@@ -44,7 +44,7 @@ SAME = 0.05
 def run(config: PriorConfig, photo: Path, ct: Path, output: Path, device: str = "cpu") -> list[Path]:
     """Write `prior.json` and `pictures.safetensors`.
 
-    `prior.json` is a `sciml.proximal.study.results.PriorNumbers`.
+    `prior.json` is a `sciml.proximal.study.prior_results.PriorNumbers`.
 
     `pictures.safetensors`: `strip.<path>` (picture, level, rows, columns), `<path>.R` (level, picture),
     `detection.<group>.R` and `.image` (middle slice), `covariance.truth`, `.noisy`, `.denoised`, `.deviation` (predicted standard

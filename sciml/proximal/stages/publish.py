@@ -10,7 +10,7 @@ from typing import Any
 from sciml.datasets import record
 from sciml.datasets.splits import parse_entry
 from sciml.proximal.networks.network_table import DOMAINS, TASKS
-from sciml.proximal.study.results import DigitNumbers
+from sciml.proximal.study.prior_results import DigitNumbers
 from sciml.runtime.errors import DataError
 from sciml.runtime.results import read_result
 from sciml.training.card import publish

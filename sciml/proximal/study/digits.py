@@ -23,7 +23,7 @@ from sciml.proximal.learning.curriculum import Curriculum, run_schedule
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.network import Images
 from sciml.proximal.settings.structures import MatchingStage, PublishedPotential
-from sciml.proximal.study.results import DenoisingErrors, MatchingWeights
+from sciml.proximal.study.prior_results import DenoisingErrors, MatchingWeights
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_text
 from sciml.runtime.seeds import Seeds

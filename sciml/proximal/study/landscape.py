@@ -24,7 +24,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork, PriorValues, Sigma
-from sciml.proximal.study.results import Humps, Landscape
+from sciml.proximal.study.prior_results import Humps, Landscape
 from sciml.runtime.errors import ConfigError, ShapeError
 
 Boundary = Literal["zero", "reflect"]

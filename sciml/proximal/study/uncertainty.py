@@ -26,7 +26,7 @@ from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
 from sciml.proximal.optimise.implicit_diff import conjugate_gradients
 from sciml.proximal.optimise.minimize import cosine_filter, norm
-from sciml.proximal.study.results import Calibration, VarianceBin
+from sciml.proximal.study.prior_results import Calibration, VarianceBin
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
 NORMAL_95 = 1.959964

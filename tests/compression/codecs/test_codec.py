@@ -10,8 +10,8 @@ import reference_decoder as reference
 from tiny_models import texture
 
 from sciml.compression.codecs.codec import Codec
+from sciml.compression.coding.encoding import EncodeOptions
 from sciml.compression.coding.model import CodecModel, StepSet
-from sciml.compression.coding.picture_codec import EncodeOptions
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import CodedTile

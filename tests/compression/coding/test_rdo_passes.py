@@ -10,9 +10,9 @@ import torch
 from tiny_models import texture
 
 from sciml.compression.codecs.codec import Codec
+from sciml.compression.coding.encoding import MOST_RDO_PASSES, EncodeOptions
 from sciml.compression.coding.model import CodecModel, step_code
 from sciml.compression.coding.network import Restorer
-from sciml.compression.coding.picture_codec import MOST_RDO_PASSES, EncodeOptions
 from sciml.compression.coding.rdo_passes import _gradient, refined_planes
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.symbol_choice import LAMBDA, masking

@@ -13,8 +13,8 @@ from tiny_models import CENTRE, SPAN, random_network, texture
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.coding import assembly
 from sciml.compression.coding.assembly import finish
+from sciml.compression.coding.encoding import EncodeOptions
 from sciml.compression.coding.model import CodecModel
-from sciml.compression.coding.picture_codec import EncodeOptions
 from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.tile_coding import tile_planes

@@ -13,8 +13,9 @@ from sciml.compression.page.limits import winning_words
 from sciml.compression.page.results import DomainResults, VolumesAndFields
 from sciml.compression.page.volumes_and_fields import spectrum_table, strip, volumes_and_fields_reportlets
 from sciml.compression.study.bench import Bench
+from sciml.compression.study.inspection_results import VolumesAndFieldsFile
 from sciml.compression.study.quality import PSNR
-from sciml.compression.study.results import Row, VolumesAndFieldsFile
+from sciml.compression.study.results import Row
 from sciml.report.reportlets import Checks, Claim, Curve, Figure, Gallery, Table
 
 # bits at equal quality over those of the photo model

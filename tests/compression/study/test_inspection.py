@@ -20,7 +20,7 @@ from sciml.compression.study import inspection_checks
 from sciml.compression.study.inspection import SymbolCounts, band_titles, inspect_picture, largest_sums, maps_of, model_facts
 from sciml.compression.study.inspection_checks import damage, environments, fresh_processes, seam_steps
 from sciml.compression.study.inspection_pictures import TOLERANCE, equal_bytes
-from sciml.compression.study.results import InspectionFile
+from sciml.compression.study.inspection_results import InspectionFile
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.results import read_result

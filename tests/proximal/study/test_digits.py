@@ -16,7 +16,7 @@ from sciml.proximal.settings.structures import PublishedPotential, RegularizerCo
 from sciml.proximal.stages import digits as stage
 from sciml.proximal.stages import prior
 from sciml.proximal.study import digits
-from sciml.proximal.study.results import DigitNumbers, PriorNumbers
+from sciml.proximal.study.prior_results import DigitNumbers, PriorNumbers
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import read_record
