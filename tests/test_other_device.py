@@ -145,8 +145,8 @@ def learned_steps() -> Iterator[tuple[str, Computed]]:
     yield "restorer", restorer
 
     def codebooks(device: Device) -> Tensor:
-        from sciml.compression.config import CascadeConfig
         from sciml.compression.neural.model import cascade_of
+        from sciml.compression.settings.models import CascadeConfig
 
         torch.manual_seed(0)
         network = cascade_of(CascadeConfig.model_validate({"preset": "published", "width": 8, "words": (4, 8, 16)})).to(device)

@@ -5,272 +5,40 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 
 from sciml.compression.settings.domains import FlowRunsConfig, SourceConfig
 from sciml.compression.settings.lossless import CompareLosslessConfig, FitLosslessConfig, LosslessConfig
+from sciml.compression.settings.models import DomainConfig, NetworkConfig, NeuralConfig, default_domains, default_networks
+from sciml.compression.settings.stages import (
+    AblateConfig,
+    EvaluateConfig,
+    FitConfig,
+    InspectConfig,
+    JudgeConfig,
+    PageConfig,
+    ShowConfig,
+    TrainConfig,
+    TrainNeuralConfig,
+    ViewConfig,
+    VolumesAndFieldsConfig,
+    default_views,
+)
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.runtime.errors import ConfigError
-from sciml.runtime.settings import DataConfig, DataTier, StageConfig
+from sciml.runtime.settings import StageConfig
 
 if TYPE_CHECKING:
     from sciml.settings import RunSettings
 
 # the domain whose codec is taken apart, and in which vectors are compared with scalar symbols
 MAIN = "photo"
-# of the ablations: crops of each training picture by reduction of its size, steps of the fits, and steps that lie between them
-ABLATION_CROPS = {1.0: 2}
-ABLATION_STEPS = (0.58, 0.4, 0.28, 0.19)
-ABLATION_BETWEEN = (0.48, 0.335, 0.23, 0.156)
 # what ours is judged beside, on crops of photographs that nothing was learned from
 JudgedCodec = Literal["jpeg", "webp", "jpegxl", "avif", "avif-444", "avif-3", "avif-0", "hevc-444"]
 JUDGED: tuple[JudgedCodec, ...] = get_args(JudgedCodec)
 # bits a pixel near which photographs are shown at equal bytes
 SHOWN_BPP = 0.22
-# learning rate of the network behind the decoder at first; three times this makes it go dead
-NETWORK_RATE = 5e-4
-# about 1.45 apart, in units of the span: from 0.07 to above 1.5 bits per pixel
 Qualities = tuple[Annotated[float, Field(ge=1, le=100)], ...]
-Words = Annotated[int, Field(ge=2, le=2**15)]
-STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
-# a factor 2 apart, so that the models stay small; slices and fields are smooth and worth finer steps
-MR_STEPS = (0.5, 0.22, 0.1, 0.045, 0.02)
-# enlarged slices too: volumes come at many resolutions
-MR_CROPS = {0.5: 2, 0.75: 1, 1.0: 1, 1.5: 1}
-FIELD_STEPS = (0.6, 0.3, 0.15, 0.075, 0.0375, 0.019, 0.0095)
-# in place of a name in the data splits: fields of this study's own simulations
-RUNS = "runs"
-
-
-class DomainConfig(SourceConfig):
-    """Pictures of one kind, and what is learned from them."""
-
-    steps: tuple[float, ...] = Field(default=STEPS, min_length=1, description="quantiser steps in units of the span, falling")
-    crop_size: int = Field(default=384, ge=32, multiple_of=16, description="side of a crop in pixels")
-    crops: dict[float, int] = Field(default={1.0: 4, 1.5: 2, 2.0: 1}, description="crops of a picture, by reduction of its size")
-
-    @model_validator(mode="after")
-    def _falling(self) -> DomainConfig:
-        if any(finer >= coarser for coarser, finer in zip(self.steps, self.steps[1:], strict=False)) or self.steps[-1] <= 0:
-            raise ValueError(f"steps are {self.steps}: expected falling ones above 0")
-        return self
-
-
-class NetworkConfig(StageConfig):
-    """The network behind the decoder, and its training."""
-
-    width: int = Field(default=64, ge=4, le=1024, description="channels of its convolutions")
-    depth: int = Field(default=2, ge=1, le=3, description="residual blocks")
-    coded_at: tuple[PositiveFloat, ...] = Field(
-        default=(0.7, 0.48, 0.34, 0.24, 0.16, 0.1),
-        min_length=1,
-        description="quantiser steps to learn from, in units of the span",
-    )
-    crop_size: int = Field(default=112, ge=32, multiple_of=16, description="side of a training part in pixels")
-    batch: int = Field(default=8, ge=1, description="training parts in a step")
-    steps: int = Field(default=8_000, ge=1, description="training steps")
-    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time that ends the training, minutes")
-
-
-class CascadeConfig(StageConfig):
-    """What builds the networks of a neural model."""
-
-    preset: Literal["small", "published"] = Field(default="small", description="published: the paper's networks")
-    width: int = Field(default=64, ge=4, le=1024, description="channels of the convolutions")
-    groups: int = Field(default=2, ge=1, le=1024, description="codebooks of a level, published networks only")
-    words: tuple[Words, Words, Words] = Field(default=(64, 64, 128), description="words of a codebook at strides 64, 32 and 16")
-
-
-class NeuralConfig(StageConfig):
-    """The neural preset, and its training."""
-
-    cascade: CascadeConfig = Field(default_factory=CascadeConfig, description="what builds its networks")
-    crops: dict[float, int] = Field(
-        default={1.0: 4, 1.5: 4, 2.0: 3, 3.0: 2, 4.0: 1}, description="crops of a picture, by reduction of its size"
-    )
-    crop_size: int = Field(default=384, ge=64, multiple_of=64, description="side of a crop in pixels")
-    step: float = Field(default=0.3, ge=0, lt=2, description="in units of the span; a bit costs 0.15 squared steps; 0: no rate")
-    estimator: Literal["straight-through", "gumbel"] = Field(
-        default="straight-through", description="gradients through the choice of words"
-    )
-    part: int = Field(default=128, ge=64, multiple_of=64, description="side of what a step learns from, in pixels")
-    batch: int = Field(default=8, ge=1, description="training parts in a step")
-    rate: float = Field(default=1e-3, gt=0, le=1, description="learning rate at first")
-    steps: int = Field(default=2_500, ge=1, description="training steps")
-    revive_every: int = Field(default=200, ge=1, description="steps between revivals of dead words")
-    cpu_minutes: float | None = Field(default=30, gt=0, description="processor time that ends the training, minutes")
-
-    @model_validator(mode="after")
-    def _consistent(self) -> NeuralConfig:
-        if self.part > self.crop_size:
-            raise ValueError(f"part is {self.part}: expected at most crop_size, {self.crop_size}")
-        if self.cascade.preset == "small" and self.step == 0:
-            raise ValueError("step is 0: the small networks weigh a rate, give a step above 0")
-        return self
-
-
-class FitConfig(DomainConfig, DataConfig):
-    """What `fit` reads: rules and tables of one domain."""
-
-    domain: str
-    data_tier: DataTier
-    seed: int
-
-
-class TrainConfig(NetworkConfig, DataConfig):
-    """What `train` reads: the network of one domain."""
-
-    domain: str
-    data: FitConfig
-
-
-class TrainNeuralConfig(NeuralConfig, DataConfig):
-    """What `train-neural` reads: the neural model of one domain."""
-
-    domain: str
-    experiment: str
-    data_tier: DataTier
-    seed: int
-
-
-class EvaluateConfig(SourceConfig, DataConfig):
-    """What `evaluate` reads: our models beside the classical codecs on the test pictures of one domain."""
-
-    domain: str
-    role: Literal["validation", "test"]
-    data_tier: DataTier
-    qualities: tuple[float, ...]
-    neural_qualities: tuple[float, ...]
-    pictures: int | None
-    seed: int
-
-
-class JudgeConfig(DataConfig):
-    """What `judge` reads: on which crops of photographs codecs are judged.
-
-    Attributes:
-        measured: `all`, or `again`: the measurement that came with the model, of which a sample is measured again.
-    """
-
-    data_tier: DataTier
-    codecs: tuple[str, ...]
-    neural_qualities: tuple[float, ...]
-    photographs: int | None
-    measured: Literal["all", "again"]
-    seed: int
-
-
-class AblateConfig(DataConfig):
-    """What `ablate` reads: on what the parts of the codec are measured.
-
-    Attributes:
-        crops: crops of each training picture, by reduction of its size.
-        steps: quantiser steps at which variants are fitted, in units of the span.
-        between: steps at which shared tables are compared with own ones; each lies beside one of `steps`.
-    """
-
-    crops: dict[float, int] = ABLATION_CROPS
-    steps: tuple[float, ...] = Field(default=ABLATION_STEPS, min_length=4)
-    between: tuple[float, ...] = Field(default=ABLATION_BETWEEN, min_length=4)
-    experiment: str
-    channels: int
-    crop_size: int
-    data_tier: DataTier
-    seed: int
-
-
-class ViewConfig(StageConfig):
-    """What the page shows of one picture, in pixels from its top left corner."""
-
-    window: tuple[NonNegativeInt, NonNegativeInt, NonNegativeInt, NonNegativeInt] = Field(
-        description="top, left, height, width of the part shown"
-    )
-    zoom: tuple[NonNegativeInt, NonNegativeInt] = Field(description="top, left of the part enlarged")
-    shows: str = Field(description="the enlarged part in words")
-
-
-class InspectConfig(DataConfig):
-    """What `inspect` reads: where the bits of one domain's model go, and what its pictures look like."""
-
-    domain: str
-    experiment: str
-    role: Literal["validation", "test"]
-    channels: int
-    data_tier: DataTier
-    qualities: tuple[float, ...] = Field(min_length=1, description="at which bits are counted; the middle one is shown")
-    rate_bpp: float = Field(gt=0, description="near which codecs are shown at equal bytes")
-    views: dict[str, ViewConfig] = Field(description="by picture")
-    seed: int
-
-
-class VolumesAndFieldsConfig(SourceConfig, DataConfig):
-    """What `volumes_and_fields` reads: a model beside JPEG 2000 and the photo model at equal bytes, and the physics of fields."""
-
-    domain: str
-    role: Literal["validation", "test"]
-    data_tier: DataTier
-    pictures: int = Field(ge=1, description="that are shown, spread over the test pictures")
-    rate_bpp: float = Field(gt=0, description="at which they are shown")
-    ratios: tuple[float, ...] = Field(description="fields: how many times smaller than float32 their spectra are judged")
-    length: float = Field(gt=0, description="side of the fields' square")
-
-
-class ShowConfig(StageConfig):
-    """What `show` reads: the look at every domain's model, by domain."""
-
-    inspect: dict[str, InspectConfig]
-    volumes_and_fields: dict[str, VolumesAndFieldsConfig]
-
-
-class PageConfig(StageConfig):
-    """What `report` reads."""
-
-    tier: str
-    domains: tuple[str, ...]
-    networks: tuple[str, ...] = Field(default=(), description="domains with a network")
-    neural: tuple[str, ...] = Field(default=(), description="domains with a neural model")
-    weights: Literal["shipped", "trained"]
-    data_tier: DataTier = "default"
-
-
-def default_domains() -> dict[str, DomainConfig]:
-    """Return the domains of the study."""
-    return {
-        "photo": DomainConfig(),
-        "mr": DomainConfig(kind="slices", experiment="compression-mr", channels=1, steps=MR_STEPS, crop_size=128, crops=MR_CROPS),
-        "field": DomainConfig(
-            kind="fields",
-            experiment=RUNS,
-            channels=1,
-            steps=FIELD_STEPS,
-            crop_size=128,
-            crops={1.0: 4},
-            periodic=True,
-            begin=8,
-        ),
-    }
-
-
-def default_networks() -> dict[str, NetworkConfig]:
-    """Return the networks of the study; that of fields is small, so that it stays fast.
-
-    Slices have none: one that learned from the smooth templates lost half a decibel on the validation volume.
-    """
-    return {
-        "photo": NetworkConfig(),
-        "field": NetworkConfig(width=32, coded_at=(0.5, 0.3, 0.18, 0.1, 0.06, 0.035, 0.02), crop_size=64, batch=16, steps=4_000),
-    }
-
-
-def default_views() -> dict[str, dict[str, ViewConfig]]:
-    """Return what is shown of the photographs: fine stripes, hard edges, letters and digits."""
-    return {
-        "photo": {
-            "barbara": ViewConfig(window=(230, 254, 272, 320), zoom=(395, 350), shows="texture"),
-            "monarch": ViewConfig(window=(110, 400, 272, 320), zoom=(145, 575), shows="edges"),
-            "sail": ViewConfig(window=(240, 200, 272, 320), zoom=(428, 280), shows="letters and digits"),
-        }
-    }
 
 
 class Config(StageConfig):

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from PIL import Image as PillowImage
 
-from sciml.compression.config import Config, FitConfig, TrainConfig
+from sciml.compression.config import Config
+from sciml.compression.settings.stages import FitConfig, TrainConfig
 from sciml.compression.study.bench import Bench
 from sciml.compression.study.margins.records import CurvesFile, Point
 from sciml.compression.study.results import Row

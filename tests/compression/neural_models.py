@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from tiny_models import texture
 
-from sciml.compression.config import CascadeConfig
 from sciml.compression.neural.learning import counted_tables
 from sciml.compression.neural.model import NeuralModel, cascade_of, neural_model
 from sciml.compression.neural.small import SmallCascade
 from sciml.compression.neural.start import start
+from sciml.compression.settings.models import CascadeConfig
 
 STEP = 0.26
 WEIGHT = 0.15 * STEP**2

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from sciml.compression.config import (
+from sciml.compression.settings.lossless import CompareLosslessConfig, FitLosslessConfig
+from sciml.compression.settings.stages import (
     AblateConfig,
     EvaluateConfig,
     FitConfig,
@@ -14,7 +15,6 @@ from sciml.compression.config import (
     TrainNeuralConfig,
     VolumesAndFieldsConfig,
 )
-from sciml.compression.settings.lossless import CompareLosslessConfig, FitLosslessConfig
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig
 from sciml.stages import File, Files, Named, declare
 

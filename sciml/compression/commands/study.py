@@ -67,8 +67,8 @@ def train_command(
     last = "train" if (kind == "pictures" if network is None else network) else "fit"
     refuse_existing(out / last / "model.safetensors", force)
     with stage("compression.train", out, threads, gpu) as device:
-        from sciml.compression.config import FitConfig
         from sciml.compression.fitting.pools import FOLDER as PREFIX
+        from sciml.compression.settings.stages import FitConfig
         from sciml.compression.stages import fit, train
 
         own: dict[str, Any] = {"domain": name, "experiment": f"{PREFIX}{folder.resolve()}"}

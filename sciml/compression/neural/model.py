@@ -18,11 +18,11 @@ from jaxtyping import Int
 from pydantic import ValidationError
 
 from sciml.compression.coding.model import digest_arrays, step_code
-from sciml.compression.config import CascadeConfig
 from sciml.compression.entropy.tables import TOTAL
 from sciml.compression.neural.cascade import Cascade
 from sciml.compression.neural.published import PublishedCascade
 from sciml.compression.neural.small import SmallCascade
+from sciml.compression.settings.models import CascadeConfig
 from sciml.runtime.errors import FormatError
 
 KIND = "neural"

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from sciml.compression.config import PageConfig
 from sciml.compression.page.margins.words import margin_limits
 from sciml.compression.page.results import NEURAL, DomainResults, StudyResults, volumes_and_fields_domains
 from sciml.compression.page.style import title_of
+from sciml.compression.settings.stages import PageConfig
 from sciml.compression.study.quality import METRICS, PSNR, Metric
 from sciml.report.words import counted
 

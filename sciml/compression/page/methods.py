@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from sciml.compression.coding.symbol_choice import LAMBDA
-from sciml.compression.config import NETWORK_RATE
 from sciml.compression.page.published import CITED
+from sciml.compression.settings.models import NETWORK_RATE
 from sciml.compression.study.inspection_checks import DAMAGES
 from sciml.report.methods import Paragraph
 from sciml.report.words import counted, sequence

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from sciml.compression.config import PageConfig
 from sciml.compression.page.accounting import accounting_reportlets
 from sciml.compression.page.checks import check_reportlets
 from sciml.compression.page.claims import claims, volumes_and_fields_claims
@@ -23,6 +22,7 @@ from sciml.compression.page.style import SERIES
 from sciml.compression.page.training import neural_reportlets, training_reportlets
 from sciml.compression.page.vectors import vector_reportlets
 from sciml.compression.page.volumes_and_fields import volumes_and_fields_reportlets
+from sciml.compression.settings.stages import PageConfig
 from sciml.datasets.cards import data_text
 from sciml.report.reportlets import Checks, Reportlet
 from sciml.report.study import Number, StudyPage, Tab, tier_of

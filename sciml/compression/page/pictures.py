@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from sciml.compression.config import ViewConfig
 from sciml.compression.page.goals import EQUAL_BYTES
 from sciml.compression.page.results import DomainResults, Inspection
 from sciml.compression.page.style import title_of
+from sciml.compression.settings.stages import ViewConfig
 from sciml.compression.study.inspection_results import EqualBytes
 from sciml.report.pictures import error_map, gallery
 from sciml.report.reportlets import Gallery, Reportlet, Slider

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sciml.compression.config import PageConfig
+from sciml.compression.settings.stages import PageConfig
 from sciml.compression.settings.vectors import SCALAR
 from sciml.compression.study.anchors import ANCHORS
 from sciml.compression.study.bench import Bench, read_bench

@@ -15,9 +15,9 @@ from sciml.compression.codecs.model_files import load_model
 from sciml.compression.coding.model import StepSet, step_code, step_set_arrays, step_set_from
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.coding.transform import BLOCK
-from sciml.compression.config import AblateConfig
 from sciml.compression.fitting.pools import pictures, reduced, training_crops
 from sciml.compression.settings.domains import SourceConfig
+from sciml.compression.settings.stages import AblateConfig
 from sciml.compression.study.ablations import ABLATIONS, FULL, Variant, psnr_of
 from sciml.compression.study.curves import Points, bd_rate_over_pictures
 from sciml.compression.study.quality import PSNR, psnr

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from sciml.compression.config import PageConfig
 from sciml.compression.page.methods import PARAGRAPHS
+from sciml.compression.settings.stages import PageConfig
 from sciml.datasets.cards import data_text
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.page import write_page

@@ -8,9 +8,9 @@ from itertools import islice
 from pathlib import Path
 
 from sciml.compression.codecs.model_files import load_any, load_model, shipped
-from sciml.compression.config import EvaluateConfig
 from sciml.compression.fitting.pools import check_inputs, samples, spread
 from sciml.compression.lossless.model import LosslessModel
+from sciml.compression.settings.stages import EvaluateConfig
 from sciml.compression.study.anchors import ANCHORS, Codec, Own
 from sciml.compression.study.anchors_deep import DeepJpeg2000
 from sciml.compression.study.bench import Picture, run_bench

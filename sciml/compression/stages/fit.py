@@ -11,10 +11,10 @@ import numpy as np
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel, StepSet, step_set_arrays, step_set_from
 from sciml.compression.coding.transform import BLOCK, Transform, fit_transform
-from sciml.compression.config import FitConfig
 from sciml.compression.entropy.context import Grid
 from sciml.compression.fitting.pools import Crops, scale_of, training_crops
 from sciml.compression.fitting.scalar import Fit
+from sciml.compression.settings.stages import FitConfig
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.sources import source_digest

@@ -11,8 +11,8 @@ from PIL import Image as PillowImage
 
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_model
-from sciml.compression.config import InspectConfig, ViewConfig
 from sciml.compression.fitting.pools import pictures
+from sciml.compression.settings.stages import InspectConfig, ViewConfig
 from sciml.compression.study.inspection import SymbolCounts, inspect_picture, largest_sums, maps_of, model_facts
 from sciml.compression.study.inspection_checks import damage, fresh_processes, seam_steps
 from sciml.compression.study.inspection_pictures import equal_bytes

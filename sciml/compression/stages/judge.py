@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from sciml.compression.config import JudgeConfig
+from sciml.compression.settings.stages import JudgeConfig
 from sciml.compression.study.anchors import Codec, missing_reason, versions
 from sciml.compression.study.margins.codecs import OTHERS, OURS, own_codecs
 from sciml.compression.study.margins.measure import known_before, measured_curves, points_near

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from sciml.compression.config import PageConfig
 from sciml.compression.page.page import study_page
+from sciml.compression.settings.stages import PageConfig
 from sciml.report.page import write_page
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from sciml.compression.config import ShowConfig
+from sciml.compression.settings.stages import ShowConfig
 from sciml.compression.stages import inspect, volumes_and_fields
 from sciml.runtime.errors import ConfigError
 

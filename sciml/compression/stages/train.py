@@ -11,9 +11,10 @@ import torch
 
 from sciml.compression.codecs.model_files import load_model, save_model
 from sciml.compression.coding.network import Restorer
-from sciml.compression.config import NETWORK_RATE, TrainConfig
 from sciml.compression.fitting.pairs import PairBatches, code_crops, relative_error
 from sciml.compression.fitting.pools import training_crops
+from sciml.compression.settings.models import NETWORK_RATE
+from sciml.compression.settings.stages import TrainConfig
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest

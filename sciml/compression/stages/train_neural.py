@@ -9,13 +9,13 @@ import torch
 
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.symbol_choice import LAMBDA
-from sciml.compression.config import TrainNeuralConfig
 from sciml.compression.fitting.pools import COLOURS, training_crops
 from sciml.compression.neural.learning import PictureBatches, counted_tables, loss_of, rate_and_error, reviver
 from sciml.compression.neural.model import cascade_of, neural_model
 from sciml.compression.neural.small import Axes, SmallCascade
 from sciml.compression.neural.start import start
 from sciml.compression.settings.domains import SourceConfig
+from sciml.compression.settings.stages import TrainNeuralConfig
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest

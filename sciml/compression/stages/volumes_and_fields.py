@@ -12,8 +12,8 @@ from jaxtyping import Shaped
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import load_model
 from sciml.compression.coding.picture_codec import PictureCodec
-from sciml.compression.config import VolumesAndFieldsConfig
 from sciml.compression.fitting.pools import Sample, check_inputs, samples, spread
+from sciml.compression.settings.stages import VolumesAndFieldsConfig
 from sciml.compression.study.anchors_deep import DeepJpeg2000
 from sciml.compression.study.enstrophy import enstrophy_spectrum, spectrum_error
 from sciml.compression.study.inspection_checks import fresh_processes

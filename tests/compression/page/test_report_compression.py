@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from compression_page_artefacts import LEVELS, NAMES, OTHERS, SHOWN, STRUCTURE, write_study
 
-from sciml.compression.config import PageConfig
 from sciml.compression.page.checks import check_reportlets
 from sciml.compression.page.claims import claims
 from sciml.compression.page.limits import limits, missing, winning_ranges, winning_words
@@ -23,6 +22,7 @@ from sciml.compression.page.published import AGAINST_VTM, HYPERPRIOR, POINTS, ag
 from sciml.compression.page.rates import bd_table, fixed_rates, lead_curve, times
 from sciml.compression.page.results import StudyResults, read_study
 from sciml.compression.page.vectors import vector_reportlets
+from sciml.compression.settings.stages import PageConfig
 from sciml.compression.stages import report
 from sciml.compression.study.curves import bd_rate
 from sciml.compression.study.quality import MS_SSIM, PSNR

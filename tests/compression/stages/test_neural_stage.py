@@ -9,9 +9,11 @@ import pytest
 from tiny_models import write_pictures
 
 from sciml.compression.codecs.codec import Codec
-from sciml.compression.config import Config, NeuralConfig, TrainNeuralConfig
+from sciml.compression.config import Config
 from sciml.compression.fitting.pools import FOLDER
 from sciml.compression.neural.learning import reviver
+from sciml.compression.settings.models import NeuralConfig
+from sciml.compression.settings.stages import TrainNeuralConfig
 from sciml.compression.stages import train_neural
 from sciml.runtime.files import digest_file, read_json
 

@@ -12,8 +12,9 @@ from tiny_models import FACTS, texture
 
 from sciml.compression.codecs.model_files import load_model
 from sciml.compression.coding.model import CodecModel
-from sciml.compression.config import Config, FitConfig
+from sciml.compression.config import Config
 from sciml.compression.fitting.pools import FOLDER
+from sciml.compression.settings.stages import FitConfig
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.compression.stages import compare_vectors, fit, fit_vectors
 from sciml.runtime.errors import ConfigError

@@ -13,8 +13,8 @@ import pytest
 from records import whole
 from tiny_models import texture
 
-from sciml.compression.config import AblateConfig, PageConfig
 from sciml.compression.entropy.tables import TOTAL
+from sciml.compression.settings.stages import AblateConfig, PageConfig
 from sciml.compression.stages import ablate, ablate_report
 from sciml.compression.study.ablations import ABLATIONS, FULL, SIXTEEN_BITS, SPAN, Variant, psnr_of
 from sciml.report.check import check_page

@@ -12,9 +12,9 @@ from tiny_models import texture
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.network import Restorer
-from sciml.compression.config import InspectConfig, ViewConfig
 from sciml.compression.entropy.rules import LARGEST_VALUE, MEAN_BITS
 from sciml.compression.entropy.tables import BANDS, LARGEST_SYMBOL, TOTAL, band_of
+from sciml.compression.settings.stages import InspectConfig, ViewConfig
 from sciml.compression.stages import inspect
 from sciml.compression.study import inspection_checks
 from sciml.compression.study.inspection import SymbolCounts, band_titles, inspect_picture, largest_sums, maps_of, model_facts

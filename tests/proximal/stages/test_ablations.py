@@ -194,7 +194,7 @@ def test_the_commands_log_the_table_and_a_gain_beyond_the_margin_is_told(tmp_pat
 def test_the_settings_vary_one_thing_at_a_time():
     settings = Config()
     grey, found = settings.models["photo-grey"], settings.ablations
-    assert ablate.REFERENCE in found and settings.ablate.data_tier == "default"
+    assert ablate.REFERENCE in found
     scratch = {name: model for name, model in found.items() if model.start_from is None}
     reference = scratch[ablate.REFERENCE]
     assert reference.network == grey.network and reference.steps < grey.steps
@@ -205,7 +205,7 @@ def test_the_settings_vary_one_thing_at_a_time():
     for name, model in found.items():
         low, high = model.sigma_range
         if name not in scratch:
-            assert low == high and low in settings.ablate.sigmas and model.network == grey.network
+            assert low == high and low in AblateConfig().sigmas and model.network == grey.network
             assert model.start_from == "photo-grey" and name == f"only-{low:g}"
         assert isinstance(model.network, RegularizerConfig)
         rho = ImplicitNetwork(model.network).certificate().weak_convexity

@@ -1,6 +1,6 @@
 # Names in paths, and which model is compared.
 from sciml.compression.config import MAIN
-from sciml.compression.config import RUNS as SIMULATED
+from sciml.compression.settings.models import RUNS as SIMULATED
 
 DOMAINS = sorted(SETTINGS.compression.domains)
 NETWORKS = sorted(SETTINGS.compression.networks)
