@@ -1,8 +1,10 @@
-"""The whole command line, built once: that takes longer than most commands."""
+"""The whole command line, built once: that takes longer than most commands; and what a mistake in a line must lead to."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import typer.main
@@ -18,3 +20,17 @@ def root_command(installed: tuple[str, ...]) -> Any:
     command = typer.main.get_command(cli.app)
     cli.app.registered_groups[:] = groups
     return command
+
+
+def not_one_line(
+    run: Callable[..., tuple[int, str, str]], folder: Path, mistakes: Iterable[tuple[str, str]]
+) -> dict[str, tuple[int, str, str]]:
+    """Return what the lines said that ended otherwise than with code 2, one line with its words, and no new file."""
+    before, bad = sorted(folder.rglob("*")), {}
+    for line, words in mistakes:
+        code, out, err = run(*line.split())
+        lines = [text for text in err.splitlines() if not text.startswith("sciml: warning:")]
+        said = len(lines) == 1 and lines[0].startswith("sciml: error: ") and words in lines[0] and "Traceback" not in err
+        if code != 2 or out or not said or sorted(folder.rglob("*")) != before:
+            bad[line] = (code, out, err)
+    return bad
