@@ -10,6 +10,7 @@ from typing import Any
 import typer.main
 
 from sciml import cli
+from sciml.families import families
 
 
 @cache
@@ -20,6 +21,20 @@ def root_command(installed: tuple[str, ...]) -> Any:
     command = typer.main.get_command(cli.app)
     cli.app.registered_groups[:] = groups
     return command
+
+
+@cache
+def user_commands() -> dict[tuple[str, ...], Any]:
+    """Return every command that is shown, but for the stages of the workflow."""
+    found, waiting = {}, [((), root_command(tuple(families())))]
+    while waiting:
+        words, one = waiting.pop()
+        below = getattr(one, "commands", None)
+        if below is None:
+            found[words] = one
+        elif words != ("stage",):
+            waiting += [((*words, name), more) for name, more in below.items() if not more.hidden]
+    return dict(sorted(found.items()))
 
 
 def not_one_line(

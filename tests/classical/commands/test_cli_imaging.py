@@ -44,20 +44,10 @@ def files(tmp_path):
 
 
 MEASURE = "imaging measure photo.png --out x.safetensors --task"
-
-
 SOLVE = "imaging solve photo.png --task denoise --out y.png"
-
-
 EVALUATE = "stage imaging evaluate --results r --output out --config"
-
-
 DENOISE = "imaging solve --task denoise"
-
-
 INPAINT = "imaging solve photo.png --task inpaint --out y.png --mask"
-
-
 MISTAKES = [
     ("imaging measure photo.png --out x.safetensors", "Missing option '--task'"),
     (f"{MEASURE} denoise --sigma 3", "No such option: --sigma"),

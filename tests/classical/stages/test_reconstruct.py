@@ -1,105 +1,24 @@
-"""The stages from pictures to numbers: repeatable to the byte, resumable, and clear about damaged input."""
+"""The stages from pictures to numbers: repeatable to the byte, and resumable."""
 
 from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from imaging_problems import blocks
+from synthetic_study import METHODS, ONE, VARIANTS, Study, without_record
 
 from sciml.classical.config import CheckConfig
-from sciml.classical.stages import check, measure, reconstruct, solve, tune
+from sciml.classical.stages import check, reconstruct, solve, tune
 from sciml.datasets import splits
 from sciml.imaging import metrics
 from sciml.imaging.tasks import scores
-from sciml.imaging.tasks.cases import Case
 from sciml.imaging.tasks.measurements import Measurements
-from sciml.imaging.tasks.records import TunedParameter
 from sciml.imaging.tasks.studies import MeasureConfig, ReconstructConfig, SolveConfig, TuneConfig
-from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
-from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors, write_json
+from sciml.runtime.files import digest_file, load_tensors, read_json, save_tensors
 from sciml.runtime.results import write_result
-
-METHODS = ("tv", "wavelet-l1", "nlm")
-ONE = TunedParameter(value=1.0, parameter="weight", bracketed=True, curve=[], cases=[])
-VARIANTS = {"mild": {"sigma": 0.05}, "strong": {"sigma": 0.2}}
-
-
-@dataclass
-class Study:
-    """A study on synthetic pictures in one folder."""
-
-    folder: Path
-    seed: int = 0
-    methods: tuple[str, ...] = METHODS
-
-    @property
-    def measurements(self) -> Path:
-        return self.folder / "measure" / "measurements.safetensors"
-
-    @property
-    def parameters(self) -> Path:
-        return self.folder / "tune" / "parameters.json"
-
-    @property
-    def reconstructions(self) -> Path:
-        return self.folder / "solve" / "reconstructions.safetensors"
-
-    @property
-    def metrics(self) -> Path:
-        return self.folder / "evaluate" / "metrics.json"
-
-    def measure(self, task: str = "denoise", variants=None, size=(32, 24)) -> None:
-        config = MeasureConfig(
-            task=task,
-            size=size,
-            variants=VARIANTS if variants is None else variants,
-            validation_images=1,
-            test_images=2,
-            data_tier="ci",
-            seed=self.seed,
-        )
-        measure.run(config, self.measurements.parent)
-
-    def tune(self) -> None:
-        tune.run(TuneConfig(methods=self.methods), self.measurements, self.parameters.parent)
-
-    def solve(self) -> None:
-        solve.run(SolveConfig(methods=self.methods), self.measurements, self.parameters, self.reconstructions.parent)
-
-    def evaluate(self) -> None:
-        scores.write_scores("imaging.evaluate", self.folder, ("solve",), self.metrics.parent)
-
-    def all(self, **options) -> None:
-        self.measure(**options)
-        self.tune()
-        self.solve()
-        self.evaluate()
-
-
-@pytest.fixture
-def pictures(monkeypatch, tmp_path):
-    """Replace the real pictures by small synthetic ones, other ones for each role."""
-    source = tmp_path / "source.bin"
-    source.write_bytes(b"pixels")
-
-    def synthetic(experiment, role, count, size, tier, own=()):
-        first = 0 if role == "validation" else 3
-        found = blocks(*size, batch=first + count).numpy()[first:, 0]
-        return [Case(f"{role}-{index}", array) for index, array in enumerate(found)]
-
-    monkeypatch.setattr(measure, "cases", synthetic)
-    monkeypatch.setattr(measure, "local_path", lambda name: source)
-
-
-@pytest.fixture
-def study(pictures, tmp_path) -> Study:
-    return Study(tmp_path / "one")
 
 
 def test_a_study_is_repeatable_to_the_byte(study, tmp_path):
@@ -186,11 +105,6 @@ def test_parameters_do_not_change_with_the_test_data(study):
             assert found["value"] == best["value"] and found["cases"] == ["validation-0"]
 
 
-def without_record(path: Path) -> None:
-    """Make a changed file one that no stage wrote: beside its record it is refused for its digest already."""
-    path.with_name("provenance.json").unlink()
-
-
 class Interrupt(Exception):
     pass
 
@@ -265,97 +179,6 @@ def test_parts_of_other_inputs_are_made_again(study):
         calls = counting(patch)
         study.solve()
         assert len(calls) == len(METHODS) * len(VARIANTS)
-
-
-def damage_truncate(path: Path) -> None:
-    path.write_bytes(path.read_bytes()[:-100])
-
-
-def damage_empty(path: Path) -> None:
-    path.write_bytes(b"")
-
-
-def damage_text(path: Path) -> None:
-    path.write_text("no tensors here\n")
-
-
-def damage_other(path: Path) -> None:
-    save_tensors(path, {"weights": np.zeros(3)}, {"model": "x"})
-
-
-def damage_lacks_tensor(path: Path) -> None:
-    arrays, metadata = load_tensors(path)
-    del arrays["0.test.data"]
-    save_tensors(path, arrays, metadata)
-
-
-def damage_lacks_role(path: Path) -> None:
-    arrays, metadata = load_tensors(path)
-    del metadata["variants"][0]["validation"]
-    save_tensors(path, arrays, metadata)
-
-
-DAMAGES = [damage_truncate, damage_empty, damage_text, damage_other, damage_lacks_tensor, damage_lacks_role]
-
-
-@pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_measurement_file_is_one_clear_error(study, damage):
-    study.measure()
-    write_json(study.parameters, {})
-    damage(study.measurements)
-    with pytest.raises(DataError, match=r"measurements\.safetensors is not what imaging\.measure wrote"):
-        study.tune()
-    without_record(study.measurements)
-    for stage in (study.tune, study.solve):
-        with pytest.raises(FormatError, match=r"measurements\.safetensors") as caught:
-            stage()
-        assert "\n" not in str(caught.value)
-    assert not study.reconstructions.exists()
-
-
-def test_missing_files_are_named(study):
-    with pytest.raises(DataError, match="measurements"):
-        study.tune()
-    study.measure()
-    with pytest.raises(DataError, match="parameters"):
-        study.solve()
-    study.tune()
-    with pytest.raises(DataError, match="reconstructions"):
-        study.evaluate()
-
-
-def test_parameters_that_lack_a_method_are_named(study):
-    study.measure()
-    study.methods = ("tv",)
-    study.tune()
-    study.methods = ("tv", "nlm")
-    with pytest.raises(ScimlError, match=r"parameters\.json.*nlm"):
-        study.solve()
-    write_result(study.parameters, {"mild": {"tv": ONE}})
-    without_record(study.parameters)
-    study.methods = ("tv",)
-    with pytest.raises(ScimlError, match=r"parameters\.json.*strong"):
-        study.solve()
-
-
-def test_reconstructions_of_other_measurements_are_refused(study):
-    study.all()
-    study.measure(variants={"mild": {"sigma": 0.05}})
-    with pytest.raises(ScimlError, match=r"reconstructions\.safetensors"):
-        study.evaluate()
-    arrays, metadata = load_tensors(study.reconstructions)
-    save_tensors(study.reconstructions, {"0.tv": arrays["0.tv"][:1]}, metadata)
-    without_record(study.reconstructions)
-    with pytest.raises(ScimlError, match=r"reconstructions\.safetensors"):
-        study.evaluate()
-
-
-def test_a_method_for_another_task_is_refused_before_any_work(study):
-    study.measure()
-    study.methods = ("tv", "fbp")
-    with pytest.raises(ConfigError, match="'fbp' does not apply to denoise"):
-        study.tune()
-    assert not study.parameters.exists()
 
 
 def test_the_truth_is_cut_to_what_was_reconstructed():

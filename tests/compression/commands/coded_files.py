@@ -12,8 +12,6 @@ from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.model import CodecModel
 
 PICTURE = texture(70, 90, 3, 1).round().astype(np.uint8)
-
-
 Run = Callable[..., tuple[int, str, str]]
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import nibabel
 import numpy as np
 import pytest
+from scan_files import oriented, rotated, save
 from scipy import ndimage
-from test_progression_data import oriented, rotated, save
 
 from sciml.datasets import local_path
 from sciml.formats.nifti import Scan, read_scan
