@@ -91,7 +91,7 @@ def restore_command(
     error: Annotated[
         str,
         typer.Option(
-            help="What may be wrong with the kernel. none; warp: turn, scale, width; kernel: each pixel a little; both; "
+            help="What may be wrong with the kernel. none; warp: missing pixels, turn, scale, width; kernel: each pixel a little; both; "
             "residual: a second network explains what is left (with --prior dip)."
         ),
     ] = "warp",

@@ -68,6 +68,10 @@ BIASES = {
 }
 
 
+# shakes without some of their pixels
+HOLES = "missing-pixels"
+
+
 def default_sets() -> dict[str, PairSet]:
     """Return the pairs of the study. They were fixed before anything was tuned."""
     return {
@@ -122,6 +126,14 @@ def default_sets() -> dict[str, PairSet]:
             ),
             errors=("rotation:10", "scale:0.85", "smoothing:0.7", "dropout:0.5"),
             cells=SIDE_CELLS,
+        ),
+        HOLES: PairSet(
+            photographs=("camera", "kodim23", "monarch", "coffee"),
+            kernels=tuple(
+                f"shake:{seed},{size}" for seed, size in zip(range(31, 39), (19, 17, 15, 27, 13, 21, 23, 23), strict=True)
+            ),
+            errors=("dropout:0.3", "dropout:0.6"),
+            cells=("tv/none", "tv/warp", "tv/true"),
         ),
     }
 

@@ -186,9 +186,14 @@ def write_photograph(
             pictures[f"{number}.residual.{model}"] = (size * generator.standard_normal(truth.shape)).astype(np.float32)
         spreads[str(number)] = (np.abs(wrong) * LEVELS["warp"] / 2 + 1e-3).astype(np.float32)
         by = [] if kept else ["warp"]
-        warp = {"by": by, "gain": 0.0 if kept else 0.1 + 0.01 * number, "sentences": ["<script>alert(1)</script>"]}
+        warp = {
+            "by": by,
+            "verdict": "unchanged" if kept else "confident",
+            "gain": 0.0 if kept else 0.1 + 0.01 * number,
+            "sentences": ["<script>alert(1)</script>"],
+        }
         warp["warp"] = [0.0, 1.0, 0.0] if kept else [-9.5, 1.1, 0.1]
-        plain = {"by": [], "gain": 0.0, "sentences": ["Kept."]}
+        plain = {"by": [], "verdict": "unchanged", "gain": 0.0, "sentences": ["Kept."]}
         steps.append({"pair": "", "error": pair["error"], "warp": warp, "kernel": plain, "both": warp, "seconds": 3.0})
     save_tensors(folder / "correct" / "kernels.safetensors", kernels, {"photograph": photo})
     write_json(folder / "correct" / "steps.json", steps)

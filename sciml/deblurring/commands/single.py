@@ -179,6 +179,7 @@ def _record(path: Path, photo: Photo, spec: JobSpec, found: Deblurred, seconds: 
         "misfit_over_noise": found.misfit,
         "pixels_left_out": 0 if found.mask is None else int((torch.as_tensor(found.mask) == 0).sum()),
         "warp": warp,
+        "verdict": "unchanged" if step is None else step.verdict,
         "corrected_by": [] if step is None else list(step.corrected_by),
         "held_out": {} if step is None else step.held_out,
         "curves": {name: [[int(at), float(value)] for at, value in curve] for name, curve in found.curves.items()},

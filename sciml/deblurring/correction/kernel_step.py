@@ -1,19 +1,26 @@
 """Correct a given kernel as far as the picture itself asks for it.
 
-Two steps, each kept only where the restoration with its kernel predicts held-out pixels better
-(`sciml.deblurring.correction.held_out_misfit`): a warp of three numbers, which takes up most of a wrong turn, scale or width, and
-a refinement pixel by pixel.
+Three steps, each kept only where the restoration with its kernel predicts held-out pixels better
+(`sciml.deblurring.correction.held_out_misfit`): of a kernel with gaps a completion, which finds pixels that are missing; a
+warp of three numbers, which takes up most of a wrong turn, scale or width; and a refinement pixel by pixel.
+
+A warp can also make up for what is missing, and then be far off. On 20 validation pairs of shakes without 30 to 60 % of their
+pixels, a warp alone lost more than .3 dB in 7 and up to 10.9 dB, with gains of held-out pixels up to 26 %, as large as those
+of true turns and scales. So the warp of a kernel with gaps starts from the completed one, needs a larger gain, and is refused
+where it is large.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Literal
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml.deblurring.correction.completion import completions, has_gaps
 from sciml.deblurring.correction.held_out_misfit import HeldOut
 from sciml.deblurring.correction.refine import refined_kernel
 from sciml.deblurring.correction.warp import Warp, fit_warp
@@ -30,6 +37,12 @@ LARGEST_FIT = 192
 # of sigma |k|_2 in restorations that judge kernels. There the held-out misfit itself is about least, and so is the bias between
 # kernels: at twice the weight one that is too small is favoured, since the image is too smooth, at half of it one too smooth
 EVIDENCE_FACTOR = 0.4
+# least gain of the warp of a kernel with gaps, and from which turn in degrees and log of the scale on it is refused
+GAPS_MARGIN, LARGE_TURN, LARGE_SCALE = 0.05, 20.0, math.log(1.3)
+# below this gain a correction is doubtful: of the completed kernels of validation pairs that gained less, half gained the picture
+# less than .1 dB
+DOUBTFUL = 0.05
+Verdict = Literal["confident", "doubtful", "unchanged"]
 
 
 @dataclass(frozen=True)
@@ -38,8 +51,10 @@ class KernelStep:
 
     Attributes:
         kernel: odd, at most a little larger than the given one.
+        verdict: `unchanged` where the given kernel was kept, `doubtful` where it predicts held-out pixels less than 5 % better or
+            a large warp was refused, else `confident`.
         warp: the fit of a turn, scale and width, or None.
-        corrected_by: `warp`, `ridge`, both or neither: what was kept.
+        corrected_by: of `completion`, `warp` and `ridge` what was kept.
         gain: fall of the held-out misfit by all that was kept, as a share.
         held_out: by name, the held-out misfit of each kernel relative to the given one's.
         sentences: what was done and why.
@@ -47,6 +62,7 @@ class KernelStep:
     """
 
     kernel: Kernel
+    verdict: Verdict = "unchanged"
     warp: Warp | None = None
     corrected_by: tuple[str, ...] = ()
     gain: float = 0.0
@@ -73,7 +89,7 @@ def corrected_kernel(
         y: luminance, linear light.
         kernel: canonical.
         sigma: standard deviation of the noise of y.
-        error: `warp`, `kernel` or `both`.
+        error: `warp`, missing pixels and then a warp; `kernel`, each pixel a little; or `both`.
         mask: 1 where pixels are trusted.
         seed: of the held-out pixels.
         evidence: that of the picture for this kernel, where several error models are compared; made by default.
@@ -85,31 +101,58 @@ def corrected_kernel(
         evidence = evidence or evidence_of(y, sigma, mask, seed)
     except DataError as reason:
         return KernelStep(kernel, warnings=(f"The kernel was kept, since it cannot be judged: {reason}.",))
-    found, warp, kept, sentences = kernel, None, [], []
+    found, warp, kept, sentences, refused = kernel, None, [], [], []
     known: dict[str, float] = {}
     if error in ("warp", "both"):
-        margin = WARP_MARGIN * JUDGED / math.sqrt(y.shape[-2] * y.shape[-1])
-        warp = fit_warp(kernel, evidence, margin)
-        sentences.append(_told(warp, margin))
-        if not warp.kept:
-            found = warp.kernel
-            kept.append("warp")
-            known["warp"] = 1 - warp.gain
+        margin, gaps = WARP_MARGIN * JUDGED / math.sqrt(y.shape[-2] * y.shape[-1]), has_gaps(kernel)
+        if gaps:
+            candidates = completions(y, kernel, sigma, mask)
+            misfits = evidence([kernel, *candidates])
+            best = int(misfits[1:].argmin())
+            known["completion"] = math.exp(misfits[1 + best] - misfits[0])
+            better = 1 - known["completion"]
+            if better > margin:
+                found = candidates[best]
+                kept.append("completion")
+                sentences.append(
+                    f"Missing pixels of the kernel were completed: held-out pixels are predicted {better:.1%} better."
+                )
+            else:
+                sentences.append("The kernel has gaps, but the completed one does not predict held-out pixels clearly better.")
+            margin = max(margin, GAPS_MARGIN)
+        warp = fit_warp(found, evidence, margin)
+        if gaps and not warp.kept and (abs(warp.angle_degrees) > LARGE_TURN or abs(math.log(warp.scale)) > LARGE_SCALE):
+            refused.append(
+                f"A kernel turned by {warp.angle_degrees:.1f} degrees and scaled by {warp.scale:.2f} predicts held-out pixels "
+                f"{warp.gain:.1%} better, but was not taken: where pixels are missing, a change so large is mostly wrong."
+            )
+        else:
+            sentences.append(_told(warp, margin, kept))
+            if not warp.kept:
+                found, known["warp"] = warp.kernel, _kept_misfit(known, kept) * (1 - warp.gain)
+                kept.append("warp")
     if error in ("kernel", "both"):
         # in no larger a square than its own: empty pixels around it would fill with noise
         refined = refined_kernel(y, trimmed(found) if kept else kernel, weight, mask)
         before, after = evidence([*together(found, refined)])
         better = 1 - math.exp(after - before)
-        known["ridge"] = known.get("warp", 1.0) * (1 - better)
+        known["ridge"] = _kept_misfit(known, kept) * (1 - better)
         if better > RIDGE_MARGIN:
             found = refined
             kept.append("ridge")
             sentences.append(f"The kernel was refined pixel by pixel: held-out pixels are predicted {better:.1%} better.")
         else:
             sentences.append("The kernel refined pixel by pixel was not taken: it does not predict held-out pixels better.")
-    gain = 1 - known[kept[-1]] if kept else 0.0
-    held_out = {"given": 1.0, **known}
-    return KernelStep(trimmed(found) if kept else kernel, warp, tuple(kept), gain, held_out, tuple(sentences))
+    gain = 1 - _kept_misfit(known, kept)
+    sure: Verdict = "doubtful" if refused or gain < DOUBTFUL else "confident"
+    verdict = sure if kept else "unchanged"
+    result, held_out = trimmed(found) if kept else kernel, {"given": 1.0, **known}
+    return KernelStep(result, verdict, warp, tuple(kept), gain, held_out, tuple(sentences), tuple(refused))
+
+
+def _kept_misfit(known: dict[str, float], kept: list[str]) -> float:
+    """Return the held-out misfit of what was kept so far, as a share of the given kernel's."""
+    return known[kept[-1]] if kept else 1.0
 
 
 def evidence_of(y: Float[Tensor, "1 1 height width"], sigma: float, mask: Tensor | None = None, seed: int = 0) -> HeldOut:
@@ -117,10 +160,10 @@ def evidence_of(y: Float[Tensor, "1 1 height width"], sigma: float, mask: Tensor
     return HeldOut(y, EVIDENCE_FACTOR * sigma, mask, seed=seed)
 
 
-def _told(warp: Warp, margin: float) -> str:
+def _told(warp: Warp, margin: float, kept: list[str]) -> str:
     if warp.kept:
         return (
-            f"The given kernel was kept: the best of {warp.tried} corrected ones predicts held-out pixels only "
+            f"The {'completed' if kept else 'given'} kernel was kept: the best of {warp.tried} corrected ones predicts held-out pixels only "
             f"{warp.gain:.1%} better, less than the {margin:.1%} asked for."
         )
     changes = [f"turned by {warp.angle_degrees:.1f} degrees", f"scaled by {warp.scale:.2f}"]

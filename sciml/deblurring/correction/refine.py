@@ -60,7 +60,24 @@ def kernel_step(
     x: Float[Tensor, "rows columns"], y: Float[Tensor, "height width"], kernel: Kernel, ridge: float, mask: Tensor | None = None
 ) -> Kernel:
     """Return the least-squares kernel near the given one for an image x on the canvas of y."""
-    size = kernel.shape[0]
+    normal, right = normal_equations(x, y, kernel.shape[0], mask)
+    strength = ridge * np.trace(normal) / len(normal)
+    normal[np.diag_indices_from(normal)] += strength
+    solved = linalg.solve(normal, right + strength * kernel.ravel(), assume_a="pos").reshape(kernel.shape)
+    return without_faint(np.maximum(solved, 0))
+
+
+def normal_equations(
+    x: Float[Tensor, "rows columns"], y: Float[Tensor, "height width"], size: int, mask: Tensor | None = None
+) -> tuple[Float[np.ndarray, "pixel pixel"], Float[np.ndarray, " pixel"]]:
+    """Return A^T A and A^T b of min over k of sum over both axes || D y - k * G x ||^2, pixels of k row by row.
+
+    Args:
+        x: image on the canvas of y.
+        y: luminance.
+        size: of the kernel.
+        mask: 1 where pixels of y are trusted.
+    """
     normal, right = np.zeros((size**2, size**2)), np.zeros(size**2)
     for axis in (0, 1):
         edges = x.diff(dim=axis)
@@ -75,9 +92,10 @@ def kernel_step(
             design, target = design[pairs], target[pairs]
         normal += (design.T @ design).double().cpu().numpy()
         right += (design.T @ target).double().cpu().numpy()
-    strength = ridge * np.trace(normal) / size**2
-    normal[np.diag_indices_from(normal)] += strength
-    solved = linalg.solve(normal, right + strength * kernel[::-1, ::-1].ravel(), assume_a="pos").reshape(size, size)[::-1, ::-1]
-    solved = np.maximum(solved, 0)
-    solved[solved < FAINT * solved.max()] = 0
-    return solved / solved.sum()
+    return normal[::-1, ::-1].copy(), right[::-1].copy()
+
+
+def without_faint(kernel: Kernel) -> Kernel:
+    """Return a kernel without what is fainter than FAINT of its maximum, sum 1."""
+    kept = np.where(kernel < FAINT * kernel.max(), 0, kernel)
+    return kept / kept.sum()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from sciml.deblurring.config import BIASES, EXACT, LEARNED
+from sciml.deblurring.config import BIASES, EXACT, HOLES, LEARNED
 from sciml.deblurring.page.dip import MAIN, paired, runs_of
 from sciml.deblurring.page.numbers import Difference, gap_closed, has, pair_words, values
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Extra, Row, SetResults, StudyResults
@@ -109,6 +109,7 @@ GAP_GOAL = 0.5
 LEARNED_GOAL = 0.2
 SWEEP_GOAL = 0.5
 RESIDUAL_GOALS = {DEFAULT_MODEL: (("rotation",), 0.8), "kernel": (("rotation", "smoothing"), 0.3)}
+MISSING_GAIN, MISSING_SAFE = 0.7, 0.95
 RANK_GOAL, COVERAGE = 0.6, (90.0, 97.0)
 
 
@@ -120,6 +121,7 @@ def claims(study: StudyResults) -> Iterator[Claim]:
     yield boundary_claim(test)
     yield from learned_claims(test)
     yield from sweep_claims(study)
+    yield from missing_claims(study.sets.get(HOLES))
     yield from residual_claims(test)
     yield from spread_claims(study)
     yield from dip_claims(study.dip)
@@ -208,6 +210,17 @@ def learned_claims(test: SetResults) -> Iterator[Claim]:
     text = f"Exact kernel, one weight each: the learned prior {LEARNED} gains over total variation"
     for metric, words in (("psnr", "display values"), ("psnr_light", "linear light, in which it is restored")):
         yield _gain_claim(test.scenes(), f"{LEARNED}/{TRUE}", f"tv/{TRUE}", LEARNED_GOAL, f"{text}; PSNR of {words}", metric)
+
+
+def missing_claims(found: SetResults | None) -> Iterator[Claim]:
+    """Yield what the default gains on camera shakes without 30 to 60 % of their pixels, and how often it loses."""
+    text = "Camera shakes without 30 to 60 % of their pixels: "
+    share = Goal(f"{text}share of pairs with {DEFAULT} at most {SAFE_LOSS} dB below {GIVEN}", AT_LEAST, at_least=MISSING_SAFE)
+    rows = [] if found is None else found.rows
+    yield _gain_claim(rows, DEFAULT, GIVEN, MISSING_GAIN, f"{text}{DEFAULT} gains over {GIVEN} on the mean")
+    gains = Difference.of(rows, DEFAULT, GIVEN)
+    safe = None if gains is None else int((gains.gains >= -SAFE_LOSS).sum())
+    yield _judge(share, None if safe is None else safe / len(rows), f": {safe} of {len(rows)}" if rows else "")
 
 
 def sweep_claims(study: StudyResults) -> Iterator[Claim]:

@@ -70,7 +70,7 @@ def corrections(problem: Problem, config: CorrectConfig) -> tuple[dict[str, np.n
             continue
         step = corrected_kernel(problem.y, problem.given, problem.sigma, model, None, seed, evidence)
         kernels[model] = step.kernel
-        found = {"by": list(step.corrected_by), "gain": step.gain, "sentences": list(step.sentences)}
+        found = {"by": list(step.corrected_by), "verdict": step.verdict, "gain": step.gain, "sentences": list(step.sentences)}
         if step.warp is not None:
             kernels["candidate"] = trimmed(step.warp.best)
             found["warp"] = (step.warp.angle_degrees, step.warp.scale, step.warp.variance)

@@ -13,13 +13,15 @@ class ModelStep(Result):
     """What the correction of one given kernel found under one error model.
 
     Attributes:
-        by: `warp`, `ridge`, both or neither: what was kept.
+        by: of `completion`, `warp` and `ridge` what was kept.
+        verdict: of the step, `confident`, `doubtful` or `unchanged`.
         gain: fall of the held-out misfit, as a share.
         sentences: what was done and why.
         warp: turn in degrees, scale, and added variance in square pixels of the best warp.
     """
 
     by: list[str]
+    verdict: str
     gain: float
     sentences: list[str]
     warp: tuple[float, float, float] | None = None
