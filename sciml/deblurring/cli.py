@@ -91,8 +91,8 @@ def restore_command(
     error: Annotated[
         str,
         typer.Option(
-            help="What may be wrong with the kernel. none; warp: missing pixels, turn, scale, width; kernel: each pixel a little; both; "
-            "residual: a second network explains what is left (with --prior dip)."
+            help="What may be wrong with the kernel. none; warp: missing pixels, turn, scale, width; kernel: each pixel a "
+            "little; both; residual: a second network explains what is left (with --prior dip)."
         ),
     ] = "warp",
     weight: Annotated[

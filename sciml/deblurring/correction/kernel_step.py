@@ -163,8 +163,8 @@ def evidence_of(y: Float[Tensor, "1 1 height width"], sigma: float, mask: Tensor
 def _told(warp: Warp, margin: float, kept: list[str]) -> str:
     if warp.kept:
         return (
-            f"The {'completed' if kept else 'given'} kernel was kept: the best of {warp.tried} corrected ones predicts held-out pixels only "
-            f"{warp.gain:.1%} better, less than the {margin:.1%} asked for."
+            f"The {'completed' if kept else 'given'} kernel was kept: the best of {warp.tried} corrected ones predicts held-out "
+            f"pixels only {warp.gain:.1%} better, less than the {margin:.1%} asked for."
         )
     changes = [f"turned by {warp.angle_degrees:.1f} degrees", f"scaled by {warp.scale:.2f}"]
     if warp.variance:

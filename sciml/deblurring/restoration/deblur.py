@@ -97,8 +97,9 @@ def deblur(
         kernel: array (rows, columns), a `Canonical`, or text for `read_kernel` such as `motion:15,30` or a file's name.
         noise_std: standard deviation of the noise in linear light, on the scale 0 to 1; estimated by default.
         prior: `tv`, the name of another prior such as `lpn:photo-deblur`, or `dip` for untrained networks, which start from tv.
-        error: what may be wrong with the kernel. `none`: nothing; `warp`: missing pixels, turn, scale and width; `kernel`: each pixel a little;
-            `both`: one after the other; `residual`: what is left over is explained by a second network (prior dip alone).
+        error: what may be wrong with the kernel. `none`: nothing; `warp`: missing pixels, turn, scale and width; `kernel`: each
+            pixel a little; `both`: one after the other; `residual`: what is left over is explained by a second network (prior
+            dip alone).
         weight: of the prior in units of sigma |k|_2, so that it depends on neither size nor noise; 0.75 for tv, 1 for others.
         mask: nonzero where pixels are trusted; by default saturated ones are left out where there are many.
         gamma: `srgb` for display values: they are made linear first, and the result is encoded again.

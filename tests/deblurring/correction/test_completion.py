@@ -10,12 +10,16 @@ from sciml.deblurring.correction import completion, kernel_step
 from sciml.deblurring.correction.completion import completions, has_gaps
 from sciml.deblurring.correction.kernel_step import corrected_kernel
 from sciml.deblurring.correction.warp import Warp
-from sciml.deblurring.kernels.canonical import ncc
+from sciml.deblurring.kernels.canonical import ncc, read_kernel
 from sciml.deblurring.kernels.errors import perturbed
-from sciml.imaging.operators.kernels import camera_shake, disk, gaussian, line
+from sciml.imaging.operators.kernels import disk, gaussian, line
 
-SHAKE = camera_shake(13, 4)
+SHAKE = read_kernel("shake:4,13").kernel
 HOLED = perturbed(SHAKE, "dropout:0.4", rng())
+
+
+def shake(seed: int) -> np.ndarray:
+    return read_kernel(f"shake:{seed},15").kernel
 
 
 def test_gaps_are_dark_pixels_between_bright_ones():
@@ -25,8 +29,8 @@ def test_gaps_are_dark_pixels_between_bright_ones():
     whole = np.zeros((5, 5))
     whole[2] = 0.2
     assert not has_gaps(whole)
-    holed = [has_gaps(perturbed(camera_shake(15, seed), "dropout:0.45", rng(seed))) for seed in range(20)]
-    sound = [*(camera_shake(15, seed) for seed in range(20)), line(13, 25), disk(3.0), gaussian(1.5)]
+    holed = [has_gaps(perturbed(shake(seed), "dropout:0.45", rng(seed))) for seed in range(20)]
+    sound = [*(shake(seed) for seed in range(20)), line(13, 25), disk(3.0), gaussian(1.5)]
     assert np.mean(holed) >= 0.9 and np.mean([has_gaps(kernel) for kernel in sound]) <= 0.1
 
 
