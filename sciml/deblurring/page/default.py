@@ -77,12 +77,14 @@ def found_table(one: SetResults) -> Table:
     rows: list[dict[str, Value]] = []
     for words, members in groups(one):
         steps = [row.step.of(DEFAULT_MODEL) for row in members]
-        changed = [step.warp for step in steps if step.by and step.warp]
+        changed = [step.warp for step in steps if "warp" in step.by and step.warp]
         sizes = [
             [row.kernels[model].blur_rms for row in members if model in row.kernels]
             for model in ("none", "kernel", DEFAULT_MODEL)
         ]
-        row: dict[str, Value] = {"error": words, "pairs": len(members), "kept": len(members) - len(changed)}
+        row: dict[str, Value] = {"error": words, "pairs": len(members), "kept": sum(not step.by for step in steps)}
+        row |= {"completed": sum("completion" in step.by for step in steps)}
+        row |= {"doubtful": sum(step.verdict == "doubtful" for step in steps)}
         row |= {name: float(np.mean(size)) for name, size in zip(("given", "refined", "left"), sizes, strict=True) if size}
         for name, model in (("ncc given", "none"), ("ncc left", DEFAULT_MODEL)):
             row[name] = float(np.mean([member.kernels[model].ncc for member in members]))
@@ -91,13 +93,14 @@ def found_table(one: SetResults) -> Table:
         rows.append(row)
     columns = [
         Column("error", "given kernel"), Column("pairs", "pairs"), Column("kept", "given kernel kept"),
+        Column("completed", "missing pixels completed"), Column("doubtful", "doubtful"),
         Column("given", "rms, given", "\u03c3", None, 2), Column("refined", "rms, refined pixel by pixel", "\u03c3", None, 2),
         Column("left", "rms, default", "\u03c3", None, 2), Column("ncc given", "NCC, given", "", None, 2),
         Column("ncc left", "NCC, default", "", None, 2), Column("angle", "turn found (degrees)"),
         Column("scale", "scale found"), Column("variance", "smoothing found (variance, square pixels)"),
     ]  # fmt: skip
     note = (
-        "Turn, scale and smoothing: mean and standard deviation over the pairs whose kernel was changed. To undo an error, a "
+        "Turn, scale and smoothing: mean and standard deviation over the pairs whose kernel was warped. To undo an error, a "
         "kernel that was turned by 10 degrees has to be turned by \u221210, one that was scaled by 0.85 by 1.18. "
     )
     caption = (
