@@ -12,8 +12,9 @@ With the data fetched (`sciml data fetch`), `load` gives arrays with their meani
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sciml.runtime.extras import handed_out
 
 if TYPE_CHECKING:
     from sciml.datasets.cards import attribution, card
@@ -74,7 +75,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = handed_out(__name__, _HOMES)

@@ -11,9 +11,9 @@ Example:
     True
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sciml.runtime.extras import attribute
+from sciml.runtime.extras import handed_out
 
 if TYPE_CHECKING:
     from sciml.formats.image import Image
@@ -66,7 +66,7 @@ _HOMES = {
     "operators.tomography": ("ParallelBeam",),
     "solvers.wavelets": ("WaveletSparsity",),
 }
-_HOME = {name: f"{__name__}.{module}" for module, names in _HOMES.items() for name in names}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
 _HOME |= {"Image": "sciml.formats.image", "read_image": "sciml.formats.read", "write_image": "sciml.formats.write"}
 
 __all__ = [
@@ -109,10 +109,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME:
-        return attribute(_HOME[name], name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = handed_out(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

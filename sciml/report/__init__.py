@@ -13,8 +13,9 @@ Neither torch nor jax is imported, and nothing is loaded before a name is used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sciml.runtime.extras import handed_out
 
 _HOMES = {
     "reportlets": (
@@ -66,10 +67,7 @@ if TYPE_CHECKING:
     from sciml.report.study import Tab as Tab
 
 
-def __getattr__(name: str) -> Any:
-    if name in _HOME_OF:
-        return getattr(import_module(f"sciml.report.{_HOME_OF[name]}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = handed_out(__name__, _HOME_OF)
 
 
 def __dir__() -> list[str]:

@@ -7,6 +7,7 @@ installed, and `tests/distribution` holds both equal to what the modules import.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -92,6 +93,23 @@ def attribute(module: str, name: str) -> Any:
         parts = module.split(".")
         package = parts[2 if parts[1] == "studies" else 1].replace("_", "-")
         raise explained(error, "imaging" if package == "classical" else package) from None
+
+
+def handed_out(package: str, homes: Mapping[str, str]) -> Callable[[str], Any]:
+    """Return the `__getattr__` of a package that loads what it hands out when it is asked for.
+
+    Args:
+        package: its name.
+        homes: module of each name, below the package, or with the whole name from `sciml` on.
+    """
+
+    def found(name: str) -> Any:
+        if name not in homes:
+            raise AttributeError(f"module {package!r} has no attribute {name!r}")
+        home = homes[name]
+        return attribute(home if home.startswith("sciml.") else f"{package}.{home}", name)
+
+    return found
 
 
 def wanted_extra() -> str:

@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from sciml.runtime.extras import attribute
+from sciml.runtime.extras import handed_out
 
 if TYPE_CHECKING:
     from sciml.training.card import write_model_card
@@ -67,10 +67,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return attribute(f"{__name__}.{_HOMES[name]}", name)
+__getattr__ = handed_out(__name__, _HOMES)
 
 
 def __dir__() -> list[str]:

@@ -66,11 +66,6 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
         self.model = model
 
     @property
-    def model_id(self) -> bytes:
-        """The 8 bytes that name the model in a stream."""
-        return self.model.id
-
-    @property
     def finest(self) -> float:
         """The step of quality 100."""
         return finest_step([one.step for one in self.model.sets])

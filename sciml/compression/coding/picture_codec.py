@@ -57,9 +57,9 @@ class PictureCodec(ABC, Generic[Codes]):
         self.refine = refine
 
     @property
-    @abstractmethod
     def model_id(self) -> bytes:
         """The 8 bytes that name the model in a stream."""
+        return self.model.id
 
     @property
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -22,6 +23,11 @@ COLOURS = 3
 
 class AnyModel(Protocol):
     """What a codec asks of a model, whether of planes and tables or of networks."""
+
+    @cached_property
+    def id(self) -> bytes:
+        """The 8 bytes that name the model in a stream."""
+        ...
 
     @property
     def name(self) -> str:

@@ -3,8 +3,9 @@
 `read_container` and `write_container`, with `Header` and `layer_table`, are what a reader of one's own is compared with.
 """
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from sciml.runtime.extras import handed_out
 
 if TYPE_CHECKING:
     from sciml.compression.container.file import read_container, write_container
@@ -15,7 +16,4 @@ _HOMES = {"Header": "header", "layer_table": "layout", "read_container": "file",
 __all__ = ["Header", "layer_table", "read_container", "write_container"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+__getattr__ = handed_out(__name__, _HOMES)

@@ -51,11 +51,6 @@ class LosslessCodec(PictureCodec[Plane]):
         self.model = model
 
     @property
-    def model_id(self) -> bytes:
-        """The 8 bytes that name the model in a stream."""
-        return self.model.id
-
-    @property
     def finest(self) -> float:
         """There are no steps of quality."""
         return 1.0

@@ -50,11 +50,6 @@ class NeuralCodec(PictureCodec[Levels]):
         self.model = model
 
     @property
-    def model_id(self) -> bytes:
-        """The 8 bytes that name the model in a stream."""
-        return self.model.id
-
-    @property
     def finest(self) -> float:
         """The step of quality 100, that of photographs."""
         return FINEST
