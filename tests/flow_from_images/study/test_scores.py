@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sciml.studies.flow_from_images.study.results import Estimate, Fit
-from sciml.studies.flow_from_images.study.scores import Coverage, budget, coverage, errors, largest_grid
+from sciml.studies.flow_from_images.study.scores import Coverage, budget, coverage, errors, half_width, largest_grid
 
 
 def fit(combination: str, alpha: float, case: str = "a", half: float = 0.1) -> Fit:
@@ -37,6 +37,9 @@ def test_errors_and_coverage_are_counted():
     rows = [fit("lossless/none", -2.05), fit("lossless/none", -2.2)]
     assert errors(rows, "alpha") == pytest.approx([0.025, 0.1])
     assert coverage(rows, ["alpha"]) == Coverage(1, 2)
+    # an estimate may be zero: a search that ends at a bound
+    widths = half_width([*rows, fit("lossless/none", 0.0)], "alpha")
+    assert widths is not None and widths.mean == pytest.approx(0.05)
 
 
 def test_the_largest_full_grid_is_found():

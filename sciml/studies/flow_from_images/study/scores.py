@@ -58,9 +58,10 @@ def coverage(rows: Iterable[Fit], names: Sequence[str] = PARAMETERS) -> Coverage
 
 
 def half_width(rows: Iterable[Fit], name: str) -> Spread | None:
-    """Return half the width of the intervals over the size of the estimate."""
+    """Return half the width of the intervals over the size of the truth, where that is not known of the estimate, if not zero."""
     found = [row.estimate(name) for row in rows]
-    return spread_over((one.high - one.low) / 2 / abs(one.value) for one in found)
+    sizes = [abs(one.value if one.truth is None else one.truth) for one in found]
+    return spread_over((one.high - one.low) / 2 / size for one, size in zip(found, sizes, strict=True) if size)
 
 
 def paired(rows: Sequence[Fit], ours: tuple[str, str], theirs: tuple[str, str]) -> list[tuple[Fit, Fit]]:
