@@ -152,7 +152,10 @@ def _write(path: Path, outputs: Outputs, photo: Photo, spec: JobSpec, found: Deb
         trusted = torch.ones(photo.size) if found.mask is None else torch.as_tensor(found.mask)
         write_image(outputs.mask, trusted.cpu().numpy())
     noise = f"noise {found.noise_std:.4f} {'given' if spec.noise_std is not None else 'estimated'}"
-    what = f"prior {spec.prior}, error {spec.error}, {noise}, misfit {found.misfit:.2f}, {photo.meaning()}, {seconds:.1f} s"
+    kernel = "" if found.step is None else f" (kernel {found.step.verdict})"
+    what = (
+        f"prior {spec.prior}, error {spec.error}{kernel}, {noise}, misfit {found.misfit:.2f}, {photo.meaning()}, {seconds:.1f} s"
+    )
     return " | ".join((f"{outputs.out}: {what}", *notes, *more))
 
 
