@@ -10,9 +10,9 @@ Example:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from sciml.runtime.extras import attribute
+from sciml.runtime.extras import handed_out
 
 if TYPE_CHECKING:
     from sciml.studies.scan_to_forecast.chain.acquisition import Measured, acquire
@@ -30,7 +30,4 @@ _HOMES = {
 __all__ = ["AcquisitionConfig", "Measured", "acquire", "reconstruct_volume", "stored"]
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return attribute(f"{__name__}.{_HOMES[name]}", name)
+__getattr__ = handed_out(__name__, _HOMES)
