@@ -29,14 +29,15 @@ from sciml.training.weight_files import tensors_digest
 
 # what is measured anew by every run, and what names code, settings' texts or places
 VOLATILE = re.compile(
-    r"(?i)second|minute|_s$|^s$|time|memory|speed|throughput|code$|source|key$|config|commit|command|path|inputs|^file_bytes|^measured$"
+    r"(?i)second|minute|_s$|^s$|time|memory|speed|throughput|code$|source|key$|config|commit|command|path|inputs|^file_bytes"
 )
 
 
 def numbers(value: Any) -> Any:
     """Return a JSON value without what every run measures anew."""
     if isinstance(value, dict):
-        return {name: numbers(item) for name, item in value.items() if not VOLATILE.search(name)}
+        dates = {name for name, item in value.items() if name == "measured" and isinstance(item, str)}
+        return {name: numbers(item) for name, item in value.items() if name not in dates and not VOLATILE.search(name)}
     return [numbers(item) for item in value] if isinstance(value, list) else value
 
 
