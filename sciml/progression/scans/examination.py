@@ -27,7 +27,7 @@ BRAIN_ML = (1000.0, 2200.0)
 COARSE_MM, ANISOTROPY_MM = 2.0, 3.0
 NEGATIVE_SHARE = 0.05
 # a ball of 70 mm grows by 2 pi 70 mm a millimetre; a brain by somewhat more, and its stem is cut off
-FACE_CM2, FACE_CM2_PER_MM = 12.0, 6.0
+FACE_CM2, FACE_CM2_PER_MM = 12.0, 7.0
 # slabs of the template's brain, from its ends inwards, and the least share of one that a brain fills
 END_MM, LEAST_OF_END = 27.0, 0.25
 PURE = 0.8
