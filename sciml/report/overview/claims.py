@@ -21,7 +21,7 @@ def claims_text(pages: Sequence[Mapping[str, Any]], command: str) -> str:
         pages: records, see `sciml.report.overview.markdown.read_pages`.
         command: what makes the document again.
     """
-    counts = table(("page", "verdicts"), [(page["title"], summary(page["claims"])) for page in pages])
+    counts = table(("page", "verdicts"), [(page["title"], summary(page["claims"]) or "no claims") for page in pages])
     parts = [
         "# Claims and goals",
         header(pages, command),
