@@ -29,7 +29,7 @@ from sciml.training.weight_files import tensors_digest
 
 # what is measured anew by every run, and what names code, settings' texts or places
 VOLATILE = re.compile(
-    r"(?i)second|minute|_s$|^s$|time|memory|speed|throughput|code$|source|key$|config|commit|command|path|inputs|^file_bytes"
+    r"(?i)second|minute|_s$|^s$|time|memory|speed|throughput|code$|source|key$|config|commit|command|path|inputs|^file_bytes|^front$"
 )
 
 
