@@ -72,9 +72,8 @@ def _completed(
         canvas = Canvas.of(y, found, mask)
         solution = total_variation(canvas, factor * natural_weight(found, sigma), 25, start=image)
         image = solution.x
-        normal, right = normal_equations(canvas.crop(image)[0, 0], y[0, 0], len(found), mask)
+        normal, right = normal_equations(canvas.crop(image)[0, 0], y[0, 0], len(found), mask, around)
         strength = ridge * np.trace(normal) / len(normal)
-        normal, right = normal[np.ix_(around.ravel(), around.ravel())], right[around.ravel()]
         normal[np.diag_indices_from(normal)] += strength
         # of the mass that pixels of the given kernel have now, so that they are held to their proportions alone
         right += strength * start[around] * (found[present].sum() / start[present].sum())

@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy import linalg
 from torch import Tensor
 
@@ -68,7 +68,11 @@ def kernel_step(
 
 
 def normal_equations(
-    x: Float[Tensor, "rows columns"], y: Float[Tensor, "height width"], size: int, mask: Tensor | None = None
+    x: Float[Tensor, "rows columns"],
+    y: Float[Tensor, "height width"],
+    size: int,
+    mask: Tensor | None = None,
+    support: Bool[np.ndarray, "size size"] | None = None,
 ) -> tuple[Float[np.ndarray, "pixel pixel"], Float[np.ndarray, " pixel"]]:
     """Return A^T A and A^T b of min over k of sum over both axes || D y - k * G x ||^2, pixels of k row by row.
 
@@ -77,8 +81,11 @@ def normal_equations(
         y: luminance.
         size: of the kernel.
         mask: 1 where pixels of y are trusted.
+        support: pixels of k that are sought; all by default.
     """
-    normal, right = np.zeros((size**2, size**2)), np.zeros(size**2)
+    # the window's pixels, last to first those of k
+    rows, columns = np.nonzero(np.ones((size, size), bool) if support is None else support[::-1, ::-1])
+    normal, right = np.zeros((len(rows), len(rows))), np.zeros(len(rows))
     for axis in (0, 1):
         edges = x.diff(dim=axis)
         strength = edges.abs()
@@ -86,7 +93,8 @@ def normal_equations(
         # row p holds the neighbourhood of p, so that (k * x)(p) = sum k(q) x(p - q) is its product with the flipped kernel
         windows = edges.unfold(0, size, 1).unfold(1, size, 1)
         data, step = y.diff(dim=axis), (slice(None, None, 2), slice(None, None, 2))
-        design, target = windows[step].reshape(-1, size**2), data[step].flatten()
+        seen = windows[step] if support is None else windows[step][..., rows, columns]
+        design, target = seen.reshape(-1, len(rows)), data[step].flatten()
         if mask is not None:
             pairs = mask.unfold(axis, 2, 1).amin(-1)[step].flatten() > 0
             design, target = design[pairs], target[pairs]

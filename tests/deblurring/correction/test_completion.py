@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from blurred_scenes import blurred, rng
+from blurred_scenes import blurred, rng, sharp
 
 from sciml.deblurring.correction import completion, kernel_step
 from sciml.deblurring.correction.completion import completions, has_gaps
 from sciml.deblurring.correction.kernel_step import corrected_kernel
+from sciml.deblurring.correction.refine import normal_equations
 from sciml.deblurring.correction.warp import Warp
 from sciml.deblurring.kernels.canonical import ncc, read_kernel
 from sciml.deblurring.kernels.errors import perturbed
@@ -32,6 +33,14 @@ def test_gaps_are_dark_pixels_between_bright_ones():
     holed = [has_gaps(perturbed(shake(seed), "dropout:0.45", rng(seed))) for seed in range(20)]
     sound = [*(shake(seed) for seed in range(20)), line(13, 25), disk(3.0), gaussian(1.5)]
     assert np.mean(holed) >= 0.9 and np.mean([has_gaps(kernel) for kernel in sound]) <= 0.1
+
+
+def test_the_equations_of_some_pixels_are_part_of_those_of_all():
+    y, x, some = blurred(SHAKE, 48)[0], sharp(60, 4, 1)[0, 0].float(), rng().random((13, 13)) < 0.3
+    normal, right = normal_equations(x, y[0, 0], 13)
+    part, target = normal_equations(x, y[0, 0], 13, support=some)
+    np.testing.assert_allclose(part, normal[np.ix_(some.ravel(), some.ravel())], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(target, right[some.ravel()], rtol=1e-4, atol=1e-5)
 
 
 def test_the_least_squares_of_a_completion_is_optimal():
