@@ -39,8 +39,7 @@ LARGEST_FIT = 192
 EVIDENCE_FACTOR = 0.4
 # least gain of the warp of a kernel with gaps, and from which turn in degrees and log of the scale on it is refused
 GAPS_MARGIN, LARGE_TURN, LARGE_SCALE = 0.05, 20.0, math.log(1.3)
-# below this gain a correction is doubtful: of the completed kernels of validation pairs that gained less, half gained the picture
-# less than .1 dB
+# below this gain a correction is doubtful: completed kernels of validation pairs that gained less gave the picture .25 dB at most
 DOUBTFUL = 0.05
 Verdict = Literal["confident", "doubtful", "unchanged"]
 
