@@ -69,7 +69,7 @@ BIASES = {
 
 
 # shakes without some of their pixels
-HOLES = "missing-pixels"
+MISSING = "missing-pixels"
 
 
 def default_sets() -> dict[str, PairSet]:
@@ -127,7 +127,7 @@ def default_sets() -> dict[str, PairSet]:
             errors=("rotation:10", "scale:0.85", "smoothing:0.7", "dropout:0.5"),
             cells=SIDE_CELLS,
         ),
-        HOLES: PairSet(
+        MISSING: PairSet(
             photographs=("camera", "kodim23", "monarch", "coffee"),
             kernels=tuple(
                 f"shake:{seed},{size}" for seed, size in zip(range(31, 39), (19, 17, 15, 27, 13, 21, 23, 23), strict=True)

@@ -13,7 +13,7 @@ where it is large.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import torch
@@ -125,11 +125,12 @@ def corrected_kernel(
                 f"A kernel turned by {warp.angle_degrees:.1f} degrees and scaled by {warp.scale:.2f} predicts held-out pixels "
                 f"{warp.gain:.1%} better, but was not taken: where pixels are missing, a change so large is mostly wrong."
             )
+            warp = replace(warp, kernel=found, kept=True)
         else:
             sentences.append(_told(warp, margin, kept))
-            if not warp.kept:
-                found, known["warp"] = warp.kernel, _kept_misfit(known, kept) * (1 - warp.gain)
-                kept.append("warp")
+        if not warp.kept:
+            found, known["warp"] = warp.kernel, _kept_misfit(known, kept) * (1 - warp.gain)
+            kept.append("warp")
     if error in ("kernel", "both"):
         # in no larger a square than its own: empty pixels around it would fill with noise
         refined = refined_kernel(y, trimmed(found) if kept else kernel, weight, mask)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from sciml.deblurring.config import BIASES, EXACT, HOLES, LEARNED
+from sciml.deblurring.config import BIASES, EXACT, LEARNED, MISSING
 from sciml.deblurring.page.dip import MAIN, paired, runs_of
 from sciml.deblurring.page.numbers import Difference, gap_closed, has, pair_words, values
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Extra, Row, SetResults, StudyResults
@@ -121,7 +121,7 @@ def claims(study: StudyResults) -> Iterator[Claim]:
     yield boundary_claim(test)
     yield from learned_claims(test)
     yield from sweep_claims(study)
-    yield from missing_claims(study.sets.get(HOLES))
+    yield from missing_claims(study.sets.get(MISSING))
     yield from residual_claims(test)
     yield from spread_claims(study)
     yield from dip_claims(study.dip)

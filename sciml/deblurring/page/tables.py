@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from sciml.deblurring.config import HOLES
+from sciml.deblurring.config import MISSING
 from sciml.deblurring.page.numbers import Difference, cell_title, error_words, is_oracle, kernel_words, pair_words, values
 from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Row, SetResults
 from sciml.deblurring.settings.grid import DEFAULT
@@ -178,5 +178,5 @@ def small_table(one: SetResults, title: str) -> Table:
 SMALL_SETS = {
     "shakes": "Eight camera shakes",
     "noisy-kernels": "Kernels with noise, missing and stray pixels",
-    HOLES: "Camera shakes without 30 and 60 % of their pixels",
+    MISSING: "Camera shakes without 30 and 60 % of their pixels",
 }
