@@ -115,6 +115,14 @@ def _verdict(goal: Goal, number: float, interval: tuple[float, float] | None, en
     return "partly" if goal.partly is not None and goal.reaches(number, number, goal.partly) else "not"
 
 
+def binomial_interval(hits: int, number: int) -> tuple[float, float]:
+    """Return the exact 95 % interval of a share (Clopper and Pearson 1934)."""
+    from scipy import stats
+
+    found = stats.binomtest(hits, number).proportion_ci(0.95)
+    return float(found.low), float(found.high)
+
+
 def summary(claims: Iterable[Mapping[str, Any]]) -> str:
     """Return in words how many claims were reproduced and goals met.
 

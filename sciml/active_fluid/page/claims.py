@@ -15,7 +15,7 @@ from sciml.active_fluid.page.worth import worth_claims
 from sciml.active_fluid.study.recovery_results import KINETIC, TWIN, Experiment
 from sciml.active_fluid.study.results import BINGHAM, OFFLINE, ORDER, ROLLOUT, SECOND, CostRow, Point, RateRow, Scores
 from sciml.active_fluid.study.stability_results import Stability
-from sciml.report.goals import UNKNOWN, Goal, judge
+from sciml.report.goals import UNKNOWN, Goal, binomial_interval, judge
 from sciml.report.reportlets import Claim
 from sciml.report.words import counted, listed, percent, thousands
 
@@ -310,14 +310,6 @@ def _interval_words(rows: Sequence[Experiment], name: str) -> str:
         f"{NAMES[name]} {hits} of {len(found)}, 95 % between {percent(low, 0)} and {percent(high, 0)}{beside}, "
         f"median half-width {percent(half, 1)} of the value"
     )
-
-
-def binomial_interval(hits: int, number: int) -> tuple[float, float]:
-    """Return the exact 95 % interval of a share (Clopper and Pearson 1934)."""
-    from scipy import stats
-
-    found = stats.binomtest(hits, number).proportion_ci(0.95)
-    return float(found.low), float(found.high)
 
 
 def _error_claim(goal: Goal, rows: Sequence[Experiment], details: str, large: bool = True) -> Claim:

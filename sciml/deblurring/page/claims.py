@@ -13,7 +13,7 @@ from sciml.deblurring.page.results import DEFAULT_MODEL, GIVEN, REFINED, Extra, 
 from sciml.deblurring.page.sweeps import bias_of
 from sciml.deblurring.settings.grid import DEFAULT, TRUE, parted
 from sciml.deblurring.study.results import DipResult
-from sciml.report.goals import UNKNOWN, Goal, judge
+from sciml.report.goals import UNKNOWN, Goal, binomial_interval, judge
 from sciml.report.reportlets import Claim
 from sciml.report.words import MINUS, counted, signed
 
@@ -219,8 +219,11 @@ def missing_claims(found: SetResults | None) -> Iterator[Claim]:
     rows = [] if found is None else found.rows
     yield _gain_claim(rows, DEFAULT, GIVEN, MISSING_GAIN, f"{text}{DEFAULT} gains over {GIVEN} on the mean")
     gains = Difference.of(rows, DEFAULT, GIVEN)
-    safe = None if gains is None else int((gains.gains >= -SAFE_LOSS).sum())
-    yield _judge(share, None if safe is None else safe / len(rows), f": {safe} of {len(rows)}" if rows else "")
+    if gains is None:
+        yield judge(share, None)
+        return
+    safe, count = int((gains.gains >= -SAFE_LOSS).sum()), len(rows)
+    yield judge(share, safe / count, binomial_interval(safe, count), details=f": {safe} of {count}", shown=round(safe / count, 3))
 
 
 def sweep_claims(study: StudyResults) -> Iterator[Claim]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from deblurring_page_artefacts import SETS, write_study
 
 from sciml.deblurring.config import BIASES, PageConfig
-from sciml.deblurring.page.claims import claims, sweep_shares
+from sciml.deblurring.page.claims import claims, missing_claims, sweep_shares
 from sciml.deblurring.page.default import found_table, gain_table
 from sciml.deblurring.page.numbers import Difference, error_words, gap_closed, kernel_words
 from sciml.deblurring.page.page import missing, settings_of, tabs
@@ -155,6 +156,15 @@ def test_differences_and_gap_by_hand():
     assert found.interval is not None and found.interval[0] == pytest.approx(-1) and found.interval[1] == pytest.approx(2)
     assert gap_closed(rows, "tv/warp", "tv/none", "tv/true") == pytest.approx(0.5 / 4)
     assert Difference.of(rows, "tv/warp", "tv/kernel") is None and Difference.of([], "tv/warp", "tv/none") is None
+
+
+def test_a_share_is_met_where_its_whole_interval_is():
+    """Of n pairs without a loss the interval begins at 0.025^(1/n): 0.95 is met from 72 pairs on."""
+    for wins, losses, verdict in ((80, 0, "met"), (60, 0, "not decided"), (59, 5, "not decided"), (40, 24, "missed")):
+        rows = [row(tv_none=20.0, tv_warp=21.0)] * wins + [row(tv_none=20.0, tv_warp=19.0)] * losses
+        gain, share = missing_claims(SimpleNamespace(rows=rows))  # type: ignore[arg-type]
+        assert share.status == verdict and f": {wins} of {wins + losses}" in share.text
+        assert gain.ours.startswith("+" if wins > losses else "−")
 
 
 def test_sweeps_are_held_against_one_reference(results):

@@ -9,6 +9,7 @@ from itertools import combinations as subsets
 import numpy as np
 from jaxtyping import Float
 
+from sciml.report.goals import binomial_interval
 from sciml.report.reportlets import Spread
 from sciml.report.words import spread_over
 from sciml.studies.budget import variance_shares
@@ -33,12 +34,7 @@ class Coverage:
     @property
     def interval(self) -> tuple[float, float]:
         """Ends of the interval of the share."""
-        from scipy.stats import binomtest
-
-        if not self.count:
-            return 0.0, 1.0
-        found = binomtest(self.held, self.count).proportion_ci(0.95)
-        return float(found.low), float(found.high)
+        return binomial_interval(self.held, self.count) if self.count else (0.0, 1.0)
 
 
 def chosen(rows: Iterable[Fit], combination: str, noise: str = "measured") -> list[Fit]:
