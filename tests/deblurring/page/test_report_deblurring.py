@@ -164,7 +164,7 @@ def test_a_share_is_met_where_its_whole_interval_is():
         rows = [row(tv_none=20.0, tv_warp=21.0)] * wins + [row(tv_none=20.0, tv_warp=19.0)] * losses
         gain, share = missing_claims(SimpleNamespace(rows=rows))  # type: ignore[arg-type]
         assert share.status == verdict and f": {wins} of {wins + losses}" in share.text
-        assert gain.ours.startswith("+" if wins > losses else "−")
+        assert str(gain.ours).startswith("+" if wins > losses else "−")
 
 
 def test_sweeps_are_held_against_one_reference(results):
