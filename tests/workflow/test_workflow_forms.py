@@ -6,6 +6,7 @@ import importlib.util
 import json
 import os
 import re
+import shutil
 import tomllib
 
 import pytest
@@ -94,6 +95,16 @@ def test_the_root_runs_every_family_of_the_tree_and_no_plugin(tree):
     assert pages == {f"{family}_write_page" for family in BUILT_IN}
 
 
+@pytest.mark.parametrize("tier", ["ci", pytest.param("demo", marks=pytest.mark.slow)])
+def test_a_run_asks_for_every_file_of_its_stages_by_name(tree, tier):
+    """Snakemake does not make a missing file again that is only read below an older one."""
+    result = tree.snakemake("-n", snakefile="Snakefile", settings=tier)
+    assert result.returncode == 0, result.stdout
+    (asked,) = re.findall(r"^(?:local)?rule all:\n    input: (.*)", result.stdout, re.MULTILINE)
+    made = {name for line in re.findall(r"^    output: (.*)", result.stdout, re.MULTILINE) for name in line.split(", ")}
+    assert len(made) > 200 and made <= set(asked.split(", ")), sorted(made - set(asked.split(", ")))
+
+
 def test_wrong_settings_are_refused_before_anything_runs(tree):
     tree.settings("wrong.yaml", stepps=3)
     result = tree.snakemake("-n", snakefile=EXAMPLE, settings="./wrong.yaml")
@@ -127,9 +138,10 @@ def test_a_stage_below_a_file_is_one_line(tree):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_sealed_results_folder_is_refused_with_what_to_do(tree):
-    folder = tree.root / "results"
-    folder.mkdir()
+@pytest.mark.parametrize("name", ["results", "results/tiny/example"])
+def test_a_sealed_results_folder_is_refused_with_what_to_do(tree, name):
+    folder = tree.root / name
+    folder.mkdir(parents=True)
     folder.chmod(0o555)
     try:
         result = tree.snakemake(snakefile=EXAMPLE)
@@ -137,7 +149,7 @@ def test_a_sealed_results_folder_is_refused_with_what_to_do(tree):
         assert "must be a folder that can be written" in result.stdout
     finally:
         folder.chmod(0o755)
-        folder.rmdir()
+        shutil.rmtree(tree.root / "results")
 
 
 @pytest.mark.slow

@@ -25,7 +25,7 @@ def fitted(settings):
 
 
 def every(path, *names):
-    """Return a path for each photograph of these sets."""
+    """Return a path, or each of several, for each photograph of these sets."""
     return [
         one for name in names for one in expand(path, set=name, photo=PHOTOGRAPHS[name])
     ]

@@ -106,10 +106,11 @@ rule run_kernel:
         stage_command("weights")
 
 
-TRIALS = [
-    *expand(rules.run_classical.output.trials, domain=DOMAINS),
-    *expand(rules.run_own.output.trials, method=OWN),
-    *expand(rules.run_prior.output.trials, prior=PRIORS),
-    *expand(rules.run_learned.output.trials, domain=DOMAINS),
-    *([rules.run_kernel.output.trials] if SETTINGS.matrix.inexact() else []),
+TRIED = [
+    *expand(rules.run_classical.output, domain=DOMAINS),
+    *expand(rules.run_own.output, method=OWN),
+    *expand(rules.run_prior.output, prior=PRIORS),
+    *expand(rules.run_learned.output, domain=DOMAINS),
+    *(rules.run_kernel.output if SETTINGS.matrix.inexact() else []),
 ]
+TRIALS = [path for path in TRIED if path.endswith("trials.json")]

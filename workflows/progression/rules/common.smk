@@ -45,6 +45,11 @@ def model_of(form):
     return f"<results>/models/{form}.safetensors"
 
 
+def is_made(path):
+    """Say whether a model is made by this run."""
+    return path.startswith("<results>")
+
+
 def flow_model():
     """Return the model file of forecasts by motion."""
     learning = SETTINGS.progression.learning

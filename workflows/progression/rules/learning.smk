@@ -231,3 +231,19 @@ use rule publish_motion as publish_weights with:
         **program("progression", "publish"),
         name=models.SHIPPED_MODEL,
         package=PACKAGE_MODELS,
+
+
+# what a study learns; models that come with the package are not made
+LEARNED = list(rules.fit_courses.output)
+if any(map(is_made, map(model_of, FORMS))):
+    LEARNED += [
+        *rules.train_autoencoder.output,
+        *expand(rules.train_diffusion.output, form=FORMS),
+        *expand(
+            rules.train_controlnet.output,
+            form=[form for form in FORMS if "/controlnet/" in denoiser_of(form)],
+        ),
+        *rules.assemble_models.output,
+    ]
+if is_made(flow_model()):
+    LEARNED += rules.fit_motion.output

@@ -14,15 +14,38 @@ def every_end(file):
     ]
 
 
+def methods_of(group, acquisition):
+    """Return the methods of an acquisition; the scan without noise or gap is the same by every method."""
+    whole = acquisition == "reference"
+    return ["zero-filled"] if whole else GROUPS[group].reconstructions
+
+
+def every_link(*outputs):
+    """Return the files of some rules for every acquisition, and for every method of it where they name one."""
+    return [
+        path
+        for group, links in GROUPS.items()
+        for acquisition in ("reference", *links.acquisitions)
+        for path in sorted(
+            set(
+                expand(
+                    outputs,
+                    group=group,
+                    acquisition=acquisition,
+                    method=methods_of(group, acquisition),
+                )
+            )
+        )
+    ]
+
+
 def by_every_method(wildcards):
-    """Return the decoded volumes of one acquisition; the scan without noise or gap is the same by every method."""
-    whole = wildcards.acquisition == "reference"
-    methods = ["zero-filled"] if whole else GROUPS[wildcards.group].reconstructions
+    """Return the decoded volumes of one acquisition."""
     return expand(
         "<results>/{group}/{acquisition}/{method}/archive/decoded.safetensors",
         group=wildcards.group,
         acquisition=wildcards.acquisition,
-        method=methods,
+        method=methods_of(wildcards.group, wildcards.acquisition),
     )
 
 
