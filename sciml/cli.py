@@ -5,6 +5,7 @@ Errors that a user can act on are printed in one line: exit code 2 for a user's 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -23,6 +24,7 @@ from sciml.runtime.extras import absent, explained, remedy, wanted_extra
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
 INTERRUPTED = 130
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
     help="A workbench for scientific computing and imaging reconstruction. `make demo` runs every study and writes its report; "
@@ -193,7 +195,8 @@ def main() -> None:
             _end_unexpected(error)
         _end(error, known.exit_code, str(known))
     except (OSError, MemoryError) as error:
-        _end(error, 1, f"{type(error).__name__}: {error}")
+        full = getattr(error, "errno", None) in FULL
+        _end(error, 1, f"{type(error).__name__}: {error}{'; free some space, the same command goes on' if full else ''}")
     except Exception as error:
         if hasattr(error, "format_message"):  # of typer's own errors; their class is private and has moved
             _end_usage(error)

@@ -19,6 +19,7 @@ from sciml.settings import check_data, families_of, load
 
 AUDIT = "audit.zip"
 KILLED = 128
+FULL_BYTES = 2**20
 
 
 def run(tier: str, family: str = "all", profile: str = "profiles/default") -> int:
@@ -52,6 +53,13 @@ def run(tier: str, family: str = "all", profile: str = "profiles/default") -> in
         if code > KILLED:
             print(
                 f"sciml: note: Snakemake was ended by signal {code - KILLED}: the same command goes on",
+                file=sys.stderr,
+                flush=True,
+            )
+        # whoever met it first, Snakemake or a stage, may have had no space to say so
+        if code and (free := shutil.disk_usage(Path.cwd()).free) < FULL_BYTES:
+            print(
+                f"sciml: error: no space left: {Path.cwd()} has {free >> 10} KiB; free some, the same command goes on",
                 file=sys.stderr,
                 flush=True,
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import subprocess
@@ -98,6 +99,15 @@ def test_ctrl_c_ends_with_130_and_one_line(run, tmp_path, monkeypatch, words):
     code, out, err = run(*words.split())
     assert code == 130 and not out
     assert err.startswith("sciml: error: ") and "interrupted" in err and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(("number", "remedy"), [(errno.ENOSPC, "free some space, the same command goes on"), (errno.EIO, "")])
+def test_a_full_disk_is_one_line_with_what_to_do(run, monkeypatch, number, remedy):
+    def fail():
+        raise OSError(number, "it broke")
+
+    monkeypatch.setattr("sciml.doctor.examine", fail)
+    assert run("doctor") == (1, "", f"sciml: error: OSError: [Errno {number}] it broke{remedy and '; '}{remedy}\n")
 
 
 def test_config_show_resolves_a_tier_a_stage_and_overrides(run):

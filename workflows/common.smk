@@ -16,8 +16,10 @@ from sciml.runtime.files import digest_file
 from sciml.runtime.sources import source_digest
 from sciml.settings import families_of, load, slice_of
 
+
 # Snakemake answers a file in place of a folder with a traceback, and a sealed folder in the middle of a run
-for folder in ("results", "logs", "reports"):
+def refuse_sealed(folder):
+    """Refuse a place of results that is no folder or cannot be written."""
     if os.path.lexists(folder) and not (
         os.path.isdir(folder) and os.access(folder, os.W_OK | os.X_OK)
     ):
@@ -25,11 +27,19 @@ for folder in ("results", "logs", "reports"):
             f"{os.path.abspath(folder)} must be a folder that can be written: move it away, or run in another folder with --directory"
         )
 
+
+for folder in ("results", "logs", "reports"):
+    refuse_sealed(folder)
+
 TIER = str(config.get("tier", "demo"))
 OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
 # those of the folder with this workflow, which need not be a checkout
 SETTINGS = load(TIER, OVERRIDES, Path(str(workflow.current_basedir)).parent / "config")
 REPORTS = SETTINGS.reports
+
+if workflow.is_main_process:
+    for folder, _, _ in os.walk(f"results/{SETTINGS.folder}"):
+        refuse_sealed(folder)
 
 # frees what a killed run left locked where nobody is at work any more; jobs on other machines only say that they live
 alive.join(free=workflow.is_main_process)

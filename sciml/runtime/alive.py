@@ -17,12 +17,15 @@ from pathlib import Path
 from typing import IO
 
 from sciml.runtime.errors import ScimlError
+from sciml.runtime.files import sweep
 
 VARIABLE = "SCIML_ALIVE"
 """Names the lock to the stages."""
 MARK = Path(".snakemake", "sciml.alive")
 RUN = Path(".snakemake", "sciml.run")
 LOCKS = Path(".snakemake", "locks")
+WRITTEN = ("results", "reports")
+"""Folders beside `.snakemake` that the workflow writes."""
 
 _held: dict[Path, IO[str]] = {}
 
@@ -35,7 +38,7 @@ def join(mark: Path | str = MARK, what: str = "snakemake", free: bool = False) -
     Args:
         mark: the lock.
         what: this process, for those who are told who is at work.
-        free: take the notes of a run away that ended without doing so, where nobody else is at work.
+        free: take away the notes and the temporaries of what was killed, where nobody else is at work.
     """
     path = Path(mark).absolute()
     if path in _held:
@@ -45,6 +48,8 @@ def join(mark: Path | str = MARK, what: str = "snakemake", free: bool = False) -
         file = path.open("a+", encoding="utf-8")
         if free and _alone(file):
             shutil.rmtree(path.with_name(LOCKS.name), ignore_errors=True)
+            for name in WRITTEN:
+                sweep(path.parent.with_name(name))
             file.truncate(0)
         fcntl.flock(file, fcntl.LOCK_SH)
         file.write(f"{os.getpid()} {what}\n")
@@ -57,11 +62,19 @@ def only_run(folder: Path) -> Iterator[None]:
     """Be the only run of a folder while the body lasts.
 
     Raises:
-        ScimlError: another one is at work there, or what is left of it; the message names the processes.
+        ScimlError: another one is at work there, or what is left of it; the message names the processes. Or the folder cannot
+            be written.
     """
     path = folder / RUN
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        opened = path.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise ScimlError(
+            f"{folder} cannot be written: {error.strerror or error}; "
+            "free some space, or run in a folder of your own, as `sciml init FOLDER` makes one"
+        ) from error
+    with opened as file:
         if not _alone(file):
             file.seek(0)
             raise ScimlError(f"another run is at work in {folder} ({file.read().strip()}): wait for its end, or stop it")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 JSON_LIMIT_BYTES = 64 * 2**20
+UNFINISHED = ".unfinished-"
+"""Stands in the name of every temporary: who is alone in a folder may remove what a killed process left."""
 
 
 @contextmanager
@@ -37,7 +39,7 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{path.stem}.", suffix=path.suffix, dir=path.parent)
+        handle, name = tempfile.mkstemp(prefix=f".{path.stem}{UNFINISHED}", suffix=path.suffix, dir=path.parent)
         os.close(handle)
     except OSError as error:
         raise ScimlError(f"cannot write {path}: {error.strerror or error}; choose another output folder") from error
@@ -52,6 +54,12 @@ def atomic_path(path: Path | str) -> Iterator[Path]:
         raise ScimlError(f"cannot write {path}: {error.strerror or error}; free some space or choose another folder") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep(folder: Path | str) -> None:
+    """Remove the temporaries below a folder, of writers that were killed; only for who knows that nobody writes there."""
+    for path in Path(folder).rglob(f".*{UNFINISHED}*"):
+        path.unlink(missing_ok=True)
 
 
 def refuse_existing(path: Path, force: bool = False) -> None:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import sciml
-from sciml.runtime.errors import DataError
+from sciml.runtime.errors import DataError, FormatError
 from sciml.runtime.files import digest_file, digest_tree, read_json, write_json
-from sciml.runtime.results import Result, read_result
+from sciml.runtime.results import AGAIN, Result, read_result
 
 PACKAGES = (
     "deepinv",
@@ -156,7 +156,10 @@ def check_origin(path: Path | str, digest: str | None = None) -> None:
     record = path.with_name("provenance.json")
     if not record.is_file():
         return
-    content = read_json(record)
+    try:
+        content = read_json(record)
+    except FormatError as error:
+        raise DataError(f"{error}; {AGAIN}") from error
     written = content.get("outputs", {}) if isinstance(content, dict) else {}
     stated = {Path(name).name: value for name, value in written.items()}.get(path.name)
     if stated is None:
@@ -165,7 +168,7 @@ def check_origin(path: Path | str, digest: str | None = None) -> None:
     if stated != digest:
         raise DataError(
             f"{path} is not what {content.get('stage')} wrote: its SHA-256 is {digest[:12]}..., "
-            f"{record} says {str(stated)[:12]}...; remove it, and the workflow makes it again"
+            f"{record} says {str(stated)[:12]}...; {AGAIN}"
         )
 
 

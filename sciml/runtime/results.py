@@ -17,10 +17,11 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from sciml.runtime.errors import DataError
+from sciml.runtime.errors import DataError, FormatError
 from sciml.runtime.files import read_json, write_json
 
 Content = TypeVar("Content")
+AGAIN = "remove it, and the workflow makes it again"
 
 
 class Result(BaseModel):
@@ -51,7 +52,11 @@ def read_result(path: Path | str, kind: type[Content]) -> Content:
         FormatError: it is no JSON.
     """
     try:
-        return TypeAdapter(kind).validate_python(read_json(path))
+        content = read_json(path)
+    except FormatError as error:
+        raise FormatError(f"{error}; {AGAIN}") from error
+    try:
+        return TypeAdapter(kind).validate_python(content)
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the whole"

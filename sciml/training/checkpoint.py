@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from sciml.runtime.errors import ConfigError, FormatError, ScimlError
-from sciml.runtime.files import canonical_json, digest_bytes, load_tensors, save_tensors
+from sciml.runtime.files import canonical_json, digest_bytes, load_tensors, save_tensors, sweep
 from sciml.training.weight_files import tensors_digest
 
 KIND = "sciml checkpoint 1"
@@ -56,8 +56,7 @@ def only_run_in(folder: Path) -> Iterator[None]:
             raise ConfigError(f"another training is running in {folder}; wait for it or choose another output") from error
         except OSError:
             pass  # A file system without locks: train without this protection rather than not at all.
-        for stale in (*folder.glob(f".{Path(NAME).stem}.*"), *folder.glob(".history.*")):
-            stale.unlink(missing_ok=True)
+        sweep(folder)
         yield
     finally:
         os.close(handle)

@@ -1,5 +1,6 @@
 """Files are whole or absent, whatever goes wrong; what is written comes back."""
 
+import contextlib
 import errno
 import hashlib
 import json
@@ -239,6 +240,26 @@ def test_an_input_is_what_its_stage_wrote(made):
     made.write_bytes(b"resulT")
     with pytest.raises(DataError, match=r"result.bin is not what lab.make wrote: .*remove it"):
         Recorder("lab.read", {}, [made])
+
+
+def test_a_damaged_record_is_told_with_what_to_do(made):
+    record = made.with_name("provenance.json")
+    record.write_text(record.read_text()[:40])
+    with pytest.raises(DataError, match=r"provenance.json is not valid JSON: .*; remove it, and the workflow makes it again"):
+        Recorder("lab.read", {}, [made])
+
+
+def test_what_killed_writers_left_is_swept_and_nothing_else(tmp_path):
+    with contextlib.suppress(KeyboardInterrupt), files.atomic_path(tmp_path / "a" / "b.json") as temporary:
+        left = temporary.with_name(temporary.name.replace("b", "c", 1))
+        left.touch()
+        raise KeyboardInterrupt
+    kept = [tmp_path / "a" / name for name in ("c.json", ".c.json", "c.unfinished.json")]
+    for path in kept:
+        path.touch()
+    assert left.exists()
+    files.sweep(tmp_path)
+    assert sorted((tmp_path / "a").iterdir()) == sorted(kept)
 
 
 def test_a_file_that_no_stage_wrote_is_read_as_it_is(made, tmp_path):

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from sciml.runtime.errors import DataError
+from sciml.runtime.errors import DataError, FormatError
 from sciml.runtime.files import read_json
 from sciml.runtime.results import Result, read_result, write_result
 
@@ -28,4 +28,7 @@ def test_models_in_lists_and_mappings_come_back_and_absent_values_are_not_writte
 def test_what_does_not_fit_is_told_with_its_place(tmp_path):
     path = write_result(tmp_path / "scores.json", [{"photograph": "camera", "ssim": 1.0}])
     with pytest.raises(DataError, match=r"scores.json: 0.ssim: .* run the stage that writes it again"):
+        read_result(path, list[Score])
+    path.write_text(path.read_text()[:20])
+    with pytest.raises(FormatError, match=r"scores.json is not valid JSON: .*; remove it, and the workflow makes it again"):
         read_result(path, list[Score])

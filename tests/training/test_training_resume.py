@@ -14,6 +14,7 @@ import torch
 from training_problem import IMAGES, config, loss_step, make_model, run, weights_bytes
 
 from sciml.runtime.errors import ConfigError, FormatError, NumericalError, ScimlError
+from sciml.runtime.files import UNFINISHED
 from sciml.training import RandomCrops, TrainingInterrupted, partial_folder, train
 from sciml.training import state as state_module
 from sciml.training.checkpoint import NAME, read_checkpoint
@@ -146,7 +147,7 @@ def test_crash_while_writing_keeps_the_previous_checkpoint(whole, tmp_path, monk
         with pytest.raises(ScimlError, match="No space left"):
             run(tmp_path)
     assert checkpoint_arrays(tmp_path)[1] == 1
-    (tmp_path / f".{Path(NAME).stem}.half.safetensors").write_bytes(b"half")  # what SIGKILL would leave
+    (tmp_path / f".{Path(NAME).stem}{UNFINISHED}half.safetensors").write_bytes(b"half")  # what SIGKILL would leave
     same_as(whole, tmp_path, *run(tmp_path))
     assert sorted(item.name for item in tmp_path.iterdir()) == ["checkpoint.safetensors", "history.csv", "lock"]
 

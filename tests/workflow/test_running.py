@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from trees import ROOT
@@ -17,6 +18,7 @@ from trees import ROOT
 from sciml import running
 from sciml.runtime import alive
 from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import UNFINISHED
 
 MY = "imaging:\n  studies:\n    denoise: {variants: {sigma 0.1: {sigma: 0.1}}}\n"
 SNAKEMAKE = """#!/usr/bin/env bash
@@ -89,6 +91,23 @@ def test_a_folder_without_a_workflow_is_refused(call, tmp_path):
     assert code == 1 and calls == [] and "has no Snakefile" in err and "Traceback" not in err
 
 
+def test_a_full_disk_is_said_after_a_failing_run_and_never_after_a_green_one(call, tmp_path, monkeypatch):
+    monkeypatch.setattr(running.shutil, "disk_usage", lambda path: SimpleNamespace(free=4096))
+    code, out, _ = call("ci", CODE="1")
+    assert code == 1 and f"sciml: error: no space left: {tmp_path} has 4 KiB; free some, the same command goes on\n" in out
+    assert "no space left" not in call("ci")[1]
+    monkeypatch.setattr(running.shutil, "disk_usage", lambda path: SimpleNamespace(free=2**30))
+    assert "no space left" not in call("ci", CODE="1")[1]
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(call, tmp_path):
+    """A file stands where a folder must be: root cannot write there either."""
+    (tmp_path / ".snakemake").touch()
+    code, err, calls = call("ci")
+    assert code == 1 and calls == [] and err.count("\n") == 1
+    assert f"{tmp_path} cannot be written: " in err and "run in a folder of your own" in err
+
+
 HOLD = """
 import sys, time
 from pathlib import Path
@@ -143,20 +162,24 @@ def test_what_a_killed_run_locked_is_freed_when_nobody_is_at_work(call, holder, 
     monkeypatch.setattr(alive, "_held", {})
     monkeypatch.chdir(tmp_path)
     lock = noted(tmp_path)
+    unfinished = tmp_path / "results" / "x" / f".metrics{UNFINISHED}1.json"
+    unfinished.parent.mkdir(parents=True)
+    unfinished.touch()
+    (tmp_path / "results" / "x" / "metrics.json").touch()
     stage = holder("stage")
     code, err, calls = call("ci")
     assert code == 1 and calls == [] and err.count("\n") == 1 and f"(process {stage.pid}, imaging.solve)" in err
     alive.join(free=True)
-    assert lock.exists(), "somebody is at work"
+    assert lock.exists() and unfinished.exists(), "somebody is at work"
     alive._held.clear()
     stage.kill()
     stage.wait()
     assert call("ci")[0] == 0 and lock.exists()
     alive.join()
-    assert lock.exists(), "a job on another machine frees nothing"
+    assert lock.exists() and unfinished.exists(), "a job on another machine frees nothing"
     alive._held.clear()
     alive.join(free=True)
-    assert not lock.exists()
+    assert not lock.exists() and [path.name for path in unfinished.parent.iterdir()] == ["metrics.json"]
 
 
 def test_signals_reach_snakemake(call, tmp_path):
