@@ -41,8 +41,8 @@ def numbers(value: Any) -> Any:
     return [numbers(item) for item in value] if isinstance(value, list) else value
 
 
-def entries(results: Path) -> Iterator[tuple[str, str]]:
-    """Yield name and digest of everything that is frozen."""
+def artefacts(results: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and digest of every file of a run's results that holds numbers."""
     for path in sorted(results.rglob("*")):
         name = path.relative_to(results).as_posix()
         if name.startswith("benchmarks/") or path.name == "provenance.json" or ".partial" in name or not path.is_file():
@@ -54,6 +54,11 @@ def entries(results: Path) -> Iterator[tuple[str, str]]:
                 yield name, digest_bytes(canonical_json([numbers(row) for row in csv.DictReader(file)]).encode())
         elif path.suffix == ".safetensors":
             yield name, tensors_digest(load_tensors(path)[0])
+
+
+def entries(results: Path) -> Iterator[tuple[str, str]]:
+    """Yield name and digest of everything that is frozen."""
+    yield from artefacts(results)
     yield from streams()
     yield from helps()
 

@@ -1,0 +1,1 @@
+"""What the fault drill (`tests/fault_drill.py`) is made of."""
