@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
@@ -83,6 +83,13 @@ def _packages() -> Iterator[Finding]:
         extra = family.replace("_", "-")
         if missing := absent(extra):
             yield Finding(extra, "note", f"without {', '.join(missing)}", remedy(extra))
+
+
+def seen_by_frameworks() -> Iterator[Finding]:
+    """Yield whether torch and jax see a card of this machine."""
+    for finding in _frameworks():
+        sees = finding.verdict == "good" and "sees a card" in finding.detail
+        yield finding if sees else replace(finding, verdict="missing", advice="make gpu EXTRAS=cuda installs both for CUDA")
 
 
 def _frameworks() -> Iterator[Finding]:

@@ -10,15 +10,16 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
 
 DEVICE = torch.device("meta")
 ATEN = torch.ops.aten
+MAKERS = (torch.tensor, torch.as_tensor)
 # operands may lie apart here: copies, and whole numbers of the processor that choose places
 APART = {ATEN.copy_.default, ATEN._to_copy.default, ATEN.index.Tensor, ATEN.index_put_.default, ATEN.index_put.default}
 
@@ -86,26 +87,38 @@ class Pretending(TorchDispatchMode):
 class DeviceGenerator(torch.Generator):
     """A generator of the pretended device, with the draws of one of the processor."""
 
+    @property
+    def device(self) -> torch.device:
+        """Where it is said to be."""
+        return DEVICE
+
 
 class Making(TorchFunctionMode):
-    """Makes tensors of numbers, which torch does without an operation on `meta`; looks at whose generator draws."""
+    """Looks at whose generator draws, and makes tensors like another of numbers."""
 
     def __torch_function__(
         self, func: Any, types: Sequence[type], args: Sequence[Any] = (), kwargs: Mapping[str, Any] | None = None
     ) -> Any:
-        """Make a tensor on the processor and bring it over, or do what is asked."""
+        """Do what is asked."""
         kwargs = dict(kwargs or {})
-        if func is Tensor.new_tensor:
-            return func(args[0].inner, *args[1:], **kwargs).to(DEVICE) if isinstance(args[0], OnDevice) else func(*args, **kwargs)
-        device = kwargs.get("device")
-        drawn = kwargs.get("generator")
-        if drawn is not None and device is not None and (torch.device(device) == DEVICE) != isinstance(drawn, DeviceGenerator):
-            raise AssertionError(f"{func} on {device} with a generator of another device")
-        if func not in (torch.tensor, torch.as_tensor) or device is None or torch.device(device) != DEVICE:
-            return func(*args, **kwargs)
-        if isinstance(args[0], Tensor):
-            return args[0].to(DEVICE, kwargs.get("dtype"))
-        return func(*args, **{**kwargs, "device": "cpu"}).to(DEVICE)
+        if func is Tensor.new_tensor and isinstance(args[0], OnDevice):
+            return func(args[0].inner, *args[1:], **kwargs).to(DEVICE)
+        if (drawn := kwargs.get("generator")) is not None:
+            lies = args[0].device if args and isinstance(args[0], Tensor) else torch.device(kwargs.get("device") or "cpu")
+            if (lies == DEVICE) != isinstance(drawn, DeviceGenerator):
+                raise AssertionError(f"{func} on device {lies} with a generator of another device")
+        return func(*args, **kwargs)
+
+
+def brought_over(make: Any) -> Any:
+    """Return `torch.tensor` or `torch.as_tensor` for the pretended device too: torch makes none of numbers on `meta`."""
+
+    def made(data: Any, *args: Any, device: Any = None, **kwargs: Any) -> Tensor:
+        if device is None or torch.device(device) != DEVICE:
+            return make(data, *args, device=device, **kwargs)
+        return data.to(DEVICE, *args, **kwargs) if isinstance(data, Tensor) else make(data, *args, **kwargs).to(DEVICE)
+
+    return made
 
 
 @contextmanager
@@ -120,31 +133,42 @@ def other_device() -> Iterator[torch.device]:
     # a module of another type gets new weights: those that are there cannot change what they wrap
     torch.__future__.set_overwrite_module_params_on_conversion(True)
     try:
-        with Making(), Pretending():
+        with Making(), Pretending(), patch.multiple(torch, **{make.__name__: brought_over(make) for make in MAKERS}):
             yield DEVICE
     finally:
         torch.__future__.set_overwrite_module_params_on_conversion(before)
 
 
+def plain(item: Any, found: list[Tensor]) -> Any:
+    """Return what is computed with on the processor; notes the tensors among it."""
+    if isinstance(item, Tensor):
+        found.append(item)
+        return item.inner if isinstance(item, OnDevice) else item
+    # the arguments of an operation are nested in lists alone
+    return type(item)(plain(one, found) for one in item) if type(item) in (list, tuple) else item
+
+
 def computed(func: Any, args: Sequence[Any], kwargs: dict[str, Any]) -> Any:
     """Return what an operation gives, on the pretended device where its operands or its `device` are."""
-    tensors = [item for item in tree_leaves((args, kwargs)) if isinstance(item, Tensor)]
+    tensors: list[Tensor] = []
+    plain_args = [plain(one, tensors) for one in args]
+    plain_kwargs = {name: plain(one, tensors) for name, one in kwargs.items()}
     here = [item for item in tensors if isinstance(item, OnDevice)]
     # a number of the processor may stand beside tensors of a GPU
-    apart = [item for item in tensors if not isinstance(item, OnDevice) and item.ndim]
-    if here and apart and func not in APART:
+    if here and func not in APART and any(not isinstance(item, OnDevice) and item.ndim for item in tensors):
         places = ", ".join(f"{tuple(item.shape)} on {item.device}" for item in tensors)
         raise AssertionError(f"{func} of tensors on several devices: {places}")
     asked = kwargs.get("device")
     there = torch.device(asked) == DEVICE if asked is not None else bool(here)
     if asked is not None:
-        kwargs["device"] = torch.device("cpu")
-    plain_args, plain_kwargs = tree_map_only(OnDevice, lambda item: item.inner, (tuple(args), kwargs))
+        plain_kwargs["device"] = torch.device("cpu")
     result = EAGER.get(func, func)(*plain_args, **plain_kwargs)
     own = {id(item.inner): item for item in here}
 
-    def placed(item: Tensor) -> Tensor:
+    def placed(item: Any) -> Any:
+        if not isinstance(item, Tensor):
+            return type(item)(map(placed, item)) if type(item) in (list, tuple) else item
         # what an operation changed in place is what it was given
         return own[id(item)] if id(item) in own else OnDevice(item) if there else item
 
-    return tree_map_only(Tensor, placed, result)
+    return placed(result)

@@ -30,6 +30,7 @@ from sciml.training.signals import StopSignals, TrainingInterrupted
 from sciml.training.state import TrainingState
 from sciml.training.step import LossStep, Scalars, floats, optimise, step_generator, to_device
 
+DEVICES = ("cpu", "cuda")
 Validate = Callable[[nn.Module, torch.Generator], Scalars]
 
 
@@ -99,7 +100,7 @@ def train(
         TrainingInterrupted: Ctrl-C or SIGTERM; the checkpoint is written and the same call goes on.
     """
     folder, device = Path(folder), torch.device(device)
-    if device.type not in ("cpu", "cuda"):
+    if device.type not in DEVICES:
         raise ConfigError(f"device is {device}, expected cpu or cuda; other devices were never tried")
     state = TrainingState(model, config, seed, identity or {})
     if (place := next(model.parameters()).device).type != device.type:

@@ -46,11 +46,18 @@ def test_a_run_is_told_its_settings_family_and_profile(call):
         (["demo", "TIER=ci", "FAMILY=imaging"], "ci --family imaging --profile profiles/default"),
         (["demo", "SETTINGS=my study.yaml"], "my study.yaml --family all --profile profiles/default"),
         (["cpu", "FAMILY=proximal"], "cpu --family proximal --profile profiles/default"),
-        (["gpu", "SETTINGS=my.yaml"], "my.yaml --family all --profile profiles/gpu"),
     ):
         code, output, calls = call(*words)
         assert (code, calls) == (0, [f"sciml run {wanted}"]), output
     assert call("demo", CODE="3")[0] != 0
+
+
+def test_cards_are_tried_before_a_run_on_them(call):
+    code, output, calls = call("gpu", "SETTINGS=my.yaml")
+    assert (code, calls) == (0, ["sciml doctor --cards", "sciml run my.yaml --family all --profile profiles/gpu"]), output
+    code, _, calls = call("gpu", CODE="2")
+    assert code != 0
+    assert calls == ["sciml doctor --cards"]
 
 
 def test_extras_are_installed_once_with_the_constraints(call):

@@ -19,7 +19,7 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
 from sciml.training import TrainingConfig, partial_folder, train
-from sciml.training.step import Scalars
+from sciml.training.step import Scalars, to_device
 from sciml.training.weight_files import read_weights_metadata
 
 log = logging.getLogger(__name__)
@@ -58,7 +58,8 @@ def run(config: TrainConfig, base: Path, output: Path, device: str = "cpu", runs
     held_batches = PairBatches(held_pairs, model, data.crop_size, 1, data.seed)
 
     def validate(network: torch.nn.Module, _generator: torch.Generator) -> Scalars:
-        results = [relative_error(network, held_batches.batch(number)) for number in range(len(held_pairs.steps))]
+        batches = (to_device(held_batches.batch(number), torch.device(device)) for number in range(len(held_pairs.steps)))
+        results = [relative_error(network, batch) for batch in batches]
         after = torch.stack([loss for loss, _ in results])
         before = after * 10 ** (torch.stack([torch.as_tensor(more["gain_db"]) for _, more in results]) / 10)
         return {"gain_db": 10 * torch.log10(before.mean() / after.mean())}

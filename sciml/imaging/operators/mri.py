@@ -153,7 +153,8 @@ def smooth_phase(size: tuple[int, int], generator: torch.Generator, waves: int =
         waves: highest number of half periods across the image.
     """
     degree = torch.arange(waves + 1, dtype=torch.float64)
-    amplitude = torch.randn(waves + 1, waves + 1, generator=generator, dtype=torch.float64) / (1 + degree[:, None] + degree)
+    drawn = torch.randn(waves + 1, waves + 1, generator=generator, device=generator.device, dtype=torch.float64).cpu()
+    amplitude = drawn / (1 + degree[:, None] + degree)
     rows = torch.cos(math.pi * degree * (torch.arange(size[0], dtype=torch.float64)[:, None] + 0.5) / size[0])
     columns = torch.cos(math.pi * degree * (torch.arange(size[1], dtype=torch.float64)[:, None] + 0.5) / size[1])
     phase = rows @ amplitude @ columns.T

@@ -66,14 +66,15 @@ class RandomProblem:
             share: place in the range of noise levels, 0 to 1; drawn for each image otherwise.
         """
         low, high = (math.log(level) for level in self.noise_range)
-        drawn = torch.rand(len(truth), generator=generator) if share is None else torch.full((len(truth),), share)
+        place = generator.device
+        drawn = torch.rand(len(truth), generator=generator, device=place) if share is None else torch.full((len(truth),), share)
         level = torch.exp(low + (high - low) * drawn).to(truth)
         clean = self.physics.A(truth)
         relative = {ParallelBeam: "measurement", MRI: "image"}.get(type(self.physics), "absolute")
         unit = Noise(1.0, relative, isinstance(self.physics, MRI))
         # a crop of background alone still has the noise of its scan
         sigma = level * unit.of(truth if relative == "image" else clean).clamp(min=DARKEST)
-        noise = torch.randn(clean.shape, generator=generator).to(clean)
+        noise = torch.randn(clean.shape, generator=generator, device=place).to(clean)
         if isinstance(self.physics, MRI):
             noise = noise * self.physics.mask
         return clean + sigma.reshape(-1, *[1] * (clean.ndim - 1)) * noise, sigma

@@ -61,7 +61,7 @@ def tuning_through_the_solver(
         model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
         assert isinstance(model, ImplicitNetwork)
-        problem = problems[int(torch.randint(len(problems), (1,), generator=generator))]
+        problem = problems[int(torch.randint(len(problems), (1,), generator=generator, device=generator.device))]
         solver_steps, adjoint_steps = schedule.at(batch["done"])
         truth = problem.truth(batch["images"], generator)
         y, sigma = problem.measure(truth, generator)
