@@ -11,6 +11,13 @@ F that to u, are reduced to theta by eliminating u (A = F'F + s^2 / S):
 
     Sigma = G'G - G'F A^-1 F'G,    d theta = - Sigma^-1 ( G'r - G'F A^-1 (F'r + s^2 / S u) )
 
+Of pictures whose contrast is known roughly, y is a factor e^c of the order and an offset b more, with normal priors: c of standard
+deviation tau, b of root mean square t. With u as the picture shows it,
+
+    M_j = e^c m_j(theta, e^-c u) + b,    J + s^2 c^2 / (2 tau^2) + (s^2 / t^2) |b|^2
+
+What tells c is that the theory is not linear; b is eliminated with u.
+
 The noise of the first snapshot is thereby part of the uncertainty: the covariance of theta, the initial state integrated out, is
 s^2 / 2 Sigma^-1, because the variance of a real part is s^2 / 2. The columns of G and F are tangents of the solver by forward
 mode, with longer steps than the residual's: an error of the tangents moves no estimate whose residual is noise.
@@ -51,6 +58,8 @@ class Problem(NamedTuple):
         data: m1 of the snapshots on the model's grid, 0 where it was not seen.
         seen: 1 where a snapshot was seen, else 0.
         gaps: time between snapshots.
+        clock: place in theta of the logarithm of the scale of time, where that is sought too.
+        gain: place in theta of the logarithm of the scale of the data, where that is sought too.
     """
 
     closure: Closure
@@ -58,13 +67,15 @@ class Problem(NamedTuple):
     data: Complex[Array, "snapshots points points"]
     seen: Float[Array, "snapshots points points"]
     gaps: Float[Array, " intervals"]
+    clock: int | None = None
+    gain: int | None = None
 
 
 class Slopes(NamedTuple):
     """Changes of what is seen, real and imaginary parts in turn, for changes by one.
 
     Attributes:
-        theta: G', of alpha, zeta and perhaps the logarithm of the scale of time.
+        theta: G', of alpha, zeta and perhaps the logarithms of the scales of time and of the data.
         error: K', of the numbers kappa of the closure's error.
         state: F', of the real parts of the chosen amplitudes, then of the imaginary parts.
     """
@@ -104,8 +115,13 @@ def model_of(problem: Problem, theta: Array) -> Model:
 
 
 def gaps_of(problem: Problem, theta: Array) -> Float[Array, " intervals"]:
-    """Return the gaps in the theory's time: those of the data times exp(theta[2]) where the scale of time is sought too."""
-    return problem.gaps * jnp.exp(theta[2]) if theta.shape[0] > 2 else problem.gaps
+    """Return the gaps in the theory's time: those of the data times the scale of time where that is sought too."""
+    return problem.gaps if problem.clock is None else problem.gaps * jnp.exp(theta[problem.clock])
+
+
+def gain_of(problem: Problem, theta: Array) -> Array | float:
+    """Return e^c, what is seen over the order."""
+    return 1.0 if problem.gain is None else jnp.exp(theta[problem.gain])
 
 
 def _advanced(model: Model, amplitudes: Array, gap: Array, count: int) -> Array:
@@ -116,23 +132,23 @@ def _advanced(model: Model, amplitudes: Array, gap: Array, count: int) -> Array:
 
 
 def trajectory(problem: Problem, theta: Array, amplitudes: Array, count: int) -> Complex[Array, "snapshots points points"]:
-    """Return m1 at the times of all snapshots.
+    """Return m1 as it is seen, e^c of the order, at the times of all snapshots.
 
     Args:
         problem: data and closure.
-        theta: alpha and zeta.
-        amplitudes: Fourier amplitudes at the first snapshot.
+        theta: alpha, zeta and what else is sought.
+        amplitudes: Fourier amplitudes at the first snapshot, as they are seen.
         count: steps in each interval.
     """
-    model = model_of(problem, theta)
+    model, gain = model_of(problem, theta), gain_of(problem, theta)
 
     def interval(now: Array, gap: Array) -> tuple[Array, Array]:
         after = _advanced(model, now, gap, count)
         return after, after
 
-    first = amplitudes * model.grid.keep
+    first = amplitudes * model.grid.keep / gain
     later = jax.lax.scan(interval, first, gaps_of(problem, theta))[1]
-    return inverse(jnp.concatenate([first[None], later])) * first.size
+    return inverse(jnp.concatenate([first[None], later])) * first.size * gain
 
 
 @eqx.filter_jit
@@ -164,9 +180,9 @@ def intervals_apart(problem: Problem, theta: Array, amplitudes: Array, count: in
 
 
 @eqx.filter_jit
-def residuals(problem: Problem, theta: Array, amplitudes: Array, count: int) -> tuple[Array, Array]:
-    """Return model minus data where seen, and the trajectory."""
-    fields = trajectory(problem, theta, amplitudes, count)
+def residuals(problem: Problem, theta: Array, amplitudes: Array, count: int, offset: Array | complex = 0.0) -> tuple[Array, Array]:
+    """Return model minus data where seen, and the trajectory with its offset."""
+    fields = trajectory(problem, theta, amplitudes, count) + offset
     return (fields - problem.data) * problem.seen, fields
 
 
@@ -192,7 +208,7 @@ def jacobian(problem: Problem, theta: Array, amplitudes: Array, modes: NDArray[n
 
     Args:
         problem: data and closure.
-        theta: alpha, zeta and perhaps the logarithm of the scale of time.
+        theta: alpha, zeta and perhaps the logarithms of the scales of time and of the data.
         amplitudes: Fourier amplitudes at the first snapshot.
         modes: indices of the chosen ones in Fourier order, (modes, 2).
         count: steps in each interval.
@@ -214,7 +230,20 @@ def jacobian(problem: Problem, theta: Array, amplitudes: Array, modes: NDArray[n
     return Slopes(whole[:sought], whole[sought:free], whole[free:rows])
 
 
-def normal_step(slopes: Slopes, residual: NDArray[np.complex128], chosen: NDArray[np.complex128], ridge: NDArray) -> Normal:
+def with_offset(slopes: Slopes, seen: NDArray[np.float64]) -> Slopes:
+    """Return slopes with those of an offset of all that is seen, as one more amplitude of the state."""
+    shown = np.concatenate([one.astype(np.complex128).reshape(1, -1).view(np.float64) for one in (seen, 1j * seen)])
+    half = len(slopes.state) // 2
+    return slopes._replace(state=np.concatenate([slopes.state[:half], shown[:1], slopes.state[half:], shown[1:]]))
+
+
+def normal_step(
+    slopes: Slopes,
+    residual: NDArray[np.complex128],
+    chosen: NDArray[np.complex128],
+    ridge: NDArray,
+    prior: tuple[NDArray, NDArray] | None = None,
+) -> Normal:
     """Return the Gauss-Newton step.
 
     Args:
@@ -222,6 +251,7 @@ def normal_step(slopes: Slopes, residual: NDArray[np.complex128], chosen: NDArra
         residual: model minus data.
         chosen: the chosen amplitudes, (modes,).
         ridge: s^2 / S_k of the chosen amplitudes.
+        prior: theta, and s^2 / (2 tau^2) of each of its numbers, 0 of those without a prior; none by default.
     """
     parts = np.ascontiguousarray(residual).reshape(-1).view(np.float64)
     # G'r, and F'r + s^2 / S u
@@ -237,6 +267,8 @@ def normal_step(slopes: Slopes, residual: NDArray[np.complex128], chosen: NDArra
     # Sigma = G'G - G'F A^-1 F'G, then d theta = -Sigma^-1 slope and d u = -A^-1 (F'r + s^2 / S u + F'G d theta)
     information = slopes.theta @ slopes.theta.T - mixed @ solved[:count].T
     slope = away - mixed @ solved[-1]
+    if prior is not None:
+        information, slope = information + np.diag(prior[1]), slope + prior[1] * prior[0]
     inverse = np.linalg.pinv(information, hermitian=True)
     theta = -inverse @ slope
     step = -solved[-1] - theta @ solved[:count]

@@ -23,6 +23,10 @@ second order in the order parameter, and moves estimates from the growth of a we
 The theory has no unit of time of its own: with times t, rates alpha, zeta and d_r and a diffusion d_t, the fields at times t / r
 with r alpha, r zeta, r d_r and r d_t are the same. Where the clock is free, ln r is sought as a third number with alpha and zeta
 in units of d_r; what tells it is how diffusion and rotation fade the fields.
+
+Pictures show the order up to a contrast that is known roughly, and a blur that is not round adds an order of its own: with
+`gain_std` and `offset_std` a factor of all snapshots and an offset are sought too, from their priors and from what is not linear in
+the theory, and integrated out of the covariance.
 """
 
 from __future__ import annotations
@@ -73,10 +77,13 @@ class Inference:
         alpha_interval, zeta_interval: 90 % intervals.
         clock: units of the theory's time that pass in a unit of the times given, 1 but for a free clock.
         clock_interval: its 90 % interval.
+        gain: snapshots over the order, 1 but for a free one.
+        gain_std: standard deviation of its logarithm, 0 where it is 1.
+        offset: what snapshots show more than the order times the gain.
         noise_std: root mean square of the complex noise of m1 at a point, the larger of the given one and that of the misfit.
         misfit: root mean square of model minus data at each snapshot, in units of the noise.
         times: times of the snapshots.
-        fitted: m1 of the model at these times, (snapshots, points, points).
+        fitted: m1 of the model at these times, (snapshots, points, points); without gain and offset.
         start: alpha and zeta that the search began from.
         converged: whether the last step was below a tenth of a standard deviation in both.
         reason: why the search ended.
@@ -94,6 +101,9 @@ class Inference:
     zeta_interval: tuple[float, float]
     clock: float
     clock_interval: tuple[float, float]
+    gain: float
+    gain_std: float
+    offset: complex
     noise_std: float
     misfit: Float[np.ndarray, " snapshots"]
     times: Float[np.ndarray, " snapshots"]
@@ -126,7 +136,7 @@ class Inference:
 
     def as_dict(self) -> dict[str, Any]:
         """Return all but the fields as plain numbers, lists and words, for JSON."""
-        plain = asdict(self)
+        plain = asdict(self) | {"offset": [self.offset.real, self.offset.imag]}
         del plain["fitted"]
         return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in plain.items()}
 
@@ -147,6 +157,8 @@ def infer(
     *,
     free_clock: bool = False,
     closure_error: bool = True,
+    gain_std: float = 0.0,
+    offset_std: float = 0.0,
 ) -> Inference:
     """Return alpha and zeta of the closed model that explain snapshots of m1.
 
@@ -165,6 +177,8 @@ def infer(
         progress: function that is called with each row of the history.
         free_clock: whether the times given are the theory's but for a factor, which is sought.
         closure_error: whether intervals hold the closure's error, of a closure that brings a table of it (`discrepancy`).
+        gain_std: standard deviation of the logarithm of an unknown factor of all snapshots, at most 1; 0 for snapshots of m1 itself.
+        offset_std: root mean square of an unknown complex offset of all snapshots, at most 1; 0 for none.
 
     Raises:
         ConfigError: start, box, noise, step or points make no sense, or a closure of m3.
@@ -174,6 +188,9 @@ def infer(
     """
     if kept(closure) > 1:
         raise ConfigError("parameters are inferred with a closure of m2: bingham, quadratic, neural or neural:NAME")
+    for name, value in {"gain_std": gain_std, "offset_std": offset_std}.items():
+        if not 0 <= value <= 1:
+            raise ConfigError(f"{name} = {value}: it has to lie between 0 and 1")
     data, seen, moments = checked(snapshots, times, mask, points, start, box, noise_std, time_step)
     rows: list[dict[str, Any]] = []
 
@@ -187,10 +204,12 @@ def infer(
         gaps = np.diff(moments)
         fine = max(math.ceil(gaps.max() / time_step - 1e-9), MIN_STEPS)
         coarse = max(math.ceil(fine / TANGENT_STEP_RATIO), MIN_STEPS)
-        problem = Problem(closure, known, jnp.asarray(data), jnp.asarray(seen), jnp.asarray(gaps))
-        limits = search_limits(box, free_clock)
-        first = intervals_first(problem, state, start, box, limits, coarse, record)
-        found = one_trajectory(problem, first, state, noise_std, limits, (fine, coarse), most_waves, record)
+        problem = Problem(closure, known, jnp.asarray(data), jnp.asarray(seen), jnp.asarray(gaps), clock=2 if free_clock else None)
+        first = intervals_first(problem, state, start, box, search_limits(box, free_clock), coarse, record)
+        if gain_std > 0:
+            problem, first = problem._replace(gain=len(first)), np.append(first, 0.0)
+        limits = search_limits(box, free_clock, gain_std)
+        found = one_trajectory(problem, first, state, noise_std, limits, (fine, coarse), most_waves, record, gain_std, offset_std)
     theta, last = found.theta, found.last
     order = float(np.sqrt(np.sum(np.abs(data) ** 2) / seen.sum()))
     sizes = getattr(closure, "discrepancy", ()) if closure_error else ()
@@ -200,6 +219,10 @@ def infer(
     every = data.shape[-1] // len(snapshots[0])
     grid = (slice(None), slice(None, None, every), slice(None, None, every))
     fit = goodness(data[grid], seen[grid], found.fields[grid], state, noise_std, last.used, last.left, errors)
+    gain, gain_spread = (math.exp(theta[-1]), math.sqrt(covariance[-1, -1])) if gain_std > 0 else (1.0, 0.0)
+    # the gain is integrated out of the others
+    own = slice(len(first) - (gain_std > 0))
+    theta, covariance = theta[own], covariance[own, own]
     width = NORMAL_QUANTILE_95 * np.sqrt(np.diag(covariance))
     ends = [(float(value - half), float(value + half)) for value, half in zip(theta, width, strict=True)]
     clock = [math.exp(value) for value in (theta[2], *ends[2])] if free_clock else [1.0, 1.0, 1.0]
@@ -207,16 +230,19 @@ def infer(
         alpha=float(theta[0]),
         zeta=float(theta[1]),
         covariance=covariance,
-        noise_covariance=found.covariance,
-        influence=last.influence,
+        noise_covariance=found.covariance[own, own],
+        influence=last.influence[own],
         alpha_interval=ends[0],
         zeta_interval=ends[1],
         clock=clock[0],
         clock_interval=(clock[1], clock[2]),
+        gain=gain,
+        gain_std=gain_spread,
+        offset=found.offset,
         noise_std=found.noise,
         misfit=found.misfit,
         times=moments,
-        fitted=found.fields,
+        fitted=(found.fields - found.offset) / gain,
         start=(rows[0]["alpha"], rows[0]["zeta"]),
         converged=found.converged,
         reason=found.reason,

@@ -11,7 +11,16 @@ import numpy as np
 from jaxtyping import Complex, Float
 from numpy.typing import NDArray
 
-from sciml.active_fluid.inference.assimilation import Normal, Problem, Slopes, intervals_apart, jacobian, normal_step, residuals
+from sciml.active_fluid.inference.assimilation import (
+    Normal,
+    Problem,
+    Slopes,
+    intervals_apart,
+    jacobian,
+    normal_step,
+    residuals,
+    with_offset,
+)
 from sciml.active_fluid.inference.wiener import Filtered, whole_numbers
 from sciml.runtime.errors import NumericalError
 
@@ -25,6 +34,8 @@ MAX_SIGMAS, CONVERGED_SIGMAS = 10.0, 0.1
 GRID_FRACTIONS = (0.15, 0.5, 0.85)
 # largest ratio of the scale of time to the one given
 MAX_CLOCK_RATIO = 4.0
+# farthest that the logarithm of the data's scale is sought, in standard deviations of its prior
+MAX_GAIN_SIGMAS = 4.0
 # whole wave number up to which waves of the initial state are always sought
 MIN_REACH = 3
 
@@ -33,11 +44,12 @@ class SearchResult(NamedTuple):
     """Where the search ended.
 
     Attributes:
-        theta: alpha, zeta and, where it is sought, the logarithm of the scale of time.
+        theta: alpha, zeta and, where they are sought, the logarithms of the scales of time and of the data.
         covariance: covariance of theta from the noise.
         noise: root mean square of the noise at a point, the larger of the given one and that of the misfit.
         misfit: root mean square of model minus data of each snapshot, in units of the noise.
-        fields: m1 of the model at the snapshots.
+        fields: m1 of the model at the snapshots, as it is seen.
+        offset: of what is seen.
         converged: whether the search converged.
         reason: why the search ended.
         last: the last step, at the end of the search or close to it.
@@ -48,17 +60,18 @@ class SearchResult(NamedTuple):
     noise: float
     misfit: Float[np.ndarray, " snapshots"]
     fields: Complex[np.ndarray, "snapshots points points"]
+    offset: complex
     converged: bool
     reason: str
     last: Normal
 
 
-def search_limits(box: Box, free_clock: bool = False) -> Float[np.ndarray, "sought 2"]:
-    """Return the box widened by half its width on each side, zeta at least 0; with a free clock those of its logarithm too."""
+def search_limits(box: Box, free_clock: bool = False, gain_std: float = 0.0) -> Float[np.ndarray, "sought 2"]:
+    """Return the box widened by half its width on each side, zeta at least 0; then those of the logarithms of free scales."""
     wide = np.array([(low - (high - low) / 2, high + (high - low) / 2) for low, high in box])
     wide[1, 0] = max(wide[1, 0], 0.0)
-    clock = math.log(MAX_CLOCK_RATIO)
-    return np.concatenate([wide, [[-clock, clock]]]) if free_clock else wide
+    scales = [math.log(MAX_CLOCK_RATIO)] * free_clock + [MAX_GAIN_SIGMAS * gain_std] * (gain_std > 0)
+    return np.concatenate([wide, [[-most, most] for most in scales]]) if scales else wide
 
 
 def standing_out(variances: NDArray[np.float64], floor: float, most: int) -> NDArray[np.int64]:
@@ -143,18 +156,22 @@ def one_trajectory(
     counts: tuple[int, int],
     most_waves: int,
     record: Record,
+    gain_std: float = 0.0,
+    offset_std: float = 0.0,
 ) -> SearchResult:
     """Return the most likely theta of one trajectory through all snapshots, whose start is sought too.
 
     Args:
         problem: data and closure.
-        theta: where to begin: alpha, zeta and, where it is sought, the logarithm of the scale of time.
+        theta: where to begin: alpha, zeta and, where they are sought, the logarithms of the scales of time and of the data.
         state: filtered snapshots.
         noise_std: root mean square of the data's noise where it is known.
         limits: least and largest of each number that is sought, (sought, 2).
         counts: steps in each interval for residuals and for tangents.
         most_waves: largest number of waves of the initial state that are sought.
         record: takes the rows of the history.
+        gain_std: standard deviation of the prior of the logarithm of the data's scale, where that is sought.
+        offset_std: root mean square of the prior of the data's complex offset; 0 where there is none.
 
     Raises:
         NumericalError: the model diverges.
@@ -165,14 +182,27 @@ def one_trajectory(
     modes = standing_out(state.variances[0], square / float(seen[0].sum()), most_waves)
     spots = (modes[:, 0], modes[:, 1])
     amplitudes, variances = state.amplitudes[0].copy(), state.variances[0][spots]
+    # 1 / (2 tau^2) of the numbers that have a prior
+    weights = np.zeros(len(theta))
+    if problem.gain is not None:
+        weights[problem.gain] = 1 / (2 * gain_std**2)
 
-    def look(theta: NDArray, amplitudes: NDArray) -> tuple[NDArray, NDArray, float]:
+    # the offset stands behind the amplitudes that are sought
+    offset, has_offset = 0j, offset_std > 0
+    if has_offset:
+        variances = np.append(variances, offset_std**2)
+
+    def sought(amplitudes: NDArray, offset: complex) -> NDArray:
+        return np.append(amplitudes[spots], offset) if has_offset else amplitudes[spots]
+
+    def look(theta: NDArray, amplitudes: NDArray, offset: complex) -> tuple[NDArray, NDArray, float]:
         """Return residual, fields and J."""
-        residual, fields = residuals(problem, jnp.asarray(theta), jnp.asarray(amplitudes), fine)
-        prior = float(np.sum(square / variances * np.abs(amplitudes[spots]) ** 2))
+        residual, fields = residuals(problem, jnp.asarray(theta), jnp.asarray(amplitudes), fine, offset)
+        unlikely = np.sum(square / variances * np.abs(sought(amplitudes, offset)) ** 2)
+        prior = float(unlikely) + square * float(weights @ theta**2)
         return np.asarray(residual), np.asarray(fields), float(np.sum(np.abs(residual) ** 2)) + prior
 
-    residual, fields, value = look(theta, amplitudes)
+    residual, fields, value = look(theta, amplitudes, offset)
     if not np.isfinite(value):
         raise NumericalError(f"the model diverges with alpha = {theta[0]:.4g}, zeta = {theta[1]:.4g}: take a smaller time_step")
     reason, converged, far = f"no end after {MAX_JOINT_STEPS} steps", False, True
@@ -181,7 +211,8 @@ def one_trajectory(
     for iteration in range(MAX_JOINT_STEPS):
         if far or slopes is None:
             slopes = jacobian(problem, jnp.asarray(theta), jnp.asarray(amplitudes), modes, coarse)
-        step = normal_step(slopes, residual, amplitudes[spots], square / variances)
+            slopes = with_offset(slopes, seen) if has_offset else slopes
+        step = normal_step(slopes, residual, sought(amplitudes, offset), square / variances, (theta, square * weights))
         inverse = bounded_inverse(step.information)
         # length of the step in standard deviations: the covariance of theta is s^2 / 2 Sigma^-1
         size = float(np.max(np.abs(step.theta) / np.sqrt(max(square, value / number) / 2 * np.diag(inverse))))
@@ -191,26 +222,27 @@ def one_trajectory(
         if size < CONVERGED_SIGMAS:
             converged, reason = True, f"the step is below {CONVERGED_SIGMAS} standard deviations"
             break
-        trial, moved, after = theta, amplitudes, (residual, fields, np.inf)
+        trial, moved, shifted, after = theta, amplitudes, offset, (residual, fields, np.inf)
         for scale in (1.0, 0.5, 0.25, 0.1, 0.03):
             trial, moved = np.clip(theta + scale * step.theta, limits[:, 0], limits[:, 1]), amplitudes.copy()
-            moved[spots] += scale * step.amplitudes
-            after = look(trial, moved)
+            moved[spots] += scale * step.amplitudes[: len(modes)]
+            shifted = offset + scale * step.amplitudes[-1] if has_offset else offset
+            after = look(trial, moved, shifted)
             if after[2] < value:
                 break
         if not after[2] < value:
             converged, reason = size < 1, "no smaller misfit along the step"
             break
-        theta, amplitudes, (residual, fields, value) = trial, moved, after
+        theta, amplitudes, offset, (residual, fields, value) = trial, moved, shifted, after
         if noise_std is None and not far:
             # at its minimum J has the mean s^2 a seen point: the prior's part makes up for the freedom of the initial state
             square = value / number
-            residual, fields, value = look(theta, amplitudes)
+            residual, fields, value = look(theta, amplitudes, offset)
     noise = math.sqrt(max(square, value / number))
     misfit = np.sqrt(np.sum(np.abs(residual) ** 2, (1, 2)) / seen.sum((1, 2))) / noise
     assert step is not None
     covariance = noise**2 / 2 * bounded_inverse(step.information)
-    return SearchResult(theta, covariance, noise, misfit, fields, converged, reason, step)
+    return SearchResult(theta, covariance, noise, misfit, fields, offset, converged, reason, step)
 
 
 def bounded_inverse(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

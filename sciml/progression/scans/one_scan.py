@@ -91,26 +91,24 @@ def make_ready(
     scan = read_scan(path, volume)
     log.info("%s: registering to MNI152", path.name)
     reference = mni_reference(GRIDS["4.5mm"])
-    to_scan = register_affine(scan, reference)
-    skull, found, brain = has_skull(scan, to_scan), [], scan
+    # doubts about a brain are answered by a mask: one that was given is taken
+    brain, found, skull = scan, [], False
     if brain_mask is not None:
         brain = only_brain(scan, _mask_of(brain_mask, scan))
-    elif skull and segmentation is not None:
-        log.info("%s: removing the skull by the segmentation", path.name)
-        brain = only_brain(scan, _mask_of(segmentation, scan, CLOSED_MM))
-    elif skull:
-        log.info("%s: removing the skull", path.name)
-        brain = only_brain(scan, find_brain(scan, to_scan))
-    if brain is not scan:
+    to_scan = register_affine(brain, reference)
+    if brain_mask is None and has_skull(scan, to_scan):
+        skull = segmentation is None
+        log.info("%s: removing the skull%s", path.name, "" if skull else " by the segmentation")
+        inside = find_brain(scan, to_scan) if segmentation is None else _mask_of(segmentation, scan, CLOSED_MM)
+        brain = only_brain(scan, inside)
         to_scan = register_affine(brain, reference)
-        # their remedy is a mask: one that was given is taken
-        found = doubts(brain, to_scan) if brain_mask is None else []
+        found = doubts(brain, to_scan)
     log.info("%s: evening out the intensities", path.name)
     shading = bias_of(brain, to_scan)
     even = replace(brain, array=(brain.array / shading).astype(np.float32))
     placed = place(even, grid, to_scan)
     found += examine(even, placed, grid, mni_reference(grid), registered=True)
-    return Ready(scan, even, shading, placed, tuple(found), skull and brain_mask is None and segmentation is None)
+    return Ready(scan, even, shading, placed, tuple(found), skull)
 
 
 def find_regions(ready: Ready, grid: Grid, segmentation: Path | None = None, codes: str = "synthseg") -> Regions:

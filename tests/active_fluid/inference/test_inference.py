@@ -131,6 +131,12 @@ def test_elimination_of_the_state_is_the_full_solution():
     moved = np.linalg.solve(matrix, slopes @ parts.error.T)
     assert np.allclose(got.influence, moved[:2])
     assert np.allclose(got.left, parts.error - moved.T @ slopes)
+    # a prior of theta is one more penalty
+    theta, weights = generator.standard_normal(2), np.array([0.0, 3.0])
+    penalty[:2] = weights
+    right += penalty * np.concatenate([theta, np.zeros(10)])
+    whole = -np.linalg.solve(slopes @ slopes.T + np.diag(penalty), right)
+    assert np.allclose(normal_step(parts, residual, chosen, ridge, (theta, weights)).theta, whole[:2])
 
 
 # recovery
@@ -180,6 +186,26 @@ def test_an_error_of_the_closure_moves_estimates_as_said_and_widens_the_interval
     assert np.allclose(np.diag(right.covariance - right.noise_covariance), (right.influence @ kappa) ** 2)
     assert moved.alpha_interval[0] < TRUTH[0] < moved.alpha_interval[1]
     assert moved.goodness.p_value < 1e-3 and moved.goodness.verdict == "closure"
+
+
+def test_contrast_and_offset_of_pictures_are_found_with_the_parameters():
+    gain, offset = 1.2, 0.03 - 0.05j
+    data, size = with_noise(gain * np.array(clean()) + offset, 0.02, 1)
+    blind = found(data, noise_std=size)
+    result = found(data, noise_std=size, gain_std=0.25, offset_std=0.1)
+    assert not blind.zeta_interval[0] < TRUTH[1] < blind.zeta_interval[1]
+    assert abs(result.alpha / TRUTH[0] - 1) < 0.05 and abs(result.zeta / TRUTH[1] - 1) < 0.05
+    assert abs(np.log(result.gain / gain)) < 3 * result.gain_std < 0.25
+    assert abs(result.offset - offset) < 0.01
+    assert np.sqrt(np.mean(np.abs(result.fitted - clean()) ** 2)) < size
+    # what is not known widens the intervals
+    plain = found(with_noise(np.array(clean()), 0.02, 1)[0], noise_std=size)
+    assert np.all(np.diag(result.covariance) > np.diag(plain.covariance))
+    assert result.covariance.shape == (2, 2) and result.influence.shape[0] == 2
+    # a very narrow prior is a gain that is known
+    sure = found(with_noise(np.array(clean()), 0.02, 1)[0], noise_std=size, gain_std=1e-6, offset_std=1e-6)
+    assert np.allclose([sure.alpha, sure.zeta], [plain.alpha, plain.zeta], atol=1e-4)
+    assert np.allclose(sure.covariance, plain.covariance, rtol=1e-3)
 
 
 @pytest.mark.slow
