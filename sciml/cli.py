@@ -21,6 +21,7 @@ from sciml.families import families, room
 from sciml.options import Force, Set, Tier, command
 from sciml.runtime.errors import ScimlError
 from sciml.runtime.extras import absent, explained, remedy, wanted_extra
+from sciml.runtime.places import keep_programs
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
 INTERRUPTED = 130
@@ -185,6 +186,7 @@ def _mount() -> None:
 def main() -> None:
     """Run the command line and turn errors into one line and an exit code."""
     warnings.showwarning = _warn
+    keep_programs()
     try:
         _mount()
         code = app(standalone_mode=False)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
+import platform
 from pathlib import Path
 
 from sciml.runtime.errors import ScimlError
 
 CACHE_VARIABLE = "SCIML_CACHE"
+PROGRAMS_BYTES = 1_000_000_000
+"""Most that compiled programs take; those that were not used for longest go."""
 
 
 class CacheError(ScimlError):
@@ -27,9 +31,7 @@ def cache_folder(*parts: str) -> Path:
     Raises:
         CacheError: the folder cannot be made.
     """
-    root = os.environ.get(CACHE_VARIABLE)
-    base = Path(root) if root else cache_home() / "sciml"
-    folder = base.joinpath(*parts)
+    folder = _root().joinpath(*parts)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -37,6 +39,30 @@ def cache_folder(*parts: str) -> Path:
             f"cannot make the cache folder {folder}: {error.strerror}; set {CACHE_VARIABLE} to another place"
         ) from error
     return folder
+
+
+def _root() -> Path:
+    root = os.environ.get(CACHE_VARIABLE)
+    return Path(root) if root else cache_home() / "sciml"
+
+
+def keep_programs() -> None:
+    """Let JAX keep the programs that it compiles in the cache, where one is there; call it before JAX is imported.
+
+    An inference compiles for half a minute, and every process would do it again. Programs hold instructions of the processor
+    that they were compiled for, so every kind of processor has a folder of its own. Variables that are set already stand.
+    """
+    root = _root()
+    if not (root.is_dir() and os.access(root, os.W_OK)):
+        return
+    try:
+        about = next(line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith(("flags", "Features")))
+    except (OSError, StopIteration):
+        about = platform.processor()
+    kind = hashlib.sha256(f"{platform.machine()} {about}".encode()).hexdigest()[:12]
+    os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(root / "programs" / kind))
+    os.environ.setdefault("JAX_COMPILATION_CACHE_MAX_SIZE", str(PROGRAMS_BYTES))
+    os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 
 
 def resource(*parts: str) -> Path:

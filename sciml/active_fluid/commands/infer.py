@@ -77,6 +77,19 @@ def infer_command(
     free_clock: Annotated[
         bool, typer.Option("--free-clock", help="Seek the scale of time too: d_r and d_t are known but for a common factor.")
     ] = False,
+    gain_std: Annotated[
+        float,
+        typer.Option(
+            "--gain-std",
+            min=0,
+            max=1,
+            help="For pictures of a contrast that is known roughly: 0.2 where it is known within 20 %.",
+        ),
+    ] = 0.0,
+    offset_std: Annotated[
+        float,
+        typer.Option("--offset-std", min=0, max=1, help="Size of an order that the instrument adds, the same in all frames."),
+    ] = 0.0,
     out: Annotated[Path | None, typer.Option(help="JSON file of everything that was found.")] = None,
     picture_out: Annotated[
         Path | None, typer.Option("--picture-out", help="PNG file: data, fit and residual; intervals; misfit by frame and wave.")
@@ -122,6 +135,8 @@ def infer_command(
             mask=given.mask,
             progress=_tell,
             free_clock=free_clock,
+            gain_std=gain_std,
+            offset_std=offset_std,
         )
         rates = found.in_units(units.time)
         if out is not None:

@@ -11,8 +11,8 @@ F that to u, are reduced to theta by eliminating u (A = F'F + s^2 / S):
 
     Sigma = G'G - G'F A^-1 F'G,    d theta = - Sigma^-1 ( G'r - G'F A^-1 (F'r + s^2 / S u) )
 
-Of pictures whose contrast is known roughly, y is a factor e^c of the order and an offset b more, with normal priors: c of standard
-deviation tau, b of root mean square t. With u as the picture shows it,
+Of pictures whose contrast is known roughly, y is a factor e^c of the order and an offset b more, with normal priors: c of
+standard deviation tau, b of root mean square t. With u as the picture shows it,
 
     M_j = e^c m_j(theta, e^-c u) + b,    J + s^2 c^2 / (2 tau^2) + (s^2 / t^2) |b|^2
 
@@ -180,7 +180,9 @@ def intervals_apart(problem: Problem, theta: Array, amplitudes: Array, count: in
 
 
 @eqx.filter_jit
-def residuals(problem: Problem, theta: Array, amplitudes: Array, count: int, offset: Array | complex = 0.0) -> tuple[Array, Array]:
+def residuals(
+    problem: Problem, theta: Array, amplitudes: Array, count: int, offset: Array | complex = 0.0
+) -> tuple[Array, Array]:
     """Return model minus data where seen, and the trajectory with its offset."""
     fields = trajectory(problem, theta, amplitudes, count) + offset
     return (fields - problem.data) * problem.seen, fields

@@ -25,8 +25,8 @@ with r alpha, r zeta, r d_r and r d_t are the same. Where the clock is free, ln 
 in units of d_r; what tells it is how diffusion and rotation fade the fields.
 
 Pictures show the order up to a contrast that is known roughly, and a blur that is not round adds an order of its own: with
-`gain_std` and `offset_std` a factor of all snapshots and an offset are sought too, from their priors and from what is not linear in
-the theory, and integrated out of the covariance.
+`gain_std` and `offset_std` a factor of all snapshots and an offset are sought too, from their priors and from what is not linear
+in the theory, and integrated out of the covariance.
 """
 
 from __future__ import annotations
@@ -115,6 +115,11 @@ class Inference:
     goodness: Goodness
     sentences: tuple[str, ...]
 
+    @property
+    def shown(self) -> Complex[np.ndarray, "snapshots points points"]:
+        """What the snapshots show by the model: its fields with gain and offset."""
+        return self.gain * self.fitted + self.offset
+
     def in_units(self, unit: float) -> dict[str, tuple[float, float, float]]:
         """Return alpha, zeta and d_r as rates over the time of the data, each with the ends of its 90 % interval.
 
@@ -177,7 +182,7 @@ def infer(
         progress: function that is called with each row of the history.
         free_clock: whether the times given are the theory's but for a factor, which is sought.
         closure_error: whether intervals hold the closure's error, of a closure that brings a table of it (`discrepancy`).
-        gain_std: standard deviation of the logarithm of an unknown factor of all snapshots, at most 1; 0 for snapshots of m1 itself.
+        gain_std: standard deviation of the logarithm of an unknown factor of all snapshots, at most 1; 0 where they show m1.
         offset_std: root mean square of an unknown complex offset of all snapshots, at most 1; 0 for none.
 
     Raises:
@@ -204,7 +209,7 @@ def infer(
         gaps = np.diff(moments)
         fine = max(math.ceil(gaps.max() / time_step - 1e-9), MIN_STEPS)
         coarse = max(math.ceil(fine / TANGENT_STEP_RATIO), MIN_STEPS)
-        problem = Problem(closure, known, jnp.asarray(data), jnp.asarray(seen), jnp.asarray(gaps), clock=2 if free_clock else None)
+        problem = Problem(closure, known, *map(jnp.asarray, (data, seen, gaps)), clock=2 if free_clock else None)
         first = intervals_first(problem, state, start, box, search_limits(box, free_clock), coarse, record)
         if gain_std > 0:
             problem, first = problem._replace(gain=len(first)), np.append(first, 0.0)

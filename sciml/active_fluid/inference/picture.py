@@ -39,7 +39,7 @@ def write_fit(found: Inference, frames: Frames, units: Units, path: Path | str) 
     number = len(frames.m1)
     chosen = np.unique(np.linspace(0, number - 1, min(FRAMES, number)).round().astype(int))
     side = found.fitted.shape[-1] // frames.m1.shape[-1]
-    fitted = found.fitted[:, ::side, ::side]
+    fitted = found.shown[:, ::side, ::side]
     seen = np.ones(frames.m1.shape, bool) if frames.mask is None else np.broadcast_to(frames.mask, frames.m1.shape)
     length, most = frames.length or 1.0, float(np.abs(frames.m1[seen]).max())
     figure = Figure(figsize=(10.4, 10.6), dpi=120, layout="constrained")

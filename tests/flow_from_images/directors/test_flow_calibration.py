@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from flow_scenes import flows, movies
+from flow_scenes import SMALL, flows, movies
 
 from sciml.runtime.errors import DataError
 from sciml.studies.flow_from_images.directors.calibration import calibrated, relative_error, white_noise
@@ -47,11 +49,36 @@ def test_calibration_on_one_flow_reads_another():
     # the gain is that of least squares: a factor of the pictures' light changes nothing
     again = calibrated([3 * pictures[name] for name in chosen], [true[name] for name in chosen])
     assert again.gain == pytest.approx(calibration.gain)
+    # a movie that calibrates is judged by the others alone
+    three = [*chosen, "third"]
+    whole = calibrated([pictures[name] for name in three], [true[name] for name in three])
+    left = whole.without(2)
+    assert whole.width_px == calibration.width_px and left == calibration
+    with pytest.raises(DataError, match="1 movies of known flows: a calibration needs at least 2"):
+        calibration.without(0)
+
+
+def test_the_spread_of_gains_and_offsets_is_that_of_the_movies():
+    """Movies whose light has a contrast of their own; the gain of a texture goes with it."""
+    truths = flows(**{str(number): "calibration" for number in range(6)})
+    true = [on_grid(flow.field("m1")) for flow in truths.values()]
+    contrasts = np.exp(0.3 * np.array([-1.0, 1.0, -1.0, 1.0, -1.0, 1.0]))
+    spread = {}
+    for name, factors in (("same", np.ones(6)), ("own", contrasts)):
+        pictures = [
+            as_fields(
+                movies({"one": flow}, replace(SMALL, contrast=SMALL.contrast * factor))["one"].arrays["frames"].astype(float)
+            )
+            for factor, flow in zip(factors, truths.values(), strict=True)
+        ]
+        spread[name] = calibrated(pictures, true)
+    assert spread["own"].gain_std > spread["same"].gain_std + 0.1
+    assert 0 < spread["same"].offset_std < 0.3
 
 
 def test_a_picture_without_texture_shows_nothing():
     noise = np.random.default_rng(1).poisson(400, (1, 96, 96)).astype(float)
     _, seen = seen_order(noise, 10.0, GRID)
     assert seen.mean() < 0.5
-    with pytest.raises(DataError, match="at least one movie"):
+    with pytest.raises(DataError, match="0 movies of known flows: a calibration needs at least 2"):
         calibrated([], [])

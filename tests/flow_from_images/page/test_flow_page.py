@@ -13,6 +13,7 @@ from sciml.runtime.files import read_json
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import write_result
 from sciml.studies.flow_from_images.config import (
+    TRUE_FRAMES,
     ArchiveConfig,
     OrientConfig,
     RenderConfig,
@@ -23,7 +24,7 @@ from sciml.studies.flow_from_images.config import (
 from sciml.studies.flow_from_images.page.page import settings_of
 from sciml.studies.flow_from_images.stages import archive, orient, report, sharpen
 from sciml.studies.flow_from_images.study.movies import GRID, Movie, on_grid, parts, write_movies
-from sciml.studies.flow_from_images.study.results import TRUE_FRAMES, Estimate, Fit, FitResult
+from sciml.studies.flow_from_images.study.results import Estimate, Fit, FitResult
 
 COMBINATIONS = ("lossless/none", "lossless/tv", "low/none", "low/tv")
 
@@ -39,6 +40,7 @@ def fit(combination: str, case: str, noise: str, alpha: float, known: bool) -> F
         case=case,
         noise=noise,
         noise_std=0.2,
+        gain=1.0,
         converged=True,
         p_value=0.5,
         **{"verdict": "noise", "times": [0.5, 1.0], **ends},
@@ -50,6 +52,7 @@ def fit(combination: str, case: str, noise: str, alpha: float, known: bool) -> F
 def results(root: Path, known: bool) -> Path:
     """Write the results of a run: of two movies that are judged, or of one of the user's."""
     roles = {"first": "calibration", "second": "test", "third": "test"} if known else {"first": "calibration"}
+    roles |= {"fourth": "calibration", "fifth": "calibration"}
     truths, own = flows(**roles), {}
     if not known:
         movie = movies(flows(own="own"))["own"]
@@ -60,32 +63,36 @@ def results(root: Path, known: bool) -> Path:
     for name, config in (("simulate", simulate), ("render", render)):
         recorder = Recorder(f"flow_from_images.{name}", config.model_dump(mode="json"))
         recorder.write(root / name / "provenance.json", [])
-    rows, fields = [], {}
     for number, combination in enumerate(COMBINATIONS):
         kept, sharpening = combination.split("/")
         decoded, _ = archive.run(ArchiveConfig(archive=kept), root / "render/frames.safetensors", root / kept / "archive")
         (sharp,) = sharpen.run(SharpenConfig(sharpening=sharpening), decoded, root, root / combination / "sharpen")
         orient.run(OrientConfig(), sharp, root / "simulate/flows.safetensors", root / combination / "orient")
         judged = ["second", "third"] if known else ["own"]
-        rows += [fit(combination, case, "measured", -2.0 - 0.1 * number, known) for case in judged]
+        rows = [fit(combination, case, "measured", -2.0 - 0.1 * number, known) for case in judged]
         if combination == "lossless/none":
             rows += [fit(combination, case, "guessed", -2.5, known) for case in judged]
         source = truths["second"] if known else movies(flows(own="own"))["own"]
         m1 = on_grid(truths["second" if known else "first"].field("m1"))
-        fields[combination] = Movie(source.case, {"m1": parts(m1), "vorticity": np.ones((2, GRID, GRID), np.float32)})
-    if known:
-        rows += [fit(TRUE_FRAMES, case, "measured", -2.05, known) for case in ("second", "third")]
-    write_result(root / "infer/fits.json", FitResult(rows=rows, lost={}))
-    write_movies(root / "infer/fields.safetensors", fields)
-    Recorder("flow_from_images.infer", {}).write(root / "infer/provenance.json", [])
+        shown = Movie(source.case, {"m1": parts(m1), "vorticity": np.ones((2, GRID, GRID), np.float32)})
+        inferred(root / combination / "infer", rows, {combination: shown})
+    cases = ("second", "third") if known else ()
+    inferred(root / "infer", [fit(TRUE_FRAMES, case, "measured", -2.05, known) for case in cases], {})
     return root
+
+
+def inferred(folder: Path, rows: list[Fit], shown: dict[str, Movie]) -> None:
+    """Write what the inference leaves of one combination."""
+    write_result(folder / "fits.json", FitResult(rows=rows, calibration=[], factors={"alpha": 1.5, "zeta": 1.0}, lost={}))
+    write_movies(folder / "fields.safetensors", shown)
+    Recorder("flow_from_images.infer", {}).write(folder / "provenance.json", [])
 
 
 @pytest.mark.slow
 def test_the_page_answers_from_the_numbers(tmp_path):
     root = results(tmp_path / "ci" / "flow_from_images", known=True)
     config = settings_of(root)
-    assert config == ReportConfig(tier="ci", data_tier="ci")
+    assert config == ReportConfig(tier="ci", data_tier="ci", combinations=COMBINATIONS)
     (page,) = report.run(config, root, tmp_path / "flow_from_images.html")
     check_page(page)
     told = read_json(page.with_suffix(".report.json"))
@@ -102,7 +109,9 @@ def test_the_page_answers_from_the_numbers(tmp_path):
 @pytest.mark.slow
 def test_the_page_of_ones_own_movie_shows_estimates_and_no_error(tmp_path):
     root = results(tmp_path / "mine" / "flow_from_images", known=False)
-    (page,) = report.run(ReportConfig(tier="demo", data_tier="ci"), root, tmp_path / "flow_from_images.html")
+    (page,) = report.run(
+        ReportConfig(tier="demo", data_tier="ci", combinations=COMBINATIONS), root, tmp_path / "flow_from_images.html"
+    )
     check_page(page)
     told = read_json(page.with_suffix(".report.json"))
     assert told["answer"].startswith("In your movie alpha is \u22122.00 (\u22122.15 to \u22121.85)") and not told["claims"]

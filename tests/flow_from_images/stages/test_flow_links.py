@@ -24,7 +24,7 @@ from sciml.studies.flow_from_images.study.results import ArchiveResult, Orientat
 
 @pytest.fixture
 def truths() -> dict[str, Movie]:
-    return flows(first="calibration", second="test", third="test")
+    return flows(first="calibration", second="test", third="test", fourth="calibration", fifth="calibration")
 
 
 def test_a_lossless_archive_gives_every_pixel_back_and_a_lossy_one_is_smaller(tmp_path, truths):
@@ -50,7 +50,7 @@ def test_the_true_kernel_is_no_worse_than_a_wrong_one():
     error = {}
     for name in ("none", "tv", "exact"):
         sharp = sharpened(pictures, name, SMALL.noise_std, kernel if name == "exact" else None)
-        error[name] = calibrated([as_fields(sharp.astype(float))], [on_grid(truth.field("m1"))]).error
+        error[name] = calibrated(2 * [as_fields(sharp.astype(float))], 2 * [on_grid(truth.field("m1"))]).error
     assert error["exact"] <= error["tv"] and error["exact"] < error["none"]
 
 
@@ -68,7 +68,10 @@ def test_shuffled_links_are_found(tmp_path, truths):
     path = write_movies(tmp_path / "whole.safetensors", seen)
     _, result = orient.run(OrientConfig(), path, flow_path, tmp_path / "orient")
     found = read_result(result, Orientation)
-    assert [one.role for one in found.cases] == ["calibration", "test", "test"]
+    assert [one.role for one in found.cases] == 3 * ["calibration"] + 2 * ["test"]
+    # those that are judged are told by all movies that calibrate, each of these by the others
+    told = [one.noise for one in found.cases]
+    assert told[3] == told[4] == found.noise and len({one.gain_std for one in told}) == 4
     assert all(one.error is not None and one.error < 0.6 for one in found.cases)
 
 
@@ -83,11 +86,11 @@ def test_a_movie_of_ones_own_takes_the_place_of_the_simulated_ones(tmp_path, tru
     assert movie.arrays["frames"].shape == (2, 96, 96) and movie.case.times == pytest.approx((0, 0.5))
     assert movie.case.length == pytest.approx(10) and movie.case.alpha is None
     np.testing.assert_allclose(movie.arrays["frames"], frames, atol=1)
-    flow_path = write_movies(tmp_path / "flows.safetensors", {"first": truths["first"]})
+    flow_path = write_movies(tmp_path / "flows.safetensors", {name: truths[name] for name in ("first", "fourth", "fifth")})
     made = render.run(RenderConfig(pixels=96, stack=stack), flow_path, tmp_path / "render", path)
-    assert list(read_movies(made[0])) == ["first", "own"]
+    assert list(read_movies(made[0])) == ["fifth", "first", "fourth", "own"]
     order_path, result = orient.run(OrientConfig(), *made[:1], flow_path, tmp_path / "orient")
-    assert read_result(result, Orientation).cases[1].error is None and read_movies(order_path)["own"].seen.mean() > 0.8
+    assert read_result(result, Orientation).cases[-1].error is None and read_movies(order_path)["own"].seen.mean() > 0.8
     with pytest.raises(DataError, match="nobody knows the true kernel of case own"):
         sharpen.run(SharpenConfig(sharpening="exact"), *made, tmp_path / "sharpen")
 

@@ -1,6 +1,6 @@
 # The combinations of the settings, and what their links load by name.
 from sciml.imaging.plugins import prior_sources
-from sciml.studies.flow_from_images.config import PRIOR
+from sciml.studies.flow_from_images.config import PRIOR, TRUE_FRAMES
 
 STUDY = SETTINGS.flow_from_images
 COMBINATIONS = {name: tuple(name.split("/")) for name in STUDY.run_combinations}
@@ -23,8 +23,6 @@ def prior_modules(wildcards):
     return [PRIOR_MODULE] if wildcards.sharpening == "lpn" else []
 
 
-def named_orders(wildcards, input):
-    """Return the option of the order of every combination, with its name."""
-    return " ".join(
-        f"--order {name}={path}" for name, path in zip(COMBINATIONS, input.orders)
-    )
+def of_combinations(file):
+    """Return a file of every combination."""
+    return [f"<results>/{name}/{file}" for name in COMBINATIONS]

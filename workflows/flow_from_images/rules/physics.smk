@@ -19,14 +19,34 @@ rule read_order:
         stage_command("frames", "flows")
 
 
-# one job: the programs of the solver are compiled once
 rule infer_parameters:
     input:
         flows=rules.simulate_flows.output.flows,
-        orders=[
-            f"<results>/{archive}/{sharpening}/orient/order.safetensors"
-            for archive, sharpening in COMBINATIONS.values()
-        ],
+        weights=packaged("active_fluid", "weights", "default.safetensors"),
+        order=rules.read_order.output.order,
+    output:
+        fits=shown(
+            "flow from images",
+            "fits",
+            "<results>/{archive}/{sharpening}/infer/fits.json",
+        ),
+        fields="<results>/{archive}/{sharpening}/infer/fields.safetensors",
+        provenance="<results>/{archive}/{sharpening}/infer/provenance.json",
+    log:
+        "<logs>/{archive}/{sharpening}/infer.log",
+    benchmark:
+        "<benchmarks>/{archive}/{sharpening}/infer.tsv"
+    resources:
+        **needs(3000, 60),
+    params:
+        **stage("flow_from_images", "infer", "{archive}/{sharpening}".format_map),
+    shell:
+        stage_command("flows", "weights", "order")
+
+
+rule infer_from_true_frames:
+    input:
+        flows=rules.simulate_flows.output.flows,
         weights=packaged("active_fluid", "weights", "default.safetensors"),
     output:
         fits=shown("flow from images", "fits", "<results>/infer/fits.json"),
@@ -37,18 +57,20 @@ rule infer_parameters:
     benchmark:
         "<benchmarks>/infer.tsv"
     resources:
-        **needs(4000, 120),
+        **needs(3000, 60),
     params:
-        **stage("flow_from_images", "infer"),
-        orders=named_orders,
+        **stage("flow_from_images", "infer", lambda wildcards: TRUE_FRAMES),
     shell:
-        stage_command("flows", "{params.orders}", "weights")
+        stage_command("flows", "weights")
 
 
 rule write_page:
     input:
-        fits=rules.infer_parameters.output.fits,
-        fields=rules.infer_parameters.output.fields,
+        fits=[
+            rules.infer_from_true_frames.output.fits,
+            *of_combinations("infer/fits.json"),
+        ],
+        fields=of_combinations("infer/fields.safetensors"),
     output:
         **page_files("flow_from_images"),
     log:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sciml.stages import File, Named, declare
+from sciml.stages import File, declare
 from sciml.studies.flow_from_images.config import (
     ArchiveConfig,
     InferConfig,
@@ -42,8 +42,8 @@ STAGES = {
         "Infer activity and alignment, and forecast.",
         InferConfig,
         flows=FLOWS,
-        order=Named("ARCHIVE/SHARPENING=order.safetensors of the orient stage."),
         weights=File("Weight file of the closure."),
+        order=File("order.safetensors of the orient stage; none for the true frames.", required=False),
     ),
     "report": declare("Write the page of the study.", ReportConfig, page=True, results=File("Results folder of the study.")),
 }

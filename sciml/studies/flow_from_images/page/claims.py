@@ -9,8 +9,9 @@ import numpy as np
 from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim, Spread
 from sciml.report.words import spread_over
+from sciml.studies.flow_from_images.config import TRUE_FRAMES
 from sciml.studies.flow_from_images.page.data import StudyData
-from sciml.studies.flow_from_images.study.results import PARAMETERS, TRUE_FRAMES
+from sciml.studies.flow_from_images.study.results import PARAMETERS
 from sciml.studies.flow_from_images.study.scores import coverage, errors, paired
 
 GOAL = "goal of this study"
@@ -75,7 +76,7 @@ def _interval(found: Spread | None) -> tuple[float, float] | None:
 
 def noise_gain(data: StudyData) -> Spread | None:
     """Return how much larger the share of intervals that hold the truth is with the measured noise, movie by movie, in %."""
-    pairs = [pair for name in data.combinations for pair in paired(data.fits.rows, (name, "measured"), (name, "guessed"))]
+    pairs = [pair for name in data.combinations for pair in paired(data.rows, (name, "measured"), (name, "guessed"))]
     by: dict[str, list[float]] = {}
     for ours, theirs in pairs:
         by.setdefault(ours.case, []).append(100 * ((coverage([ours]).share or 0) - (coverage([theirs]).share or 0)))

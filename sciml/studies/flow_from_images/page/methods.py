@@ -45,15 +45,17 @@ def _sharpen(_: Mapping[str, Any]) -> str:
 
 def _orient(_: Mapping[str, Any]) -> str:
     return (
-        "The order was read from the structure tensor [@bigun1987], whose scale, gain and noise were found on the movies that "
-        "calibrate; points of a coherence below 0.1 count as not seen."
+        "The order was read from the structure tensor [@bigun1987], whose scale, gain, offset and noise were found on the movies "
+        "that calibrate; points of a coherence below 0.1 count as not seen."
     )
 
 
 def _infer(_: Mapping[str, Any]) -> str:
     return (
         "Activity, alignment and the first state were fitted together through the differentiable solver with the learned "
-        "closure; the intervals hold noise and closure error. The closed model was run on from the last fitted state."
+        "closure, with gain and offset of a movie integrated out; the intervals hold noise and closure error, and were widened "
+        "by the largest error of the movies that calibrate, each fitted by what the others tell [@vovk2015]. The closed model "
+        "was run on from the last fitted state."
     )
 
 

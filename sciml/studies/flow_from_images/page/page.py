@@ -11,7 +11,7 @@ import numpy as np
 from sciml.report.reportlets import Check, Checks
 from sciml.report.study import Number, StudyPage, Tab
 from sciml.report.words import counted, minus, percent, spread_over
-from sciml.studies.flow_from_images.config import ReportConfig
+from sciml.studies.flow_from_images.config import TRUE_FRAMES, ReportConfig, every_combination
 from sciml.studies.flow_from_images.page.claims import NEAR, claims
 from sciml.studies.flow_from_images.page.data import StudyData, read_study, title_of
 from sciml.studies.flow_from_images.page.methods import PARAGRAPHS
@@ -25,7 +25,7 @@ from sciml.studies.flow_from_images.page.tables import (
     order_table,
     parameter_table,
 )
-from sciml.studies.flow_from_images.study.results import PARAMETERS, TRUE_FRAMES
+from sciml.studies.flow_from_images.study.results import PARAMETERS
 from sciml.studies.flow_from_images.study.scores import LINKS, budget, coverage, errors, forecasts
 
 QUESTION = (
@@ -35,10 +35,11 @@ QUESTION = (
 READING = """A combination is an archive and a sharpening. Every one goes the whole way: frames, archive, sharpening, order of
 the rods by the structure tensor, inference through the differentiable solver with the learned closure, forecast.
 
-Scale, gain and noise of the structure tensor are calibrated on movies of other flows, with microscopes of other point-spread
-functions; the movies that are judged are never looked at before. The noise that an inference is told is this measured error;
-\u201cguessed\u201d is 2 % of the frames. Intervals are of 90 %; the share of them that holds the truth comes with its exact
-binomial interval of 95 %, two parameters a movie, which are not independent.
+Scale, gain, offset and noise of the structure tensor are calibrated on movies of other flows, with microscopes of other
+point-spread functions; the movies that are judged are never looked at before. An inference seeks gain and offset of its own
+movie too, from their spread over these movies, and is told their measured error as its noise; \u201cguessed\u201d is 2 % of the
+frames and neither. Intervals are of 90 %, widened until those of the calibrating movies hold; the share of them that holds the
+truth comes with its exact binomial interval of 95 %, two parameters a movie, which are not independent.
 
 \u201cTotal variation, true kernel\u201d is an oracle that nobody has. True frames are the flow itself with the family's own 2 %
 of noise, on the same grid."""
@@ -54,7 +55,7 @@ def study_page(config: ReportConfig, results: Path) -> StudyPage:
     Raises:
         DataError: the inference has not run.
     """
-    data = read_study(results)
+    data = read_study(results, config.combinations)
     pictures = list(scrubbers(data))
     tabs = {
         "Parameters": [parameter_table(data), *budget_reportlets(data)],
@@ -106,7 +107,7 @@ def answer(data: StudyData) -> str:
     )
     guessed = coverage(data.of(best, "guessed"))
     head += f", {coverage_words(guessed)} with a guessed one." if guessed.count else "."
-    found = budget(data.fits.rows, "alpha")
+    found = budget(data.rows, "alpha")
     if found is None:
         return head
     shares = {name: share.mean for name in LINKS if (share := found.share((name,)))}
@@ -155,9 +156,9 @@ def checks(data: StudyData) -> Iterator[Check]:
     if "lossless" in data.archives:
         error = data.archives["lossless"].error_counts
         yield Check("lossless archive: error in counts", error, 0, error == 0, "", "every pixel of every frame comes back")
-    lost = len(data.fits.lost)
+    lost = len(data.lost)
     yield Check("movies that could not be fitted", lost, 0, lost == 0, "", "no start of the search led to a minimum")
-    stray = sum(not row.converged for row in data.fits.rows if row.noise == "measured")
+    stray = sum(not row.converged for row in data.rows if row.noise == "measured")
     yield Check("searches that ended before a minimum", stray, 0, stray == 0, "", "with the measured noise")
 
 
@@ -181,4 +182,5 @@ def settings_of(results: Path) -> ReportConfig:
     from sciml.runtime.settings import DATA_OF
 
     tier = tier_of(results)
-    return ReportConfig(tier=tier, data_tier=DATA_OF[tier])
+    found = tuple(name for name in every_combination() if (results / name / "infer" / "fits.json").exists())
+    return ReportConfig(tier=tier, data_tier=DATA_OF[tier], combinations=found)

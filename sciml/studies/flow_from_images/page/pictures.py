@@ -11,10 +11,10 @@ from PIL import Image, ImageDraw
 
 from sciml.report.graphics.drawing import signed_picture
 from sciml.report.reportlets import Reportlet, Scrubber
+from sciml.studies.flow_from_images.config import TRUE_FRAMES
 from sciml.studies.flow_from_images.microscope.camera import as_pictures
 from sciml.studies.flow_from_images.page.data import StudyData, title_of
 from sciml.studies.flow_from_images.study.movies import FRAME_GAP, HORIZON, Movie, on_grid
-from sciml.studies.flow_from_images.study.results import TRUE_FRAMES
 
 SIDE = 256
 DIRECTOR = (242, 169, 0)

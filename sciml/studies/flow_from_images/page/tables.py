@@ -7,8 +7,9 @@ from typing import Any
 
 from sciml.report.reportlets import Column, Curve, Reportlet, Table, Text, Value
 from sciml.report.words import percent, spread_over
+from sciml.studies.flow_from_images.config import TRUE_FRAMES
 from sciml.studies.flow_from_images.page.data import StudyData, title_of
-from sciml.studies.flow_from_images.study.results import PARAMETERS, TRUE_FRAMES
+from sciml.studies.flow_from_images.study.results import PARAMETERS
 from sciml.studies.flow_from_images.study.scores import Coverage, budget, coverage, errors, forecasts, half_width
 
 SYMBOLS = {"alpha": "\u03b1", "zeta": "\u03b6"}
@@ -37,12 +38,14 @@ def parameter_table(data: StudyData) -> Table:
             for key in PARAMETERS:
                 half = half_width(fits, key)
                 row |= {key: percents(errors(fits, key)), f"{key} half": None if half is None else 100 * half.mean}
+                row[f"{key} factor"] = data.factors[name][key] if noise == "measured" else 1.0
             rows.append({**row, "covered": coverage_words(coverage(fits)), "fitted": len(fits)})
     columns = [Column("name", "frames"), Column("noise", "noise told")]
     for key in PARAMETERS:
         columns += [
             Column(key, f"error of {SYMBOLS[key]}", "%", "down", 1),
             Column(f"{key} half", f"half-width of {SYMBOLS[key]}", "%", None, 1),
+            Column(f"{key} factor", "widened", "times", None, 2),
         ]
     return Table(
         "Parameters of every combination",
@@ -53,15 +56,16 @@ def parameter_table(data: StudyData) -> Table:
         ],
         rows,
         "Mean and standard deviation over movies of the relative error's size. Measured: the noise is the error of the structure "
-        "tensor on movies of other flows; guessed: 2 % of the frames, what the family's own study has.",
-        "" if not data.fits.lost else f"Not fitted: {'; '.join(f'{key}: {why}' for key, why in data.fits.lost.items())}.",
+        "tensor on movies of other flows, gain and offset free; guessed: 2 % of the frames, what the family's own study has. "
+        "Widened: so that the intervals of the calibrating movies hold.",
+        "" if not data.lost else f"Not fitted: {'; '.join(f'{key}: {why}' for key, why in data.lost.items())}.",
     )
 
 
 def estimate_table(data: StudyData) -> Table:
     """Return every fit."""
     rows: list[dict[str, Value]] = []
-    for fit in data.fits.rows:
+    for fit in data.rows:
         row: dict[str, Value] = {"name": title_of(fit.combination), "case": fit.case, "noise": fit.noise, "told": fit.noise_std}
         for key in PARAMETERS:
             one = fit.estimate(key)
@@ -88,9 +92,11 @@ def order_table(data: StudyData) -> Table:
         row: dict[str, Value] = {
             "name": title_of(name),
             "width": found.width_px,
-            "noise": found.noise_std,
+            "noise": found.noise.noise_std,
             "cal": 100 * found.error,
-            "alike": found.alike,
+            "alike": found.noise.alike,
+            "gain": 100 * found.noise.gain_std,
+            "offset": found.noise.offset_std,
         }
         row["error"] = percents([one.error for one in judged if one.error is not None])
         row["angle"] = spread_over(one.angle_deg for one in judged if one.angle_deg is not None) or "truth not known"
@@ -103,6 +109,8 @@ def order_table(data: StudyData) -> Table:
         Column("cal", "error on the calibration", "%", None, 1),
         Column("noise", "noise passed on", "", None, 3),
         Column("alike", "frames alike", "times", None, 2),
+        Column("gain", "gain differs by", "%", None, 0),
+        Column("offset", "offset", "", None, 3),
         Column("width", "scale", "px", None, 0),
         Column("hidden", "flat, not seen", "%", None, 1),
     ]
@@ -110,7 +118,7 @@ def order_table(data: StudyData) -> Table:
         "The order of the rods from pictures",
         columns,
         rows,
-        "Scale, gain and noise are found on movies of other flows. The error is relative, over movies that are judged.",
+        "Scale, gain, offset and noise are found on movies of other flows. The error is relative, over movies that are judged.",
     )
 
 
@@ -158,7 +166,7 @@ def forecast_curve(data: StudyData) -> Iterator[Reportlet]:
 
 def budget_reportlets(data: StudyData) -> Iterator[Reportlet]:
     """Yield the error budget, or why there is none."""
-    found = {key: one for key in PARAMETERS if (one := budget(data.fits.rows, key))}
+    found = {key: one for key in PARAMETERS if (one := budget(data.rows, key))}
     if not found:
         yield Text("Error budget", "A budget needs a full grid of at least two archives and two sharpenings.")
         return

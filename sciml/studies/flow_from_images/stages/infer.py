@@ -1,11 +1,13 @@
-"""Stage `infer`: activity and alignment of every movie of every combination, and the flow beyond its last frame.
+"""Stage `infer`: activity and alignment of every movie of one combination, and the flow beyond its last frame.
 
-One job for all: the programs of the solver are compiled once.
+Movies that calibrate are fitted like those that are judged, each by what the others tell of the pictures, and say how far off the
+intervals are.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,7 +21,7 @@ from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import read_result, write_result
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
-from sciml.studies.flow_from_images.config import InferConfig
+from sciml.studies.flow_from_images.config import TRUE_FRAMES, InferConfig
 from sciml.studies.flow_from_images.study.movies import (
     FRAME_GAP,
     GRID,
@@ -31,7 +33,7 @@ from sciml.studies.flow_from_images.study.movies import (
     read_movies,
     write_movies,
 )
-from sciml.studies.flow_from_images.study.results import PARAMETERS, TRUE_FRAMES, Estimate, Fit, FitResult, Orientation
+from sciml.studies.flow_from_images.study.results import PARAMETERS, Estimate, Fit, FitResult, Noise, Orientation
 
 log = logging.getLogger(__name__)
 GUESS = 0.02
@@ -39,50 +41,51 @@ GUESS = 0.02
 TIME_STEP = 0.05
 MOST_WAVES = 100
 """Largest number of waves of the initial state that are sought."""
-NORMAL_QUANTILE_95 = 1.6449
-Task = tuple[str, str, Movie, str, float, float]
+LEVEL, NORMAL_QUANTILE_95 = 0.9, 1.6449
 
 
-def run(config: InferConfig, flows: Path, order: dict[str, list[Path]], weights: Path, output: Path) -> list[Path]:
-    """Write `fits.json`, and `fields.safetensors`: m1 and vorticity of the fits that the page shows. Finished fits are kept.
+def run(config: InferConfig, flows: Path, weights: Path, output: Path, order: Path | None = None) -> list[Path]:
+    """Write `fits.json`, and `fields.safetensors`: m1 and vorticity of the fit that the page shows. Finished fits are kept.
 
     Args:
-        config: the combinations.
+        config: the combination, by default the true frames.
         flows: flows.safetensors of `simulate`.
-        order: order.safetensors of `orient` by combination.
         weights: weight file of the closure.
         output: folder of the artefacts.
+        order: order.safetensors of `orient` of the combination.
 
     Raises:
-        DataError: a combination is missing, or links do not belong together.
+        DataError: the order is missing, or links do not belong together.
     """
-    if missing := [name for name in config.combinations if name not in order]:
-        raise DataError(f"no order.safetensors was given for {', '.join(missing)}: give --order {missing[0]}=FILE")
-    files = {name: order[name][0] for name in config.combinations}
-    recorder = Recorder("flow_from_images.infer", config.model_dump(mode="json"), [flows, weights, *files.values()])
+    if (order is None) != (config.combination == TRUE_FRAMES):
+        raise DataError(f"{config.combination}: give --order FILE for a combination, and for the true frames none")
+    inputs = [flows, weights, *([order] if order else [])]
+    recorder = Recorder("flow_from_images.infer", config.model_dump(mode="json"), inputs)
     truths, closure = read_movies(flows), NeuralClosure.load(weights)
-    identity = [source_digest(__name__), config.model_dump(mode="json"), *map(digest_file, (flows, weights, *files.values()))]
-    rows: list[Fit] = []
+    identity = [source_digest(__name__), config.model_dump(mode="json"), *map(digest_file, inputs)]
+    found: dict[bool, list[Fit]] = {True: [], False: []}
     lost: dict[str, str] = {}
     shown: dict[str, Movie] = {}
     with Partial(output, identity) as partial:
-        for combination, name, movie, noise, level, alike in tasks(config, truths, files):
-            key = f"{combination} {name} {noise}"
+        for name, movie, kind, noise in tasks(config, truths, order):
+            key = f"{name} {kind}"
             part = partial.get(key)
             if part is None:
                 try:
-                    row, fields = fitted(combination, name, movie, truths.get(name), closure, noise, level, alike)
+                    row, fields = fitted(config.combination, name, movie, truths.get(name), closure, kind, noise)
                     part = partial.put(key, fields, row.model_dump())
                     log.info("%s: alpha %.3f, zeta %.3f", key, row.alpha.value, row.zeta.value)
                 except NumericalError as error:
                     lost[key] = str(error)
                     continue
-            rows.append(Fit.model_validate(part[1]))
-            if noise == "measured" and name == shown_case(truths):
-                shown[combination] = Movie(
-                    movie.case, part[0] | {"vorticity": vorticity(rows[-1], Movie(movie.case, part[0]), closure)}
-                )
-        result = FitResult(rows=rows, lost=lost)
+            row = Fit.model_validate(part[1])
+            found[movie.case.role == "calibration"].append(row)
+            if kind == "measured" and name == shown_case(truths):
+                fields = part[0] | {"vorticity": vorticity(row, Movie(movie.case, part[0]), closure)}
+                shown[row.combination] = Movie(movie.case, fields)
+        factors = {name: widening(found[True], name) for name in PARAMETERS}
+        rows = [widened(row, factors) if row.noise == "measured" else row for row in found[False]]
+        result = FitResult(rows=rows, calibration=found[True], factors=factors, lost=lost)
         paths = [write_result(output / "fits.json", result), write_movies(output / "fields.safetensors", shown)]
     recorder.write(output / "provenance.json", paths)
     return paths
@@ -93,32 +96,48 @@ def shown_case(truths: dict[str, Movie]) -> str:
     return next((name for name, movie in truths.items() if movie.case.role == "test"), "own")
 
 
-def tasks(config: InferConfig, truths: dict[str, Movie], files: dict[str, Path]) -> Iterator[Task]:
-    """Yield combination, case, movie, kind of noise, its level, and how alike errors of frames are, of all fits."""
-    seeds = Seeds(config.seed)
-    for name, flow in truths.items():
-        if flow.case.role == "test":
-            clean = on_grid(flow.field("m1")[: len(flow.case.times)])
-            seen, level = with_noise(clean, GUESS, seeds("noise", name) % 2**31)
-            yield (
-                TRUE_FRAMES,
-                name,
-                Movie(flow.case, {"m1": parts(seen), "seen": np.ones(seen.shape, np.uint8)}),
-                "measured",
-                level,
-                1.0,
-            )
-    for combination, path in files.items():
-        movies = read_movies(path)
-        check_chain(path, movies, truths)
-        calibration = read_result(path.with_name("orientation.json"), Orientation)
-        for name, movie in movies.items():
-            if movie.case.role == "calibration":
-                continue
-            yield combination, name, movie, "measured", calibration.noise_std, calibration.alike
-            if combination in config.guessed:
-                m1, seen = movie.field("m1"), movie.seen
-                yield combination, name, movie, "guessed", GUESS * float(np.sqrt(np.mean(np.abs(m1[seen]) ** 2))), 1.0
+def tasks(config: InferConfig, truths: dict[str, Movie], order: Path | None) -> Iterator[tuple[str, Movie, str, Noise]]:
+    """Yield case, movie, kind of noise, and the noise that the fit is told, of all fits."""
+    if order is None:
+        seeds = Seeds(config.seed)
+        for name, flow in truths.items():
+            if flow.case.role == "test":
+                clean = on_grid(flow.field("m1")[: len(flow.case.times)])
+                seen, level = with_noise(clean, GUESS, seeds("noise", name) % 2**31)
+                movie = Movie(flow.case, {"m1": parts(seen), "seen": np.ones(seen.shape, np.uint8)})
+                yield name, movie, "measured", Noise(noise_std=level)
+        return
+    movies = read_movies(order)
+    check_chain(order, movies, truths)
+    told = {one.case: one.noise for one in read_result(order.with_name("orientation.json"), Orientation).cases}
+    for name, movie in movies.items():
+        yield name, movie, "measured", told[name]
+        if config.guessed and movie.case.role != "calibration":
+            size = np.sqrt(np.mean(np.abs(movie.field("m1")[movie.seen]) ** 2))
+            yield name, movie, "guessed", Noise(noise_std=GUESS * float(size))
+
+
+def widening(calibration: list[Fit], name: str) -> float:
+    """Return what intervals of a parameter are multiplied by so that they hold, at least 1.
+
+    The score of a movie is the size of its error over the half-width of its interval. Of n of them the one of rank
+    ceil(0.9 (n + 1)) is not passed by one movie more of the same kind with a probability of 90 % (split conformal prediction,
+    Vovk 2015); of fewer than nine, for which there is no such rank, the largest is taken.
+    """
+    found = [fit.estimate(name) for fit in calibration]
+    scores = sorted(2 * abs(one.value - one.truth) / (one.high - one.low) for one in found if one.truth is not None)
+    rank = min(math.ceil(LEVEL * (len(scores) + 1)), len(scores))
+    return max(1.0, scores[rank - 1]) if scores else 1.0
+
+
+def widened(fit: Fit, factors: dict[str, float]) -> Fit:
+    """Return a fit with intervals so many times as wide, about the same estimates."""
+    changed = {}
+    for name, factor in factors.items():
+        one = fit.estimate(name)
+        low, high = (one.value + factor * (end - one.value) for end in (one.low, one.high))
+        changed[name] = one.model_copy(update={"low": low, "high": high})
+    return fit.model_copy(update=changed)
 
 
 def fitted(
@@ -127,9 +146,8 @@ def fitted(
     movie: Movie,
     truth: Movie | None,
     closure: NeuralClosure,
-    noise: str,
-    level: float,
-    alike: float = 1.0,
+    kind: str,
+    noise: Noise,
 ) -> tuple[Fit, dict[str, np.ndarray]]:
     """Return the fit of one movie with its forecast, and the fields of both.
 
@@ -139,9 +157,8 @@ def fitted(
         movie: m1 and where it was seen, on the grid.
         truth: the flow; None where nobody knows it.
         closure: of the model.
-        noise: kind of noise.
-        level: noise that the fit is told.
-        alike: what the part of the intervals that comes from noise is multiplied by.
+        kind: of noise, `measured` or `guessed`.
+        noise: that the fit is told.
 
     Raises:
         NumericalError: no fit was found.
@@ -156,10 +173,12 @@ def fitted(
         np.array(case.times) - case.times[0],
         closure,
         known=known,
-        noise_std=level,
+        noise_std=noise.noise_std,
         mask=None if seen.all() else seen,
         time_step=TIME_STEP,
         most_waves=MOST_WAVES,
+        gain_std=noise.gain_std,
+        offset_std=noise.offset_std,
     )
     times = [FRAME_GAP * (number + 1) for number in range(round(HORIZON / FRAME_GAP))]
     solver = CoarseSolver(Parameters(found.alpha, found.zeta, length=case.length), closure, points=GRID, time_step=TIME_STEP)
@@ -172,9 +191,10 @@ def fitted(
     row = Fit(
         combination=combination,
         case=name,
-        noise=noise,
-        noise_std=level,
-        **{key: estimate(found, key, truth, alike) for key in PARAMETERS},
+        noise=kind,
+        noise_std=noise.noise_std,
+        gain=found.gain,
+        **{key: estimate(found, key, truth, noise.alike) for key in PARAMETERS},
         converged=found.converged,
         p_value=found.goodness.p_value,
         verdict=found.goodness.verdict,

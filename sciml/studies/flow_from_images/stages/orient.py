@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import write_result
 from sciml.studies.flow_from_images.config import OrientConfig
-from sciml.studies.flow_from_images.directors.calibration import calibrated, relative_error
+from sciml.studies.flow_from_images.directors.calibration import Calibration, calibrated, relative_error
 from sciml.studies.flow_from_images.microscope.camera import as_fields
 from sciml.studies.flow_from_images.study.movies import (
     GRID,
@@ -22,7 +21,7 @@ from sciml.studies.flow_from_images.study.movies import (
     read_movies,
     write_movies,
 )
-from sciml.studies.flow_from_images.study.results import Orientation, OrientationCase
+from sciml.studies.flow_from_images.study.results import Noise, Orientation, OrientationCase
 
 
 def run(config: OrientConfig, frames: Path, flows: Path, output: Path) -> list[Path]:
@@ -43,7 +42,8 @@ def run(config: OrientConfig, frames: Path, flows: Path, output: Path) -> list[P
     calibration = calibrated([pictures[name] for name in chosen], [true[name] for name in chosen])
     found, cases = {}, []
     for name, movie in movies.items():
-        order, seen = calibration.order(pictures[name], GRID)
+        own = calibration.without(chosen.index(name)) if name in chosen else calibration
+        order, seen = own.order(pictures[name], GRID)
         error = angle = None
         if name in true:
             check_pictures(name, order, truths)
@@ -51,10 +51,22 @@ def run(config: OrientConfig, frames: Path, flows: Path, output: Path) -> list[P
             # half the phase between both, in degrees
             angle = float(np.degrees(np.sqrt(np.mean(np.angle((order * true[name].conj())[seen]) ** 2)) / 2))
         found[name] = Movie(movie.case, {"m1": parts(order), "seen": seen.astype(np.uint8)})
+        hidden = float(1 - seen.mean())
         cases.append(
-            OrientationCase(case=name, role=movie.case.role, error=error, angle_deg=angle, hidden=float(1 - seen.mean()))
+            OrientationCase(case=name, role=movie.case.role, error=error, angle_deg=angle, hidden=hidden, noise=noise_of(own))
         )
-    result = Orientation(**asdict(calibration), cases=cases)
+    result = Orientation(
+        width_px=calibration.width_px,
+        gain=calibration.gain,
+        noise=noise_of(calibration),
+        error=calibration.error,
+        cases=cases,
+    )
     paths = [write_movies(output / "order.safetensors", found), write_result(output / "orientation.json", result)]
     recorder.write(output / "provenance.json", paths)
     return paths
+
+
+def noise_of(calibration: Calibration) -> Noise:
+    """Return what a calibration tells an inference."""
+    return Noise(**{name: getattr(calibration, name) for name in Noise.model_fields})

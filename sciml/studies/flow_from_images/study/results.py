@@ -5,8 +5,6 @@ from __future__ import annotations
 from sciml.runtime.results import Result
 from sciml.studies.flow_from_images.study.movies import Role
 
-TRUE_FRAMES = "true frames"
-"""The combination without pictures: the flow itself with the noise of the family's own study."""
 PARAMETERS = ("alpha", "zeta")
 
 
@@ -18,10 +16,26 @@ class ArchiveResult(Result):
     error_counts: float
 
 
+class Noise(Result):
+    """What an inference is told of the error of m1 from pictures.
+
+    Attributes:
+        noise_std: root mean square of white complex noise at a point.
+        alike: how much more the sum of all frames has than that of independent ones; 1 where they are.
+        gain_std: standard deviation of the logarithm of a factor of all frames.
+        offset_std: root mean square of a complex offset of all frames.
+    """
+
+    noise_std: float
+    alike: float = 1.0
+    gain_std: float = 0.0
+    offset_std: float = 0.0
+
+
 class OrientationCase(Result):
     """One movie: relative error of m1, root mean square error of the director in degrees, share that was not seen.
 
-    Errors are None where nobody knows the truth.
+    Errors are None where nobody knows the truth. The noise is what other movies tell, of a movie that calibrates too.
     """
 
     case: str
@@ -29,6 +43,7 @@ class OrientationCase(Result):
     error: float | None
     angle_deg: float | None
     hidden: float
+    noise: Noise
 
 
 class Orientation(Result):
@@ -36,8 +51,7 @@ class Orientation(Result):
 
     width_px: float
     gain: float
-    noise_std: float
-    alike: float
+    noise: Noise
     error: float
     cases: list[OrientationCase]
 
@@ -69,6 +83,7 @@ class Fit(Result):
         case: name of the movie.
         noise: `measured`, the error of the link before; or `guessed`, that of the family's own study.
         noise_std: root mean square of the complex noise of m1 that the fit was told.
+        gain: what the fit believes to see over the order; 1 where it was told nothing of it.
         alpha, zeta: estimates.
         converged: whether the search ended at a minimum.
         p_value: probability of so large a misfit.
@@ -82,6 +97,7 @@ class Fit(Result):
     case: str
     noise: str
     noise_std: float
+    gain: float
     alpha: Estimate
     zeta: Estimate
     converged: bool
@@ -97,7 +113,16 @@ class Fit(Result):
 
 
 class FitResult(Result):
-    """All fits, and movies that could not be fitted with the reason."""
+    """The fits of one combination.
+
+    Attributes:
+        rows: of movies that are judged, their intervals widened by the factors.
+        calibration: of movies that calibrate, by what the others tell; their intervals are as the fit gave them.
+        factors: of the intervals, by parameter; 1 of the true frames.
+        lost: movies that could not be fitted, with the reason.
+    """
 
     rows: list[Fit]
+    calibration: list[Fit]
+    factors: dict[str, float]
     lost: dict[str, str]
