@@ -15,6 +15,7 @@ def fit(combination: str, alpha: float, case: str = "a", half: float = 0.1) -> F
         case=case,
         noise="measured",
         noise_std=0.1,
+        gain=1.0,
         alpha=one,
         zeta=one,
         converged=True,
