@@ -25,6 +25,7 @@ from sciml.runtime.places import keep_programs
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
 INTERRUPTED = 130
+WITHOUT_CUDA = "Torch not compiled with CUDA enabled"
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 app = typer.Typer(
@@ -211,6 +212,8 @@ def main() -> None:
     except Exception as error:
         if hasattr(error, "format_message"):  # of typer's own errors; their class is private and has moved
             _end_usage(error)
+        if WITHOUT_CUDA in str(error):  # a scheduler gave a card to packages that cannot use one
+            _end(error, 2, f"{error}: `make env EXTRAS=cuda` brings packages for cards; without --gpu the CPU computes")
         _end_unexpected(error)
 
 

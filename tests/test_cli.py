@@ -101,6 +101,15 @@ def test_ctrl_c_ends_with_130_and_one_line(run, tmp_path, monkeypatch, words):
     assert err.startswith("sciml: error: ") and "interrupted" in err and err.count("\n") == 1
 
 
+def test_a_card_that_the_packages_cannot_use_is_one_line_with_what_to_do(run, monkeypatch):
+    def fail():
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    monkeypatch.setattr("sciml.doctor.examine", fail)
+    code, out, err = run("doctor")
+    assert (code, out, err.count("\n")) == (2, "", 1) and "make env EXTRAS=cuda" in err and "please report" not in err
+
+
 @pytest.mark.parametrize(("number", "remedy"), [(errno.ENOSPC, "free some space, the same command goes on"), (errno.EIO, "")])
 def test_a_full_disk_is_one_line_with_what_to_do(run, monkeypatch, number, remedy):
     def fail():

@@ -31,6 +31,7 @@ def refuse_sealed(folder):
 for folder in ("results", "logs", "reports"):
     refuse_sealed(folder)
 
+CARDS = "SCIML_CARDS"
 TIER = str(config.get("tier", "demo"))
 OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
 # those of the folder with this workflow, which need not be a checkout
@@ -47,7 +48,17 @@ alive.join(free=workflow.is_main_process)
 # no card where no number of cards is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
 # whose values win
 if "gpu" not in workflow.global_resources:
-    workflow.register_resource("gpu", 0)
+    workflow.register_resource(
+        "gpu", 0 if workflow.is_main_process else int(os.environ.get(CARDS, 0))
+    )
+
+# a job on another machine evaluates its resources anew, and Snakemake does not tell it how many cards there are
+os.environ[CARDS] = str(workflow.global_resources["gpu"].value)
+
+
+envvars:
+    CARDS,
+
 
 # stages keep a record of their failure here until they succeed; the index shows what is left
 shell.prefix(

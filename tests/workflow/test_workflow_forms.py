@@ -46,6 +46,18 @@ def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile
     assert {(command, number) for command, number in given if number} == {(command, cards) for command in wanted}
 
 
+@pytest.mark.parametrize("cards", ["0", "1"])
+def test_a_job_on_another_machine_is_told_the_cards_of_its_run(tree, cards):
+    before = tree.environment
+    tree.environment = {**before, "SCIML_CARDS": cards}
+    try:
+        result = tree.snakemake("-n", "-p", "--mode", "remote", snakefile=EXAMPLE)
+    finally:
+        tree.environment = before
+    assert result.returncode == 0, result.stdout
+    assert re.findall(r"sciml stage example train .* --gpu (\d)", result.stdout) == [cards]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("snakefile", ["Snakefile", "workflows/imaging/Snakefile", BOTH, EXAMPLE])
 def test_the_workflow_linter_finds_nothing(tree, snakefile):
