@@ -4,7 +4,7 @@ BIN := $(CURDIR)/$(VENV)/bin
 export PATH := $(BIN):$(PATH)
 export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 define VARIABLES
-           EXTRAS=cuda,slurm,compare,nonfree adds optional packages: `make env EXTRAS=cuda`, `make gpu EXTRAS=cuda`;
+           EXTRAS=cuda,slurm,s3,compare,nonfree adds optional packages: `make env EXTRAS=cuda`, `make gpu EXTRAS=cuda`;
            SLOW=1 adds the slow tests; PYTHON=python3.12 chooses the interpreter.
 endef
 
@@ -41,7 +41,7 @@ $(VENV)/.extra-%: $(VENV)/.base
 	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all,$*]'
 	@touch $@
 
-dev: $(VENV)/.dev ## the same environment with what tests and linters need
+dev: $(VENV)/.dev $(EXTRA_STAMPS) ## the same environment with what tests and linters need
 
 $(VENV)/.dev: $(VENV)/.base
 	@python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[all,dev]'

@@ -76,6 +76,32 @@ rule write_index:
         "sciml report index {params.folder:q} > {log:q} 2>&1"
 
 
+# --config store=s3://BUCKET/FOLDER: target `stored`, the results and pages of each study as one archive in an object store; the
+# working files stay on disk, since stages read what lies beside their inputs
+STORE = config.get("store")
+if STORE:
+    for family in STUDIES:
+
+        rule:
+            name:
+                f"store_{family}"
+            input:
+                getattr(rules, f"{family}_study").input,
+            output:
+                storage(f"{STORE}/{SETTINGS.folder}/{family}.tar.gz"),
+            log:
+                f"logs/{SETTINGS.folder}/store/{family}.log",
+            params:
+                results=f"results/{SETTINGS.folder}/{family}",
+                pages=[f"{REPORTS}/{family}.html", f"{REPORTS}/{family}.report.json"],
+            shell:
+                "tar --create --gzip --sort=name --file {output:q} {params.results:q} {params.pages:q} > {log:q} 2>&1"
+
+    rule stored:
+        input:
+            [getattr(rules, f"store_{family}").output for family in STUDIES],
+
+
 # a stage that this run no longer has (another tier, a task that was taken out) will never succeed and clear its record
 onstart:
     keep_failures(REPORTS, rules.all.input)
