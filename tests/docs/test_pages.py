@@ -25,7 +25,7 @@ NOT_RUN = {
     "README": 3,
     "docs/active_fluid": 1,
     "docs/compression": 1,
-    "docs/guides/cluster": 4,
+    "docs/guides/cluster": 5,
     "docs/guides/own-cohort": 2,
     "docs/guides/own-data": 1,
     "docs/install": 5,
