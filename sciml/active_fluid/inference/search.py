@@ -27,7 +27,7 @@ from sciml.runtime.errors import NumericalError
 Box = tuple[tuple[float, float], tuple[float, float]]
 Record = Callable[[dict[str, Any]], None]
 # steps of the search with the intervals apart, and of that along one trajectory
-MAX_INTERVAL_STEPS, MAX_JOINT_STEPS = 25, 8
+MAX_INTERVAL_STEPS, MAX_JOINT_STEPS = 25, 16
 # length of a step, in standard deviations, above which the tangents are computed anew, and below which the search has converged
 MAX_SIGMAS, CONVERGED_SIGMAS = 10.0, 0.1
 # shares of each side of the box at which the nine first trials lie
