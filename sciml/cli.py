@@ -19,9 +19,10 @@ import typer
 from sciml import __version__
 from sciml.families import families, room
 from sciml.options import Force, Set, Tier, command
-from sciml.runtime.errors import ScimlError
+from sciml.runtime.errors import ConfigError, ScimlError
 from sciml.runtime.extras import absent, explained, remedy, wanted_extra
 from sciml.runtime.places import keep_programs
+from sciml.runtime.processes import count
 
 DEBUG_VARIABLE = "SCIML_DEBUG"
 INTERRUPTED = 130
@@ -189,6 +190,8 @@ def main() -> None:
     warnings.showwarning = _warn
     keep_programs()
     try:
+        if count() > 1 and sys.argv[1:2] != ["stage"]:
+            raise ConfigError("several processes run one stage together: torchrun ... -m sciml stage FAMILY STAGE ...")
         _mount()
         code = app(standalone_mode=False)
         if code == INTERRUPTED:  # typer's own answer to Ctrl-C, without a word

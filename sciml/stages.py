@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from pydantic import BaseModel
@@ -28,6 +29,7 @@ from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.extras import refuse_absent
 from sciml.runtime.files import read_json
+from sciml.runtime.processes import rank
 from sciml.runtime.settings import validated
 
 if TYPE_CHECKING:
@@ -165,7 +167,9 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
         threads: computing threads; the environment's choice by default.
         gpu: number of cards; 0 for the CPU.
     """
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr)
+    logging.basicConfig(
+        level=logging.WARNING if rank() else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
+    )
     # jax tells of every kind of card that it does not find
     logging.getLogger("jax").setLevel(logging.WARNING)
     if threads is not None:
@@ -173,7 +177,7 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
     keep_freed_memory()
     if mark := os.environ.get(alive.VARIABLE):
         alive.join(mark, name)
-    reports = os.environ.get(REPORTS_VARIABLE)
+    reports = None if rank() else os.environ.get(REPORTS_VARIABLE)
     command = shlex.join(["sciml", *sys.argv[1:]])
     if reports:
         _record(reports, name, str(output), command, UNFINISHED)
@@ -200,7 +204,7 @@ def _record(reports: str, name: str, output: str, command: str, text: str) -> No
 
 
 def run_stage(family: str, name: str, given: Mapping[str, Any]) -> None:
-    """Run a stage of a family.
+    """Run a stage of a family; of several processes, as `torchrun` starts them, the first alone writes its output.
 
     Args:
         family: name of the family.
@@ -216,7 +220,8 @@ def run_stage(family: str, name: str, given: Mapping[str, Any]) -> None:
     refuse_absent(family.replace("_", "-"))
     declared = stages_of(family)[name]
     threads, output = given.get("threads"), given["output"]
-    with stage(f"{family}.{name}", output, 1 if declared.workers else threads, given.get("gpu", 0)) as device:
+    computing = 1 if declared.workers else threads
+    with _thrown_away(output) as output, stage(f"{family}.{name}", output, computing, given.get("gpu", 0)) as device:
         settings = [parse_config(declared.settings, given["config"])] if declared.settings else []
         values = {key: one.convert(given[key], f"--{key.replace('_', '-')}") for key, one in declared.inputs.items()}
         _check_there(values)
@@ -226,6 +231,16 @@ def run_stage(family: str, name: str, given: Mapping[str, Any]) -> None:
         if declared.workers:
             values["workers"] = threads or 1
         run(*settings, **values, output=output)
+
+
+@contextmanager
+def _thrown_away(output: Path) -> Iterator[Path]:
+    """Yield the output of the first process; another one's is a folder that goes at the end."""
+    if rank() == 0:
+        yield output
+        return
+    with TemporaryDirectory(prefix="sciml-process-") as folder:
+        yield Path(folder) / output.name
 
 
 def _check_there(values: Mapping[str, Any]) -> None:

@@ -96,11 +96,16 @@ def claim_cards(
         raise ScimlError(f"cards must be claimed before {loaded[0]} is imported; call claim_cards first")
     if VISIBLE in os.environ:
         given = _listed(os.environ[VISIBLE])
-        if count > len(given):
+        # each of several processes of this machine takes its own
+        beside, place = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
+        if count * beside > len(given):
             raise ConfigError(
-                f"asked for {count} cards, {VISIBLE}={os.environ[VISIBLE]!r} lists {len(given)}; ask for fewer, or {ON_CPU}"
+                f"asked for {count * beside} cards, {VISIBLE}={os.environ[VISIBLE]!r} lists {len(given)}; ask for fewer, "
+                f"or {ON_CPU}"
             )
-        return CardClaim(tuple(given))
+        if beside == 1:
+            return CardClaim(tuple(given))
+        return _make_visible(CardClaim(tuple(given[place * count : (place + 1) * count])))
     known = [str(card) for card in (find_cards() if cards is None else cards)]
     if count > len(known):
         raise ConfigError(f"asked for {count} cards, this machine has {len(known)}; ask for fewer, or {ON_CPU}")

@@ -26,10 +26,9 @@ from sciml.runtime.extras import handed_out
 if TYPE_CHECKING:
     from sciml.training.card import write_model_card
     from sciml.training.checkpoint import partial_folder
-    from sciml.training.config import TrainingConfig
+    from sciml.training.config import TrainingConfig, learning_rate_at
     from sciml.training.crops import RandomCrops, gradient_energy
     from sciml.training.loop import TrainingResult, train
-    from sciml.training.schedule import learning_rate_at
     from sciml.training.signals import TrainingInterrupted
     from sciml.training.weight_files import read_weights_metadata, weights_digest
     from sciml.training.weights import load_weights, save_weights
@@ -40,7 +39,7 @@ _HOMES = {
     "TrainingInterrupted": "signals",
     "TrainingResult": "loop",
     "gradient_energy": "crops",
-    "learning_rate_at": "schedule",
+    "learning_rate_at": "config",
     "load_weights": "weights",
     "partial_folder": "checkpoint",
     "read_weights_metadata": "weight_files",

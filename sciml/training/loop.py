@@ -5,6 +5,8 @@ At step k, with parameters a, batch x_k and random numbers ω_k that are functio
     g_k = ∇_a loss(a; x_k, ω_k),   g_k ← g_k min(1, clip_norm / ‖g_k‖₂)
     a ← AdamW(a, g_k, learning rate at k);   average ← d_k average + (1 - d_k) a
 
+Several processes that `torchrun` starts share each batch and average g_k (`sciml.training.processes`).
+
 Since nothing random is carried from step to step, a run stopped anywhere and continued ends in the
 same bytes on a CPU (with the same number of threads) as one that was never stopped.
 """
@@ -22,10 +24,11 @@ import torch
 from torch import nn
 
 from sciml.runtime.errors import ConfigError
+from sciml.runtime.processes import rank
+from sciml.training import processes
 from sciml.training.checkpoint import only_run_in
-from sciml.training.config import TrainingConfig
+from sciml.training.config import TrainingConfig, learning_rate_at
 from sciml.training.progress import TrainingProgress
-from sciml.training.schedule import learning_rate_at
 from sciml.training.signals import StopSignals, TrainingInterrupted
 from sciml.training.state import TrainingState
 from sciml.training.step import LossStep, Scalars, floats, optimise, step_generator, to_device
@@ -102,22 +105,26 @@ def train(
     folder, device = Path(folder), torch.device(device)
     if device.type not in DEVICES:
         raise ConfigError(f"device is {device}, expected cpu or cuda; other devices were never tried")
-    state = TrainingState(model, config, seed, identity or {})
     if (place := next(model.parameters()).device).type != device.type:
         raise ConfigError(f"the model is on {place}, the training on {device}; move the model with .to({str(device)!r})")
+    processes.join(model, device, folder)
+    state = TrainingState(model, config, seed, identity or {})
     cards = [device] if device.type == "cuda" else []
     # Dropout knows only torch's global generator: it is seeded per step inside a fork that gives the caller's back.
     with only_run_in(folder), torch.random.fork_rng(devices=cards), StopSignals() as signals:
         state.restore(folder)
+        state.count_time(device)
+        same = processes.SameBuffers(model)
         with TrainingProgress(config.steps, done=state.step) as progress:
             if state.step:
                 progress.say(f"going on from step {state.step} of {config.steps}")
             model.train()
-            while (reason := _reason_to_stop(state, config)) is None and signals.number is None:
+            while (reason := _reason_to_stop(state, config)) is None and not processes.largest(signals.number or 0, device):
                 rate = learning_rate_at(config, state.step)
                 generator = step_generator(seed, "step", state.step, device)
-                batch = to_device(batches.batch(state.step), device)
+                batch = to_device(processes.rows(batches.batch(state.step)), device)
                 scalars = optimise(state, loss_step, batch, generator, rate, config, folder)
+                same.check(model)
                 if after_step:
                     with torch.no_grad():
                         after_step(model)
@@ -126,17 +133,19 @@ def train(
                 state.step += 1
                 state.history.add(scalars)
                 _close_row(state, config, validate, seed, device)
+                state.count_time(device)
                 progress.update(state.step, scalars["loss"], rate, state.cpu_seconds / 60)
                 if state.step % config.checkpoint_every_steps == 0:
                     state.save(folder)
+            signalled = processes.largest(signals.number or 0, device)
             if state.checkpoint_step != state.step:
                 state.save(folder)
             if reason:
                 progress.say(
                     f"training ended: {reason} ({state.step} of {config.steps} steps, {state.cpu_seconds / 60:.2f} CPU minutes)"
                 )
-    if signals.number is not None or reason is None:
-        raise TrainingInterrupted(state.step, config.steps, folder, signals.number or signal.SIGINT)
+    if signalled or reason is None:
+        raise TrainingInterrupted(state.step, config.steps, folder, signalled or signal.SIGINT)
     if state.history.open_row:
         # The last, shorter row is written but not kept in the checkpoint: a run that goes on fills it up.
         state.history.close_row(state.step)
@@ -161,7 +170,7 @@ def _close_row(state: TrainingState, config: TrainingConfig, validate: Validate 
     if not due and state.step % config.log_every_steps:
         return
     results: Scalars = {}
-    if due and validate is not None:
+    if due and validate is not None and rank() == 0:
         state.model.eval()
         averaged = state.average.applied(state.model) if state.average else nullcontext()
         with torch.no_grad(), averaged:

@@ -6,6 +6,8 @@ import sys
 import time
 from types import TracebackType
 
+from sciml.runtime.processes import rank
+
 LINE_EVERY_SECONDS = 5.0
 
 
@@ -22,7 +24,7 @@ class TrainingProgress:
         self._first = done
         self._began = self._last_line = time.monotonic()
         self._bar = None
-        if sys.stderr.isatty():
+        if sys.stderr.isatty() and rank() == 0:
             from rich.console import Console
             from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -65,5 +67,5 @@ class TrainingProgress:
         """Print one line, above the bar where there is one."""
         if self._bar:
             self._bar.console.print(line, markup=False, highlight=False)
-        else:
+        elif rank() == 0:
             print(line, file=sys.stderr, flush=True)

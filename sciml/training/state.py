@@ -12,10 +12,12 @@ import torch
 from torch import Tensor, nn
 
 from sciml.runtime.errors import ConfigError, NumericalError
+from sciml.runtime.processes import rank
 from sciml.training.average import WeightAverage
 from sciml.training.checkpoint import NAME, read_checkpoint, write_checkpoint
 from sciml.training.config import TrainingConfig
 from sciml.training.history import History
+from sciml.training.processes import of_first, summed
 from sciml.training.weights import check_arrays, to_arrays, to_tensors
 
 
@@ -44,18 +46,18 @@ class TrainingState:
         shapes = {name: [str(tensor.dtype), list(tensor.shape)] for name, tensor in model.state_dict().items()}
         self.identity = {"training": config.identity(), "seed": seed, "model": shapes, **identity}
         self._trained = trained
-        self._cpu_before = self._wall_before = 0.0
+        # processor time of all threads and processes, and elapsed time, since the first start, without what a killed run lost
+        # after its checkpoint
+        self.cpu_seconds = self.wall_seconds = self._cpu_before = self._wall_before = 0.0
         self._cpu_start, self._wall_start = time.process_time(), time.monotonic()
 
-    @property
-    def cpu_seconds(self) -> float:
-        """Processor time of all threads since the first start, without what a killed run lost after its checkpoint."""
-        return self._cpu_before + time.process_time() - self._cpu_start
-
-    @property
-    def wall_seconds(self) -> float:
-        """Elapsed time of all runs since the first start, counted as `cpu_seconds`."""
-        return self._wall_before + time.monotonic() - self._wall_start
+    def count_time(self, device: torch.device) -> None:
+        """Count the time that was used until now, which all processes then know alike."""
+        cpu, wall = time.process_time() - self._cpu_start, time.monotonic() - self._wall_start
+        first = rank() == 0
+        (self.cpu_seconds, self.wall_seconds) = summed(
+            [first * self._cpu_before + cpu, first * (self._wall_before + wall)], device
+        )
 
     def save(self, folder: Path) -> None:
         """Write the checkpoint and the history so far; on an error the previous checkpoint stays.
@@ -77,7 +79,8 @@ class TrainingState:
             "wall_seconds": self.wall_seconds,
             "history": self.history.state(),
         }
-        write_checkpoint(folder / NAME, to_arrays(tensors), state, self.identity)
+        if rank() == 0:
+            write_checkpoint(folder / NAME, to_arrays(tensors), state, self.identity)
         self.history.write(folder / "history.csv")
         self.checkpoint_step = self.step
 
@@ -89,9 +92,10 @@ class TrainingState:
             FormatError: the checkpoint is damaged.
         """
         path = folder / NAME
-        if not path.exists():
+        found = of_first(read_checkpoint(path, self.identity) if rank() == 0 and path.exists() else None)
+        if found is None:
             return
-        arrays, state = read_checkpoint(path, self.identity)
+        arrays, state = found
         parts = {part: _part(arrays, part) for part in ("model", "average", "optimiser")}
         weights = self.model.state_dict()
         check_arrays(parts["model"], weights, str(path))

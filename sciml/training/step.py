@@ -14,7 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.runtime.errors import NumericalError, ShapeError
+from sciml.runtime.processes import count
 from sciml.runtime.seeds import Seeds
+from sciml.training import processes
 from sciml.training.config import TrainingConfig
 from sciml.training.state import TrainingState
 
@@ -41,25 +43,34 @@ def optimise(
         group["lr"] = rate
     place = generator.device.type
     half = config.bfloat16_on_gpu if place == "cuda" else config.bfloat16_on_cpu and has_bfloat16_units()
-    with torch.autocast(place, dtype=torch.bfloat16) if half else nullcontext():
+    with torch.autocast(place, dtype=torch.bfloat16) if half else nullcontext(), processes.step():
         loss, scalars = loss_step(state.model, batch, generator)
     if loss.numel() != 1:
         raise ShapeError(f"loss_step returned a loss of shape {list(loss.shape)}, expected a scalar; take its mean")
-    values = {"loss": float(loss.detach())}
+    values = _averaged({"loss": float(loss.detach()), **floats(scalars)}, generator.device)
     _check_finite("loss", values["loss"], state, rate, folder)
     state.optimiser.zero_grad(set_to_none=True)
     loss.backward()
     largest = float("inf") if config.clip_norm is None else config.clip_norm
-    norm = nn.utils.clip_grad_norm_([p for group in state.optimiser.param_groups for p in group["params"]], largest)
-    values |= {"gradient_norm": float(norm), "learning_rate": rate}
+    trained = [parameter for group in state.optimiser.param_groups for parameter in group["params"]]
+    processes.average_gradients(trained)
+    norm = nn.utils.clip_grad_norm_(trained, largest)
+    # in this order they are the columns of the history
+    values = {"loss": values["loss"], "gradient_norm": float(norm), "learning_rate": rate} | values
     _check_finite("gradient norm", values["gradient_norm"], state, rate, folder)
     state.optimiser.step()
-    return values | floats(scalars)
+    return values
 
 
 def has_bfloat16_units() -> bool:
     """Tell whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
     return bool(torch.cpu._is_amx_tile_supported())
+
+
+def _averaged(values: dict[str, float], device: torch.device) -> dict[str, float]:
+    """Return the means over processes, which are those over the batch for what is a mean over its rows."""
+    totals = processes.summed(list(values.values()), device)
+    return {name: total / count() for name, total in zip(values, totals, strict=True)}
 
 
 def _check_finite(what: str, value: float, state: TrainingState, rate: float, folder: Path) -> None:

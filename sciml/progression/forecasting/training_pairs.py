@@ -17,6 +17,7 @@ from sciml.progression.networks.denoiser import Denoiser, crop, pad
 from sciml.progression.settings.networks import FormConfig
 from sciml.runtime.errors import DataError
 from sciml.runtime.seeds import Seeds
+from sciml.training.processes import drawn
 
 ENCODED_AT_ONCE = 4
 
@@ -141,9 +142,8 @@ class DenoisingStep:
         count, place = len(start), start.device
         clean = clean_of(model, start, followup, self.change_sd)
         padded = pad(clean, model.config.multiple)
-        noise = torch.randn(padded.shape, generator=generator, device=place)
-        drawn = torch.rand(count, generator=generator, device=place)
-        times = ((torch.arange(count, device=place) + drawn) * (TIMES / count)).long().clamp(max=TIMES - 1)
+        noise = drawn(torch.randn, padded.shape, generator=generator, device=place)
+        times = drawn(even_times, (count,), generator=generator, device=place)
         noisy = self.levels.add_noise(padded, noise, times)
         shown = pad(start, model.config.multiple)
         output = model(noisy, times, batch["context"], shown, batch["start_age"])
@@ -154,6 +154,12 @@ class DenoisingStep:
             parts = {"little_noise": error[:low], "middle_noise": error[low:high], "much_noise": error[high:]}
             scalars = {name: part.detach().mean() for name, part in parts.items()}
         return error.mean(), scalars
+
+
+def even_times(count: int, generator: torch.Generator, device: torch.device) -> Tensor:
+    """Return a time from each of as many equal parts of 0..999 as a batch has pairs."""
+    places = torch.arange(count, device=device) + torch.rand(count, generator=generator, device=device)
+    return (places * (TIMES / count)).long().clamp(max=TIMES - 1)
 
 
 def clean_of(model: Denoiser, start: Tensor, followup: Tensor, change_sd: float) -> Tensor:

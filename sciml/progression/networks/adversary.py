@@ -19,6 +19,7 @@ from torch.func import functional_call
 from sciml.progression.networks.autoencoder import Autoencoder, Volume
 from sciml.progression.networks.monai_parts import monai_alone
 from sciml.progression.settings.networks import AutoencoderConfig
+from sciml.training.processes import drawn
 
 
 class AdversarialPair(nn.Module):
@@ -78,7 +79,7 @@ def discriminator_loss(pair: AdversarialPair, images: Volume, decoded: Volume) -
 def autoencoder_step(model: Any, images: Volume, generator: torch.Generator) -> tuple[Tensor, dict[str, Tensor]]:
     """Return L_G + L_C for one batch; a loss step of the training loop."""
     shape = (len(images), *model.autoencoder.latent_shape(tuple(images.shape[2:])))
-    noise = torch.randn(shape, generator=generator, device=images.device)
+    noise = drawn(torch.randn, shape, generator=generator, device=images.device)
     loss, decoded, terms = generator_loss(model, images, noise)
     against = discriminator_loss(model, images, decoded)
     if model.discriminator is not None:

@@ -21,6 +21,7 @@ from sciml.proximal.optimise.implicit_diff import through_prox
 from sciml.proximal.optimise.minimize import fixed_steps, typical_start
 from sciml.proximal.settings.structures import SolverSchedule
 from sciml.training import RandomCrops
+from sciml.training.processes import drawn
 
 Images = Float[Tensor, "batch channel height width"]
 SIGMA_POWER = 1.3
@@ -43,7 +44,7 @@ class NumberedCrops:
 def noise_levels(count: int, limits: tuple[float, float], generator: torch.Generator, like: Tensor) -> Float[Tensor, " batch"]:
     """Return noise levels, uniform in their logarithm."""
     low, high = (math.log(limit) for limit in limits)
-    share = torch.rand(count, generator=generator, device=like.device, dtype=like.dtype)
+    share = drawn(torch.rand, (count,), generator=generator, device=like.device, dtype=like.dtype)
     return torch.exp(low + (high - low) * share)
 
 
@@ -63,7 +64,7 @@ def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: Sol
         assert isinstance(model, ImplicitNetwork)
         clean: Images = batch["images"]
         sigma = noise_levels(len(clean), sigma_range, generator, clean)
-        noise = torch.randn(clean.shape, generator=generator, device=clean.device)
+        noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
         noisy = clean + sigma[:, None, None, None] * noise
         at = model.regularizer.at(sigma)
         solver_steps, adjoint_steps = schedule.at(batch["done"])
@@ -87,7 +88,7 @@ def denoising_directly(sigma_range: tuple[float, float]) -> Any:
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
         clean: Images = batch["images"]
         sigma = noise_levels(len(clean), sigma_range, generator, clean)
-        noise = torch.randn(clean.shape, generator=generator, device=clean.device)
+        noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
         noisy = clean + sigma[:, None, None, None] * noise
         # the explicit form keeps no graph in `forward`; the peers' forward is theirs
         forward = model.training_forward if isinstance(model, ExplicitNetwork) else model

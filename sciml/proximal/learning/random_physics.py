@@ -27,6 +27,7 @@ from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.imaging.solvers.classical import first_guess
 from sciml.proximal.reconstruction.operators import normal_spectrum
 from sciml.runtime.seeds import Seeds
+from sciml.training.processes import drawn
 
 Inverse = Literal["deblur", "ct", "mri"]
 Images = Float[Tensor, "batch channel height width"]
@@ -67,14 +68,16 @@ class RandomProblem:
         """
         low, high = (math.log(level) for level in self.noise_range)
         place = generator.device
-        drawn = torch.rand(len(truth), generator=generator, device=place) if share is None else torch.full((len(truth),), share)
-        level = torch.exp(low + (high - low) * drawn).to(truth)
+        shares = torch.full((len(truth),), share or 0.0)
+        if share is None:
+            shares = drawn(torch.rand, (len(truth),), generator=generator, device=place)
+        level = torch.exp(low + (high - low) * shares).to(truth)
         clean = self.physics.A(truth)
         relative = {ParallelBeam: "measurement", MRI: "image"}.get(type(self.physics), "absolute")
         unit = Noise(1.0, relative, isinstance(self.physics, MRI))
         # a crop of background alone still has the noise of its scan
         sigma = level * unit.of(truth if relative == "image" else clean).clamp(min=DARKEST)
-        noise = torch.randn(clean.shape, generator=generator, device=place).to(clean)
+        noise = drawn(torch.randn, clean.shape, generator=generator, device=place).to(clean)
         if isinstance(self.physics, MRI):
             noise = noise * self.physics.mask
         return clean + sigma.reshape(-1, *[1] * (clean.ndim - 1)) * noise, sigma

@@ -27,6 +27,7 @@ from sciml.proximal.study.prior_results import DenoisingErrors, MatchingWeights
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import write_text
 from sciml.runtime.seeds import Seeds
+from sciml.training.processes import drawn
 
 # of the network, the batches and the noise
 SEED = 0
@@ -100,7 +101,7 @@ def learn(
     """Train the network in place; a run that was stopped goes on. See `sciml.proximal.learning.curriculum.run_schedule`."""
 
     def pairs(clean: Images, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-        return clean + SIGMA * torch.randn(clean.shape, generator=generator), clean
+        return clean + SIGMA * drawn(torch.randn, clean.shape, generator=generator), clean
 
     def denoise(model: nn.Module, y: Tensor) -> Tensor:
         assert isinstance(model, ExplicitNetwork)
