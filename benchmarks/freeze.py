@@ -27,9 +27,10 @@ import typer
 from sciml.runtime.files import canonical_json, digest_bytes, load_tensors, read_json, write_json
 from sciml.training.weight_files import tensors_digest
 
-# what is measured anew by every run, and what names code, settings' texts or places
+# what is measured anew by every run, and what names code, packages, settings' texts or places
 VOLATILE = re.compile(
-    r"(?i)second|minute|_s$|^s$|time|memory|speed|throughput|code$|source|key$|config|commit|command|path|inputs|^file_bytes|^front$"
+    r"(?i)second|minute|_s$|^s$|time|memory|speed|throughput|code$|source|key$|config|commit|command|path|inputs"
+    r"|^file_bytes|^front$|^versions$"
 )
 
 
