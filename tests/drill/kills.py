@@ -97,8 +97,9 @@ class Killer:
                 if number not in armed and (found := stage_of(words_)):
                     armed[number] = (*found, self._moment(*found))
             for number, (family, stage, seconds) in armed.items():
-                if number in living and self.hits[family] < self.each and cpu_seconds(number) >= seconds:
+                if number in living and self.hits[family] < self.each and self._due(number, living[number], stage, seconds):
                     self._kill(number, family, stage)
+                    armed[number] = (family, stage, math.inf)  # it may be seen once more while it ends
             if stages_in(living):
                 first = min(first, time.monotonic())
             if other and time.monotonic() > first + after and stages_in(living):
@@ -113,6 +114,14 @@ class Killer:
         if not training and self.rng.random() > 0.75:
             return math.inf
         return self.rng.uniform(EARLY, 2 * LATE if training else LATE)
+
+    def _due(self, number: int, words: list[str], stage: str, seconds: float) -> bool:
+        """Say whether a stage is killed now: at its moment, and half of the trainings when they have written a checkpoint."""
+        if TRAINING.fullmatch(stage) and LATE < seconds < math.inf and "--output" in words:
+            output = self.copy.root / words[words.index("--output") + 1]
+            if any(output.glob("*.partial/checkpoint.safetensors")):
+                return True
+        return cpu_seconds(number) >= seconds
 
     def _kill(self, number: int, family: str, stage: str) -> None:
         try:
