@@ -34,7 +34,7 @@ NOT_RUN = {
     "docs/flow_from_images": 2,
     "docs/scan_to_forecast": 2,
     "docs/proximal": 1,
-    "docs/training": 1,
+    "docs/training": 2,
     "docs/tutorials/active_fluid": 1,
 }
 PICTURE = re.compile(r"!\[[^\]]+\]\(([\w.]+)\)")
