@@ -1,6 +1,6 @@
 """How the cost of the stages grows, and what large runs need by it.
 
-python benchmarks/scale.py measure [--only NAME...] [--repeat 2]   # writes benchmarks/scale.json: about 10 CPU minutes
+python benchmarks/scale.py measure [--only NAME...] [--repeat 2]   # writes benchmarks/scale.json: about 15 CPU minutes
 python benchmarks/scale.py page                                    # writes docs/scale.md from it
 python benchmarks/scale.py page --check                            # exits 1 where the page is not what it would write
 
@@ -32,19 +32,23 @@ from scipy import stats
 
 ROOT = Path(__file__).resolve().parents[1]
 RECORD, PAGE = ROOT / "benchmarks" / "scale.json", ROOT / "docs" / "scale.md"
-KERNEL, SIGMA, CHAINS, MODES = "motion:9,20", 0.02, 8, 16
+CHAINS, MODES, QUALITY = 8, 16, 50
 # of what grows, in its unit
 SIZES: dict[str, tuple[int, ...]] = {
     "tv": (128, 256, 512, 1024),
     "denoise": (128, 256, 512, 1024),
-    "encode": (128, 256, 512, 1024),
+    "encode": (512, 1024, 2048),
     "learn_prior": (32, 64, 128),
+    "processes": (1, 2),
     "learn_autoencoder": (40 * 48 * 40, 56 * 64 * 56, 64 * 80 * 64),
     "forecast": (40 * 48 * 40, 56 * 64 * 56, 64 * 80 * 64),
+    "prepare": (3, 2, 1),
     "cohort": (8, 16, 32),
     "kinetic": (64, 128, 256, 512),
     "coarse": (128, 256, 512, 1024),
 }
+# of Colin27 at 1 mm
+HEAD = (181, 217, 181)
 SHAPES = {math.prod(shape): shape for shape in ((40, 48, 40), (56, 64, 56), (64, 80, 64))}
 
 
@@ -70,13 +74,20 @@ def square(side: int) -> int:
     return side * side
 
 
+def voxels_of(factor: int) -> int:
+    """Return the number of voxels of the head where so many along each edge became one."""
+    return math.prod(size // factor for size in HEAD)
+
+
 PROGRAMS = {
     "tv": Program("`imaging solve`, `deblurring restore`", "pixels", square, "a picture, total variation with a blur"),
     "denoise": Program("`proximal restore`", "pixels", square, "a picture, `photo-grey-explicit`"),
-    "encode": Program("`compression encode`", "pixels", square, "a colour picture, `photo` at 0.5 bpp"),
+    "encode": Program("`compression encode`", "pixels", square, f"a colour picture, `photo` at quality {QUALITY}"),
     "learn_prior": Program("`proximal train`", "pixels of a batch", lambda side: 4 * side**2, "a step of `photo-grey`"),
+    "processes": Program("`torchrun ... proximal train`", "processes", int, "a step of 8 crops of 40 x 40, by the clock"),
     "learn_autoencoder": Program("`progression train_autoencoder`", "voxels", int, "a step of two volumes"),
     "forecast": Program("`progression predict`", "voxels", int, f"a forecast, {CHAINS} chains of 20 steps"),
+    "prepare": Program("`progression forecast` of a scan", "voxels", voxels_of, "a head registered, its brain and regions found"),
     "cohort": Program("`progression simulate_cohorts`", "subjects", int, "these subjects beside two, 3 visits at 4.5 mm"),
     "kinetic": Program("`active_fluid generate`", "grid points", square, f"a step of the kinetic theory, {MODES} moments"),
     "coarse": Program("`active_fluid evaluate`", "grid points", square, "a step of the coarse model, Bingham's closure"),
@@ -117,7 +128,7 @@ def pictures(name: str, repeat: int) -> Iterator[Point]:
     from sciml.proximal import LearnedProximalNetwork
 
     photo = load("astronaut").array if name == "encode" else load("camera").array
-    photo = np.tile(photo, (2, 2, 1) if photo.ndim == 3 else (2, 2))
+    photo = np.tile(photo, (4, 4, 1) if photo.ndim == 3 else (2, 2))
     codec = Codec.load("photo") if name == "encode" else None
     network = LearnedProximalNetwork.load("photo-grey-explicit") if name == "denoise" else None
     before = peak()
@@ -126,7 +137,7 @@ def pictures(name: str, repeat: int) -> Iterator[Point]:
 
         def work(part: np.ndarray = part, side: int = side) -> int:
             if codec is not None:
-                return len(codec.encode(part, bpp=0.5))
+                return len(codec.encode(part, quality=QUALITY))
             x = torch.from_numpy(np.ascontiguousarray(part)).float()[None, None]
             if network is not None:
                 return network(x, 0.1).numel()
@@ -170,6 +181,32 @@ def learning(name: str, repeat: int) -> Iterator[Point]:
         yield repeated(work, repeat, before)
 
 
+def processes(name: str, repeat: int) -> Iterator[Point]:
+    """Yield the points of a training step by several processes, a core each: seconds of the clock, its start left out."""
+    from sciml.proximal.settings.models import TrainConfig, default_models
+
+    few, many = 5, 25
+    how = {
+        **default_models()["photo-grey"].model_dump(),
+        "crop_size": 64,
+        "batch_size": 16,
+        "validations": 1,
+        "validation_crops": 1,
+    }
+
+    def clock(count: int, steps: int) -> float:
+        config = TrainConfig(**{**how, "steps": steps, "cpu_minutes": 60.0}, name="prior", data_tier="ci", seed=0)
+        start = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", str(count)] if count > 1 else []
+        with tempfile.TemporaryDirectory() as folder:
+            words = ["stage", "proximal", "train", "--config", config.model_dump_json(), "--output", folder]
+            begin = time.perf_counter()
+            subprocess.run([sys.executable, *start, "-m", "sciml", *words], check=True, stdout=sys.stderr)
+            return time.perf_counter() - begin
+
+    for count in SIZES[name]:
+        yield Point([(clock(count, many) - clock(count, few)) / (many - few) for _ in range(repeat)], 0.0, 0)
+
+
 def forecast(name: str, repeat: int) -> Iterator[Point]:
     """Yield the points of the forecast of one follow-up."""
     import torch
@@ -190,6 +227,30 @@ def forecast(name: str, repeat: int) -> Iterator[Point]:
                 chains = followup_latents(model.denoiser, question, 1.0, ForecastConfig(samples=CHAINS))
                 # as a volume of float16 is kept
                 return 2 * decode(model.autoencoder, chains.mean, volume, start, "residual").numel()
+
+        yield repeated(work, repeat, before)
+
+
+def prepare(name: str, repeat: int) -> Iterator[Point]:
+    """Yield the points of a head that is made ready for a forecast, with larger voxels first."""
+    import nibabel
+
+    from sciml.datasets import local_path
+    from sciml.progression import prepare_scan
+
+    head = nibabel.as_closest_canonical(nibabel.load(local_path("mr_colin27_t1")))
+    whole, before = np.asarray(head.dataobj, np.float32), peak()
+    for factor in SIZES[name]:
+        kept = [size - size % factor for size in HEAD]
+        blocks = whole[tuple(map(slice, kept))].reshape([part for size in kept for part in (size // factor, factor)])
+        volume, affine = blocks.mean(axis=(1, 3, 5)), np.asarray(head.affine) @ np.diag([factor] * 3 + [1])
+
+        def work(volume: np.ndarray = volume, affine: np.ndarray = affine) -> int:
+            with tempfile.TemporaryDirectory() as folder:
+                scan = Path(folder) / "scan.nii"
+                nibabel.save(nibabel.Nifti1Image(volume, affine), scan)
+                prepare_scan(scan)
+            return 0
 
         yield repeated(work, repeat, before)
 
@@ -237,7 +298,9 @@ def fluid(name: str, repeat: int) -> Iterator[Point]:
 MEASURES: dict[str, Callable[[str, int], Iterator[Point]]] = {
     **dict.fromkeys(("tv", "denoise", "encode"), pictures),
     **dict.fromkeys(("learn_prior", "learn_autoencoder"), learning),
+    "processes": processes,
     "forecast": forecast,
+    "prepare": prepare,
     "cohort": cohort,
     **dict.fromkeys(("kinetic", "coarse"), fluid),
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from scale import CHAINS, MODES, PROGRAMS, SHAPES, Fit, fitted
+from scale import CHAINS, MODES, PROGRAMS, QUALITY, SHAPES, Fit, fitted, voxels_of
 
 PEOPLE, VISITS, SIDE, MILLION, PHOTO = 1000, 3, 2048, 1_000_000, 512
 STEPS, SAVED = 4000, 50
@@ -52,11 +52,11 @@ def law_rows(found: dict[str, tuple[Fit, Fit | None, list[list[Any]]]]) -> list[
         program = PROGRAMS[name]
         ends = [program.amount(points[place][0]) for place in (0, -1)]
         seconds = [min(points[place][1]) for place in (0, -1)]
-        grows = "no growth seen" if memory is None else f"{memory.b:.2f} ± {memory.half:.2f}"
+        grows = "" if not points[-1][2] else "no growth seen" if memory is None else f"{memory.b:.2f} ± {memory.half:.2f}"
         rows.append(
             [
                 program.stage, program.one, program.size, f"{ends[0]:,} to {ends[1]:,}", f"{time.b:.2f} ± {time.half:.2f}",
-                f"{number(seconds[0])} to {number(seconds[1])}", grows, number(points[-1][2]),
+                f"{number(seconds[0])} to {number(seconds[1])}", grows, number(points[-1][2]) if points[-1][2] else "",
             ]
         )  # fmt: skip
     return rows
@@ -82,13 +82,14 @@ def needs(found: dict[str, tuple[Fit, Fit | None, list[list[Any]]]]) -> list[lis
     return [
         row(f"{PEOPLE:,} subjects", f"simulate, {VISITS} visits at 4.5 mm", "cohort", PEOPLE, 1, of_person * PEOPLE),
         ["", "train the model once, as its card says", number(TRAINING_HOURS), number(memory("learn_autoencoder", least)), "0.1"],
+        row("", "make each real scan of 1 mm ready", "prepare", voxels_of(1), PEOPLE, 0),
         row("", f"forecast each once, {CHAINS} chains, 4.5 mm", "forecast", least, PEOPLE, 2 * least * PEOPLE),
         row("", "the same at 2.8 mm", "forecast", fine, PEOPLE, 2 * fine * PEOPLE),
         row(f"{SIDE} x {SIDE} points", f"kinetic theory, {MODES} moments, {STEPS} steps", "kinetic", points, STEPS, MODES * kept),
         row("", f"coarse model, {STEPS} steps", "coarse", points, STEPS, kept),
         row(f"a million pictures of {PHOTO} x {PHOTO}", "deblur by total variation", "tv", pixels, MILLION, MILLION * pixels),
         row("", "denoise with a learned prior", "denoise", pixels, MILLION, MILLION * pixels),
-        row("", "code in colour at 0.5 bpp", "encode", pixels, MILLION, MILLION * coded),
+        row("", f"code in colour at quality {QUALITY}", "encode", pixels, MILLION, MILLION * coded),
     ]  # fmt: skip
 
 
@@ -97,6 +98,7 @@ def advice(found: dict[str, tuple[Fit, Fit | None, list[list[Any]]]]) -> list[st
     parts = []
     for what, name, amount, times in (
         ("subjects simulated at 4.5 mm", "cohort", PEOPLE, 1),
+        ("scans of 1 mm made ready", "prepare", voxels_of(1), PEOPLE),
         ("forecasts at 4.5 mm", "forecast", min(SHAPES), PEOPLE),
         ("forecasts at 2.8 mm", "forecast", max(SHAPES), PEOPLE),
         (f"pictures of {PHOTO} x {PHOTO} by total variation", "tv", PHOTO**2, MILLION),
@@ -129,13 +131,11 @@ def text(record: dict[str, Any]) -> str:
         "logarithms over all repetitions, b with its 95 % interval. Memory is the growth of the process, of simulations what a "
         "step asks for and holds. An exponent below 1 says that fixed work still counts at the small sizes; one above 1 that "
         "data leave the cache, or the logarithm of a Fourier transform. Where the interval holds 0, the sizes did not decide the "
-        "exponent. GPUs were not "
-        "measured: of their number and of times "
-        "on them this page says nothing."
+        "exponent. GPUs were not measured."
     )
     training_text = (
         "The steps of a training are a setting, so its time follows the batch, not the people or pictures that it draws from. "
-        "Two processes make one step of half the rows each: see [training](training.md)."
+        "Processes share out the rows of a step: see [training](training.md)."
     )
     needs_text = (
         "Computed from the laws: the number and, in brackets, the 95 % interval of a prediction where the law holds beyond what "

@@ -85,6 +85,7 @@ def main() -> int:
     whole = dict(artefacts(given.reference)) if given.reference else frozen
     say(f"seed {given.seed}")
     with tempfile.TemporaryDirectory(prefix="fault-drill-") as temporary:
+        Path(temporary).chmod(0o755)  # another user's turn comes too
         folder = given.folder or Path(temporary)
         faults: dict[str, Callable[[Drill], None]] = {}
         if set(chosen) & set(EVERYTHING):

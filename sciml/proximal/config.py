@@ -125,7 +125,7 @@ class Config(StageConfig):
             "denoise": ("photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
             "deblur": ("photo-deblur", "photo-grey", "photo-grey-explicit"),
             "ct-sparse": ("ct", "photo-grey", "ct-explicit"),
-            "mri-cs": ("mr-t1", "photo-grey"),
+            "mri-cs": ("mr-t1", "photo-grey", "mr-t1-explicit"),
         },
         description="networks compared on each task",
     )

@@ -131,16 +131,17 @@ def write_json(path: Path | str, value: Any) -> None:
 
     Infinite and undefined floats become null, since JSON has no word for them.
     """
-    write_text(path, json.dumps(_finite(value), sort_keys=True, indent=2, allow_nan=False) + "\n")
+    write_text(path, json.dumps(json_values(value), sort_keys=True, indent=2, allow_nan=False) + "\n")
 
 
-def _finite(value: Any) -> Any:
+def json_values(value: Any) -> Any:
+    """Return a value as JSON gives it back: names are text, lists for tuples, None for infinite and undefined floats."""
     if isinstance(value, float):
         return value if math.isfinite(value) else None
     if isinstance(value, Mapping):
-        return {str(key): _finite(item) for key, item in value.items()}
+        return {str(key): json_values(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [json_values(item) for item in value]
     return value
 
 
@@ -202,7 +203,7 @@ def save_tensors(path: Path | str, tensors: Mapping[str, np.ndarray], metadata: 
     from safetensors.numpy import save
 
     arrays = {name: np.asarray(array, order="C") for name, array in tensors.items()}
-    write_bytes(path, save(arrays, {"sciml": canonical_json(_finite(metadata or {}))}))
+    write_bytes(path, save(arrays, {"sciml": canonical_json(json_values(metadata or {}))}))
 
 
 def note_opened(path: Path | str) -> None:

@@ -13,9 +13,9 @@ from pydantic import BaseModel
 
 from sciml.runtime.errors import FormatError
 from sciml.runtime.extras import DISTRIBUTION
-from sciml.runtime.files import load_tensors, save_tensors
+from sciml.runtime.files import canonical_json, json_values, load_tensors, save_tensors
 
-KIND = "sciml weights 1"
+KIND, OF_METADATA = "sciml weights 1", "metadata_digest"
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -56,6 +56,7 @@ def write_weight_file(
         "weights_digest": digest,
         "extra": dict(extra or {}),
     }
+    metadata[OF_METADATA] = metadata_digest(metadata)
     save_tensors(path, arrays, metadata)
     return digest
 
@@ -73,10 +74,13 @@ def read_weight_file(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str,
         raise FormatError(f"{error}; {remedy(path)}") from error
     if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
         raise FormatError(
-            f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}); write it with save_weights"
+            f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}): write it with save_weights, or {remedy(path)}"
         )
     if tensors_digest(arrays) != metadata.get("weights_digest"):
         raise FormatError(f"{path} is damaged: its values do not match the digest inside; {remedy(path)}")
+    # files of earlier versions have none
+    if metadata.get(OF_METADATA, (found := metadata_digest(metadata))) != found:
+        raise FormatError(f"{path} is damaged: its description does not match the digest inside; {remedy(path)}")
     return arrays, metadata
 
 
@@ -101,6 +105,12 @@ def weights_digest(path: Path | str) -> str:
     Unlike the file's own digest it does not change with the metadata (processor time, for instance).
     """
     return tensors_digest(load_tensors(path)[0])
+
+
+def metadata_digest(metadata: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of all that a file says about its tensors, but for this digest itself."""
+    described = json_values({name: value for name, value in metadata.items() if name != OF_METADATA})
+    return hashlib.sha256(canonical_json(described).encode()).hexdigest()
 
 
 def tensors_digest(arrays: Mapping[str, np.ndarray]) -> str:

@@ -243,6 +243,7 @@ DAMAGES = (flipped, cut, emptied, removed)
 def damaged_results(drill: Drill) -> None:
     """Every kind of damage to files that a later stage reads, while that stage has to run again."""
     copy = drill.copy
+    copy.demo().green()
     inputs = [
         RESULT / "denoise" / name
         for name in (
@@ -333,7 +334,7 @@ def damaged_weights(drill: Drill, study: Copy, expected: Mapping[str, str]) -> N
     words = ("TIER=ci",)
     shipped = study.root / "sciml" / drill.rng.choice(SHIPPED)
     flipped(shipped, drill.rng)
-    line = study.demo(*words).told("is damaged", "git checkout")
+    line = study.demo(*words).told(shipped.name, "git checkout")
     drill.say(f"   {line}")
     shutil.copy2(ROOT / shipped.relative_to(study.root), shipped)
     study.demo(*words).green()

@@ -106,7 +106,7 @@ def default_models() -> dict[str, ModelConfig]:
 
     blurred = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
 
-    def explicit(domain: Literal["photo-grey", "ct"], cpu_minutes: float) -> ModelConfig:
+    def explicit(domain: Literal["photo-grey", "ct", "mri"], cpu_minutes: float) -> ModelConfig:
         return ModelConfig(
             domain=domain, network=FramePotential(), steps=int(3000 * cpu_minutes), cpu_minutes=3 * cpu_minutes, ema_decay=0.99
         )
@@ -147,6 +147,7 @@ def default_models() -> dict[str, ModelConfig]:
         "mr-t1": tuned("mri", "mri", steps=200, start_scale=2.0),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
+        "mr-t1-explicit": explicit("mri", 3),
         "peer-residual": peer("residual", 200_000),
         "peer-gradient-step": peer("gradient_step", 50_000),
     }

@@ -20,6 +20,7 @@ EXPECTED = {
     "ct-explicit",
     "digits",
     "mr-t1",
+    "mr-t1-explicit",
     "peer-gradient-step",
     "peer-residual",
     "photo-colour",

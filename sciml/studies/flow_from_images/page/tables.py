@@ -58,7 +58,10 @@ def parameter_table(data: StudyData) -> Table:
         "Mean and standard deviation over movies of the relative error's size. Measured: the noise is the error of the structure "
         "tensor on movies of other flows, gain and offset free; guessed: 2 % of the frames, what the family's own study has. "
         "Widened: so that the intervals of the calibrating movies hold.",
-        "" if not data.lost else f"Not fitted: {'; '.join(f'{key}: {why}' for key, why in data.lost.items())}.",
+        ""
+        if not data.lost
+        else f"Not fitted: {'; '.join(f'{key}: {why}' for key, why in data.lost.items())}. A movie that calibrates and could not be "
+        "fitted is missing in the factors: intervals of its combination are promised less than 90 %.",
     )
 
 

@@ -87,7 +87,7 @@ NETWORKS: dict[str, dict[str, str]] = {
     "inpaint": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit"},
     "ct-sparse": {LEARNED: "ct"},
     "ct-limited": {LEARNED: "ct"},
-    "mri-cs": {LEARNED: "mr-t1"},
+    "mri-cs": {LEARNED: "mr-t1", EXPLICIT: "mr-t1-explicit"},
 }
 """Shipped network by task and method."""
 

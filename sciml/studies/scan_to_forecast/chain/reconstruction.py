@@ -21,7 +21,7 @@ TOLERANCE = 1e-2
 
 
 def reconstruct_volume(
-    measured: Measured, method: Reconstruction, network: str | Path = NETWORK
+    measured: Measured, method: Reconstruction, network: str | Path = NETWORK, tolerance: float = TOLERANCE
 ) -> Float[np.ndarray, "slices rows columns"]:
     """Return the magnitudes that a method makes of k-space; of k-space without noise or gap all make the same, A^T y.
 
@@ -30,6 +30,7 @@ def reconstruct_volume(
         method: `zero-filled`, A^T y; `tv`, the least total variation for this noise; `lpn`, a network of `sciml.proximal` as the
             prior.
         network: shipped network or weight file of `lpn`.
+        tolerance: relative residual that ends a learned reconstruction.
     """
     physics, count = measured.physics(), len(measured.samples)
     exact = measured.noise_std == 0 and len(measured.rows) == measured.size[0]
@@ -38,7 +39,7 @@ def reconstruct_volume(
     for start in range(0, count, BATCH):
         y = measured.full(slice(start, start + BATCH))
         if prior is not None:
-            x: Tensor = reconstruct(y, physics, prior, measured.noise_std, tolerance=TOLERANCE).image
+            x: Tensor = reconstruct(y, physics, prior, measured.noise_std, tolerance=tolerance).image
         else:
             x = tv(y, physics) if method == "tv" and not exact else zero_filled(y, physics)
         found.append(x.square().sum(1).sqrt().numpy())
