@@ -74,7 +74,8 @@ def read_weight_file(path: Path | str) -> tuple[dict[str, np.ndarray], dict[str,
         raise FormatError(f"{error}; {remedy(path)}") from error
     if not isinstance(metadata, dict) or metadata.get("kind") != KIND:
         raise FormatError(
-            f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}): write it with save_weights, or {remedy(path)}"
+            f"{path} is not a weight file of this workbench (its metadata lacks kind={KIND!r}): write it with save_weights, "
+            f"or {remedy(path)}"
         )
     if tensors_digest(arrays) != metadata.get("weights_digest"):
         raise FormatError(f"{path} is damaged: its values do not match the digest inside; {remedy(path)}")

@@ -60,8 +60,8 @@ def parameter_table(data: StudyData) -> Table:
         "Widened: so that the intervals of the calibrating movies hold.",
         ""
         if not data.lost
-        else f"Not fitted: {'; '.join(f'{key}: {why}' for key, why in data.lost.items())}. A movie that calibrates and could not be "
-        "fitted is missing in the factors: intervals of its combination are promised less than 90 %.",
+        else f"Not fitted: {'; '.join(f'{key}: {why}' for key, why in data.lost.items())}. Where a movie that calibrates is "
+        "lost, intervals of its combination are promised less than 90 %.",
     )
 
 
