@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import re
 import shutil
 import subprocess
 import sys
@@ -269,17 +270,10 @@ def damaged_results(drill: Drill) -> None:
                 break
             line = ended.told("remove ")
             drill.say(f"   {path} {damage.__name__}: {line}")
-            named = next(
-                (
-                    part
-                    for part in map(Path, line.replace(",", " ").replace(":", " ").split())
-                    if part.suffix in (".json", ".safetensors")
-                ),
-                None,
-            )
-            if named is None or not (copy.root / named).exists():
+            named = re.search(r"results/\S+?\.(json|safetensors)", line)
+            if named is None or not (copy.root / named[0]).exists():
                 raise Broke(f"the line names no file that is there: {line}")
-            (copy.root / named).unlink()
+            (copy.root / named[0]).unlink()
         ended.green()
         copy.check(drill.expected)
 
@@ -334,7 +328,7 @@ def damaged_weights(drill: Drill, study: Copy, expected: Mapping[str, str]) -> N
     words = ("TIER=ci",)
     shipped = study.root / "sciml" / drill.rng.choice(SHIPPED)
     flipped(shipped, drill.rng)
-    line = study.demo(*words).told(shipped.name, "git checkout")
+    line = study.demo(*words).told(shipped.name, "brings the shipped one back")
     drill.say(f"   {line}")
     shutil.copy2(ROOT / shipped.relative_to(study.root), shipped)
     study.demo(*words).green()
