@@ -3,7 +3,7 @@
 Fifty SIGKILLs at random moments of the tier `ci` in every family and study, trainings among them, and of Snakemake, the run, all
 at once; then a full disk, read-only results, damaged results, weights and data, and other bad luck around a small study. After
 each the next `make demo` must end green with the numbers of a run that nobody disturbed and leave nothing half-written, or say in
-one line what to do, which is done. It is meant for 25 minutes of two idle cores; `--seed` repeats it. The exit code counts the
+one line what to do, which is done. It takes about 15 minutes of two idle cores; `--seed` repeats it. The exit code counts the
 faults under which something broke.
 """
 
