@@ -84,6 +84,7 @@ def study_page(config: PageConfig, results: Path) -> StudyPage:
         missing=absent({"the head": study.head or [], "simulated subjects": study.subjects or []}),
         banner=f"{simulated} and subjects; not for clinical use." if study.subjects else f"{simulated}; not for clinical use.",
         data_tier=config.data_tier,
+        topic="study",
     )
 
 
