@@ -15,10 +15,10 @@ import torch
 from sciml.studies.scan_to_forecast import AcquisitionConfig, acquire, reconstruct_volume
 from sciml.studies.scan_to_forecast.chain.cases import head_case
 from sciml.studies.scan_to_forecast.chain.measuring import psnr_in_head
-from sciml.studies.scan_to_forecast.config import HEIGHTS, WhoConfig
+from sciml.studies.scan_to_forecast.config import HEIGHTS, Reconstruction, WhoConfig
 
 SEED = 20240901
-TRIED = (
+TRIED: tuple[tuple[Reconstruction, str, float], ...] = (
     ("tv", "", 0.0),
     ("lpn", "mr-t1", 1e-2),
     ("lpn", "mr-t1", 1e-3),
@@ -41,7 +41,7 @@ def main() -> None:
                 begun = time.process_time()
                 found = reconstruct_volume(measured, method, network or "mr-t1", tolerance)
                 seconds = (time.process_time() - begun) / len(volume)
-                quality = [psnr_in_head(*pair) for pair in zip(found, volume, strict=True)]
+                quality = [psnr_in_head(*pair) or np.inf for pair in zip(found, volume, strict=True)]
                 mean, spread = np.mean(quality), np.std(quality, ddof=1)
                 print(
                     f"| {acceleration}x, {coils} coil{'s' if coils > 1 else ''} | {network or method} | {tolerance or '-'} "
