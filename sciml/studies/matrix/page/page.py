@@ -231,7 +231,7 @@ def limits(section: Section) -> Iterator[str]:
     few = [row for row in section.rows if row.subjects < 2]
     if few:
         yield f"One subject in {sequence([row.title for row in few], '; ')}: a lead there says nothing about other subjects."
-    yield ("Learned networks are those shipped; the explicit form's CT network is far from these noise levels and left out.")
+    yield "Learned networks are those shipped; the explicit form's CT network is far from these noise levels and left out."
     left = [
         f"{titles_of(section.columns)[cell.method]} in {row.title}" for row in section.rows for cell in row.cells if cell.absent
     ]
