@@ -84,7 +84,7 @@ PROGRAMS = {
     "denoise": Program("`proximal restore`", "pixels", square, "a picture, `photo-grey-explicit`"),
     "encode": Program("`compression encode`", "pixels", square, f"a colour picture, `photo` at quality {QUALITY}"),
     "learn_prior": Program("`proximal train`", "pixels of a batch", lambda side: 4 * side**2, "a step of `photo-grey`"),
-    "processes": Program("`torchrun ... proximal train`", "processes", int, "a step of 8 crops of 40 x 40, by the clock"),
+    "processes": Program("`torchrun ... proximal train`", "processes", int, "a step of 16 crops of 64 x 64, by the clock"),
     "learn_autoencoder": Program("`progression train_autoencoder`", "voxels", int, "a step of two volumes"),
     "forecast": Program("`progression predict`", "voxels", int, f"a forecast, {CHAINS} chains of 20 steps"),
     "prepare": Program("`progression forecast` of a scan", "voxels", voxels_of, "a head registered, its brain and regions found"),
@@ -237,13 +237,12 @@ def prepare(name: str, repeat: int) -> Iterator[Point]:
 
     from sciml.datasets import local_path
     from sciml.progression import prepare_scan
+    from sciml.studies.scan_to_forecast.chain.cases import reduced
 
     head = nibabel.as_closest_canonical(nibabel.load(local_path("mr_colin27_t1")))
     whole, before = np.asarray(head.dataobj, np.float32), peak()
     for factor in SIZES[name]:
-        kept = [size - size % factor for size in HEAD]
-        blocks = whole[tuple(map(slice, kept))].reshape([part for size in kept for part in (size // factor, factor)])
-        volume, affine = blocks.mean(axis=(1, 3, 5)), np.asarray(head.affine) @ np.diag([factor] * 3 + [1])
+        volume, affine = reduced(whole, np.asarray(head.affine), factor)
 
         def work(volume: np.ndarray = volume, affine: np.ndarray = affine) -> int:
             with tempfile.TemporaryDirectory() as folder:
