@@ -63,6 +63,12 @@ class Prior(Protocol):
         ...
 
 
+def value_and_gradient(prior: Prior, x: Images) -> tuple[Float[Tensor, " batch"], Images]:
+    """Return R(x) and its gradient, by one method of that name where the prior has it, which can save half of the time."""
+    together = getattr(prior, "value_and_gradient", None)
+    return (prior.value(x), prior.gradient(x)) if together is None else together(x)
+
+
 def per_image(weight: float | Float[Tensor, " batch"], like: Images) -> Float[Tensor, "batch 1 1 1"]:
     """Return the weight as one number an image, ready to broadcast.
 

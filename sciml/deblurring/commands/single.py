@@ -63,7 +63,7 @@ def restore_file(path: Path, outputs: Outputs, spec: JobSpec, device: str, say: 
     photo = read_photo(path, spec.gamma, spec.value_range)
     mask = None if spec.mask is None else torch.from_numpy(read_mask(spec.mask, photo.size))
     say(f"{path.name}: {photo.size[0]} x {photo.size[1]} pixels, taken as {photo.meaning()}")
-    check_size(photo, spec.prior, spec.dip, device)
+    check_size(photo, spec.prior, spec.dip)
     kernel = kernel_for(photo, spec, mask, say)
     fits = orientations_of(photo, kernel, spec, mask, say) if compare else []
     if outputs.out is None:

@@ -23,17 +23,15 @@ PROGRESS_SECONDS = 5.0
 Say = Callable[[str], None]
 
 
-def check_size(photo: Photo, prior: str, dip: DipConfig, device: str) -> None:
-    """Refuse networks for photographs that would take them hours (ConfigError): on a CPU, and untrained ones on any device."""
+def check_size(photo: Photo, prior: str, dip: DipConfig) -> None:
+    """Refuse untrained networks for photographs that would take them days (ConfigError)."""
     pixels = photo.size[0] * photo.size[1]
-    if prior == "tv" or pixels <= LARGE or (device != "cpu" and prior != "dip"):
+    if prior != "dip" or pixels <= LARGE:
         return
-    what = "untrained networks take" if prior == "dip" else f"the prior {prior} takes"
     slow, quick = (words(seconds_of(photo, which, "none", dip)) for which in (prior, "tv"))
-    card = "" if prior == "dip" else ", or a card with --gpu 1"
     raise ConfigError(
-        f"{photo.size[0]} x {photo.size[1]} pixels are too many: {what} {slow} of one core and much memory; take --prior tv "
-        f"({quick}), a part of the photograph of at most {LARGE / 1e6:g} megapixels{card}"
+        f"{photo.size[0]} x {photo.size[1]} pixels are too many: untrained networks take {slow} of one core and much memory; take "
+        f"--prior tv ({quick}), or a part of the photograph of at most {LARGE / 1e6:g} megapixels"
     )
 
 
@@ -72,7 +70,7 @@ class Progress:
         now = time.monotonic()
         kind = re.sub(r"\d+", "", what)
         new = kind != self.kind
-        step = re.match(r"step (\d+) of at most (\d+)", what)
+        step = re.match(r"(?:step|part) (\d+) of (?:at most )?(\d+)", what)
         if step and new:
             self.first = (int(step[1]), now)
         if new or now - self.told >= PROGRESS_SECONDS:

@@ -110,7 +110,7 @@ def deblur(
             spreads cover 95 % of the pixels of validation photographs, in display values.
         dip: settings of the untrained networks; their mode follows `error`.
         on_progress: called with what begins and the estimate so far, in the form of the picture.
-        checkpoint: folder from which an interrupted fit of untrained networks goes on; see `sciml.training.partial_folder`.
+        checkpoint: folder from which an interrupted restoration of a large picture, or fit of untrained networks, goes on.
 
     Raises:
         ConfigError: an unknown name or a number out of range.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import warnings as python_warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -22,8 +23,9 @@ from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, tog
 from sciml.deblurring.settings.structures import DipConfig
 from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, map_estimate, natural_weight, residual
 from sciml.deblurring.solvers.saturation import kept_bright
-from sciml.deblurring.solvers.tiles import in_tiles
+from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, in_tiles, once
 from sciml.imaging.operators.kernels import Kernel
+from sciml.imaging.priors import resolve
 from sciml.runtime.seeds import Seeds
 
 Curves = dict[str, list[tuple[int, float]]]
@@ -103,22 +105,20 @@ class Restoration:
             self._fit_networks()
         elif self.prior != "tv":
             self._tell(f"restoring with the prior {self.prior}")
-            weight = self._weight(self.kernel, self.prior)
-            self.x = map_estimate(self.picture.y, self.kernel, self.prior, weight, self.picture.mask, self.x, on_image=self._see)
+            self.x = self._by_prior()
         self._tell("restored")
 
     def find_spread(self, count: int, error: str, calibration: tuple[float, float]) -> None:
         """Find the map of spreads over kernels with an error."""
         self._tell("restoring with kernels of the stated error")
         weight = self._weight(self.kernel, "tv")
-        y, mask, seed = self.picture.y, self.picture.mask, Seeds(self.seed)("spread")
+        draws = (error, count, Seeds(self.seed)("spread"), *calibration)
 
-        def part(rows: slice, columns: slice) -> Tensor:
-            trusted = None if mask is None else mask[rows, columns]
-            draws = (error, count, seed, *calibration)
-            return bootstrap_std(y[..., rows, columns], self.kernel, weight, *draws, trusted, self.picture.display)
+        def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
+            return bootstrap_std(y, self.kernel, weight, *draws, mask, self.picture.display)
 
-        self.spread = in_tiles(self._size, self.kernel.shape[0], 0, part)
+        identity = {"draws": draws, "tv": weight, "gamma": self.picture.gamma}
+        self.spread = self._in_parts("restored with kernels of the stated error", solve, self.kernel, 0, identity)
         self.sentences.append(
             f"The map of spreads is the standard deviation over {count} kernels with the error {error}, "
             f"restored by total variation, with a floor of {calibration[1]:g} for all other errors, times {calibration[0]:g}."
@@ -178,14 +178,65 @@ class Restoration:
             return natural_weight(kernel, self.sigma, prior)
         return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
 
-    def _variation(self, kernel: Kernel, mask: Tensor | None = None) -> Tensor:
-        y, weight = self.picture.y, self._weight(kernel, "tv")
-        trusted = self.picture.mask if mask is None else mask
+    def _variation(self, kernel: Kernel) -> Tensor:
+        weight = self._weight(kernel, "tv")
+
+        def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
+            return map_estimate(y, kernel, "tv", weight, mask)
+
+        return self._in_parts("restored by total variation", solve, kernel, kernel.shape[0] // 2, {"tv": weight})
+
+    def _by_prior(self) -> Tensor:
+        kernel, prior, weight = self.kernel, resolve(self.prior), self._weight(self.kernel, self.prior)
+
+        def solve(y: Tensor, mask: Tensor | None, start: Tensor | None) -> Tensor:
+            # of a part there is nothing to be seen before it is done
+            see = self._see if y.shape[-2:] == self._size else None
+            return map_estimate(y, kernel, prior, weight, mask, start, on_image=see)
+
+        what = f"restored with the prior {self.prior}"
+        # a weight file can change under its name: what it says of the first guess tells
+        identity = {self.prior: weight, "of the start": prior.value(self.x).tolist()}
+        return self._in_parts(what, solve, kernel, kernel.shape[0] // 2, identity, self.x, LEARNED_SIDE)
+
+    def _in_parts(
+        self,
+        what: str,
+        solve: Callable[[Tensor, Tensor | None, Tensor | None], Tensor],
+        kernel: Kernel,
+        margin: int,
+        identity: Mapping[str, Any],
+        start: Tensor | None = None,
+        side: int = SIDE,
+    ) -> Tensor:
+        """Return an image of the picture; a large one part by part, each told of and kept for a run that goes on.
+
+        Args:
+            what: is done to a part, in words.
+            solve: (y, mask, start) of a part -> its image.
+            kernel: that blurred it.
+            margin: see `in_tiles`.
+            identity: JSON values that decide the image beside those.
+            start: first guess on the canvas; the parts are written over it.
+            side: of a part.
+        """
+        y, mask = self.picture.y, self.picture.mask
 
         def part(rows: slice, columns: slice) -> Tensor:
-            return map_estimate(y[..., rows, columns], kernel, "tv", weight, None if trusted is None else trusted[rows, columns])
+            canvas = (..., *(slice(cut.start, cut.stop + 2 * margin) for cut in (rows, columns)))
+            given = {
+                "y": y[..., rows, columns],
+                "mask": None if mask is None else mask[rows, columns],
+                "start": None if start is None else start[canvas].clone(),
+            }
+            if self.checkpoint is None or given["y"].shape == y.shape:
+                return solve(*given.values())
+            return once(lambda: solve(*given.values()), self.checkpoint, {**identity, "kernel": kernel.tolist()}, given)
 
-        return in_tiles(self._size, kernel.shape[0], kernel.shape[0] // 2, part)
+        def tell(done: int, count: int) -> None:
+            self._tell(f"part {done} of {count} {what}")
+
+        return in_tiles(self._size, kernel.shape[0], margin, part, side, start, tell)
 
     def _correct(self) -> None:
         luminance, share = self.picture.luminance()

@@ -25,7 +25,7 @@ from sciml.deblurring.kernels.canonical import together
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
-from sciml.imaging.priors import Prior, resolve
+from sciml.imaging.priors import Prior, resolve, value_and_gradient
 from sciml.imaging.solvers.classical import proximal_gradient
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
@@ -175,8 +175,9 @@ def quasi_newton(
     def objective(vector: np.ndarray) -> tuple[float, np.ndarray]:
         x = image(vector)
         misfit = blur.misfit(x, y)
-        value = 0.5 * float(misfit.double().square().sum()) + weight * float(prior.value(x).double().sum())
-        slope = blur.A_adjoint(misfit) + weight * prior.gradient(x)
+        roughness, slope = value_and_gradient(prior, x)
+        value = 0.5 * float(misfit.double().square().sum()) + weight * float(roughness.double().sum())
+        slope = blur.A_adjoint(misfit) + weight * slope
         return value, slope.double().cpu().numpy().ravel()
 
     first = start.double().cpu().numpy().ravel()

@@ -1,24 +1,42 @@
 """Large pictures part by part: an image at one place hardly depends on the picture far away.
 
 Each part is computed with a halo around it, which is cut off again, so that memory stays bounded and the transforms short. The
-halo is what a part's own frame can spoil: twice the kernel, and the reach of the prior.
+halo is what a part's own frame can spoil: twice the kernel, and the reach of the prior. Parts that are done can be kept in a
+folder, from which an interrupted run goes on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from itertools import pairwise
+from collections.abc import Callable, Mapping
+from itertools import pairwise, product
+from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from sciml.runtime.files import canonical_json, digest_bytes
+from sciml.training.checkpoint import read_checkpoint, write_checkpoint
+from sciml.training.weight_files import tensors_digest
+
 SIDE = 1024
 PRIOR_REACH = 16
+LEARNED_SIDE = 768
+"""With a learned prior, whose quasi-Newton method holds some forty images in float64."""
 Solve = Callable[[slice, slice], Tensor]
+OnPart = Callable[[int, int], None]
 
 
-def in_tiles(size: tuple[int, int], kernel_size: int, margin: int, solve: Solve, side: int = SIDE) -> Tensor:
+def in_tiles(
+    size: tuple[int, int],
+    kernel_size: int,
+    margin: int,
+    solve: Solve,
+    side: int = SIDE,
+    into: Tensor | None = None,
+    on_part: OnPart | None = None,
+) -> Tensor:
     """Return an image of the whole picture from images of its parts.
 
     Args:
@@ -27,26 +45,53 @@ def in_tiles(size: tuple[int, int], kernel_size: int, margin: int, solve: Solve,
         margin: by which images are larger than the picture or part at each side, half the kernel for those on the canvas.
         solve: image of the part with these rows and columns of the picture, (1, channel, rows + 2 margin, columns + 2 margin).
         side: of a part without its halo, about; a picture up to half as large again is solved as a whole.
+        into: image of the whole picture that the parts are written over, one after the other; by default a new one.
+        on_part: called with the number of parts done and of all, where there is more than one.
     """
     halo = 2 * kernel_size + PRIOR_REACH
     rows, columns = (_parts(length, side) for length in size)
     if len(rows) == len(columns) == 1:
         return solve(slice(0, size[0]), slice(0, size[1]))
-    whole: Tensor | None = None
-    for top, bottom in rows:
-        for left, right in columns:
-            near = [
-                slice(max(0, first - halo), min(length, last + halo))
-                for first, last, length in ((top, bottom, size[0]), (left, right, size[1]))
-            ]
-            part = solve(near[0], near[1])
-            if whole is None:
-                whole = part.new_empty(*part.shape[:-2], size[0] + 2 * margin, size[1] + 2 * margin)
-            # the outer parts bring the margin along
-            down, across = _kept(top, bottom, size[0], margin), _kept(left, right, size[1], margin)
-            whole[..., down, across] = part[..., _moved(down, near[0].start), _moved(across, near[1].start)]
+    whole, count = into, len(rows) * len(columns)
+    for done, ((top, bottom), (left, right)) in enumerate(product(rows, columns), 1):
+        near = [
+            slice(max(0, first - halo), min(length, last + halo))
+            for first, last, length in ((top, bottom, size[0]), (left, right, size[1]))
+        ]
+        part = solve(near[0], near[1])
+        if whole is None:
+            whole = part.new_empty(*part.shape[:-2], size[0] + 2 * margin, size[1] + 2 * margin)
+        # the outer parts bring the margin along
+        down, across = _kept(top, bottom, size[0], margin), _kept(left, right, size[1], margin)
+        whole[..., down, across] = part[..., _moved(down, near[0].start), _moved(across, near[1].start)]
+        if on_part is not None:
+            on_part(done, count)
     assert whole is not None
     return whole
+
+
+def once(solve: Callable[[], Tensor], folder: Path, identity: Mapping[str, Any], given: Mapping[str, Tensor | None]) -> Tensor:
+    """Return an image, from the folder where it was computed from the same before; else it is computed and left there.
+
+    Args:
+        solve: computes it.
+        folder: of images, made where it is missing.
+        identity: JSON values that decide the image.
+        given: arrays that decide it.
+
+    Raises:
+        FormatError: the image in the folder is damaged.
+        ScimlError: the folder cannot be written.
+    """
+    arrays = {name: array.cpu().numpy() for name, array in given.items() if array is not None}
+    identity = {**identity, "given": tensors_digest(arrays)}
+    path = folder / f"part-{digest_bytes(canonical_json(identity).encode())[:16]}.safetensors"
+    like = next(array for array in given.values() if array is not None)
+    if path.exists():
+        return torch.from_numpy(read_checkpoint(path, identity)[0]["image"]).to(like)
+    found = solve()
+    write_checkpoint(path, {"image": found.cpu().numpy()}, {}, identity)
+    return found
 
 
 def _parts(length: int, side: int) -> list[tuple[int, int]]:

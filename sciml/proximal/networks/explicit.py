@@ -106,8 +106,8 @@ class ExplicitNetwork(LearnedProximalNetwork, form="explicit"):
         residual = found.residual.reshape(-1, groups).amax(1)
         return PriorValues(value.to(x.dtype), outside, residual.to(x.dtype), point.to(x.dtype))
 
-    def prior_gradient(self, x: Images, sigma: Sigma | None = None) -> Images:
-        """Return f^-1(x) - x.
+    def prior_value_and_gradient(self, x: Images, sigma: Sigma | None = None) -> tuple[Float[Tensor, " batch"], Images]:
+        """Return R(x) and f^-1(x) - x.
 
         Raises:
             NumericalError: an image is outside the range of f.
@@ -119,7 +119,7 @@ class ExplicitNetwork(LearnedProximalNetwork, form="explicit"):
                 f"image {first} is outside the range of f, where R is infinite: the inversion stopped at a relative residual of "
                 f"{float(found.residual[first]):.1e}"
             )
-        return found.point - x
+        return found.value, found.point - x
 
     def invert(self, x: Images, sigma: Sigma | None = None) -> Solution:
         """Return y with f(y) = x, in float64, one entry for each group of channels of each image."""

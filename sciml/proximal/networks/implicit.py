@@ -6,10 +6,15 @@ R_sigma is rho-weakly convex with rho < 1 (`sciml.proximal.potentials.regularize
 the minimiser is unique, and the distance to it is at most ||x - y + grad R(x)|| / (1 - rho). f is 1 / (1 - rho)-Lipschitz, its
 Jacobian (I + Hess R)^-1 symmetric positive definite, R known in closed form on all images, and any weight below 1 / rho keeps
 all of this.
+
+Images with n times the network's channels share their groups, q = sum over them of M (t * t). Two are real and imaginary part, as
+networks for MR were trained. More are colours, whose noise has n times the energy in a group: R_sigma then means R_{sigma sqrt n},
+which is for n equal images n times what it is for one.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -26,6 +31,8 @@ from sciml.proximal.potentials.regularizer import Conditioned, WeaklyConvexRegul
 from sciml.proximal.settings.structures import RegularizerConfig
 from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
+
+COMPLEX = 2
 
 
 class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
@@ -57,7 +64,9 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
 
     def at(self, sigma: Sigma | None, like: Images) -> Conditioned:
         """Return R at noise levels, in the type of the images; levels that are all equal are computed once."""
-        levels = self.levels(sigma, like)
+        levels, shared = self.levels(sigma, like), like.shape[1] // self.channels
+        if shared > COMPLEX:
+            levels = levels * math.sqrt(shared)
         if bool((levels == levels[0]).all()):
             levels = levels[:1]
         return self.regularizer.at(levels)
@@ -127,8 +136,7 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
     @torch.no_grad()
     def prior_values(self, x: Images, sigma: Sigma | None = None) -> PriorValues:
         """Return R(x), known in closed form for every image."""
-        x = self.check_images(x)
-        value, gradient = self.at(sigma, x).value_and_gradient(x)
+        value, gradient = self.prior_value_and_gradient(x, sigma)
         nothing = torch.zeros_like(value)
         return PriorValues(value, nothing.bool(), nothing, x + gradient)
 
@@ -137,6 +145,12 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
         """Return the gradient of R."""
         x = self.check_images(x)
         return self.at(sigma, x).gradient(x)
+
+    @torch.no_grad()
+    def prior_value_and_gradient(self, x: Images, sigma: Sigma | None = None) -> tuple[Float[Tensor, " batch"], Images]:
+        """Return R(x) and its gradient."""
+        x = self.check_images(x)
+        return self.at(sigma, x).value_and_gradient(x)
 
     @torch.no_grad()
     def prox(self, v: Images, weight: Sigma, sigma: Sigma | None = None) -> Images:

@@ -111,9 +111,17 @@ class LearnedProximalNetwork(nn.Module):
         """Return R(x) of each image; +inf outside the range of f."""
         return self.prior_values(x, sigma).value
 
-    @abstractmethod
     def prior_gradient(self, x: Images, sigma: Sigma | None = None) -> Images:
         """Return the gradient of R, f^-1(x) - x.
+
+        Raises:
+            NumericalError: an image is outside the range of f.
+        """
+        return self.prior_value_and_gradient(x, sigma)[1]
+
+    @abstractmethod
+    def prior_value_and_gradient(self, x: Images, sigma: Sigma | None = None) -> tuple[Float[Tensor, " batch"], Images]:
+        """Return R(x) of each image and its gradient, at the cost of one of them.
 
         Raises:
             NumericalError: an image is outside the range of f.

@@ -51,6 +51,15 @@ class NamedPrior:
         """
         return in_type(self.network, x).prior_gradient(x, self.sigma) / self.sigma
 
+    def value_and_gradient(self, x: Images) -> tuple[Float[Tensor, " batch"], Images]:
+        """Return both, at the cost of one of them.
+
+        Raises:
+            NumericalError: an image is outside the range of f.
+        """
+        value, gradient = in_type(self.network, x).prior_value_and_gradient(x, self.sigma)
+        return value / self.sigma, gradient / self.sigma
+
     def prox(self, v: Images, weight: float | Float[Tensor, " batch"]) -> Images:
         """Return argmin_x 1/2 ||x - v||^2 + weight R_s(x) / s.
 

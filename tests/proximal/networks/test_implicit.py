@@ -196,3 +196,11 @@ def test_an_objective_that_is_not_finite_is_an_error():
             tolerance=1,
             iterations=3,
         )
+
+
+def test_colours_of_a_grey_network_are_worth_as_much_as_grey_images():
+    network = ImplicitNetwork(CONFIG).double()
+    grey = images(1, (12, 12), 1, 0.4)
+    colour = grey.expand(-1, 3, -1, -1)
+    torch.testing.assert_close(network.prior(colour, 0.1), 3 * network.prior(grey, 0.1))
+    torch.testing.assert_close(network(colour, 0.1), network(grey, 0.1).expand(-1, 3, -1, -1), rtol=0, atol=1e-4)
