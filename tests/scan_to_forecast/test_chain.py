@@ -18,9 +18,19 @@ from sciml.studies.scan_to_forecast.chain.levels import LEVELS, WINDOW, to_level
 from sciml.studies.scan_to_forecast.chain.measuring import check_owner, from_the_same_scans, psnr_in_head
 from sciml.studies.scan_to_forecast.chain.reconstruction import reconstruct_volume
 from sciml.studies.scan_to_forecast.chain.records import Answer, Case, Question
-from sciml.studies.scan_to_forecast.config import AcquisitionConfig, Config, HeadConfig, SubjectsConfig, WhoConfig, hardest
+from sciml.studies.scan_to_forecast.config import (
+    AcquisitionConfig,
+    Config,
+    EvaluateConfig,
+    HeadConfig,
+    SubjectsConfig,
+    WhoConfig,
+    by_hardness,
+)
+from sciml.studies.scan_to_forecast.page.results import Study
+from sciml.studies.scan_to_forecast.page.words import answer
 from sciml.studies.scan_to_forecast.study.budget import BASE, Key, changes, coverages, head_budget, subject_moves, whole_grid
-from sciml.studies.scan_to_forecast.study.results import Chain
+from sciml.studies.scan_to_forecast.study.results import Budget, Chain
 
 
 @pytest.fixture(scope="module")
@@ -169,6 +179,21 @@ def test_the_budget_of_chains_whose_factors_are_known():
     assert head_budget(HEAD, {}) == ([], [])
 
 
+def test_the_answer_is_about_the_hardest_scan_that_led_to_a_forecast(tmp_path):
+    questions = [Question(diagnosis=one, years=HEAD.judged_years, truth_ml=None) for one in HEAD.diagnoses]
+    keys: list[Key] = [(x, y, z) for x in ("reference", *LINKS) for y in HEAD.reconstructions for z in HEAD.archives]
+    chains = {key: {"head": chain([10.0] * len(REGIONS), 1.01 if key[0] == "1x" else 1.03, questions)} for key in keys}
+    for known, words in ((chains, "At 4x with"), ({key: chains[key] for key in keys if key[0] != "4x"}, "No forecast came of")):
+        regions, moves = head_budget(HEAD, known)
+        budget = Budget(
+            regions=regions, moves=moves, chains=len(known), refused=[], left_out=[], quality=[], subject_moves=[], coverage=[],
+            archived=[], untouched_percent=0.0,
+        )  # fmt: skip
+        study = Study(tmp_path, budget, EvaluateConfig(head=HEAD, subjects=None, seed=0))
+        assert answer(study).startswith(words), answer(study)
+    assert "scans at 4x. At 1x with" in answer(study)
+
+
 def test_carried_errors_widen_intervals_as_the_formula_says():
     """A chain that is wrong by 15 % misses every interval of 10 %; with its error, measured on others, all hold."""
     cases = {"v": case("validation"), "t": case("test", 2.0)}
@@ -195,7 +220,7 @@ def test_every_chain_is_compared_and_only_with_chains_that_run():
     grid = {(one, method, archive) for one in LINKS for method in HEAD.reconstructions for archive in HEAD.archives}
     assert {key for _, _, *pair in listed for key in pair} == grid | {BASE, ("reference", "zero-filled", "quality-20")}
     assert {level for link, level, *_ in listed if link == "all"} == {", ".join(key) for key in grid}
-    assert hardest(HEAD) == "4x"
+    assert by_hardness(HEAD)[0] == "4x"
 
 
 @pytest.mark.parametrize(

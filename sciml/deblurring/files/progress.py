@@ -30,8 +30,8 @@ def check_size(photo: Photo, prior: str, dip: DipConfig) -> None:
         return
     slow, quick = (words(seconds_of(photo, which, "none", dip)) for which in (prior, "tv"))
     raise ConfigError(
-        f"{photo.size[0]} x {photo.size[1]} pixels are too many: untrained networks take {slow} of one core and much memory; take "
-        f"--prior tv ({quick}), or a part of the photograph of at most {LARGE / 1e6:g} megapixels"
+        f"{photo.size[0]} x {photo.size[1]} pixels are too many: untrained networks take {slow} of one core and much memory; "
+        f"take --prior tv ({quick}), or a part of the photograph of at most {LARGE / 1e6:g} megapixels"
     )
 
 

@@ -1,15 +1,16 @@
 """Large pictures part by part: an image at one place hardly depends on the picture far away.
 
-Each part is computed with a halo around it, which is cut off again, so that memory stays bounded and the transforms short. The
-halo is what a part's own frame can spoil: twice the kernel, and the reach of the prior. Parts that are done can be kept in a
-folder, from which an interrupted run goes on.
+Each part is computed with a halo around it, so that memory stays bounded and the transforms short. The halo is what a part's own
+frame can spoil: twice the kernel, and the reach of the prior. It is cut off but for a strip over which neighbours fade into each
+other: solvers stop at a tolerance, which would show as a line. Parts that are done can be kept in a folder, from which an
+interrupted run goes on.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from itertools import pairwise, product
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,8 @@ from sciml.training.weight_files import tensors_digest
 
 SIDE = 1024
 PRIOR_REACH = 16
+# two parts fade into each other over so many pixels at each side of the line between them
+FADE = 16
 LEARNED_SIDE = 768
 """With a learned prior, whose quasi-Newton method holds some forty images in float64."""
 Solve = Callable[[slice, slice], Tensor]
@@ -52,20 +55,22 @@ def in_tiles(
     rows, columns = (_parts(length, side) for length in size)
     if len(rows) == len(columns) == 1:
         return solve(slice(0, size[0]), slice(0, size[1]))
-    whole, count = into, len(rows) * len(columns)
-    for done, ((top, bottom), (left, right)) in enumerate(product(rows, columns), 1):
-        near = [
-            slice(max(0, first - halo), min(length, last + halo))
-            for first, last, length in ((top, bottom, size[0]), (left, right, size[1]))
-        ]
-        part = solve(near[0], near[1])
+    whole, done, count = into, 0, len(rows) * len(columns)
+    for top, bottom in rows:
+        near, band = _near(top, bottom, size[0], halo), None
+        for left, right in columns:
+            beside = _near(left, right, size[1], halo)
+            part = solve(near, beside)
+            if band is None:
+                band = part.new_empty(*part.shape[:-1], size[1] + 2 * margin)
+            _lay(part, band, -1, left, right, margin, beside.start)
+            done += 1
+            if on_part is not None:
+                on_part(done, count)
+        assert band is not None
         if whole is None:
-            whole = part.new_empty(*part.shape[:-2], size[0] + 2 * margin, size[1] + 2 * margin)
-        # the outer parts bring the margin along
-        down, across = _kept(top, bottom, size[0], margin), _kept(left, right, size[1], margin)
-        whole[..., down, across] = part[..., _moved(down, near[0].start), _moved(across, near[1].start)]
-        if on_part is not None:
-            on_part(done, count)
+            whole = band.new_empty(*band.shape[:-2], size[0] + 2 * margin, size[1] + 2 * margin)
+        _lay(band, whole, -2, top, bottom, margin, near.start)
     assert whole is not None
     return whole
 
@@ -100,9 +105,27 @@ def _parts(length: int, side: int) -> list[tuple[int, int]]:
     return list(pairwise(ends))
 
 
-def _kept(first: int, last: int, length: int, margin: int) -> slice:
-    return slice(first + margin if first else 0, last + margin + (margin if last == length else 0))
+def _near(first: int, last: int, length: int, halo: int) -> slice:
+    return slice(max(0, first - halo), min(length, last + halo))
 
 
-def _moved(part: slice, by: int) -> slice:
-    return slice(part.start - by, part.stop - by)
+def _lay(part: Tensor, over: Tensor, axis: int, first: int, last: int, margin: int, offset: int) -> None:
+    """Write a part over an image along one axis, fading in over what was laid before it.
+
+    Args:
+        part: with its halo; it begins at `offset` of the image.
+        over: the image.
+        axis: along which the part is one of several.
+        first, last: where the part itself begins and ends on the picture.
+        margin: of the image around the picture, which the outer parts bring along.
+        offset: in pixels.
+    """
+    length = over.shape[axis]
+    begin = first + margin - FADE if first else 0
+    end = last + margin + FADE if last + 2 * margin < length else length
+    piece = part.narrow(axis, begin - offset, end - begin).clone()
+    if first:
+        ramp = (torch.arange(2 * FADE, dtype=part.dtype, device=part.device) + 0.5) / (2 * FADE)
+        ramp = ramp.reshape(-1, *(1,) * (-axis - 1))
+        piece.narrow(axis, 0, 2 * FADE).mul_(ramp).add_(over.narrow(axis, begin, 2 * FADE) * (1 - ramp))
+    over.narrow(axis, begin, end - begin).copy_(piece)

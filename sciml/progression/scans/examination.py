@@ -21,7 +21,7 @@ BACKGROUND_SHARE = 0.02
 FULLEST = 0.75
 RIM_MM, RIM_SHARE = 9.0, 0.1
 FARTHEST_MM = 20.0
-EXTENT_MM = (120.0, 185.0)
+EXTENT_MM, TAIL = (120.0, 185.0), 1e-3
 LEAST_CORRELATION = 0.6
 BRAIN_ML = (1000.0, 2200.0)
 COARSE_MM, ANISOTROPY_MM = 2.0, 3.0
@@ -201,13 +201,19 @@ def _space(placed: Placed, grid: Grid, reference: Reference, advice: str) -> Ite
         yield Finding(
             "error", "space", f"its middle lies {distance:.0f} mm from the template's, at most {FARTHEST_MM:g}: {advice}"
         )
-    extents = [grid.spacing_mm * (np.ptp(np.nonzero(placed.mask)[axis]) + 1) for axis in range(3)]
+    extents = [grid.spacing_mm * _length(placed.mask, axis) for axis in range(3)]
     if min(extents) < EXTENT_MM[0] or max(extents) > EXTENT_MM[1] + 2 * grid.spacing_mm:
         sizes = " x ".join(f"{extent:.0f}" for extent in extents)
         yield Finding("error", "space", f"the brain measures {sizes} mm, expected {EXTENT_MM[0]:g} to {EXTENT_MM[1]:g}: {advice}")
     alike = correlation(placed.image, reference.t1, placed.mask | reference.mask)
     if alike < LEAST_CORRELATION:
         yield Finding("error", "space", f"correlation with the template is {alike:.2f}, at least {LEAST_CORRELATION:g}: {advice}")
+
+
+def _length(mask: np.ndarray, axis: int) -> int:
+    """Return the voxels along an axis that hold a mask but for `TAIL` of it at each end, where a few voxels of a rim may lie."""
+    share = np.cumsum(mask.sum(axis=tuple(other for other in range(mask.ndim) if other != axis))) / mask.sum()
+    return int(np.searchsorted(share, 1 - TAIL) - np.searchsorted(share, TAIL, side="right")) + 1
 
 
 def correlation(first: np.ndarray, second: np.ndarray, where: np.ndarray) -> float:

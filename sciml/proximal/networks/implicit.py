@@ -8,8 +8,8 @@ Jacobian (I + Hess R)^-1 symmetric positive definite, R known in closed form on 
 all of this.
 
 Images with n times the network's channels share their groups, q = sum over them of M (t * t). Two are real and imaginary part, as
-networks for MR were trained. More are colours, whose noise has n times the energy in a group: R_sigma then means R_{sigma sqrt n},
-which is for n equal images n times what it is for one.
+networks for MR were trained. More are colours, whose noise has n times the energy in a group: R_sigma then means
+R_{sigma sqrt n}, which is for n equal images n times what it is for one.
 """
 
 from __future__ import annotations

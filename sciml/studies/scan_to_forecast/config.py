@@ -112,9 +112,10 @@ class HeadConfig(WhoConfig, LinksConfig):
         return self
 
 
-def hardest(links: LinksConfig) -> str:
-    """Return the acquisition with the fewest samples, of the fewest coils."""
-    return max(links.acquisitions, key=lambda name: (links.acquisitions[name].acceleration, -links.acquisitions[name].coils))
+def by_hardness(links: LinksConfig) -> list[str]:
+    """Return the acquisitions, those with the fewest samples, of the fewest coils, first."""
+    found = links.acquisitions
+    return sorted(found, key=lambda name: (-found[name].acceleration, found[name].coils))
 
 
 class SubjectsConfig(LinksConfig):
@@ -234,7 +235,9 @@ class Config(StageConfig):
         from sciml.datasets.splits import entry_digests
 
         pictured = (
-            self.head.judged_years if self.head and group == "head" and acquisition in (REFERENCE, hardest(self.head)) else None
+            self.head.judged_years
+            if self.head and group == "head" and acquisition in (REFERENCE, by_hardness(self.head)[0])
+            else None
         )
         archives, digests = self.groups[group].archives, entry_digests(*SCAN_DATA)
         return ForecastConfig(pictured_years=pictured, archives=archives, seed=run.master_seed, digests=digests)

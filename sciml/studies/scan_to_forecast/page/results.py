@@ -13,7 +13,7 @@ from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record
 from sciml.runtime.results import read_result
-from sciml.studies.scan_to_forecast.config import REFERENCE, EvaluateConfig, HeadConfig, SubjectsConfig, hardest
+from sciml.studies.scan_to_forecast.config import REFERENCE, EvaluateConfig, HeadConfig, SubjectsConfig, by_hardness
 from sciml.studies.scan_to_forecast.study.results import Budget, Move
 
 STAGES = ("kspace", "reconstruct", "archive", "forecast")
@@ -83,6 +83,10 @@ def read_study(folder: Path) -> Study:
 
 
 def hard_one(study: Study) -> str:
-    """Return the acquisition with the fewest samples: of the head, else of the subjects."""
+    """Return the acquisition with the fewest samples, of the head, else of the subjects; of those that led to a forecast."""
     links = study.head or study.subjects
-    return REFERENCE if links is None else hardest(links)
+    if links is None:
+        return REFERENCE
+    ended = {one.level.partition(", ")[0] for one in study.moves(link="all")}
+    ranked = by_hardness(links)
+    return next((name for name in ranked if name in ended), ranked[0])

@@ -10,6 +10,7 @@ from sciml.report.goals import UNKNOWN, Goal, judge
 from sciml.report.reportlets import Claim
 from sciml.report.study import Number
 from sciml.report.words import counted, percent, sequence, with_interval
+from sciml.studies.scan_to_forecast.config import by_hardness
 from sciml.studies.scan_to_forecast.page.results import Study, hard_one
 from sciml.studies.scan_to_forecast.study.budget import LINKS
 from sciml.studies.scan_to_forecast.study.results import Coverage, Move
@@ -37,13 +38,16 @@ def answer(study: Study) -> str:
     acquisition, head = hard_one(study), study.head
     assert head is not None
     found = {method: of_chain(study, acquisition, method) for method in head.reconstructions}
+    ranked = by_hardness(head)
+    harder = ranked[: ranked.index(acquisition)]
+    refused = f"No forecast came of the scans at {sequence(scan_words(one) for one in harder)}. " if harder else ""
     moved = {method: mean_deviations(moves) for method, moves in found.items() if moves}
     best = min(moved, key=moved.__getitem__)
     others = sequence(f"{value:.2f} by {METHODS[method]}" for method, value in moved.items() if method != best)
     worst = max(found[best], key=lambda one: one.deviations)
     most = f"{region_words(worst.region)}, {worst.deviations:.2f}"
     first = (
-        f"At {scan_words(acquisition)} with {METHODS[best]} the forecast of {head.judged_years:g} years moves by "
+        f"{refused}At {scan_words(acquisition)} with {METHODS[best]} the forecast of {head.judged_years:g} years moves by "
         f"{moved[best]:.2f} of its own standard deviation (mean of six regions; {others}; most: {most})."
     )
     return f"{first} {shares_words(study)}"
