@@ -23,7 +23,7 @@ from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, tog
 from sciml.deblurring.settings.structures import DipConfig
 from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, map_estimate, natural_weight, residual
 from sciml.deblurring.solvers.saturation import kept_bright
-from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, in_tiles, once
+from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, in_tiles, once, parts_of
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import resolve
 from sciml.runtime.seeds import Seeds
@@ -94,10 +94,12 @@ class Restoration:
             )
 
     def find_image(self) -> None:
-        """Restore with the given kernel, correct it, restore with the corrected one."""
-        self._tell("restoring with the given kernel")
-        self.x = self._variation(self.kernel)
-        if self.error in ("warp", "kernel", "both") and not self.delta:
+        """Restore with the given kernel, correct it, restore with the corrected one; a large picture with that one alone."""
+        corrects = self.error in ("warp", "kernel", "both") and not self.delta
+        if not (corrects and self._in_many_parts):
+            self._tell("restoring with the given kernel")
+            self.x = self._variation(self.kernel)
+        if corrects:
             self._tell("correcting the kernel")
             self._correct()
         if self.prior == "dip":
@@ -178,6 +180,10 @@ class Restoration:
             return natural_weight(kernel, self.sigma, prior)
         return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
 
+    @property
+    def _in_many_parts(self) -> bool:
+        return max(len(parts_of(length, SIDE)) for length in self._size) > 1
+
     def _variation(self, kernel: Kernel) -> Tensor:
         weight = self._weight(kernel, "tv")
 
@@ -242,7 +248,7 @@ class Restoration:
         luminance, share = self.picture.luminance()
         seed = Seeds(self.seed)("held-out pixels")
         step = corrected_kernel(luminance, self.kernel, share * self.sigma, self.error, self.picture.mask, seed)
-        x = self._variation(step.kernel) if step.corrected_by else self.x
+        x = self._variation(step.kernel) if step.corrected_by or self._in_many_parts else self.x
         # together, so that an interruption in between leaves an image and its own kernel
         self.step, self.kernel, self.x = step, step.kernel, x
         self.sentences += step.sentences

@@ -52,7 +52,7 @@ def in_tiles(
         on_part: called with the number of parts done and of all, where there is more than one.
     """
     halo = 2 * kernel_size + PRIOR_REACH
-    rows, columns = (_parts(length, side) for length in size)
+    rows, columns = (parts_of(length, side) for length in size)
     if len(rows) == len(columns) == 1:
         return solve(slice(0, size[0]), slice(0, size[1]))
     whole, done, count = into, 0, len(rows) * len(columns)
@@ -99,7 +99,8 @@ def once(solve: Callable[[], Tensor], folder: Path, identity: Mapping[str, Any],
     return found
 
 
-def _parts(length: int, side: int) -> list[tuple[int, int]]:
+def parts_of(length: int, side: int) -> list[tuple[int, int]]:
+    """Return where the parts along one axis begin and end."""
     count = 1 if length <= 1.5 * side else math.ceil(length / side)
     ends = torch.linspace(0, length, count + 1).round().int().tolist()
     return list(pairwise(ends))

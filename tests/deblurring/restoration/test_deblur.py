@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import math
+import re
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from sciml.deblurring.solvers import tiles
 from sciml.formats.image import linear_to_srgb
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
+from sciml.imaging.priors import TotalVariation
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 KERNEL = line(9, 30)
@@ -38,14 +40,66 @@ def plain(image, kernel=KERNEL, noise_std: float | None = 0.01, **more) -> Deblu
 # parts
 
 
-def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance(monkeypatch):
-    picture = blurred(KERNEL, 150)[0][0, 0].numpy()
-    whole = deblur(picture, KERNEL, 0.01, error="none", spread=2)
-    monkeypatch.setattr(tiles.in_tiles, "__defaults__", (60,))
-    parts = deblur(picture, KERNEL, 0.01, error="none", spread=2)
-    assert parts.image.shape == (150, 150) and parts.misfit == pytest.approx(whole.misfit, abs=1e-3)
-    assert np.square(parts.image - whole.image).mean() < 1e-6 and not np.array_equal(parts.image, whole.image)
-    assert np.square(parts.spread - whole.spread).mean() < 1e-5
+def in_small_parts(monkeypatch, side: int = 60) -> None:
+    """Let pictures of this size be large."""
+    monkeypatch.setattr(steps, "SIDE", side)
+    monkeypatch.setattr(steps, "LEARNED_SIDE", side)
+    monkeypatch.setattr(steps.Restoration._in_parts, "__defaults__", (None, side))
+
+
+@pytest.mark.parametrize("prior", ["tv", "lpn:photo-deblur"])
+def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance_and_shows_no_seams(monkeypatch, prior):
+    size = 150 if prior == "tv" else 100
+    picture = blurred(KERNEL, size, channels=3)[0][0].permute(1, 2, 0).numpy()
+    spread = 2 if prior == "tv" else 0
+    whole = deblur(picture, KERNEL, 0.01, error="none", prior=prior, spread=spread)
+    in_small_parts(monkeypatch)
+    told: list[str] = []
+    parts = deblur(picture, KERNEL, 0.01, error="none", prior=prior, spread=spread, on_progress=lambda what, _: told.append(what))
+    assert parts.image.shape == picture.shape and parts.misfit == pytest.approx(whole.misfit, abs=1e-3)
+    change = parts.image - whole.image
+    assert np.square(change).mean() < 1e-6 and change.any()
+    if spread:
+        assert np.square(parts.spread - whole.spread).mean() < 1e-5
+    for axis in (0, 1):
+        steps_across = np.abs(np.diff(change, axis=axis)).mean(axis=(1 - axis, 2))
+        lines = [first - 1 for first, _ in tiles.parts_of(size, 60)[1:]]
+        assert steps_across[lines].max() < 1 / 255 and steps_across[lines].max() <= 3 * steps_across.mean()
+    assert any(re.match(r"part (\d) of \1 restored", one) for one in told)
+
+
+def test_a_large_picture_goes_on_where_it_was_interrupted(monkeypatch, tmp_path):
+    picture = blurred(KERNEL, 100)[0][0, 0].numpy()
+    in_small_parts(monkeypatch)
+    words = {"error": "none", "prior": "lpn:photo-deblur", "checkpoint": tmp_path}
+    wanted = deblur(picture, KERNEL, 0.01, **words | {"checkpoint": None})
+    solved: list[int] = []
+    solve = steps.map_estimate
+
+    def counted(*given, **more):
+        if len(solved) == 5:
+            raise KeyboardInterrupt
+        solved.append(1)
+        return solve(*given, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "map_estimate", counted)
+        found = deblur(picture, KERNEL, 0.01, **words)
+    assert found.interrupted and len(solved) == 5 and len(list(tmp_path.iterdir())) == 5
+    assert np.isfinite(found.image).all() and not np.array_equal(found.image, wanted.image)
+    solved.clear()
+    with monkeypatch.context() as patch:
+        patch.setattr(steps, "map_estimate", counted)
+        found = deblur(picture, KERNEL, 0.01, **words)
+        assert len(solved) == 8 - 5
+        np.testing.assert_array_equal(found.image, wanted.image)
+        # another weight is another picture
+        solved.clear()
+        deblur(picture, KERNEL, 0.01, **words, weight=2.0)
+        assert len(solved) == 4
+    next(tmp_path.iterdir()).write_bytes(b"cut short")
+    with pytest.raises(FormatError, match="is damaged"):
+        deblur(picture, KERNEL, 0.01, **words)
 
 
 # layouts and types
@@ -168,16 +222,19 @@ def test_another_prior_starts_from_total_variation_and_is_named(monkeypatch):
         seen.append((prior, weight, start is not None))
         return torch.nn.functional.pad(y, (kernel.shape[0] // 2,) * 4)
 
+    other = TotalVariation()
     monkeypatch.setattr(steps, "map_estimate", solve)
+    monkeypatch.setattr(steps, "resolve", lambda name: {"some:prior": other}[name])
     plain(GREY, prior="some:prior")
     scale = 0.01 * math.sqrt(np.square(KERNEL).sum())
-    assert seen == [("tv", pytest.approx(0.75 * scale), False), ("some:prior", pytest.approx(scale), True)]
+    assert seen == [("tv", pytest.approx(0.75 * scale), False), (other, pytest.approx(scale), True)]
 
 
-def test_a_learned_prior_restores_grey_and_colour():
-    small = COLOUR[:24, :24]
-    for image in (small, small[..., 0]):
-        assert plain(image, prior="lpn:photo-grey").image.shape == image.shape
+def test_a_learned_prior_restores_colours_together_no_worse_than_one_by_one():
+    together = plain(COLOUR, prior="lpn:photo-deblur").image
+    alone = np.stack([plain(np.ascontiguousarray(COLOUR[..., i]), prior="lpn:photo-deblur").image for i in range(3)], -1)
+    one, other = (psnr(torch.from_numpy(image).permute(2, 0, 1)[None], COLOUR_TRUTH) for image in (together, alone))
+    assert together.shape == COLOUR.shape and one > other - 0.2
 
 
 def test_a_kernel_of_a_flipped_or_foreign_picture_is_called_inconsistent():
