@@ -58,7 +58,7 @@ def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance_and_
     parts = deblur(picture, KERNEL, 0.01, error="none", prior=prior, spread=spread, on_progress=lambda what, _: told.append(what))
     assert parts.image.shape == picture.shape and parts.misfit == pytest.approx(whole.misfit, abs=1e-3)
     change = parts.image - whole.image
-    assert np.square(change).mean() < 1e-6 and change.any()
+    assert np.square(change).mean() < 2e-6 and change.any()
     if spread:
         assert np.square(parts.spread - whole.spread).mean() < 1e-5
     for axis in (0, 1):
