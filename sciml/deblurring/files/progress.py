@@ -17,7 +17,7 @@ from sciml.runtime.errors import ConfigError
 LARGE = 4_000_000
 # seconds of one core: for a pixel and channel by total variation and by a learned prior, for the fit of a kernel, and for a
 # pixel and step of untrained networks
-TV_SECONDS, PRIOR_SECONDS, FIT_SECONDS = 3e-6, 1e-4, {"warp": 15.0, "kernel": 10.0, "both": 25.0}
+TV_SECONDS, PRIOR_SECONDS, FIT_SECONDS = 5e-6, 4e-5, {"warp": 15.0, "kernel": 10.0, "both": 25.0}
 DIP_SECONDS = {"tiny": 2.3e-6, "small": 3e-6, "published": 3e-5}
 PROGRESS_SECONDS = 5.0
 Say = Callable[[str], None]
