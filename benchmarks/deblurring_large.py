@@ -31,7 +31,7 @@ from sciml.formats.write import write_image
 from sciml.imaging.operators.convolution import ValidBlur
 
 PICTURE, KERNEL, TURN, SIGMA = "kodim23", "shake:3", "rotation:8", 0.01
-STRIP, NEAR = 600, 100
+STRIP, NEAR = 600, 4
 
 
 def scene(width: int, height: int, folder: Path) -> np.ndarray:
