@@ -117,7 +117,8 @@ def _lay(part: Tensor, over: Tensor, axis: int, first: int, last: int, margin: i
         part: with its halo; it begins at `offset` of the image.
         over: the image.
         axis: along which the part is one of several.
-        first, last: where the part itself begins and ends on the picture.
+        first: where the part itself begins on the picture.
+        last: where it ends.
         margin: of the image around the picture, which the outer parts bring along.
         offset: in pixels.
     """
