@@ -31,7 +31,7 @@ from sciml.runtime.seeds import Seeds
 Curves = dict[str, list[tuple[int, float]]]
 OnProgress = Callable[[str, Array], None]
 QUIET, LEAST_NOISE = 0.002, 1 / 255 / math.sqrt(12)
-INCONSISTENT, CORNER = 1.5, 256
+INCONSISTENT, CORNER = 1.5, 64
 
 
 class Restoration:
@@ -96,7 +96,7 @@ class Restoration:
     def find_image(self) -> None:
         """Restore with the given kernel, correct it, restore with the corrected one; a large picture with that one alone."""
         corrects = self.error in ("warp", "kernel", "both") and not self.delta
-        if not (corrects and self._in_many_parts):
+        if not (corrects and self._in_many_parts()):
             self._tell("restoring with the given kernel")
             self.x = self._variation(self.kernel)
         if corrects:
@@ -180,9 +180,8 @@ class Restoration:
             return natural_weight(kernel, self.sigma, prior)
         return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
 
-    @property
-    def _in_many_parts(self) -> bool:
-        return max(len(parts_of(length, SIDE)) for length in self._size) > 1
+    def _in_many_parts(self, side: int = SIDE) -> bool:
+        return max(len(parts_of(length, side)) for length in self._size) > 1
 
     def _variation(self, kernel: Kernel) -> Tensor:
         weight = self._weight(kernel, "tv")
@@ -201,8 +200,10 @@ class Restoration:
             return map_estimate(y, kernel, prior, weight, mask, start, on_image=see)
 
         what = f"restored with the prior {self.prior}"
-        # a weight file can change under its name: what it says of a corner of the first guess tells
-        identity = {self.prior: weight, "of the start": prior.value(self.x[..., :CORNER, :CORNER]).tolist()}
+        identity: dict[str, Any] = {self.prior: weight}
+        if self.checkpoint is not None and self._in_many_parts(LEARNED_SIDE):
+            # a weight file can change under its name: its prox of a corner of the first guess tells
+            identity["of the start"] = float(prior.prox(self.x[..., :CORNER, :CORNER], weight).double().sum())
         return self._in_parts(what, solve, kernel, kernel.shape[0] // 2, identity, self.x, LEARNED_SIDE)
 
     def _in_parts(
@@ -248,7 +249,7 @@ class Restoration:
         luminance, share = self.picture.luminance()
         seed = Seeds(self.seed)("held-out pixels")
         step = corrected_kernel(luminance, self.kernel, share * self.sigma, self.error, self.picture.mask, seed)
-        x = self._variation(step.kernel) if step.corrected_by or self._in_many_parts else self.x
+        x = self._variation(step.kernel) if step.corrected_by or self._in_many_parts() else self.x
         # together, so that an interruption in between leaves an image and its own kernel
         self.step, self.kernel, self.x = step, step.kernel, x
         self.sentences += step.sentences

@@ -23,7 +23,7 @@ from sciml.deblurring.solvers import tiles
 from sciml.formats.image import linear_to_srgb
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
-from sciml.imaging.priors import TotalVariation
+from sciml.imaging.priors import TotalVariation, resolve
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 KERNEL = line(9, 30)
@@ -96,6 +96,11 @@ def test_a_large_picture_goes_on_where_it_was_interrupted(monkeypatch, tmp_path)
         # another weight is another picture
         solved.clear()
         deblur(picture, KERNEL, 0.01, **words, weight=2.0)
+        assert len(solved) == 4
+        # and so is another network under the same name
+        solved.clear()
+        patch.setattr(steps, "resolve", lambda _: resolve("lpn:photo-grey"))
+        deblur(picture, KERNEL, 0.01, **words)
         assert len(solved) == 4
     next(tmp_path.iterdir()).write_bytes(b"cut short")
     with pytest.raises(FormatError, match="is damaged"):

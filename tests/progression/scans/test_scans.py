@@ -10,7 +10,7 @@ from scan_files import GRID, oriented, rotated, save, with_skull
 from sciml.datasets import local_path
 from sciml.formats.nifti import Scan, read_scan
 from sciml.progression.cohorts.grids import GRIDS
-from sciml.progression.scans.examination import SIDES, examine, flat_faces, place
+from sciml.progression.scans.examination import SIDES, _length, examine, flat_faces, place
 from sciml.progression.scans.native import at_voxels_of
 from sciml.progression.scans.reference import mni_reference
 from sciml.progression.scans.registration import affine_of, register_affine
@@ -85,6 +85,16 @@ def test_what_is_wrong_is_named(brain, tmp_path, change, code, words):
     scan = read_scan(save(tmp_path / "a.nii.gz", *change(*brain)))
     errors = [one for one in examine(scan, place(scan, GRID), GRID, mni_reference(GRID)) if one.level == "error"]
     assert any(one.code == code and words in one.text for one in errors), errors
+
+
+def test_a_few_voxels_of_a_rim_do_not_make_a_brain_longer():
+    mask = np.zeros((30, 80, 30), bool)
+    mask[5:25, 10:70, 5:25] = True
+    assert [_length(mask, axis) for axis in range(3)] == [20, 60, 20]
+    mask[15, 70:74, 15] = True
+    assert _length(mask, 1) == 60
+    mask[5:25, 70:74, 5:25] = True
+    assert _length(mask, 1) == 64
 
 
 def cut(scan, axis, end, slices):
