@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from jaxtyping import Float
 from scipy import sparse
-from scipy.sparse.linalg import svds
+from scipy.sparse.linalg import LinearOperator, eigsh
 from torch import Tensor
 
 from sciml.imaging.operators.linear import Linear
@@ -212,10 +212,19 @@ class ParallelBeam(Linear):
 
 @lru_cache(maxsize=8)
 def _largest_singular_value(size: tuple[int, int], angles_degrees: tuple[float, ...]) -> float:
-    """Return ||M|| to 1e-5 or better, from below, by Lanczos from a fixed start: the same scale in every run."""
+    """Return ||M|| to six digits, the same on every machine, by Lanczos from a fixed start.
+
+    The recurrence is in double precision: a single view has equal singular values or the start among its singular vectors, and
+    single precision then stops with an error on some machines.
+    """
     matrix = system_matrix(size, angles_degrees)
-    start = np.ones(min(size[0] * size[1], len(angles_degrees) * detector_count(size)), dtype=np.float32)
-    return float(np.asarray(svds(matrix, k=1, v0=start, tol=1e-6, return_singular_vectors=False))[0])  # pyright: ignore
+    wide = matrix.shape[0] <= matrix.shape[1]
+    outer, inner = (matrix, matrix.T.tocsr()) if wide else (matrix.T.tocsr(), matrix)
+    count = min(matrix.shape)
+    # ||M||^2 is the largest eigenvalue of M M^T or M^T M, whichever is smaller
+    gram = LinearOperator((count, count), matvec=lambda v: outer @ (inner @ np.asarray(v, np.float32)), dtype=np.float64)  # pyright: ignore
+    square = eigsh(gram, k=1, v0=np.ones(count), tol=1e-6, return_eigenvectors=False)[0]
+    return float(f"{math.sqrt(square):.6g}")
 
 
 def _torch_csr(matrix: sparse.csr_array, device: torch.device | str) -> Tensor:

@@ -85,14 +85,14 @@ def test_every_view_of_a_disk_has_its_mass():
     torch.testing.assert_close(mass, x.sum().expand_as(mass), rtol=2e-3, atol=0)
 
 
-@pytest.mark.parametrize("size", [(24, 24), (24, 17)])
-def test_the_norm_is_one_and_the_scale_is_the_largest_singular_value(size):
-    angles = (0.0, 30.0, 75.0, 120.0)
+@pytest.mark.parametrize("angles", [(0.0, 30.0, 75.0, 120.0), (90.0,), (45.0,)])
+@pytest.mark.parametrize("size", [(24, 24), (24, 17), (2, 2)])
+def test_the_norm_is_one_and_the_scale_is_the_largest_singular_value(size, angles):
     physics = ParallelBeam(size, angles, dtype=torch.float64)
     dense = physics.A(torch.eye(size[0] * size[1], dtype=torch.float64).reshape(-1, 1, *size)).reshape(size[0] * size[1], -1)
-    assert float(torch.linalg.matrix_norm(dense, 2)) == pytest.approx(1, abs=1e-5)
+    assert float(torch.linalg.matrix_norm(dense, 2)) == pytest.approx(1, abs=5e-6)
     exact = np.linalg.norm(system_matrix(size, angles).toarray(), 2)
-    assert physics.scale == pytest.approx(exact, rel=1e-5)
+    assert physics.scale == pytest.approx(exact, rel=5e-6)
 
 
 def test_gradients_flow_as_the_adjoint():
