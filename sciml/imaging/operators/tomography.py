@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import warnings
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -217,14 +218,14 @@ def _largest_singular_value(size: tuple[int, int], angles_degrees: tuple[float, 
     The recurrence is in double precision: a single view has equal singular values or the start among its singular vectors, and
     single precision then stops with an error on some machines.
     """
-    matrix = system_matrix(size, angles_degrees)
+    matrix: Any = system_matrix(size, angles_degrees)
     wide = matrix.shape[0] <= matrix.shape[1]
     outer, inner = (matrix, matrix.T.tocsr()) if wide else (matrix.T.tocsr(), matrix)
     count = min(matrix.shape)
     # ||M||^2 is the largest eigenvalue of M M^T or M^T M, whichever is smaller
-    gram = LinearOperator((count, count), matvec=lambda v: outer @ (inner @ np.asarray(v, np.float32)), dtype=np.float64)  # pyright: ignore
-    square = eigsh(gram, k=1, v0=np.ones(count), tol=1e-6, return_eigenvectors=False)[0]
-    return float(f"{math.sqrt(square):.6g}")
+    gram: Any = LinearOperator((count, count), matvec=lambda v: outer @ (inner @ v.astype(np.float32)), dtype=np.float64)  # pyright: ignore
+    values: Any = eigsh(gram, k=1, v0=np.ones(count), tol=1e-6, return_eigenvectors=False)  # pyright: ignore
+    return float(f"{math.sqrt(values[0]):.6g}")
 
 
 def _torch_csr(matrix: sparse.csr_array, device: torch.device | str) -> Tensor:
