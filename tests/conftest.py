@@ -13,6 +13,8 @@ from sciml import cli
 from sciml.datasets import manifest
 from sciml.families import families
 
+pytest_plugins = ["since"]
+
 # a job that loads or opens what its rule does not declare fails, wherever a test runs a workflow
 os.environ["SCIML_STRICT"] = "1"
 

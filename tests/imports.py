@@ -72,23 +72,30 @@ def _imports(name: str) -> Imports:
             inside = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
             waiting.append((node, first and not inside))
             for target in _targets(node, package):
-                base, _, last = target.rpartition(".")
-                if target in known or base in known:
-                    module = target if target in known else base
-                    homes = {module} | ({handed_out(base)[last]} if base in known and last in handed_out(base) else set())
-                    own |= homes - {name}
-                    early |= homes - {name} if first else set()
+                if found := homes(target):
+                    own |= found - {name}
+                    early |= found - {name} if first else set()
                 elif target.partition(".")[0] != "sciml":
                     foreign.add(target.partition(".")[0])
                     early_foreign |= {target.partition(".")[0]} if first else set()
     return Imports(frozenset(own), frozenset(early), frozenset(foreign), frozenset(early_foreign))
 
 
+def homes(target: str) -> set[str]:
+    """Return the modules that importing a name loads: itself, or its package and the module that this hands it out from."""
+    base, _, last = target.rpartition(".")
+    if target not in modules() and base not in modules():
+        return set()
+    return {target if target in modules() else base} | (
+        {handed_out(base)[last]} & set(modules()) if last in handed_out(base) else set()
+    )
+
+
 @cache
 def handed_out(package: str) -> dict[str, str]:
     """Return the module of every name that a package hands out lazily: what stands under `TYPE_CHECKING` in its `__init__`."""
-    path = modules()[package]
-    if path.name != "__init__.py":
+    path = modules().get(package)
+    if path is None or path.name != "__init__.py":
         return {}
     found = {}
     for block in ast.parse(path.read_text(encoding="utf-8")).body:
@@ -102,7 +109,12 @@ def handed_out(package: str) -> dict[str, str]:
 def targets(name: str) -> Iterable[str]:
     """Yield whatever a module imports, wherever and for whom, by full names: `sciml.imaging.psnr`."""
     package = name if modules()[name].name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(ast.parse(modules()[name].read_text(encoding="utf-8"))):
+    return targets_of(ast.parse(modules()[name].read_text(encoding="utf-8")), package)
+
+
+def targets_of(tree: ast.AST, package: str = "") -> Iterable[str]:
+    """Yield whatever a module of a package imports, by full names."""
+    for node in ast.walk(tree):
         yield from _targets(node, package)
 
 
