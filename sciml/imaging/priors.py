@@ -175,7 +175,8 @@ class TotalVariation:
 
 def magnitude(differences: Tensor) -> Tensor:
     """Return the Euclidean norm over both axes and all channels, shape (batch, 1, height, width)."""
-    return differences.pow(2).sum((0, 2), keepdim=False).sqrt().unsqueeze(1)
+    squares = differences[0].square().addcmul(differences[1], differences[1])
+    return squares.sum(1, keepdim=True).sqrt()
 
 
 def resolve(name: str) -> Prior:

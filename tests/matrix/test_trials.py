@@ -12,13 +12,16 @@ from sciml.datasets.crops import photo_crops
 from sciml.datasets.splits import check_weight_inputs, experiments, overlap, parse_entry, roles
 from sciml.imaging.operators.tomography import ParallelBeam
 from sciml.runtime.errors import ConfigError
+from sciml.runtime.files import load_tensors, read_json
 from sciml.runtime.places import resource
 from sciml.runtime.seeds import Seeds
 from sciml.settings import load
 from sciml.studies.matrix import Config, costed
 from sciml.studies.matrix.settings.rows import NETWORKS, ROWS, rows_of
+from sciml.studies.matrix.study.trials import run_trials
 from sciml.studies.matrix.trial.cases import TrueCase, case_digests, chosen_crops, in_turn, scanned
-from sciml.studies.matrix.trial.problems import measured, true_task
+from sciml.studies.matrix.trial.contestant import Contestant, Outcome
+from sciml.studies.matrix.trial.problems import Problem, measured, true_task
 
 
 def test_a_case_is_of_no_photograph_or_person_that_anything_learns_from_or_chooses_by():
@@ -112,3 +115,29 @@ def test_settings_name_rows_and_methods_that_exist_and_a_job_reads_its_own():
     assert config.own_methods() == [] and config.compare_config(run).seed == run.master_seed
     with pytest.raises(ConfigError, match=r"matrix\.rows"):
         load("ci", ['matrix.rows=["denois"]'])
+
+
+def test_a_job_that_was_interrupted_goes_on_at_the_trial_where_it_was(tmp_path, need_data):
+    need_data("ct_cranium")
+    config, solved = Config(rows=("ct-sparse",), cases=2, seeds=2, size=64).classical_config(load("ci"), "scan"), []
+
+    def job(folder: str, last: int = 99) -> dict[str, object]:
+        def solve(problem: Problem) -> Outcome:
+            if len(solved) == last:
+                raise KeyboardInterrupt
+            solved.append(problem.seed)
+            return Outcome(problem.told.physics.A_adjoint(problem.data), False, "adjoint")
+
+        run_trials("matrix.classical", config, lambda *_: [Contestant("adjoint", solve)], "code", [], tmp_path / folder)
+        found = read_json(tmp_path / folder / "trials.json")
+        costs = ("wall_s", "cpu_s", "memory_mib")
+        return found | {"trials": [{name: one[name] for name in one if name not in costs} for one in found["trials"]]}
+
+    whole = job("whole")
+    assert len(solved) == 4
+    solved.clear()
+    with pytest.raises(KeyboardInterrupt):
+        job("cut", 3)
+    assert job("cut") == whole and len(solved) == 4
+    pictures = [load_tensors(tmp_path / one / "pictures.safetensors")[0] for one in ("whole", "cut")]
+    assert all(np.array_equal(pictures[0][name], pictures[1][name]) for name in pictures[0])

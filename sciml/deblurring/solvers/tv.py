@@ -101,12 +101,22 @@ class Canvas:
 
 def differences(x: Tensor) -> Float[Tensor, "two candidate channel rows columns"]:
     """Return circular forward differences along rows and columns."""
-    return torch.stack([x.roll(-1, -2) - x, x.roll(-1, -1) - x])
+    found = x.new_empty(2, *x.shape)
+    for p, axis in zip(found, (-2, -1), strict=True):
+        torch.sub(
+            x.narrow(axis, 1, x.shape[axis] - 1), x.narrow(axis, 0, x.shape[axis] - 1), out=p.narrow(axis, 0, x.shape[axis] - 1)
+        )
+        torch.sub(x.narrow(axis, 0, 1), x.narrow(axis, -1, 1), out=p.narrow(axis, -1, 1))
+    return found
 
 
 def differences_adjoint(p: Tensor) -> Tensor:
     """Return the adjoint of `differences`."""
-    return p[0].roll(1, -2) - p[0] + p[1].roll(1, -1) - p[1]
+    found = p.sum(0).neg_()
+    for q, axis in zip(p, (-2, -1), strict=True):
+        found.narrow(axis, 1, q.shape[axis] - 1).add_(q.narrow(axis, 0, q.shape[axis] - 1))
+        found.narrow(axis, 0, 1).add_(q.narrow(axis, -1, 1))
+    return found
 
 
 @dataclass(frozen=True)
@@ -158,26 +168,32 @@ def total_variation(
     rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(canvas.length[0], **like))
     columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(canvas.length[1], **like))
     inverse = 1 / (rho * canvas.transfers.abs().square() + sigma * (rows[:, None] + columns))
+    # the constants of the steps: x <- F^-1[fit F(u - a) + smooth F(D^T (v - b))],  u <- seen + free (k * x + a)
+    fit, smooth = rho * canvas.transfers.conj() * inverse, (sigma * inverse).to(canvas.transfers.dtype)
+    seen, free = canvas.shifted / (canvas.mask + rho), rho / (canvas.mask + rho)
     x = edge_extended(canvas) if start is None else start
     x = x.expand(len(canvas.transfers), -1, -1, -1)
     u = blurred = canvas.blurred(x)
     v = steps = differences(x)
     a, b = torch.zeros_like(u), torch.zeros_like(v)
     step = 0
+    # in place wherever it can be: fresh memory takes longer than the arithmetic
     for step in range(1, iterations + 1):
         previous = x
-        spectrum = rho * canvas.transfers.conj() * torch.fft.rfft2(u - a) + sigma * torch.fft.rfft2(differences_adjoint(v - b))
-        spectrum = spectrum * inverse
+        spectrum = torch.fft.rfft2(u - a).mul_(fit)
+        spectrum.addcmul_(smooth, torch.fft.rfft2(differences_adjoint(v - b)))
         x = torch.fft.irfft2(spectrum, s=canvas.length)
-        blurred = torch.fft.irfft2(spectrum * canvas.transfers, s=canvas.length)
+        blurred = torch.fft.irfft2(spectrum.mul_(canvas.transfers), s=canvas.length)
         steps = differences(x)
-        relaxed = RELAXATION * blurred + (1 - RELAXATION) * u + a
-        u = (canvas.shifted + rho * relaxed) / (canvas.mask + rho)
-        a = relaxed - u
-        moved = RELAXATION * steps + (1 - RELAXATION) * v + b
-        v = moved * (1 - threshold / magnitude(moved).clamp(min=1e-30)).clamp(min=0)
-        b = moved - v
-        change = ((x - previous).square().sum((1, 2, 3)) / x.square().sum((1, 2, 3)).clamp(min=1e-30)).sqrt().max()
+        # over-relaxed: the new k * x and D x lean away from the old u and v
+        a.add_(blurred, alpha=RELAXATION).add_(u, alpha=1 - RELAXATION)
+        torch.addcmul(seen, free, a, out=u)
+        a.sub_(u)
+        b.add_(steps, alpha=RELAXATION).add_(v, alpha=1 - RELAXATION)
+        kept = magnitude(b).clamp_(min=1e-30).reciprocal_().mul_(threshold).neg_().add_(1).clamp_(min=0)
+        torch.mul(b, kept, out=v)
+        b.sub_(v)
+        change = (_norm(x - previous) / _norm(x).clamp(min=1e-15)).max()
         if not bool(change.isfinite()):
             raise NumericalError(f"total variation diverged at step {step}; does the picture hold NaN?")
         if change < tolerance and (steps - v).square().sum() < 0.02**2 * steps.square().sum():
@@ -185,6 +201,10 @@ def total_variation(
     misfit = (canvas.shifted - canvas.mask * blurred).square().sum((1, 2, 3))
     variation = (magnitude(steps) * beyond).sum((1, 2, 3))
     return Solution(x, 0.5 * misfit + weights * variation, misfit, variation, step)
+
+
+def _norm(x: Tensor) -> Float[Tensor, " candidate"]:
+    return torch.linalg.vector_norm(x, dim=(1, 2, 3))
 
 
 def weight_map(canvas: Canvas) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +33,8 @@ from sciml.studies.matrix.trial.cost import costed
 from sciml.studies.matrix.trial.problems import Problem, measured, true_task
 
 log = logging.getLogger(__name__)
+# seconds from one line in the log to the next, within a method
+TOLD_EVERY = 30
 Entrants = Callable[[str, Sequence[Problem]], Iterable[Contestant]]
 
 
@@ -51,7 +54,7 @@ def run_trials(
 ) -> list[Path]:
     """Write `trials.json` and `pictures.safetensors`: tensors `<row>/<method>` and `<row>/` (the truth) of a row's first trial.
 
-    Methods that are finished are kept beside the folder until all are done, so an interrupted run goes on where it stopped.
+    Trials that are finished are kept beside the folder until all are done, so an interrupted run goes on where it stopped.
 
     Args:
         stage: dotted name of the stage that does.
@@ -103,22 +106,24 @@ def _validation(row: str, first: Task, config: TrialsConfig, seeds: Seeds) -> li
 
 def _enter(entrant: Contestant, problems: Sequence[Problem], job: _Job, partial: Partial) -> None:
     """Run a method on the problems of a row."""
-    row = problems[0].row
-    kept = partial.get(f"{row}/{entrant.name}")
-    if kept is None:
-        trials, picture, reason = [], problems[0].truth, ""
-        for problem in problems:
+    row, told = problems[0].row, time.monotonic()
+    for number, problem in enumerate(problems):
+        key = f"{row}/{entrant.name}/{problem.case.name}/{problem.seed}"
+        kept = partial.get(key)
+        if kept is None:
             trial, shown, reason = _trial(entrant, problem)
-            picture = picture if trials else shown
-            trials.append(trial.model_dump())
-        kept = partial.put(f"{row}/{entrant.name}", {"picture": picture[0, 0].numpy()}, {"trials": trials, "reason": reason})
-    found = [Trial.model_validate(one) for one in kept[1]["trials"]]
-    job.trials += found
-    job.reasons[entrant.name] = kept[1]["reason"]
-    job.pictures[f"{row}/{entrant.name}"] = kept[0]["picture"]
+            picture = {} if number else {"picture": shown[0, 0].numpy()}
+            kept = partial.put(key, picture, {"trial": trial.model_dump(), "reason": reason})
+        job.trials.append(Trial.model_validate(kept[1]["trial"]))
+        job.reasons[entrant.name] = kept[1]["reason"]
+        if not number:
+            job.pictures[f"{row}/{entrant.name}"] = kept[0]["picture"]
+        if time.monotonic() - told > TOLD_EVERY:
+            told = time.monotonic()
+            log.info("%s, %s: %d of %d", row, entrant.name, number + 1, len(problems))
     if entrant.value is not None:
         job.tuned.append(Tuning(row=row, method=entrant.name, parameter=entrant.parameter, value=entrant.value))
-    log.info("%s, %s: %.2f s a case", row, entrant.name, float(np.mean([one.wall_s for one in found])))
+    log.info("%s, %s: %.2f s a case", row, entrant.name, float(np.mean([one.wall_s for one in job.trials[-len(problems) :]])))
 
 
 @torch.no_grad()
