@@ -176,7 +176,7 @@ class TotalVariation:
 def magnitude(differences: Tensor) -> Tensor:
     """Return the Euclidean norm over both axes and all channels, shape (batch, 1, height, width)."""
     squares = differences[0].square().addcmul(differences[1], differences[1])
-    return squares.sum(1, keepdim=True).sqrt()
+    return (squares if squares.shape[1] == 1 else squares.sum(1, keepdim=True)).sqrt()
 
 
 def resolve(name: str) -> Prior:

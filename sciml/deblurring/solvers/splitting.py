@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from sciml.deblurring.solvers.tv import differences, differences_adjoint, differences_spectrum
 from sciml.imaging.operators.convolution import ValidBlur, fast_lengths
 from sciml.imaging.priors import Images, magnitude
 from sciml.runtime.errors import ConfigError, DataError, NumericalError, ShapeError
@@ -71,27 +72,27 @@ def masked_admm(
     believed, target = (torch.nn.functional.pad(part, frame) for part in (believed, believed * y / sigma))
     x = torch.nn.functional.pad(guess / sigma, (0, length[1] - guess.shape[-1], 0, length[0] - guess.shape[-2]))
     transfer = _transfer(physics, length)
-    blur_power, slope_power = transfer.abs().square(), _difference_power(length, y)
+    blur_power, slope_power = transfer.abs().square(), differences_spectrum(length, y)
     inside = _inside(physics, x)
     growing = 3 * iterations // 4
     a, b, factor = DATA_PENALTY, weight * penalty, growth ** (1 / max(1, growing))
 
     spectrum = torch.fft.rfft2(x)
-    blurred, differences = torch.fft.irfft2(spectrum * transfer, s=length), _differences(x)
+    blurred, slopes = torch.fft.irfft2(spectrum * transfer, s=length), differences(x)
     u, p, v, q = (
         blurred,
         torch.zeros_like(x),
-        torch.where(inside, shrink(differences * inside, weight / b), differences),
-        torch.zeros_like(differences),
+        torch.where(inside, shrink(slopes * inside, weight / b), slopes),
+        torch.zeros_like(slopes),
     )
     for step in range(iterations):
-        right = a * transfer.conj() * torch.fft.rfft2(u - p) + b * torch.fft.rfft2(_differences_adjoint(v - q))
+        right = a * transfer.conj() * torch.fft.rfft2(u - p) + b * torch.fft.rfft2(differences_adjoint(v - q))
         spectrum = right / (a * blur_power + b * slope_power + 1e-12)
         x = torch.fft.irfft2(spectrum, s=length)
-        blurred, differences = torch.fft.irfft2(spectrum * transfer, s=length), _differences(x)
+        blurred, slopes = torch.fft.irfft2(spectrum * transfer, s=length), differences(x)
         u = (target + a * (blurred + p)) / (believed + a)
         p = p + blurred - u
-        moved = differences + q
+        moved = slopes + q
         v = torch.where(inside, shrink(moved * inside, weight / b), moved)
         q = moved - v
         if step < growing:
@@ -180,19 +181,3 @@ def _transfer(physics: ValidBlur, length: tuple[int, int]) -> Tensor:
     size = physics.kernel.shape[0]
     padded = torch.nn.functional.pad(physics.kernel, (0, length[1] - size, 0, length[0] - size))
     return torch.fft.rfft2(torch.roll(padded, (-physics.margin, -physics.margin), (0, 1)))
-
-
-def _difference_power(length: tuple[int, int], like: Tensor) -> Tensor:
-    """Return |d|^2 summed over both axes, 4 - 2 cos w1 - 2 cos w2."""
-    rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(length[0], dtype=like.dtype, device=like.device))
-    columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(length[1], dtype=like.dtype, device=like.device))
-    return rows[:, None] + columns
-
-
-def _differences(x: Images) -> Differences:
-    """Return forward differences along rows and columns, periodic on the FFT grid."""
-    return torch.stack([torch.roll(x, -1, -2) - x, torch.roll(x, -1, -1) - x])
-
-
-def _differences_adjoint(v: Differences) -> Images:
-    return torch.roll(v[0], 1, -2) - v[0] + torch.roll(v[1], 1, -1) - v[1]

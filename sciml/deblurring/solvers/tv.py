@@ -112,11 +112,18 @@ def differences(x: Tensor) -> Float[Tensor, "two candidate channel rows columns"
 
 def differences_adjoint(p: Tensor) -> Tensor:
     """Return the adjoint of `differences`."""
-    found = p.sum(0).neg_()
+    found = torch.add(p[0], p[1]).neg_()
     for q, axis in zip(p, (-2, -1), strict=True):
         found.narrow(axis, 1, q.shape[axis] - 1).add_(q.narrow(axis, 0, q.shape[axis] - 1))
         found.narrow(axis, 0, 1).add_(q.narrow(axis, -1, 1))
     return found
+
+
+def differences_spectrum(length: tuple[int, int], like: Tensor) -> Float[Tensor, "rows frequencies"]:
+    """Return |F(D)|^2 = 4 - 2 cos w1 - 2 cos w2 at the frequencies of `rfft2`, in the type of a tensor."""
+    rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(length[0], dtype=like.dtype, device=like.device))
+    columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(length[1], dtype=like.dtype, device=like.device))
+    return rows[:, None] + columns
 
 
 @dataclass(frozen=True)
@@ -164,10 +171,7 @@ def total_variation(
     weights = torch.as_tensor(weight, dtype=canvas.y.dtype, device=canvas.y.device)
     rho, sigma = DATA_PENALTY, weights.reshape(-1, 1, 1, 1) / edge
     threshold = edge * beyond
-    like = {"dtype": canvas.y.dtype, "device": canvas.y.device}
-    rows = 2 - 2 * torch.cos(2 * math.pi * torch.fft.fftfreq(canvas.length[0], **like))
-    columns = 2 - 2 * torch.cos(2 * math.pi * torch.fft.rfftfreq(canvas.length[1], **like))
-    inverse = 1 / (rho * canvas.transfers.abs().square() + sigma * (rows[:, None] + columns))
+    inverse = 1 / (rho * canvas.transfers.abs().square() + sigma * differences_spectrum(canvas.length, canvas.y))
     # the constants of the steps: x <- F^-1[fit F(u - a) + smooth F(D^T (v - b))],  u <- seen + free (k * x + a)
     fit, smooth = rho * canvas.transfers.conj() * inverse, (sigma * inverse).to(canvas.transfers.dtype)
     seen, free = canvas.shifted / (canvas.mask + rho), rho / (canvas.mask + rho)
