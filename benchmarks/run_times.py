@@ -48,7 +48,7 @@ def whole(tier: Path) -> str:
     ended = max(start + record["wall_seconds"] for start, record in zip(begun, found, strict=True))
     hardware = found[0]["hardware"]
     date = min(record["started"] for record in found)[:10]
-    gpus = f"GPUs {hardware['cards']}" if hardware["cards"] else "no GPU"
+    gpus = f"GPUs {hardware['gpus']}" if hardware["gpus"] else "no GPU"
     return (
         f"{date}, {hardware['cores']} cores ({hardware['processor']}), {hardware['memory_gib']} GiB, "
         f"{gpus}: {minutes(ended - min(begun))} minutes from the first "

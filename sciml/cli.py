@@ -57,21 +57,21 @@ def root(
         os.environ[DEBUG_VARIABLE] = "1"
 
 
-@command(app, "doctor")
+@command(app, "doctor", {"--cards": "--try-gpu"})
 def doctor_command(
-    cards: Annotated[bool, typer.Option("--cards", help="Try a GPU instead, in five minutes at most.")] = False,
+    try_gpu: Annotated[bool, typer.Option("--try-gpu", help="Try a GPU instead, in five minutes at most.")] = False,
 ) -> None:
     """Say what this machine has and what to do about what it lacks. Exits 1 when something needed is missing.
 
-    With --cards it runs commands of each family on a GPU and on the processor and says which work and agree; without a GPU it
+    With --try-gpu it runs commands of each family on a GPU and on the processor and says which work and agree; without a GPU it
     says so in one line, and exits 2.
 
-    Examples: sciml doctor; sciml doctor --cards
+    Examples: sciml doctor; sciml doctor --try-gpu
     """
-    if cards:
-        from sciml.card_test import examine_cards
+    if try_gpu:
+        from sciml.gpu_test import examine_gpus
 
-        raise typer.Exit(0 if examine_cards() else 1)
+        raise typer.Exit(0 if examine_gpus() else 1)
     from sciml.doctor import examine, print_findings
 
     findings = examine()
@@ -215,8 +215,8 @@ def main() -> None:
     except Exception as error:
         if hasattr(error, "format_message"):  # of typer's own errors; their class is private and has moved
             _end_usage(error)
-        if WITHOUT_CUDA in str(error):  # a scheduler gave a card to packages that cannot use one
-            _end(error, 2, f"{error}: `make env EXTRAS=cuda` brings packages for cards; without --gpu the CPU computes")
+        if WITHOUT_CUDA in str(error):  # a scheduler gave a GPU to packages that cannot use one
+            _end(error, 2, f"{error}: `make env EXTRAS=cuda` brings packages for GPUs; without --gpu the CPU computes")
         _end_unexpected(error)
 
 

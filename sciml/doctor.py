@@ -17,7 +17,7 @@ from typing import Literal
 
 from sciml.families import BUILT_IN
 from sciml.runtime.alive import at_work, locked
-from sciml.runtime.devices import find_cards, thread_count
+from sciml.runtime.devices import find_gpus, thread_count
 from sciml.runtime.errors import ConfigError, ScimlError
 from sciml.runtime.extras import CORE, DISTRIBUTION, absent, remedy
 from sciml.runtime.files import check_place
@@ -48,7 +48,7 @@ class Finding:
 
 def examine() -> list[Finding]:
     """Return findings on Python, packages, GPUs, cores, memory, disk, caches, data, runs and tools."""
-    looks = (_python, _packages, _frameworks, _cards, _threads, _memory, _demo_time, _home, _disk, _data, _runs, _tools)
+    looks = (_python, _packages, _frameworks, _gpus, _threads, _memory, _demo_time, _home, _disk, _data, _runs, _tools)
     return [finding for look in looks for finding in look()]
 
 
@@ -86,9 +86,9 @@ def _packages() -> Iterator[Finding]:
 
 
 def seen_by_frameworks() -> Iterator[Finding]:
-    """Yield whether torch and jax see a card of this machine."""
+    """Yield whether torch and jax see a GPU of this machine."""
     for finding in _frameworks():
-        sees = finding.verdict == "good" and "sees a card" in finding.detail
+        sees = finding.verdict == "good" and "sees a GPU" in finding.detail
         yield finding if sees else replace(finding, verdict="missing", advice="make gpu EXTRAS=cuda installs both for CUDA")
 
 
@@ -110,19 +110,19 @@ def _frameworks() -> Iterator[Finding]:
             reason = (result.stderr.strip().splitlines() or ["no answer"])[-1]
             yield Finding(name, "missing", reason, f"pip install --force-reinstall {name}")
             continue
-        version, build, card = json.loads(lines[-1])
-        yield Finding(name, "good", f"{version} ({build}, {'sees a card' if card else 'computes on the CPU'})")
+        version, build, gpu = json.loads(lines[-1])
+        yield Finding(name, "good", f"{version} ({build}, {'sees a GPU' if gpu else 'computes on the CPU'})")
 
 
-def _cards() -> Iterator[Finding]:
+def _gpus() -> Iterator[Finding]:
     try:
-        cards = find_cards()
+        gpus = find_gpus()
     except ScimlError:
-        cards = []
-    if cards:
-        yield Finding("cards", "good", f"{len(cards)}: {', '.join(cards)}", "make gpu uses them")
+        gpus = []
+    if gpus:
+        yield Finding("GPUs", "good", f"{len(gpus)}: {', '.join(gpus)}", "make gpu uses them")
     else:
-        yield Finding("cards", "note", "none", "everything but `make gpu` runs on the CPU")
+        yield Finding("GPUs", "note", "none", "everything but `make gpu` runs on the CPU")
 
 
 def _threads() -> Iterator[Finding]:

@@ -25,7 +25,7 @@ from pydantic import BaseModel
 from sciml.families import families, room
 from sciml.runtime import alive
 from sciml.runtime.declared import compared, declare_data
-from sciml.runtime.devices import claim_cards, keep_freed_memory, set_threads
+from sciml.runtime.devices import claim_gpus, keep_freed_memory, set_threads
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError
 from sciml.runtime.extras import refuse_absent
 from sciml.runtime.files import read_json
@@ -158,19 +158,19 @@ def parse_config(model: type[Config], given: str) -> Config:
 def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> Iterator[str]:
     """Run the body of a stage command; yields the device, `cpu` or `cuda`.
 
-    Sets the threads and claims the cards before torch or jax loads, sends the log to standard error, and keeps a failure
+    Sets the threads and claims the GPUs before torch or jax loads, sends the log to standard error, and keeps a failure
     record in the reports folder named by `SCIML_REPORTS` (set by the workflow) until the stage has succeeded.
 
     Args:
         name: dotted name such as `imaging.solve`.
         output: the stage's output, which tells its jobs apart.
         threads: computing threads; the environment's choice by default.
-        gpu: number of cards; 0 for the CPU.
+        gpu: number of GPUs; 0 for the CPU.
     """
     logging.basicConfig(
         level=logging.WARNING if rank() else logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S", stream=sys.stderr
     )
-    # jax tells of every kind of card that it does not find
+    # jax tells of every kind of GPU that it does not find
     logging.getLogger("jax").setLevel(logging.WARNING)
     if threads is not None:
         set_threads(threads)
@@ -182,7 +182,7 @@ def stage(name: str, output: Path, threads: int | None = None, gpu: int = 0) -> 
     if reports:
         _record(reports, name, str(output), command, UNFINISHED)
     try:
-        with claim_cards(gpu), compared():
+        with claim_gpus(gpu), compared():
             yield "cuda" if gpu else "cpu"
     except KeyboardInterrupt as error:
         raise Interrupted(f"{name} was interrupted; run it again to go on") from error

@@ -24,7 +24,7 @@ SHARED = {
     "imaging": {"runtime", "formats", "datasets"},
     "studies": {"runtime", "report"},
 }
-TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch", "workflow", "running", "card_test", "__main__"}
+TOP = {"cli", "doctor", "families", "settings", "stages", "options", "batch", "workflow", "running", "gpu_test", "__main__"}
 # what command lines, and they alone, use of these
 COMMAND_LINE = {"stages", "settings", "options", "batch"}
 FAMILIES = {package.removeprefix("sciml.") for package in BUILT_IN.values()}

@@ -31,7 +31,7 @@ def refuse_sealed(folder):
 for folder in ("results", "logs", "reports"):
     refuse_sealed(folder)
 
-CARDS = "SCIML_CARDS"
+GPUS = "SCIML_GPUS"
 TIER = str(config.get("tier", "demo"))
 OVERRIDES = [f"data_tier={config['data_tier']}"] if "data_tier" in config else []
 # those of the folder with this workflow, which need not be a checkout
@@ -45,19 +45,19 @@ if workflow.is_main_process:
 # frees what a killed run left locked where nobody is at work any more; jobs on other machines only say that they live
 alive.join(free=workflow.is_main_process)
 
-# no card where no number of cards is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
+# no GPU where no number of GPUs is given; not in profiles/default, which Snakemake reads whatever profile is asked for and
 # whose values win
 if "gpu" not in workflow.global_resources:
     workflow.register_resource(
-        "gpu", 0 if workflow.is_main_process else int(os.environ.get(CARDS, 0))
+        "gpu", 0 if workflow.is_main_process else int(os.environ.get(GPUS, 0))
     )
 
-# a job on another machine evaluates its resources anew, and Snakemake does not tell it how many cards there are
-os.environ[CARDS] = str(workflow.global_resources["gpu"].value)
+# a job on another machine evaluates its resources anew, and Snakemake does not tell it how many GPUs there are
+os.environ[GPUS] = str(workflow.global_resources["gpu"].value)
 
 
 envvars:
-    CARDS,
+    GPUS,
 
 
 # stages keep a record of their failure here until they succeed; the index shows what is left
@@ -131,9 +131,9 @@ def program_command(*options):
 
 
 def stage_command(*options, gpu=False):
-    """Return the shell command of a stage that writes a folder; `gpu` where its rule asks for a card."""
-    card = ["--gpu {resources.gpu}"] if gpu else []
-    return program_command(SLICE, *options, FOLDER, *card)
+    """Return the shell command of a stage that writes a folder; `gpu` where its rule asks for a GPU."""
+    claimed = ["--gpu {resources.gpu}"] if gpu else []
+    return program_command(SLICE, *options, FOLDER, *claimed)
 
 
 def page_command(options="--results {params.results:q}", index=False):
@@ -150,7 +150,7 @@ def growing(amount):
 
 
 def needs(memory, minutes, gpu=0):
-    """Return the resources of a job: memory in MB, which grows with every attempt, time, and `gpu=1` for a card."""
+    """Return the resources of a job: memory in MB, which grows with every attempt, time, and `gpu=1` for a GPU."""
     return {"mem_mb": growing(memory), "runtime": minutes, "gpu": gpu}
 
 

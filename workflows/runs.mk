@@ -37,8 +37,8 @@ demo: ## every study and a report of each, in minutes (TIER=ci for a tiny one, S
 cpu: ## everything from scratch on this machine's cores: hours (FAMILY=... for one)
 	@$(MAKE) --no-print-directory run TIER=cpu PROFILE=profiles/default
 
-gpu: env ## the papers' sizes on this machine's cards, after a test of these in five minutes (FAMILY=... for one)
-	@sciml doctor --cards
+gpu: env ## the papers' sizes on this machine's GPUs, after a test of these in five minutes (FAMILY=... for one)
+	@sciml doctor --try-gpu
 	@$(MAKE) --no-print-directory run TIER=gpu PROFILE=profiles/gpu
 
 ablations: env ## studies of design choices, on validation data: make ablations FAMILY=...

@@ -37,7 +37,7 @@ JPEG_REDUCTION = 2
 LUMA = (0.2126, 0.7152, 0.0722)
 
 # The flips: FullHead's own header says left-anterior-superior. The T2 volume's header says nothing; with both
-# in-plane axes turned its mutual information with the T1 volume of the same person is largest, at no shift.
+# in-plane axes turned its mutual information with the T1 volume of the same subject is largest, at no shift.
 PACKED: dict[str, Callable[[Path], Image]] = {
     "ct_amos0336": partial(raw_volume, shape=(157, 256, 256), dtype="<i2", voxel_size_mm=(4.0, 1.58594, 1.58594), packed=True),
     "ct_fullhead": partial(

@@ -1,7 +1,7 @@
 """The declared data: one record a file, read from `data/manifest.csv` and the user's own list.
 
 A record names a file inside a package's archive, its size and its SHA-256. The same record says who
-made it, under which licence it comes and which person it shows.
+made it, under which licence it comes and which subject it shows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ class Record:
         shape: as text, `rows x columns x channels` or `depth x rows x columns`.
         bytes: size of the file, or of all files of the folder together.
         families: the families that use it.
-        patient: the person shown, where there is one; files of one person share it.
+        patient: the subject shown, where there is one; files of one subject share it.
         citation: key in `references.bib`, may be empty for a user's file.
         tier: the smallest data tier that holds it (`ci`, `default`, `full`), or `user`.
     """

@@ -1,6 +1,6 @@
 """Who is trained on and who is tested on: the roles of `data/splits.yaml` and their guards.
 
-Three guards keep test data out of training: no id and no person is in two roles of an experiment;
+Three guards keep test data out of training: no id and no subject is in two roles of an experiment;
 no two pictures of different roles are near-duplicates; and a weight file names the digests of its own
 training data, which are compared with the test data before it is evaluated.
 """
@@ -111,11 +111,11 @@ def overlap(first: str, second: str) -> str | None:
         shared = rows is None or others is None or (rows.start < others.stop and others.start < rows.stop)
         return f"both hold {one}" if shared else None
     patient = record(one).patient
-    return f"both show the person {patient}" if patient and patient == record(other).patient else None
+    return f"both show the subject {patient}" if patient and patient == record(other).patient else None
 
 
 def conflicts(experiment: str) -> list[str]:
-    """Return every pair of roles of an experiment, over all tiers, that share an id or a person."""
+    """Return every pair of roles of an experiment, over all tiers, that share an id or a subject."""
     pairs = {(role, entry) for tier in TIERS for role, entries in roles(experiment, tier).items() for entry in entries}
     ordered = sorted(pairs)
     found = []
@@ -145,7 +145,7 @@ def check_weight_inputs(weight_file: Path | str, experiment: str) -> dict[str, s
     """Refuse a weight that was trained on anything the experiment tests with.
 
     The weight's metadata must hold `inputs`: entry (id or range) to SHA-256 of the file. An input is
-    refused for its id, for its person, or for its digest (a copy under another name).
+    refused for its id, for its subject, or for its digest (a copy under another name).
 
     Args:
         weight_file: a safetensors file written by `sciml.runtime.files.save_tensors`.

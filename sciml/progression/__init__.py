@@ -4,8 +4,8 @@ Example:
     from sciml.progression import Cohort, Forecaster, ImagedVisit
 
     cohort = Cohort("results/demo/progression/cohort")
-    person = next(iter(cohort.subjects("test").values()))
-    visits = [ImagedVisit(visit, cohort.image(visit)[0]) for visit in person[:2]]      # float32 (40, 48, 40)
+    subject = next(iter(cohort.subjects("test").values()))
+    visits = [ImagedVisit(visit, cohort.image(visit)[0]) for visit in subject[:2]]      # float32 (40, 48, 40)
     forecast = Forecaster.load("mni-4p5mm").forecast(visits, ages=[80, 85], diagnosis="MCI", samples=16)
 """
 

@@ -43,15 +43,16 @@ command(app, "prepare", {"OUT": "--out"}, resumes=FINISHED)(prepare_command)
 def simulate_command(
     out: Annotated[Path, typer.Option(help="Folder of the cohort.")],
     grid: Grid = "4.5mm",
-    train: Annotated[int, typer.Option(min=0, help="People to train on.")] = 108,
-    validation: Annotated[int, typer.Option(min=0, help="People to choose by.")] = 12,
-    test: Annotated[int, typer.Option(min=0, help="People to test on.")] = 12,
-    visits: Annotated[int, typer.Option(min=1, max=12, help="Scans a person.")] = 4,
+    train: Annotated[int, typer.Option(min=0, help="Subjects to train on.")] = 108,
+    validation: Annotated[int, typer.Option(min=0, help="Subjects to choose by.")] = 12,
+    test: Annotated[int, typer.Option(min=0, help="Subjects to test on.")] = 12,
+    visits: Annotated[int, typer.Option(min=1, max=12, help="Scans a subject.")] = 4,
     calibration: Annotated[
-        int, typer.Option(min=0, help="Instead: this many people whose regions change independently, to calibrate measurements.")
+        int,
+        typer.Option(min=0, help="Instead: this many subjects whose regions change independently, to calibrate measurements."),
     ] = 0,
     settings: Annotated[
-        Path | None, typer.Option(help="YAML file of rates, people and scanner, as the block of a cohort in config/cpu.yaml.")
+        Path | None, typer.Option(help="YAML file of rates, subjects and scanner, as the block of a cohort in config/cpu.yaml.")
     ] = None,
     seed: Seed = 0,
     jobs: Jobs = None,
@@ -59,7 +60,7 @@ def simulate_command(
     """Simulate a cohort: variants of the MNI152 brain whose regions shrink and grow at known rates.
 
     Equal settings come from the cache. Beside the cohort lies accuracy.csv: target and measured volume of every region at
-    every visit. Not for clinical use: nothing here is a person.
+    every visit. Not for clinical use: nothing here is a subject.
 
     Examples: sciml progression simulate --out cohort;
     sciml progression simulate --out small --train 9 --validation 3 --test 3;
@@ -79,7 +80,7 @@ def simulate_command(
     values |= {"grid": grid, "subjects": {"calibration": calibration} if calibration else subjects, "seed": seed}
     config = validated(SimulateConfig, values, str(settings or "simulate"))
     if not sum(config.subjects.values()):
-        raise ConfigError("a cohort of 0 people was asked for: give --train, --validation, --test or --calibration")
+        raise ConfigError("a cohort of 0 subjects was asked for: give --train, --validation, --test or --calibration")
     with stage("progression.simulate", out, 1):
         from sciml.progression.cohorts.accuracy import Accuracy
         from sciml.progression.stages.simulate_cohorts import simulate_one
@@ -89,6 +90,6 @@ def simulate_command(
         accuracy = read_result(out / "accuracy.json", Accuracy)
         worst = max(accuracy.volume_error.worst.values())
         typer.echo(
-            f"{out}: {accuracy.subjects} people, {accuracy.visits} scans; worst volume {worst:.3f} % from its target, "
+            f"{out}: {accuracy.subjects} subjects, {accuracy.visits} scans; worst volume {worst:.3f} % from its target, "
             f"least Jacobian determinant {accuracy.atrophy_determinant.least:.2f}"
         )

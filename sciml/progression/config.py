@@ -184,7 +184,7 @@ class PrepareConfig(StageConfig):
     coding: Literal["standard", "brlp-cli"] = Field(default="standard", description="brlp-cli: sex 1/2 and diagnosis 1/2/3")
     diagnosis: Literal["CN", "MCI", "AD"] | None = Field(default=None, description="of rows that have none")
     shares: tuple[float, float, float] = Field(
-        default=(0.8, 0.05, 0.15), description="of train, validation and test, for people whom the table gives no split"
+        default=(0.8, 0.05, 0.15), description="of train, validation and test, for subjects whom the table gives no split"
     )
     register_to: Literal["none", "affine"] = Field(default="none", description="affine maps every image to the template")
     allow_skull: bool = False

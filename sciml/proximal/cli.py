@@ -357,7 +357,7 @@ def train_command(
         known = ", ".join(settings.proximal.models) or "none"
         raise ConfigError(f"the settings {tier} train no network {name!r}; they train {known}")
     if settings.tier == "gpu" and not gpu:
-        raise ConfigError("the tier gpu is for a card, which --gpu 1 claims; on the processor train with --tier cpu")
+        raise ConfigError("the tier gpu is for a GPU, which --gpu 1 claims; on the processor train with --tier cpu")
     config = settings.proximal.train_config(settings, name)
     refuse_existing(out / f"{name}.safetensors", force)
     with stage("proximal.train", out, threads, gpu) as device:

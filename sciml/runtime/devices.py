@@ -1,4 +1,4 @@
-"""Cards and threads of this process: claim free cards, hide the others, count the threads.
+"""GPUs and threads of this process: claim free GPUs, hide the others, count the threads.
 
 Run before torch or jax loads, since both read the environment once. Neither is imported here.
 """
@@ -30,20 +30,20 @@ ON_CPU = "run on the CPU with gpu 0, which profiles/default does"
 
 @dataclass
 class CardClaim:
-    """Cards that this process may use, until `release`, the end of the block or the end of the process.
+    """GPUs that this process may use, until `release`, the end of the block or the end of the process.
 
     Attributes:
-        cards: names as they stand in the visible-devices variable; empty for a CPU run.
-        claimed: False where a scheduler had chosen the cards.
+        gpus: names as they stand in the visible-devices variable; empty for a CPU run.
+        claimed: False where a scheduler had chosen the GPUs.
     """
 
-    cards: tuple[str, ...]
+    gpus: tuple[str, ...]
     claimed: bool = False
     _locks: list[int] = field(default_factory=list, repr=False)
     _before: dict[str, str | None] = field(default_factory=dict, repr=False)
 
     def release(self) -> None:
-        """Free the cards and put the environment back; a second call does nothing."""
+        """Free the GPUs and put the environment back; a second call does nothing."""
         for name, value in self._before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -59,63 +59,63 @@ class CardClaim:
         self.release()
 
 
-def claim_cards(
+def claim_gpus(
     count: int,
-    cards: Sequence[int | str] | None = None,
+    gpus: Sequence[int | str] | None = None,
     lock_folder: Path | str | None = None,
     timeout_seconds: float | None = None,
 ) -> CardClaim:
-    """Claim free cards for this process and make only those visible to torch and jax.
+    """Claim free GPUs for this process and make only those visible to torch and jax.
 
-    A card is claimed by a lock on `card-K.lock`, which the system frees when the process ends in any way.
+    A GPU is claimed by a lock on `gpu-K.lock`, which the system frees when the process ends in any way.
     Waits while too few are free, with one line on standard error; takes all that were asked for or none,
-    so that waiting processes never block each other. Cards that a scheduler chose (the variable is set
+    so that waiting processes never block each other. GPUs that a scheduler chose (the variable is set
     already) are used as they are.
 
     Args:
-        count: number of cards; 0 hides all of them.
-        cards: cards to choose from, in order; default all that `nvidia-smi -L` lists.
-        lock_folder: where the lock files live; default `sciml-cards` in the machine's temporary folder,
+        count: number of GPUs; 0 hides all of them.
+        gpus: GPUs to choose from, in order; default all that `nvidia-smi -L` lists.
+        lock_folder: where the lock files live; default `sciml-gpus` in the machine's temporary folder,
             which all users and sessions of the machine share.
         timeout_seconds: how long to wait; default without end.
 
     Raises:
-        ConfigError: fewer cards exist than were asked for, or there is none.
+        ConfigError: fewer GPUs exist than were asked for, or there is none.
         ScimlError: torch or jax is loaded already, the locks cannot be made, or the time is up.
 
     Example:
-        >>> with claim_cards(0) as claim:
-        ...     claim.cards, os.environ["CUDA_VISIBLE_DEVICES"]
+        >>> with claim_gpus(0) as claim:
+        ...     claim.gpus, os.environ["CUDA_VISIBLE_DEVICES"]
         ((), '')
     """
     if count < 0:
-        raise ConfigError(f"asked for {count} cards, expected 0 or more")
+        raise ConfigError(f"asked for {count} GPUs, expected 0 or more")
     if count == 0:
         return _make_visible(CardClaim(()))
     if loaded := [name for name in ("torch", "jax") if name in sys.modules]:
-        raise ScimlError(f"cards must be claimed before {loaded[0]} is imported; call claim_cards first")
+        raise ScimlError(f"GPUs must be claimed before {loaded[0]} is imported; call claim_gpus first")
     if VISIBLE in os.environ:
         given = _listed(os.environ[VISIBLE])
         # each of several processes of this machine takes its own
         beside, place = int(os.environ.get("LOCAL_WORLD_SIZE", "1")), int(os.environ.get("LOCAL_RANK", "0"))
         if count * beside > len(given):
             raise ConfigError(
-                f"asked for {count * beside} cards, {VISIBLE}={os.environ[VISIBLE]!r} lists {len(given)}; ask for fewer, "
+                f"asked for {count * beside} GPUs, {VISIBLE}={os.environ[VISIBLE]!r} lists {len(given)}; ask for fewer, "
                 f"or {ON_CPU}"
             )
         if beside == 1:
             return CardClaim(tuple(given))
         return _make_visible(CardClaim(tuple(given[place * count : (place + 1) * count])))
-    known = [str(card) for card in (find_cards() if cards is None else cards)]
+    known = [str(gpu) for gpu in (find_gpus() if gpus is None else gpus)]
     if count > len(known):
-        raise ConfigError(f"asked for {count} cards, this machine has {len(known)}; ask for fewer, or {ON_CPU}")
-    folder = Path(lock_folder) if lock_folder is not None else Path(tempfile.gettempdir()) / "sciml-cards"
+        raise ConfigError(f"asked for {count} GPUs, this machine has {len(known)}; ask for fewer, or {ON_CPU}")
+    folder = Path(lock_folder) if lock_folder is not None else Path(tempfile.gettempdir()) / "sciml-gpus"
     taken = _wait(count, known, folder, timeout_seconds)
     return _make_visible(CardClaim(tuple(taken), claimed=True, _locks=list(taken.values())))
 
 
-def find_cards() -> list[str]:
-    """Return the numbers of the machine's cards, as `nvidia-smi -L` lists them.
+def find_gpus() -> list[str]:
+    """Return the numbers of the machine's GPUs, as `nvidia-smi -L` lists them.
 
     Raises:
         ConfigError: there is none, or the driver does not answer; says how to run on the CPU.
@@ -123,14 +123,14 @@ def find_cards() -> list[str]:
     try:
         answer = subprocess.run(["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30)
     except FileNotFoundError as error:
-        raise ConfigError(f"no card found: nvidia-smi is not installed; {ON_CPU}") from error
+        raise ConfigError(f"no GPU found: nvidia-smi is not installed; {ON_CPU}") from error
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ConfigError(f"no card found: nvidia-smi does not answer ({error}); {ON_CPU}") from error
-    cards = re.findall(r"^GPU (\d+):", answer.stdout, flags=re.MULTILINE)
-    if answer.returncode or not cards:
+        raise ConfigError(f"no GPU found: nvidia-smi does not answer ({error}); {ON_CPU}") from error
+    gpus = re.findall(r"^GPU (\d+):", answer.stdout, flags=re.MULTILINE)
+    if answer.returncode or not gpus:
         said = (answer.stderr or answer.stdout).strip().splitlines() or ["it lists none"]
-        raise ConfigError(f"no card found: nvidia-smi says {said[0]!r}; {ON_CPU}")
-    return cards
+        raise ConfigError(f"no GPU found: nvidia-smi says {said[0]!r}; {ON_CPU}")
+    return gpus
 
 
 def thread_count() -> int:
@@ -176,53 +176,53 @@ def set_threads(count: int) -> None:
 
 
 def _listed(value: str) -> list[str]:
-    """Return the cards of a visible-devices variable; CUDA ignores everything from the first invalid entry on."""
-    cards = []
+    """Return the GPUs of a visible-devices variable; CUDA ignores everything from the first invalid entry on."""
+    gpus = []
     for entry in (part.strip() for part in value.split(",")):
         if not entry or entry.startswith("-") or entry == "NoDevFiles":
             break
-        cards.append(entry)
-    return cards
+        gpus.append(entry)
+    return gpus
 
 
 def _make_visible(claim: CardClaim) -> CardClaim:
-    # nvidia-smi numbers the cards by bus, CUDA by speed unless it is told otherwise.
-    chosen = {VISIBLE: ",".join(claim.cards)} | ({ORDER: "PCI_BUS_ID"} if claim.cards else {})
+    # nvidia-smi numbers the GPUs by bus, CUDA by speed unless it is told otherwise.
+    chosen = {VISIBLE: ",".join(claim.gpus)} | ({ORDER: "PCI_BUS_ID"} if claim.gpus else {})
     claim._before = {name: os.environ.get(name) for name in chosen}
     os.environ.update(chosen)
     return claim
 
 
-def _wait(count: int, cards: Sequence[str], folder: Path, timeout_seconds: float | None) -> dict[str, int]:
-    """Return locks by card, `count` of them, as soon as as many are free."""
+def _wait(count: int, gpus: Sequence[str], folder: Path, timeout_seconds: float | None) -> dict[str, int]:
+    """Return locks by GPU, `count` of them, as soon as as many are free."""
     until = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     told = False
     while True:
-        if taken := _try(count, cards, folder):
+        if taken := _try(count, gpus, folder):
             return taken
         if until is not None and time.monotonic() >= until:
             raise ScimlError(
-                f"no {count} of the cards {','.join(cards)} became free in {timeout_seconds:g} s; their locks are in {folder}"
+                f"no {count} of the GPUs {','.join(gpus)} became free in {timeout_seconds:g} s; their locks are in {folder}"
             )
         if not told:
-            print(f"waiting for {count} free of the cards {','.join(cards)} (locks in {folder})", file=sys.stderr, flush=True)
+            print(f"waiting for {count} free of the GPUs {','.join(gpus)} (locks in {folder})", file=sys.stderr, flush=True)
             told = True
         time.sleep(POLL_SECONDS * (1 + random.random()))
 
 
-def _try(count: int, cards: Sequence[str], folder: Path) -> dict[str, int] | None:
-    """Lock `count` free cards, or none. One process tries at a time, so two never hold half each."""
+def _try(count: int, gpus: Sequence[str], folder: Path) -> dict[str, int] | None:
+    """Lock `count` free GPUs, or none. One process tries at a time, so two never hold half each."""
     gate = _open(folder, "gate.lock")
     taken: dict[str, int] = {}
     try:
         fcntl.flock(gate, fcntl.LOCK_EX)
-        for card in cards:
+        for gpu in gpus:
             if len(taken) == count:
                 break
-            handle = _open(folder, f"card-{re.sub(r'[^A-Za-z0-9-]', '_', card)}.lock")
+            handle = _open(folder, f"gpu-{re.sub(r'[^A-Za-z0-9-]', '_', gpu)}.lock")
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                taken[card] = handle
+                taken[gpu] = handle
             except BlockingIOError:
                 os.close(handle)
         if len(taken) == count:
@@ -231,7 +231,7 @@ def _try(count: int, cards: Sequence[str], folder: Path) -> dict[str, int] | Non
         return None
     except OSError as error:
         _unlock(list(taken.values()))
-        raise ScimlError(f"cannot lock cards in {folder}: {error.strerror or error}; name another lock folder") from error
+        raise ScimlError(f"cannot lock GPUs in {folder}: {error.strerror or error}; name another lock folder") from error
     finally:
         os.close(gate)
 

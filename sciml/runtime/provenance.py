@@ -189,7 +189,7 @@ def package_versions(names: Iterable[str] = PACKAGES) -> dict[str, str]:
 
 
 def hardware() -> dict[str, Any]:
-    """Return processor, core count, memory (GiB), system and the visible cards."""
+    """Return processor, core count, memory (GiB), system and the visible GPUs."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     except (ValueError, OSError):
@@ -201,7 +201,7 @@ def hardware() -> dict[str, Any]:
         "system": platform.platform(terse=True),
         "python": platform.python_version(),
         "threads": os.environ.get("OMP_NUM_THREADS"),
-        "cards": os.environ.get("CUDA_VISIBLE_DEVICES"),
+        "gpus": os.environ.get("CUDA_VISIBLE_DEVICES"),
     }
 
 

@@ -33,7 +33,7 @@ class TrainingConfig(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0, description="decoupled weight decay")
     clip_norm: float | None = Field(default=1.0, gt=0, description="largest 2-norm of the gradient; null leaves it alone")
     ema_decay: float | None = Field(default=None, ge=0, lt=1, description="decay of averaged weights; null keeps the last ones")
-    bfloat16_on_gpu: bool = Field(default=False, description="autocast to bfloat16 on a card")
+    bfloat16_on_gpu: bool = Field(default=False, description="autocast to bfloat16 on a GPU")
     bfloat16_on_cpu: bool = Field(
         default=False, description="the same on a processor with matrix units for it (AMX); others compute in float32"
     )

@@ -109,9 +109,9 @@ def train(
         raise ConfigError(f"the model is on {place}, the training on {device}; move the model with .to({str(device)!r})")
     processes.join(model, device, folder)
     state = TrainingState(model, config, seed, identity or {})
-    cards = [device] if device.type == "cuda" else []
+    gpus = [device] if device.type == "cuda" else []
     # Dropout knows only torch's global generator: it is seeded per step inside a fork that gives the caller's back.
-    with only_run_in(folder), torch.random.fork_rng(devices=cards), StopSignals() as signals:
+    with only_run_in(folder), torch.random.fork_rng(devices=gpus), StopSignals() as signals:
         state.restore(folder)
         state.count_time(device)
         same = processes.SameBuffers(model)

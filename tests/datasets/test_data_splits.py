@@ -43,7 +43,7 @@ def test_the_guard_sees_ids_ranges_and_persons():
     assert overlap("digits8[0:10]", "digits8[10:20]") is None
     assert overlap("digits8[0:11]", "digits8[10:20]") == "both hold digits8"
     assert overlap("digits8", "digits8[10:20]") == "both hold digits8"
-    assert overlap("mr_colin27_t1", "mr_colin27_t2") == "both show the person colin27"
+    assert overlap("mr_colin27_t1", "mr_colin27_t2") == "both show the subject colin27"
     assert overlap("kodim23", "sail") is None, "nobody is not a person"
 
 
@@ -92,7 +92,7 @@ def test_a_weight_that_saw_test_photos_is_refused(tmp_path, inputs, reason):
 
 def test_a_weight_that_saw_a_test_person_is_refused(tmp_path):
     path = weight(tmp_path / "w.safetensors", {"mr_colin27_t2": record("mr_colin27_t2").sha256})
-    with pytest.raises(DataError, match="person colin27"):
+    with pytest.raises(DataError, match="subject colin27"):
         check_weight_inputs(path, "proximal-mri")
 
 
@@ -147,7 +147,7 @@ def test_no_test_picture_looks_like_one_that_is_learned_from(experiment, tier, f
 
 
 def test_both_templates_of_the_same_volunteers_are_one_person():
-    assert overlap("mni2009a_t1", "mni2009c_t1") == overlap("mni2009a_gm", "mni2009c_t1") == "both show the person icbm152"
+    assert overlap("mni2009a_t1", "mni2009c_t1") == overlap("mni2009a_gm", "mni2009c_t1") == "both show the subject icbm152"
 
 
 def test_all_experiments_but_the_digits_are_compared():

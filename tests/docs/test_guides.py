@@ -56,7 +56,7 @@ def test_run_times_are_those_of_the_records_and_every_tier_is_named(tmp_path):
     spec = importlib.util.spec_from_file_location("run_times", ROOT / "benchmarks" / "run_times.py")
     program = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(program)
-    hardware = {"cores": 2, "processor": "P", "memory_gib": 8, "cards": ""}
+    hardware = {"cores": 2, "processor": "P", "memory_gib": 8, "gpus": ""}
     for stage, minute, wall in (("one.train", 0, 300), ("one.solve", 4, 120)):
         folder = tmp_path / "demo" / "one" / stage
         folder.mkdir(parents=True)

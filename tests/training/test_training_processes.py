@@ -165,7 +165,7 @@ def test_only_stages_run_in_several_processes(sciml_command, monkeypatch):
 
 
 def test_each_process_takes_its_own_of_the_cards_that_a_scheduler_gave():
-    program = "from sciml.runtime.devices import claim_cards; print(*claim_cards(1).cards)"
+    program = "from sciml.runtime.devices import claim_gpus; print(*claim_gpus(1).cards)"
     given = {"CUDA_VISIBLE_DEVICES": "3,5", "LOCAL_WORLD_SIZE": "2"}
 
     def taken(number: str, **more: str) -> subprocess.CompletedProcess[str]:

@@ -54,10 +54,10 @@ def test_a_run_is_told_its_settings_family_and_profile(call):
 
 def test_cards_are_tried_before_a_run_on_them(call):
     code, output, calls = call("gpu", "SETTINGS=my.yaml")
-    assert (code, calls) == (0, ["sciml doctor --cards", "sciml run my.yaml --family all --profile profiles/gpu"]), output
+    assert (code, calls) == (0, ["sciml doctor --try-gpu", "sciml run my.yaml --family all --profile profiles/gpu"]), output
     code, _, calls = call("gpu", CODE="2")
     assert code != 0
-    assert calls == ["sciml doctor --cards"]
+    assert calls == ["sciml doctor --try-gpu"]
 
 
 def test_extras_are_installed_once_with_the_constraints(call):

@@ -28,14 +28,14 @@ def tree(tmp_path_factory) -> Tree:
 
 
 @pytest.mark.parametrize(
-    ("profile", "cards"),
+    ("profile", "gpus"),
     [
         pytest.param("default", "0", marks=pytest.mark.slow),
         ("gpu", "1"),
         pytest.param("slurm", "1", marks=[SLURM, pytest.mark.slow]),
     ],
 )
-def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile, cards):
+def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile, gpus):
     before = child_seconds()
     result = tree.snakemake("-n", "-p", "--profile", f"profiles/{profile}", settings="ci")
     print(f"snakemake -n --profile profiles/{profile}: {child_seconds() - before:.2f} s of processor time")
@@ -43,19 +43,19 @@ def test_everything_dry_runs_under_each_profile_and_gets_its_cards(tree, profile
     given = re.findall(r"Shell command: (?:SCIML_\w+=\S* )+sciml stage (\w+ \w+) .*?(?:--gpu (\d+))? >", result.stdout)
     wanted = {"imaging reconstruct", "example train"}
     assert {command for command, _ in given} > wanted
-    assert {(command, number) for command, number in given if number} == {(command, cards) for command in wanted}
+    assert {(command, number) for command, number in given if number} == {(command, gpus) for command in wanted}
 
 
-@pytest.mark.parametrize("cards", ["0", "1"])
-def test_a_job_on_another_machine_is_told_the_cards_of_its_run(tree, cards):
+@pytest.mark.parametrize("gpus", ["0", "1"])
+def test_a_job_on_another_machine_is_told_the_cards_of_its_run(tree, gpus):
     before = tree.environment
-    tree.environment = {**before, "SCIML_CARDS": cards}
+    tree.environment = {**before, "SCIML_GPUS": gpus}
     try:
         result = tree.snakemake("-n", "-p", "--mode", "remote", snakefile=EXAMPLE)
     finally:
         tree.environment = before
     assert result.returncode == 0, result.stdout
-    assert re.findall(r"sciml stage example train .* --gpu (\d)", result.stdout) == [cards]
+    assert re.findall(r"sciml stage example train .* --gpu (\d)", result.stdout) == [gpus]
 
 
 @pytest.mark.slow

@@ -63,7 +63,7 @@ def run(config: CostConfig, weights: Path, output: Path) -> list[Path]:
 
 
 def timed(name: str, closure: AnyClosure | None, fields: np.ndarray, precision: Precision, repeats: int) -> CostRow:
-    """Return the least CPU seconds of a step out of some repeats, of a card wall seconds, and the seconds of compilation.
+    """Return the least CPU seconds of a step out of some repeats, of a GPU wall seconds, and the seconds of compilation.
 
     Args:
         name: solver and closure in words.
@@ -79,7 +79,7 @@ def timed(name: str, closure: AnyClosure | None, fields: np.ndarray, precision: 
         carry = jax.jit(lambda state: start(model, state, 0.0125))(transform(jnp.asarray(fields)))
         go: Callable = jax.jit(lambda carry: steps(model, carry, 0.0125, STEPS)).lower(carry).compile()
         compiling = time.perf_counter() - begin
-        # the process idles while a card computes
+        # the process idles while a GPU computes
         clock = time.process_time if jax.default_backend() == "cpu" else time.perf_counter
         seconds = []
         for _ in range(repeats):

@@ -69,7 +69,7 @@ def restore_file(path: Path, outputs: Outputs, spec: JobSpec, device: str, say: 
     if outputs.out is None:
         return Done(f"{path}: compared, nothing was restored", False, {"sentences": table(fits)})
     seconds = seconds_of(photo, spec.prior, spec.error, spec.dip, spec.spread)
-    say("computing on the card" if device != "cpu" else f"expected time on one core: {words(seconds)}")
+    say("computing on the GPU" if device != "cpu" else f"expected time on one core: {words(seconds)}")
     image = photo.values.to(device)
     partial = partial_of(outputs.out)
     found = deblur(

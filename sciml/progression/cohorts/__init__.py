@@ -1,1 +1,1 @@
-"""Cohorts: people, visits, regions of the brain, grids, covariates."""
+"""Cohorts: subjects, visits, regions of the brain, grids, covariates."""

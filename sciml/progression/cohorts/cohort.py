@@ -1,4 +1,4 @@
-"""A cohort: people, their visits, images on one grid, labels and volumes; one folder, read lazily.
+"""A cohort: subjects, their visits, images on one grid, labels and volumes; one folder, read lazily.
 
     cohort.json                    format, grid, regions, where the cohort comes from
     visits.csv                     one row a visit: subject, visit, split, age, sex, diagnosis, volume of each region in ml
@@ -41,12 +41,12 @@ Array = Literal["image", "mask", "clean", "labels", "lesions", "shift"]
 
 @dataclass(frozen=True)
 class Visit:
-    """One scan of one person.
+    """One scan of one subject.
 
     Attributes:
         subject: who.
-        number: 0 for the first visit of that person, in order of age.
-        split: what the person is used for; all visits of a person share it.
+        number: 0 for the first visit of that subject, in order of age.
+        split: what the subject is used for; all visits of a subject share it.
         age_years: at the scan.
         sex: `M` or `F`.
         diagnosis: `CN`, `MCI` or `AD`.
@@ -125,7 +125,7 @@ class Cohort:
         return tuple(visit for visit in self.visits if visit.split == split)
 
     def pairs(self, split: Split) -> list[tuple[Visit, Visit]]:
-        """Return every ordered pair (earlier, later) of visits of one person, person after person."""
+        """Return every ordered pair (earlier, later) of visits of one subject, subject after subject."""
         return [
             (visits[i], visits[j])
             for visits in self.subjects(split).values()
@@ -271,7 +271,7 @@ def write_cohort(folder: Path, grid: Grid, visits: Sequence[Visit], about: Mappi
 
 
 def check_visits(visits: Sequence[Visit]) -> None:
-    """Refuse a table in which a person is in two splits, has two sexes, or visits out of order.
+    """Refuse a table in which a subject is in two splits, has two sexes, or visits out of order.
 
     Raises:
         DataError: with the subject's name.
@@ -284,7 +284,7 @@ def check_visits(visits: Sequence[Visit]) -> None:
         if last is not None:
             if last.split != visit.split:
                 raise DataError(
-                    f"subject {visit.subject} is in two splits, {last.split} and {visit.split}: a person belongs to one"
+                    f"subject {visit.subject} is in two splits, {last.split} and {visit.split}: a subject belongs to one"
                 )
             if last.sex != visit.sex:
                 raise DataError(f"subject {visit.subject} is {last.sex} at one visit and {visit.sex} at another")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from sciml.progression.settings.networks import FormConfig
 
 WIDTH = 3 + len(CONDITIONED)
-# the change of a covariate over some years is a small part of its range over people
+# the change of a covariate over some years is a small part of its range over subjects
 CHANGE_FACTOR = 10.0
 COLUMNS = [REGIONS.index(name) for name in CONDITIONED]
 

@@ -1,4 +1,4 @@
-"""Planes of a brain as they are looked at: head up or front up, the person's right on the left, pixels large enough to see."""
+"""Planes of a brain as they are looked at: head up or front up, the subject's right on the left, pixels large enough to see."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ SIDE = 320
 
 
 def coronal(volume: np.ndarray, index: int) -> np.ndarray:
-    """Return a coronal slice of (D, H, W[, 3]), seen from the front: head up, the person's right on the left."""
+    """Return a coronal slice of (D, H, W[, 3]), seen from the front: head up, the subject's right on the left."""
     return upright(volume[:, index])
 
 
 def axial(volume: np.ndarray, index: int) -> np.ndarray:
-    """Return an axial slice of (D, H, W[, 3]), seen from below: the front up, the person's right on the left."""
+    """Return an axial slice of (D, H, W[, 3]), seen from below: the front up, the subject's right on the left."""
     return upright(volume[:, :, index])
 
 

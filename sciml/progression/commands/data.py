@@ -82,12 +82,12 @@ def prepare_command(
     coding: Annotated[str, typer.Option(help="standard, or brlp-cli for sex 1/2 and diagnosis 1/2/3.")] = "standard",
     diagnosis: Annotated[str | None, typer.Option(help="CN, MCI or AD, for rows that have none.")] = None,
     split: Annotated[
-        str, typer.Option(help="Shares of train, validation and test for people whom the table gives no split.")
+        str, typer.Option(help="Shares of train, validation and test for subjects whom the table gives no split.")
     ] = "0.8,0.05,0.15",
     allow_skull: AllowSkull = False,
     seed: Seed = 0,
 ) -> None:
-    """Make a cohort of your own images, for training and testing. Nobody is in two splits, no image is two people.
+    """Make a cohort of your own images, for training and testing. Nobody is in two splits, no image is two subjects.
 
     Volumes come from label images (column segmentation) or from SynthSeg where it is installed; without either they stay empty.
     Not for clinical use.
@@ -118,4 +118,4 @@ def prepare_command(
         counts = ", ".join(
             f"{len(cohort.subjects(name))} {name}" for name in ("train", "validation", "test") if cohort.subjects(name)
         )
-        typer.echo(f"{out}: {len(cohort.visits)} scans of {len(cohort.subjects())} people ({counts})")
+        typer.echo(f"{out}: {len(cohort.visits)} scans of {len(cohort.subjects())} subjects ({counts})")

@@ -10,7 +10,7 @@ import typer
 from sciml.options import MODEL, TENSORS, Gpu, MasterSeed, Set, Threads, Tier, study_settings
 from sciml.progression.commands.data import COHORT
 
-CohortFolder = Annotated[Path, COHORT, typer.Argument(help="Folder of a cohort; its training people are learned from.")]
+CohortFolder = Annotated[Path, COHORT, typer.Argument(help="Folder of a cohort; its training subjects are learned from.")]
 Out = Annotated[Path, typer.Option(help="Folder of the results.")]
 Form = Annotated[str, typer.Option(help="Name of the diffusion model in the settings: residual, official.")]
 AutoencoderFile = Annotated[Path, TENSORS, typer.Option(help="Weights of train-autoencoder.")]
@@ -76,7 +76,7 @@ def train_controlnet_command(
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
-    """Learn how a person's anatomy steers a diffusion model that stays as it is. Not for clinical use.
+    """Learn how a subject's anatomy steers a diffusion model that stays as it is. Not for clinical use.
 
     Example: sciml progression train-controlnet cohort --autoencoder a.safetensors --diffusion official.safetensors --out model
     """
@@ -134,7 +134,7 @@ def evaluate_command(
     threads: Threads = None,
     gpu: Gpu = 0,
 ) -> None:
-    """Compare a model's forecasts of test people with the truth, baselines and ceilings. Not for clinical use.
+    """Compare a model's forecasts of test subjects with the truth, baselines and ceilings. Not for clinical use.
 
     OUT/predictions holds the forecasts of every variant, OUT/metrics.json the table. Finished variants are kept when the command
     is stopped.

@@ -1,6 +1,6 @@
-"""What every model of the course of regional volumes shares: a person's visits, a forecast, its intervals, sampling.
+"""What every model of the course of regional volumes shares: a subject's visits, a forecast, its intervals, sampling.
 
-A model is fitted to people with several visits and predicts the volumes of one person at later ages. All models answer with
+A model is fitted to subjects with several visits and predicts the volumes of one subject at later ages. All models answer with
 a mean, a standard deviation and joint samples, so that the image model can be driven by any of them.
 """
 
@@ -18,7 +18,7 @@ from sciml.runtime.errors import DataError, ShapeError
 
 @dataclass(frozen=True)
 class Course:
-    """The visits of one person, in order of age.
+    """The visits of one subject, in order of age.
 
     Attributes:
         ages: age at each visit in years, shape (visits,), rising.
@@ -119,7 +119,7 @@ class CourseModel(ABC):
         return np.zeros(len(self.distance_names))
 
     def unlike(self, history: Course) -> str:
-        """Say how far a person is from the training people, where that is too far for the model."""
+        """Say how far a subject is from the training subjects, where that is too far for the model."""
         return ""
 
     @abstractmethod
@@ -145,7 +145,7 @@ def later(history: Course, ages: Sequence[float] | np.ndarray) -> np.ndarray:
 
 
 def pairs(people: Sequence[Course]) -> list[tuple[Course, Course]]:
-    """Return every (history that ends at visit A, whole person cut at B) with A before B, for people of two visits and more.
+    """Return every (history that ends at visit A, whole subject cut at B) with A before B, for subjects of two visits and more.
 
     Raises:
         DataError: nobody has two visits.
@@ -157,5 +157,5 @@ def pairs(people: Sequence[Course]) -> list[tuple[Course, Course]]:
         for second in range(first + 1, len(person.ages))
     ]
     if not found:
-        raise DataError(f"none of {len(people)} people has two visits; a course needs at least two of somebody")
+        raise DataError(f"none of {len(people)} subjects has two visits; a course needs at least two of somebody")
     return found

@@ -1,10 +1,10 @@
-"""The logistic mixed-effects curve, and one person's most probable effects.
+"""The logistic mixed-effects curve, and one subject's most probable effects.
 
-Feature k of person i at age t (disease course mapping, Schiratti et al. 2017, in its logistic form):
+Feature k of subject i at age t (disease course mapping, Schiratti et al. 2017, in its logistic form):
 
     y_ik(t) = 1 / (1 + g_k exp(-c_k (v_k e^{xi_i} (t - tau_i) + w_ik))),    c_k = (1 + g_k)^2 / g_k       (1)
 
-g_k > 0: the value at t = tau is 1 / (1 + g_k); v_k > 0: the slope there, 1/year; tau_i ~ N(tau, s_tau^2): the person's time;
+g_k > 0: the value at t = tau is 1 / (1 + g_k); v_k > 0: the slope there, 1/year; tau_i ~ N(tau, s_tau^2): the subject's time;
 xi_i ~ N(0, s_xi^2): the logarithm of the pace; w_i = A s_i, s_i ~ N(0, I): differences between regions that time does not
 explain, with the columns of A orthogonal to v in the metric diag(c^2) of (1). Measurements carry Gaussian noise of sd sigma_k.
 
@@ -62,11 +62,11 @@ def curves(parameters: CurveParameters, effects: Tensor, ages: Tensor) -> tuple[
 
     Args:
         parameters: of the population.
-        effects: u, shape (people, 2 + sources).
-        ages: in years, shape (people, visits).
+        effects: u, shape (subjects, 2 + sources).
+        ages: in years, shape (subjects, visits).
 
     Returns:
-        Values of shape (people, visits, features) and derivatives of shape (people, visits, features, 2 + sources).
+        Values of shape (subjects, visits, features) and derivatives of shape (subjects, visits, features, 2 + sources).
     """
     s_tau, s_xi, sources, c = parameters.log_s_tau.exp(), parameters.log_s_xi.exp(), parameters.sources, parameters.steepness
     elapsed = (ages - parameters.tau - s_tau * effects[:, :1])[..., None]
@@ -80,19 +80,19 @@ def curves(parameters: CurveParameters, effects: Tensor, ages: Tensor) -> tuple[
 def most_probable(
     parameters: CurveParameters, ages: Tensor, measured: Tensor, weight: Tensor, start: Tensor | None = None
 ) -> tuple[Tensor, Tensor]:
-    """Return each person's most probable effects, and the precision of their Gaussian approximation.
+    """Return each subject's most probable effects, and the precision of their Gaussian approximation.
 
     Minimises E(u) = sum_k weight_k (y_k - f_k(u))^2 / 2 + |u|^2 / 2 by Gauss-Newton steps, each shortened until E falls.
 
     Args:
         parameters: of the population.
-        ages: shape (people, visits).
-        measured: shape (people, visits, features), any number where the weight is 0.
+        ages: shape (subjects, visits).
+        measured: shape (subjects, visits, features), any number where the weight is 0.
         weight: 1 / sigma^2, or 0 where nothing was measured; same shape.
         start: effects to start from, zeros by default.
 
     Returns:
-        u of shape (people, effects) and H = J^T W J + I of shape (people, effects, effects).
+        u of shape (subjects, effects) and H = J^T W J + I of shape (subjects, effects, effects).
     """
     size = 2 + parameters.mixing.shape[1]
     effects = torch.zeros(len(ages), size, dtype=ages.dtype) if start is None else start.clone()
@@ -118,13 +118,13 @@ def most_probable(
 
 
 def energy_of(values: Tensor, effects: Tensor, measured: Tensor, weight: Tensor) -> Tensor:
-    """Return E(u) for each person."""
+    """Return E(u) for each subject."""
     return 0.5 * (weight * (measured - values).square()).sum((1, 2)) + 0.5 * effects.square().sum(1)
 
 
 def slope_of(
     values: Tensor, jacobian: Tensor, effects: Tensor, measured: Tensor, weight: Tensor, identity: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Return the gradient of E by u and the Gauss-Newton precision, for each person."""
+    """Return the gradient of E by u and the Gauss-Newton precision, for each subject."""
     gradient = effects - torch.einsum("pvk,pvke->pe", weight * (measured - values), jacobian)
     return gradient, torch.einsum("pvk,pvke,pvkf->pef", weight, jacobian, jacobian) + identity

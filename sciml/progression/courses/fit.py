@@ -25,7 +25,7 @@ PARTS = (HuberRegression.kind, LocalRates.kind)
 
 
 class ByVisits(CourseModel):
-    """One model for people with one visit, another for those with more: pace can only be seen over time.
+    """One model for subjects with one visit, another for those with more: pace can only be seen over time.
 
     Args:
         single: for one visit.
@@ -80,7 +80,7 @@ class ByVisits(CourseModel):
 
 
 def course_of(visits: Sequence[Visit], diagnosis: str | None = None) -> Course:
-    """Return the course of one person.
+    """Return the course of one subject.
 
     Args:
         visits: in order of age.
@@ -98,7 +98,7 @@ def course_of(visits: Sequence[Visit], diagnosis: str | None = None) -> Course:
 def fit_courses(
     people: Sequence[Course], kinds: Sequence[str], rounds: int = 300, others: Sequence[Course] = ()
 ) -> dict[str, CourseModel]:
-    """Return models of several kinds, fitted to the same people.
+    """Return models of several kinds, fitted to the same subjects.
 
     Args:
         people: with the volumes of `REGIONS`.
@@ -107,7 +107,7 @@ def fit_courses(
         others: subjects of whom only the calibration learns.
 
     Raises:
-        DataError: too few people for a kind.
+        DataError: too few subjects for a kind.
     """
     fitted: dict[str, CourseModel] = {}
     for kind in kinds:

@@ -40,7 +40,7 @@ class LogChangeModel(CourseModel):
 
     @classmethod
     def fit(cls, people: Sequence[Course], regions: Sequence[str]) -> Self:
-        """Return the model fitted to people of two visits and more.
+        """Return the model fitted to subjects of two visits and more.
 
         Args:
             people: courses with volumes in the order of `regions`.
@@ -64,7 +64,7 @@ class LogChangeModel(CourseModel):
 
     @abstractmethod
     def _learn(self, found: Sequence[tuple[Course, Course]]) -> None:
-        """Fit d to pairs of (history, the same person one visit or more later)."""
+        """Fit d to pairs of (history, the same subject one visit or more later)."""
 
     @abstractmethod
     def log_change(self, history: Course, ages: np.ndarray) -> np.ndarray:
@@ -81,7 +81,7 @@ class LogChangeModel(CourseModel):
         return CourseForecast(asked, mean, mean * self._spread(history, asked))
 
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-        """Return joint draws; one person's errors are the same number of standard deviations at all ages."""
+        """Return joint draws; one subject's errors are the same number of standard deviations at all ages."""
         asked = later(history, ages)
         mean = history.volumes[-1] * np.exp(self.log_change(history, asked))
         draws = random.standard_normal((count, len(self.regions))) @ np.linalg.cholesky(self.correlation).T
@@ -151,12 +151,12 @@ class LinearPopulation(LogChangeModel):
 class HuberRegression(LogChangeModel):
     """d = (r + r_diagnosis + c_A . w) (t - t_A) by Huber's robust regression: a rate of one's own from one visit.
 
-    c_A is age / 100, sex and the logarithms of the volumes at A, standardised over the training people. Whoever is farther from
+    c_A is age / 100, sex and the logarithms of the volumes at A, standardised over the training subjects. Whoever is farther from
     their mean than each of them, by Mahalanobis' distance, counts as the nearest point that is not: an anatomy whose volumes fit
     together in another way than theirs would else get the wildest rates.
 
     Attributes:
-        precision: inverse covariance of c_A over the training people.
+        precision: inverse covariance of c_A over the training subjects.
         reach: largest distance of one of them.
     """
 
@@ -175,12 +175,12 @@ class HuberRegression(LogChangeModel):
         return np.array([history.ages[-1] / 100, history.sex, *np.log(history.volumes[-1])])
 
     def _standardised(self, history: Course) -> np.ndarray:
-        """Return c_A; what is unknown is as in the mean of the training people."""
+        """Return c_A; what is unknown is as in the mean of the training subjects."""
         at_start = self._at_start(history)
         return (np.where(np.isfinite(at_start), at_start, self.centre) - self.centre) / self.width
 
     def distance(self, history: Course) -> float:
-        """Return Mahalanobis' distance of c_A from the mean of the training people."""
+        """Return Mahalanobis' distance of c_A from the mean of the training subjects."""
         standardised = self._standardised(history)
         return float(np.sqrt(standardised @ self.precision @ standardised))
 
@@ -189,13 +189,13 @@ class HuberRegression(LogChangeModel):
         return np.array([self.distance(history)])
 
     def unlike(self, history: Course) -> str:
-        """Say how far a person is from the training people, where that is farther than each of them."""
+        """Say how far a subject is from the training subjects, where that is farther than each of them."""
         distance, reach = self.distance(history), float(self.reach)
         if distance <= reach:
             return ""
         return (
-            f"age, sex and volumes fit together in another way than those of the training people (distance {distance:.1f}, "
-            f"theirs at most {reach:.1f}); their rates are those of the nearest such person"
+            f"age, sex and volumes fit together in another way than those of the training subjects (distance {distance:.1f}, "
+            f"theirs at most {reach:.1f}); their rates are those of the nearest such subject"
         )
 
     def _features(self, history: Course, ages: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ with E_i and H_i of `course_curves`. u_i* moves with theta: one attached Newton 
 value is u_i*, has the derivative of the implicit function theorem, so that L-BFGS gets the gradient of (1) with H in its
 Gauss-Newton form.
 
-Logarithms of volumes are scaled to (0, 1) by the range of the training people, widened at both ends since the curves
+Logarithms of volumes are scaled to (0, 1) by the range of the training subjects, widened at both ends since the curves
 never reach theirs, and turned round where they fall with age. (Published: the volumes themselves, by their range.) Each
 diagnosis has a population of its own: whoever had it at a visit. (Published: at the last one.)
 """
@@ -41,7 +41,7 @@ NAMES = ("log_g", "log_v", "tau", "log_s_tau", "log_s_xi", "mixing", "log_sigma"
 
 
 class LogisticMixed(CourseModel):
-    """Logistic curves with a person's own time, pace and regional differences, one population a diagnosis.
+    """Logistic curves with a subject's own time, pace and regional differences, one population a diagnosis.
 
     Args:
         regions: names of the volumes.
@@ -67,7 +67,7 @@ class LogisticMixed(CourseModel):
 
     @classmethod
     def fit(cls, people: Sequence[Course], regions: Sequence[str], rounds: int = 300, margin: float = MARGIN) -> Self:
-        """Return the model fitted to people of two visits and more.
+        """Return the model fitted to subjects of two visits and more.
 
         Args:
             people: courses with volumes in the order of `regions`.
@@ -76,7 +76,7 @@ class LogisticMixed(CourseModel):
             margin: by which the range is widened at each end, in parts of it.
 
         Raises:
-            DataError: a diagnosis has fewer than two people of two visits.
+            DataError: a diagnosis has fewer than two subjects of two visits.
         """
         known = [person for person in people if len(person.ages) > 1]
         # whose diagnosis changes is one of both groups, for so it may go with either
@@ -84,7 +84,7 @@ class LogisticMixed(CourseModel):
         groups = {name: [person for person in known if name in person.diagnoses] for name in names}
         for name, group in groups.items():
             if len(group) < FEWEST:
-                raise DataError(f"{name} has {len(group)} people of two visits and more, a course needs at least {FEWEST}")
+                raise DataError(f"{name} has {len(group)} subjects of two visits and more, a course needs at least {FEWEST}")
         volumes = np.log(np.concatenate([person.volumes for person in known]))
         low, high = np.nanmin(volumes, axis=0), np.nanmax(volumes, axis=0)
         scale = np.stack([low - margin * (high - low), high + margin * (high - low)])
@@ -106,7 +106,7 @@ class LogisticMixed(CourseModel):
         return CourseForecast(asked, mean, sd * mean if self.logarithmic else sd)
 
     def sample(self, history: Course, ages: Sequence[float] | np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
-        """Return joint draws from the Gaussian approximation of the person's effects."""
+        """Return joint draws from the Gaussian approximation of the subject's effects."""
         asked = later(history, ages)
         parameters, effects, precision = self._personalise(history)
         root = torch.linalg.cholesky(torch.linalg.inv(precision[0]))
@@ -167,8 +167,8 @@ def fit_population(ages: Tensor, measured: Tensor, known: Tensor, rounds: int) -
     """Return the parameters that minimise (1) with a weak prior.
 
     Args:
-        ages: in years, shape (people, visits).
-        measured: rising values in (0, 1), shape (people, visits, features).
+        ages: in years, shape (subjects, visits).
+        measured: rising values in (0, 1), shape (subjects, visits, features).
         known: 1 where a value was measured, 0 where not, same shape.
         rounds: largest number of L-BFGS iterations.
     """
@@ -214,7 +214,7 @@ def _laplace(parameters: CurveParameters, ages: Tensor, measured: Tensor, known:
     _, curvature = slope_of(values, jacobian, moved, measured, weight, identity)
     logdet = torch.linalg.slogdet(curvature)[1].sum()
     loss = energy_of(values, moved, measured, weight).sum() + (known * parameters.log_sigma).sum() + 0.5 * logdet
-    # small groups cannot tell how different people are: s_xi near 0.3, s_tau near 6 years, noise near 0.02, within a factor of e
+    # small groups cannot tell how different subjects are: s_xi near 0.3, s_tau near 6 years, noise near 0.02, to a factor of e
     prior = (parameters.log_s_xi - np.log(0.3)).square() + (parameters.log_s_tau - np.log(6.0)).square()
     prior = prior + 0.1 * (parameters.log_sigma - np.log(0.02)).square().sum() + 0.5 * (parameters.mixing / 0.1).square().mean()
     return loss + 0.5 * prior, mode
@@ -226,7 +226,7 @@ def _first_guess(ages: Tensor, measured: Tensor, known: Tensor) -> CurveParamete
     count = known.sum((0, 1)).clamp(min=1)
     mean = ((known * measured).sum((0, 1)) / count).clamp(0.05, 0.95)
     tau = (known.amax(2) * ages).sum() / known.amax(2).sum()
-    # slope of y against age around each person's own means
+    # slope of y against age around each subject's own means
     per_person = known.sum(1, keepdim=True).clamp(min=1)
     centred = (ages[..., None] - (known * ages[..., None]).sum(1, keepdim=True) / per_person) * known
     slope = (centred * measured).sum((0, 1)) / centred.square().sum((0, 1)).clamp(min=1e-9)

@@ -1,4 +1,4 @@
-"""Any image of a person moved by a map that was found on a grid: in its own voxels, looked up once.
+"""Any image of a subject moved by a map that was found on a grid: in its own voxels, looked up once.
 
 A map on a grid with affine G says where in the past, at g + s(g), that comes from what is at its index g. A voxel i of an image
 with affine A lies at g = G^-1 T^-1 A i, with T from places of the template to places of the scan. Its content comes from

@@ -1,4 +1,4 @@
-"""Registration of two scans of one person: the smooth stationary velocity that a motion known so far still lacks.
+"""Registration of two scans of one subject: the smooth stationary velocity that a motion known so far still lacks.
 
 With x_A moved by what is known, M = x_A o y_0 (the flow to the volumes at B), the velocity v = S c makes
 

@@ -1,4 +1,4 @@
-"""A person's labels carried by the least-energy flow to volumes that are asked for, age after age."""
+"""A subject's labels carried by the least-energy flow to volumes that are asked for, age after age."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ FINE_TOLERANCE, ROUNDS, LEAST_CHANGE = 0.005, 8, 0.004
 
 
 class LabelledBrain:
-    """A person's labels on the grid as a function of place, for the flow of `Atrophy`.
+    """A subject's labels on the grid as a function of place, for the flow of `Atrophy`.
 
     Args:
         labels: fractions (regions, D, H, W).
@@ -43,7 +43,7 @@ class LabelledBrain:
 
 
 class VolumeFlow:
-    """The flow of a person's labels to volumes that are asked for.
+    """The flow of a subject's labels to volumes that are asked for.
 
     Volumes are those of the labels on the grid, or of finer ones where a measure is given: a flow found on coarse voxels moves a
     region's own border a little more or less than its share of the voxels. What is asked of the grid is then changed until the
@@ -64,7 +64,7 @@ class VolumeFlow:
     def maps(self, ratios: np.ndarray, motions: Sequence[np.ndarray] | None = None) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield for each age the map back to A, (3, D, H, W) in voxels, and V_B / V_A of all regions as they are read.
 
-        The flow goes on from age to age, so that a person's maps are one motion; with motions each age has a flow of its own,
+        The flow goes on from age to age, so that a subject's maps are one motion; with motions each age has a flow of its own,
         which begins at the motion: y = exp(v) o (flow to the volumes).
 
         Args:

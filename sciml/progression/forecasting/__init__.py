@@ -1,1 +1,1 @@
-"""From one visit to the next: diffusion of latents, pairs to learn from, forecasts of a person."""
+"""From one visit to the next: diffusion of latents, pairs to learn from, forecasts of a subject."""

@@ -1,8 +1,8 @@
-"""Forecasts by motion: a person's own scan moved by a flow to the volumes that a course model expects.
+"""Forecasts by motion: a subject's own scan moved by a flow to the volumes that a course model expects.
 
     x_B(p) = x_A(y(p)),    y by the flow of least energy under which every region has the volume asked for (`simulation.atrophy`)
 
-Nothing is decoded: the image is as sharp as the scan, labels and any other image of that person move along, and the map is
+Nothing is decoded: the image is as sharp as the scan, labels and any other image of that subject move along, and the map is
 invertible. Each draw is asked for volumes of its own, drawn around the course's mean. A motion model (`motion`) says what goes on
 beside the volumes: it comes first, y = exp(v) o (flow to the volumes), and each draw has one of its own. The uncertainty of the
 images is made of the variance of the draws' images by a calibration (`spread`), where the model has one.
@@ -61,7 +61,7 @@ class FlowForecast(Forecast):
         to_scan: np.ndarray | None = None,
         order: Order = 3,
     ) -> Scan:
-        """Return any image of the person at the last visit as it is expected at a later age, in its own voxels.
+        """Return any image of the subject at the last visit as it is expected at a later age, in its own voxels.
 
         Args:
             scan: T1, labels, or any other image in the same place.
@@ -110,7 +110,7 @@ class OwnLabels:
 
 @dataclass(frozen=True)
 class FlowForecaster:
-    """A course model whose volumes a person's own scan is moved to.
+    """A course model whose volumes a subject's own scan is moved to.
 
     Attributes:
         model: courses of volumes.
@@ -147,7 +147,7 @@ class FlowForecaster:
         grid: Grid | None = None,
         own: OwnLabels | None = None,
     ) -> FlowForecast:
-        """Forecast a person.
+        """Forecast a subject.
 
         Args:
             visits: one or more, in order of age; the last one has labels and mask and is what is moved.
@@ -159,7 +159,7 @@ class FlowForecaster:
             own: labels of the last scan in its own voxels, in which volumes are to be reached; else in those of the grid.
 
         Raises:
-            DataError: ages before the last visit, visits out of order or of two people, no labels.
+            DataError: ages before the last visit, visits out of order or of two subjects, no labels.
             ShapeError: an image is not on the grid.
             ConfigError: the diagnosis is unknown, or the model has no such course.
         """
@@ -210,7 +210,7 @@ class FlowForecaster:
     def volumes(
         self, visits: Sequence[Visit], ages: Sequence[float], *, diagnosis: str | None = None, seed: int = 0
     ) -> VolumeForecast:
-        """Forecast the volumes of a person: those that `forecast` moves the scan to, at a fraction of its time.
+        """Forecast the volumes of a subject: those that `forecast` moves the scan to, at a fraction of its time.
 
         Args:
             visits: one or more, in order of age.
@@ -219,7 +219,7 @@ class FlowForecaster:
             seed: of the draws.
 
         Raises:
-            DataError: ages before the last visit, visits out of order or of two people.
+            DataError: ages before the last visit, visits out of order or of two subjects.
             ConfigError: the diagnosis is unknown, or the model has no such course.
         """
         return self._volumes(visits, ages, diagnosis, 1, np.random.default_rng(Seeds(seed)("forecast", "course")))[0]
@@ -286,7 +286,7 @@ class FlowForecaster:
         if not visits:
             raise DataError("a forecast needs at least one visit")
         if len(people := {visit.subject for visit in visits}) > 1:
-            raise DataError(f"visits of {len(people)} people ({', '.join(sorted(people))}); forecast one person at a time")
+            raise DataError(f"visits of {len(people)} subjects ({', '.join(sorted(people))}); forecast one subject at a time")
         if diagnosis is not None and diagnosis not in DIAGNOSES:
             raise ConfigError(f"diagnosis is {diagnosis!r}, expected {', '.join(DIAGNOSES)}")
         asked = np.asarray(ages, dtype=float).reshape(-1)
@@ -298,7 +298,7 @@ class FlowForecaster:
 
     def _notes(self, ages: np.ndarray, last: Visit, of_course: Sequence[str]) -> tuple[str, ...]:
         notes = [
-            "Not for clinical use: a research forecast, its courses learned from simulated people unless its card says else."
+            "Not for clinical use: a research forecast, its courses learned from simulated subjects unless its card says else."
         ]
         ahead = float(ages.max() - last.age_years)
         if ahead > FARTHEST_YEARS:

@@ -1,4 +1,4 @@
-"""Forecast one person: images, volumes and how sure they are, at any later ages.
+"""Forecast one subject: images, volumes and how sure they are, at any later ages.
 
 Each of the m chains gets volumes of its own from the course model, spread around the course's mean, so that the spread of the
 chains holds both what the image model and what the course model do not know (`courses.spread_around`).
@@ -179,7 +179,7 @@ class Forecaster:
         samples: int | None = None,
         seed: int = 0,
     ) -> Forecast:
-        """Forecast a person.
+        """Forecast a subject.
 
         Args:
             visits: one or more, in order of age; the last one's image is the start, all volumes feed the course.
@@ -189,7 +189,7 @@ class Forecaster:
             seed: of the chains' noise.
 
         Raises:
-            DataError: ages before the last visit, visits out of order or of two people, unknown volumes.
+            DataError: ages before the last visit, visits out of order or of two subjects, unknown volumes.
             ShapeError: an image is not on the model's grid.
             ConfigError: the diagnosis is unknown, or the model has no such course.
         """
@@ -203,7 +203,7 @@ class Forecaster:
         random = np.random.default_rng(Seeds(seed)("forecast", "course"))
         many = anchored_samples(course, history, asked, max(INTERVAL_DRAWS, config.samples), random)
         draws = spread_around(volumes, many[: config.samples])
-        # "what if" asks for people who have the diagnosis at both ages, as those do that models learn from: no change of it
+        # "what if" asks for subjects who have the diagnosis at both ages, as those do that models learn from: no change of it
         before = self.model.scale.covariates(last.age_years, last.sex, assumed, history.volumes[-1])
         after = np.stack(
             [
@@ -218,7 +218,7 @@ class Forecaster:
             latent.expand(count, *latent.shape[1:]),
             torch.full((count,), last.age_years / 100),
             torch.from_numpy(context_of(self.model.denoiser.form, np.broadcast_to(before, after.shape), after)),
-            # one person's ages share the noise, so that a trajectory is smooth
+            # one subject's ages share the noise, so that a trajectory is smooth
             [Seeds(seed)("forecast", "chains")] * count,
         )
         found = followup_latents(self.model.denoiser, question, float(self.model.autoencoder.change_sd), config)
@@ -243,7 +243,7 @@ class Forecaster:
         if not visits:
             raise DataError("a forecast needs at least one visit")
         if len(people := {scan.visit.subject for scan in visits}) > 1:
-            raise DataError(f"visits of {len(people)} people ({', '.join(sorted(people))}); forecast one person at a time")
+            raise DataError(f"visits of {len(people)} subjects ({', '.join(sorted(people))}); forecast one subject at a time")
         for scan in visits:
             if scan.image.shape != self.model.grid.shape:
                 raise ShapeError(
@@ -286,7 +286,9 @@ class Forecaster:
         return last * np.exp(mean), last * np.exp(mean - half), last * np.exp(mean + half)
 
     def _notes(self, ages: np.ndarray, last: Visit, covariates: np.ndarray, of_course: Sequence[str]) -> tuple[str, ...]:
-        notes = ["Not for clinical use: a research forecast, trained on simulated people unless the model's card says otherwise."]
+        notes = [
+            "Not for clinical use: a research forecast, trained on simulated subjects unless the model's card says otherwise."
+        ]
         if ages.max() - last.age_years > FARTHEST_YEARS:
             notes.append(
                 f"extrapolation: {ages.max() - last.age_years:.1f} years ahead, trained on gaps below {FARTHEST_YEARS:g}"

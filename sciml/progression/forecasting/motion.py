@@ -1,4 +1,4 @@
-"""Where within its regions a brain will go on changing: what earlier scans of the same person say, and how sure that is.
+"""Where within its regions a brain will go on changing: what earlier scans of the same subject say, and how sure that is.
 
 The flow to the volumes leaves a velocity v that volumes do not tell. Between two earlier scans it is found by registration; what
 it says of the years ahead is learned. With T the cosine transform of v on a coarse grid, bands b of its frequencies, and s the
@@ -7,15 +7,15 @@ share of brain tissue that is lost (the volumes say it, ahead too),
     (1)  E[T v_ahead] = s_ahead m,   m = sum_f x_f d_f,   x = (1, diagnosis, age, sex, diagnosis x age)
     (2)  E[T v_ahead | T v_before] = s_ahead (m + g_b s_before / (s_before^2 + k^2) (T v_before - s_before m))
 
-(1) is who the person is, by ridge regression in the lower bands, and all that there is for one visit. What earlier scans show
+(1) is who the subject is, by ridge regression in the lower bands, and all that there is for one visit. What earlier scans show
 beside it goes on by (2): the gain g_b falls with the frequency, for fine motion is noise of the registration or does not last; k
 is the loss below which the past says little.
 
-What is left is as large as it was for the training people,
+What is left is as large as it was for the training subjects,
 
     (3)  T v_ahead = mean + s_ahead sd_b e,   e white noise,
 
-with one sd_b for people with earlier scans and one for those without. Draws follow (3), so their spread is that of what is not
+with one sd_b for subjects with earlier scans and one for those without. Draws follow (3), so their spread is that of what is not
 known.
 """
 
@@ -38,7 +38,7 @@ from sciml.runtime.errors import DataError
 COARSE = Grid("9mm", 9.0)
 # upper ends of the bands but the last, cycles a mm
 BANDS = (0.006, 0.012, 0.018, 0.025, 0.035)
-# in how many of them who a person is says something, and the ridge, in parts of what one subject adds
+# in how many of them who a subject is says something, and the ridge, in parts of what one subject adds
 LOWEST, RIDGE = 5, 16.0
 SHRINKAGES = (0.0, 0.003, 0.006, 0.01, 0.015, 0.02, 0.03)
 # the loss of a time in which nearly nothing was lost, for what is divided by it
@@ -49,7 +49,7 @@ AXES = (1, 2, 3)
 
 @dataclass(frozen=True)
 class Motion:
-    """What volumes do not tell of a person's motion between two visits.
+    """What volumes do not tell of a subject's motion between two visits.
 
     Attributes:
         velocity_mm: v on `COARSE`, (3, 20, 24, 20), in mm over the whole time.
@@ -106,8 +106,8 @@ class MotionModel:
         gain: g of (2), (bands,).
         shrinkage: k.
         directions: d of (1), (features, 3, coefficients of the lowest bands), mm.
-        known_sd: sd of people with earlier scans, (bands,), mm.
-        unknown_sd: of people without.
+        known_sd: sd of subjects with earlier scans, (bands,), mm.
+        unknown_sd: of subjects without.
     """
 
     gain: np.ndarray

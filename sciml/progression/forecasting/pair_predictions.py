@@ -30,7 +30,7 @@ class Pair:
     """A question with a known answer.
 
     Attributes:
-        history: the visits of one person up to A.
+        history: the visits of one subject up to A.
         followup: B.
     """
 

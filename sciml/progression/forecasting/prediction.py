@@ -1,4 +1,4 @@
-"""Latents and images of follow-ups: the sampler run on people, decoded in one of two ways.
+"""Latents and images of follow-ups: the sampler run on subjects, decoded in one of two ways.
 
     residual:  x^_B = x_A + D(z^_B) - D(z_A)        the autoencoder's blur cancels                               (1)
     direct:    x^_B = D(z^_B)                       as published

@@ -1,4 +1,4 @@
-"""What the diffusion model learns from: pairs of latents of one person with their covariates, and the loss of a step."""
+"""What the diffusion model learns from: pairs of latents of one subject with their covariates, and the loss of a step."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PairBatches:
     """Gives the pairs of each step, a function of seed and step alone.
 
     Args:
-        table: of the training people.
+        table: of the training subjects.
         form: of the model.
         batch_size: pairs a step.
         seed: of the choice.

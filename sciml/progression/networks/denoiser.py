@@ -1,6 +1,6 @@
 """The network that removes noise from a latent, told the covariates and shown the latent of the start.
 
-`concatenation`: one UNet sees the noisy latent and z_A side by side. `controlnet`: a UNet knows people in general; a
+`concatenation`: one UNet sees the noisy latent and z_A side by side. `controlnet`: a UNet knows subjects in general; a
 ControlNet, a copy of its encoder that sees z_A and the start's age, adds to its skip connections through convolutions that
 begin at zero, so that an untrained ControlNet changes nothing.
 """

@@ -47,7 +47,7 @@ def _simulate_text(parameters: Mapping[str, Any]) -> str:
             f"{rates_text(atrophy.rates)}"
         )
     return (
-        f"People ({counts}) were simulated on the {config.grid} grid: smooth invertible variants of the MNI152 template "
+        f"Subjects ({counts}) were simulated on the {config.grid} grid: smooth invertible variants of the MNI152 template "
         "[@fonov2011] with labels from AAL [@tzourio2002]. A gradient flow that is closed at the skull, with a divergence in the "
         "span of the labels, moves every regional volume to its target; the idea to prescribe volume changes is that of "
         f"[@khanal2017]. {time} Every scan has a contrast of its subject, and its own smooth bias (standard deviation "
@@ -146,7 +146,7 @@ def _predict_text(parameters: Mapping[str, Any]) -> str:
     config = settings_of(PredictConfig, parameters)
     main = config.variants.get("main", next(iter(config.variants.values()))).how
     return (
-        f"Every pair of visits of the {config.split} people was forecast in {len(config.variants)} ways, from "
+        f"Every pair of visits of the {config.split} subjects was forecast in {len(config.variants)} ways, from "
         "all visits "
         f"up to the first of the pair; by default with {main.samples} chains of {main.steps} DDIM steps, "
         "averaged as "
@@ -160,7 +160,7 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
         "first image, by the least-energy flow of its labels, was fitted to the difference near every region, all regions "
         "at once; a ridge regression on the calibration subjects, one for scans and one for decoded images, makes changes of "
         "volumes of the fitted numbers, its ridge chosen on calibration subjects left out. The filter of the denoised no "
-        "change was chosen on validation subjects. Intervals are bootstraps over people [@efron1979]."
+        "change was chosen on validation subjects. Intervals are bootstraps over subjects [@efron1979]."
     )
 
 

@@ -1,4 +1,4 @@
-"""The one real brain on the page: Colin27 as if he were old, what the model makes of him and how far he is from its people."""
+"""The one real brain on the page: Colin27 as if he were old, what the model makes of him and how far he is from its subjects."""
 
 from __future__ import annotations
 
@@ -159,8 +159,8 @@ def _codes(found: CodeScores, tested: Forecasts | None) -> Table:
          Column("cosines", "from as many cosines", "dB", None, 2), Column("numbers", "numbers kept")],
         [{"who": name, "ours": one.psnr_db, "cosines": one.cosines_psnr_db, "numbers": one.numbers}
          for name, one in named.items()],
-        "Inside the brain. Cosines know nothing of brains: where the autoencoder is no better, it has learned its people and not "
-        "anatomy. Residual decoding adds a change to the scan itself, so that what is lost here is not lost in a forecast.",
+        "Inside the brain. Cosines know nothing of brains: where the autoencoder is no better, it has learned its subjects and "
+        "not anatomy. Residual decoding adds a change to the scan itself, so that what is lost here is not lost in a forecast.",
     )  # fmt: skip
 
 

@@ -66,7 +66,7 @@ class _View:
     """Pictures of one pair on any plane.
 
     Args:
-        cohort: the people.
+        cohort: the subjects.
         pair: of the stage `predict`.
         forecast: its image, (x, y, z).
         spread: over the chains, or None.

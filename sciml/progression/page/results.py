@@ -200,7 +200,7 @@ class StudyResults:
     """Everything that the page is made from.
 
     Attributes:
-        cohort: the people.
+        cohort: the subjects.
         accuracy: of their simulation.
         forecasts: None before they are compared.
         trainings: of the study's networks, those that this run made.

@@ -1,4 +1,4 @@
-"""Forecasts year by year on the page: whether a person's volumes move evenly and the right way."""
+"""Forecasts year by year on the page: whether a subject's volumes move evenly and the right way."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _lines(scores: YearlyScores, read: np.ndarray, told: np.ndarray) -> Figure:
         "From the first visit of each subject alone. Lines: read off the forecast images. Dotted: what the course model says, "
         "and the image model is told; the thalamus is not told. One subject's ages share the noise of the chains. True changes "
         "of simulated subjects are smooth, and straight lines where the pace is constant.",
-        "three panels of forecast change over years ahead, a line a person, coloured by diagnosis, with dotted lines of the "
+        "three panels of forecast change over years ahead, a line a subject, coloured by diagnosis, with dotted lines of the "
         "volumes told",
     )
 

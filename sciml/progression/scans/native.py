@@ -58,7 +58,7 @@ def trajectory(forecast: Forecast, scan: Scan, placed: Placed) -> Any:
     """Return the forecast as a 4-D NIfTI image in the space of the scan: the scan first, then the asked ages.
 
     Args:
-        forecast: of one person.
+        forecast: of one subject.
         scan: of the last visit, as it was given.
         placed: the same on the grid of the forecast.
     """

@@ -83,7 +83,7 @@ def prepare_cohort(
         source: where the table comes from, for the record.
 
     Raises:
-        DataError: an image cannot be used, or one image stands for two people.
+        DataError: an image cannot be used, or one image stands for two subjects.
         NumericalError: an image cannot be registered.
     """
     warnings = check_leaks(rows)
@@ -121,7 +121,7 @@ def prepare_cohort(
 
 
 def check_leaks(rows: Sequence[Row]) -> list[str]:
-    """Refuse an image that stands for two people; return warnings of images that stand twice for one.
+    """Refuse an image that stands for two subjects; return warnings of images that stand twice for one.
 
     Images are alike where their voxels are, however the file is compressed, whatever its numbers are stored as, and however its
     axes are turned.
@@ -142,7 +142,7 @@ def check_leaks(rows: Sequence[Row]) -> list[str]:
         if before.subject != row.subject:
             raise DataError(
                 f"{row.where}: the image of {row.subject} ({row.split}) is voxel for voxel that of {before.subject} "
-                f"({before.split}) in {before.where}: one image cannot be two people"
+                f"({before.split}) in {before.where}: one image cannot be two subjects"
             )
         warnings.append(f"{row.where}: the image is voxel for voxel that of {before.where}")
     return warnings

@@ -49,7 +49,7 @@ class Row:
         diagnosis: `CN`, `MCI` or `AD`.
         image: path of the image.
         segmentation: path of a label image on any grid.
-        split: what the person is used for, where the table says so.
+        split: what the subject is used for, where the table says so.
         image_uid: the scan's own name, a session for instance.
     """
 
@@ -272,6 +272,6 @@ def _checked(rows: list[Row]) -> list[Row]:
             if getattr(before, name) != getattr(after, name):
                 raise DataError(
                     f"{after.where}: subject {after.subject} has {name} {getattr(after, name)!r}, but "
-                    f"{getattr(before, name)!r} in {before.where}: a person has one"
+                    f"{getattr(before, name)!r} in {before.where}: a subject has one"
                 )
     return rows

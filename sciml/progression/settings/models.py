@@ -150,7 +150,7 @@ class EvaluateConfig(StageConfig):
 class AskConfig(StageConfig):
     """What `forecast` reads: who, when and how."""
 
-    subjects: tuple[str, ...] = Field(default=(), description="people of the cohort; all by default")
+    subjects: tuple[str, ...] = Field(default=(), description="subjects of the cohort; all by default")
     ages: tuple[float, ...] = Field(default=(), description="in years; years_ahead counts where none is given")
     years_ahead: tuple[float, ...] = Field(default=(2.0, 4.0), description="after the last visit")
     diagnosis: Literal["CN", "MCI", "AD"] | None = Field(default=None, description="assumed from the last visit on")
@@ -189,7 +189,7 @@ def default_ablations() -> dict[str, FormConfig]:
 
 
 class AblationConfig(StageConfig):
-    """One change at a time, on validation people."""
+    """One change at a time, on validation subjects."""
 
     forms: dict[str, FormConfig] = Field(default_factory=default_ablations)
     steps: int = Field(default=600, ge=1, description="of each form, at most those of the residual one")
@@ -218,7 +218,7 @@ class LearningConfig(StageConfig):
     forms: dict[str, DiffusionTraining] = Field(
         default_factory=lambda: {
             "residual": DiffusionTraining(),
-            # longer: its UNet learns people in general first, and its ControlNet comes after
+            # longer: its UNet learns subjects in general first, and its ControlNet comes after
             "official": DiffusionTraining(
                 form=FORMS["official"], budget=DIFFUSION_BUDGET.model_copy(update={"steps": 4_500, "cpu_minutes": 35})
             ),

@@ -29,7 +29,7 @@ class TrainingBudget(StageConfig):
 
 
 AUTOENCODER_BUDGET = TrainingBudget(steps=10_000, batch_size=2, learning_rate=2e-3, cpu_minutes=60)
-# chosen by the mean of eight chains on validation people; fewer people to train on bear fewer steps
+# chosen by the mean of eight chains on validation subjects; fewer subjects to train on bear fewer steps
 DIFFUSION_BUDGET = TrainingBudget(steps=1_500, batch_size=8, learning_rate=1e-3, weight_decay=0.01, cpu_minutes=40)
 CONTROL_BUDGET = DIFFUSION_BUDGET.model_copy(update={"steps": 2_000, "cpu_minutes": 25})
 

@@ -1,4 +1,4 @@
-"""What studies say of the rates that the simulation ages people with."""
+"""What studies say of the rates that the simulation ages subjects with."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Quoted:
         reference: key in `references.bib`.
         interval: of 95 %, % a year, as printed.
         words: of whom, where the study parts a diagnosis; and that it is approximate.
-        basis: whether the simulation's rate rests on it; else it is another study's number for the same people.
+        basis: whether the simulation's rate rests on it; else it is another study's number for the same subjects.
     """
 
     region: str
@@ -29,7 +29,7 @@ class Quoted:
 
     @property
     def name(self) -> str:
-        """The region and the people, in words."""
+        """The region and the subjects, in words."""
         return f"{self.region.replace('_', ' ')} {self.people}"
 
     @property

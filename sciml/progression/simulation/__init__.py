@@ -1,1 +1,1 @@
-"""Simulated people: anatomy, atrophy as a flow, and the scanner."""
+"""Simulated subjects: anatomy, atrophy as a flow, and the scanner."""

@@ -1,7 +1,7 @@
-"""The anatomy that all simulated people vary: the MNI152 2009a template with labels, as smooth functions of place.
+"""The anatomy that all simulated subjects vary: the MNI152 2009a template with labels, as smooth functions of place.
 
 Sources: T1, grey and white matter of the ICBM152 2009a template (Fonov 2011); hippocampus, amygdala and thalamus of the AAL
-atlas (Tzourio-Mazoyer 2002), which is drawn on one person's brain in the same space; the lateral ventricles are the fluid deep
+atlas (Tzourio-Mazoyer 2002), which is drawn on one subject's brain in the same space; the lateral ventricles are the fluid deep
 inside, connected to two boxes where they must be.
 
 Every voxel of 1 mm is given one label. A label at a place is then the share of a box around that place which it fills: the box
@@ -36,7 +36,7 @@ DEPTH_MM = 15.0
 VENTRICLE_BOX_MM = ((-45, 45), (-65, 45), (-25, 40))
 VENTRICLE_SEEDS_MM = tuple(((side * 8 - 6, side * 8 + 6), (-10, 20), (5, 25)) for side in (-1, 1))
 
-# before one person's T1 is cut into three classes; its voxels are 1 mm
+# before one subject's T1 is cut into three classes; its voxels are 1 mm
 CLASS_SMOOTHING_MM = 0.5
 # more than the last smoothing of shares reaches
 BOX_RIM = 3

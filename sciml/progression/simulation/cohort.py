@@ -39,13 +39,13 @@ FILES = ("cohort.json", "visits.csv", "accuracy.csv", "accuracy.json")
 def simulate_cohort(config: SimulateConfig, folder: Path, processes: int = 1) -> list[Path]:
     """Write a simulated cohort and the table of how well its volumes were reached.
 
-    A cohort of the same settings, data and code is taken from the cache; a simulation that was stopped goes on with the people
+    A cohort of the same settings, data and code is taken from the cache; a simulation that was stopped goes on with the subjects
     that are missing. The result does not depend on the number of processes.
 
     Args:
         config: of the cohort.
         folder: of the cohort.
-        processes: people at a time.
+        processes: subjects at a time.
 
     Returns:
         The paths of `cohort.json`, `visits.csv`, `accuracy.csv` and `accuracy.json`.
@@ -82,7 +82,7 @@ def _store(name: str, folder: Path) -> Path:
 
 
 def _simulate_people(config: SimulateConfig, store: Path, processes: int) -> list[dict[str, Any]]:
-    """Return the notes of all people, in the order of `subject_list`, simulating those whose file is missing."""
+    """Return the notes of all subjects, in the order of `subject_list`, simulating those whose file is missing."""
     everybody = subject_list(config)
     notes = {name: _notes(store, name) for _, name, _ in everybody}
     missing = [one for one in everybody if notes[one[1]] is None]
@@ -133,7 +133,7 @@ def _start_worker(config: SimulateConfig, store: Path, anatomy: Path) -> None:
 
 def _work(subject: tuple[int, str, str]) -> dict[str, Any]:
     config: SimulateConfig = _worker["config"]
-    # the settings of a cohort, without atlas and seed, draw its people: the atlas changes labels, not who is there
+    # the settings of a cohort, without atlas and seed, draw its subjects: the atlas changes labels, not who is there
     settings = SimulationConfig(**{name: getattr(config, name) for name in SimulationConfig.model_fields})
     number, name, split = subject
     explain = split == "test" or not settings.subjects.get("test")

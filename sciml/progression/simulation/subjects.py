@@ -32,7 +32,7 @@ SIZE_SD, AXIS_SD, SEX_SHIFT = 0.03, 0.015, 0.02
 WARPS_MM = ((5.2, 20.0), (1.4, 10.0))
 # standard deviations of the logarithm of a region's own pace, and of the ventricles' volume at the first visit
 REGION_SD, VENTRICLE_SD = 0.1, 0.13
-# age of the template in years, from which people age before the first visit, and their rate there in parts of that of CN
+# age of the template in years, from which subjects age before the first visit, and their rate there in parts of that of CN
 TEMPLATE_AGE_YEARS, EARLY_SHARE = 58.0, 0.8
 MIDDLE_MM = np.array([0.0, -18.0, 0.0])
 SQUARINGS = 6
@@ -88,7 +88,7 @@ class Subject:
 def subject_list(config: SimulationConfig) -> list[tuple[int, str, str]]:
     """Return (number within the split, name, split) of everybody in a cohort.
 
-    The names, from which the seeds come, count within a split: a smaller cohort tests on the same people, never on people that
+    The names, from which the seeds come, count within a split: a smaller cohort tests on the same subjects, never on those that
     a larger one trains on.
     """
     return [(number, f"{split}-{number:03d}", split) for split, count in config.subjects.items() for number in range(count)]
@@ -105,7 +105,7 @@ def draw_subject(
         name: of the subject.
         split: what the subject is used for.
         seeds: of the run.
-        shift_mm: d of this name and seed where it was drawn before, as for the same person with another law: it takes the time.
+        shift_mm: d of this name and seed where it was drawn before, as for the same subject with another law: it takes the time.
     """
     random = np.random.default_rng(seeds("person", name))
     people, atrophy = config.people, config.atrophy

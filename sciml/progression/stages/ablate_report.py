@@ -22,7 +22,7 @@ LIMITS = (
     "Every form was trained once, from one seed, for a part of the time of the study's forms: what a form reaches later is "
     "not shown.",
     "One switch at a time: what two switches do together is not shown.",
-    "All numbers are of validation people, so test people decide nothing here.",
+    "All numbers are of validation subjects, so test subjects decide nothing here.",
     "Not for clinical use.",
 )
 

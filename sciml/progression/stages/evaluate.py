@@ -1,4 +1,4 @@
-"""Stage `evaluate`: every way to forecast, baselines and ceilings in one table; measured by readouts fitted to other people."""
+"""Stage `evaluate`: every way to forecast, baselines and ceilings in one table; measured by readouts fitted to other subjects."""
 
 from __future__ import annotations
 
@@ -59,8 +59,8 @@ def run(
 
     Args:
         config: split, baselines.
-        cohort: folder of the study's people.
-        calibration: folder of people whose regions change independently, for the readouts.
+        cohort: folder of the study's subjects.
+        calibration: folder of subjects whose regions change independently, for the readouts.
         model: model file whose autoencoder and courses are used.
         predictions: folder of `predict`, of the same split.
         output: output folder.
@@ -77,7 +77,7 @@ def run(
     pairs = pairs_of(people, config.split)[:: config.every]
     truth = truth_of(people, pairs)
     readouts = fit_readouts(other, loaded, device)
-    log.info("readouts fitted to %d people", len(other.subjects("calibration")))
+    log.info("readouts fitted to %d subjects", len(other.subjects("calibration")))
     found = {path.stem: _forecasts(path) for path in sorted(predictions.glob("*.safetensors"))}
     if wrong := [name for name, (arrays, _) in found.items() if len(arrays["images"]) != len(pairs)]:
         raise ConfigError(f"{predictions}/{wrong[0]} is of other pairs than {config.split}; predict again")
@@ -149,7 +149,7 @@ def truth_of(cohort: Cohort, pairs: Sequence[Pair]) -> Truth:
 
 
 def fit_readouts(cohort: Cohort, model: ForecastModel, device: str) -> dict[str, ChangeReadout]:
-    """Return the readouts of scans and of decoded images, fitted to the calibration people."""
+    """Return the readouts of scans and of decoded images, fitted to the calibration subjects."""
     pairs = calibration_pairs(cohort)
     first, later = ([pair[side] for pair in pairs] for side in (0, 1))
     places = neighbourhoods(cohort, first)
@@ -162,7 +162,7 @@ class Sources:
     """Forecasts of all pairs by each method.
 
     Args:
-        cohort: the study's people.
+        cohort: the study's subjects.
         model: whose autoencoder and courses are used.
         pairs: questions.
         readouts: of scans and of decoded images.

@@ -1,4 +1,4 @@
-"""Stage `fit-course`: all course models on the training people, intervals calibrated with those of validation too, and tested."""
+"""Stage `fit-course`: all course models on training subjects, intervals calibrated with those of validation too, and tested."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(config: FitCourseConfig, cohort: Path, output: Path) -> list[Path]:
 
     Args:
         config: kinds of models.
-        cohort: folder of the cohort whose training people are learned from; it needs no images.
+        cohort: folder of the cohort whose training subjects are learned from; it needs no images.
         output: output folder.
     """
     recorder = Recorder("progression.fit_course", config.model_dump(mode="json"), [cohort / "visits.csv"])

@@ -35,7 +35,7 @@ def run(config: FitMotionConfig, cohort: Path, course: Path, output: Path) -> li
     validation subject later visits are forecast from the first one and from the first two.
 
     Args:
-        config: how many people.
+        config: how many subjects.
         cohort: folder of the cohort that is learned from, with labels.
         course: models of `fit-course`.
         output: output folder.

@@ -33,22 +33,22 @@ ARRAYS = ("ages", "images", "uncertainty", "volumes_ml", "low_ml", "high_ml", "l
 def run(
     config: AskConfig, cohort: Path, model: str | Path, output: Path, device: str = "cpu", scan: Path | None = None
 ) -> list[Path]:
-    """Write for each person `trajectory.nii.gz`, `uncertainty.nii.gz`, `volumes.csv` and `forecast.json`.
+    """Write for each subject `trajectory.nii.gz`, `uncertainty.nii.gz`, `volumes.csv` and `forecast.json`.
 
     The images are on the grid of the model. `native.nii.gz` in the voxels, orientation and intensities of the last scan comes
     with it where that scan is given.
 
     Args:
         config: who, when, how.
-        cohort: folder of prepared or simulated people.
+        cohort: folder of prepared or simulated subjects.
         model: shipped model or model file.
-        output: output folder, with a folder for each person.
+        output: output folder, with a folder for each subject.
         device: `cpu` or `cuda`.
-        scan: the last scan of the one person that is asked for, as it was before it was prepared.
+        scan: the last scan of the one subject that is asked for, as it was before it was prepared.
 
     Raises:
-        ConfigError: a scan is given and not exactly one person.
-        PartialResult: some people could not be forecast; the others are written.
+        ConfigError: a scan is given and not exactly one subject.
+        PartialResult: some subjects could not be forecast; the others are written.
     """
     recorder = Recorder("progression.forecast", config.model_dump(mode="json"), [cohort / "visits.csv"])
     known = Cohort(cohort)
@@ -63,7 +63,7 @@ def run(
     wanted = config.subjects or tuple(people)
     identity = {"config": config.model_dump(mode="json"), "model": forecaster.model.about, "code": source_digest(__name__)}
     if scan is not None and len(wanted) != 1:
-        raise ConfigError(f"one scan is given and {len(wanted)} people are asked for; name the one with --subject")
+        raise ConfigError(f"one scan is given and {len(wanted)} subjects are asked for; name the one with --subject")
     written: list[Path] = []
     failed: dict[str, str] = {}
     for subject in wanted:
@@ -77,7 +77,7 @@ def run(
         recorder.write(output / "provenance.json", written)
     if failed:
         told = "; ".join(f"{subject}: {message}" for subject, message in failed.items())
-        raise PartialResult(f"{len(failed)} of {len(wanted)} people were not forecast: {told}")
+        raise PartialResult(f"{len(failed)} of {len(wanted)} subjects were not forecast: {told}")
     return [*written, output / "provenance.json"]
 
 

@@ -1,4 +1,4 @@
-"""Stage `person`: the brain of a real man, Colin27, forecast as if he were old; no model of the family has seen a real person.
+"""Stage `person`: the brain of a real man, Colin27, forecast as if he were old; no model of the family has seen a real subject.
 
 He was young and healthy, and nobody knows how his brain looked years later: what is compared is the forecast image with the
 course that it was told, and with the flow that moves his own labels to the same volumes.
@@ -47,7 +47,7 @@ def run(config: PersonConfig, calibration: Path, model: Path, output: Path, devi
 
     Args:
         config: how old he is thought to be, how far ahead, with which diagnoses.
-        calibration: folder of people whose regions change independently, for the readouts.
+        calibration: folder of subjects whose regions change independently, for the readouts.
         model: model file.
         output: output folder.
         device: `cpu` or `cuda`.

@@ -17,7 +17,7 @@ from sciml.training.weight_files import read_weights_metadata
 
 LICENCE = "simulated here (MIT) from the ICBM152 2009a template and AAL labels, whose terms are in docs/data.md"
 LIMITS = [
-    "Not for clinical use: it has seen no patient. People, time and disease are simulated, by a law that is known.",
+    "Not for clinical use: it has seen no patient. Subjects, time and disease are simulated, by a law that is known.",
     "The average template has a smooth cortex; lesions, patterns and scanners are made up; there are no other diseases.",
     "Trained on gaps of 1 to 7 years between 60 and 90 years of age; what lies beyond is an extrapolation, and said to be.",
     "It wants skull-stripped T1 images in MNI space with white matter at 0.8, as `sciml progression prepare` makes them.",
@@ -78,4 +78,4 @@ def rows_of(metrics: Metrics, method: str = "main") -> list[dict[str, Any]]:
         for value, title in ((score.correlation, "correlation with the true change"), (score.skill, "skill over no change")):
             rows.append((f"{TITLES[region]}: {title}", "-" if value is None else f"{value:.2f}", "-", score.n))
     names = ("name", "value", "unit", "n")
-    return [{**dict(zip(names, row, strict=True)), "data": "pairs of visits of test people"} for row in rows]
+    return [{**dict(zip(names, row, strict=True)), "data": "pairs of visits of test subjects"} for row in rows]

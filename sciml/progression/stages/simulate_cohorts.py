@@ -33,7 +33,7 @@ def simulate_one(config: SimulateConfig, output: Path, workers: int = 1) -> list
     Args:
         config: of the cohort.
         output: folder of the cohort.
-        workers: people that are simulated at a time.
+        workers: subjects that are simulated at a time.
     """
     recorder = Recorder("progression.simulate", config.model_dump(mode="json"))
     paths = simulate_cohort(config, output, workers)

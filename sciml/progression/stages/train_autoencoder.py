@@ -1,4 +1,4 @@
-"""Stage `train-autoencoder`: learn the latent space, and measure its scale on the training people."""
+"""Stage `train-autoencoder`: learn the latent space, and measure its scale on the training subjects."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(config: TrainAutoencoderConfig, cohort: Path, output: Path, device: str 
 
     Args:
         config: network and training.
-        cohort: folder of the cohort whose training people are learned from.
+        cohort: folder of the cohort whose training subjects are learned from.
         output: output folder.
         device: `cpu` or `cuda`.
     """

@@ -22,7 +22,7 @@ def run(
 
     Args:
         config: of the training.
-        cohort: folder of the cohort whose training people are learned from.
+        cohort: folder of the cohort whose training subjects are learned from.
         autoencoder: weights of `train-autoencoder`.
         diffusion: weights of `train-diffusion`.
         output: output folder.

@@ -1,6 +1,6 @@
 """Stage `train-diffusion`: the diffusion model of one form, on latents of the autoencoder.
 
-A form with concatenation needs no more. A form with a ControlNet learns people in general here, from every visit alone when it
+A form with concatenation needs no more. A form with a ControlNet learns subjects in general here, from every visit alone when it
 predicts the follow-up itself; `train-controlnet` teaches it how a start steers that.
 """
 
@@ -40,7 +40,7 @@ def run(config: TrainDiffusionConfig, cohort: Path, autoencoder: Path, output: P
 
     Args:
         config: form, network and training.
-        cohort: folder of the cohort whose training people are learned from.
+        cohort: folder of the cohort whose training subjects are learned from.
         autoencoder: weights of `train-autoencoder`.
         output: output folder.
         device: `cpu` or `cuda`.
@@ -51,7 +51,7 @@ def run(config: TrainDiffusionConfig, cohort: Path, autoencoder: Path, output: P
     seed = Seeds(config.seed)("progression", "diffusion", config.name)
     torch.manual_seed(seed)
     denoiser = Denoiser(config.form, config.network, encoder.config.latent_channels, with_control=False)
-    # without the start's latent, follow-ups are people like any others, so every visit serves
+    # without the start's latent, follow-ups are subjects like any others, so every visit serves
     alone = config.form.anatomy == "controlnet" and config.form.target == "followup"
     job = Job("progression.train_diffusion", __name__, config, people, encoder, about["weights_digest"], scale, seed, device)
     return job.run(denoiser, output, ZERO_GAP_SHARE, alone, autoencoder)
@@ -126,7 +126,7 @@ class SampledFollowups:
     """Error of sampled latents on validation pairs, first visit to last: a small loss alone says nothing about samples.
 
     Args:
-        table: of the validation people.
+        table: of the validation subjects.
         change_sd: s.
         device: of the network.
     """

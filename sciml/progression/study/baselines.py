@@ -1,11 +1,11 @@
 """Forecasts that need no network: what a learned one has to beat.
 
 * **no change**: the image at A itself;
-* **no change, denoised**: the same without its noise, by the filter that is best on validation people, for a network that removes
+* **no change, denoised**: the same without its noise, by the filter that is best on validation subjects: a network that removes
   noise would else win without knowing anything of time;
-* **population field**: the mean motion of training people with the diagnosis, times the years;
-* **prescribed volumes**: the simulator's own flow on the person's labels at A, to the volumes that a course model expects. On
-  simulated people it is the same physics as the truth, without what no volume tells;
+* **population field**: the mean motion of training subjects with the diagnosis, times the years;
+* **prescribed volumes**: the simulator's own flow on the subject's labels at A, to the volumes that a course model expects. On
+  simulated subjects it is the same physics as the truth, without what no volume tells;
 * **true motion**: A moved as it truly was, which no forecast can know: the ceiling of whatever moves A.
 """
 
@@ -65,7 +65,7 @@ def choose_filter(cohort: Cohort, split: Split = "validation") -> tuple[str, dic
 
     Args:
         cohort: with images without noise.
-        split: people who choose; never those of the test.
+        split: subjects who choose; never those of the test.
 
     Raises:
         DataError: the split has no pair of visits.
@@ -105,7 +105,7 @@ def prescribed_forecast(image: np.ndarray, labels: np.ndarray, mask: np.ndarray,
 
 @dataclass(frozen=True)
 class PopulationField:
-    """The mean motion of people with a diagnosis.
+    """The mean motion of subjects with a diagnosis.
 
     Attributes:
         velocity: by diagnosis, (3, D, H, W): how far the place moves, from which what is at a voxel comes, in voxels a year.
@@ -119,7 +119,7 @@ class PopulationField:
         """Return the image at A moved along the mean field for some years.
 
         Raises:
-            DataError: no training person had the diagnosis.
+            DataError: no training subject had the diagnosis.
         """
         if diagnosis not in self.velocity:
             raise DataError(f"nobody with {diagnosis} went into the mean field; there are {', '.join(self.velocity)}")
@@ -137,11 +137,11 @@ class PopulationField:
 def fit_population_field(cohort: Cohort, split: Split = "train") -> PopulationField:
     """Return the mean field of a cohort.
 
-    A person's field is the flow that moves the labels at the first visit to the volumes of the last one, over the years between.
+    A subject's field is the flow that moves the labels at the first visit to the volumes of the last one, over the years between.
 
     Args:
-        cohort: with labels; it lies in MNI space, so that one person's voxel is the other's.
-        split: people to learn from.
+        cohort: with labels; it lies in MNI space, so that one subject's voxel is the other's.
+        split: subjects to learn from.
     """
     fields: dict[str, list[np.ndarray]] = {}
     for visits in cohort.subjects(split).values():

@@ -114,7 +114,7 @@ def evaluate(methods: Sequence[Method], truth: Truth, reference: str, random: np
     Args:
         methods: on the same pairs.
         truth: of them.
-        reference: method with images that gains are against, with intervals over people.
+        reference: method with images that gains are against, with intervals over subjects.
         random: of the bootstrap.
     """
     groups = truth.groups()
@@ -145,7 +145,7 @@ def evaluate(methods: Sequence[Method], truth: Truth, reference: str, random: np
 
 
 def gains_by_group(gain: Real[np.ndarray, " pairs"], truth: Truth, random: np.random.Generator) -> dict[str, Gain]:
-    """Return the mean of a difference by group of pairs, with its interval over people."""
+    """Return the mean of a difference by group of pairs, with its interval over subjects."""
     return {
         name: _with_interval(gain[members], [truth.subjects[i] for i in np.flatnonzero(members)], random)
         for name, members in truth.groups().items()

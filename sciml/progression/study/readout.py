@@ -14,8 +14,8 @@ once, so that the neighbours' changes are told apart from its own,
 
     (3)  ln(V_r,B / V_r,A) = w_r . (θ^(1.5), θ^(2.5)),    w_r = (F^T F + λ n)^-1 F^T y_r    (columns of F scaled to unit length)
 
-over the n pairs (first visit, later visit) of people whose regions change independently: the hippocampus cannot be read off the
-ventricles, neither by place nor by habit. All of it is linear in d, and no difference is no change. The error on people left out
+over the n pairs (first visit, later visit) of subjects whose regions change independently: the hippocampus cannot be read off the
+ventricles, neither by place nor by habit. All of it is linear in d, and no difference is no change. The error on those left out
 is the floor of what can be measured. Images of another kind (those of an autoencoder) need a readout of their own.
 """
 
@@ -119,8 +119,8 @@ class ChangeReadout:
 
     Attributes:
         weights: w_r of (3), (regions, features).
-        ridges: λ of each region, chosen on people left out.
-        floor: errors on people left out, by region.
+        ridges: λ of each region, chosen on subjects left out.
+        floor: errors on subjects left out, by region.
     """
 
     weights: np.ndarray
@@ -150,11 +150,11 @@ def calibration_pairs(cohort: Cohort, split: Split = "calibration") -> list[tupl
     """Return the pairs that readouts are fitted to: everybody's first visit with each later one.
 
     Raises:
-        DataError: fewer than three people.
+        DataError: fewer than three subjects.
     """
     pairs = [(first, later) for first, later in cohort.pairs(split) if first.number == 0]
     if len(people := {first.subject for first, _ in pairs}) < 3:
-        raise DataError(f"{cohort.folder} has {len(people)} people in {split} with two visits; at least 3 needed")
+        raise DataError(f"{cohort.folder} has {len(people)} subjects in {split} with two visits; at least 3 needed")
     return pairs
 
 
@@ -180,7 +180,7 @@ def fit_readout(pairs: Sequence[tuple[Visit, Visit]], features: np.ndarray) -> C
 
 
 def _choose(features: np.ndarray, target: np.ndarray, fold: np.ndarray) -> tuple[float, np.ndarray]:
-    """Return the λ of least error on people left out, and the predictions there."""
+    """Return the λ of least error on subjects left out, and the predictions there."""
     found = []
     for ridge in RIDGES:
         predicted = np.empty_like(target)

@@ -112,12 +112,12 @@ def subject_interval(
     statistic: Callable[[np.ndarray], float] = np.mean,  # type: ignore[assignment]
     draws: int = 1000,
 ) -> tuple[float, float]:
-    """Return the 95 % bootstrap interval of a statistic, people drawn with all their pairs (Efron 1979).
+    """Return the 95 % bootstrap interval of a statistic, subjects drawn with all their pairs (Efron 1979).
 
     Args:
         values: one a pair, or (pairs, columns); for two methods their differences.
         subjects: of each pair.
-        random: draws the people.
+        random: draws the subjects.
         statistic: of the values of a draw; the mean by default. Draws in which it is not finite are left out.
         draws: number of resamplings.
     """

@@ -1,6 +1,6 @@
-"""Trajectories: a forecast at every year from a person's first visit, and whether its volumes move evenly and the right way.
+"""Trajectories: a forecast at every year from a subject's first visit, and whether its volumes move evenly and the right way.
 
-Where a simulated person's pace is constant, the true ln V is a straight line: its second difference is 0.
+Where a simulated subject's pace is constant, the true ln V is a straight line: its second difference is 0.
 """
 
 from __future__ import annotations
@@ -19,13 +19,13 @@ from sciml.progression.study.readout import ChangeReadout, neighbourhoods
 from sciml.progression.study.results import TrajectoryScores
 from sciml.progression.study.scores import smoothness
 
-# of every simulated person, with age
+# of every simulated subject, with age
 RISING = {region: region in ("ventricle", "csf") for region in REGIONS}
 
 
 @dataclass(frozen=True)
 class Trajectories:
-    """Forecasts of several people at the same years ahead.
+    """Forecasts of several subjects at the same years ahead.
 
     Attributes:
         years: after the first visit, even steps.
@@ -55,12 +55,12 @@ class Trajectories:
 def forecast_trajectories(
     forecaster: Forecaster, cohort: Cohort, split: Split, people: int, years: Sequence[float], readout: ChangeReadout, seed: int
 ) -> Trajectories:
-    """Forecast the first people of a split from their first visits.
+    """Forecast the first subjects of a split from their first visits.
 
     Args:
         forecaster: the model and how it is used.
         cohort: with images and labels.
-        split: whose people.
+        split: whose subjects.
         people: how many at most; diagnoses take turns.
         years: after the first visit, even steps.
         readout: of decoded images.

@@ -1,7 +1,7 @@
 """The pictures that networks are trained and validated on, by domain, with the digests of their files.
 
 * photo-grey, photo-colour: display values of the photographs, reduced in linear light, by default by 1, 2 and 3 with chances
-  .25, .45 and .3: a photograph at full size is far smoother a pixel than the pictures that people restore;
+  .25, .45 and .3: a photograph at full size is far smoother a pixel than the pictures that users restore;
 * ct: axial slices, [-1000, 1000] HU as [0, 1], also reduced by whole factors towards 256 pixels;
 * mri: slices of all three orientations, the volume's largest value as 1.
 """

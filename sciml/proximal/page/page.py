@@ -38,7 +38,7 @@ is therefore tested where it can hold and the answer is known, on the line and i
 **R.** Its values compare pictures within one network at one noise level. Between networks, neither values nor differences mean
 anything.
 
-Nothing is chosen on test data: networks are trained and classical methods tuned on other photographs and other persons. PSNR and
+Nothing is chosen on test data: networks are trained and classical methods tuned on other photographs and other subjects. PSNR and
 SSIM are of values in [0, 1]. A spread is the standard deviation over test pictures, not an error of the mean."""
 
 

@@ -23,7 +23,7 @@ from sciml.report.words import minus
 
 PATHS = {"noise": "noise, standard deviation", "blur": "blur, pixels", "mixing": "share of another picture"}
 SHOWN_DIGITS = 2
-GROUPS = {"head": "head, test person", "abdomen": "abdomen", "noisy": "head, noisy"}
+GROUPS = {"head": "head, test subject", "abdomen": "abdomen", "noisy": "head, noisy"}
 
 
 def digit_reportlets(digits: Part[DigitNumbers]) -> Iterator[Reportlet]:

@@ -116,7 +116,7 @@ class FilterBank:
 
 
 def _bands(u: Images, responses: int) -> Iterator[tuple[slice, int, int]]:
-    """Yield (images, first row, end row) that hold at most AT_ONCE responses each; all at once on a card or with a graph."""
+    """Yield (images, first row, end row) that hold at most AT_ONCE responses each; all at once on a GPU or with a graph."""
     height, width = u.shape[-2:]
     if u.is_cuda or torch.is_grad_enabled():
         yield slice(0, len(u)), 0, height

@@ -96,7 +96,7 @@ class PriorSettings(StageConfig):
     retired = frozenset({"data_tier", "noise_levels", "blur_widths", "mixing_shares", "spacing"})
     photographs: int = Field(default=10, ge=2, description="test photographs")
     photo_size: int = Field(default=128, ge=32, description="side of a photograph's centre, pixels")
-    slices: int = Field(default=12, ge=2, description="CT slices of each person")
+    slices: int = Field(default=12, ge=2, description="CT slices of each subject")
     ct_size: int = Field(default=256, ge=64, description="side of a slice, pixels, by a whole factor")
     fbp_views: tuple[PositiveInt, ...] = Field(default=(30, 60), description="views of back-projections with streaks")
     covariance_pictures: int = Field(default=4, ge=1, description="validation crops of the posterior covariance")

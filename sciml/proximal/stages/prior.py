@@ -103,7 +103,7 @@ def _photographs(config: PriorConfig, device: str) -> tuple[Images, list[str]]:
 
 
 def _slices(role: str, config: PriorConfig, device: str) -> Images | None:
-    """Return slices of the people of a role in the window of the networks; None where the tier has none."""
+    """Return slices of the subjects of a role in the window of the networks; None where the tier has none."""
     own = tuple(split("proximal-ct", role, config.data_tier))
     if not own:
         return None
@@ -215,7 +215,9 @@ def readings(photographs: results.PhotographLandscapes, calibration: results.Cal
     if (mixed_pairs := photographs.mixing.humps) is not None:
         share = f"{mixed_pairs.above_chord:.0%}"
         found.append(f"Along mixtures R lies above its chord for {share} of the pairs; for a convex R this cannot happen.")
-    found.append("Every group of slices is of one person: an AUROC says how these slices differ, not how well persons are told.")
+    found.append(
+        "Every group of slices is of one subject: an AUROC says how these slices differ, not how well subjects are told."
+    )
     found.append(f"The squared error of the crops is {calibration.ratio:.2f} times the predicted posterior variance.")
     return found
 

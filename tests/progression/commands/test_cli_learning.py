@@ -71,7 +71,7 @@ def test_a_model_is_made_used_and_judged(sciml_command, cohorts, tmp_path):
         "progression", "forecast", cohort, "--out", tmp_path / "g", "--subject", "s3", "--subject", "s4", "--age", 78, *asked
     )
     assert code == 3
-    assert "1 of 2 people were not forecast: s4: asked for ages [78.0]" in error
+    assert "1 of 2 subjects were not forecast: s4: asked for ages [78.0]" in error
     assert (tmp_path / "g" / "s3" / "trajectory.nii.gz").exists()
 
 

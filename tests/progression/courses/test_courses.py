@@ -211,7 +211,7 @@ def test_a_person_unlike_all_others_is_forecast_without_wild_rates():
     odd = Course(np.array([70.0]), np.exp(0.4 * (-1.0) ** np.arange(len(REGIONS)))[None], 0, "CN")
 
     model = HuberRegression.fit(alike, REGIONS)
-    assert "than those of the training people" in model.unlike(odd)
+    assert "than those of the training subjects" in model.unlike(odd)
     assert all(not model.unlike(person.until(1)) for person in alike)
     assert not PublishedHuber.fit(alike, REGIONS).unlike(odd)
     asked = odd.ages + 4
@@ -289,9 +289,9 @@ def test_bad_courses_are_refused():
         Course(np.array([70.0]), np.zeros((1, 2)), 0, "CN")
     with pytest.raises(DataError, match="ask for later ages"):
         NoChange(FEATURES).predict(Course(np.array([70.0]), np.ones((1, 5)), 0, "CN"), [69.0])
-    with pytest.raises(DataError, match="none of 1 people has two visits"):
+    with pytest.raises(DataError, match="none of 1 subjects has two visits"):
         NoChange.fit([growing()[0].until(1)], REGIONS)
-    with pytest.raises(DataError, match="AD has 1 people"):
+    with pytest.raises(DataError, match="AD has 1 subjects"):
         LogisticMixed.fit(growing(3), REGIONS)
     with pytest.raises(ConfigError, match="no course model is called 'spline'"):
         fit_courses(growing(), ["spline"])

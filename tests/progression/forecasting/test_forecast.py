@@ -158,7 +158,7 @@ def test_bad_questions_are_refused(forecaster, scans, cohort):
     other = ImagedVisit(cohort.subjects("validation")["s3"][0], scans[0].image)
     for given, ages, more, error, message in (
         ([], [80], {}, DataError, "at least one visit"),
-        ([other, scans[0]], [90], {}, DataError, "visits of 2 people"),
+        ([other, scans[0]], [90], {}, DataError, "visits of 2 subjects"),
         (scans, [last - 1], {}, DataError, "ask for later"),
         (scans, [], {}, DataError, "ask for later"),
         (scans, [last + 1], {"diagnosis": "sick"}, ConfigError, "expected CN, MCI, AD"),
@@ -277,5 +277,5 @@ def test_the_fastest_are_chosen_and_a_trial_of_them_is_smaller():
     assert arm_size(np.array([-1.0, -3.0]), 0.5) == pytest.approx(2 * (2.8016 * np.sqrt(2) / 1) ** 2, rel=1e-4)
     with pytest.raises(ConfigError, match="chosen is 1, expected 2 to 200"):
         enrich(predicted, true, 1)
-    with pytest.raises(DataError, match="one of each a person"):
+    with pytest.raises(DataError, match="one of each a subject"):
         enrich(predicted[:3], true, 2)

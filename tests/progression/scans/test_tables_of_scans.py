@@ -196,7 +196,7 @@ def test_prepare_makes_a_cohort(tmp_path, brain, labels, sciml_command):
         "progression", "prepare", cohort_table(tmp_path, brain, labels), tmp_path / "cohort", "--split", "0.34,0.33,0.33"
     )
     assert code == 0, error
-    assert "6 scans of 3 people (1 train, 1 validation, 1 test)" in out
+    assert "6 scans of 3 subjects (1 train, 1 validation, 1 test)" in out
     cohort = Cohort(tmp_path / "cohort")
     first, second = cohort.subjects()["p0"]
     # brightness is taken away

@@ -150,7 +150,7 @@ def test_responses_are_the_derivative_of_the_flow(phantom_cohort):
 
 
 def test_a_readout_needs_people_and_labels(phantom_cohort, monkeypatch):
-    with pytest.raises(DataError, match="0 people in calibration"):
+    with pytest.raises(DataError, match="0 subjects in calibration"):
         calibration_pairs(phantom_cohort)
     monkeypatch.setattr(Cohort, "has", lambda _self, _name: False)
     with pytest.raises(DataError, match="no labels"):

@@ -18,7 +18,7 @@ from sciml.studies.scan_to_forecast.chain.records import Answer, Case
 
 MODEL = "mni-motion"
 COURSE = "linear_population"
-"""The regression on volumes of one visit holds for people like those that it has learned from, a population's course for all."""
+"""The regression on volumes of one visit holds for subjects like those it has learned from, a population's course for all."""
 PATH = re.compile(r"\S*scan\.nii\b:?")
 DIM = 0.05
 """What is darker is no head: quality is judged within it."""

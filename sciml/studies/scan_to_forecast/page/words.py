@@ -186,7 +186,7 @@ def limits(study: Study) -> Iterator[str]:
     """Yield what the page does not show."""
     if study.head is not None:
         yield (
-            "One head: its budget has no spread over people. Nobody knows its true volumes; moves are against its own scan "
+            "One head: its budget has no spread over subjects. Nobody knows its true volumes; moves are against its own scan "
             "without noise or gap."
         )
     yield (

@@ -1,4 +1,4 @@
-"""`sciml doctor --cards`: what works on a card, by the commands that use one: each runs with a card and without, on one input."""
+"""`sciml doctor --try-gpu`: what works on a GPU, by the commands that use one: each runs with a GPU and without, on one input."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from sciml.doctor import Finding, print_findings, seen_by_frameworks
-from sciml.runtime.devices import find_cards
+from sciml.runtime.devices import find_gpus
 
 if TYPE_CHECKING:
     import numpy as np
 
 # of all commands together: the first job of a long run must not be long itself
 LIMIT_SECONDS = 300
-# relative: a card may round products to fewer bits, and a training draws other random numbers there
+# relative: a GPU may round products to fewer bits, and a training draws other random numbers there
 SOLVED, TRAINED = 1e-3, 0.5
 PREPARE = (
     "data export camera --crop 60 190 64 64 --out photo.npy",
@@ -55,21 +55,21 @@ CHECKS = (
 )
 
 
-def examine_cards() -> bool:
-    """Print what works on the machine's cards, and return whether all of it does.
+def examine_gpus() -> bool:
+    """Print what works on the machine's GPUs, and return whether all of it does.
 
     Raises:
-        ConfigError: there is no card, or its driver does not answer.
+        ConfigError: there is no GPU, or its driver does not answer.
     """
-    print(f"cards: {', '.join(find_cards())}; each command runs on one of them and on the processor", flush=True)
-    with TemporaryDirectory(prefix="sciml-cards-") as folder:
+    print(f"GPUs: {', '.join(find_gpus())}; each command runs on one of them and on the processor", flush=True)
+    with TemporaryDirectory(prefix="sciml-gpus-") as folder:
         findings = [*seen_by_frameworks(), *compared(Path(folder))]
     print_findings(findings)
     return all(finding.verdict == "good" for finding in findings)
 
 
 def compared(folder: Path) -> Iterator[Finding]:
-    """Run all commands with a card and without; yield what came of each.
+    """Run all commands with a GPU and without; yield what came of each.
 
     Args:
         folder: for inputs and results.
@@ -83,17 +83,17 @@ def compared(folder: Path) -> Iterator[Finding]:
             return
     for number, check in enumerate(CHECKS):
         took = []
-        for cards in ("0", "1"):
+        for gpus in ("0", "1"):
             begin = time.monotonic()
-            words = [*shlex.split(check.words.replace("OUT", f"{number}-{cards}")), "--gpu", cards]
+            words = [*shlex.split(check.words.replace("OUT", f"{number}-{gpus}")), "--gpu", gpus]
             if problem := _run(words, folder, end):
                 yield Finding(check.subject, "missing", problem, f"sciml {shlex.join(words)}")
                 break
             took.append(time.monotonic() - begin)
         else:
-            here, there = (numbers(folder / check.result.replace("OUT", f"{number}-{cards}")) for cards in ("0", "1"))
+            here, there = (numbers(folder / check.result.replace("OUT", f"{number}-{gpus}")) for gpus in ("0", "1"))
             apart = difference(there, here)
-            detail = f"card and processor differ by {apart:.1e}; {took[1]:.0f} and {took[0]:.0f} s with the start"
+            detail = f"GPU and processor differ by {apart:.1e}; {took[1]:.0f} and {took[0]:.0f} s with the start"
             good = apart <= check.tolerance
             advice = "" if good else f"expected at most {check.tolerance:g}: another driver or torch; NVIDIA_TF32_OVERRIDE=0"
             yield Finding(check.subject, "good" if good else "missing", detail, advice)

@@ -1,4 +1,4 @@
-"""What `sciml doctor --cards` says: none there, one that works, one that computes something else, commands that fail."""
+"""What `sciml doctor --try-gpu` says: none there, one that works, one that computes something else, commands that fail."""
 
 from __future__ import annotations
 
@@ -8,27 +8,27 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sciml import card_test
-from sciml.card_test import CHECKS, Check, compared, difference, numbers
+from sciml import gpu_test
 from sciml.datasets import manifest
+from sciml.gpu_test import CHECKS, Check, compared, difference, numbers
 from sciml.runtime import devices
 
 IMAGE = Check("reconstruction", "imaging solve photo.npy --out OUT.npy", "OUT.npy")
 
 
-def test_without_a_card_there_is_one_line(sciml_command, monkeypatch):
+def test_without_a_gpu_there_is_one_line(sciml_command, monkeypatch):
     monkeypatch.setattr(devices.subprocess, "run", lambda *words, **rest: (_ for _ in ()).throw(FileNotFoundError))
-    code, out, err = sciml_command("doctor", "--cards")
+    code, out, err = sciml_command("doctor", "--try-gpu")
     assert (code, out) == (2, "")
-    assert err.splitlines() == ["sciml: error: no card found: nvidia-smi is not installed; run on the CPU with gpu 0, "
+    assert err.splitlines() == ["sciml: error: no GPU found: nvidia-smi is not installed; run on the CPU with gpu 0, "
                                 "which profiles/default does"]  # fmt: skip
 
 
 @pytest.fixture
 def outcome(monkeypatch, tmp_path):
-    """Return a function that gives the verdict on one command whose result on a card is given; None: it fails there."""
+    """Return a function that gives the verdict on one command whose result on a GPU is given; None: it fails there."""
 
-    def judged(there: np.ndarray | None) -> card_test.Finding:
+    def judged(there: np.ndarray | None) -> gpu_test.Finding:
         def run(program: list[str], cwd: Path, **rest: object) -> subprocess.CompletedProcess[str]:
             words = program[3:]
             if words[-2:] == ["--gpu", "1"] and there is None:
@@ -37,15 +37,15 @@ def outcome(monkeypatch, tmp_path):
                 np.save(cwd / words[words.index("--out") + 1], np.ones(9) if words[-1] == "0" else there)
             return subprocess.CompletedProcess(program, 0, "", "")
 
-        monkeypatch.setattr(card_test, "CHECKS", (IMAGE,))
-        monkeypatch.setattr(card_test.subprocess, "run", run)
+        monkeypatch.setattr(gpu_test, "CHECKS", (IMAGE,))
+        monkeypatch.setattr(gpu_test.subprocess, "run", run)
         (found,) = compared(tmp_path)
         return found
 
     return judged
 
 
-def test_a_card_is_judged_by_its_numbers(outcome):
+def test_a_gpu_is_judged_by_its_numbers(outcome):
     assert outcome(np.full(9, 1 + 1e-4)).verdict == "good"
     for wrong in (np.full(9, 1.01), np.full(9, np.nan), np.ones(8)):
         found = outcome(wrong)
@@ -60,7 +60,7 @@ def test_commands_that_take_too_long_are_told(monkeypatch, tmp_path):
     def slow(program: list[str], timeout: float, **rest: object) -> None:
         raise subprocess.TimeoutExpired(program, timeout)
 
-    monkeypatch.setattr(card_test.subprocess, "run", slow)
+    monkeypatch.setattr(gpu_test.subprocess, "run", slow)
     (found,) = compared(tmp_path)
     assert found.verdict == "missing"
     assert "300 s" in found.detail
@@ -79,13 +79,13 @@ def test_the_losses_of_a_training_are_one_number(tmp_path):
 @pytest.mark.slow
 def test_its_commands_run_and_repeat_on_the_processor(monkeypatch, tmp_path, need_data):
     need_data(*manifest.tier_ids("ci"))
-    monkeypatch.setattr(card_test, "LIMIT_SECONDS", 3000)
-    run = card_test.subprocess.run
+    monkeypatch.setattr(gpu_test, "LIMIT_SECONDS", 3000)
+    run = gpu_test.subprocess.run
 
     def processor(program: list[str], **rest: object) -> subprocess.CompletedProcess[str]:
         return run([*program[:-1], "0"] if program[-2] == "--gpu" else program, **rest)
 
-    monkeypatch.setattr(card_test.subprocess, "run", processor)
+    monkeypatch.setattr(gpu_test.subprocess, "run", processor)
     found = {finding.subject: finding for finding in compared(tmp_path)}
     assert list(found) == [check.subject for check in CHECKS]
     assert all(finding.verdict == "good" and " 0.0e+00;" in finding.detail for finding in found.values()), found
