@@ -134,7 +134,7 @@ def text(record: dict[str, Any]) -> str:
         "exponent. GPUs were not measured."
     )
     training_text = (
-        "The steps of a training are a setting, so its time follows the batch, not the people or pictures that it draws from. "
+        "The steps of a training are a setting, so its time follows the batch, not the subjects or pictures that it draws from. "
         "Processes share out the rows of a step: see [training](training.md)."
     )
     needs_text = (
