@@ -112,7 +112,7 @@ def cancel(copy: Copy, job: str) -> None:
 
 
 def card_is_asked_for(copy: Copy, profile: str) -> None:
-    """Run a stage that computes on a card where it gets one; Broke if the scheduler was not asked, or the stage says nothing."""
+    """Run a stage that computes on a GPU where it gets one; Broke if the scheduler was not asked, or the stage says nothing."""
     log = copy.root.parent / "card.txt"
     for path in (copy.root / "results/ci/imaging/denoise").glob("solve/*"):
         path.unlink()
@@ -123,11 +123,11 @@ def card_is_asked_for(copy: Copy, profile: str) -> None:
         time.sleep(1)
     ended = finished(process, log)
     if "gpu" not in asked_for:
-        raise Broke(f"no job asked for a card: {ended.tail()}")
+        raise Broke(f"no job asked for a GPU: {ended.tail()}")
     # the card is a pretended one: where the packages know none, the stage that was told of it must say so
     says = re.search(r"sciml: error: Torch not compiled with CUDA enabled: .*", ended.output)
     if not says and '"--gpu",\n    "1"' not in (copy.root / "results/ci/imaging/denoise/solve/provenance.json").read_text():
-        raise Broke(f"the scheduler gave a card and the stage was not told: {ended.tail()}")
+        raise Broke(f"the scheduler gave a GPU and the stage was not told: {ended.tail()}")
     say(f"   asked for {asked_for.split()[-1]}; {says[0] if says else 'computed on it'}")
 
 

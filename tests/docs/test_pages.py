@@ -144,7 +144,7 @@ def test_every_block_says_what_it_is():
 
 
 def test_few_blocks_do_not_run():
-    """Those that need a card, a cluster or hours are counted here."""
+    """Those that need a GPU, a cluster or hours are counted here."""
     found = {name: sum(bool(block.why_not) for block in listed) for name, listed in ALL.items()}
     assert {name: number for name, number in found.items() if number} == NOT_RUN
 

@@ -46,7 +46,7 @@ def limits(study: StudyResults) -> Iterator[str]:
     yield (
         "The default model is not the published method of mixtures of Gaussians: codebooks of vectors only in a comparison, no "
         "network before the coder. The neural preset has both, trained for minutes on some thirty photographs. Published rates "
-        "and speeds, on cards, are not reproduced."
+        "and speeds, on GPUs, are not reproduced."
     )
     yield "Codes are the same on every machine; pixels may differ by one grey level, since the last steps compute in floats."
     yield "Equal codes were shown on one machine with other settings. Other kinds of processors were not tried here."

@@ -299,13 +299,13 @@ def test_a_missing_folder_is_made(run):
     assert run("restore", "photo.png", *FAST, "--out", "new/er/y.png")[0] == 0 and Path("new/er/y.png").exists()
 
 
-def test_a_card_that_is_not_there_is_an_error(tmp_path):
+def test_a_gpu_that_is_not_there_is_an_error(tmp_path):
     PIL.Image.fromarray(BYTES).save(tmp_path / "photo.png")
     words = ["restore", "photo.png", "--kernel", "disk:2", "--out", "y.png", "--gpu", "1"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("CUDA")} | {"PATH": str(tmp_path)}
     command = [sys.executable, "-m", "sciml.cli", "deblurring", *words]
     ended = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 2 and "no card found" in ended.stderr and ended.stderr.count("\n") == 1
+    assert ended.returncode == 2 and "no GPU found" in ended.stderr and ended.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["photo.png"]
 
 

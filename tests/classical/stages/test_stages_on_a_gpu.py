@@ -1,4 +1,4 @@
-"""The heavy stages at their least size, as the workflow calls them: a card gives what the processor gives."""
+"""The heavy stages at their least size, as the workflow calls them: a GPU gives what the processor gives."""
 
 from __future__ import annotations
 
