@@ -175,9 +175,9 @@ def test_terminal_shows_a_bar(tmp_path, capsys, monkeypatch):
 
 
 @pytest.mark.gpu
-def test_bfloat16_on_a_card(tmp_path):
+def test_bfloat16_on_a_gpu(tmp_path):
     if not torch.cuda.is_available():
-        pytest.skip("no CUDA card")
+        pytest.skip("no CUDA GPU")
     model, seen = nn.Linear(4, 4).cuda(), []
 
     def loss_step(m, batch, generator):

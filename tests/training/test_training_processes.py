@@ -164,8 +164,8 @@ def test_only_stages_run_in_several_processes(sciml_command, monkeypatch):
     assert "-m sciml stage FAMILY STAGE" in err
 
 
-def test_each_process_takes_its_own_of_the_cards_that_a_scheduler_gave():
-    program = "from sciml.runtime.devices import claim_gpus; print(*claim_gpus(1).cards)"
+def test_each_process_takes_its_own_of_the_gpus_that_a_scheduler_gave():
+    program = "from sciml.runtime.devices import claim_gpus; print(*claim_gpus(1).gpus)"
     given = {"CUDA_VISIBLE_DEVICES": "3,5", "LOCAL_WORLD_SIZE": "2"}
 
     def taken(number: str, **more: str) -> subprocess.CompletedProcess[str]:
@@ -173,4 +173,4 @@ def test_each_process_takes_its_own_of_the_cards_that_a_scheduler_gave():
         return subprocess.run([sys.executable, "-c", program], env=environment, text=True, capture_output=True, check=False)
 
     assert [taken(number).stdout.split() for number in ("0", "1")] == [["3"], ["5"]]
-    assert "asked for 2 cards" in taken("0", CUDA_VISIBLE_DEVICES="3").stderr
+    assert "asked for 2 GPUs" in taken("0", CUDA_VISIBLE_DEVICES="3").stderr

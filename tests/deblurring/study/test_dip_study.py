@@ -124,8 +124,9 @@ def test_the_mixture_is_the_best_of_all_shares_on_the_held_out_pixels():
 def test_held_out_misfit_never_rises_and_a_gain_that_is_not_reached_returns_the_start():
     y, _ = scene()
     apart, start = held_out_pixels((SIZE, SIZE), 0.2, seeded()), map_estimate(y, GIVEN, "tv", sigma=0.01)
+    # after four steps what they are worth is within rounding of nothing, after thirty it is not
     for least, back in ((0.0, False), (0.9, True)):
-        config = quick(mode="residual", least_gain=least, offset_rate=0.1)
+        config = quick(mode="residual", least_gain=least, offset_rate=0.1, iterations=4 if back else 30)
         found = untrained(y, GIVEN, 0.01, config, start, generator=seeded(), held_out=apart)
         objective = Objective(y, GIVEN, 0.01, config)
         zero = {"image": start}
