@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import torch
 
@@ -16,6 +19,7 @@ from sciml.deblurring.dip.objective import simplex_projection
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
 from sciml.deblurring.solvers.image import map_estimate
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
+from sciml.deblurring.solvers.tiles import in_tiles, once
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.deblurring.study.cells import circular
 from sciml.imaging import gaussian
@@ -73,6 +77,21 @@ def kernels(device: Device) -> Results:
     fits = compare_orientations(y, KERNEL, 0.01)
     completed = completions(y, thinned / thinned.sum(), 0.01)
     return *(torch.from_numpy(kernel).to(device) for kernel in completed), torch.tensor([fit.misfit for fit in fits]).to(device)
+
+
+@case
+def parts_of_a_picture(device: Device) -> Results:
+    y = numbers(1, 1, 80, 80).to(device)
+
+    def part(rows: slice, columns: slice) -> torch.Tensor:
+        return torch.nn.functional.avg_pool2d(y[..., rows, columns], 3, 1, 1)
+
+    with TemporaryDirectory() as folder:
+        # computed, then read
+        kept = [
+            once(lambda: in_tiles((80, 80), 3, 0, part, 40, torch.zeros_like(y)), Path(folder), {}, {"y": y}) for _ in range(2)
+        ]
+    return kept[0], kept[1]
 
 
 @case
