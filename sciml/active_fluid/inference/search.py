@@ -27,9 +27,11 @@ from sciml.runtime.errors import NumericalError
 Box = tuple[tuple[float, float], tuple[float, float]]
 Record = Callable[[dict[str, Any]], None]
 # steps of the search with the intervals apart, and of that along one trajectory
-MAX_INTERVAL_STEPS, MAX_JOINT_STEPS = 25, 16
+MAX_INTERVAL_STEPS, MAX_JOINT_STEPS = 25, 24
 # length of a step, in standard deviations, above which the tangents are computed anew, and below which the search has converged
 MAX_SIGMAS, CONVERGED_SIGMAS = 10.0, 0.1
+# steps after which the tangents are computed anew at every step
+HELD_STEPS = 12
 # shares of each side of the box at which the nine first trials lie
 GRID_FRACTIONS = (0.15, 0.5, 0.85)
 # largest ratio of the scale of time to the one given
@@ -209,7 +211,8 @@ def one_trajectory(
     slopes: Slopes | None = None
     step: Normal | None = None
     for iteration in range(MAX_JOINT_STEPS):
-        if far or slopes is None:
+        fresh = far or slopes is None or iteration >= HELD_STEPS
+        if slopes is None or fresh:
             slopes = jacobian(problem, jnp.asarray(theta), jnp.asarray(amplitudes), modes, coarse)
             slopes = with_offset(slopes, seen) if has_offset else slopes
         step = normal_step(slopes, residual, sought(amplitudes, offset), square / variances, (theta, square * weights))
@@ -230,6 +233,10 @@ def one_trajectory(
             after = look(trial, moved, shifted)
             if after[2] < value:
                 break
+        if not after[2] < value and size >= 1 and not fresh:
+            # tangents of an earlier place lead nowhere any more: those of here may
+            slopes = None
+            continue
         if not after[2] < value:
             converged, reason = size < 1, "no smaller misfit along the step"
             break

@@ -162,9 +162,10 @@ def evidence_of(y: Float[Tensor, "1 1 height width"], sigma: float, mask: Tensor
 
 def _told(warp: Warp, margin: float, kept: list[str]) -> str:
     if warp.kept:
+        larger = " of a larger kernel" if warp.asked > margin else ""
         return (
             f"The {'completed' if kept else 'given'} kernel was kept: the best of {warp.tried} corrected ones predicts held-out "
-            f"pixels only {warp.gain:.1%} better, less than the {margin:.1%} asked for."
+            f"pixels only {warp.gain:.1%} better, less than the {warp.asked:.1%} asked for{larger}."
         )
     changes = [f"turned by {warp.angle_degrees:.1f} degrees", f"scaled by {warp.scale:.2f}"]
     if warp.variance:

@@ -7,8 +7,13 @@ E is the held-out misfit of `sciml.deblurring.correction.held_out_misfit`, and r
 numbers cost little more than half as far ones. BIAS makes up for what E grants to smoother kernels: with the exact one it still
 falls by about that much a square pixel (validation photographs). A coarse grid of angles and scales, to which far angles are
 added, is followed by parabolas through neighbours along each number, with shrinking steps. Scales far from 1 are tried too, of
-elongated kernels also along their axis alone; where one of them is better than the whole grid, the search starts again from that
-kernel. The given kernel is kept unless the best one predicts clearly better.
+elongated kernels also along their axis alone; where one of them is better than the whole grid, the search starts from that kernel
+first. The given kernel is kept unless the best one predicts clearly better.
+
+Of a smooth picture E falls with any kernel that is larger: what is left out is then as smooth as what was seen. So an enlargement
+by more than 1.2 needs five times the margin. Chosen on crops of 35 training and validation photographs with other kernels: of 70
+whose given kernel was near, the image lost more than .3 dB in 11 %, up to 24 dB, and .44 dB on the mean; with that bar in 1 %,
+and it gained .38 dB; 34 that were far off gained 2.6 dB in place of 2.3.
 """
 
 from __future__ import annotations
@@ -36,6 +41,8 @@ ELONGATED = 2.0
 ANGLES, SCALES = (-16, -12, -8, -4, 0, 4, 8, 12, 16), (0.87, 1.0, 1.15)
 FAR_ANGLES = (-40, -34, -28, -22, 22, 28, 34, 40)
 SHRINK = 0.6
+# scale above which a kernel is enlarged, and how many times the margin its gain has to be
+ENLARGED, ENLARGED_MARGINS = 1.2, 5.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +56,8 @@ class Warp:
         scale: above 1 enlarges.
         variance: of the smoothing in square pixels; negative where the kernel was sharpened.
         gain: fall of the held-out misfit against the given kernel, as a share of it.
-        kept: whether the given kernel was kept.
+        asked: the gain for which the given kernel is given up, as a share.
+        kept: whether it was kept.
         tried: kernels that were restored with.
     """
 
@@ -59,6 +67,7 @@ class Warp:
     scale: float
     variance: float
     gain: float
+    asked: float
     kept: bool
     tried: int
 
@@ -86,28 +95,45 @@ def fit_warp(kernel: Kernel, evidence: HeldOut, margin: float = 0.01) -> Warp:
     search = _Search(with_room(kernel), evidence)
     grid = [np.array([float(angle), math.log(scale), 0.0]) for angle in ANGLES for scale in SCALES]
     grid += [np.array([float(angle), 0.0, 0.0]) for angle in FAR_ANGLES]
+    searches, far = [search], _far_scale(kernel, evidence)
+    if far is not None and far[1] < search.at(grid).min():
+        searches.insert(0, _Search(with_room(far[2]), evidence, math.log(far[0])))
+    found = []
+    for search in searches:
+        found.append(_fitted(kernel, search, grid, margin))
+        if not found[-1].kept:
+            return found[-1]
+    return max(found, key=lambda warp: warp.gain)
+
+
+def _fitted(kernel: Kernel, search: _Search, grid: list[Numbers], margin: float) -> Warp:
+    """Return the correction of a kernel that one search ends at.
+
+    Args:
+        kernel: the given one.
+        search: around that kernel or a scaled one.
+        grid: numbers to begin with.
+        margin: as for `fit_warp`.
+    """
     values = search.at(grid)
-    far = _far_scale(kernel, evidence)
-    if far is not None and far[1] < values.min():
-        search = _Search(with_room(far[2]), evidence, math.log(far[0]))
-        values = search.at(grid)
     order = np.argsort(values)
     second = next(i for i in order[1:] if np.any(np.abs(grid[i] - grid[order[0]]) > (5, 0.1, 1)))
-    found = min(
+    place, value = min(
         (search.refined(grid[i], float(values[i]), np.array([2.0, 0.07, 0.0])) for i in (order[0], second)),
         key=lambda pair: pair[1],
     )
-    wider = search.refined(found[0], found[1], np.array([1.0, 0.04, 0.2]))
-    if found[1] - wider[1] > margin:
-        found = wider
+    wider = search.refined(place, value, np.array([1.0, 0.04, 0.2]))
+    if value - wider[1] > margin:
+        place, value = wider
     size = max(len(search.kernel), len(kernel))
-    given = float(evidence([embedded(kernel, size)])[0])
-    gain = 1 - math.exp(found[1] - given)
-    kept = gain < margin
-    best = corrected(search.kernel, found[0])
-    angle, log_scale, variance = np.zeros(3) if kept else found[0] + np.array([0.0, search.log_scale, 0.0])
-    tried = evidence.count
-    return Warp(kernel if kept else best, best, angle, math.exp(log_scale), variance, max(0.0, gain), kept, tried)
+    given = float(search.evidence([embedded(kernel, size)])[0])
+    angle, log_scale, variance = place + np.array([0.0, search.log_scale, 0.0])
+    gain = 1 - math.exp(value - given)
+    asked = ENLARGED_MARGINS * margin if log_scale > math.log(ENLARGED) else margin
+    best = corrected(search.kernel, place)
+    if gain < asked:
+        return Warp(kernel, best, 0.0, 1.0, 0.0, max(0.0, gain), asked, True, search.evidence.count)
+    return Warp(best, best, angle, math.exp(log_scale), variance, gain, asked, False, search.evidence.count)
 
 
 def _far_scale(kernel: Kernel, evidence: HeldOut) -> tuple[float, float, Kernel] | None:

@@ -8,14 +8,16 @@ import numpy as np
 import pytest
 import torch
 from blurred_scenes import blurred, rng, sharp
+from scipy import ndimage
 
 from sciml.deblurring.correction import kernel_step
 from sciml.deblurring.correction.held_out_misfit import HeldOut
 from sciml.deblurring.correction.kernel_step import busiest, corrected_kernel
-from sciml.deblurring.correction.warp import LEAST, MOST, _least, corrected
+from sciml.deblurring.correction.warp import LEAST, MOST, _least, corrected, fit_warp
 from sciml.deblurring.kernels.canonical import embedded, ncc
 from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.kernels.warp import covariance, stretched, trimmed, warped, with_room
+from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, gaussian, line
 
 KERNEL = line(13, 25)
@@ -57,6 +59,40 @@ def test_a_kernel_far_too_small_or_large_is_scaled_and_a_line_in_its_length_alon
     assert found.corrected_by == ("warp",)
     assert found.warp.scale == pytest.approx(scale, rel=0.1)
     assert ncc(found.kernel, true) > 0.95 > ncc(given, true)
+
+
+class Wider:
+    """Held-out misfit that falls with the kernel's width alone, by `share` from the given one to one twice as wide."""
+
+    def __init__(self, given: np.ndarray, share: float) -> None:
+        self.width, self.share, self.y, self.count = self.of(given), share, torch.zeros(1, 1, 96, 96), 0
+
+    def of(self, kernel: np.ndarray) -> float:
+        return math.sqrt(np.trace(covariance(kernel)))
+
+    def __call__(self, kernels: list[np.ndarray]) -> np.ndarray:
+        falls = [self.share * min(max(self.of(each) / self.width - 1, 0.0), 1.0) for each in kernels]
+        return np.log1p(-np.array(falls))
+
+
+@pytest.mark.parametrize(("share", "scale"), [(0.05, 1.0), (0.15, 2.0)])
+def test_a_larger_kernel_has_to_predict_much_better(share, scale):
+    given = gaussian(2.0)
+    found = fit_warp(given, Wider(given, share), margin=0.02)
+    assert found.scale == pytest.approx(scale, rel=0.05) and found.kept == (scale == 1)
+    assert found.asked == pytest.approx(0.1) and 0.02 < found.gain < share
+
+
+@pytest.mark.slow
+def test_a_smooth_picture_asks_for_no_larger_kernel():
+    grey = ndimage.gaussian_filter(rng(0).random((144, 144)), 3)
+    x = torch.from_numpy(0.25 + 0.5 * (grey - grey.min()) / np.ptp(grey))[None, None].float()
+    size = 145 - len(gaussian(1.5))
+    blur = ValidBlur(gaussian(1.5), (size, size))
+    y = blur.A(x) + 0.01 * torch.randn(1, 1, size, size, generator=torch.Generator().manual_seed(0))
+    found = corrected_kernel(y, gaussian(1.5), 0.01, "warp")
+    assert found.warp.gain > 0.04 and found.verdict == "unchanged"
+    assert "asked for of a larger kernel" in found.sentences[0]
 
 
 @pytest.mark.slow
