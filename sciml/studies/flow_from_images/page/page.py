@@ -101,7 +101,7 @@ def answer(data: StudyData) -> str:
 
     true = data.of(TRUE_FRAMES)
     head = (
-        f"From frames that are {title_of(best)}, activity is off by {off('alpha', fits)} and alignment by {off('zeta', fits)} on "
+        f"From frames ({title_of(best)}) activity is off by {off('alpha', fits)} and alignment by {off('zeta', fits)} on "
         f"{counted(len(fits), 'movie')} ({off('alpha', true)} and {off('zeta', true)} from the true frames); "
         f"{coverage_words(coverage(fits))} of the 90 % intervals hold the truth with the measured noise"
     )
