@@ -97,7 +97,9 @@ def restore_command(
     ] = "warp",
     weight: Annotated[
         float | None,
-        typer.Option(help="Of the prior, in units of the noise: 0.75 for tv and 1 for others by default. Larger is smoother."),
+        typer.Option(
+            help="Of the prior, in units of the noise: by default what the picture asks for with tv, else 1. Larger is smoother."
+        ),
     ] = None,
     gamma: Gamma = "auto",
     range: Range = None,

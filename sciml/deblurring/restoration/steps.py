@@ -21,7 +21,7 @@ from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.files.picture import SATURATED, Array, Picture
 from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, together
 from sciml.deblurring.settings.structures import DipConfig
-from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, map_estimate, natural_weight, residual
+from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, map_estimate, natural_weight, picture_weight, residual
 from sciml.deblurring.solvers.saturation import kept_bright
 from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, in_tiles, once, parts_of
 from sciml.imaging.operators.kernels import Kernel
@@ -75,6 +75,7 @@ class Restoration:
         self.spread: Tensor | None = None
         self.curves: Curves = {}
         self.stop_reason, self.sigma, self.interrupted = "", 0.0, False
+        self._variation_weight = 0.0
         self._size = (int(picture.y.shape[-2]), int(picture.y.shape[-1]))
 
     def find_noise(self, given: float | None) -> None:
@@ -108,6 +109,11 @@ class Restoration:
         elif self.prior != "tv":
             self._tell(f"restoring with the prior {self.prior}")
             self.x = self._by_prior()
+        elif self.weight is None:
+            factor = self._variation_weight / natural_weight(self.kernel, self.sigma, None)
+            self.sentences.append(
+                f"By the picture's gradients total variation has the weight {factor:.2f} in units of the noise."
+            )
         self._tell("restored")
 
     def find_spread(self, count: int, error: str, calibration: tuple[float, float]) -> None:
@@ -176,6 +182,8 @@ class Restoration:
 
     def _weight(self, kernel: Kernel, prior: str) -> float:
         """Return factor sigma |k|_2; the user's factor is that of the user's prior."""
+        if self.weight is None and prior == self.prior == "tv":
+            return picture_weight(self.picture.y, kernel, self.sigma, self.picture.mask)
         if self.weight is None or prior != self.prior:
             return natural_weight(kernel, self.sigma, prior)
         return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
@@ -184,7 +192,7 @@ class Restoration:
         return max(len(parts_of(length, side)) for length in self._size) > 1
 
     def _variation(self, kernel: Kernel) -> Tensor:
-        weight = self._weight(kernel, "tv")
+        weight = self._variation_weight = self._weight(kernel, "tv")
 
         def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
             return map_estimate(y, kernel, "tv", weight, mask)

@@ -7,13 +7,22 @@ on the canvas, the picture enlarged by the kernel; M keeps the pixels that are t
 prox.
 
 The natural weight is factor sigma |k|_2. The noise enters the gradient A^T (A x - y) with the standard deviation sigma |k|_2 at
-every pixel, which is what the gradient of weight R has to balance: no part of it depends on the size of the picture.
+every pixel, which is what the gradient of weight R has to balance: no part of it depends on the size of the picture. A picture
+whose sharp image has gradients of the mean g tells more: if |D x| were drawn from an exponential law of that mean at every pixel,
+the most likely image would be the minimiser of F at the weight sigma^2 / g. The best weights of total variation on training and
+validation photographs (35 halved by means, 5 reduced by 8, sigma .01 and .02, kernels right or 8 degrees and 10 % off) lie about
+in the middle between both, so that the weight of a picture is
+
+    theta sqrt(sigma |k|_2 sigma^2 / g),      g = mean |D x| of a first restoration at the natural weight
+
+which gains .4 to .9 dB on the former over the natural weight, and changes the latter by less than .1.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from itertools import product
 
 import numpy as np
 import torch
@@ -36,6 +45,10 @@ Picture = Float[Tensor, "1 channel height width"]
 CanvasImage = Float[Tensor, "1 channel rows columns"]
 OnImage = Callable[[CanvasImage], None]
 TV_STEPS, GRADIENTS, MEMORY, PROXES = 100, 80, 20, 150
+# theta, and the range of the weight in units of sigma |k|_2 in which it was measured
+THETA, LEAST_FACTOR, MOST_FACTOR = 0.45, 0.35, 2.8
+# g is that of parts of this size, so many along an axis; a picture no larger than them is one part
+PART, PARTS, PART_STEPS = 128, 3, 40
 
 
 def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior | None = "tv") -> float:
@@ -48,6 +61,34 @@ def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior | None = "tv
     """
     factor = FACTORS.get(prior, 1.0) if isinstance(prior, str) else 1.0
     return factor * sigma * math.sqrt(float(np.sum(np.square(kernel))))
+
+
+@torch.no_grad()
+def picture_weight(y: Picture, kernel: Kernel, sigma: float, mask: Float[Tensor, "height width"] | None = None) -> float:
+    """Return the weight of total variation that a picture asks for, theta sqrt(sigma |k|_2 sigma^2 / g).
+
+    Args:
+        y: picture in linear light.
+        kernel: K x K, odd, sum 1.
+        sigma: standard deviation of the noise in a pixel.
+        mask: 1 where pixels are trusted; all by default.
+    """
+    side, gradients = max(PART, 4 * kernel.shape[0]), []
+    for rows, columns in product(*(_parts(int(length), side) for length in y.shape[-2:])):
+        part = y[..., rows, columns]
+        canvas = Canvas.of(part, kernel, None if mask is None else mask[rows, columns])
+        x = canvas.picture(total_variation(canvas, natural_weight(kernel, sigma), PART_STEPS).x)
+        steps = x[..., 1:, :-1] - x[..., :-1, :-1], x[..., :-1, 1:] - x[..., :-1, :-1]
+        gradients.append(float(torch.hypot(*steps).mean()))
+    natural, g = natural_weight(kernel, sigma, None), sum(gradients) / len(gradients)
+    return natural * min(max(THETA * math.sqrt(sigma**2 / (natural * max(g, 1e-30))), LEAST_FACTOR), MOST_FACTOR)
+
+
+def _parts(length: int, side: int) -> list[slice]:
+    """Return where the parts along an axis are from which the gradients of a picture are taken."""
+    if length <= PARTS * side:
+        return [slice(0, length)]
+    return [slice(first, first + side) for first in (round(n * (length - side) / (PARTS - 1)) for n in range(PARTS))]
 
 
 class MaskedBlur(ValidBlur):

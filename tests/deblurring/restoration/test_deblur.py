@@ -20,6 +20,7 @@ from sciml.deblurring.restoration import deblur as deblurred
 from sciml.deblurring.restoration import steps
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
 from sciml.deblurring.solvers import tiles
+from sciml.deblurring.solvers.image import natural_weight, picture_weight
 from sciml.formats.image import linear_to_srgb
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
@@ -216,7 +217,11 @@ def test_the_noise_is_estimated_and_told_and_low_noise_warned_of():
 
 
 def test_weights_are_in_units_of_the_noise():
-    assert np.array_equal(plain(GREY, weight=0.75).image, plain(GREY).image)
+    found = plain(GREY)
+    (said,) = (text for text in found.sentences if "total variation has the weight" in text)
+    factor = picture_weight(torch.from_numpy(GREY)[None, None], KERNEL, 0.01) / natural_weight(KERNEL, 0.01, None)
+    assert f"weight {factor:.2f} in" in said
+    np.testing.assert_allclose(plain(GREY, weight=factor).image, found.image, atol=1e-3)
     calmer = plain(GREY, weight=7.5).image
     assert np.abs(np.diff(calmer)).sum() < np.abs(np.diff(plain(GREY).image)).sum()
 
@@ -298,7 +303,8 @@ def test_an_interruption_keeps_the_best_so_far(monkeypatch, step, kept):
     found = deblur(GREY, KERNEL, 0.01, spread=2, **more)
     assert found.interrupted and any("interrupted" in text for text in found.warnings) and found.spread is None
     monkeypatch.undo()
-    wanted = GREY if kept == "blurred" else plain(GREY).image
+    # untrained networks start at the natural weight
+    wanted = GREY if kept == "blurred" else plain(GREY, weight=0.75 if step == "_fit_networks" else None).image
     np.testing.assert_allclose(found.image, wanted, atol=1e-6)
 
 

@@ -15,6 +15,8 @@ BALANCE = 0.3
 """Weight of the Wiener filter's penalty."""
 CROP = 96
 """Side of the square of the last frame, whose texture is strongest, on which the kernel is corrected."""
+TV_WEIGHT = 0.75
+"""Of total variation in units of the noise, one for all frames of all movies."""
 
 
 def sharpened(
@@ -44,5 +46,5 @@ def sharpened(
         top, left = ((size - min(CROP, size)) // 2 for size in pictures.shape[1:])
         crop = np.ascontiguousarray(pictures[-1][top : top + CROP, left : left + CROP])
         used = np.asarray(deblur(crop, used, noise_std).kernel)
-    prior = PRIOR if sharpening == "lpn" else "tv"
-    return np.stack([deblur(one, used, noise_std, prior=prior, error="none").image for one in pictures])
+    prior, weight = (PRIOR, 1.0) if sharpening == "lpn" else ("tv", TV_WEIGHT)
+    return np.stack([deblur(one, used, noise_std, prior=prior, error="none", weight=weight).image for one in pictures])
