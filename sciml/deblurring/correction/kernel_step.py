@@ -119,7 +119,7 @@ def corrected_kernel(
             else:
                 sentences.append("The kernel has gaps, but the completed one does not predict held-out pixels clearly better.")
             margin = max(margin, GAPS_MARGIN)
-        warp = fit_warp(found, evidence, margin)
+        warp = fit_warp(found, evidence, sigma, margin)
         if gaps and not warp.kept and (abs(warp.angle_degrees) > LARGE_TURN or abs(math.log(warp.scale)) > LARGE_SCALE):
             refused.append(
                 f"A kernel turned by {warp.angle_degrees:.1f} degrees and scaled by {warp.scale:.2f} predicts held-out pixels "
@@ -161,11 +161,16 @@ def evidence_of(y: Float[Tensor, "1 1 height width"], sigma: float, mask: Tensor
 
 
 def _told(warp: Warp, margin: float, kept: list[str]) -> str:
-    if warp.kept:
-        larger = " of a larger kernel" if warp.asked > margin else ""
+    given = "completed" if kept else "given"
+    if warp.refused:
         return (
-            f"The {'completed' if kept else 'given'} kernel was kept: the best of {warp.tried} corrected ones predicts held-out "
-            f"pixels only {warp.gain:.1%} better, less than the {warp.asked:.1%} asked for{larger}."
+            f"The {given} kernel was kept: one {warp.refused:.2f} times as large predicts held-out pixels {warp.gain:.1%} better"
+            ", as larger ones do wherever a kernel leaves hardly more than the noise unexplained."
+        )
+    if warp.kept:
+        return (
+            f"The {given} kernel was kept: the best of {warp.tried} corrected ones predicts held-out pixels only {warp.gain:.1%} "
+            f"better, less than the {margin:.1%} asked for."
         )
     changes = [f"turned by {warp.angle_degrees:.1f} degrees", f"scaled by {warp.scale:.2f}"]
     if warp.variance:

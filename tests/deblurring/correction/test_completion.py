@@ -72,7 +72,7 @@ def test_missing_pixels_are_completed_and_the_verdict_says_how_sure_that_is():
 
 def test_a_large_warp_of_a_kernel_with_gaps_is_refused(monkeypatch):
     y, _ = blurred(SHAKE, 48)
-    far = Warp(disk(4.0), disk(4.0), 3.0, 2.2, 0.0, 0.26, 0.05, kept=False, tried=1)
+    far = Warp(disk(4.0), disk(4.0), 3.0, 2.2, 0.0, 0.26, kept=False, tried=1)
     monkeypatch.setattr(kernel_step, "fit_warp", lambda *_: far)
     found = corrected_kernel(y, HOLED, 0.01, "warp")
     assert "warp" not in found.corrected_by and found.verdict in ("doubtful", "unchanged")
