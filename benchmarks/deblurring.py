@@ -29,7 +29,7 @@ from sciml.deblurring.dip.fit import untrained
 from sciml.deblurring.kernels.canonical import read_kernel
 from sciml.deblurring.kernels.errors import perturbed
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
-from sciml.deblurring.solvers.image import map_estimate, natural_weight
+from sciml.deblurring.solvers.image import map_estimate, natural_weight, noise_unit
 from sciml.deblurring.study.cells import circular, picture_of, solve_cell
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
@@ -75,7 +75,7 @@ def known_kernel(y: torch.Tensor, truth: np.ndarray, kernel: Kernel) -> list[Row
         "sciml lpn:photo-deblur": lambda: solve_cell(y, kernel, SIGMA, "lpn:photo-deblur", 1.0),
         "sciml hyper-laplacian": lambda: solve_cell(y, kernel, SIGMA, "hyper-laplacian", 0.2),
         "sciml richardson-lucy, 20 updates": lambda: solve_cell(y, kernel, SIGMA, "richardson-lucy", 0.05),
-        "sciml tv, circular boundary": lambda: circular(y, kernel, 8 * natural_weight(kernel, SIGMA, None)),
+        "sciml tv, circular boundary": lambda: circular(y, kernel, 8 * noise_unit(kernel, SIGMA)),
         "scikit-image richardson_lucy, 20 updates": lambda: _skimage(y, kernel, "richardson_lucy"),
         "scikit-image unsupervised_wiener": lambda: _skimage(y, kernel, "unsupervised_wiener"),
         "deepinv TV, 100 proximal gradients, valid": lambda: _deepinv(y, kernel),

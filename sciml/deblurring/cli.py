@@ -97,7 +97,7 @@ def restore_command(
     ] = "warp",
     weight: Annotated[
         float | None,
-        typer.Option(help="Of the prior, in units of the noise: for tv by default the picture's, else 1. Larger is smoother."),
+        typer.Option(help="Of the prior, in units of the noise; by default what the picture asks for. Larger is smoother."),
     ] = None,
     gamma: Gamma = "auto",
     range: Range = None,

@@ -69,6 +69,20 @@ def value_and_gradient(prior: Prior, x: Images) -> tuple[Float[Tensor, " batch"]
     return (prior.value(x), prior.gradient(x)) if together is None else together(x)
 
 
+def at_noise(prior: Prior, sigma: float, column_norm: float) -> tuple[Prior, float]:
+    """Return a prior and its weight for 1/2 ||A x - y||^2, by the prior's own method of that name where it has one.
+
+    Without one it is the prior itself with the weight sigma c, the standard deviation with which the noise enters A^T (A x - y).
+
+    Args:
+        prior: any.
+        sigma: standard deviation of the noise in an entry of y, above 0.
+        column_norm: c, root mean square norm of the columns of A; of a blur |k|_2.
+    """
+    own = getattr(prior, "at_noise", None)
+    return (prior, sigma * column_norm) if own is None else own(sigma, column_norm)
+
+
 def per_image(weight: float | Float[Tensor, " batch"], like: Images) -> Float[Tensor, "batch 1 1 1"]:
     """Return the weight as one number an image, ready to broadcast.
 

@@ -100,8 +100,9 @@ def deblur(
         error: what may be wrong with the kernel. `none`: nothing; `warp`: missing pixels, turn, scale and width; `kernel`: each
             pixel a little; `both`: one after the other; `residual`: what is left over is explained by a second network (prior
             dip alone).
-        weight: of the prior in units of sigma |k|_2, so that it depends on neither size nor noise; by default 1, for
-            tv what the picture's own gradients ask for (`sciml.deblurring.solvers.image.picture_weight`).
+        weight: of the prior in units of sigma |k|_2, so that it depends on neither size nor noise; by default what the picture
+            asks for: tv by its own gradients (`sciml.deblurring.solvers.image.picture_weight`), others by its noise
+            (`sciml.imaging.priors.at_noise`).
         mask: nonzero where pixels are trusted; by default saturated ones are left out where there are many.
         gamma: `srgb` for display values: they are made linear first, and the result is encoded again.
         seed: of held-out pixels, kernel draws and networks: equal seeds give equal results.

@@ -21,11 +21,19 @@ from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.files.picture import SATURATED, Array, Picture
 from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, together
 from sciml.deblurring.settings.structures import DipConfig
-from sciml.deblurring.solvers.image import FACTORS, MaskedBlur, map_estimate, natural_weight, picture_weight, residual
+from sciml.deblurring.solvers.image import (
+    MaskedBlur,
+    map_estimate,
+    natural_weight,
+    noise_unit,
+    picture_weight,
+    residual,
+    two_norm,
+)
 from sciml.deblurring.solvers.saturation import kept_bright
 from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, in_tiles, once, parts_of
 from sciml.imaging.operators.kernels import Kernel
-from sciml.imaging.priors import resolve
+from sciml.imaging.priors import at_noise, resolve
 from sciml.runtime.seeds import Seeds
 
 Curves = dict[str, list[tuple[int, float]]]
@@ -110,7 +118,7 @@ class Restoration:
             self._tell(f"restoring with the prior {self.prior}")
             self.x = self._by_prior()
         elif self.weight is None:
-            factor = self._variation_weight / natural_weight(self.kernel, self.sigma, None)
+            factor = self._variation_weight / noise_unit(self.kernel, self.sigma)
             self.sentences.append(
                 f"By the picture's gradients total variation has the weight {factor:.2f} in units of the noise."
             )
@@ -119,7 +127,7 @@ class Restoration:
     def find_spread(self, count: int, error: str, calibration: tuple[float, float]) -> None:
         """Find the map of spreads over kernels with an error."""
         self._tell("restoring with kernels of the stated error")
-        weight = self._weight(self.kernel, "tv")
+        weight = self._tv_weight(self.kernel)
         draws = (error, count, Seeds(self.seed)("spread"), *calibration)
 
         def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
@@ -180,19 +188,19 @@ class Restoration:
         top, left = (margin + more - move for move in moves)
         return x[..., top : top + y.shape[-2], left : left + y.shape[-1]]
 
-    def _weight(self, kernel: Kernel, prior: str) -> float:
-        """Return factor sigma |k|_2; the user's factor is that of the user's prior."""
-        if self.weight is None and prior == self.prior == "tv":
+    def _tv_weight(self, kernel: Kernel) -> float:
+        """Return the weight of total variation; a factor of the user's is that of the user's prior."""
+        if self.prior != "tv":
+            return natural_weight(kernel, self.sigma)
+        if self.weight is None:
             return picture_weight(self.picture.y, kernel, self.sigma, self.picture.mask)
-        if self.weight is None or prior != self.prior:
-            return natural_weight(kernel, self.sigma, prior)
-        return self.weight * natural_weight(kernel, self.sigma, prior) / FACTORS.get(prior, 1.0)
+        return self.weight * noise_unit(kernel, self.sigma)
 
     def _in_many_parts(self, side: int = SIDE) -> bool:
         return max(len(parts_of(length, side)) for length in self._size) > 1
 
     def _variation(self, kernel: Kernel) -> Tensor:
-        weight = self._variation_weight = self._weight(kernel, "tv")
+        weight = self._variation_weight = self._tv_weight(kernel)
 
         def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
             return map_estimate(y, kernel, "tv", weight, mask)
@@ -200,7 +208,13 @@ class Restoration:
         return self._in_parts("restored by total variation", solve, kernel, kernel.shape[0] // 2, {"tv": weight})
 
     def _by_prior(self) -> Tensor:
-        kernel, prior, weight = self.kernel, resolve(self.prior), self._weight(self.kernel, self.prior)
+        kernel, prior, unit = self.kernel, resolve(self.prior), noise_unit(self.kernel, self.sigma)
+        if self.weight is not None:
+            weight = self.weight * unit
+        else:
+            named, (prior, weight) = prior, at_noise(prior, self.sigma, two_norm(kernel))
+            if prior is not named:
+                self.sentences.append(f"By the picture's noise the prior is {prior}, with the weight {weight / unit:.2f}.")
 
         def solve(y: Tensor, mask: Tensor | None, start: Tensor | None) -> Tensor:
             # of a part there is nothing to be seen before it is done
@@ -286,7 +300,7 @@ class Restoration:
             y,
             self.kernel,
             self.sigma,
-            self._weight(self.kernel, "tv"),
+            self._tv_weight(self.kernel),
             config,
             Seeds(self.seed)("networks"),
             None if self.picture.mask is None else self.picture.mask[None, None],

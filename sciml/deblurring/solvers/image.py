@@ -15,7 +15,9 @@ in the middle between both, so that the weight of a picture is
 
     theta sqrt(sigma |k|_2 sigma^2 / g),      g = mean |D x| of a first restoration at the natural weight
 
-but no less than the natural weight: .2 to .9 dB above that on the former, and within .03 of it on the latter.
+but no less than the natural weight: .2 to .9 dB above that on the former, and within .03 of it on the latter. A learned prior
+knows its noise level and weight itself (`sciml.imaging.priors.at_noise`): .2 to .7 dB above one level and factor for all pictures
+on the former, and as good on the latter.
 """
 
 from __future__ import annotations
@@ -34,12 +36,12 @@ from sciml.deblurring.kernels.canonical import together
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import Kernel
-from sciml.imaging.priors import Prior, resolve, value_and_gradient
+from sciml.imaging.priors import Prior, at_noise, resolve, value_and_gradient
 from sciml.imaging.solvers.classical import proximal_gradient
 from sciml.runtime.errors import ConfigError, NumericalError, ShapeError
 
-FACTORS = {"tv": 0.75}
-"""Of the natural weight, by prior; 1 for any other. That of total variation is near the best on validation photographs."""
+TV_FACTOR = 0.75
+"""Natural weight of total variation over sigma |k|_2, near the best on validation photographs."""
 
 Picture = Float[Tensor, "1 channel height width"]
 CanvasImage = Float[Tensor, "1 channel rows columns"]
@@ -51,16 +53,24 @@ THETA, MOST_FACTOR = 0.45, 2.8
 PART, PARTS, PART_STEPS = 128, 3, 40
 
 
-def natural_weight(kernel: Kernel, sigma: float, prior: str | Prior | None = "tv") -> float:
-    """Return factor sigma |k|_2.
+def natural_weight(kernel: Kernel, sigma: float) -> float:
+    """Return the natural weight of total variation, .75 sigma |k|_2.
 
     Args:
         kernel: sum 1.
         sigma: standard deviation of the noise in a pixel.
-        prior: its name decides about the factor; None for 1.
     """
-    factor = FACTORS.get(prior, 1.0) if isinstance(prior, str) else 1.0
-    return factor * sigma * math.sqrt(float(np.sum(np.square(kernel))))
+    return TV_FACTOR * sigma * two_norm(kernel)
+
+
+def noise_unit(kernel: Kernel, sigma: float) -> float:
+    """Return sigma |k|_2, the unit of a prior's weight; see the module."""
+    return sigma * two_norm(kernel)
+
+
+def two_norm(kernel: Kernel) -> float:
+    """Return |k|_2, the norm of a column of the blur."""
+    return math.sqrt(float(np.sum(np.square(kernel))))
 
 
 @torch.no_grad()
@@ -80,7 +90,7 @@ def picture_weight(y: Picture, kernel: Kernel, sigma: float, mask: Float[Tensor,
         x = canvas.picture(total_variation(canvas, natural_weight(kernel, sigma), PART_STEPS).x)
         steps = x[..., 1:, :-1] - x[..., :-1, :-1], x[..., :-1, 1:] - x[..., :-1, :-1]
         gradients.append(float(torch.hypot(*steps).mean()))
-    unit, g = natural_weight(kernel, sigma, None), sum(gradients) / len(gradients)
+    unit, g = noise_unit(kernel, sigma), sum(gradients) / len(gradients)
     # ripples of a wrong kernel are gradients too, and would ask for less than the natural weight
     return min(max(THETA * math.sqrt(unit * sigma**2 / max(g, 1e-30)), natural_weight(kernel, sigma)), MOST_FACTOR * unit)
 
@@ -132,7 +142,7 @@ def map_estimate(
         y: picture in linear light.
         kernel: K x K, odd, sum 1.
         prior: `tv`, a name of `sciml.imaging.priors.resolve` such as `lpn:photo-deblur`, or a prior itself.
-        weight: above 0; the natural one for `sigma` by default.
+        weight: above 0; by default that of the prior for `sigma`, see `sciml.imaging.priors.at_noise`.
         mask: 1 where pixels are trusted; all by default.
         start: first guess on the canvas; the picture continued by its edges by default.
         sigma: standard deviation of the noise; needed where there is no weight.
@@ -143,10 +153,12 @@ def map_estimate(
         ShapeError: the start is not of the canvas' size.
         NumericalError: the iterates are not finite.
     """
+    if prior != "tv":
+        prior = resolve(prior) if isinstance(prior, str) else prior
     if weight is None:
         if sigma is None or not 0 < sigma < math.inf:
             raise ConfigError(f"without a weight the noise's standard deviation, above 0, is needed, got {sigma}")
-        weight = natural_weight(kernel, sigma, prior)
+        prior, weight = (prior, natural_weight(kernel, sigma)) if prior == "tv" else at_noise(prior, sigma, two_norm(kernel))
     if not 0 < weight < math.inf:
         raise ConfigError(f"the weight of a prior is above 0, got {weight}")
     margin = kernel.shape[0] // 2
@@ -155,13 +167,12 @@ def map_estimate(
         raise ShapeError(f"the start is an image on the canvas {(1, y.shape[1], *canvas)}, got shape {tuple(start.shape)}")
     if prior == "tv":
         return _by_total_variation(y, kernel, weight, mask, start)
-    found = resolve(prior) if isinstance(prior, str) else prior
     blur = MaskedBlur(kernel, y, mask)
-    if found.certificate().smoothness is not None:
+    if prior.certificate().smoothness is not None:
         guess = torch.nn.functional.pad(y, (margin,) * 4, mode="replicate") if start is None else start
-        return quasi_newton(y, blur, found, weight, guess, on_image=on_image)
+        return quasi_newton(y, blur, prior, weight, guess, on_image=on_image)
     report = None if on_image is None else (lambda _, x: on_image(x))
-    return proximal_gradient(y, blur, found, weight, PROXES, on_iteration=report)
+    return proximal_gradient(y, blur, prior, weight, PROXES, on_iteration=report)
 
 
 def residual(x: CanvasImage, kernel: Kernel, given: Kernel, y: Picture) -> Picture:

@@ -9,7 +9,7 @@ import numpy as np
 from sciml.deblurring.config import SpreadConfig
 from sciml.deblurring.correction.sensitivity import bootstrap_std
 from sciml.deblurring.files.picture import srgb_encoded
-from sciml.deblurring.solvers.image import natural_weight
+from sciml.deblurring.solvers.image import noise_unit
 from sciml.deblurring.study.cells import read_weights, weight_of
 from sciml.deblurring.study.pairs import load_problems
 from sciml.runtime.checkpoints import Partial
@@ -51,7 +51,7 @@ def map_spreads(
             found = partial.get(str(number))
             if found is None:
                 kernel = corrected[f"{number}.{MODEL}"]
-                weight = factor * natural_weight(kernel, problem.sigma, None)
+                weight = factor * noise_unit(kernel, problem.sigma)
                 seed = Seeds(config.seed)("spread", problem.name)
                 spread = bootstrap_std(problem.y, kernel, weight, ERROR, config.count, seed, display=srgb_encoded)
                 found = partial.put(str(number), {"spread": spread[0, 0].cpu().numpy()}, {})

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from sciml.deblurring.dip.blur import centred
-from sciml.deblurring.solvers.image import map_estimate, natural_weight
+from sciml.deblurring.solvers.image import map_estimate, noise_unit
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.deblurring.study.results import TunedWeight
@@ -57,8 +57,8 @@ def solve_cell(y: Tensor, kernel: Kernel, sigma: float, prior: str, weight: floa
         blur = ValidBlur(kernel, (y.shape[-2], y.shape[-1]), y.dtype, y.device)
         return (hyper_laplacian if prior == "hyper-laplacian" else richardson_lucy)(y, blur, sigma, weight)
     if prior == "tv-circular":
-        return circular(y, kernel, weight * natural_weight(kernel, sigma, None))
-    return map_estimate(y, kernel, prior, weight * natural_weight(kernel, sigma, None))
+        return circular(y, kernel, weight * noise_unit(kernel, sigma))
+    return map_estimate(y, kernel, prior, weight * noise_unit(kernel, sigma))
 
 
 def circular(y: Tensor, kernel: Kernel, weight: float) -> Tensor:

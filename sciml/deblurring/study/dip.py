@@ -20,7 +20,7 @@ from sciml.deblurring.dip.result import Snapshot, Untrained
 from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.kernels.canonical import ncc
 from sciml.deblurring.settings.structures import DipCell
-from sciml.deblurring.solvers.image import map_estimate, natural_weight
+from sciml.deblurring.solvers.image import map_estimate, noise_unit
 from sciml.deblurring.study.cells import picture_of
 from sciml.deblurring.study.metrics import rank_correlation
 from sciml.deblurring.study.pairs import Problem, Truth
@@ -63,7 +63,7 @@ def fit_of(problem: Problem, kernel: Kernel, weight: float, cell: DipCell, seed:
         watch: called with iterations and copies of the running image of the picture.
     """
     y, sigma = problem.y, problem.sigma
-    absolute = weight * natural_weight(kernel, sigma, None)
+    absolute = weight * noise_unit(kernel, sigma)
 
     def look(snapshot: Snapshot) -> None:
         if watch is not None:

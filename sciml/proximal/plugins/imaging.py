@@ -6,19 +6,22 @@ prior, so
 
     R(x) = R_s(x) / s,     prox_{w R} = prox_{(w / s) R_s}
 
-has the weight of Bayes' rule where w = s, and one that grows with the noise like that of total variation elsewhere.
+has the weight of Bayes' rule where w = s, and one that grows with the noise like that of total variation elsewhere. A solver that
+knows sigma_n and c asks `NamedPrior.at_noise`, and gets what `sciml.proximal.reconstruct` takes for implicit networks.
 """
 
 from __future__ import annotations
 
 import dataclasses
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from sciml.imaging.priors import Certificate, per_image
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
 from sciml.proximal.reconstruction.reconstruct import in_type
+from sciml.proximal.reconstruction.scale import learned_weights
 from sciml.runtime.errors import ConfigError
 
 
@@ -27,17 +30,37 @@ class NamedPrior:
 
     Args:
         network: learned proximal network of either form.
-        sigma: noise level s of the regulariser, on the scale of the images.
+        sigma: noise level s of the regulariser, on the scale of the images; None for the network's own, which follows the data
+            where these are known.
         name: name of the prior in messages.
 
     Raises:
         ConfigError: the noise level is not above 0.
     """
 
-    def __init__(self, network: LearnedProximalNetwork, sigma: float, name: str = "lpn") -> None:
-        if not 0 < sigma < float("inf"):
+    def __init__(self, network: LearnedProximalNetwork, sigma: float | None = None, name: str = "lpn") -> None:
+        if sigma is not None and not 0 < sigma < float("inf"):
             raise ConfigError(f"the noise level of the prior {name} is a number above 0, got {sigma:g}")
-        self.network, self.sigma, self.name = network, sigma, name
+        self.network, self.name, self.follows = network, name, sigma is None
+        self.sigma = network.default_sigma if sigma is None else sigma
+
+    def at_noise(self, sigma: float, column_norm: float) -> tuple[NamedPrior, float]:
+        """Return the prior at the noise level of the data and the weight of Bayes' rule; a level that was named stays.
+
+            s = sigma / c within the levels of the training,     weight = (sigma / s)^2 learned(s) s
+
+        and sigma c for a level that was named. See `sciml.imaging.priors.at_noise`.
+        """
+        if not self.follows:
+            return self, sigma * column_norm
+        low, high = self.network.sigma_range
+        level = min(max(sigma / column_norm, low), high)
+        learned = float(learned_weights(self.network, torch.tensor([level])).detach())
+        return NamedPrior(self.network, level, self.name), sigma**2 / level * learned
+
+    def __str__(self) -> str:
+        """Return the name by which `sciml.imaging.priors.resolve` finds this prior at this level."""
+        return f"lpn:{self.name}:{self.sigma:.3g}"
 
     def value(self, x: Images) -> Float[Tensor, " batch"]:
         """Return R_s(x) / s; +inf outside the range of f."""
@@ -91,7 +114,7 @@ def lpn(name: str = "photo-grey") -> NamedPrior:
 
     Args:
         name: shipped name or path of a weight file, with an optional noise level behind a colon, `photo-grey:0.05`; without one
-            it is the network's own, mostly 0.1.
+            it follows the data where their noise is known, and is the network's own elsewhere, mostly 0.1.
 
     Raises:
         DataError, FormatError, ConfigError: there is no such network, or it cannot be used.
@@ -107,7 +130,7 @@ def lpn(name: str = "photo-grey") -> NamedPrior:
     if level is None:
         kind = name
     network = load_network(kind)
-    return NamedPrior(network, network.default_sigma if level is None else level, kind)
+    return NamedPrior(network, level, kind)
 
 
 def _number(text: str) -> float | None:

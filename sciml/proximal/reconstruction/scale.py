@@ -116,10 +116,10 @@ def natural_scale(
     if silent or sigma is not None:
         levels = network.levels(network.sigma_range[0] if sigma is None else sigma, like)
         bayes = torch.full_like(levels, column**2) if silent else (noise / levels).square()
-        total = multiplier * bayes * _learned(network, levels)
+        total = multiplier * bayes * learned_weights(network, levels)
     elif network.form == "implicit" or solver == "variational":
         levels = network.levels(noise / column, like)
-        total = multiplier * column**2 * _learned(network, levels)
+        total = multiplier * column**2 * learned_weights(network, levels)
     else:
         total = 1 / length if solver == "pgd" else length
         levels = network.levels(noise * (multiplier / total).sqrt(), like)
@@ -145,7 +145,8 @@ def _length(solver: str, facts: OperatorFacts, step: float | None, penalty: floa
     return like.new_ones(len(like))
 
 
-def _learned(network: LearnedProximalNetwork, levels: PerImage) -> PerImage:
+def learned_weights(network: LearnedProximalNetwork, levels: PerImage) -> PerImage:
+    """Return what a network learned to multiply the weight of Bayes' rule by, at noise levels; 1 where it learned nothing."""
     learned = getattr(network, "learned_weight", None)
     return torch.ones_like(levels) if learned is None else learned(levels)
 

@@ -8,7 +8,7 @@ import torch
 from blurred_scenes import blurred, inside, psnr
 
 from sciml.deblurring.solvers import image
-from sciml.deblurring.solvers.image import MOST_FACTOR, THETA, map_estimate, natural_weight, picture_weight
+from sciml.deblurring.solvers.image import MOST_FACTOR, THETA, map_estimate, natural_weight, noise_unit, picture_weight
 from sciml.imaging.operators.kernels import line
 
 KERNEL = line(9, 30)
@@ -18,8 +18,8 @@ def test_it_is_the_middle_between_the_natural_weight_and_the_most_likely_one():
     y, sigma = blurred(KERNEL, 96, 0.03)[0], 0.03
     x = inside(map_estimate(y, KERNEL, weight=natural_weight(KERNEL, sigma)), KERNEL)
     g = torch.hypot(x[..., 1:, :-1] - x[..., :-1, :-1], x[..., :-1, 1:] - x[..., :-1, :-1]).mean()
-    wanted = THETA * np.sqrt(natural_weight(KERNEL, sigma, None) * sigma**2 / float(g))
-    assert natural_weight(KERNEL, sigma) < wanted < MOST_FACTOR * natural_weight(KERNEL, sigma, None)
+    wanted = THETA * np.sqrt(noise_unit(KERNEL, sigma) * sigma**2 / float(g))
+    assert natural_weight(KERNEL, sigma) < wanted < MOST_FACTOR * noise_unit(KERNEL, sigma)
     found = picture_weight(y, KERNEL, sigma)
     assert found == pytest.approx(wanted, rel=0.03)
     # and it scales with the picture
@@ -40,7 +40,7 @@ def test_it_is_no_less_than_the_natural_weight_and_bounded():
     noise = torch.rand(1, 1, 64, 64, generator=torch.Generator().manual_seed(0))
     assert picture_weight(noise, KERNEL, 1e-4) == pytest.approx(natural_weight(KERNEL, 1e-4))
     flat = torch.full((1, 1, 64, 64), 0.5)
-    assert picture_weight(flat, KERNEL, 0.01) == pytest.approx(MOST_FACTOR * natural_weight(KERNEL, 0.01, None))
+    assert picture_weight(flat, KERNEL, 0.01) == pytest.approx(MOST_FACTOR * noise_unit(KERNEL, 0.01))
 
 
 def test_of_a_large_picture_nine_parts_tell(monkeypatch):

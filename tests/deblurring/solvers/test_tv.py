@@ -12,7 +12,7 @@ from blurred_scenes import blurred, inside, psnr, rng, sharp
 
 from sciml.datasets.loaders import load_photo
 from sciml.datasets.manifest import is_present, record
-from sciml.deblurring.solvers.image import MaskedBlur, map_estimate, natural_weight, quasi_newton
+from sciml.deblurring.solvers.image import MaskedBlur, map_estimate, natural_weight, noise_unit, quasi_newton
 from sciml.deblurring.solvers.tv import Canvas, differences, differences_adjoint, total_variation, weight_map
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import camera_shake, disk, gaussian, line
@@ -184,8 +184,8 @@ def test_the_quasi_newton_solver_finds_the_minimiser_of_normal_equations():
 def test_the_natural_weight_is_that_of_the_noise_in_the_gradient():
     y = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
     seen = inside(ValidBlur(KERNEL, (200, 200)).A_adjoint(0.02 * y), KERNEL)
-    assert natural_weight(KERNEL, 0.02, "other") == pytest.approx(float(seen[..., 6:-6, 6:-6].std()), rel=0.03)
-    assert natural_weight(KERNEL, 0.02, "tv") < natural_weight(KERNEL, 0.02, "other")
+    assert noise_unit(KERNEL, 0.02) == pytest.approx(float(seen[..., 6:-6, 6:-6].std()), rel=0.03)
+    assert natural_weight(KERNEL, 0.02, "tv") < noise_unit(KERNEL, 0.02)
 
 
 def test_equal_calls_give_equal_bytes():

@@ -9,8 +9,12 @@ from deepinv.optim.data_fidelity import L2
 from explicit_networks import CONVOLUTIONAL, random_network
 from reconstruction_problems import Gaussian, Matrix, implicit, matrix, normal
 
+from sciml.imaging.priors import at_noise
 from sciml.proximal.plugins.deepinv import LearnedPrior
+from sciml.proximal.plugins.imaging import NamedPrior
+from sciml.proximal.reconstruction.operators import inspect_operator
 from sciml.proximal.reconstruction.reconstruct import reconstruct
+from sciml.proximal.reconstruction.scale import natural_scale
 from sciml.runtime.errors import ConfigError
 
 STEP = 0.4
@@ -123,3 +127,23 @@ def test_r_at_an_output_of_the_prox_is_remembered_and_no_other(monkeypatch):
     prior.fn(x, 0.2)
     prior.fn(x + 1e-9, 0.1)
     assert len(asked) == 2
+
+
+def test_a_named_prior_takes_the_level_and_weight_of_a_reconstruction():
+    physics, noise = Matrix(matrix()), 0.1
+    network, like = implicit(), torch.zeros(1, 1, 8, 8, dtype=torch.float64)
+    facts = inspect_operator(physics, like)
+    scale = natural_scale(network, facts, "variational", torch.tensor([noise]), None, None, None, None, like)
+    prior, weight = at_noise(NamedPrior(network), noise, facts.column_norm)
+    x = 0.5 + 0.2 * normal(1, 1, 8, 8, seed=3)
+    torch.testing.assert_close(
+        weight * prior.gradient(x), scale.weight * network.prior_gradient(x, scale.sigma), rtol=1e-5, atol=0
+    )
+    # a level that was named stays, with the weight of a prior that knows none
+    named = NamedPrior(network, 0.05)
+    assert at_noise(named, noise, 2.0) == (named, 0.2)
+    # outside the training the nearest level, and still Bayes' rule
+    prior, weight = at_noise(NamedPrior(network), 10.0, 1.0)
+    high = network.sigma_range[1]
+    assert prior.sigma == high
+    assert weight == pytest.approx(100 / high * float(network.learned_weight(torch.tensor([high]))), rel=1e-5)
