@@ -185,7 +185,7 @@ def test_the_natural_weight_is_that_of_the_noise_in_the_gradient():
     y = torch.randn(1, 1, 200, 200, generator=torch.Generator().manual_seed(0))
     seen = inside(ValidBlur(KERNEL, (200, 200)).A_adjoint(0.02 * y), KERNEL)
     assert noise_unit(KERNEL, 0.02) == pytest.approx(float(seen[..., 6:-6, 6:-6].std()), rel=0.03)
-    assert natural_weight(KERNEL, 0.02, "tv") < noise_unit(KERNEL, 0.02)
+    assert natural_weight(KERNEL, 0.02) < noise_unit(KERNEL, 0.02)
 
 
 def test_equal_calls_give_equal_bytes():
