@@ -1,12 +1,12 @@
-"""How the two rules of deblurring were chosen that keep smooth pictures from harm, on photographs that nothing is judged on.
+"""How kernels are kept and priors are weighed where nothing is said, on photographs that no result is judged on.
 
     python benchmarks/deblurring_choice.py [PHOTOGRAPHS]
 
 Crops of 192 x 192 of the training and validation photographs of `photo-crops`, halved; seven kernels, noise of .01 and .02 in
 turn; the given kernel exact, near (twice, with other kernels) or far too small or large. For each kind: PSNR of total variation
 with the corrected kernel over that with the given one, with enlargements free and by the rule of
-`sciml.deblurring.correction.warp`; and that of the picture's own weight over the natural one, with the kernel as given. About a
-CPU hour.
+`sciml.deblurring.correction.warp`; with the kernel as given, that of the picture's own weight over the natural one, and of the
+learned prior at the level and weight of the picture's noise over one level and weight for all. More than a CPU hour.
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from sciml.deblurring import perturbed
 from sciml.deblurring.correction import warp
 from sciml.deblurring.correction.kernel_step import corrected_kernel
 from sciml.deblurring.kernels.canonical import read_kernel
-from sciml.deblurring.solvers.image import map_estimate, natural_weight, picture_weight
+from sciml.deblurring.solvers.image import map_estimate, natural_weight, noise_unit, picture_weight, two_norm
 from sciml.imaging import ValidBlur
+from sciml.imaging.priors import Prior, at_noise, resolve
 from sciml.imaging.tasks.cases import centre
 
 KERNELS = ("shake:201", "shake:204,15", "motion:15,30", "disk:4", "gaussian:2", "motion:9,-60", "shake:207,19")
@@ -36,7 +37,7 @@ def main() -> None:
     torch.set_num_threads(1)
     names = [*split("photo-crops", "train"), *split("photo-crops", "validation")]
     gains: dict[str, list[tuple[float, ...]]] = {"exact": [], "near": [], "far": []}
-    rule = warp.UNEXPLAINED
+    rule, learned = warp.UNEXPLAINED, resolve("lpn:photo-deblur")
     for i, name in enumerate(names[: int(sys.argv[1]) if sys.argv[1:] else None]):
         photo = load_photo(name, 2).array
         x = torch.from_numpy(centre((photo @ np.asarray(LUMA) if photo.ndim == 3 else photo).astype(np.float32), (SIZE, SIZE)))
@@ -48,9 +49,9 @@ def main() -> None:
             noise = torch.randn((1, 1, *blur.A(x[None, None]).shape[-2:]), generator=torch.Generator().manual_seed(5000 + n))
             y, truth = blur.A(x[None, None]) + sigma * noise, blur.crop(x[None, None])
 
-            def psnr(kernel: np.ndarray, weight: float, y=y, truth=truth) -> float:
+            def psnr(kernel: np.ndarray, weight: float, prior: str | Prior = "tv", y=y, truth=truth) -> float:
                 margin = len(kernel) // 2
-                found = map_estimate(y, kernel, weight=weight)[..., margin:-margin, margin:-margin]
+                found = map_estimate(y, kernel, prior, weight)[..., margin:-margin, margin:-margin]
                 return float(-10 * (found - truth).square().mean().log10())
 
             kept = psnr(given, natural_weight(given, sigma))
@@ -58,8 +59,12 @@ def main() -> None:
             for warp.UNEXPLAINED in (-np.inf, rule):
                 kernel = corrected_kernel(y, given, sigma, "warp", seed=n).kernel
                 row.append(psnr(kernel, natural_weight(kernel, sigma)) - kept)
-            gains[kind].append((*row, psnr(given, picture_weight(y, given, sigma)) - kept))
-    print("| given kernel | problems | enlargements free | with the rule | the picture's weight |\n|--|--|--|--|--|")
+            row.append(psnr(given, picture_weight(y, given, sigma)) - kept)
+            own, weight = at_noise(learned, sigma, two_norm(given))
+            row.append(psnr(given, weight, own) - psnr(given, noise_unit(given, sigma), learned))
+            gains[kind].append(tuple(row))
+    print("| given kernel | problems | enlargements free | with the rule | the picture's weight | learned prior |")
+    print("|--|--|--|--|--|--|")
     for kind, rows in gains.items():
         cells = [f"{one.mean():+.2f}, least {one.min():+.2f}, {np.mean(one < -0.3):.0%} lost" for one in np.array(rows).T]
         print(f"| {kind} | {len(rows)} | {' | '.join(cells)} |")
