@@ -24,7 +24,7 @@ from sciml.deblurring.solvers.image import noise_unit, picture_weight
 from sciml.formats.image import linear_to_srgb
 from sciml.imaging.operators.convolution import ValidBlur
 from sciml.imaging.operators.kernels import line
-from sciml.imaging.priors import TotalVariation, resolve
+from sciml.imaging.priors import Certificate, TotalVariation
 from sciml.runtime.errors import ConfigError, DataError, FormatError, ScimlError, ShapeError
 
 KERNEL = line(9, 30)
@@ -69,10 +69,30 @@ def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance_and_
     assert any(re.match(r"part (\d) of \1 restored", one) for one in told)
 
 
+class Quadratic:
+    """R(x) = strength / 2 |x|^2, a prior that costs nothing."""
+
+    def __init__(self, strength: float) -> None:
+        self.strength = strength
+
+    def value(self, x):
+        return self.strength / 2 * x.square().sum((1, 2, 3))
+
+    def gradient(self, x):
+        return self.strength * x
+
+    def prox(self, v, weight):
+        return v / (1 + weight * self.strength)
+
+    def certificate(self) -> Certificate:
+        return Certificate(0.0, self.strength, True, True, "a quadratic")
+
+
 def test_a_large_picture_goes_on_where_it_was_interrupted(monkeypatch, tmp_path):
     picture = blurred(KERNEL, 100)[0][0, 0].numpy()
     in_small_parts(monkeypatch)
-    words = {"error": "none", "prior": "lpn:photo-deblur", "checkpoint": tmp_path}
+    monkeypatch.setattr(steps, "resolve", lambda _: Quadratic(1.0))
+    words = {"error": "none", "prior": "some:prior", "checkpoint": tmp_path}
     wanted = deblur(picture, KERNEL, 0.01, **words | {"checkpoint": None})
     solved: list[int] = []
     solve = steps.map_estimate
@@ -98,9 +118,9 @@ def test_a_large_picture_goes_on_where_it_was_interrupted(monkeypatch, tmp_path)
         solved.clear()
         deblur(picture, KERNEL, 0.01, **words, weight=2.0)
         assert len(solved) == 4
-        # and so is another network under the same name
+        # and so is another prior under the same name
         solved.clear()
-        patch.setattr(steps, "resolve", lambda _: resolve("lpn:photo-grey"))
+        patch.setattr(steps, "resolve", lambda _: Quadratic(2.0))
         deblur(picture, KERNEL, 0.01, **words)
         assert len(solved) == 4
     for path in tmp_path.iterdir():
