@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 ACROSS = 2
 NOBODY = "of your own"
+LINE, NAME_WIDTH = 9, 120
+"""Height of a name and the width of a long one, in points."""
 WHAT = {"imaging": "of a reconstruction", "codecs": "of encoding", "closures": "of a step"}
 
 
@@ -51,21 +53,10 @@ def pareto(section: Section, rows: Sequence[RowResult] | None = None, title: str
                         ms=6,
                         label=family.replace("_", " "),
                     )
-            for index, (x, y, method) in enumerate(front):
-                # the name stands on the empty side of the front, that of the last point inside of the panel
-                last = index == len(front) - 1 and index > 0
-                panel.annotate(
-                    titles[method],
-                    (x, y),
-                    xytext=(-5 if last else 5, 4 if last == section.larger else -9),
-                    textcoords="offset points",
-                    fontsize=6.5,
-                    color=INK,
-                    ha="right" if last else "left",
-                )
             plain(panel, f"CPU seconds {WHAT[section.name]}", f"{section.metric} ({section.unit})", row.title)
             panel.set_xscale("log")
             panel.margins(0.22, 0.18)
+            _name(panel, [(x, y, titles[method]) for x, y, method in front], section.larger)
             if place == 0 and len(families) > 1:
                 panel.legend(frameon=False, fontsize=7, loc="best")
 
@@ -74,3 +65,19 @@ def pareto(section: Section, rows: Sequence[RowResult] | None = None, title: str
     caption = "The line joins the methods that no other one beats in both; only these are named."
     alt = f"{section.metric} over processor time of every method, one panel a row of the matrix"
     return Figure(title or "Quality against time", drawing, caption, alt)
+
+
+def _name(panel: Axes, front: Sequence[tuple[float, float, str]], larger: bool) -> None:
+    """Write the names of a front on its empty side, each clear of those before it; that of the last point inside of the panel."""
+    panel.autoscale_view()
+    written: list[tuple[float, float]] = []
+    for index, (x, y, name) in enumerate(front):
+        last = index == len(front) - 1 and index > 0
+        over, up = panel.transData.transform((x, y)) * 72 / panel.figure.dpi
+        away = 4 if last == larger else -LINE
+        while any(abs(up + away - height) < LINE and over - start < NAME_WIDTH for start, height in written):
+            away += LINE if last == larger else -LINE
+        if not last:
+            written.append((over, up + away))
+        place, side = (-5 if last else 5, away), "right" if last else "left"
+        panel.annotate(name, (x, y), xytext=place, textcoords="offset points", fontsize=6.5, color=INK, ha=side)
