@@ -146,4 +146,4 @@ def test_a_named_prior_takes_the_level_and_weight_of_a_reconstruction():
     prior, weight = at_noise(NamedPrior(network), 10.0, 1.0)
     high = network.sigma_range[1]
     assert prior.sigma == high
-    assert weight == pytest.approx(100 / high * float(network.learned_weight(torch.tensor([high]))), rel=1e-5)
+    assert weight == pytest.approx(100 / high * float(network.learned_weight(torch.tensor([high])).detach()), rel=1e-5)
