@@ -219,12 +219,23 @@ class Config(StageConfig):
         )  # fmt: skip
 
     def compare_lossless_config(self, run: RunSettings) -> CompareLosslessConfig:
-        """Return the slice of the comparison without loss, over all domains."""
-        digests = {entry: one for name in self.domains for entry, one in self.digests(run, name, "test").items()}
+        """Return the slice of the comparison without loss: all domains, of photographs the crops that judge, if there are any."""
+        from sciml.datasets.crops import EXPERIMENT, photo_crops
+        from sciml.datasets.splits import split_digests
+
+        sources = {name: SourceConfig(**self.source(name)) for name in self.domains}
+        # without loss slices are coded one by one, as other codecs do
+        sources = {name: one.model_copy(update={"channels": 1}) if one.kind == "slices" else one for name, one in sources.items()}
+        if MAIN in sources and photo_crops("test", run.data_tier):
+            sources[MAIN] = SourceConfig(experiment=EXPERIMENT)
+        digests = {
+            entry: one
+            for source in sources.values()
+            for entry, one in split_digests(source.experiment, run.data_tier, "test").items()
+        }
         return CompareLosslessConfig(
-            sources={name: SourceConfig(**self.source(name)) for name in self.domains}, role="test", data_tier=run.data_tier,
-            pictures=self.lossless_pictures, digests=digests,
-        )  # fmt: skip
+            sources=sources, role="test", data_tier=run.data_tier, pictures=self.lossless_pictures, digests=digests
+        )
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

@@ -12,6 +12,7 @@ The rule, in this order; nothing in it looks at a picture's content or at what a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,6 +67,14 @@ def photo_crops(role: str = "test", tier: str = "default") -> list[Crop]:
         ['lake-sherburne-28-192', 'lake-sherburne-28-960']
     """
     return [crop for name in split(EXPERIMENT, role, tier) for crop in _crops(name)]
+
+
+def first_crops(crops: Sequence[Crop], photographs: int | None = None) -> list[Crop]:
+    """Return the first crop of each photograph, or of each of the first photographs."""
+    first: dict[str, Crop] = {}
+    for crop in crops:
+        first.setdefault(crop.photograph, crop)
+    return list(first.values())[:photographs]
 
 
 def _crops(photograph: str) -> list[Crop]:

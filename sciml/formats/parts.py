@@ -1,4 +1,4 @@
-"""One slice of a NIfTI volume, one field of a Zarr store or a NetCDF file: `--part axial=90`, `--part vorticity,time=3`."""
+"""Slices of a NIfTI volume, one field of a Zarr store or a NetCDF file: `--part axial=90`, `axial=88:92`, `vorticity,time=3`."""
 
 from __future__ import annotations
 
@@ -27,8 +27,12 @@ def is_store(path: Path) -> bool:
     return path.suffix.lower() == ".zarr" and path.is_dir()
 
 
-def parse_part(part: str | None) -> tuple[str, dict[str, int]]:
-    """Return the variable, or an empty text, and the places along named axes.
+Place = int | range
+"""A place along an axis, or neighbouring ones."""
+
+
+def parse_part(part: str | None) -> tuple[str, dict[str, Place]]:
+    """Return the variable, or an empty text, and the places along named axes; `axial=88:92` is four neighbours.
 
     Raises:
         ConfigError: the text is not of the form `name,axis=number`.
@@ -37,12 +41,14 @@ def parse_part(part: str | None) -> tuple[str, dict[str, int]]:
         >>> parse_part("vorticity,time=-1")
         ('vorticity', {'time': -1})
     """
-    variable, places = "", {}
+    variable = ""
+    places: dict[str, Place] = {}
     for word in (part or "").split(","):
         name, equals, number = word.strip().partition("=")
         try:
             if equals:
-                places[name] = int(number)
+                first, colon, end = number.partition(":")
+                places[name] = range(int(first), int(end)) if colon else int(number)
             elif variable and name:
                 raise ValueError
             else:
@@ -53,7 +59,9 @@ def parse_part(part: str | None) -> tuple[str, dict[str, int]]:
 
 
 def read_part(path: Path, part: str | None) -> tuple[np.ndarray, str, str]:
-    """Return one picture of a file, float32 of (rows, columns), its unit, and what it is in words.
+    """Return one picture of a file, its unit, and what it is in words.
+
+    The picture is float32 of (rows, columns), or of (rows, columns, slices) where neighbouring slices of a volume are asked for.
 
     Raises:
         ConfigError: the part is not named, or not there; the message says what there is.
@@ -65,7 +73,7 @@ def read_part(path: Path, part: str | None) -> tuple[np.ndarray, str, str]:
     return _dataset(path, variable, places)
 
 
-def _nifti(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarray, str, str]:
+def _nifti(path: Path, variable: str, places: dict[str, Place]) -> tuple[np.ndarray, str, str]:
     image = read_image(path)
     array = image.array if image.array.ndim == 3 else image.array[None]
     offered = ", ".join(f"{axis}=0 to {size - 1}" for axis, size in zip(AXES, array.shape, strict=True))
@@ -75,12 +83,20 @@ def _nifti(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarra
         raise ConfigError(f"{path} is a volume: say which slice with --part, one of {offered}")
     axis, number = next(iter(places.items()))
     place = AXES.index(axis)
-    _check_place(path, axis, number, array.shape[place])
     unit = HOUNSFIELD if image.unit == HOUNSFIELD else ""
+    if isinstance(number, range):
+        size = array.shape[place]
+        if not 0 <= number.start < number.stop <= size:
+            raise ConfigError(
+                f"{path} has no {axis} slices {number.start}:{number.stop}: it has {size}, 0:{size} are all of them"
+            )
+        slices = np.moveaxis(array.take(number, place), place, -1)
+        return np.ascontiguousarray(slices), unit, f"{axis} slices {number.start} to {number.stop - 1} of {size}"
+    _check_place(path, axis, number, array.shape[place])
     return np.ascontiguousarray(array.take(number, place)), unit, f"{axis} slice {number} of {array.shape[place]}"
 
 
-def _dataset(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndarray, str, str]:
+def _dataset(path: Path, variable: str, places: dict[str, Place]) -> tuple[np.ndarray, str, str]:
     with open_dataset(path) as data:
         fields = [str(name) for name, one in data.data_vars.items() if one.ndim >= 2 and one.dtype.kind in "fiu"]
         if not fields:
@@ -97,6 +113,8 @@ def _dataset(path: Path, variable: str, places: dict[str, int]) -> tuple[np.ndar
         if missing := [f"{axis}=0 to {size - 1}" for axis, size in axes.items() if axis not in places]:
             raise ConfigError(f"{path}, {variable} is more than one picture: add to --part {', '.join(missing)}")
         for axis, number in places.items():
+            if isinstance(number, range):
+                raise ConfigError(f"--part {axis}={number.start}:{number.stop}: a field is one picture, give one place")
             _check_place(path, axis, number, axes[axis])
         try:
             values = np.ascontiguousarray(found.isel(places).values, np.float32)

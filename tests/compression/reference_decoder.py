@@ -134,6 +134,7 @@ class Planes:
         self.codes = [dict(empty) for _ in range(self.scalar + len(self.groups))]
         self.values = [dict(empty) for _ in range(self.count)]
         self.magnitudes = [dict(empty) for _ in range(self.count)]
+        self.followed: dict[int, list[tuple[int, int]]] = {}
 
     def plane(self, plane: int, read: Read) -> None:
         """Decode a plane; `read` gives the symbols of a pass from the plane, its blocks, their means and classes."""
@@ -150,6 +151,9 @@ class Planes:
                 self.values[plane][block] = min(max(value, -LARGEST_VALUE), LARGEST_VALUE)
                 self.magnitudes[plane][block] = min(4 * size, LARGEST_MAGNITUDE)
 
+        if (pair := self._twin(plane)) is not None:
+            self.followed.setdefault(pair[1], []).append((plane, pair[0]))
+
     def group(self, group: int, read: ReadWords) -> None:
         """Decode a group; `read` gives the words of a pass from the group, its blocks and their classes."""
         planes, weights = self.groups[group], self.rules["group_spread"][group]
@@ -165,7 +169,7 @@ class Planes:
 
     def _mean(self, plane: int, number: int, block: Block, near: list[Block]) -> int:
         if plane >= PREDICTED:
-            return 0
+            return self._chroma_mean(plane, block)
         features = [1]
         for source in range(16):
             known = self.values[source] if source < plane else self.unknown
@@ -173,6 +177,27 @@ class Planes:
         features += [self.values[plane][other] for other in near] or [0] * 4
         total = sum(w * f for w, f in zip(self.rules["mean"][plane][number], features, strict=True))
         return min(max((total + 2**11) >> 12, -LARGEST_MEAN), LARGEST_MEAN)
+
+    def _twin(self, plane: int) -> tuple[int, int] | None:
+        twin, channel = self.rules.get("twins", [])[plane] if self.rules.get("twins") else (-1, 0)
+        return None if twin < 0 else (twin, channel)
+
+    def _chroma_mean(self, plane: int, block: Block) -> int:
+        if (pair := self._twin(plane)) is None:
+            return 0
+        luma = self._bounded(pair[0], block)
+        features = []
+        for places in ([block], [block, *around(block, self.rows, self.columns)]):
+            known = [(c, y, place) for c, y in self.followed.get(pair[1], []) for place in places]
+            products = sum(self._bounded(c, place) * self._bounded(y, place) for c, y, place in known)
+            squares = sum(self._bounded(y, place) ** 2 for _, y, place in known)
+            features.append(min(max((products * 256) // (squares + 4096), -1024), 1024) * luma)
+        features.append(256 * luma)
+        total = sum(w * f for w, f in zip(self.rules["chroma"][plane], features, strict=True))
+        return min(max((total + 2**19) >> 20, -LARGEST_MEAN), LARGEST_MEAN)
+
+    def _bounded(self, plane: int, block: Block) -> int:
+        return min(max(self.values[plane][block], -(2**15)), 2**15)
 
     def _class(self, plane: int, number: int, block: Block, near: list[Block]) -> int:
         kind, row = ("first", plane) if plane < HIERARCHICAL else ("rest", plane - HIERARCHICAL)

@@ -61,7 +61,8 @@ def make_model(
     transform = fit_transform([(picture - CENTRE) / SPAN for picture in pictures])
     sets = []
     for step in steps:
-        fit = Fit(planes_of(transform, pictures, step), Grid(side // 16, side // 16, count))
+        order = transform.order if channels > 1 else None
+        fit = Fit(planes_of(transform, pictures, step), Grid(side // 16, side // 16, count), order=order)
         sets.append(StepSet(step, *fit.run()))
     return CodecModel(name, transform, CENTRE, SPAN, tuple(sets))
 

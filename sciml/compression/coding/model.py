@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 # a step is 2^(-code / 256): .27 % apart, from 1 down to 2^-256
 STEP_CODES = 256
 RULE_FIELDS = ("mean", "spread_first", "spread_rest", "floor_first", "floor_rest", "sources", "centroids")
+# of models that predict chroma from luma
+CHROMA_FIELDS = ("chroma", "twins")
 # what float32 and the code of a step can hold
 LARGEST_NUMBER, LEAST_STEP = 1e30, 2.0**-128
 # arrays of groups are called group_members and so on
@@ -175,7 +177,8 @@ def model_from(
 
 def step_set_arrays(item: StepSet) -> dict[str, np.ndarray]:
     """Return the arrays of a set by name."""
-    found = {name: getattr(item.rules, name) for name in RULE_FIELDS} | {"sizes": item.tables.sizes.astype(np.uint32)}
+    names = (*RULE_FIELDS, *(CHROMA_FIELDS if len(item.rules.chroma) else ()))
+    found = {name: getattr(item.rules, name) for name in names} | {"sizes": item.tables.sizes.astype(np.uint32)}
     if item.groups is not None:
         found |= {GROUP + name: getattr(item.groups, name) for name in GROUP_FIELDS}
     return found
@@ -188,7 +191,8 @@ def step_set_from(arrays: Mapping[str, np.ndarray], step: float) -> StepSet:
         KeyError: an array is missing.
         FormatError: rules or tables are damaged.
     """
-    rules = Rules(**{name: arrays[name] for name in RULE_FIELDS})
+    own = (*RULE_FIELDS, *(name for name in CHROMA_FIELDS if name in arrays))
+    rules = Rules(**{name: arrays[name] for name in own})
     tables, groups = Tables(arrays["sizes"].astype(np.int64)), None
     if any(name.startswith(GROUP) for name in arrays):
         groups = Groups(**{name: arrays[GROUP + name] for name in GROUP_FIELDS})

@@ -60,6 +60,8 @@ class Restorer(nn.Module):
         nn.init.zeros_(self.outward.weight)
         if self.outward.bias is not None:
             nn.init.zeros_(self.outward.bias)
+        # channels beside each other: a fifth to a quarter faster, on one core
+        self.to(memory_format=torch.channels_last)
 
     @property
     def channels(self) -> int:
@@ -114,7 +116,7 @@ class Restorer(nn.Module):
 
     def arrays(self) -> dict[str, np.ndarray]:
         """Return the weights by name, in half precision: decoding stays within a grey level and files stay small."""
-        return {name: value.detach().cpu().numpy().astype(np.float16) for name, value in self.state_dict().items()}
+        return {name: value.detach().cpu().numpy().astype(np.float16, order="C") for name, value in self.state_dict().items()}
 
     @staticmethod
     def from_arrays(arrays: Mapping[str, np.ndarray]) -> Restorer:
@@ -131,6 +133,7 @@ class Restorer(nn.Module):
             with torch.device("meta"):
                 network = Restorer((inputs - 1) // FACTOR**2, width, depth)
             network.load_state_dict(weights, assign=True)
+            network.to(memory_format=torch.channels_last)
         except (KeyError, ValueError, RuntimeError) as error:
             raise FormatError(f"the model's network is damaged: {str(error).splitlines()[0]}") from error
         if depth > MOST_BLOCKS:

@@ -76,8 +76,8 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: AnyModel, scale: tupl
     """Return a picture as samples that the model can code.
 
     A model of colours takes grey (rows, columns), grey with alpha (2 channels), colour (3) and colour with alpha (4); others
-    take as many channels as they have. By default the values of `uint8` and `uint16` cover the model's range, and so do those
-    of floats from the least to the largest; for models in units of a deviation they get mean 0 and deviation 1.
+    take as many channels as they have, or one. By default the values of `uint8` and `uint16` cover the model's range, and so do
+    those of floats from the least to the largest; for models in units of a deviation they get mean 0 and deviation 1.
 
     Args:
         image: uint8, uint16 or float.
@@ -109,9 +109,9 @@ def samples_of(image: Shaped[np.ndarray, "*shape"], model: AnyModel, scale: tupl
     count = array.shape[2]
     if model.channels == COLOURS and count in (2, 4) and kind != "f32":
         array, alpha = array[..., :-1], array[..., -1]
-    allowed = {1, COLOURS} if model.channels == COLOURS else {model.channels}
-    if array.shape[2] not in allowed or count > MOST_CHANNELS:
-        words = "1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha)" if model.channels == COLOURS else str(model.channels)
+    if array.shape[2] not in {1, model.channels} or count > MOST_CHANNELS:
+        words = " or ".join(map(str, sorted({1, model.channels})))
+        words = "1 (grey), 2 (grey, alpha), 3 (colour) or 4 (colour, alpha)" if model.channels == COLOURS else words
         raise ShapeError(f"the picture has {count} channels: the model {model.name} codes {words}")
     channels = scale or tuple(_default(array[..., index], kind, model) for index in range(array.shape[2]))
     if len(channels) != array.shape[2]:

@@ -7,11 +7,13 @@ summation, on every machine.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from sciml.compression.entropy.chroma import Slopes
 from sciml.compression.entropy.lattice import Pass, passes, surroundings
 
 VALUE_UNITS = 64
@@ -80,6 +82,8 @@ class Context:
         self._means[0] = 1
         self._total = np.zeros(grid.blocks)
         self._total_around = np.zeros(grid.blocks)
+        # of each colour, how it follows luma
+        self._slopes: dict[int, Slopes] = defaultdict(lambda: Slopes(grid))
 
     def mean_basis(self) -> Float[np.ndarray, "145 blocks"]:
         """Return 1 and the values of the first 16 planes at nine blocks, 0 where a plane is not known yet."""
@@ -88,6 +92,14 @@ class Context:
     def release_means(self) -> None:
         """Give back what predicts means: no plane from here on needs it."""
         self._means = np.empty((0, 0))
+
+    def chroma_basis(self, twin: int, channel: int) -> Float[np.ndarray, "3 blocks"]:
+        """Return what a plane of a colour is predicted from, by its twin; see `sciml.compression.entropy.chroma`."""
+        return self._slopes[channel].basis(self.values[twin])
+
+    def close_chroma(self, plane: int, twin: int, channel: int) -> None:
+        """Note a plane that is known beside its twin."""
+        self._slopes[channel].add(self.values[plane], self.values[twin])
 
     def spread_basis(self, sources: Int[np.ndarray, " sources"]) -> Float[np.ndarray, "23 blocks"]:
         """Return 1, the magnitudes of all earlier planes here and around, those of `sources` here and around.

@@ -2,7 +2,8 @@
 
 For a block of plane k, with w whole-number weights and f what is known (`sciml.compression.entropy.context`),
 
-    mean   mu = round(w_mean . f_mean / 2^12)             in 1/64 of the step, for the first 24 planes; |mu| <= 2^23
+    mean   mu = round(w_mean . f_mean / 2^12)             in 1/64 of the step, for the first 24 planes; |mu| <= 2^23; chroma
+                                                          behind them follows luma (`sciml.compression.entropy.chroma`)
     spread s  = max(w_spread . f_spread, floor)           E|q| in 2^-16
     class  t  = number of thresholds that s reaches
 
@@ -12,12 +13,14 @@ and the symbol q is coded with the table of class t. No float decides anything: 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
 
+from sciml.compression.entropy.chroma import BOUNDS as CHROMA_BOUNDS
+from sciml.compression.entropy.chroma import FEATURES, chroma_mean
 from sciml.compression.entropy.context import (
     HIERARCHICAL,
     MAGNITUDE_UNITS,
@@ -48,6 +51,13 @@ MEAN_BOUNDS = np.array([1.0] + [LARGEST_VALUE] * (MEAN_BASIS - 1 + OWN))
 SPREAD_BOUNDS = LARGEST_MAGNITUDE * np.array(
     [1.0 / LARGEST_MAGNITUDE, MOST_PLANES, 8 * MOST_PLANES] + [1] * SPREAD_SOURCES + [8] * SPREAD_SOURCES + [1] * OWN
 )
+WEIGHT_BOUNDS = {
+    "mean": MEAN_BOUNDS,
+    "spread_first": SPREAD_BOUNDS,
+    "spread_rest": SPREAD_BOUNDS,
+    "chroma": CHROMA_BOUNDS,
+}
+"""Largest features of each kind of weights, whose sums must stay exact."""
 
 Choose = Callable[[int, Int[np.ndarray, " blocks"], Float[np.ndarray, " blocks"], Int[np.ndarray, " blocks"]], np.ndarray]
 
@@ -64,6 +74,8 @@ class Rules:
         floor_rest: least E|q| of the others.
         sources: earlier planes whose magnitudes count, -1 for none.
         centroids: what |q| = 1, 2, 3 and more stand for is nearer to 0 by this, in 1/64.
+        chroma: weights of what predicts a plane of a colour from luma; without rows there is no such prediction.
+        twins: of each plane its twin of luma and its channel, -1 for none; rows as `chroma`.
     """
 
     mean: Int[np.ndarray, "24 7 149"]
@@ -73,11 +85,12 @@ class Rules:
     floor_rest: Int[np.ndarray, "rest 3"]
     sources: Int[np.ndarray, "planes 10"]
     centroids: Int[np.ndarray, "planes 4"]
+    chroma: Int[np.ndarray, "followers 3"] = field(default_factory=lambda: np.zeros((0, FEATURES), np.int32))
+    twins: Int[np.ndarray, "followers 2"] = field(default_factory=lambda: np.zeros((0, 2), np.int16))
 
     def __post_init__(self) -> None:
         self._check_shapes()
-        bounds = {"mean": MEAN_BOUNDS, "spread_first": SPREAD_BOUNDS, "spread_rest": SPREAD_BOUNDS}
-        for name, bound in bounds.items():
+        for name, bound in WEIGHT_BOUNDS.items():
             if (np.abs(getattr(self, name).astype(np.float64)) @ bound).max(initial=0) >= EXACT:
                 raise FormatError(f"the codec's {name} weights are too large: their sums might pass 2^53 and not be exact")
 
@@ -92,6 +105,8 @@ class Rules:
             "floor_rest": (rest, PASSES[0]),
             "sources": (planes, SPREAD_SOURCES),
             "centroids": (planes, 4),
+            "chroma": (planes if len(self.chroma) else 0, FEATURES),
+            "twins": (len(self.chroma), 2),
         }
         for name, shape in shapes.items():
             array = getattr(self, name)
@@ -103,6 +118,9 @@ class Rules:
             raise FormatError(f"the codec's rules have {planes} planes: expected {PREDICTED} to {MOST_PLANES}")
         if planes and not (self.sources < np.maximum(np.arange(planes), 0)[:, None]).all():
             raise FormatError("the codec's sources name planes that are not decoded yet")
+        twins = self.twins[:, 0]
+        if not ((twins >= -1) & (twins < np.maximum(np.arange(len(twins)), 0))).all():
+            raise FormatError("the codec's twins name planes that are not decoded yet")
 
     @property
     def planes(self) -> int:
@@ -114,6 +132,12 @@ class Rules:
         if plane >= PREDICTED:
             return None
         return self.mean[plane, : PASSES[plane < HIERARCHICAL]].astype(np.float64)
+
+    def twin_of(self, plane: int) -> tuple[int, int] | None:
+        """Return a plane's twin of luma and its channel, or None where luma does not predict it."""
+        if plane >= len(self.twins) or self.twins[plane, 0] < 0:
+            return None
+        return int(self.twins[plane, 0]), int(self.twins[plane, 1])
 
     def spread_weights(self, plane: int) -> tuple[Float[np.ndarray, "passes 27"], Int[np.ndarray, " passes"]]:
         """Return the weights of a plane's magnitudes, and the floors, for each pass."""
@@ -155,6 +179,9 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
             context.release_means()
         spread_weights, floors = rules.spread_weights(plane)
         means = None if mean_weights is None else mean_weights[:, :MEAN_BASIS] @ context.mean_basis()
+        twin, followed = rules.twin_of(plane), np.zeros(grid.blocks)
+        if twin is not None and plane >= PREDICTED:
+            followed = chroma_mean(rules.chroma[plane].astype(np.float64), context.chroma_basis(*twin))
         spreads = spread_weights[:, :SPREAD_BASIS] @ context.spread_basis(rules.sources[plane])
         for number, item in enumerate(grid.passes(plane)):
             blocks, near = item.blocks, item.neighbours
@@ -164,7 +191,7 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
             if len(near):
                 spread += spread_weights[number, SPREAD_BASIS:] @ context.magnitudes[plane][near].astype(np.float64)
             if means is None or mean_weights is None:
-                mean = np.zeros(len(blocks))
+                mean = followed[blocks].clip(-LARGEST_MEAN, LARGEST_MEAN)
             else:
                 mean = means[number][blocks]
                 if len(near):
@@ -178,4 +205,6 @@ def walk(rules: Rules, grid: Grid, choose: Choose, planes: range | None = None, 
             magnitudes = np.minimum(MAGNITUDE_UNITS * sizes, LARGEST_MAGNITUDE)
             context.put(plane, blocks, values.clip(-LARGEST_VALUE, LARGEST_VALUE), magnitudes)
         context.close(plane)
+        if twin is not None:
+            context.close_chroma(plane, *twin)
     return context

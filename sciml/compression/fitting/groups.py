@@ -54,6 +54,8 @@ def scalar_part(rules: Rules, planes: int) -> Rules:
         floor_rest=rules.floor_rest[:rest],
         sources=rules.sources[:planes],
         centroids=rules.centroids[:planes],
+        chroma=rules.chroma[:planes],
+        twins=rules.twins[:planes],
     )
 
 

@@ -12,10 +12,12 @@ from PIL import Image as PillowImage
 
 from sciml.compression.config import SourceConfig
 from sciml.compression.pictures import simulations, volumes
-from sciml.datasets.loaders import load
+from sciml.datasets.crops import EXPERIMENT, first_crops, load_crops, photo_crops
+from sciml.datasets.loaders import LUMA, load
 from sciml.datasets.manifest import record
 from sciml.datasets.splits import check_weight_inputs, experiments, parse_entry, split, test_entries
 from sciml.formats.fields import fields_of
+from sciml.formats.image import HOUNSFIELD
 from sciml.runtime.errors import ConfigError, DataError
 from sciml.runtime.files import digest_file
 from sciml.runtime.seeds import Seeds
@@ -29,7 +31,7 @@ LEAST_PICTURES = 5
 HELD_OUT = 6
 # of volumes and simulated runs, which hold many pictures each: one to learn from, one to validate
 LEAST_FILES = 2
-SLICES = "compression-mr"
+SLICES = ("compression-mr", "compression-ct")
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,14 @@ class Crops:
 def pictures(
     experiment: str, role: str, data_tier: str, channels: int
 ) -> Iterator[tuple[str, UInt8[np.ndarray, "rows columns channels"]]]:
-    """Yield the id and the grey levels of every picture of a role; every third inner slice of a volume.
+    """Yield the id and the grey levels of every picture of a role.
 
     Args:
         experiment: name in the splits, for instance `compression`, or `folder:PATH`: a user's own pictures, of which every
             sixth validates and none tests.
         role: `train`, `validation` or `test`.
         data_tier: tier of the data.
-        channels: 3 for colour pictures, 1 for grey ones and slices; others are left out.
+        channels: 3 for colour pictures; 1 for grey ones and the luma of declared colour pictures; others are left out.
     """
     if experiment.startswith(FOLDER):
         yield from _folder_pictures(Path(experiment.removeprefix(FOLDER)), role, channels)
@@ -63,15 +65,10 @@ def pictures(
     for entry in split(experiment, role, data_tier):
         array = np.asarray(load(entry).array)
         name = parse_entry(entry)[0]
-        if channels == COLOURS:
-            if array.shape[-1] == COLOURS:
-                yield name, levels(array)
-            continue
-        slices = array if array.ndim == 3 else array[None]
-        inner = slices[len(slices) // 8 : -(len(slices) // 8) or None : 3]
-        for number, plane in enumerate(inner):
-            if plane.any():
-                yield f"{name}-{number}", levels(plane)[..., None]
+        if array.shape[-1] == COLOURS:
+            yield name, levels(array if channels == COLOURS else (array @ np.array(LUMA, np.float32))[..., None])
+        elif channels != COLOURS and array.ndim == 2:
+            yield name, levels(array)[..., None]
 
 
 def _folder_pictures(folder: Path, role: str, channels: int) -> Iterator[tuple[str, UInt8[np.ndarray, "rows columns channels"]]]:
@@ -124,7 +121,7 @@ class Sample:
 
 
 def samples(source: SourceConfig, role: str, data_tier: str, runs: Path | None = None) -> Iterator[Sample]:
-    """Yield the pictures of a domain's role.
+    """Yield the pictures of a domain's role; of the experiment `photo-crops` the first crop of each photograph.
 
     Args:
         source: where they come from.
@@ -137,13 +134,15 @@ def samples(source: SourceConfig, role: str, data_tier: str, runs: Path | None =
         DataError: there are none, or one cannot be read.
     """
     folder = Path(source.experiment.removeprefix(FOLDER)) if source.experiment.startswith(FOLDER) else None
-    if source.kind == "pictures":
+    if source.experiment == EXPERIMENT:
+        for crop in first_crops(photo_crops(role, data_tier)):
+            yield Sample(crop.name, load_crops([crop])[crop.name], crop.photograph, record(crop.photograph).sha256)
+    elif source.kind == "pictures":
         for name, array in pictures(source.experiment, role, data_tier, source.channels):
             if folder is not None:
                 yield Sample(name, array, Path(name).name, digest_file(name))
                 continue
-            origin = name if source.channels == COLOURS else name.rpartition("-")[0]
-            yield Sample(name, array, origin, record(origin).sha256)
+            yield Sample(name, array, name, record(name).sha256)
     elif source.kind == "slices":
         yield from _slices(source, role, data_tier, folder)
     else:
@@ -155,17 +154,19 @@ def _slices(source: SourceConfig, role: str, data_tier: str, folder: Path | None
         for entry in split(source.experiment, role, data_tier):
             origin = parse_entry(entry)[0]
             image = load(entry)
-            for number, bits in volumes.slices_of(image, source.window or image.value_range, volumes.EVERY[role]):
-                yield Sample(f"{origin}-{number}", bits[..., None], origin, record(origin).sha256)
+            # volumes without Hounsfield units are scaled by their makers
+            window = source.window if image.unit == HOUNSFIELD else None
+            for number, bits in volumes.slices_of(image, window or image.value_range, volumes.EVERY[role], source.channels):
+                yield Sample(f"{origin}-{number}", bits, origin, record(origin).sha256)
         return
     from sciml.formats.read import read_image
 
-    tested = {record(parse_entry(entry)[0]).sha256: entry for entry in test_entries(SLICES)}
+    tested = {record(parse_entry(entry)[0]).sha256: entry for name in SLICES for entry in test_entries(name)}
     for path in volumes.folder_files(folder, volumes.SUFFIXES, role, HELD_OUT, LEAST_FILES):
         if (digest := digest_file(path)) in tested:
             raise DataError(f"{path} is the test volume {tested[digest]}: take it out of the training data")
-        for number, bits in volumes.slices_of(read_image(path), source.window, volumes.EVERY[role]):
-            yield Sample(f"{path}-{number}", bits[..., None], str(path.relative_to(folder)), digest)
+        for number, bits in volumes.slices_of(read_image(path), source.window, volumes.EVERY[role], source.channels):
+            yield Sample(f"{path}-{number}", bits, str(path.relative_to(folder)), digest)
 
 
 def _fields(source: SourceConfig, role: str, folder: Path | None, runs: Path | None) -> Iterator[Sample]:
@@ -264,9 +265,10 @@ def reduced(picture: Shaped[np.ndarray, "rows columns channels"], factor: float)
     """Return the picture with its sides divided by a factor."""
     if factor == 1:
         return picture
-    image = PillowImage.fromarray(picture if picture.shape[2] == COLOURS else picture[..., 0])
-    sides = round(image.width / factor), round(image.height / factor)
-    return np.asarray(image.resize(sides, PillowImage.Resampling.LANCZOS)).reshape(sides[1], sides[0], -1)
+    sides = round(picture.shape[1] / factor), round(picture.shape[0] / factor)
+    images = [picture] if picture.shape[2] == COLOURS else np.moveaxis(picture, 2, 0)
+    resized = [np.asarray(PillowImage.fromarray(one).resize(sides, PillowImage.Resampling.LANCZOS)) for one in images]
+    return resized[0] if picture.shape[2] == COLOURS else np.stack(resized, -1)
 
 
 def _best_crops(

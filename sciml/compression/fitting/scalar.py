@@ -15,6 +15,7 @@ import logging
 import numpy as np
 from jaxtyping import Float, Int
 
+from sciml.compression.entropy.chroma import CHROMA_BITS, FEATURES, SLOPE_BITS, chroma_mean, twins_of
 from sciml.compression.entropy.context import (
     HIERARCHICAL,
     MAGNITUDE_UNITS,
@@ -39,6 +40,7 @@ LEAST_SHARE = 3e-6
 ROUNDS = 2
 # a feature of 1 in its own units
 MEAN_SCALE = np.array([1.0] + [VALUE_UNITS] * (MEAN_BASIS + OWN - 1))
+CHROMA_SCALE = float(VALUE_UNITS << SLOPE_BITS)
 SPREAD_SCALE = np.array([1.0] + [MAGNITUDE_UNITS] * (SPREAD_BASIS + OWN - 1))
 
 
@@ -51,6 +53,7 @@ class Fit:
         dead_zone: symbols |u| < 1/2 + this are 0.
         means: False predicts no mean, to know what that is worth.
         classes: False predicts the mean magnitude of the plane everywhere, to know what classes are worth.
+        order: place of each plane in the block transform, by which chroma is predicted from luma; without it it is not.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Fit:
         dead_zone: float = DEAD_ZONE,
         means: bool = True,
         classes: bool = True,
+        order: Int[np.ndarray, " every"] | None = None,
     ):
         self.planes, self.grid = planes, grid
         self.dead_zone, self.means, self.classes = dead_zone, means, classes
@@ -72,6 +76,8 @@ class Fit:
         self.floor = [np.ones((first, PASSES[1]), np.int32), np.ones((rest, PASSES[0]), np.int32)]
         self.sources = np.full((self.count, SPREAD_SOURCES), -1, np.int16)
         self.centroids = np.zeros((self.count, 4), np.int32)
+        self.twins = np.zeros((0, 2), np.int16) if order is None else twins_of(order, self.count)
+        self.chroma = np.zeros((len(self.twins), FEATURES), np.int32)
         self.counts = np.zeros((BANDS, CLASSES, 2 * LARGEST_SYMBOL + 1))
         self.context = Context(grid, self.count)
 
@@ -83,7 +89,9 @@ class Fit:
                 log.info("plane %d of %d", plane, self.count)
         spread_first, spread_rest = self.spread
         floor_first, floor_rest = self.floor
-        rules = Rules(self.mean, spread_first, spread_rest, floor_first, floor_rest, self.sources, self.centroids)
+        rules = Rules(
+            self.mean, spread_first, spread_rest, floor_first, floor_rest, self.sources, self.centroids, self.chroma, self.twins
+        )
         return rules, Tables(symmetric_sizes(self.counts))
 
     def _plane(self, plane: int) -> None:
@@ -94,12 +102,13 @@ class Fit:
         spread, floor = self.spread[not first][row], self.floor[not first][row]
         mean_basis, spread_basis = context.mean_basis(), context.spread_basis(self.sources[plane].astype(np.intp))
         residuals, symbols = np.empty_like(target), np.empty_like(target)
+        followed = self._followed(plane, target)
         for number, item in enumerate(self.grid.passes(plane)):
             blocks, near = item.blocks, item.neighbours
             if not len(blocks):
                 continue
             wanted = target[blocks]
-            mean = np.zeros(len(blocks))
+            mean = followed[blocks]
             if self.means and plane < PREDICTED:
                 features = _with_own(mean_basis[:, blocks], context.values[plane], near)
                 weights = least_squares(features / MEAN_SCALE[:, None], wanted, 1e-3)
@@ -123,6 +132,17 @@ class Fit:
             context.put(plane, blocks, values, np.minimum(MAGNITUDE_UNITS * size, LARGEST_MAGNITUDE))
         self.centroids[plane] = centroids(residuals, symbols)
         context.close(plane)
+        if len(self.twins) and self.twins[plane, 0] >= 0:
+            context.close_chroma(plane, *self.twins[plane].tolist())
+
+    def _followed(self, plane: int, target: Float[np.ndarray, " blocks"]) -> Float[np.ndarray, " blocks"]:
+        """Return means that luma predicts, in 1/64 of the step, and keep their weights; 0 where it predicts none."""
+        if plane < PREDICTED or not len(self.twins) or self.twins[plane, 0] < 0:
+            return np.zeros(len(target))
+        basis = self.context.chroma_basis(*self.twins[plane].tolist())
+        weights = least_squares(basis / CHROMA_SCALE, target, 1e-3)
+        self.chroma[plane] = np.round(weights * (2**CHROMA_BITS))
+        return chroma_mean(self.chroma[plane].astype(np.float64), basis)
 
     def _sources(self, plane: int, target: Float[np.ndarray, " blocks"]) -> Int[np.ndarray, " sources"]:
         """Return the earlier planes whose magnitudes go best with this plane's."""

@@ -33,7 +33,7 @@ QUESTION = (
     "Can a codec that is fitted in an hour on two cores, and whose files decode to the same codes on every machine, "
     "be better than WebP and equal to AVIF and HEVC at equal bytes?"
 )
-DOMAINS = {"photo": "Photographs", "mr": "MR slices", "field": "Simulated fields"}
+DOMAINS = {"photo": "Photographs", "mr": "MR slices", "ct": "CT slices", "field": "Simulated fields"}
 READING = """A picture becomes planes of waves; the decoder predicts from what it has decoded how large each number will be, and
 the better it predicts, the fewer bits are sent.
 
@@ -138,7 +138,7 @@ def settings_of(results: Path) -> PageConfig:
 
 def banner(config: PageConfig) -> str:
     """Return what the pictures are, and whose models are compared where they were not fitted in the run."""
-    words = "Photographs and MR slices are real; the fields are simulated."
+    words = "Photographs and slices are real; the fields are simulated."
     return f"{words} The models are the shipped ones; none was fitted in this run." if config.weights == "shipped" else words
 
 

@@ -21,7 +21,7 @@ from sciml.report.words import thousands
 LEAST_SIDE = 200
 # errors of the maps, over the largest root mean square of the shown codecs
 ERROR_LIMIT = 4.0
-KINDS = {"slices": "slices of volumes, 16 bits", "fields": "simulated fields, float32"}
+KINDS = {"slices": "neighbouring slices of volumes, 16 bits; the first is shown", "fields": "simulated fields, float32"}
 
 
 def volumes_and_fields_reportlets(domain: DomainResults) -> Iterator[Reportlet]:

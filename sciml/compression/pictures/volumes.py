@@ -54,28 +54,34 @@ def window_of(image: Image, window: tuple[float, float] | None) -> tuple[float, 
     )
 
 
-def inner_slices(array: Shaped[np.ndarray, "*shape"], every: int) -> Iterator[tuple[int, Shaped[np.ndarray, "rows columns"]]]:
-    """Yield number and slice of every so manyth axial slice that is not constant, without the outer eighths of a volume.
+def inner_slices(
+    array: Shaped[np.ndarray, "*shape"], every: int, count: int = 1
+) -> Iterator[tuple[int, Shaped[np.ndarray, "count rows columns"]]]:
+    """Yield number and slice of every so manyth axial slice that is not constant, with those behind it, `count` in all.
+
+    The outer eighths of a volume are left out; an array of one slice is yielded alone.
 
     Raises:
         ShapeError: neither a slice nor a volume.
     """
     if array.ndim not in (2, 3) or array.shape[2:] in ((3,), (4,)):
         raise ShapeError(f"expected a grey slice or a volume, got shape {array.shape}")
-    slices = array if array.ndim == 3 else array[None]
+    slices, count = (array, count) if array.ndim == 3 else (array[None], 1)
     margin = len(slices) // 8
-    for number in range(margin, len(slices) - margin, every):
+    for number in range(margin, len(slices) - max(margin, count - 1), max(every, count)):
         if slices[number].min() < slices[number].max():
-            yield number, slices[number]
+            yield number, slices[number : number + count]
 
 
-def slices_of(image: Image, window: tuple[float, float] | None, every: int) -> Iterator[tuple[int, UInt16[np.ndarray, "r c"]]]:
-    """Yield number and 16 bits of the slices of an image; see `window_of` and `inner_slices`."""
+def slices_of(
+    image: Image, window: tuple[float, float] | None, every: int, count: int = 1
+) -> Iterator[tuple[int, UInt16[np.ndarray, "rows columns count"]]]:
+    """Yield number and 16 bits of slices of an image with their neighbours; see `window_of` and `inner_slices`."""
     ends = window_of(image, window)
-    for number, plane in inner_slices(image.array, every):
-        bits = windowed_bits(plane, ends)
+    for number, planes in inner_slices(image.array, every, count):
+        bits = windowed_bits(planes, ends)
         if bits.min() < bits.max():
-            yield number, bits
+            yield number, np.ascontiguousarray(np.moveaxis(bits, 0, -1))
 
 
 def folder_files(folder: Path, suffixes: tuple[str, ...], role: str, held_out: int, least: int) -> list[Path]:

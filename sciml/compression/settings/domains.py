@@ -9,6 +9,8 @@ from pydantic import Field, model_validator
 from sciml.runtime.settings import StageConfig
 
 Role = Literal["train", "validation", "test"]
+# slices of a volume that are coded as the channels of one picture; three would be colours
+NEIGHBOURS = (1, 2, 4, 8)
 
 
 class SourceConfig(StageConfig):
@@ -19,7 +21,7 @@ class SourceConfig(StageConfig):
         description="pictures of 8 bits, slices as windowed 16 bits, or fields as floats",
     )
     experiment: str = Field(default="compression", description="name in the data splits, or folder:PATH")
-    channels: int = Field(default=3, ge=1, le=16, description="channels of a picture")
+    channels: int = Field(default=3, ge=1, le=16, description="channels of a picture; of slices neighbours that go together")
     window: tuple[float, float] | None = Field(
         default=None,
         description="slices: values of black and white; by default the file's",
@@ -34,8 +36,10 @@ class SourceConfig(StageConfig):
     def _fits(self) -> SourceConfig:
         if self.window is not None and not self.window[0] < self.window[1]:
             raise ValueError(f"the window is {self.window}: expected two numbers, the lower first")
-        if self.kind != "pictures" and self.channels != 1:
-            raise ValueError(f"{self.kind} have one channel, {self.channels} were given")
+        if self.kind == "fields" and self.channels != 1:
+            raise ValueError(f"fields have one channel, {self.channels} were given")
+        if self.kind == "slices" and self.channels not in NEIGHBOURS:
+            raise ValueError(f"slices go together by {', '.join(map(str, NEIGHBOURS))}, {self.channels} were given")
         return self
 
 

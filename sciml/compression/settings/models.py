@@ -18,7 +18,10 @@ STEPS = (0.85, 0.58, 0.4, 0.28, 0.19, 0.13, 0.09, 0.06)
 MR_STEPS = (0.5, 0.22, 0.1, 0.045, 0.02)
 # enlarged slices too: volumes come at many resolutions
 MR_CROPS = {0.5: 2, 0.75: 1, 1.0: 1, 1.5: 1}
+CT_CROPS = {0.75: 1, 1.0: 1, 2.0: 1}
 FIELD_STEPS = (0.6, 0.3, 0.15, 0.075, 0.0375, 0.019, 0.0095)
+# black and white of CT, Hounsfield units: air to dense bone
+CT_WINDOW = (-1000.0, 1000.0)
 # in place of a name in the data splits: fields of this study's own simulations
 RUNS = "runs"
 
@@ -40,17 +43,17 @@ class DomainConfig(SourceConfig):
 class NetworkConfig(StageConfig):
     """The network behind the decoder, and its training."""
 
-    width: int = Field(default=64, ge=4, le=1024, description="channels of its convolutions")
-    depth: int = Field(default=2, ge=1, le=3, description="residual blocks")
+    width: int = Field(default=96, ge=4, le=1024, description="channels of its convolutions")
+    depth: int = Field(default=3, ge=1, le=3, description="residual blocks")
     coded_at: tuple[PositiveFloat, ...] = Field(
-        default=(0.7, 0.48, 0.34, 0.24, 0.16, 0.1),
+        default=(0.75, 0.5, 0.34, 0.24, 0.16, 0.11, 0.07),
         min_length=1,
         description="quantiser steps to learn from, in units of the span",
     )
-    crop_size: int = Field(default=112, ge=32, multiple_of=16, description="side of a training part in pixels")
+    crop_size: int = Field(default=160, ge=32, multiple_of=16, description="side of a training part in pixels")
     batch: int = Field(default=8, ge=1, description="training parts in a step")
-    steps: int = Field(default=8_000, ge=1, description="training steps")
-    cpu_minutes: float | None = Field(default=60, gt=0, description="processor time that ends the training, minutes")
+    steps: int = Field(default=9_000, ge=1, description="training steps")
+    cpu_minutes: float | None = Field(default=90, gt=0, description="processor time that ends the training, minutes")
 
 
 class CascadeConfig(StageConfig):
@@ -94,7 +97,16 @@ def default_domains() -> dict[str, DomainConfig]:
     """Return the domains of the study."""
     return {
         "photo": DomainConfig(),
-        "mr": DomainConfig(kind="slices", experiment="compression-mr", channels=1, steps=MR_STEPS, crop_size=128, crops=MR_CROPS),
+        "mr": DomainConfig(kind="slices", experiment="compression-mr", channels=4, steps=MR_STEPS, crop_size=128, crops=MR_CROPS),
+        "ct": DomainConfig(
+            kind="slices",
+            experiment="compression-ct",
+            channels=4,
+            steps=MR_STEPS,
+            crop_size=128,
+            crops=CT_CROPS,
+            window=CT_WINDOW,
+        ),
         "field": DomainConfig(
             kind="fields",
             experiment=RUNS,
@@ -115,5 +127,7 @@ def default_networks() -> dict[str, NetworkConfig]:
     """
     return {
         "photo": NetworkConfig(),
-        "field": NetworkConfig(width=32, coded_at=(0.5, 0.3, 0.18, 0.1, 0.06, 0.035, 0.02), crop_size=64, batch=16, steps=4_000),
+        "field": NetworkConfig(
+            width=32, depth=2, coded_at=(0.5, 0.3, 0.18, 0.1, 0.06, 0.035, 0.02), crop_size=64, batch=16, steps=4_000
+        ),
     }

@@ -12,7 +12,7 @@ from sciml.compression.fitting.pools import check_inputs, samples, spread
 from sciml.compression.lossless.model import LosslessModel
 from sciml.compression.settings.stages import EvaluateConfig
 from sciml.compression.study.anchors import ANCHORS, Codec, Own
-from sciml.compression.study.anchors_deep import DeepJpeg2000
+from sciml.compression.study.anchors_deep import BySlice, DeepJpeg2000
 from sciml.compression.study.bench import Picture, run_bench
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
@@ -53,12 +53,13 @@ def run(
     some = list(islice(every, config.pictures)) if config.kind == "pictures" else spread(list(every), config.pictures)
     for path in (weights, *neural):
         check_inputs(path, config, some)
-    found = [Picture(one.name, one.array if config.channels == 3 else one.array[..., 0]) for one in some]
+    found = [Picture(one.name, one.array if one.array.shape[2] > 1 else one.array[..., 0]) for one in some]
     codecs: list[Codec] = [*ANCHORS.values()]
     if config.kind != "pictures":
         recorder.reads([shipped()[PHOTO]])
         shipped_photo = f"the shipped model of photographs {load_model(PHOTO).id.hex()}, the picture as grey over its range"
         codecs = [DeepJpeg2000(), Own(PHOTO, shipped_photo, PHOTO, config.qualities)]
+        codecs = codecs if config.channels == 1 else [BySlice(codec) for codec in codecs]
     identity = model.id.hex()
     codecs.append(Own("nic-linear", f"model {identity}, without its network", str(weights), config.qualities, refine=False))
     if model.network is not None:

@@ -45,7 +45,7 @@ def run(config: FitConfig, output: Path, runs: Path | None = None) -> list[Path]
         for step in config.steps:
             found = partial.get(f"step {step}")
             if found is None:
-                rules, tables = Fit(planes / np.float32(step), grid).run()
+                rules, tables = Fit(planes / np.float32(step), grid, order=transform.order).run()
                 found = partial.put(f"step {step}", step_set_arrays(StepSet(step, rules, tables)), {"step": step})
             sets.append(step_set_from(found[0], step))
             log.info("step %.3g: %d planes, %.0f s", step, sets[-1].rules.planes, time.process_time() - begun)

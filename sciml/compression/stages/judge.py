@@ -12,7 +12,7 @@ from sciml.compression.study.anchors import Codec, missing_reason, versions
 from sciml.compression.study.margins.codecs import OTHERS, OURS, own_codecs
 from sciml.compression.study.margins.measure import known_before, measured_curves, points_near
 from sciml.compression.study.margins.records import CurvesFile
-from sciml.datasets.crops import COLUMNS, EXPERIMENT, ROWS, Crop, load_crops, photo_crops
+from sciml.datasets.crops import COLUMNS, EXPERIMENT, ROWS, Crop, first_crops, load_crops, photo_crops
 from sciml.datasets.manifest import record
 from sciml.datasets.splits import check_weight_inputs
 from sciml.runtime.errors import DataError
@@ -83,14 +83,6 @@ def run(
     paths = [write_result(output / "curves.json", found)]
     recorder.write(output / "provenance.json", paths)
     return paths
-
-
-def first_crops(crops: Sequence[Crop], photographs: int) -> list[Crop]:
-    """Return the first crop of each of the first photographs."""
-    first: dict[str, Crop] = {}
-    for crop in crops:
-        first.setdefault(crop.photograph, crop)
-    return list(first.values())[:photographs]
 
 
 def measured_again(known: CurvesFile | None, own: Codec, crops: Sequence[Crop]) -> CurvesFile:

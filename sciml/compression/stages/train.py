@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 # crops of each validation picture
 VALIDATION_CROPS = {1.0: 6, 2.0: 2}
 # the network sees other crops than the rules, and so many times more
-MORE = 4
+MORE = 6
 
 
 def run(config: TrainConfig, base: Path, output: Path, device: str = "cpu", runs: Path | None = None) -> list[Path]:
@@ -51,7 +51,7 @@ def run(config: TrainConfig, base: Path, output: Path, device: str = "cpu", runs
     network = Restorer(model.channels, config.width, config.depth).to(device)
     settings = TrainingConfig(
         steps=config.steps, learning_rate=NETWORK_RATE, warmup_steps=min(200, config.steps // 2), clip_norm=0.2, ema_decay=0.998,
-        validate_every_steps=500, cpu_minutes=config.cpu_minutes,
+        validate_every_steps=1000, cpu_minutes=config.cpu_minutes, bfloat16_on_cpu=True,
     )  # fmt: skip
     held = training_crops(data, "validation", data.data_tier, data.crop_size, VALIDATION_CROPS, data.seed, runs)
     held_pairs = code_crops(model, held.array, config.coded_at, data.seed)

@@ -14,7 +14,8 @@ from sciml.compression.codecs.model_files import load_model
 from sciml.compression.coding.picture_codec import PictureCodec
 from sciml.compression.fitting.pools import Sample, check_inputs, samples, spread
 from sciml.compression.settings.stages import VolumesAndFieldsConfig
-from sciml.compression.study.anchors_deep import DeepJpeg2000
+from sciml.compression.study.anchors import Codec as Anchor
+from sciml.compression.study.anchors_deep import BySlice, DeepJpeg2000
 from sciml.compression.study.enstrophy import enstrophy_spectrum, spectrum_error
 from sciml.compression.study.inspection_checks import fresh_processes
 from sciml.compression.study.inspection_results import Border, EqualSamples, Spectrum, VolumesAndFieldsFile
@@ -59,7 +60,7 @@ def run(config: VolumesAndFieldsConfig, weights: Path, photo: Path, output: Path
     arrays: dict[str, np.ndarray] = {}
     files: dict[str, bytes] = {}
     for sample in spread(found, config.pictures):
-        original = sample.array[..., 0]
+        original = sample.array if sample.array.shape[2] > 1 else sample.array[..., 0]
         arrays[f"{sample.name}/original"] = _display(original, original)
         for name, data, decoded in _equal_bytes(own, of_photographs, original, config.rate_bpp):
             arrays[f"{sample.name}/{name}"] = _display(decoded, original)
@@ -93,18 +94,21 @@ def run(config: VolumesAndFieldsConfig, weights: Path, photo: Path, output: Path
 
 
 def _equal_bytes(
-    own: Codec, photo: PictureCodec, original: Shaped[np.ndarray, "rows columns"], rate_bpp: float
-) -> Iterator[tuple[str, bytes, Shaped[np.ndarray, "rows columns"]]]:
-    """Yield name, file and picture: JPEG 2000 near the wanted rate, then the others at its size."""
-    jpeg = DeepJpeg2000()
+    own: Codec, photo: PictureCodec, original: Shaped[np.ndarray, "*picture"], rate_bpp: float
+) -> Iterator[tuple[str, bytes, Shaped[np.ndarray, "*picture"]]]:
+    """Yield name, file and picture or neighbouring slices: JPEG 2000 near the wanted rate, then the others at its size."""
+    jpeg: Anchor = DeepJpeg2000() if original.ndim == 2 else BySlice(DeepJpeg2000())
     data = jpeg_2000_near(jpeg, original, rate_bpp * original.size / 8)
     yield "jpeg2000", data, jpeg.decode(data)
-    for name, codec in (("photo", photo), ("nic", own)):
-        coded = codec.encode(original, max_bytes=len(data))
-        yield name, coded, codec.decode(coded)
+    slices = [original] if original.ndim == 2 else list(np.moveaxis(original, 2, 0))
+    files = [photo.encode(np.ascontiguousarray(one), max_bytes=len(data) // len(slices)) for one in slices]
+    decoded = [photo.decode(file) for file in files]
+    yield "photo", b"".join(files), decoded[0] if original.ndim == 2 else np.stack(decoded, -1)
+    coded = own.encode(original, max_bytes=len(data))
+    yield "nic", coded, own.decode(coded)
 
 
-def jpeg_2000_near(jpeg: DeepJpeg2000, original: Shaped[np.ndarray, "rows columns"], wanted: float) -> bytes:
+def jpeg_2000_near(jpeg: Anchor, original: Shaped[np.ndarray, "*picture"], wanted: float) -> bytes:
     """Return the JPEG 2000 file whose size is nearest to the wanted bytes, of a few trials."""
     ask = 8 * wanted / original.size
     best = jpeg.encode(original, ask)
@@ -117,8 +121,10 @@ def jpeg_2000_near(jpeg: DeepJpeg2000, original: Shaped[np.ndarray, "rows column
     return best
 
 
-def _display(values: Shaped[np.ndarray, "rows columns"], original: Shaped[np.ndarray, "rows columns"]) -> np.ndarray:
-    """Return values over the original's range, 0 to 1; float32."""
+def _display(values: Shaped[np.ndarray, "*picture"], original: Shaped[np.ndarray, "*picture"]) -> np.ndarray:
+    """Return values over the original's range, 0 to 1; float32; of several slices the first."""
+    if values.ndim == 3:
+        values, original = values[..., 0], original[..., 0]
     if original.dtype.kind == "f":
         low, span = peak(original)
     else:

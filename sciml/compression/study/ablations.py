@@ -38,6 +38,7 @@ class Ablation:
         meaning: the variant in words.
         classes: predicted magnitudes choose the table; without them a plane's mean magnitude does.
         means: low planes are predicted from decoded neighbours.
+        chroma: planes of colours are predicted from luma.
         lapping: across block borders.
         transform: `dct`, or `klt`: the principal axes of blocks of all colours.
         colours: `principal`, or `opponent`: fixed.
@@ -49,6 +50,7 @@ class Ablation:
     meaning: str
     classes: bool = True
     means: bool = True
+    chroma: bool = True
     lapping: bool = True
     transform: str = "dct"
     colours: str = "principal"
@@ -63,6 +65,7 @@ ABLATIONS = {
     "no-classes": Ablation("one table a plane in place of classes", classes=False),
     "no-means": Ablation("no prediction of low planes", means=False),
     "no-classes-no-means": Ablation("neither classes nor prediction", classes=False, means=False),
+    "no-chroma": Ablation("no prediction of chroma from luma", chroma=False),
     "no-lapping": Ablation("no lapping across block borders", lapping=False),
     "klt": Ablation("principal axes of 16x16 colour blocks in place of the DCT", transform="klt"),
     "opponent-colours": Ablation("fixed opponent colours in place of principal ones", colours="opponent"),
@@ -108,7 +111,9 @@ class Variant:
     def fit(self, step: float) -> StepSet:
         """Return rules and tables of one step."""
         ablation = self.ablation
-        fit = Fit(self.training / np.float32(step), self.grid, ablation.dead_zone, ablation.means, ablation.classes)
+        # principal axes of blocks have no waves
+        order = self.transform.order if ablation.chroma and self.axes is None else None
+        fit = Fit(self.training / np.float32(step), self.grid, ablation.dead_zone, ablation.means, ablation.classes, order)
         rules, tables = fit.run()
         return StepSet(step, rules, tables if ablation.fine_tables else coarse(tables))
 

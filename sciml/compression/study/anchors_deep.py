@@ -1,4 +1,4 @@
-"""JPEG 2000 for what has more than 8 bits: grey slices of 16 bits, and float fields quantised to 16 bits over their range."""
+"""Codecs for what has more than 8 bits or one slice: JPEG 2000 in 16 bits, and neighbouring slices one by one."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ import numpy as np
 import PIL.Image
 
 from sciml.compression.pictures.eight_bits import Pixels
-from sciml.compression.study.anchors import ANCHORS
+from sciml.compression.study.anchors import ANCHORS, Codec
 from sciml.runtime.errors import ConfigError, FormatError, ShapeError
 
 DEPTH = 65535
+# length of a slice's file among others
+LENGTH = 3
 # least and largest value of a field, as float32
 RANGE = struct.Struct("<ff")
 
@@ -72,3 +74,44 @@ class DeepJpeg2000:
         except (OSError, struct.error) as error:
             raise FormatError(f"these {len(content)} bytes are no {self.name} file: {error}") from error
         return (low + bits.astype(np.float64) * ((high - low) / DEPTH)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class BySlice:
+    """A codec of single slices on several: one file behind the other, the length of each before it.
+
+    Attributes:
+        codec: that of single slices.
+    """
+
+    codec: Codec
+
+    @property
+    def name(self) -> str:
+        """Name of the codec."""
+        return self.codec.name
+
+    @property
+    def settings(self) -> str:
+        """Settings in words."""
+        return f"{self.codec.settings}; slice by slice"
+
+    @property
+    def qualities(self) -> tuple[float, ...]:
+        """Qualities of the codec."""
+        return self.codec.qualities
+
+    def encode(self, picture: Pixels, quality: float) -> bytes:
+        """Return the files of (rows, columns, slices); of one slice, (rows, columns), its file with its length."""
+        files = [self.codec.encode(np.ascontiguousarray(one), quality) for one in np.moveaxis(np.atleast_3d(picture), 2, 0)]
+        return b"".join(len(file).to_bytes(LENGTH, "little") + file for file in files)
+
+    def decode(self, content: bytes) -> Pixels:
+        """Return the slices, or the one there is."""
+        files = []
+        while content:
+            end = LENGTH + int.from_bytes(content[:LENGTH], "little")
+            files.append(content[LENGTH:end])
+            content = content[end:]
+        slices = [self.codec.decode(file) for file in files]
+        return slices[0] if len(slices) == 1 else np.stack(slices, -1)

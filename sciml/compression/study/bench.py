@@ -1,6 +1,7 @@
 """The comparison of picture codecs: every picture through every codec at every quality, judged by whole files.
 
-A rate is eight times the bytes of the file over the number of pixels, headers included. Times are processor seconds of the
+A rate is eight times the bytes of the file over the number of pixels, headers included; neighbouring slices, which are the
+channels of one array, have pixels of their own. Times are processor seconds of the
 process, all its threads together, the least of the repetitions after a warm-up.
 """
 
@@ -116,7 +117,7 @@ class Bench:
         found = {}
         for codec in self.codecs:
             rows = [row for row in self.rows if row.codec == codec]
-            megapixels = sum(row.height * row.width for row in rows) / 1e6
+            megapixels = sum(8 * row.file_bytes / row.rate_bpp for row in rows) / 1e6
             totals = sum(row.encode_s for row in rows), sum(row.decode_s for row in rows)
             found[codec] = tuple(megapixels / seconds if seconds else math.nan for seconds in totals)
         return found
@@ -314,12 +315,18 @@ def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int
         width=width,
         channels=original.shape[2] if original.ndim == 3 else 1,
         file_bytes=found.file_bytes,
-        rate_bpp=8 * found.file_bytes / (height * width),
+        rate_bpp=8 * found.file_bytes / pixels_of(original),
         psnr_db=found.quality.psnr_db,
         ms_ssim=found.quality.ms_ssim,
         encode_s=found.encode_s,
         decode_s=found.decode_s,
     )
+
+
+def pixels_of(original: Pixels) -> int:
+    """Return the number of pixels: colours share theirs, slices do not."""
+    colours = original.ndim == 3 and original.shape[2] == len(LUMA)
+    return original.size // (len(LUMA) if colours else 1)
 
 
 def _timed(work: Callable[[], Any], repeats: int) -> tuple[Any, float]:

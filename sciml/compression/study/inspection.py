@@ -16,7 +16,7 @@ from sciml.compression.coding.rate_control import quality_code
 from sciml.compression.coding.samples import samples_of
 from sciml.compression.container.file import file_bytes, read_header
 from sciml.compression.entropy.context import Grid
-from sciml.compression.entropy.rules import CLASSES, MEAN_BOUNDS, SPREAD_BOUNDS, walk
+from sciml.compression.entropy.rules import CLASSES, WEIGHT_BOUNDS, walk
 from sciml.compression.entropy.tables import BAND_BOUNDS, BANDS, LARGEST_SYMBOL, band_of
 from sciml.compression.study.inspection_results import InspectedRow, Layer, ModelFacts
 from sciml.compression.study.quality import psnr
@@ -163,9 +163,8 @@ def maps_of(model: CodecModel, quality: int, codes: Int[np.ndarray, "planes rows
 
 def largest_sums(model: CodecModel) -> dict[str, float]:
     """Return for each kind of rule the logarithm to base 2 of the largest sum that any picture can lead to."""
-    bounds = {"mean": MEAN_BOUNDS, "spread_first": SPREAD_BOUNDS, "spread_rest": SPREAD_BOUNDS}
     found = {}
-    for name, bound in bounds.items():
+    for name, bound in WEIGHT_BOUNDS.items():
         sums = [(np.abs(getattr(item.rules, name).astype(np.float64)) @ bound).max(initial=1) for item in model.sets]
         found[name] = float(np.log2(max(sums)))
     return found

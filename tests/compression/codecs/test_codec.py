@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import reference_decoder as reference
-from tiny_models import texture
+from tiny_models import make_model, texture
 
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.coding.encoding import EncodeOptions
@@ -123,6 +123,17 @@ def test_alpha_is_exact(colour_codec: Codec, channels: int, dtype) -> None:
     found = colour_codec.decode(colour_codec.encode(image))
     assert np.array_equal(found[..., -1], image[..., -1])
     assert psnr(found[..., :-1], image[..., :-1], np.iinfo(dtype).max) > 25
+
+
+def test_neighbouring_slices_are_channels_and_one_slice_is_taken_too() -> None:
+    codec = Codec(make_model(4, steps=(0.2,), count=2, side=96))
+    slab = (257 * texture(40, 50, 4, seed=3)).astype(np.uint16)
+    for picture in (slab, slab[..., 0]):
+        found = codec.decode(codec.encode(picture, quality=100))
+        assert found.dtype == np.uint16 and found.shape == picture.shape
+        assert np.abs(found.astype(float) - picture).mean() < 0.03 * 65535
+    with pytest.raises(ShapeError, match="the picture has 3 channels: the model tiny codes 1 or 4"):
+        codec.encode(slab[..., :3])
 
 
 def test_axes_and_types_that_do_not_come_back(grey_codec: Codec) -> None:
@@ -248,4 +259,5 @@ def test_layers_end_at_fixed_planes(colour_model: CodecModel, planes: int, stops
 def rest_of(planes: int) -> dict[str, np.ndarray]:
     """Return weights of 0 for so many planes."""
     shapes = {"spread_rest": (planes - 8, 3, 27), "floor_rest": (planes - 8, 3), "centroids": (planes, 4)}
+    shapes |= {"chroma": (0, 3), "twins": (0, 2)}
     return {name: np.zeros(shape, int) for name, shape in shapes.items()}

@@ -19,6 +19,7 @@ from sciml.compression.entropy.rules import (
     MEAN_BOUNDS,
     SPREAD_BOUNDS,
     THRESHOLDS,
+    WEIGHT_BOUNDS,
     Rules,
     walk,
 )
@@ -42,7 +43,11 @@ def random_rules(generator: np.random.Generator, share: float) -> Rules:
     sources = np.stack([generator.integers(-1, max(plane, 1), 10) if plane else np.full(10, -1) for plane in range(PLANES)])
     floors = generator.integers(1, 2**20, (PLANES, 7))
     centroids = generator.integers(-10, 30, (PLANES, 4))
-    return Rules(mean, first, rest, floors[:HIERARCHICAL], floors[HIERARCHICAL:, :3], sources, centroids)
+    chroma = largest(WEIGHT_BOUNDS["chroma"], (PLANES, 3), generator, share)
+    twins = np.stack(
+        [[generator.integers(-1, max(plane, 0)) if plane else -1, generator.integers(1, 3)] for plane in range(PLANES)]
+    )
+    return Rules(mean, first, rest, floors[:HIERARCHICAL], floors[HIERARCHICAL:, :3], sources, centroids, chroma, twins)
 
 
 @pytest.mark.parametrize("bounds", [MEAN_BOUNDS, SPREAD_BOUNDS], ids=["mean", "spread"])
@@ -114,15 +119,16 @@ def test_a_walk_in_parts_is_the_same_walk(colour_model: CodecModel) -> None:
     assert np.array_equal(whole.values, parts.values)
 
 
-@pytest.mark.parametrize("name", ["mean", "spread_first", "spread_rest"])
+@pytest.mark.parametrize("name", WEIGHT_BOUNDS)
 def test_weights_whose_sums_might_pass_2_to_the_53_are_refused(name: str) -> None:
     rules = random_rules(np.random.default_rng(0), 1e-9)
-    bounds = MEAN_BOUNDS if name == "mean" else SPREAD_BOUNDS
+    bounds = WEIGHT_BOUNDS[name]
     for place in range(len(bounds)):
         weights = np.zeros_like(getattr(rules, name))
-        weights[1, 2, place] = -(EXACT / bounds[place] - 1)
+        where = (1, 2, place)[3 - weights.ndim :]
+        weights[where] = -(EXACT / bounds[place] - 1)
         replace(rules, **{name: weights})
-        weights[1, 2, place] = -EXACT / bounds[place]
+        weights[where] = -EXACT / bounds[place]
         with pytest.raises(FormatError, match="2\\^53"):
             replace(rules, **{name: weights})
 

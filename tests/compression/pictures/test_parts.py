@@ -77,6 +77,20 @@ def test_a_field_is_named_by_variable_and_places(name: str) -> None:
             read_picture(Path(name), MOST, part=part)
 
 
+def test_neighbouring_slices_of_a_volume_are_named_by_a_range() -> None:
+    nibabel.save(nibabel.Nifti1Image(np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6), np.eye(4)), "head.nii.gz")
+    single = [read_picture(Path("head.nii.gz"), MOST, part=f"axial={number}").array for number in (1, 2, 3)]
+    found = read_picture(Path("head.nii.gz"), MOST, part="axial=1:4")
+    np.testing.assert_array_equal(found.array, np.stack(single, -1))
+    assert "axial slices 1 to 3 of 6" in found.notes[0]
+    for part in ("axial=3:3", "axial=4:7", "axial=-2:1"):
+        with pytest.raises(ConfigError, match="it has 6, 0:6 are all of them"):
+            read_picture(Path("head.nii.gz"), MOST, part=part)
+    dataset().drop_vars("phase").to_netcdf("run.nc", engine="scipy")
+    with pytest.raises(ConfigError, match="a field is one picture"):
+        read_picture(Path("run.nc"), MOST, part="vorticity,time=0:2")
+
+
 def test_files_of_one_picture_have_no_part_and_damage_is_told() -> None:
     np.save("a.npy", WAVES)
     with pytest.raises(ConfigError, match="is one picture: leave it out"):

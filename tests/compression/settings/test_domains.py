@@ -21,7 +21,8 @@ from sciml.compression.fitting.scalar import Fit
 from sciml.compression.pictures import simulations as fields
 from sciml.compression.pictures import volumes as slices
 from sciml.compression.settings.domains import FlowRunConfig, FlowRunsConfig, SourceConfig
-from sciml.compression.study.anchors_deep import DeepJpeg2000
+from sciml.compression.study.anchors_deep import BySlice, DeepJpeg2000
+from sciml.compression.study.bench import pixels_of
 from sciml.compression.study.quality import psnr
 from sciml.datasets.splits import conflicts, roles
 from sciml.formats.fields import fields_of, open_dataset
@@ -183,7 +184,7 @@ def test_a_window_becomes_16_bits_and_is_checked() -> None:
             slices.windowed_bits(values, window)
     with pytest.raises(ValidationError, match="the lower first"):
         SourceConfig(window=(100, 0))
-    with pytest.raises(ValidationError, match="slices have one channel, 3"):
+    with pytest.raises(ValidationError, match="slices go together by 1, 2, 4, 8, 3"):
         SourceConfig(kind="slices", channels=3)
 
 
@@ -193,6 +194,9 @@ def test_inner_slices_leave_out_the_ends_and_constant_ones() -> None:
     assert [number for number, _ in slices.inner_slices(volume, 2)] == [2, 6, 8, 10, 12]
     with pytest.raises(ShapeError, match="grey slice or a volume"):
         list(slices.inner_slices(np.zeros((8, 8, 3)), 1))
+    together = dict(slices.inner_slices(volume, 2, 4))
+    assert list(together) == [2, 6, 10] and all(np.array_equal(one, volume[n : n + 4]) for n, one in together.items())
+    assert [one.shape for _, one in slices.inner_slices(volume[0], 2, 4)] == [(1, 8, 8)]
 
 
 def test_volumes_of_a_folder_need_a_window_where_the_file_names_no_range(tmp_path: Path) -> None:
@@ -210,6 +214,30 @@ def test_volumes_of_a_folder_need_a_window_where_the_file_names_no_range(tmp_pat
     (tmp_path / "2.npy").unlink()
     with pytest.raises(DataError, match=r"holds 1 files .*at least 2"):
         list(samples(source, "train", "ci"))
+
+
+def test_neighbouring_slices_are_the_channels_of_a_picture(tmp_path: Path) -> None:
+    generator = np.random.default_rng(0)
+    for number in range(3):
+        np.save(tmp_path / f"{number}.npy", generator.random((16, 32, 40)).astype(np.float32))
+    source = SourceConfig(kind="slices", experiment=f"{FOLDER}{tmp_path}", channels=4, window=(0.0, 1.0))
+    found = list(samples(source, "train", "ci"))
+    volume = np.load(tmp_path / "0.npy")
+    assert found[0].array.shape == (32, 40, 4)
+    np.testing.assert_array_equal(found[0].array, slices.windowed_bits(np.moveaxis(volume[2:6], 0, -1), (0, 1)))
+    crops = training_crops(source, "train", "ci", 16, {1.0: 2, 2.0: 1}, 3)
+    assert crops.array.shape[1:] == (16, 16, 4) and len(crops.array) == 3 * len(found)
+
+
+def test_codecs_of_single_slices_take_several_one_by_one() -> None:
+    jpeg = BySlice(DeepJpeg2000())
+    slab = np.random.default_rng(0).integers(0, 2**16, (40, 48, 4)).astype(np.uint16)
+    data = jpeg.encode(slab, 2.0)
+    singles = [jpeg.codec.encode(np.ascontiguousarray(slab[..., n]), 2.0) for n in range(4)]
+    assert len(data) == sum(map(len, singles)) + 4 * 3
+    np.testing.assert_array_equal(jpeg.decode(data), np.stack([jpeg.codec.decode(one) for one in singles], -1))
+    assert jpeg.decode(jpeg.encode(slab[..., 0], 2.0)).shape == (40, 48)
+    assert pixels_of(slab) == 4 * 40 * 48 and pixels_of(slab[..., :3]) == pixels_of(slab[..., 0]) == 40 * 48
 
 
 def test_a_test_volume_in_a_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,13 +99,13 @@ def fake_table(folder: Path, cost: float = 1.0) -> Path:
 
 @pytest.mark.parametrize(("cost", "status"), [(-9.0, "met"), (1.0, "missed")])
 def test_the_page_says_what_shared_tables_cost(tmp_path, cost, status):
-    """They are the tenth of the rows: cost + 10 % against a goal of 3 %."""
+    """They are the eleventh of the rows: cost + 11 % against a goal of 3 %."""
     page = tmp_path / "page.html"
     ablate_report.run(PAGE, fake_table(tmp_path, cost), page)
     check_page(page)
     record = json.loads(page.with_suffix(".report.json").read_text())
     (claim,) = record["claims"]
-    assert (claim["status"], claim["ours"]) == (status, pytest.approx(cost + 10))
+    assert (claim["status"], claim["ours"]) == (status, pytest.approx(cost + 11))
     text = page.read_text()
     assert all(ablation in text for ablation in ABLATIONS if ablation != FULL)
 

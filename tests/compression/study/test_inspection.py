@@ -12,7 +12,7 @@ from tiny_models import texture
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import save_model
 from sciml.compression.coding.network import Restorer
-from sciml.compression.entropy.rules import LARGEST_VALUE, MEAN_BITS
+from sciml.compression.entropy.rules import LARGEST_VALUE, MEAN_BITS, WEIGHT_BOUNDS
 from sciml.compression.entropy.tables import BANDS, LARGEST_SYMBOL, TOTAL, band_of
 from sciml.compression.settings.stages import InspectConfig, ViewConfig
 from sciml.compression.stages import inspect
@@ -79,7 +79,7 @@ def test_bands_are_named_as_tables_share_them():
 def test_largest_sums_are_those_of_the_worst_picture(colour_model):
     sums = largest_sums(colour_model)
     weights = colour_model.sets[0].rules.mean.astype(np.float64)
-    assert set(sums) == {"mean", "spread_first", "spread_rest"} and all(0 < bits < 53 for bits in sums.values())
+    assert set(sums) == set(WEIGHT_BOUNDS) and all(0 < bits < 53 for bits in sums.values())
     assert 2 ** sums["mean"] >= np.abs(weights[..., 1:]).sum(-1).max() * LARGEST_VALUE > 2**MEAN_BITS
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from sciml.compression.page.goals import AT_MOST, LOSSLESS_PNG, LOSSLESS_WEBP
+from sciml.compression.page.goals import AT_MOST, LOSSLESS_PNG, LOSSLESS_WEBP, PHOTOGRAPHS
 from sciml.compression.page.lossless.tables import OWN, PHOTO
 from sciml.compression.page.style import title_of
 from sciml.compression.study.results import ExactFile
@@ -23,12 +23,13 @@ def lossless_claims(found: ExactFile | None) -> Iterator[Claim]:
     for peer, bar in (("png", LOSSLESS_PNG), ("webp", LOSSLESS_WEBP)):
         text = f"Photographs without loss beside {title_of(peer)}: difference in bytes"
         goal = Goal(text, AT_MOST, "%", at_most=bar)
-        yield _compared(goal, _pairs(found, PHOTO, peer, exact=True))
+        yield _compared(goal, _pairs(found, PHOTO, peer, exact=True), PHOTOGRAPHS)
     goal = Goal("Fields by the same bound beside SZ3: difference in bytes", AT_MOST, "%", at_most=0.0)
     yield _compared(goal, _pairs(found, "field", "sz3", exact=False))
 
 
-def _compared(goal: Goal, pairs: list[tuple[str, float]]) -> Claim:
+def _compared(goal: Goal, pairs: list[tuple[str, float]], least: int = 1) -> Claim:
+    """Return the mean difference with its interval over pictures, of which a verdict needs so many."""
     if not pairs:
         return judge(goal, None)
     groups, values = zip(*pairs, strict=True)
@@ -36,7 +37,7 @@ def _compared(goal: Goal, pairs: list[tuple[str, float]]) -> Claim:
     interval = grouped_interval(values, groups, SEED) if len(set(groups)) > 1 else UNKNOWN
     lost = sum(one > 0 for one in values)
     details = f" (mean over {counted(len(values), 'file')} of {counted(len(set(groups)), 'picture')}, {lost} files larger)"
-    return judge(goal, mean, interval, details=details, shown=round(mean, 1))
+    return judge(goal, mean, interval, len(set(groups)) >= least, details, round(mean, 1))
 
 
 def _pairs(found: ExactFile | None, domain: str, peer: str, exact: bool) -> list[tuple[str, float]]:

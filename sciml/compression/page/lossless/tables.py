@@ -16,7 +16,7 @@ PHOTO = "photo"
 APART = "does not apply"
 PICTURE_PIXELS = 768 * 512
 TITLE = "Without loss and within bounds"
-SIDES = {PHOTO: "photographs, 8 bits", "mr": "MR slices, 16 bits", "field": "fields, float32"}
+SIDES = {PHOTO: "photographs, 8 bits", "mr": "MR slices, 16 bits", "ct": "CT slices, 16 bits", "field": "fields, float32"}
 
 
 def lossless_reportlets(found: ExactFile | None) -> Iterator[Reportlet]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sciml.compression.codecs.model_files import Model, load_any
+from sciml.compression.coding.model import CodecModel, digest_arrays
 from sciml.compression.study.anchors import ANCHORS, Anchor, Codec, Own
 from sciml.runtime.extras import remedy
 
@@ -89,8 +90,10 @@ OTHERS: dict[str, Anchor] = {
 
 
 def own_settings(model: Model) -> str:
-    """Return our model in the words of a table."""
-    return f"model {model.id.hex()}"
+    """Return our model in the words of a table: what decides its codes, and the network behind them."""
+    network = model.network if isinstance(model, CodecModel) else None
+    behind = "" if network is None else f", network {digest_arrays(network.arrays()).hex()}"
+    return f"model {model.id.hex()}{behind}"
 
 
 def own_codecs(weights: Path, neural: Sequence[Path], neural_qualities: Sequence[float]) -> list[Codec]:
