@@ -116,7 +116,8 @@ def encode_command(
     part: Annotated[
         str | None,
         typer.Option(
-            help="Which picture of a larger file: axial=90 (coronal=, sagittal=) of a NIfTI volume, vorticity,time=3 of NetCDF "
+            help="Which picture of a larger file: axial=90 (coronal=, sagittal=) of a NIfTI volume, or neighbours together, "
+            "axial=88:92, as the models mr and ct take four; vorticity,time=3 of NetCDF "
             "or Zarr; places count from 0, -1 is the last."
         ),
     ] = None,
@@ -148,8 +149,8 @@ def encode_command(
     sciml compression encode photos "more/**/*.png" coded --quality 30 --jobs 4;
     sciml compression encode scan.png scan.nic --lossless;
     sciml compression encode portrait.png portrait.nic --max-bytes 20000 --roi face.png;
-    sciml compression encode slice.dcm slice.nic --model mr --range -160 240;
-    sciml compression encode head.nii.gz slice.nic --model mr --part axial=90 --range 0 4000;
+    sciml compression encode slice.dcm slice.nic --model ct --range -160 240;
+    sciml compression encode head.nii.gz slices.nic --model mr --part axial=88:92 --range 0 4000;
     sciml compression encode run.zarr flow.nic --model field --part vorticity,time=-1 --bpp 1.6
     """
     from sciml.compression.commands.encode import EncodeOrder, encode_files

@@ -43,6 +43,13 @@ class Block(nn.Module):
         return x + self.second(functional.silu(self.first(functional.silu(x))))
 
 
+def channels_last(network: nn.Module) -> None:
+    """Lay the channels of all convolutions beside each other in memory: a fifth to a quarter faster on one core."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d):
+            module.weight = nn.Parameter(module.weight.detach().contiguous(memory_format=torch.channels_last))
+
+
 class Restorer(nn.Module):
     """The network.
 
@@ -60,8 +67,7 @@ class Restorer(nn.Module):
         nn.init.zeros_(self.outward.weight)
         if self.outward.bias is not None:
             nn.init.zeros_(self.outward.bias)
-        # channels beside each other: a fifth to a quarter faster, on one core
-        self.to(memory_format=torch.channels_last)
+        channels_last(self)
 
     @property
     def channels(self) -> int:
@@ -133,7 +139,7 @@ class Restorer(nn.Module):
             with torch.device("meta"):
                 network = Restorer((inputs - 1) // FACTOR**2, width, depth)
             network.load_state_dict(weights, assign=True)
-            network.to(memory_format=torch.channels_last)
+            channels_last(network)
         except (KeyError, ValueError, RuntimeError) as error:
             raise FormatError(f"the model's network is damaged: {str(error).splitlines()[0]}") from error
         if depth > MOST_BLOCKS:

@@ -42,7 +42,7 @@ the better it predicts, the fewer bits are sent.
 - **ours, tuned for MS-SSIM**: the encoder spends more bits where the picture is smooth and fewer where it is busy.
 - **neural preset**: networks on both sides of vector codebooks, as in the published method, small enough to train here.
 - **JPEG, WebP, JPEG 2000, AVIF, JPEG XL, HEVC**: measured on the same pictures. AVIF stands at its default speed 6, at the slower
-  3 and 0, and with all its colours (4:4:4); HEVC intra in 4:4:4, at its slowest preset, stands in the place of BPG.
+  3, and with all its colours (4:4:4); HEVC intra in 4:4:4, at its slowest preset, stands in the place of BPG.
 
 **Claims are made on crops of photographs that nothing was learned from**, chosen by a rule that was written before anything was
 measured and that looks at no content: every photograph of its list, halved, cut into disjoint parts of 768 x 512, at most four of
@@ -53,7 +53,8 @@ public pictures that this project has known from its beginning; no claim is made
 Rates are bits of the whole file over the number of pixels, header and checksums included. One model serves all rates.
 
 **Slices and fields** have models of their own, fitted by the same rule; they are compared with the photo model and with JPEG 2000
-in 16 bits.
+in 16 bits. Of slices four neighbours go into one of our files, the others code them slice by slice; bits are those of a pixel of
+a slice.
 
 **The reference column holds goals of this project or peers measured in the same run.** Published numbers of learned codecs are
 on other pictures and were not run; they are marked so, and none is quoted from memory."""

@@ -5,11 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from sciml.compression.codecs.model_files import LOSSLESS, load_any
+from sciml.compression.codecs.model_files import LOSSLESS, Model, load_any
 from sciml.compression.study.margins.codecs import OURS, own_settings
 from sciml.compression.study.margins.records import CurvesFile
+from sciml.compression.study.margins.statistics import RATES_BPP, Margins
+from sciml.compression.study.quality import MS_SSIM, PSNR
 from sciml.compression.study.selftest import reference_path, selftest_reference
 from sciml.datasets.manifest import record
+from sciml.report.words import counted
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import read_json, write_json, write_text
 from sciml.runtime.results import read_result
@@ -43,17 +46,18 @@ LIMITS = {
 DATA = {"pictures": "test photographs", "slices": "test slices", "fields": "test fields", LOSSLESS: "test pictures"}
 
 
-def run(weights: Path, bench: Path, output: Path, curves: Path | None = None) -> list[Path]:
+def run(weights: Path, bench: Path | None, output: Path, curves: Path | None = None) -> list[Path]:
     """Copy a model file to `<name>.safetensors` and write `<name>.md` and `<name>.selftest.json`, and its curves beside it.
 
     Args:
         weights: weights of the `train` or `fit` stage.
-        bench: `bench.json` of the `evaluate` stage for the same model.
+        bench: `bench.json` of the `evaluate` stage for the same model; no use where the curves have it.
         output: where the package keeps its models.
-        curves: `curves.json` of the `judge` stage, which becomes `<name>.curves.json` if it is of this model.
+        curves: `curves.json` of the `judge` stage, whose numbers the card then has; it becomes `<name>.curves.json` if our codec
+            in it is this model.
 
     Raises:
-        DataError: the bench is of another model.
+        DataError: the measurement is of another model.
     """
     model = load_any(weights)
     metadata = read_weights_metadata(weights)
@@ -66,7 +70,7 @@ def run(weights: Path, bench: Path, output: Path, curves: Path | None = None) ->
         family="compression",
         title=f"codec model {model.id.hex()}",
         licences={name: SIMULATED if kind == "fields" else record(name).licence for name in metadata["inputs"]},
-        metrics=(exact_metrics if kind == LOSSLESS else metrics_of)(read_json(bench), model.id.hex(), DATA[kind]),
+        metrics=_metrics(model, kind, bench, None if curves is None else read_result(curves, CurvesFile)),
         limits=LIMITS[kind] if model.name == kind else [*LIMITS.get(model.name, []), *LIMITS[kind]],
     )
     reference = reference_path(target)
@@ -76,6 +80,52 @@ def run(weights: Path, bench: Path, output: Path, curves: Path | None = None) ->
     copy = target.with_name(f"{model.name}.curves.json")
     write_text(copy, curves.read_text(encoding="utf-8"))
     return [target, card, reference, copy]
+
+
+def _metrics(model: Model, kind: str, bench: Path | None, curves: CurvesFile | None) -> list[dict[str, Any]]:
+    if curves is not None and kind == "pictures":
+        return judged_metrics(curves, model.id.hex())
+    if bench is None:
+        raise DataError(f"no measurement of {model.name} is given: evaluate it first")
+    return (exact_metrics if kind == LOSSLESS else metrics_of)(read_json(bench), model.id.hex(), DATA[kind])
+
+
+def judged_metrics(curves: CurvesFile, model_id: str) -> list[dict[str, Any]]:
+    """Return the rows of the card of a model of photographs, from the crops that judge: quality at some rates, BD-rates."""
+    margins = Margins(curves)
+    names = [name for name, words in curves.codecs.items() if model_id in words]
+    if not names:
+        raise DataError(f"the curves are not of the model {model_id}: judge it first")
+    where = f"crops of {counted(margins.photographs, 'photograph')}"
+    rows = []
+    for name in names:
+        for metric, unit, digits in ((PSNR, "dB", 2), (MS_SSIM, "1", 4)):
+            for rate in RATES_BPP:
+                means, count = margins.means([name], rate, metric)
+                if count:
+                    value = f"{means[name]:.{digits}f}"
+                    rows.append(
+                        {
+                            "name": f"{name}: {metric.key} at {rate:g} bits per pixel",
+                            "value": value,
+                            "unit": unit,
+                            "data": where,
+                            "n": count,
+                        }
+                    )
+        for other in ("jpeg", "webp", "avif", "avif-3", "hevc-444"):
+            saving = margins.saving(name, other, PSNR) if other in curves.codecs else None
+            if saving is not None and saving.mean is not None:
+                rows.append(
+                    {
+                        "name": f"{name}: BD-rate (PSNR) against {other}",
+                        "value": f"{saving.mean:.1f}",
+                        "unit": "%",
+                        "data": where,
+                        "n": len(saving.by_crop),
+                    }
+                )
+    return rows
 
 
 def exact_metrics(numbers: dict[str, Any], model_id: str, data: str) -> list[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -97,7 +98,7 @@ class BySlice:
         return f"{self.codec.settings}; slice by slice"
 
     @property
-    def qualities(self) -> tuple[float, ...]:
+    def qualities(self) -> Sequence[float]:
         """Qualities of the codec."""
         return self.codec.qualities
 

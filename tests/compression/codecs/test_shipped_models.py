@@ -19,7 +19,8 @@ from sciml.runtime.results import read_result
 from sciml.training.weight_files import read_weights_metadata, weights_digest
 
 MODELS = shipped()
-BYTES_OF_A_FAMILY = 10 * 2**20
+# two of them decode files of an earlier version
+BYTES_OF_A_FAMILY = 17 * 2**20
 
 
 def test_the_photo_model_is_shipped_and_all_are_small() -> None:
@@ -37,7 +38,7 @@ def test_a_model_is_what_its_card_says(name: str) -> None:
 
 @pytest.mark.parametrize("name", MODELS)
 def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
-    domain = Config().domains["photo" if name in ("neural", LOSSLESS) else name]
+    domain = Config().domains["photo" if name in ("neural", LOSSLESS) else name.partition("-")[0]]
     if domain.kind != "fields":
         assert len(check_weight_inputs(MODELS[name], domain.experiment)) >= {"pictures": 20, "slices": 2}[domain.kind]
         return
@@ -47,7 +48,7 @@ def test_a_model_was_trained_on_nothing_that_is_tested(name: str) -> None:
     assert not set(inputs) & {run.name for run in (*runs["test"], *runs["validation"])}
 
 
-@pytest.mark.parametrize("name", ["photo", "neural"])
+@pytest.mark.parametrize("name", ["photo", "photo-1", "neural"])
 def test_a_model_was_trained_on_no_photograph_that_judges(name: str) -> None:
     assert len(check_weight_inputs(MODELS[name], EXPERIMENT)) >= 20
 
