@@ -43,7 +43,12 @@ LIMITS = {
         "Codes are the same on every machine; values may differ in the last bits of a float32.",
     ],
 }
-DATA = {"pictures": "test photographs", "slices": "test slices", "fields": "test fields", LOSSLESS: "test pictures"}
+DATA = {
+    "pictures": "test photographs",
+    "slices": "files of neighbouring test slices",
+    "fields": "test fields",
+    LOSSLESS: "test pictures",
+}
 
 
 def run(weights: Path, bench: Path | None, output: Path, curves: Path | None = None) -> list[Path]:

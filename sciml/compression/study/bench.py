@@ -117,7 +117,7 @@ class Bench:
         found = {}
         for codec in self.codecs:
             rows = [row for row in self.rows if row.codec == codec]
-            megapixels = sum(8 * row.file_bytes / row.rate_bpp for row in rows) / 1e6
+            megapixels = sum(pixels_of(row.height, row.width, row.channels) for row in rows) / 1e6
             totals = sum(row.encode_s for row in rows), sum(row.decode_s for row in rows)
             found[codec] = tuple(megapixels / seconds if seconds else math.nan for seconds in totals)
         return found
@@ -307,15 +307,16 @@ def coded(codec: Codec, original: Pixels, quality: float, repeats: int = 1) -> C
 def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int) -> Row:
     found = coded(codec, original, quality, repeats)
     height, width = original.shape[:2]
+    channels = original.shape[2] if original.ndim == 3 else 1
     return Row(
         picture=name,
         codec=codec.name,
         quality=quality,
         height=height,
         width=width,
-        channels=original.shape[2] if original.ndim == 3 else 1,
+        channels=channels,
         file_bytes=found.file_bytes,
-        rate_bpp=8 * found.file_bytes / pixels_of(original),
+        rate_bpp=8 * found.file_bytes / pixels_of(height, width, channels),
         psnr_db=found.quality.psnr_db,
         ms_ssim=found.quality.ms_ssim,
         encode_s=found.encode_s,
@@ -323,10 +324,9 @@ def _row(name: str, original: Pixels, codec: Codec, quality: float, repeats: int
     )
 
 
-def pixels_of(original: Pixels) -> int:
-    """Return the number of pixels: colours share theirs, slices do not."""
-    colours = original.ndim == 3 and original.shape[2] == len(LUMA)
-    return original.size // (len(LUMA) if colours else 1)
+def pixels_of(height: int, width: int, channels: int) -> int:
+    """Return the number of pixels: colours share theirs, neighbouring slices do not."""
+    return height * width * (1 if channels == len(LUMA) else channels)
 
 
 def _timed(work: Callable[[], Any], repeats: int) -> tuple[Any, float]:

@@ -38,8 +38,8 @@ def test_layers_add_up_to_the_file_and_the_last_one_is_the_picture(colour_codec,
     assert row.layers[-1].file_bytes_so_far == row.file_bytes
     assert sum(row.band_bits) == pytest.approx(found.encoded.ideal_bits) == sum(layer.ideal_bits for layer in row.layers)
     assert np.array_equal(found.decoded[-1], colour_codec.decode(found.encoded.data))
-    # the picture is smooth: the last layer may hold nothing
-    assert all(after.psnr_db >= before.psnr_db for before, after in pairwise(row.layers))
+    # the picture is smooth: the last layer may hold nothing but chroma that luma predicts, from four textures
+    assert all(after.psnr_db >= before.psnr_db - 0.01 for before, after in pairwise(row.layers))
     assert all(8 * layer.bytes <= 1.004 * layer.ideal_bits + 64 for layer in row.layers)
 
 
