@@ -58,7 +58,7 @@ def train_command(
 
     Examples: sciml compression train scans/ --out scans-model --name scans --grey;
     sciml compression encode scans/1.png 1.nic --model scans-model/train/model.safetensors;
-    sciml compression train heads/ --kind slices --range -160 240 --out ct --name ct;
+    sciml compression train heads/ --kind slices --neighbours 4 --range -160 240 --out ct --name ct;
     sciml compression train runs/ --kind fields --variables vorticity --periodic --out flow --name flow
     """
     from sciml.runtime.errors import ConfigError

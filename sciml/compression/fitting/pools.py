@@ -239,11 +239,15 @@ def training_crops(
         runs: see `samples`.
 
     Raises:
-        DataError: no picture is as large as a crop.
+        DataError: no picture is as large as a crop, or a single slice is among neighbouring ones.
     """
     kept: list[np.ndarray] = []
     inputs: dict[str, str] = {}
     for sample in samples(source, role, data_tier, runs):
+        if source.kind == "slices" and sample.array.shape[2] != source.channels:
+            raise DataError(
+                f"{sample.name} is one slice, {source.channels} neighbours go together: train single slices with --neighbours 1"
+            )
         picture = numbers(source.kind, sample.array)
         generator = np.random.default_rng(Seeds(seed)("crops", sample.name))
         before = len(kept)

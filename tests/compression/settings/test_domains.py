@@ -227,6 +227,9 @@ def test_neighbouring_slices_are_the_channels_of_a_picture(tmp_path: Path) -> No
     np.testing.assert_array_equal(found[0].array, slices.windowed_bits(np.moveaxis(volume[2:6], 0, -1), (0, 1)))
     crops = training_crops(source, "train", "ci", 16, {1.0: 2, 2.0: 1}, 3)
     assert crops.array.shape[1:] == (16, 16, 4) and len(crops.array) == 3 * len(found)
+    np.save(tmp_path / "1.npy", volume[0])
+    with pytest.raises(DataError, match="is one slice, 4 neighbours go together: train single slices with --neighbours 1"):
+        training_crops(source, "train", "ci", 16, {1.0: 1}, 3)
 
 
 def test_codecs_of_single_slices_take_several_one_by_one() -> None:
