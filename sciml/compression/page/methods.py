@@ -20,8 +20,9 @@ def _codec_text(parameters: Mapping[str, Any]) -> str:
         "A picture is rotated to the principal axes of its training colours, filtered across the borders of its blocks of 16 x "
         "16 (lapping in the time domain [@tran2003]) and transformed by the DCT; every step is orthonormal. The 256 planes a "
         "channel, sorted by their energy in training, are coded one after the other, each in interlaced passes. Linear rules "
-        "over what is decoded already predict the mean of the first 24 planes and, for all, the magnitude of the next symbol, "
-        "whose logarithm is its class; each class has its own probability table, and a range coder [@martin1979; @bamler2022] "
+        "over what is decoded already predict the mean of the first 24 planes and, for all, the magnitude of the next symbol; later "
+        "planes of chroma follow the same wave of luma by the slope that earlier waves have in the block and around it. The "
+        "logarithm of the magnitude is the symbol's class; each class has its own probability table, and a range coder [@martin1979; @bamler2022] "
         "writes the symbols. Weights, sums and tables are whole numbers, so that codes do not depend on the machine. Among "
         f"zero and the two nearest whole numbers the encoder chooses the symbol of least squared error plus {LAMBDA:g} squared "
         "steps a bit. One factor of the step covers all rates. The idea to quantise what remains of a prediction, with "
@@ -34,7 +35,8 @@ def _codec_text(parameters: Mapping[str, Any]) -> str:
 def _fit_text(parameters: Mapping[str, Any]) -> str:
     cut = {
         "pictures": f"of each training picture crops of {parameters['crop_size']} pixels were taken",
-        "slices": f"slices became 16 bits over a window of their values; crops of {parameters['crop_size']} pixels were taken",
+        "slices": f"slices became 16 bits over a window of their values, {parameters['channels']} neighbours the channels of one "
+        f"picture; crops of {parameters['crop_size']} pixels were taken",
         "fields": f"each field was put in deviations from its mean; parts of {parameters['crop_size']} pixels, at random, "
         f"mirrored and turned{', over the periodic border too' if parameters['periodic'] else ''}",
     }[parameters["kind"]]
@@ -60,7 +62,8 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
         f"Network behind the decoder: two 3 x 3 convolutions around {counted(parameters['depth'], 'residual block')} of "
         f"{parameters['width']} channels on parts of 4 x 4 pixels, with the logarithm of the step as an input; its "
         f"output, which starts at 0, is added to the decoded picture in units of the step. It learned from crops coded at steps "
-        f"around {at}, in batches of {parameters['batch']} parts of {parameters['crop_size']} pixels, by Adam [@kingma2015] "
+        f"around {at}, in batches of {parameters['batch']} parts of {parameters['crop_size']} pixels, in bfloat16 where the "
+        "processor has matrix units for it, by Adam [@kingma2015] "
         f"at a rate of {parameters.get('rate', NETWORK_RATE):g} for up to "
         f"{parameters['steps']} steps{'' if limit is None else f' or {limit:g} CPU minutes'}; "
         "the loss is the squared error over that of the linear path, so that every rate counts alike."
@@ -95,7 +98,8 @@ def _evaluate_text(parameters: Mapping[str, Any]) -> str:
         return (
             f"Every {parameters['role']} picture of {parameters['domain']} went through its model and the photo model, as grey "
             f"over its range, at the qualities {qualities}, and through JPEG 2000 in 16 bits"
-            f"{', quantised over its range,' if parameters['kind'] == 'fields' else ''} at every setting. PSNR is over "
+            f"{', quantised over its range,' if parameters['kind'] == 'fields' else ''} at every setting"
+            f"{', these two slice by slice' if parameters['channels'] > 1 else ''}. PSNR is over "
             f"{'the range of each field' if parameters['kind'] == 'fields' else '65535'}. Rates and BD-rates as for photographs."
         )
     return (
