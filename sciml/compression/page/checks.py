@@ -15,6 +15,7 @@ KINDS = {
     "mean": "predicted means",
     "spread_first": "predicted magnitudes, first planes",
     "spread_rest": "predicted magnitudes, other planes",
+    "chroma": "predicted chroma",
 }
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from compression_page_artefacts import LEVELS, NAMES, OTHERS, SHOWN, STRUCTURE, write_study
 
-from sciml.compression.page.checks import check_reportlets
+from sciml.compression.entropy.rules import WEIGHT_BOUNDS
+from sciml.compression.page.checks import KINDS, check_reportlets
 from sciml.compression.page.claims import claims
 from sciml.compression.page.limits import limits, missing, winning_ranges, winning_words
 from sciml.compression.page.lossless.claims import lossless_claims
@@ -197,6 +198,7 @@ def test_failing_files_are_told(results, tmp_path):
     assert one(found, "Decoded codes").status == "missed"
     (checks,) = [item for item in check_reportlets(found.main) if isinstance(item, Checks)]
     failed = [check.name for check in checks.checks if not check.passed]
+    assert set(KINDS) == set(WEIGHT_BOUNDS)
     for words in ("whole sums", "equal codes", "damage", "payload", "raise the PSNR", "seams", "equal bytes, barbara"):
         assert sum(name.startswith(words) or words in name for name in failed) == 1, words
 
