@@ -173,12 +173,9 @@ class PictureCodec(ABC, Generic[Codes]):
             return self.encode_samples(samples, code, options)
 
         def search_for(measure: Callable[[Encoded], float], target: float, what: str, at_most: bool, unit: Unit) -> bytes:
-            near = None
-            if options.rdo_passes and self.refine:
-                # where plain coding meets the target, more passes do nearly
-                plain = partial(encode, options=replace(options, rdo_passes=0))
-                near = search(plain, measure, target, what, at_most, unit, None, finest).header.quantiser_code
-            return search(encode, measure, target, what, at_most, unit, near, finest).data
+            # where plain coding meets the target, more passes do nearly
+            plain = partial(encode, options=replace(options, rdo_passes=0)) if options.rdo_passes and self.refine else None
+            return search(encode, measure, target, what, at_most, unit, finest, plain).data
 
         if psnr is not None:
             peak = self._peak(samples)

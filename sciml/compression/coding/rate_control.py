@@ -15,6 +15,8 @@ LOWEST, HIGHEST = 1, 100
 # a wanted size is met from below within this share, if steps are fine enough
 TOLERANCE = 0.005
 MOST_TRIALS = 14
+# drafts end this near to the target, or after so many
+NEAR, MOST_DRAFTS = 0.015, 6
 FIRST_SLOPE = 1.3 * math.log(2) / STEP_CODES
 
 Trial = TypeVar("Trial")
@@ -48,8 +50,8 @@ def search(
     what: str,
     at_most: bool,
     unit: Callable[[float], float] = float,
-    start: int | None = None,
     finest: float = FINEST,
+    draft: Callable[[int], Trial] | None = None,
 ) -> Trial:
     """Return the trial whose measure is nearest to a target from the allowed side.
 
@@ -63,8 +65,8 @@ def search(
         what: the measure in words, for messages: `"bytes"`.
         at_most: True: the largest measure up to the target; False: the smallest from the target on.
         unit: turns a measure into what `what` names, for messages.
-        start: step code that is tried first, the middle one by default.
         finest: the finest step that is tried.
+        draft: a cheaper `encode` of nearly the same measure, which goes ahead until it is near the target.
 
     Raises:
         ConfigError: the target is no positive number, or it is out of reach for this picture; the message names what is within.
@@ -72,14 +74,13 @@ def search(
     if not (math.isfinite(target) and target > 0):
         raise ConfigError(f"{unit(target):g} {what} were asked for: expected a finite number above 0")
     low, high = step_code(COARSEST), step_code(finest)
-    least, most = low - 1, high + 1
     best: Trial | None = None
-    slope, code = FIRST_SLOPE, (low + high) // 2 if start is None else start
-    last: tuple[int, float] | None = None
-    for _ in range(MOST_TRIALS):
-        trial = encode(code)
+    slope, code, last = FIRST_SLOPE, (low + high) // 2, None
+    trying, least, most = draft or encode, low - 1, high + 1
+    for number in range(MOST_TRIALS):
+        trial = trying(code)
         value = measure(trial)
-        if (value <= target) == at_most or value == target:
+        if trying is encode and ((value <= target) == at_most or value == target):
             best = trial
             if abs(value - target) <= TOLERANCE * target:
                 break
@@ -87,7 +88,8 @@ def search(
             most = code
         else:
             least = code
-        if most - least <= 1 or (least, most) in ((high, high + 1), (low - 1, low)):
+        ended = most - least <= 1 or (least, most) in ((high, high + 1), (low - 1, low))
+        if ended and trying is encode:
             break
         distance = math.log(target / value)
         if last is not None and last[0] != code:
@@ -95,6 +97,9 @@ def search(
         last = (code, math.log(value))
         # aim at the middle of what is allowed, so that one more trial is often enough
         aim = distance + (-TOLERANCE / 2 if at_most else TOLERANCE / 2)
+        if trying is draft and (ended or abs(distance) <= NEAR or number + 1 == MOST_DRAFTS):
+            # the passes make files a little smaller: aim at the target itself
+            trying, least, most, last, aim = encode, low - 1, high + 1, None, distance
         code = min(max(round(code + aim / slope), least + 1, low), most - 1, high)
     if best is None:
         ends = sorted(measure(encode(end)) for end in (low, high))

@@ -128,6 +128,28 @@ def test_the_search_needs_few_trials(slope: float, at_most: bool) -> None:
         assert abs(measure(found) / target - 1) <= allowed
 
 
+@pytest.mark.parametrize("drafted", [1.003, 1.4, 0.0])
+@pytest.mark.parametrize("at_most", [True, False])
+def test_drafts_spare_trials_and_decide_nothing(drafted: float, at_most: bool) -> None:
+    trials: list[int] = []
+
+    def encode(code: int) -> tuple[int, float]:
+        trials.append(code)
+        return code, 1.0
+
+    def measure(trial: tuple[int, float]) -> float:
+        code, factor = trial
+        return 1000 * 2 ** (code / 256) * factor if factor else 1.0
+
+    for code in (step_code(COARSEST), 500, 800, step_code(FINEST)):
+        target = measure((code, 1.0))
+        trials.clear()
+        found = search(encode, measure, target, "units", at_most, draft=lambda code: (code, drafted))
+        assert found[1] == 1.0 and ((measure(found) <= target) == at_most or measure(found) == target)
+        assert abs(measure(found) / target - 1) <= TOLERANCE
+        assert len(trials) <= (2 if drafted == 1.003 else MOST_TRIALS - 1)
+
+
 def test_steps_and_qualities() -> None:
     assert (quality_code(1), quality_code(100)) == (step_code(COARSEST), step_code(FINEST))
     codes = [quality_code(quality) for quality in range(1, 101)]
