@@ -92,44 +92,23 @@ def _metrics(model: Model, kind: str, bench: Path | None, curves: CurvesFile | N
         return judged_metrics(curves, model.id.hex())
     if bench is None:
         raise DataError(f"no measurement of {model.name} is given: evaluate it first")
-    return (exact_metrics if kind == LOSSLESS else metrics_of)(read_json(bench), model.id.hex(), DATA[kind])
+    return (exact_metrics if kind == LOSSLESS else bench_metrics)(read_json(bench), model.id.hex(), DATA[kind])
 
 
 def judged_metrics(curves: CurvesFile, model_id: str) -> list[dict[str, Any]]:
     """Return the rows of the card of a model of photographs, from the crops that judge: quality at some rates, BD-rates."""
-    margins = Margins(curves)
-    names = [name for name, words in curves.codecs.items() if model_id in words]
-    if not names:
-        raise DataError(f"the curves are not of the model {model_id}: judge it first")
+    margins, rows = Margins(curves), []
     where = f"crops of {counted(margins.photographs, 'photograph')}"
-    rows = []
-    for name in names:
-        for metric, unit, digits in ((PSNR, "dB", 2), (MS_SSIM, "1", 4)):
+    for name in _names(curves.codecs, model_id):
+        for metric in (PSNR, MS_SSIM):
             for rate in RATES_BPP:
                 means, count = margins.means([name], rate, metric)
                 if count:
-                    value = f"{means[name]:.{digits}f}"
-                    rows.append(
-                        {
-                            "name": f"{name}: {metric.key} at {rate:g} bits per pixel",
-                            "value": value,
-                            "unit": unit,
-                            "data": where,
-                            "n": count,
-                        }
-                    )
+                    rows.append(_at_rate(name, metric.key, rate, means[name], where, count))
         for other in ("jpeg", "webp", "avif", "avif-3", "hevc-444"):
             saving = margins.saving(name, other, PSNR) if other in curves.codecs else None
             if saving is not None and saving.mean is not None:
-                rows.append(
-                    {
-                        "name": f"{name}: BD-rate (PSNR) against {other}",
-                        "value": f"{saving.mean:.1f}",
-                        "unit": "%",
-                        "data": where,
-                        "n": len(saving.by_crop),
-                    }
-                )
+                rows.append(_saved(name, other, saving.mean, where, len(saving.by_crop)))
     return rows
 
 
@@ -143,38 +122,43 @@ def exact_metrics(numbers: dict[str, Any], model_id: str, data: str) -> list[dic
             bound = f"{row['share']:g} of the range" if row["share"] else f"{row['bound']:g}"
             found.setdefault((row["domain"], bound), []).append(8 * row["bytes"] / row["samples"])
     return [
-        {
-            "name": f"{domain}, largest error {bound}",
-            "value": f"{sum(bits) / len(bits):.3f}",
-            "unit": "bits a sample",
-            "data": data,
-            "n": len(bits),
-        }
+        _row(f"{domain}, largest error {bound}", f"{sum(bits) / len(bits):.3f}", "bits a sample", data, len(bits))
         for (domain, bound), bits in found.items()
     ]
 
 
-def metrics_of(bench: dict[str, Any], model_id: str, data: str) -> list[dict[str, Any]]:
-    """Return the rows of the card: quality at some rates, and BD-rates."""
-    names = [name for name, words in bench["codecs"].items() if model_id in words]
-    if not names:
-        raise DataError(f"the bench is not of the model {model_id}: evaluate it first")
-    rows = []
-    for name in names:
-        for key, unit in (("psnr_db", "dB"), ("ms_ssim", "1")):
+def bench_metrics(bench: dict[str, Any], model_id: str, data: str) -> list[dict[str, Any]]:
+    """Return the rows of the card of other models, from the study's bench: quality at some rates, BD-rates."""
+    rows, count = [], len(bench["pictures"])
+    for name in _names(bench["codecs"], model_id):
+        for key in (PSNR.key, MS_SSIM.key):
             for rate, value in zip(bench["rates_bpp"], bench["at_rates"][key][name], strict=True):
-                if value is not None and rate in (0.15, 0.25, 0.5, 1.0):
-                    rows.append(
-                        {
-                            "name": f"{name}: {key} at {rate:g} bits per pixel",
-                            "value": f"{value:.2f}" if key == "psnr_db" else f"{value:.4f}",
-                            "unit": unit,
-                            "data": data,
-                            "n": len(bench["pictures"]),
-                        }
-                    )
-        found = bench["bd_rates"]["psnr_db"].get(name, {}).get("mean")
-        if found is not None:
-            words = f"{name}: BD-rate (PSNR) against {bench['anchor']}"
-            rows.append({"name": words, "value": f"{found:.1f}", "unit": "%", "data": data, "n": len(bench["pictures"])})
+                if value is not None and rate in RATES_BPP:
+                    rows.append(_at_rate(name, key, rate, value, data, count))
+        saved = bench["bd_rates"][PSNR.key].get(name, {}).get("mean")
+        if saved is not None:
+            rows.append(_saved(name, bench["anchor"], saved, data, count))
     return rows
+
+
+def _names(codecs: dict[str, str], model_id: str) -> list[str]:
+    """Return the names under which a model was measured."""
+    names = [name for name, words in codecs.items() if model_id in words]
+    if not names:
+        raise DataError(f"nothing was measured of the model {model_id}: evaluate or judge it first")
+    return names
+
+
+def _at_rate(name: str, key: str, rate: float, value: float, data: str, n: int) -> dict[str, Any]:
+    decibels = key == PSNR.key
+    return _row(
+        f"{name}: {key} at {rate:g} bits per pixel", f"{value:.{2 if decibels else 4}f}", "dB" if decibels else "1", data, n
+    )
+
+
+def _saved(name: str, other: str, percent: float, data: str, n: int) -> dict[str, Any]:
+    return _row(f"{name}: BD-rate (PSNR) against {other}", f"{percent:.1f}", "%", data, n)
+
+
+def _row(name: str, value: str, unit: str, data: str, n: int) -> dict[str, Any]:
+    return {"name": name, "value": value, "unit": unit, "data": data, "n": n}
