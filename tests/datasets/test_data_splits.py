@@ -135,6 +135,7 @@ PICTURED = sorted(
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tier", ["ci", "default"])
 @pytest.mark.parametrize("experiment", PICTURED)
 def test_no_test_picture_looks_like_one_that_is_learned_from(experiment, tier, fetched):

@@ -117,6 +117,7 @@ def test_settings_name_rows_and_methods_that_exist_and_a_job_reads_its_own():
         load("ci", ['matrix.rows=["denois"]'])
 
 
+@pytest.mark.slow
 def test_a_job_that_was_interrupted_goes_on_at_the_trial_where_it_was(tmp_path, need_data):
     need_data("ct_cranium")
     config, solved = Config(rows=("ct-sparse",), cases=2, seeds=2, size=64).classical_config(load("ci"), "scan"), []

@@ -56,6 +56,7 @@ def test_initial_states_come_from_files_and_runs(run, tmp_path):
     np.testing.assert_allclose(open_run(tmp_path / "three.zarr")["m1"][0], one["m1"][-1], atol=1e-15)
 
 
+@pytest.mark.slow
 def test_friction_and_what_is_imposed_are_options(run, sciml_command, tmp_path):
     assert run("--shear 0.5 --friction 0.2 --out sheared.zarr")[0] == 0
     held = open_run(tmp_path / "sheared.zarr")

@@ -285,6 +285,7 @@ def test_rates_amplitudes_and_friction_have_gradients_and_map(order):
         np.testing.assert_allclose(jax.vmap(of)(jnp.stack([theta, 2 * theta])), [of(theta), of(2 * theta)], rtol=1e-10)
 
 
+@pytest.mark.slow
 def test_a_forced_run_saves_the_whole_flow_and_goes_on_to_the_same_bytes(order, tmp_path):
     solver = CoarseSolver(Parameters(-2.0, 0.3, friction=0.1), points=POINTS, time_step=0.05, forcing=Forcing(shear=0.9))
     whole = solver.run(order, 1.2, 0.4, tmp_path / "whole.zarr")

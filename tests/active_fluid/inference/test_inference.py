@@ -188,6 +188,7 @@ def test_an_error_of_the_closure_moves_estimates_as_said_and_widens_the_interval
     assert moved.goodness.p_value < 1e-3 and moved.goodness.verdict == "closure"
 
 
+@pytest.mark.slow
 def test_contrast_and_offset_of_pictures_are_found_with_the_parameters():
     gain, offset = 1.2, 0.03 - 0.05j
     data, size = with_noise(gain * np.array(clean()) + offset, 0.02, 1)

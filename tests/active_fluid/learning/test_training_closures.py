@@ -79,6 +79,7 @@ def test_the_offline_loss_is_the_relative_error_of_what_acts(truths):
     assert w.shape == (2, 50)
 
 
+@pytest.mark.slow
 def test_offline_training_beats_bingham_and_repeats_to_the_bit(truths):
     with working("single"):
         points = chosen_points(truths, 2000, 0)
@@ -107,6 +108,7 @@ def short_start(monkeypatch):
     monkeypatch.setattr(rollout, "SWEEPS", 1)
 
 
+@pytest.mark.slow
 def test_the_gradient_through_the_solver_is_that_of_differences(truths, short_start):
     closure = NeuralClosure.create(0, 4, 1)
     with working():

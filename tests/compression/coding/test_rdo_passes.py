@@ -64,7 +64,7 @@ def test_the_gradient_is_that_of_the_decoded_error(colour_model: CodecModel) -> 
     assert float((_gradient(model, STEP, window, decoded) * direction).sum()) == pytest.approx(measured, rel=2e-3)
 
 
-@pytest.mark.parametrize("tile_log2", [0, 6])
+@pytest.mark.parametrize("tile_log2", [0, pytest.param(6, marks=pytest.mark.slow)])
 def test_passes_lower_error_plus_rate(tile_log2: int) -> None:
     codec = Codec.load("photo")
     picture = texture(80, 112, seed=12).astype(np.uint8)

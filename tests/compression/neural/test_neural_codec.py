@@ -140,6 +140,7 @@ def test_decoding_a_batch_is_decoding_each(codec: NeuralCodec) -> None:
         assert torch.allclose(network.decode(found, 64, 64)[0], together[place], atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_fresh_process_decodes_the_same_codes(codec: NeuralCodec, tmp_path: Path) -> None:
     save_model(tmp_path / "m.safetensors", codec.model, **FACTS)
     data = codec.encode(PICTURE)

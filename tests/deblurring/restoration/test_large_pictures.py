@@ -25,7 +25,7 @@ def in_small_parts(monkeypatch, side: int = 60) -> None:
     monkeypatch.setattr(steps.Restoration._in_parts, "__defaults__", (None, side))
 
 
-@pytest.mark.parametrize("prior", ["tv", "lpn:photo-deblur"])
+@pytest.mark.parametrize("prior", ["tv", pytest.param("lpn:photo-deblur", marks=pytest.mark.slow)])
 def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance_and_shows_no_seams(monkeypatch, prior):
     size = 150 if prior == "tv" else 100
     picture = blurred(KERNEL, size, channels=3)[0][0].permute(1, 2, 0).numpy()

@@ -149,6 +149,7 @@ def test_a_photograph_that_is_too_small_and_a_kernel_without_room_are_refused(tm
         simulated(tmp_path, kernels=("gaussian:20",))
 
 
+@pytest.mark.slow
 def test_kernels_and_pictures_are_made_without_the_truth(study, tmp_path):
     tensors, notes = load_tensors(study.pairs)
     blind = {name: np.full_like(array, np.nan) if name.endswith(".canvas") else array for name, array in tensors.items()}

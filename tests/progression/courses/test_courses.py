@@ -104,6 +104,7 @@ def test_intervals_hold_as_often_as_they_say(fitted):
     assert 0.84 < np.mean(inside) < 0.96
 
 
+@pytest.mark.slow
 def test_the_parameters_of_a_population_come_back():
     ages, values = simulated(200, 3, balanced=True)
     known = torch.ones(values.shape, dtype=torch.double)

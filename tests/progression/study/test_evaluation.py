@@ -139,6 +139,7 @@ def test_trajectories_tell_bends_and_wrong_turns():
     assert (ventricle.right_direction, hippocampus.right_direction, scores["white_matter"].right_direction) == (1, 0, 1)
 
 
+@pytest.mark.slow
 def test_the_stage_writes_every_method_with_its_scores(tmp_path):
     cohort = write_tiny_cohort(tmp_path / "cohort")
     other = write_tiny_cohort(tmp_path / "calibration", splits=("calibration",) * 4)
