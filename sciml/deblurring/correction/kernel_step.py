@@ -165,7 +165,7 @@ def _told(warp: Warp, margin: float, kept: list[str]) -> str:
     if warp.refused:
         return (
             f"The {given} kernel was kept: one {warp.refused:.2f} times as large predicts held-out pixels {warp.gain:.1%} better"
-            ", as larger ones do wherever a kernel leaves hardly more than the noise unexplained."
+            ", as larger ones do of any smooth picture."
         )
     if warp.kept:
         return (

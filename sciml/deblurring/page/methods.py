@@ -47,8 +47,8 @@ def _correct_text(parameters: Mapping[str, Any]) -> str:
         "A given kernel k\u0302 was corrected without any look at the truth. Warp: a turn, a scale and a width, three numbers, "
         "minimise the misfit of held-out pixels, 15 % in blocks of 3 x 3, that the restoration by total variation has not seen; "
         f"the kernel is kept unless the misfit falls by {percent(WARP_MARGIN, 0)}, and made no more than 1.2 times as large "
-        "where it leaves hardly more than the noise unexplained. Kernel: ridge regression near k\u0302 on derivative images of "
-        "the current restoration [@cho2009], "
+        "where it leaves hardly more than the noise unexplained, more than twice as large only for 10 % less. Kernel: ridge "
+        "regression near k\u0302 on derivative images of the current restoration [@cho2009], "
         f"taken if held-out pixels are predicted {percent(RIDGE_MARGIN, 1)} better. Both: "
         "one after the other. Misfit and objective alone prefer wrong kernels [@levin2009]."
     )

@@ -62,24 +62,36 @@ def test_a_kernel_far_too_small_or_large_is_scaled_and_a_line_in_its_length_alon
 
 
 class Wider:
-    """Held-out misfit that lies above the noise and falls with the kernel's width alone, by .15 to twice the given one's."""
+    """Held-out misfit that lies above the noise and falls by `fall`, with the width alone, to so many times the given one."""
 
-    def __init__(self, given: np.ndarray, sigma: float, above: float) -> None:
-        self.width, self.least, self.y, self.count = self.of(given), 2 * math.log(sigma) + above, torch.zeros(1, 1, 96, 96), 0
+    def __init__(self, given: np.ndarray, sigma: float, above: float, fall: float, times: float) -> None:
+        self.width, self.least, self.fall, self.most = self.of(given), 2 * math.log(sigma) + above, fall, times - 1
+        self.y, self.count = torch.zeros(1, 1, 96, 96), 0
 
     def of(self, kernel: np.ndarray) -> float:
         return math.sqrt(np.trace(covariance(kernel)))
 
     def __call__(self, kernels: list[np.ndarray]) -> np.ndarray:
-        return np.array([self.least - 0.15 * min(max(self.of(each) / self.width - 1, 0.0), 1.0) for each in kernels])
+        wider = np.array([min(max(self.of(each) / self.width - 1, 0.0), self.most) for each in kernels])
+        return self.least - self.fall * wider / self.most
 
 
-@pytest.mark.parametrize(("above", "scale"), [(UNEXPLAINED - 0.01, 1.0), (UNEXPLAINED + 0.01, 2.0)])
-def test_a_kernel_that_leaves_hardly_more_than_the_noise_is_not_enlarged(above, scale):
+@pytest.mark.parametrize(
+    ("above", "fall", "times", "taken"),
+    [
+        (UNEXPLAINED - 0.01, 0.15, 1.8, False),
+        (UNEXPLAINED + 0.01, 0.15, 1.8, True),
+        (UNEXPLAINED + 0.01, 0.05, 1.6, True),
+        (UNEXPLAINED + 0.5, 0.09, 2.5, False),
+        (UNEXPLAINED + 0.5, 0.3, 2.5, True),
+    ],
+)
+def test_an_enlarged_kernel_is_refused_on_smooth_pictures_and_needs_much_where_it_is_twice_as_large(above, fall, times, taken):
     given = gaussian(2.0)
-    found = fit_warp(given, Wider(given, 0.01, above), sigma=0.01, margin=0.02)
-    assert found.scale == pytest.approx(scale, rel=0.05) and found.kept == (scale == 1)
-    assert found.refused == pytest.approx(2.0 if found.kept else 0.0, rel=0.05) and 0.02 < found.gain < 0.15
+    found = fit_warp(given, Wider(given, 0.01, above, fall, times), sigma=0.01, margin=0.02)
+    assert found.kept == (not taken) and found.gain > 0.02
+    assert (found.scale if taken else found.refused) == pytest.approx(times, rel=0.05)
+    assert found.refused == 0 or found.scale == 1
 
 
 @pytest.mark.slow
