@@ -35,7 +35,7 @@ class TrainingConfig(BaseModel):
     ema_decay: float | None = Field(default=None, ge=0, lt=1, description="decay of averaged weights; null keeps the last ones")
     bfloat16_on_gpu: bool = Field(default=False, description="autocast to bfloat16 on a GPU")
     bfloat16_on_cpu: bool = Field(
-        default=False, description="the same on a processor with matrix units for it (AMX); others compute in float32"
+        default=False, description="the same on a processor with instructions for it (AMX, AVX-512); others compute in float32"
     )
     log_every_steps: int = Field(default=50, ge=1, description="steps averaged in one row of history.csv")
     validate_every_steps: int = Field(default=1000, ge=1, description="steps between two validations")

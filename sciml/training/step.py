@@ -63,8 +63,8 @@ def optimise(
 
 
 def has_bfloat16_units() -> bool:
-    """Tell whether the processor multiplies bfloat16 matrices in hardware; elsewhere float32 is faster."""
-    return bool(torch.cpu._is_amx_tile_supported())
+    """Tell whether the processor multiplies bfloat16 numbers in hardware, by AMX or AVX-512; elsewhere float32 is faster."""
+    return bool(torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported())
 
 
 def _averaged(values: dict[str, float], device: torch.device) -> dict[str, float]:
