@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args
 
 from pydantic import Field, PositiveFloat, model_validator
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 MAIN = "photo"
 # what ours is judged beside, on crops of photographs that nothing was learned from
 JudgedCodec = Literal["jpeg", "webp", "jpegxl", "avif", "avif-444", "avif-3", "avif-0", "hevc-444"]
-JUDGED: tuple[JudgedCodec, ...] = ("jpeg", "webp", "jpegxl", "avif", "avif-444", "avif-3", "hevc-444")
+JUDGED: tuple[JudgedCodec, ...] = get_args(JudgedCodec)
 # bits a pixel near which photographs are shown at equal bytes
 SHOWN_BPP = 0.22
 Qualities = tuple[Annotated[float, Field(ge=1, le=100)], ...]
@@ -65,7 +65,7 @@ class Config(StageConfig):
     test_pictures: int | None = Field(default=None, ge=1, description="test pictures of the bench; all by default")
     judged_photographs: int | None = Field(default=None, ge=1, description="photographs, a crop of each; all crops by default")
     judged_codecs: tuple[JudgedCodec, ...] = Field(
-        default=JUDGED, min_length=1, description="codecs beside ours; avif-0 takes hours more"
+        default=JUDGED, min_length=1, description="codecs beside ours; avif-0 alone takes an hour"
     )
     weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
     inspected: Qualities = Field(default=(15, 35, 60), min_length=1, description="qualities whose bits the page counts")

@@ -10,7 +10,8 @@ Example:
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import math
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -34,6 +35,7 @@ from sciml.compression.coding.tile_coding import (
     codes_checksum,
     decode_planes,
     encode_planes,
+    tile_planes,
     tile_window,
 )
 from sciml.compression.coding.transform import BLOCK
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 
 # pictures above are cut into tiles, so that memory does not grow with them
 WHOLE_PIXELS = 2**22
+# what a file holds beside waves
+LEAST_BYTES = 64
 # side of what is finished at once of a larger tile
 PART = 1024
 
@@ -64,6 +68,10 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
     def __init__(self, model: CodecModel, limits: Limits | None = None, refine: bool = True):
         super().__init__(limits, refine and model.network is not None)
         self.model = model
+
+    def decodes(self, model_id: bytes) -> bool:
+        """Return whether files of a model are files of this one: it may have had the first sets of this one alone."""
+        return model_id == self.model_id or model_id in self.model.earlier_ids
 
     @property
     def finest(self) -> float:
@@ -110,6 +118,26 @@ class Codec(PictureCodec[Int[np.ndarray, "planes rows columns"]]):
             # memory must not grow with the picture: of several tiles only bytes and code lengths are kept
             tiles.append(coded if tile_log2 == 0 else coded.without_planes())
         return self._written(header, tiles, checksum, samples, options.icc_profile)
+
+    def expected_size(self, samples: Samples) -> Callable[[int], float]:
+        """Return the rough logarithm of a picture's bytes by step code.
+
+        With the share f of waves above 0.6 steps for every pixel, validation photographs have 4.2 f^1.12 bits a pixel, within a
+        tenth. Waves of the middle of a large picture stand for all of it.
+        """
+        rows, columns = samples.array.shape[:2]
+        top, left = (max(side - PART, 0) // 2 for side in (rows, columns))
+        part = samples.array[top : top + PART, left : left + PART]
+        numbers = to_numbers(part, samples.channels, self.model.channels)
+        waves = np.sort(np.abs(tile_planes(self.model, numbers, 0, 0, *part.shape[:2])), axis=None)
+
+        def expected(code: int) -> float:
+            above = len(waves) - int(np.searchsorted(waves, np.float32(0.6 * step_of(code))))
+            bits = 4.2 * (above / (part.shape[0] * part.shape[1])) ** 1.12
+            # strictly rising, for pictures of few waves too
+            return math.log(LEAST_BYTES + rows * columns * bits / 8) + 1e-6 * code
+
+        return expected
 
     def _encode_tile(self, samples: Samples, tile: Tile, quality: int, step: float, options: EncodeOptions) -> CodedTile:
         # the tile with one block around it

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 STORE = ModelStore("sciml.compression")
 NETWORK = "network."
 LONGEST_NAME = 200
+# in the head of a file: ids of models whose files this one decodes too
+EARLIER = "earlier_ids"
 # what any codec codes with where no sample may be off by more than a bound
 LOSSLESS = "lossless"
 # array that models without loss alone have
@@ -79,18 +81,20 @@ def find_model(model_id: bytes) -> Model:
     known = shipped_ids()
     if model_id in known:
         model = load_any(known[model_id])
-        if model.id == model_id:
+        if model.id == model_id or (isinstance(model, CodecModel) and model_id in model.earlier_ids):
             return model
         raise FormatError(
             f"the shipped model {model.name} is damaged: its id is {model.id.hex()}, its file says {model_id.hex()}"
         )
-    listed = ", ".join(f"{name} ({found.hex()})" for found, name in known.items()) or "none"
+    # the first id of a model is its own
+    own = {name: found.hex() for found, name in reversed(known.items())}
+    listed = ", ".join(f"{name} ({own[name]})" for name in sorted(own)) or "none"
     raise FormatError(f"the file was coded with model {model_id.hex()}: shipped are {listed}; give its file with --model")
 
 
 def shipped_ids() -> dict[bytes, str]:
-    """Return the names of the shipped models by id, from the heads of their files."""
-    return {_id_in_head(path, path.stat().st_mtime_ns): name for name, path in shipped().items()}
+    """Return the names of the shipped models by id, those of models that they extend too, from the heads of their files."""
+    return {found: name for name, path in shipped().items() for found in _ids_in_head(path, path.stat().st_mtime_ns)}
 
 
 def save_model(path: Path, model: Model, **facts: Any) -> None:
@@ -100,8 +104,10 @@ def save_model(path: Path, model: Model, **facts: Any) -> None:
 
     if not isinstance(model, CodecModel | LosslessModel):
         extra["neural"] = model.settings.model_dump(mode="json")
-    elif isinstance(model, CodecModel) and model.network is not None:
-        arrays |= {NETWORK + name: value for name, value in model.network.arrays().items()}
+    elif isinstance(model, CodecModel):
+        extra[EARLIER] = [found.hex() for found in model.earlier_ids]
+        if model.network is not None:
+            arrays |= {NETWORK + name: value for name, value in model.network.arrays().items()}
     write_weight_file(path, arrays, extra=extra, **facts)
 
 
@@ -118,14 +124,15 @@ def shipped_steps(model_id: bytes) -> tuple[float, ...] | None:
 
 
 @lru_cache
-def _id_in_head(path: Path, changed: int) -> bytes:
+def _ids_in_head(path: Path, changed: int) -> tuple[bytes, ...]:
     from safetensors import SafetensorError, safe_open
 
     try:
         note_opened(path)
         with safe_open(path, framework="np") as file:
             metadata = json.loads((file.metadata() or {}).get("sciml", "{}"))
-        return bytes.fromhex(metadata["extra"]["model_id"])
+        extra = metadata["extra"]
+        return tuple(bytes.fromhex(found) for found in (extra["model_id"], *extra.get(EARLIER, ())))
     except (SafetensorError, OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise FormatError(f"{path} is damaged or no model of this codec: {error}") from error
 

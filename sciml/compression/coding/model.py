@@ -10,7 +10,7 @@ import hashlib
 import math
 from bisect import bisect_left
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -125,6 +125,11 @@ class CodecModel:
     def id(self) -> bytes:
         """The 8 bytes that name the model in a stream."""
         return digest_arrays(self.arrays())
+
+    @cached_property
+    def earlier_ids(self) -> tuple[bytes, ...]:
+        """Ids of the models with only the first of these sets: finer steps that are added leave their files as they are."""
+        return tuple(replace(self, sets=self.sets[:count]).id for count in range(1, len(self.sets)))
 
     @property
     def test_codes(self) -> tuple[int, ...]:

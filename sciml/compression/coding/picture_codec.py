@@ -61,6 +61,10 @@ class PictureCodec(ABC, Generic[Codes]):
         """The 8 bytes that name the model in a stream."""
         return self.model.id
 
+    def decodes(self, model_id: bytes) -> bool:
+        """Return whether files of a model are files of this one."""
+        return model_id == self.model_id
+
     @property
     @abstractmethod
     def finest(self) -> float:
@@ -75,6 +79,10 @@ class PictureCodec(ABC, Generic[Codes]):
             code: code of the step, see `sciml.compression.coding.model.step_of`.
             options: everything else that the encoder is told.
         """
+
+    def expected_size(self, samples: Samples) -> Callable[[int], float] | None:
+        """Return the rough logarithm of a picture's bytes by step code, without coding it, where there is a way to know."""
+        return None
 
     @abstractmethod
     def checksum(self, codes: Codes, before: int = 0) -> int:
@@ -172,10 +180,17 @@ class PictureCodec(ABC, Generic[Codes]):
         def encode(code: int, options: EncodeOptions = options) -> Encoded:
             return self.encode_samples(samples, code, options)
 
-        def search_for(measure: Callable[[Encoded], float], target: float, what: str, at_most: bool, unit: Unit) -> bytes:
+        def search_for(
+            measure: Callable[[Encoded], float],
+            target: float,
+            what: str,
+            at_most: bool,
+            unit: Unit,
+            expected: Callable[[int], float] | None = None,
+        ) -> bytes:
             # where plain coding meets the target, more passes do nearly
             plain = partial(encode, options=replace(options, rdo_passes=0)) if options.rdo_passes and self.refine else None
-            return search(encode, measure, target, what, at_most, unit, finest, plain).data
+            return search(encode, measure, target, what, at_most, unit, finest, plain, expected).data
 
         if psnr is not None:
             peak = self._peak(samples)
@@ -194,7 +209,8 @@ class PictureCodec(ABC, Generic[Codes]):
         if target is not None:
             per_byte = 1.0 if bpp is None else 8 / (rows * columns)
             what = "bytes" if bpp is None else "bits per pixel"
-            return search_for(lambda trial: len(trial.data), target, what, at_most=True, unit=lambda size: size * per_byte)
+            expected = self.expected_size(samples)
+            return search_for(lambda trial: len(trial.data), target, what, True, lambda size: size * per_byte, expected)
         return encode(quality_code(QUALITY if quality is None else quality, finest)).data
 
     def decode(self, data: bytes, layers: int | None = None) -> Shaped[np.ndarray, "*shape"]:
@@ -276,7 +292,7 @@ class PictureCodec(ABC, Generic[Codes]):
 
     def _reader(self, header: Header) -> PictureCodec[Any]:
         """Return this codec, or that of files without loss where the file is one of these."""
-        if header.model_id != self.model_id and self.without_loss is not None:
+        if not self.decodes(header.model_id) and self.without_loss is not None:
             exact = self.without_loss(self.limits)
             return exact if exact.model_id == header.model_id else self
         return self
@@ -342,7 +358,7 @@ class PictureCodec(ABC, Generic[Codes]):
 
     def check_id(self, header: Header) -> None:
         """Raise FormatError for a file of another model."""
-        if header.model_id != self.model_id:
+        if not self.decodes(header.model_id):
             raise FormatError(
                 f"the file was coded with model {header.model_id.hex()}, this is {self.model.name} ({self.model_id.hex()}): "
                 "give the model file that it was coded with"

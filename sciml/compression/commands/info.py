@@ -126,7 +126,7 @@ def _rows(facts: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     else:
         yield "quality", _quality_text(facts)
     if facts["region_of_interest"]:
-        yield "care", "regions were coded with different care"
+        yield "region of interest", "regions were coded with different weights of their errors"
     side = facts["tile_side"]
     yield "tiles", "one" if side is None else f"{facts['tile_rows']} x {facts['tile_columns']} of {side} pixels a side"
     if facts["icc_profile_bytes"]:

@@ -105,7 +105,7 @@ def judged_metrics(curves: CurvesFile, model_id: str) -> list[dict[str, Any]]:
                 means, count = margins.means([name], rate, metric)
                 if count:
                     rows.append(_at_rate(name, metric.key, rate, means[name], where, count))
-        for other in ("jpeg", "webp", "avif", "avif-3", "hevc-444"):
+        for other in ("jpeg", "webp", "avif", "avif-3", "avif-0", "hevc-444"):
             saving = margins.saving(name, other, PSNR) if other in curves.codecs else None
             if saving is not None and saving.mean is not None:
                 rows.append(_saved(name, other, saving.mean, where, len(saving.by_crop)))

@@ -12,6 +12,7 @@ from tiny_models import texture
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.coding.model import step_code, step_of
 from sciml.compression.coding.rate_control import COARSEST, FINEST, MOST_TRIALS, TOLERANCE, quality_code, search
+from sciml.compression.coding.samples import samples_of
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 
@@ -126,6 +127,33 @@ def test_the_search_needs_few_trials(slope: float, at_most: bool) -> None:
         assert (measure(found) <= target) == at_most or measure(found) == target
         allowed = max(TOLERANCE, 2 * slope * math.log(2) / 256)
         assert abs(measure(found) / target - 1) <= allowed
+
+
+def test_a_size_is_expected_before_it_is_coded(colour_codec: Codec, image: np.ndarray) -> None:
+    samples = samples_of(image, colour_codec.model)
+    expected = colour_codec.expected_size(samples)
+    codes = range(step_code(COARSEST), step_code(FINEST), 40)
+    assert min(np.diff([expected(code) for code in codes])) > 0
+    # but for a factor, which one trial mends: a model of few pictures needs more bits than one of photographs
+    ratios = [len(colour_codec.encode_samples(samples, code).data) / math.exp(expected(code)) for code in codes]
+    assert max(ratios) / min(ratios) < 1.5
+
+
+@pytest.mark.parametrize("slope", [0.1, 1.0, 6.0])
+def test_what_is_expected_spares_trials_and_decides_nothing(slope: float) -> None:
+    trials: list[int] = []
+
+    def encode(code: int) -> int:
+        trials.append(code)
+        return code
+
+    def measure(code: int) -> float:
+        return 1000 * 2 ** (code / 256)
+
+    target = measure(800)
+    found = search(encode, measure, target, "units", True, expected=lambda code: math.log(target) + slope * (code - 790) / 300)
+    assert (1 - TOLERANCE) * target <= measure(found) <= target
+    assert len(trials) <= (3 if slope == 1 else MOST_TRIALS)
 
 
 @pytest.mark.parametrize("drafted", [1.003, 1.4, 0.0])

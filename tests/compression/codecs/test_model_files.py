@@ -7,12 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_models import FACTS, random_network
+from tiny_models import FACTS, random_network, texture
 
 from sciml.compression.codecs.codec import Codec
 from sciml.compression.codecs.model_files import find_model, load_model, save_model
 from sciml.compression.coding.model import CodecModel, model_from
 from sciml.runtime.errors import ConfigError, FormatError
+from sciml.training.store import ModelStore
 
 
 def test_a_model_comes_back_from_its_file(colour_model: CodecModel, tmp_path: Path) -> None:
@@ -46,6 +47,25 @@ def test_every_array_that_decides_codes_changes_the_id(colour_model: CodecModel)
     for kind in (">i4", "i8"):
         wide = arrays | {"order": arrays["order"].astype(kind)}
         assert model_from(wide, "same").id == colour_model.id
+
+
+def test_a_model_with_finer_steps_decodes_the_files_of_the_one_without(
+    colour_model: CodecModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (first, *_) = colour_model.sets
+    former = replace(colour_model, sets=(first,))
+    finer = replace(colour_model, name="finer", sets=(first, replace(first, step=first.step / 2)))
+    image = np.rint(texture(32, 48)).astype(np.uint8)
+    data = Codec(former).encode(image)
+    assert np.array_equal(Codec(finer).decode(data), Codec(former).decode(data))
+    with pytest.raises(FormatError, match="coded with model"):
+        Codec(former).decode(Codec(finer).encode(image, quality=100))
+    # a file names a model, and the shipped one that extends it is found by the head of its file
+    save_model(tmp_path / "finer.safetensors", finer, **FACTS)
+    monkeypatch.setattr(ModelStore, "folder", property(lambda _store: tmp_path))
+    assert find_model(former.id).id == find_model(finer.id).id == finer.id
+    with pytest.raises(FormatError, match=rf"shipped are finer \({finer.id.hex()}\); give"):
+        find_model(bytes(8))
 
 
 def with_sources(value: int):

@@ -16,7 +16,7 @@ OURS, OURS_MS_SSIM, NEURAL = "nic", "nic-ms-ssim", "nic-neural"
 AVIF_QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92, 98)
 # half as many for the slowest speed, which takes half a minute a picture
 SLOWEST_QUALITIES = (8, 20, 32, 44, 56, 68, 80, 92)
-OWN_QUALITIES = (1, 12, 24, 36, 48, 60, 72, 86, 100)
+OWN_QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
 
 def _avif(quality: float, channels: int) -> dict[str, Any]:
