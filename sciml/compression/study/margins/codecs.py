@@ -13,9 +13,9 @@ from sciml.compression.study.anchors import ANCHORS, Anchor, Codec, Own
 from sciml.runtime.extras import remedy
 
 OURS, OURS_MS_SSIM, NEURAL = "nic", "nic-ms-ssim", "nic-neural"
-AVIF_QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92, 98)
+AVIF_QUALITIES = (4, 12, 20, 28, 36, 44, 52, 60, 68, 76, 84, 92, 98, 100)
 # half as many for the slowest speed, which takes half a minute a picture
-SLOWEST_QUALITIES = (8, 20, 32, 44, 56, 68, 80, 92)
+SLOWEST_QUALITIES = (8, 20, 32, 44, 56, 68, 80, 92, 98, 100)
 OWN_QUALITIES = (1, 10, 20, 30, 40, 50, 60, 70, 80, 90, 100)
 
 
@@ -52,9 +52,9 @@ def _no_heif() -> str | None:
 OTHERS: dict[str, Anchor] = {
     anchor.name: anchor
     for anchor in (
-        replace(ANCHORS["jpeg"], qualities=(2, 5, 8, 12, 18, 25, 35, 50, 65, 80, 90, 95)),
-        replace(ANCHORS["webp"], qualities=(0, 2, 5, 10, 20, 35, 50, 65, 78, 88, 94, 98)),
-        replace(ANCHORS["jpegxl"], qualities=(5, 15, 30, 45, 60, 70, 80, 88, 93, 96)),
+        replace(ANCHORS["jpeg"], qualities=(2, 5, 8, 12, 18, 25, 35, 50, 65, 80, 90, 95, 98)),
+        replace(ANCHORS["webp"], qualities=(0, 2, 5, 10, 20, 35, 50, 65, 78, 88, 94, 98, 100)),
+        replace(ANCHORS["jpegxl"], qualities=(5, 15, 30, 45, 60, 70, 80, 88, 93, 96, 98)),
         replace(ANCHORS["avif"], qualities=AVIF_QUALITIES),
         replace(
             ANCHORS["avif"],
@@ -66,7 +66,7 @@ OTHERS: dict[str, Anchor] = {
         Anchor(
             "hevc-444",
             "HEVC intra, colour 4:4:4, x265 at its preset placebo, tuned for PSNR; in the place of BPG",
-            (4, 9, 14, 19, 24, 29, 34, 39, 44, 49, 54, 60),
+            (4, 9, 14, 19, 24, 29, 34, 39, 44, 49, 54, 60, 68, 78, 90, 100),
             "HEIF",
             _hevc,
             _no_heif,

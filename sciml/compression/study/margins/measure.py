@@ -114,9 +114,15 @@ def library_version(name: str) -> dict[str, str]:
 def _of_before(before: CurvesFile | None, codec: Codec, crop: Crop) -> tuple[Point, ...] | None:
     if before is None or isinstance(codec, Own) or before.codecs.get(codec.name) != codec.settings:
         return None
-    same_version = library_version(codec.name).items() <= before.versions.items() or missing_reason(codec) is not None
+    absent = missing_reason(codec) is not None
+    same_version = absent or library_version(codec.name).items() <= before.versions.items()
     same_picture = before.digests.get(crop.photograph) == record(crop.photograph).sha256
-    return before.points[codec.name].get(crop.name) if same_version and same_picture else None
+    points = before.points[codec.name].get(crop.name) if same_version and same_picture else None
+    if points is None:
+        return None
+    # an earlier measurement may have had fewer settings, and end below the highest rate
+    whole = 8 * points[-1].file_bytes / before.pixels >= HIGH_BPP or points[-1].quality >= codec.qualities[-1]
+    return points if whole or absent else None
 
 
 def known_before(before: CurvesFile | None, codec: Codec, crops: Sequence[Crop]) -> bool:
