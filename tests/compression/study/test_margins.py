@@ -85,13 +85,18 @@ def curves_of(points, photographs=None, **extra) -> CurvesFile:
 
 def test_curves_of_others_are_taken_from_before_where_nothing_changed(small_crops):
     codec = Doubling()
-    marked = (Point(quality=1, file_bytes=7, psnr_db=30.0, ms_ssim=0.9, encode_s=0.0, decode_s=0.0),)
+    marked = (Point(quality=9, file_bytes=7, psnr_db=30.0, ms_ssim=0.9, encode_s=0.0, decode_s=0.0),)
     before = curves_of({"jpeg": {crop.name: marked for crop in CROPS}, "nic": {}})
     assert set(measured_curves(CROPS, [codec], before=before)["jpeg"].values()) == {marked} and codec.asked == []
     older = before.model_copy(update={"versions": before.versions | {"libjpeg-turbo": "0"}})
     assert marked not in measured_curves(CROPS[:1], [codec], before=older)["jpeg"].values()
     changed = before.model_copy(update={"digests": before.digests | {"life": "0"}})
     assert measure.known_before(changed, codec, CROPS[:2]) and not measure.known_before(changed, codec, CROPS)
+    # a curve that ended at what was the best setting then goes on to that of today; one above the highest rate is whole
+    point = marked[0].model_copy(update={"quality": 8})
+    for size, known in ((7, False), (512 * 768 // 8, True)):
+        ended = curves_of({"jpeg": {CROPS[0].name: (point.model_copy(update={"file_bytes": size}),)}, "nic": {}})
+        assert measure.known_before(ended, codec, CROPS[:1]) == known
 
 
 def line(level: float, rates=(0.1, 0.2, 0.4, 0.8, 1.6)) -> tuple[Point, ...]:
