@@ -81,7 +81,7 @@ class Config(StageConfig):
     lossless_pictures: int | None = Field(default=None, ge=1, description="of a domain, coded without loss; all by default")
     simulations: FlowRunsConfig = Field(default_factory=FlowRunsConfig, description="runs that fields are from")
     volumes_and_fields_tested: int = Field(default=12, ge=1, description="test slices and fields, compared")
-    volumes_and_fields_pictures: int = Field(default=3, ge=1, description="slices and fields on the page, a domain")
+    volumes_and_fields_pictures: int = Field(default=2, ge=1, description="slices and fields on the page, a domain")
     volumes_and_fields_bpp: float = Field(default=0.25, gt=0, description="bits a pixel of what is shown")
     volumes_and_fields_ratios: tuple[PositiveFloat, ...] = Field(
         default=(20, 50), min_length=1, description="times smaller than float32, for spectra"

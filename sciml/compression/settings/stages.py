@@ -141,11 +141,10 @@ class PageConfig(StageConfig):
 
 
 def default_views() -> dict[str, dict[str, ViewConfig]]:
-    """Return what is shown of the photographs: fine stripes, hard edges, letters and digits."""
+    """Return what is shown of the photographs: fine stripes, letters and digits."""
     return {
         "photo": {
             "barbara": ViewConfig(window=(230, 254, 272, 320), zoom=(395, 350), shows="texture"),
-            "monarch": ViewConfig(window=(110, 400, 272, 320), zoom=(145, 575), shows="edges"),
             "sail": ViewConfig(window=(240, 200, 272, 320), zoom=(428, 280), shows="letters and digits"),
         }
     }
