@@ -22,7 +22,6 @@ from sciml.compression.settings.stages import (
     TrainNeuralConfig,
     ViewConfig,
     VolumesAndFieldsConfig,
-    default_views,
 )
 from sciml.compression.settings.vectors import CompareVectorsConfig, FitVectorsConfig, VectorsConfig
 from sciml.runtime.errors import ConfigError
@@ -38,6 +37,11 @@ JudgedCodec = Literal["jpeg", "webp", "jpegxl", "avif", "avif-444", "avif-3", "a
 JUDGED: tuple[JudgedCodec, ...] = get_args(JudgedCodec)
 # bits a pixel near which photographs are shown at equal bytes
 SHOWN_BPP = 0.22
+# parts of photographs on the page: fine stripes, letters and digits
+SHOWN_VIEWS = {
+    "barbara": ViewConfig(window=(230, 254, 272, 320), zoom=(395, 350), shows="texture"),
+    "sail": ViewConfig(window=(240, 200, 272, 320), zoom=(428, 280), shows="letters and digits"),
+}
 Qualities = tuple[Annotated[float, Field(ge=1, le=100)], ...]
 
 
@@ -70,7 +74,7 @@ class Config(StageConfig):
     weights: Literal["shipped", "trained"] = Field(default="trained", description="models on the bench")
     inspected: Qualities = Field(default=(15, 35, 60), min_length=1, description="qualities whose bits the page counts")
     views: dict[str, dict[str, ViewConfig]] = Field(
-        default_factory=default_views, description="parts of pictures on the page, by domain and name"
+        default_factory=lambda: {MAIN: dict(SHOWN_VIEWS)}, description="parts of pictures on the page, by domain and name"
     )
     vectors: dict[str, VectorsConfig] = Field(
         default_factory=lambda: {"photo-vector": VectorsConfig()},

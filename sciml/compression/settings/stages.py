@@ -138,13 +138,3 @@ class PageConfig(StageConfig):
     neural: tuple[str, ...] = Field(default=(), description="domains with a neural model")
     weights: Literal["shipped", "trained"]
     data_tier: DataTier = "default"
-
-
-def default_views() -> dict[str, dict[str, ViewConfig]]:
-    """Return what is shown of the photographs: fine stripes, letters and digits."""
-    return {
-        "photo": {
-            "barbara": ViewConfig(window=(230, 254, 272, 320), zoom=(395, 350), shows="texture"),
-            "sail": ViewConfig(window=(240, 200, 272, 320), zoom=(428, 280), shows="letters and digits"),
-        }
-    }
