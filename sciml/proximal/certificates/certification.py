@@ -16,7 +16,7 @@ import torch
 from sciml.proximal.certificates import prox, solvers, structure
 from sciml.proximal.certificates.subject import Invariant, Subject, at_most
 from sciml.proximal.networks.explicit import ExplicitNetwork
-from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.forms import GuidedNetwork, LearnedProximalNetwork
 from sciml.proximal.networks.weight_files import weight_file
 from sciml.runtime.errors import ConfigError, DataError, ScimlError
 
@@ -38,7 +38,7 @@ GROUPS: tuple[tuple[str, str, Callable[[Subject], Iterator[Invariant]]], ...] = 
 
 @torch.no_grad()
 def certify_network(
-    network: LearnedProximalNetwork,
+    network: LearnedProximalNetwork | GuidedNetwork,
     *,
     size: int = SIZE,
     sigma: float | None = None,
@@ -48,7 +48,7 @@ def certify_network(
     """Return the invariants of a network, measured on a copy in float64.
 
     Args:
-        network: either form, trained or not; left as it is.
+        network: either form, trained or not; left as it is. One with a guide is tested with its thresholds fixed for one picture.
         size: rows and columns of the test images; potentials of one size take theirs, and coarse levels may need more.
         sigma: noise level; None: the network's default.
         seed: seed of the test images, directions and competitors.
@@ -108,7 +108,7 @@ def as_rows(invariants: Sequence[Invariant]) -> list[dict[str, Any]]:
     ]
 
 
-def load_unchecked(name: str | Path) -> tuple[LearnedProximalNetwork, dict[str, Any]]:
+def load_unchecked(name: str | Path) -> tuple[LearnedProximalNetwork | GuidedNetwork, dict[str, Any]]:
     """Return a network with its weights, whatever their signs, and the metadata of its file.
 
     Raises:
@@ -120,7 +120,8 @@ def load_unchecked(name: str | Path) -> tuple[LearnedProximalNetwork, dict[str, 
     description = read_weights_metadata(path)["extra"].get("network")
     if not isinstance(description, Mapping):
         raise ConfigError(f"{path} holds no learned proximal network: its metadata lacks extra.network")
-    network = LearnedProximalNetwork.build(description)
+    guided = description.get("form") == GuidedNetwork.form
+    network = (GuidedNetwork.from_description if guided else LearnedProximalNetwork.build)(description)
     metadata = load_weights(path, network)
     return network.eval(), metadata
 
@@ -193,7 +194,7 @@ def repair_file(path: str | Path, out: str | Path, *, size: int = SIZE, seed: in
     return rows
 
 
-def _finite_weights(network: LearnedProximalNetwork) -> Invariant:
+def _finite_weights(network: LearnedProximalNetwork | GuidedNetwork) -> Invariant:
     witness, count = "", 0
     for key, tensor in network.state_dict().items():
         wrong = ~tensor.isfinite()

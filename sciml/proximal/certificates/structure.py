@@ -22,6 +22,7 @@ from sciml.proximal.potentials.regularizer import Conditioned
 # potentials that are a quadratic plus terms of linear growth: far out, nothing but the quadratic is left
 LINEAR_GROWTH = ("dense", "published", "convolutional", "small")
 TILE = 5
+SYMMETRY = "closed under the eight symmetries of the square"
 
 
 def signs(subject: Subject) -> Iterator[Invariant]:
@@ -149,13 +150,15 @@ def _derivatives(subject: Subject, at: Conditioned, places: tuple[Images, ...]) 
 def _symmetries(subject: Subject) -> Invariant:
     """R4: f (g y) = g f(y) and the filters are closed up to sign, for the eight symmetries g of the square."""
     network, y = subject.network, subject.y
-    turned = [g(y) for g in SYMMETRIES]
-    gap = relative(network(torch.cat(turned), subject.sigma), torch.cat([g(network(y, subject.sigma)) for g in SYMMETRIES]))
     if isinstance(network, ImplicitNetwork):
         at = network.at(subject.sigma, y)
+        if at.banks[0].stretch is not None:
+            return not_applicable("R4", SYMMETRY, "the thresholds follow one picture")
     else:
         assert isinstance(network, ExplicitNetwork) and isinstance(network.potential, Frame)
         at = network.potential.at(torch.tensor([subject.sigma], dtype=torch.float64))
+    turned = [g(y) for g in SYMMETRIES]
+    gap = relative(network(torch.cat(turned), subject.sigma), torch.cat([g(network(y, subject.sigma)) for g in SYMMETRIES]))
     open_filters, witness = 0.0, ""
     for level, bank in enumerate(at.banks):
         for channel, filters in enumerate(bank.filters):
@@ -169,7 +172,7 @@ def _symmetries(subject: Subject) -> Invariant:
                     witness = f"level {level}, channel {channel}, filter {int(missed.argmax())} has no mirror image in the bank"
     return at_most(
         "R4",
-        "closed under the eight symmetries of the square",
+        SYMMETRY,
         max(gap, open_filters) if gap == gap else math.nan,
         1e-10 * subject.loose,
         f"f(g y) = g f(y) to {gap:.1e}, filters to {open_filters:.1e}",

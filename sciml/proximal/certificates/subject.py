@@ -14,6 +14,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
 from sciml.proximal.optimise.inversion import inner
@@ -81,7 +82,7 @@ class Subject:
     """A float64 copy of a network and the points at which it is tested.
 
     Args:
-        network: either form; it is left alone.
+        network: either form; it is left alone. One with a guide is tested with its thresholds fixed for `y`.
         size: rows and columns of the test images; enlarged to the least that the network takes.
         sigma: noise level; None: the network's default.
         seed: seed of the random points.
@@ -97,10 +98,11 @@ class Subject:
         count: number of competitors; 250 unless the images are large.
     """
 
-    def __init__(self, network: LearnedProximalNetwork, size: int, sigma: float | None, seed: int) -> None:
+    def __init__(self, network: LearnedProximalNetwork | GuidedNetwork, size: int, sigma: float | None, seed: int) -> None:
         if size < 2:
             raise ConfigError(f"the test images have at least 2 pixels a side, got {size}")
-        self.network = copy.deepcopy(network).double().eval().requires_grad_(False)
+        given = copy.deepcopy(network).double().eval().requires_grad_(False)
+        self.network: LearnedProximalNetwork = given.base if isinstance(given, GuidedNetwork) else given
         self.sigma = network.default_sigma if sigma is None else float(sigma)
         self.seed = seed
         if isinstance(self.network, ImplicitNetwork):
@@ -125,6 +127,8 @@ class Subject:
             raise ConfigError(f"a learned proximal network is implicit or explicit, got {type(network).__name__}")
         self.count = max(16, min(250, CHUNK // math.prod(self.shape)))
         self.y = self._picture()[None] + self.sigma * self.normal(1, "noise")
+        if isinstance(given, GuidedNetwork):
+            self.network = given.fixed(given.base(self.y, self.sigma), self.sigma)
 
     @cached_property
     def evaluated(self) -> tuple[Images, Float[Tensor, " batch"]]:

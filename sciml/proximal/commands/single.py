@@ -22,7 +22,8 @@ from sciml.imaging.solvers.classical import first_guess
 from sciml.imaging.tasks.problems import FileProblem, read_problem, write_result
 from sciml.imaging.tasks.scale import Batch, Origin, check_output, range_of, range_of_noisy, to_batch, write_batch
 from sciml.proximal.networks.choice import AUTO, denoiser_for, network_for
-from sciml.proximal.networks.loading import for_network, load_network, parts, warn_if_far
+from sciml.proximal.networks.guided import GuidedNetwork
+from sciml.proximal.networks.loading import for_network, load_model, parts, warn_if_far
 from sciml.proximal.networks.network import Images, LearnedProximalNetwork
 from sciml.proximal.reconstruction.operators import inspect_operator
 from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
@@ -62,7 +63,7 @@ def denoise_file(
         )
     picture = read_image(image)
     choice = denoiser_for(picture.axes, model, fast)
-    model, network = choice.name, load_network(choice.name, device)
+    model, network = choice.name, load_model(choice.name, device)
     origin = Origin.of(picture, range_of_noisy(picture, value_range))
     batch = to_batch(picture, origin.value_range)
     check_output(out, origin.axes, len(batch))
@@ -110,7 +111,7 @@ def denoise_files(
     batch.run(work, jobs, say)
 
 
-def denoised(network: LearnedProximalNetwork, images: Images, sigma: float, device: str = "cpu") -> Images:
+def denoised(network: LearnedProximalNetwork | GuidedNetwork, images: Images, sigma: float, device: str = "cpu") -> Images:
     """Return f_sigma of many images, a few at a time."""
     return torch.cat([network(images[part].to(device), sigma).cpu() for part in parts(images)])
 
@@ -143,7 +144,7 @@ def score_files(
     if not 0 < sigma <= 1:
         raise ConfigError(f"the noise is a number above 0 and at most 1, got {sigma:g}")
     networks = {axes: denoiser_for(axes, model).name for axes in ("HW", "HWC", "DHW")}
-    loaded = {name: load_network(name, device) for name in ({model} - {AUTO} or set(networks.values()))}
+    loaded = {name: load_model(name, device) for name in ({model} - {AUTO} or set(networks.values()))}
     for name, network in loaded.items():
         warn_if_far(network, name, sigma)
 
@@ -301,7 +302,7 @@ def reconstruct_file(
     """
     problem = read_problem(measurement, out, name, options, kernel, seed, device, mask, value_range)
     choice = network_for(problem.task.name, model, fast)
-    chosen, network = choice.name, load_network(choice.name, device)
+    chosen, network = choice.name, load_model(choice.name, device)
     if network.channels != 1:
         raise ConfigError(f"reconstruction goes channel by channel, {chosen} takes {network.channels} at once; take a grey model")
     noise = None if noise_std is None else noise_std / problem.scale

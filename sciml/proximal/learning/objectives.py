@@ -16,9 +16,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.optimise.implicit_diff import through_prox
-from sciml.proximal.optimise.minimize import fixed_steps, typical_start
+from sciml.proximal.optimise.minimize import Linear, cosine_filter, fixed_steps, typical_start
+from sciml.proximal.potentials.regularizer import Conditioned
 from sciml.proximal.settings.structures import SolverSchedule
 from sciml.training import RandomCrops
 from sciml.training.processes import drawn
@@ -28,6 +30,8 @@ SIGMA_POWER = 1.3
 REFERENCE = 0.1
 # keeps gradients near 1, where the norm at which they are clipped is easy to read
 GAIN = 1e3
+# gradients of the first solution, from which a guide reads the thresholds
+FIRST_STEPS = 8
 
 
 class NumberedCrops:
@@ -69,13 +73,37 @@ def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: Sol
         at = model.regularizer.at(sigma)
         solver_steps, adjoint_steps = schedule.at(batch["done"])
         with torch.no_grad():
-            start, precondition = typical_start(at, 1.0, torch.ones_like(noisy[:1, :1]), noisy)
-            solution = fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, start, solver_steps)
+            solution, precondition = _solved(at, noisy, None, solver_steps)
             error, slope = weighted_error(solution, clean, sigma)
         surrogate, residual = through_prox(at, solution, GAIN * slope, precondition, adjoint_steps)
         # the value of the loss with the gradient of the surrogate
         loss = GAIN * error + surrogate - surrogate.detach()
         return loss, {"adjoint_residual": residual, "curvature": at.smoothness.max(), "weak_convexity": at.weak_convexity.max()}
+
+    return loss_step
+
+
+def denoising_through_the_guide(sigma_range: tuple[float, float], schedule: SolverSchedule) -> Any:
+    """Return the loss step of a guide: solve, read the thresholds off, solve again, differentiate the second solution."""
+
+    def loss_step(
+        model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
+    ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
+        assert isinstance(model, GuidedNetwork)
+        clean: Images = batch["images"]
+        sigma = noise_levels(len(clean), sigma_range, generator, clean)
+        noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
+        noisy = clean + sigma[:, None, None, None] * noise
+        solver_steps, adjoint_steps = schedule.at(batch["done"])
+        with torch.no_grad():
+            plain = model.base.regularizer.at(sigma)
+            first, _ = _solved(plain, noisy, None, FIRST_STEPS)
+        at = plain.stretched(model.guide(first, noisy, sigma))
+        with torch.no_grad():
+            solution, precondition = _solved(at, noisy, first, solver_steps)
+            error, slope = weighted_error(solution, clean, sigma)
+        surrogate, residual = through_prox(at, solution, GAIN * slope, precondition, adjoint_steps)
+        return GAIN * error + surrogate - surrogate.detach(), {"adjoint_residual": residual}
 
     return loss_step
 
@@ -99,14 +127,15 @@ def denoising_directly(sigma_range: tuple[float, float]) -> Any:
 
 
 def validate_denoising(crops: Images, sigmas: tuple[float, ...], solver_steps: int) -> Any:
-    """Return the validation: mean PSNR at each noise level, for the implicit form at N and at 3 N gradients.
+    """Return the validation: mean PSNR at each noise level, at N and at 3 N gradients where f is solved for.
 
-    An implicit network whose N-step results beat its 3N-step ones has learned to steer an unfinished solver.
+    A network whose N-step results beat its 3N-step ones has learned to steer an unfinished solver.
     """
 
     def validate(model: nn.Module, generator: torch.Generator) -> dict[str, float]:
         noise = torch.randn(crops.shape, generator=generator, device=crops.device)
-        counts = (solver_steps, 3 * solver_steps) if isinstance(model, ImplicitNetwork) else (0,)
+        solved = isinstance(model, ImplicitNetwork | GuidedNetwork)
+        counts = (solver_steps, 3 * solver_steps) if solved else (0,)
         found: dict[str, float] = {}
         for level in sigmas:
             noisy = crops + level * noise
@@ -121,8 +150,20 @@ def validate_denoising(crops: Images, sigmas: tuple[float, ...], solver_steps: i
 
 
 def _denoised(model: Any, noisy: Images, sigma: float, count: int) -> Images:
-    if not isinstance(model, ImplicitNetwork):
-        return model(noisy, sigma)
-    at = model.regularizer.at(noisy.new_full((1,), sigma))
-    start, precondition = typical_start(at, 1.0, torch.ones_like(noisy[:1, :1]), noisy)
-    return fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, start, count)
+    if isinstance(model, GuidedNetwork):
+        level = noisy.new_full((1,), sigma)
+        plain = model.base.regularizer.at(level)
+        first, _ = _solved(plain, noisy, None, 2 * FIRST_STEPS)
+        return _solved(plain.stretched(model.guide(first, noisy, level)), noisy, first, count)[0]
+    if isinstance(model, ImplicitNetwork):
+        return _solved(model.regularizer.at(noisy.new_full((1,), sigma)), noisy, None, count)[0]
+    return model(noisy, sigma)
+
+
+def _solved(at: Conditioned, noisy: Images, start: Images | None, count: int) -> tuple[Images, Linear]:
+    """Return the prox of R after `count` gradients, and the preconditioner; a given start is near the solution already."""
+    if start is None:
+        start, precondition = typical_start(at, 1.0, torch.ones_like(noisy[:1, :1]), noisy)
+    else:
+        precondition = cosine_filter(1 / (1 + at.typical_symbol(start)))
+    return fixed_steps(lambda x: x - noisy + at.gradient(x), precondition, start, count), precondition

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from sciml.proximal.networks.explicit import ExplicitNetwork
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.network import LearnedProximalNetwork
 from sciml.proximal.networks.peers import ResidualDenoiser, build_peer
@@ -19,13 +20,13 @@ from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import validated
 from sciml.training import load_weights, read_weights_metadata
 
-__all__ = ["Denoiser", "ExplicitNetwork", "ImplicitNetwork", "LearnedProximalNetwork", "load_denoiser"]
+__all__ = ["Denoiser", "ExplicitNetwork", "GuidedNetwork", "ImplicitNetwork", "LearnedProximalNetwork", "load_denoiser"]
 
-Denoiser = LearnedProximalNetwork | ResidualDenoiser
+Denoiser = LearnedProximalNetwork | GuidedNetwork | ResidualDenoiser
 
 
 def load_denoiser(name: str | Path) -> Denoiser:
-    """Return a learned proximal network, or a peer, with its weights, in evaluation mode.
+    """Return a learned proximal network, one with a guide, or a peer, with its weights, in evaluation mode.
 
     Raises:
         DataError: there is no such file.
@@ -35,8 +36,12 @@ def load_denoiser(name: str | Path) -> Denoiser:
     description = read_weights_metadata(path)["extra"].get("network")
     if not isinstance(description, Mapping):
         raise ConfigError(f"{path} holds no denoiser: its metadata lacks extra.network")
-    if description.get("form") != "peer":
+    form = description.get("form")
+    if form not in ("peer", GuidedNetwork.form):
         return LearnedProximalNetwork.load(path)
-    peer = build_peer(validated(PeerConfig, description.get("peer"), f"the description in {path}"))
-    load_weights(path, peer)
-    return peer.eval()
+    if form == "peer":
+        made = build_peer(validated(PeerConfig, description.get("peer"), f"the description in {path}"))
+    else:
+        made = GuidedNetwork.from_description(description)
+    load_weights(path, made)
+    return made.eval()

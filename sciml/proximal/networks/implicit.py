@@ -14,8 +14,9 @@ R_{sigma sqrt n}, which is for n equal images n times what it is for one.
 
 from __future__ import annotations
 
+import copy
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -33,6 +34,7 @@ from sciml.runtime.errors import ConfigError, NumericalError
 from sciml.runtime.settings import validated
 
 COMPLEX = 2
+STRETCH = "stretch_"
 
 
 class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
@@ -69,7 +71,16 @@ class ImplicitNetwork(LearnedProximalNetwork, form="implicit"):
             levels = levels * math.sqrt(shared)
         if bool((levels == levels[0]).all()):
             levels = levels[:1]
-        return self.regularizer.at(levels)
+        at = self.regularizer.at(levels)
+        stretches = [buffer for name, buffer in self.named_buffers() if name.startswith(STRETCH)]
+        return at.stretched(stretches) if stretches else at
+
+    def stretched(self, stretches: Sequence[Float[Tensor, "batch group rows columns"]]) -> ImplicitNetwork:
+        """Return a copy with other thresholds at each position, for images of one size; see `Conditioned.stretched`."""
+        network = copy.deepcopy(self)
+        for index, stretch in enumerate(stretches):
+            network.register_buffer(f"{STRETCH}{index}", stretch, persistent=False)
+        return network
 
     def learned_weight(self, sigma: Float[Tensor, " batch"]) -> Float[Tensor, " batch"]:
         """Return the weight of R_sigma in a reconstruction, learned through the solver (1 where it was not)."""

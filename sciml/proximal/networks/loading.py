@@ -12,8 +12,10 @@ from torch import Tensor
 from sciml.formats.image import Image
 from sciml.imaging.tasks.scale import Batch
 from sciml.proximal.networks.explicit import ExplicitNetwork
-from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.forms import LearnedProximalNetwork, load_denoiser
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.network import Images
+from sciml.proximal.networks.peers import ResidualDenoiser
 from sciml.runtime.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -27,14 +29,26 @@ FAR = 2.0
 
 
 def load_network(name: str, device: str = "cpu") -> LearnedProximalNetwork:
-    """Return a network of images by shipped name or path, ready for large images.
+    """Return a network of images with one R, by shipped name or path, ready for large images.
 
     Raises:
         DataError: there is no such name or file; the message lists the names.
         FormatError: a pickle file, which could run code, or a damaged one.
-        ConfigError: a network of vectors or volumes.
+        ConfigError: a network of vectors or volumes, one with a guide, or a peer.
     """
-    network = LearnedProximalNetwork.load(name).to(device).requires_grad_(False)
+    network = load_model(name, device)
+    if isinstance(network, GuidedNetwork):
+        raise ConfigError(
+            f"{name} has a guide, and another R for each picture; take the network it belongs to, such as {DENOISER}"
+        )
+    return network
+
+
+def load_model(name: str, device: str = "cpu") -> LearnedProximalNetwork | GuidedNetwork:
+    """Return what denoises and reconstructs, by shipped name or path, ready for large images; raises as `load_network`."""
+    network = load_denoiser(name).to(device).requires_grad_(False)
+    if isinstance(network, ResidualDenoiser):
+        raise ConfigError(f"{name} is a denoiser without R, for the comparisons of the study only; take {DENOISER}")
     if isinstance(network, ExplicitNetwork):
         axes = network.potential.dimensions
         if axes != 2:
@@ -43,7 +57,7 @@ def load_network(name: str, device: str = "cpu") -> LearnedProximalNetwork:
     return network
 
 
-def for_network(batch: Batch, picture: Image, network: LearnedProximalNetwork, model: str) -> Images:
+def for_network(batch: Batch, picture: Image, network: LearnedProximalNetwork | GuidedNetwork, model: str) -> Images:
     """Return the channels or slices of a file as images of a network: one by one, or the three colours together.
 
     Raises:
@@ -57,7 +71,7 @@ def for_network(batch: Batch, picture: Image, network: LearnedProximalNetwork, m
     raise ConfigError(f"{model} takes {network.channels} channels at once, {picture.name} has {has}; take --model {DENOISER}")
 
 
-def warn_if_far(network: LearnedProximalNetwork, model: str, sigma: float) -> None:
+def warn_if_far(network: LearnedProximalNetwork | GuidedNetwork, model: str, sigma: float) -> None:
     """Warn of a noise level outside [1/2, 2] times the trained range, with the nearest level that was trained."""
     low, high = network.sigma_range
     if low / FAR <= sigma <= high * FAR:

@@ -172,6 +172,8 @@ class LearnedProximalNetwork(nn.Module):
             ConfigError: the description names no known form, or its settings are wrong.
         """
         wanted = description.get("form")
+        if wanted == "guided":
+            raise ConfigError("this is a network with a guide, which is no proximal operator of one R: take load_denoiser")
         made = next((cls for form, cls in LearnedProximalNetwork.forms.items() if form == wanted), None)
         if made is None:
             raise ConfigError(f"a learned proximal network is implicit or explicit, its description says {wanted!r}")

@@ -2,13 +2,15 @@
 
     t = W P u,   q = M (t * t),   value = sum over groups and positions of phi(q),   gradient = P^T W^T ( (M^T 2 phi'(q)) * t )
 
-P extends an image symmetrically (`sciml.proximal.potentials.symmetric`), W are its filters, M mixes energies into groups.
+P extends an image symmetrically (`sciml.proximal.potentials.symmetric`), W are its filters, M mixes energies into groups. With a
+`stretch` s > 0 for each position, phi(q) becomes phi(s q) / s there: both thresholds are divided by sqrt(s), every slope and
+curvature keeps its range.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 
 import torch
 import torch.nn.functional as F
@@ -33,6 +35,7 @@ class FilterBank:
     inverse_tau: Float[Tensor, "batch group 1"]
     inverse_tail: Float[Tensor, "batch group 1"]
     correlations: Float[Tensor, "channel filter lag lag"]
+    stretch: Float[Tensor, "batch group rows columns"] | None = field(default=None, kw_only=True)
 
     def respond(self, u: Images, period: tuple[int, int]) -> Float[Tensor, "batch vector all_filters position"]:
         """Return t = W P u, P the symmetric extension; `vector` counts the images that share their groups."""
@@ -80,7 +83,7 @@ class FilterBank:
         value, full = u.new_zeros(len(u)), torch.zeros_like(extended)
         counted = symmetric.multiplicities(period, u)
         for images, top, bottom in _bands(u, extended.shape[1] * channels * count):
-            here, seen = self.of(images), (images, slice(None), slice(None), slice(top, bottom + window - 1))
+            here, seen = self.of(images, top, bottom), (images, slice(None), slice(None), slice(top, bottom + window - 1))
             weights = 1.0 if counted is None else counted[top:bottom].flatten()
             t = self._filtered(extended[seen])
             q = here.energies(t)
@@ -90,21 +93,37 @@ class FilterBank:
             full[seen] += self._spread(force, (bottom - top, u.shape[-1]))
         return value, rows.T @ full.flatten(1, 2) @ columns
 
-    def of(self, images: slice) -> FilterBank:
-        """Return the level at the noise levels of some images of the batch."""
-        if len(self.nu) == 1:
-            return self
-        names = [field.name for field in fields(self) if field.name not in ("filters", "mixing", "correlations")]
-        return replace(self, **{name: getattr(self, name)[images] for name in names})
+    def of(self, images: slice, top: int, bottom: int) -> FilterBank:
+        """Return the level at the noise levels of some images of the batch, for the positions of some rows."""
+        changes = {}
+        if len(self.nu) > 1:
+            shared = ("filters", "mixing", "correlations", "stretch")
+            changes = {f.name: getattr(self, f.name)[images] for f in fields(self) if f.name not in shared}
+        if self.stretch is not None:
+            changes["stretch"] = self.stretch[images if len(self.stretch) > 1 else slice(None), :, top:bottom]
+        return replace(self, **changes) if changes else self
 
     def potential(self, q: Tensor) -> Tensor:
         """Return phi(q), written so that nothing cancels for small q: tau^2 (sqrt(1 + z) - 1) = q / (1 + sqrt(1 + z))."""
-        convex = self.nu / (1 + (1 + q * self.inverse_tau).sqrt())
-        return q * (convex - self.eta / (1 + (1 + q * self.inverse_tail).sqrt()))
+        at = self.stretched(q)
+        convex = self.nu / (1 + (1 + at * self.inverse_tau).sqrt())
+        return q * (convex - self.eta / (1 + (1 + at * self.inverse_tail).sqrt()))
 
     def slope(self, q: Tensor) -> Tensor:
         """Return 2 phi'(q) = nu (1 + q / tau^2)^(-1/2) - eta (1 + q / tau'^2)^(-1/2)."""
-        return self.nu * torch.rsqrt(1 + q * self.inverse_tau) - self.eta * torch.rsqrt(1 + q * self.inverse_tail)
+        at = self.stretched(q)
+        return self.nu * torch.rsqrt(1 + at * self.inverse_tau) - self.eta * torch.rsqrt(1 + at * self.inverse_tail)
+
+    def slope_and_bend(self, q: Tensor) -> tuple[Tensor, Tensor]:
+        """Return 2 phi'(q) and its derivative in q."""
+        at = self.stretched(q)
+        first, second = torch.rsqrt(1 + at * self.inverse_tau), torch.rsqrt(1 + at * self.inverse_tail)
+        bend = -0.5 * (self.nu * self.inverse_tau * first**3 - self.eta * self.inverse_tail * second**3)
+        return self.nu * first - self.eta * second, self.stretched(bend)
+
+    def stretched(self, values: Tensor) -> Tensor:
+        """Return the values of each group and position times their stretch."""
+        return values if self.stretch is None else values * self.stretch.flatten(2)
 
     def symbol(self, coefficients: Tensor, frequencies: tuple[Tensor, Tensor]) -> Float[Tensor, "batch channel rows columns"]:
         """Return sum_i (M^T c)_i |w_i(w)|^2 for each channel, from the filters' autocorrelations."""

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 import torch.nn.functional as F
@@ -190,6 +190,14 @@ class Conditioned:
     weak_convexity: Float[Tensor, " batch"]
     smoothness: Float[Tensor, " batch"]
 
+    def stretched(self, stretches: Sequence[Float[Tensor, "batch group rows columns"]]) -> Conditioned:
+        """Return R with phi(s q) / s for phi(q) at each group and position, s > 0 given for each level; the bounds stay.
+
+        A Charbonnier function of a vector has a Hessian between 0 and the identity whatever its threshold.
+        """
+        banks = [replace(bank, stretch=stretch) for bank, stretch in zip(self.banks, stretches, strict=True)]
+        return replace(self, banks=tuple(banks))
+
     def value(self, x: Images) -> Float[Tensor, " batch"]:
         """Return R(x) for each image."""
         return sum(
@@ -222,12 +230,8 @@ class Conditioned:
         """Return the Hessian of R at x, as a product with images."""
         places = []
         for bank, (t, period, size) in zip(self.banks, self._responses(x), strict=True):
-            q = bank.energies(t)
-            first, second = torch.rsqrt(1 + q * bank.inverse_tau), torch.rsqrt(1 + q * bank.inverse_tail)
-            slope = self._weighted(bank.nu * first - bank.eta * second, period)
-            # d slope / dq
-            bend = -0.5 * (bank.nu * bank.inverse_tau * first**3 - bank.eta * bank.inverse_tail * second**3)
-            places.append((t, bank.mixing.T @ slope, self._weighted(bend, period), period, size))
+            slope, bend = (self._weighted(values, period) for values in bank.slope_and_bend(bank.energies(t)))
+            places.append((t, bank.mixing.T @ slope, bend, period, size))
         return Hessian(self, places)
 
     def upper_symbol(self, size: tuple[int, int]) -> Float[Tensor, "batch channel height width"]:
@@ -258,6 +262,12 @@ class Conditioned:
             raise ShapeError(
                 f"this prior takes images of shape (batch, {channels}, height, width) of at least {window} x {window} pixels, "
                 f"got {tuple(x.shape)}"
+            )
+        stretch = self.banks[0].stretch
+        if stretch is not None and (len(stretch) not in (1, len(x)) or stretch.shape[-2:] != x.shape[-2:]):
+            raise ShapeError(
+                f"the thresholds of this prior were fixed for {len(stretch)} images of {tuple(stretch.shape[-2:])} pixels, got "
+                f"{tuple(x.shape)}"
             )
         u, period = symmetric.across_channels(x, channels), (2 * x.shape[-2], 2 * x.shape[-1])
         found = [(u, period)]

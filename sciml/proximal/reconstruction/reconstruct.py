@@ -18,12 +18,14 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 import torch
 from torch import Tensor
 
 from sciml.imaging.operators.linear import LinearPhysics, Physics
 from sciml.imaging.solvers.classical import first_guess
+from sciml.proximal.networks.guided import FIRST_TOLERANCE, GuidedNetwork
 from sciml.proximal.networks.network import LearnedProximalNetwork, Sigma
 from sciml.proximal.optimise.minimize import Images
 from sciml.proximal.reconstruction.convergence import ConvergenceCertificate, certify
@@ -35,6 +37,7 @@ from sciml.proximal.reconstruction.units import DataRange, Units, as_one
 from sciml.proximal.reconstruction.variational import guarded, variational
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
+Network = TypeVar("Network", LearnedProximalNetwork, GuidedNetwork)
 SOLVERS = ("auto", "variational", "pgd", "admm")
 LARGE = 20.0
 # where nothing is said, a run ends at its tolerance, or where it makes no progress; these only end what would never stop
@@ -61,6 +64,7 @@ class Reconstruction:
         noise_std: standard deviation of the noise in y, each image.
         operator_norm: upper estimate of ||A||.
         solver: variational, pgd or admm.
+        network: the network whose R is in F; of one with a guide, that with its thresholds fixed.
         certificate: whether convergence is certified, why, and the numbers behind it.
     """
 
@@ -79,13 +83,14 @@ class Reconstruction:
     noise_std: PerImage
     operator_norm: float
     solver: str
+    network: LearnedProximalNetwork = field(repr=False)
     certificate: ConvergenceCertificate = field(repr=False)
 
 
 def reconstruct(
     y: Tensor | Sequence[Tensor],
     physics: Physics,
-    network: LearnedProximalNetwork,
+    network: LearnedProximalNetwork | GuidedNetwork,
     noise_std: Sigma | None = None,
     *,
     weight: Sigma | None = None,
@@ -109,7 +114,8 @@ def reconstruct(
     Args:
         y: measurement, shape (batch, ...), as the physics makes it; several tensors for a stack of physics.
         physics: any deepinv physics; a nonlinear one with the solver pgd and a `step`, without certificate.
-        network: learned proximal network, of either form.
+        network: learned proximal network, of either form. One with a guide reconstructs twice: the second F has the thresholds
+            that are read off the first solution, fixed, and is what the result tells of; its gradients are those of both.
         noise_std: standard deviation of the noise in an entry of y, one number or one an image; None: that of the physics.
         weight: multiple of the natural weight of the prior, one number or one an image; 1 by default.
         sigma: noise level of R; None: see the module.
@@ -144,6 +150,8 @@ def reconstruct(
         >>> reconstruct(y, blur.physics, ImplicitNetwork(RegularizerConfig())).certificate.certified
         True
     """
+    guided = network if isinstance(network, GuidedNetwork) else None
+    network = network.base if isinstance(network, GuidedNetwork) else network
     chosen = _solver(solver, network, physics)
     _check_settings(tolerance, iterations, step, penalty)
     one, made_by = as_one(y, physics)
@@ -177,15 +185,24 @@ def reconstruct(
             inner_tolerance=max(min(0.05 * threshold, 1e-6), 8 * torch.finfo(like.dtype).eps),
         )
         _warn_large(x)
-        limit = ITERATIONS[chosen] if iterations is None else iterations
-        if chosen == "variational":
-            trace = variational(problem, x, limit, start is None, on_iteration)
-            if iterations is None and not trace.converged:
-                trace = guarded(problem, trace, on_iteration)
-        elif chosen == "pgd":
-            trace = proximal_gradients(problem, x, length, limit, accelerate, on_iteration)
+
+        def solved(problem: Problem, x: Images, smooth: bool) -> Trace:
+            limit = ITERATIONS[chosen] if iterations is None else iterations
+            if chosen == "pgd":
+                return proximal_gradients(problem, x, length, limit, accelerate, on_iteration)
+            if chosen == "admm":
+                return alternating_directions(problem, x, length, limit, on_iteration=on_iteration)
+            trace = variational(problem, x, limit, smooth, on_iteration)
+            return trace if trace.converged or iterations is not None else guarded(problem, trace, on_iteration)
+
+        if guided is None:
+            trace = solved(problem, x, start is None)
         else:
-            trace = alternating_directions(problem, x, length, limit, on_iteration=on_iteration)
+            rough = max(tolerance, FIRST_TOLERANCE) * scale.column_norm**2 / square
+            first = solved(replace(problem, threshold=rough), x, start is None)
+            problem = replace(problem, network=in_type(guided, like).fixed(first.image, scale.sigma))
+            trace = solved(problem, first.image, False)
+            trace = replace(trace, gradients=first.gradients + trace.gradients)
         whole = replace(problem, weight=scale.weight, facts=facts, threshold=threshold * square)
         trace = units.of_operator(trace, 1 / unit)
         certificate = units.certificate(certify(whole, chosen, trace, scale.length))
@@ -209,11 +226,12 @@ def _result(problem: Problem, trace: Trace, solver: str, noise: PerImage, certif
         noise_std=noise,
         operator_norm=math.sqrt(problem.facts.norm_squared),
         solver=solver,
+        network=problem.network,
         certificate=certificate,
     )
 
 
-def in_type(network: LearnedProximalNetwork, like: Tensor) -> LearnedProximalNetwork:
+def in_type(network: Network, like: Tensor) -> Network:
     """Return the network with weights of the type and place of `like`; a copy where they have others."""
     parameter = next(network.parameters(), None)
     if parameter is None or (parameter.dtype == like.dtype and parameter.device == like.device):

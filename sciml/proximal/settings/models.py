@@ -10,6 +10,7 @@ from pydantic import ConfigDict, Field, PositiveFloat, model_validator
 from sciml.proximal.settings.structures import (
     DOWNSCALE_PROBABILITIES,
     FramePotential,
+    GuideConfig,
     Network,
     PeerConfig,
     RegularizerConfig,
@@ -66,6 +67,8 @@ class ModelConfig(StageConfig):
             raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
         if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
             raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
+        if isinstance(self.network, GuideConfig) and self.start_from is None:
+            raise ValueError("start_from names the network that a guide belongs to")
         return self
 
 
@@ -123,6 +126,17 @@ def default_models() -> dict[str, ModelConfig]:
 
     return {
         "photo-grey": ModelConfig(domain="photo-grey", network=grey, steps=30000, cpu_minutes=118),
+        "photo-grey-guided": ModelConfig(
+            domain="photo-grey",
+            start_from="photo-grey",
+            network=GuideConfig(),
+            crop_size=64,
+            steps=9000,
+            cpu_minutes=118,
+            learning_rate=2e-3,
+            ema_decay=0.998,
+            schedule=SolverSchedule(solver_steps=(10, 12), adjoint_steps=(8, 9), begins=(0.0, 0.8)),
+        ),
         "photo-colour": ModelConfig(
             domain="photo-colour",
             network=grey.model_copy(update={"channels": 3}),

@@ -163,6 +163,14 @@ class PeerConfig(StageConfig):
     depth: int = Field(default=5, ge=3, le=20, description="number of 3 x 3 convolutions")
 
 
+class GuideConfig(StageConfig):
+    """Thresholds of a trained regulariser by position."""
+
+    kind: Literal["guide"] = "guide"
+    width: int = Field(default=64, ge=1, description="channels of the hidden layers")
+    depth: int = Field(default=8, ge=1, le=20, description="number of 3 x 3 convolutions")
+
+
 class FramePotential(StageConfig):
     """The workbench's explicit form: grouped frame coefficients attenuated by their energy."""
 
@@ -197,5 +205,6 @@ class SolverSchedule(StageConfig):
 
 
 Network = Annotated[
-    RegularizerConfig | ConvolutionalPotential | PublishedPotential | FramePotential | PeerConfig, Field(discriminator="kind")
+    RegularizerConfig | ConvolutionalPotential | PublishedPotential | FramePotential | GuideConfig | PeerConfig,
+    Field(discriminator="kind"),
 ]

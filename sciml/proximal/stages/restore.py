@@ -18,7 +18,7 @@ from sciml.imaging.tasks.measurements import Measured, Measurements
 from sciml.imaging.tasks.task import Task
 from sciml.proximal.config import RestoreConfig
 from sciml.proximal.networks.forms import Denoiser, load_denoiser
-from sciml.proximal.networks.network import LearnedProximalNetwork
+from sciml.proximal.networks.peers import ResidualDenoiser
 from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
 from sciml.proximal.study.results import Run
 from sciml.runtime.checkpoints import Partial
@@ -88,7 +88,7 @@ def run(config: RestoreConfig, measurements: Path, weights: list[Path], output: 
 @torch.no_grad()
 def _restored(network: Denoiser, task: Task, part: Measured, config: RestoreConfig) -> tuple[np.ndarray, dict[str, Any]]:
     """Return the pictures of one variant and the record of the run."""
-    if not isinstance(network, LearnedProximalNetwork):
+    if isinstance(network, ResidualDenoiser):
         if not isinstance(task.physics, Identity):
             raise ConfigError(f"a {network.kind} network only denoises; leave it out of {task.name}")
         clean = network(part.data, noise_of(task.physics).sigma(part.data, task.physics))
@@ -119,7 +119,7 @@ def _restored(network: Denoiser, task: Task, part: Measured, config: RestoreConf
         further = reconstruct(
             part.data,
             task.physics,
-            network,
+            found.network,
             start=found.image,
             iterations=FURTHER * found.gradients,
             tolerance=config.tolerance / 100,

@@ -9,21 +9,36 @@ from typing import Any
 import torch
 from torch import nn
 
-from sciml.proximal.learning.objectives import NumberedCrops, denoising_directly, denoising_through_the_solver, validate_denoising
+from sciml.proximal.learning.objectives import (
+    NumberedCrops,
+    denoising_directly,
+    denoising_through_the_guide,
+    denoising_through_the_solver,
+    validate_denoising,
+)
 from sciml.proximal.learning.pools import pool, validation_crops
 from sciml.proximal.learning.random_physics import random_problems
 from sciml.proximal.learning.tuning import tuning_through_the_solver, validate_tuning
 from sciml.proximal.networks.explicit import ExplicitNetwork
 from sciml.proximal.networks.forms import Denoiser, LearnedProximalNetwork
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.peers import build_peer
 from sciml.proximal.settings.models import TrainConfig
-from sciml.proximal.settings.structures import PeerConfig, RegularizerConfig
+from sciml.proximal.settings.structures import GuideConfig, PeerConfig, RegularizerConfig
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.seeds import Seeds
 from sciml.runtime.sources import source_digest
-from sciml.training import RandomCrops, TrainingConfig, load_weights, partial_folder, save_weights, train
+from sciml.training import (
+    RandomCrops,
+    TrainingConfig,
+    load_weights,
+    partial_folder,
+    read_weights_metadata,
+    save_weights,
+    train,
+)
 
 VALIDATION_SIZE = 96
 VALIDATION_OPERATORS = 4
@@ -46,16 +61,19 @@ def run(config: TrainConfig, start: Path | None, output: Path, device: str = "cp
     recorder = Recorder("proximal.train", config.model_dump(mode="json"))
     images = pool(config.domain, "train", config.data_tier, config.crop_size, config.downscale_probabilities)
     inputs = dict(images.inputs)
-    model = network_of(config).to(device)
+    model = network_of(config, start).to(device)
     if start is not None:
-        inputs |= load_weights(start, model)["inputs"]
+        # a guide takes the network whole, others go on from its weights
+        inputs |= (
+            read_weights_metadata(start)["inputs"] if isinstance(model, GuidedNetwork) else load_weights(start, model)["inputs"]
+        )
         _rescale(model, config.start_scale)
     model.train()
     weights, history = output / f"{config.name}.safetensors", output / "history.csv"
     code = source_digest(__name__)
     identity = {"model": config.model_dump(mode="json", exclude={"cpu_minutes"}), "data": inputs, "code": code}
     seed = Seeds(config.seed)("proximal", config.name)
-    loss_step, validate = _steps(config, isinstance(model, ImplicitNetwork), device)
+    loss_step, validate = _steps(config, model, device)
     with (
         partial_folder(weights) as partial,
         RandomCrops(
@@ -91,7 +109,7 @@ def run(config: TrainConfig, start: Path | None, output: Path, device: str = "cp
     return [weights, history]
 
 
-def _steps(config: TrainConfig, implicit: bool, device: str) -> tuple[Any, Any]:
+def _steps(config: TrainConfig, model: nn.Module, device: str) -> tuple[Any, Any]:
     """Return the loss step and the validation of the settings."""
     size = max(VALIDATION_SIZE, config.crop_size) if config.task == "denoise" else config.crop_size
     found = validation_crops(
@@ -99,11 +117,12 @@ def _steps(config: TrainConfig, implicit: bool, device: str) -> tuple[Any, Any]:
     )
     crops, last = torch.from_numpy(found).to(device), config.schedule.solver_steps[-1]
     if config.task == "denoise":
-        step = (
-            denoising_through_the_solver(config.sigma_range, config.schedule)
-            if implicit
-            else denoising_directly(config.sigma_range)
-        )
+        if isinstance(model, GuidedNetwork):
+            step = denoising_through_the_guide(config.sigma_range, config.schedule)
+        elif isinstance(model, ImplicitNetwork):
+            step = denoising_through_the_solver(config.sigma_range, config.schedule)
+        else:
+            step = denoising_directly(config.sigma_range)
         return step, validate_denoising(crops, config.validation_sigmas, last)
     problems = random_problems(config.task, config.crop_size, config.operators, Seeds(config.seed)("training"), device)
     held = random_problems(config.task, size, VALIDATION_OPERATORS, Seeds(config.seed)("validation"), device)
@@ -128,13 +147,26 @@ def _rescale(model: nn.Module, factor: float) -> None:
 
 def describe(model: Denoiser) -> dict[str, Any]:
     """Return the JSON values from which `load_denoiser` builds the network."""
-    if isinstance(model, LearnedProximalNetwork):
+    if isinstance(model, LearnedProximalNetwork | GuidedNetwork):
         return model.describe()
     return {"form": "peer", "peer": model.config.model_dump(mode="json")}
 
 
-def network_of(config: TrainConfig) -> Denoiser:
-    """Return the untrained network of the settings; its default noise level is 0.1, or the middle of another range."""
+def network_of(config: TrainConfig, start: Path | None = None) -> Denoiser:
+    """Return the untrained network of the settings; its default noise level is 0.1, or the middle of another range.
+
+    Args:
+        config: the settings.
+        start: weight file of the network that a guide belongs to; other networks do not look at it.
+
+    Raises:
+        ConfigError: a guide belongs to no network of the implicit form.
+    """
+    if isinstance(config.network, GuideConfig):
+        base = None if start is None else LearnedProximalNetwork.load(start)
+        if not isinstance(base, ImplicitNetwork):
+            raise ConfigError(f"{config.name} is a guide: it takes the weights of a network of the implicit form, got {start}")
+        return GuidedNetwork(base, config.network, config.seed)
     if isinstance(config.network, PeerConfig):
         return build_peer(config.network, config.seed)
     low, high = config.sigma_range
