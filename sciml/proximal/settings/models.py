@@ -131,7 +131,7 @@ def default_models() -> dict[str, ModelConfig]:
             start_from="photo-grey",
             network=GuideConfig(),
             crop_size=64,
-            steps=9000,
+            steps=14000,
             cpu_minutes=118,
             learning_rate=2e-3,
             ema_decay=0.998,
