@@ -122,7 +122,7 @@ class Config(StageConfig):
     studies: dict[TaskName, Study] = Field(default_factory=default_studies, min_length=1, description="tasks on real data")
     networks: dict[TaskName, tuple[str, ...]] = Field(
         default={
-            "denoise": ("photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
+            "denoise": ("photo-grey-guided", "photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
             "deblur": ("photo-deblur", "photo-grey", "photo-grey-explicit"),
             "ct-sparse": ("ct", "photo-grey", "ct-explicit"),
             "mri-cs": ("mr-t1", "photo-grey", "mr-t1-explicit"),

@@ -149,7 +149,12 @@ class GuidedNetwork(nn.Module):
         if x.shape[1] != 1:
             raise ShapeError(f"a guide reads images of 1 channel, got {tuple(x.shape)}: take the channels as images")
         levels = self.base.levels(sigma, x)
-        stretches = self.guide(x, x + self.base.prior_gradient(x, levels), levels)
+        # beyond the noise levels of its training the guide sees the picture with so much less contrast, as R does by its scaling
+        low, high = self.sigma_range
+        contrast = (high / levels).clamp(max=1)[:, None, None, None]
+        y = x + self.base.prior_gradient(x, levels)
+        seen = [0.5 + contrast * (image - 0.5) for image in (x, y)]
+        stretches = self.guide(*seen, levels.clamp(low, high))
         return self.base.stretched(stretches)
 
     @torch.no_grad()

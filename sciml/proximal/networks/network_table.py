@@ -20,7 +20,7 @@ class NetworkRow:
 
     Attributes:
         name: how it is called.
-        form: implicit or explicit; `peer` for a denoiser that has no prior and is no proximal operator.
+        form: implicit, guided or explicit; `peer` for a denoiser that has no prior and is no proximal operator.
         channels: channels of an image.
         sigma_range: noise levels of its training, standard deviations on the scale from 0 to 1.
         parameters: number of weights.
@@ -52,8 +52,9 @@ def network_row(name: str | Path) -> NetworkRow:
     network, config = metadata["extra"].get("network"), metadata["config"]
     if not isinstance(network, dict):
         raise ConfigError(f"{path} holds no denoiser: its metadata lacks extra.network")
-    structure = network[{"implicit": "regularizer", "explicit": "potential"}.get(network["form"], network["form"])]
-    low, high = network.get("sigma_range") or config["sigma_range"]
+    base = network["base"] if network["form"] == "guided" else network
+    structure = base[{"implicit": "regularizer", "explicit": "potential"}.get(base["form"], base["form"])]
+    low, high = base.get("sigma_range") or config["sigma_range"]
     count = sum(values.size for values in arrays.values())
     return NetworkRow(str(name), network["form"], structure["channels"], (low, high), count, _purpose(config))
 

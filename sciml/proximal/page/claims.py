@@ -97,7 +97,7 @@ def price_claims(task: LearnedResults | None) -> Iterator[Claim]:
     if task is None or index is None or not peers:
         yield judge(replace(goal, text=text.format("implicit form", "a network without constraint")), None)
         return
-    compared = [task.own, *(name for name in task.learned() if task.form(name) == "explicit")]
+    compared = [task.plain, *(name for name in task.learned() if task.form(name) == "explicit")]
     for name in dict.fromkeys(compared):
         for peer in peers:
             gain = spread_over(task.gains(name, peer, [task.labels[index]]))

@@ -118,21 +118,21 @@ def banner(config: PageConfig) -> str:
 
 def over_classical(task: LearnedResults) -> Comparison | None:
     """Return the task's own network beside the strongest classical method, at the variant that is shown first."""
-    return _compared(task, [name for name in task.methods() if name not in task.networks])
+    return _compared(task, task.own, [name for name in task.methods() if name not in task.networks])
 
 
 def over_free(task: LearnedResults) -> Comparison | None:
-    """Return the task's own network beside the strongest network without the constraint; None where none ran."""
+    """Return the network with one R beside the strongest one without the constraint, of about its size; None where none ran."""
     peers = [name for name in task.networks if task.form(name) == "peer"]
-    return _compared(task, peers) if peers else None
+    return _compared(task, task.plain, peers) if peers else None
 
 
-def _compared(task: LearnedResults, rivals: Sequence[str]) -> Comparison | None:
+def _compared(task: LearnedResults, own: str, rivals: Sequence[str]) -> Comparison | None:
     label = task.labels[shown_variants(task)[0]]
-    values = {name: task.case_values(label, name) or [] for name in (task.own, *rivals)}
+    values = {name: task.case_values(label, name) or [] for name in (own, *rivals)}
     # what is exact has no PSNR
     known = {task.title(name): [one for one in found if one is not None] for name, found in values.items() if None not in found}
-    return Comparison.of(f"{TASKS[task.task].title}, {label}", known, task.title(task.own))
+    return Comparison.of(f"{TASKS[task.task].title}, {label}", known, task.title(own))
 
 
 def certified(study: StudyResults) -> tuple[int, int]:

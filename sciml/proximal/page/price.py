@@ -14,6 +14,7 @@ from sciml.training import read_weights_metadata
 
 WORDS = {
     "implicit": "prox of a learned R in closed form; any weight and operator",
+    "guided": "prox of a learned R whose thresholds follow the picture, fixed before it is solved",
     "explicit": "prox, gradient of a learned convex potential",
     "peer": "none: neither a prox nor an R",
 }

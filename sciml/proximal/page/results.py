@@ -14,7 +14,7 @@ from sciml.imaging.tasks.catalogue import METHODS, TASKS
 from sciml.imaging.tasks.results import TaskResults
 from sciml.proximal.config import PageConfig
 from sciml.proximal.study.prior_results import DigitNumbers, PriorNumbers
-from sciml.proximal.study.results import Certificates, ColourNumbers, Run, ToyNumbers
+from sciml.proximal.study.results import GUIDED, Certificates, ColourNumbers, Run, ToyNumbers
 from sciml.runtime.errors import DataError
 from sciml.runtime.files import load_tensors
 from sciml.runtime.provenance import Record, read_record
@@ -60,6 +60,11 @@ class LearnedResults(TaskResults):
         return self.networks[0]
 
     @property
+    def plain(self) -> str:
+        """The first network with one R for all pictures, which compares with the peers at equal size."""
+        return next((name for name in self.networks if self.form(name) == "implicit"), self.own)
+
+    @property
     def labels(self) -> list[str]:
         """Names of the variants, in order."""
         return [variant.label for variant in self.variants]
@@ -70,9 +75,11 @@ class LearnedResults(TaskResults):
         return [*(name for name in METHODS if name in ran), *(name for name in self.networks if name in ran)]
 
     def form(self, network: str) -> str:
-        """Return `implicit`, `explicit`, or `peer` for a network that is no proximal operator by construction."""
+        """Return `implicit`, `guided` (implicit, thresholds by picture), `explicit`, or `peer`, no proximal operator at all."""
         solvers = {row.solver for row in self.runs if row.network == network}
-        return "peer" if None in solvers or not solvers else "implicit" if solvers == {"variational"} else "explicit"
+        if None in solvers or not solvers:
+            return "peer"
+        return {"variational": "implicit", GUIDED: GUIDED}.get("/".join(sorted(solvers)), "explicit")
 
     def title(self, method: str) -> str:
         """Return the name of a method in tables; of a network its own name and its form."""

@@ -21,6 +21,10 @@ LIMITS = {
         "The bounds on R and the uniqueness of its prox hold for all images; how well it denoises was measured on pictures like "
         "those of its training only.",
     ),
+    "guided": (
+        "Its thresholds follow the picture and are fixed before the second of two solutions: every bound and certificate holds "
+        "for that one, but as a function of the noisy picture it is no proximal operator of one R.",
+    ),
     "frame": ("One evaluation, one shrinkage: textures finer than its windows are smoothed.",),
     "published": ("Images of the size and kind of its training only: R of anything else means nothing.",),
     "peer": ("No proximal operator by construction: no regulariser, no certificate; for comparison only.",),

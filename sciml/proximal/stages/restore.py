@@ -17,10 +17,10 @@ from sciml.imaging.operators.physics import Identity, noise_of
 from sciml.imaging.tasks.measurements import Measured, Measurements
 from sciml.imaging.tasks.task import Task
 from sciml.proximal.config import RestoreConfig
-from sciml.proximal.networks.forms import Denoiser, load_denoiser
+from sciml.proximal.networks.forms import Denoiser, GuidedNetwork, load_denoiser
 from sciml.proximal.networks.peers import ResidualDenoiser
 from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
-from sciml.proximal.study.results import Run
+from sciml.proximal.study.results import GUIDED, Run
 from sciml.runtime.checkpoints import Partial
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import digest_file, save_tensors
@@ -105,7 +105,7 @@ def _restored(network: Denoiser, task: Task, part: Measured, config: RestoreConf
         "certified": found.certificate.certified,
         "reason": found.certificate.reason,
         "numbers": found.certificate.numbers,
-        "solver": found.solver,
+        "solver": GUIDED if isinstance(network, GuidedNetwork) else found.solver,
         "gradients": found.gradients,
         "converged": found.converged,
         "monotone": _monotone(found),

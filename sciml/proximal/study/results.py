@@ -12,6 +12,8 @@ from sciml.imaging.tasks.records import CurvePoint, Quality
 from sciml.runtime.results import Result
 
 Numbers = Sequence[float | None]
+# solver of a run whose thresholds were read off a first solution
+GUIDED = "guided"
 
 # --- toy.json ---
 

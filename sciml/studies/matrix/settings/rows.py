@@ -82,7 +82,7 @@ PRIOR = "prior:"
 """What the name of a column begins with where an installed prior is solved for."""
 
 NETWORKS: dict[str, dict[str, str]] = {
-    "denoise": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit", PEER: "peer-residual", STEP: "peer-gradient-step"},
+    "denoise": {LEARNED: "photo-grey-guided", EXPLICIT: "photo-grey-explicit", PEER: "peer-residual", STEP: "peer-gradient-step"},
     "deblur": {LEARNED: "photo-deblur", EXPLICIT: "photo-grey-explicit"},
     "inpaint": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit"},
     "ct-sparse": {LEARNED: "ct"},

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sciml.imaging.operators.physics import noise_of
-from sciml.proximal import LearnedProximalNetwork, load_denoiser, reconstruct
+from sciml.proximal import load_denoiser, reconstruct
+from sciml.proximal.networks.peers import ResidualDenoiser
 from sciml.studies.matrix.trial.contestant import Contestant, Outcome
 from sciml.studies.matrix.trial.problems import Problem
 
@@ -23,7 +24,7 @@ def contestants(weights: Mapping[str, Path], tolerance: float) -> Iterator[Conte
 
         def run(problem: Problem, model=model) -> Outcome:
             physics = problem.told.physics
-            if not isinstance(model, LearnedProximalNetwork):
+            if isinstance(model, ResidualDenoiser):
                 clean = model(problem.data, noise_of(physics).sigma(problem.data, physics))
                 return Outcome(clean, False, "no proximal operator by construction")
             found = reconstruct(problem.data, physics, model, tolerance=tolerance)

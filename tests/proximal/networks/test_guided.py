@@ -1,0 +1,151 @@
+"""Thresholds that follow the picture: what a guide may not change, and that it is used, trained and kept as told."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from implicit_networks import perturbed
+
+from sciml.imaging import task
+from sciml.proximal import reconstruct
+from sciml.proximal.certificates.certification import certify_network, passed
+from sciml.proximal.learning.objectives import denoising_through_the_guide
+from sciml.proximal.networks import guided
+from sciml.proximal.networks.forms import LearnedProximalNetwork, load_denoiser
+from sciml.proximal.networks.guided import GuidedNetwork
+from sciml.proximal.networks.implicit import ImplicitNetwork
+from sciml.proximal.potentials import filter_bank
+from sciml.proximal.settings.structures import GuideConfig, RegularizerConfig, SolverSchedule
+from sciml.runtime.errors import ConfigError, ShapeError
+from sciml.training import save_weights
+
+CONFIG = RegularizerConfig(windows=((3,), (3,)), curvature=10.0)
+
+
+def network(size: float = 1.0, seed: int = 0, tolerance: float = 1e-12) -> GuidedNetwork:
+    """Return random weights in float64; `size` of the guide's last layer, 1 changes thresholds by factors of about 3."""
+    base = ImplicitNetwork(CONFIG, tolerance=tolerance, iterations=2000).double()
+    base.regularizer.load_state_dict(perturbed(CONFIG, seed).state_dict())
+    made = GuidedNetwork(base, GuideConfig(width=6, depth=2), seed).double()
+    with torch.no_grad():
+        made.guide.last.weight.normal_(0, size, generator=torch.Generator().manual_seed(seed))
+    return made
+
+
+def pictures(rows: int, columns: int, count: int = 2) -> torch.Tensor:
+    ramp = torch.linspace(0.1, 0.9, columns, dtype=torch.double).repeat(count, 1, rows, 1)
+    return ramp + 0.1 * torch.randn(ramp.shape, generator=torch.Generator().manual_seed(2), dtype=torch.double)
+
+
+@pytest.mark.parametrize("size", [0.5, 20.0])
+def test_every_invariant_holds_whatever_the_guide_says(size: float):
+    found = certify_network(network(size), size=8)
+    assert passed(found), [one for one in found if not one.passed]
+    assert {"I1", "I3", "R1", "R2", "R3"} <= {one.id for one in found if one.comparison != "n/a"}
+
+
+@pytest.mark.parametrize("shape", [(14, 11), (9, 16)])
+def test_bands_derivatives_and_sizes(monkeypatch, shape: tuple[int, int]):
+    y = pictures(*shape)
+    at = network().fixed(y, 0.1).at(torch.tensor([0.05, 0.2]), y)
+    assert [bank.stretch.shape[-2:] for bank in at.banks if bank.stretch is not None] == [shape, tuple(-(-n // 2) for n in shape)]
+    with torch.no_grad():
+        value, gradient = at.value_and_gradient(y)
+        monkeypatch.setattr(filter_bank, "AT_ONCE", 300)
+        found, slope = at.value_and_gradient(y)
+    assert torch.allclose(found, value, rtol=1e-13) and (slope - gradient).abs().max() < 1e-13
+    free = y.clone().requires_grad_()
+    (derivative,) = torch.autograd.grad(at.value(free).sum(), free, create_graph=True)
+    assert (derivative - gradient).abs().max() < 1e-12
+    v = torch.randn(y.shape, generator=torch.Generator().manual_seed(3), dtype=torch.double)
+    (bent,) = torch.autograd.grad((derivative * v).sum(), free)
+    assert (at.hessian(y).product(v) - bent).abs().max() < 1e-10
+
+
+def test_the_guide_is_the_same_in_bands_and_leaves_an_untrained_network_alone(monkeypatch):
+    made, y = network(), pictures(23, 18)
+    with torch.no_grad():
+        whole = made.guide(y, y, torch.tensor([0.1], dtype=torch.double))
+        monkeypatch.setattr(guided, "AT_ONCE", 20)
+        bands = made.guide(y, y, torch.tensor([0.1], dtype=torch.double))
+    assert all(torch.allclose(a, b, rtol=1e-10) for a, b in zip(whole, bands, strict=True))
+    plain = GuidedNetwork(made.base, GuideConfig(width=6, depth=2)).double()
+    assert (plain(y, 0.1) - made.base(y, 0.1)).abs().max() < 1e-10
+    assert (made(y, 0.1) - made.base(y, 0.1)).abs().max() > 1e-3
+
+
+def test_beyond_its_noise_levels_it_sees_less_contrast():
+    """R_sigma(x) = s^2 R(x / s) beyond the last knot, and the thresholds of a picture follow that rule."""
+    made, y = network(), pictures(12, 12)
+    high = made.sigma_range[1]
+    far, near = made.fixed(y, 2 * high), made.fixed(0.5 + 0.5 * (y - 0.5), high)
+    for (name, a), (_, b) in zip(far.named_buffers(), near.named_buffers(), strict=True):
+        assert torch.allclose(a, b, rtol=1e-9), name
+
+
+def test_a_reconstruction_is_certified_for_the_thresholds_it_ended_with():
+    made = network(tolerance=1e-8)
+    y, physics = pictures(16, 16), task("denoise", size=(16, 16), sigma=0.1).physics
+    found = reconstruct(y, physics, made, 0.1, tolerance=1e-7)
+    assert found.certificate.certified and found.converged
+    assert (found.image - made(y, 0.1)).abs().max() < 1e-2  # the first solutions are rough
+    assert isinstance(found.network, ImplicitNetwork)
+    independent = 0.5 * (found.image - y).square().sum((1, 2, 3)) + found.weight * found.network.prior(found.image, found.sigma)
+    assert torch.allclose(found.objective[-1], independent, rtol=1e-9)
+    again = reconstruct(y, physics, found.network, 0.1, tolerance=1e-7)
+    assert (again.image - found.image).abs().max() < 1e-5
+    # a picture in other units has the same thresholds
+    scaled = reconstruct(255 * y, physics, made, 25.5, tolerance=1e-7, data_range=255)
+    assert (scaled.image / 255 - found.image).abs().max() < 1e-4
+
+
+def test_the_gradient_of_the_training_is_that_of_the_converged_loss():
+    made = network(0.3)
+    step = denoising_through_the_guide((0.1, 0.1), SolverSchedule(solver_steps=(150,), adjoint_steps=(80,), begins=(0.0,)))
+    batch = {"images": pictures(12, 12), "done": 0.0}
+    assert {name for name, one in made.named_parameters() if one.requires_grad} == {
+        f"guide.{name}" for name, _ in made.guide.named_parameters()
+    }
+
+    def loss() -> torch.Tensor:
+        return step(made, batch, torch.Generator().manual_seed(3))[0]
+
+    loss().backward()
+    for name, parameter in made.guide.named_parameters():
+        assert parameter.grad is not None, name
+        direction = parameter.grad / parameter.grad.norm()
+        values = []
+        for sign in (1, -1):
+            with torch.no_grad():
+                parameter += sign * 1e-4 * direction
+                values.append(float(loss()))
+                parameter -= sign * 1e-4 * direction
+        assert (values[0] - values[1]) / 2e-4 == pytest.approx(float(parameter.grad.norm()), rel=1e-3), name
+
+
+def test_a_weight_file_gives_the_same_network_back(tmp_path):
+    made, y = network(), pictures(12, 12).float()
+    path = tmp_path / "mine.safetensors"
+    made = made.float()
+    made.base.tolerance, made.base.iterations = 1e-4, 200
+    extra = {"network": made.describe()}
+    save_weights(path, made, config={}, seed=0, inputs={}, source_digest="", cpu_minutes=0.0, extra=extra)
+    assert torch.equal(load_denoiser(path)(y, 0.1), made(y, 0.1))
+    with pytest.raises(ConfigError, match="no proximal operator of one R"):
+        LearnedProximalNetwork.load(path)
+
+
+def test_what_does_not_fit_is_refused():
+    made, y = network(), pictures(12, 12)
+    fixed = made.fixed(y, 0.1)
+    with pytest.raises(ShapeError, match="fixed for 2 images of"):
+        fixed(pictures(12, 14), 0.1)
+    with pytest.raises(ShapeError, match="fixed for 2 images of"):
+        fixed(pictures(12, 12, count=3), 0.1)
+    assert len(made.fixed(y[:1], 0.1)(y, 0.1)) == 2
+    with pytest.raises(ShapeError, match="1 channel"):
+        made(y.transpose(0, 1), 0.1)
+    with pytest.raises(ConfigError, match="2 levels and 1 channel"):
+        GuidedNetwork(ImplicitNetwork(RegularizerConfig()), GuideConfig())
+    with pytest.raises(ConfigError, match="lacks its base"):
+        GuidedNetwork.from_description({"form": "guided", "guide": {}})
