@@ -53,15 +53,13 @@ class Guide(nn.Module):
         self.config, self.groups = config, groups
         width, generator = config.width, torch.Generator().manual_seed(seed)
         # four pixels of two images, and the noise level
-        self.first = nn.Conv2d(4 * 2 + 1, width, 3, padding=1)
-        self.body = nn.ModuleList(nn.Conv2d(width, width, 3, padding=1) for _ in range(config.depth - 1))
+        layers = [nn.Conv2d(4 * 2 + 1 if index == 0 else width, width, 3, padding=1) for index in range(config.depth)]
+        self.first, self.body = layers[0], nn.ModuleList(layers[1:])
         self.last = nn.Conv2d(width, 4 * groups[0] + groups[1], 1)
-        with torch.no_grad():
-            for layer in (self.first, *self.body):
-                nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
-                layer.bias.zero_()
-            self.last.weight.zero_()
-            self.last.bias.zero_()
+        for parameter in self.parameters():
+            nn.init.zeros_(parameter)
+        for layer in layers:
+            nn.init.kaiming_uniform_(layer.weight, a=5**0.5, generator=generator)
 
     def forward(self, x: Images, y: Images, sigma: Float[Tensor, " batch"]) -> Stretches:
         """Return s = exp(-2 z) of the fine and of the coarse level.

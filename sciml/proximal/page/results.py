@@ -79,7 +79,7 @@ class LearnedResults(TaskResults):
         solvers = {row.solver for row in self.runs if row.network == network}
         if None in solvers or not solvers:
             return "peer"
-        return {"variational": "implicit", GUIDED: GUIDED}.get("/".join(sorted(solvers)), "explicit")
+        return "implicit" if solvers == {"variational"} else GUIDED if solvers == {GUIDED} else "explicit"
 
     def title(self, method: str) -> str:
         """Return the name of a method in tables; of a network its own name and its form."""
