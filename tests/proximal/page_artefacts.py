@@ -13,7 +13,7 @@ from sciml.imaging.tasks.scores import write_scores
 from sciml.runtime.files import save_tensors, write_json, write_text
 
 NETWORKS = {
-    "denoise": {"photo-grey": "variational", "photo-grey-explicit": "pgd", "peer-residual": None},
+    "denoise": {"photo-grey-guided": "guided", "photo-grey": "variational", "photo-grey-explicit": "pgd", "peer-residual": None},
     "deblur": {"photo-deblur": "variational"},
     "ct-sparse": {"ct": "variational"},
     "mri-cs": {"mr-t1": "variational"},

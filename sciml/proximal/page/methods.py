@@ -14,6 +14,7 @@ TASKS = {"denoise": "to remove noise", "deblur": "to deblur", "ct": "to reconstr
 FORMS = {
     "weakly-convex": "a weakly convex regulariser [@goujon2024] of grouped filter responses [@charbonnier1997]; its prox is "
     "solved for",
+    "guide": "a residual convolutional network that chooses the thresholds of a trained regulariser position by position",
     "frame": "a convex potential that attenuates grouped frame coefficients",
     "convolutional": "a convolutional input-convex potential [@amos2017]",
     "published": "the published input-convex potential [@fang2024; @amos2017]",
@@ -25,9 +26,10 @@ FORMS = {
 def _train_text(parameters: Mapping[str, Any]) -> str:
     kind, task = parameters["network"]["kind"], parameters["task"]
     low, high = parameters["sigma_range"]
-    start = f", from the weights of {parameters['start_from']}" if parameters.get("start_from") else ""
+    words = ", for the fixed network" if kind == "guide" else ", from the weights of"
+    start = f"{words} {parameters['start_from']}" if parameters.get("start_from") else ""
     through = ""
-    if kind == "weakly-convex":
+    if kind in ("weakly-convex", "guide"):
         through = (
             " The gradient is that of the solution, by implicit differentiation [@chen2014]: one linear system by conjugate "
             f"gradients, after {sequence(parameters['schedule']['solver_steps'])} gradients of the solver in the phases of the "
@@ -41,13 +43,18 @@ def _train_text(parameters: Mapping[str, Any]) -> str:
 
 
 def _restore_text(parameters: Mapping[str, Any]) -> str:
+    guided = (
+        " With a guide the thresholds were read off a first, rough solution and fixed for the second, which is the one reported."
+        if any(name.endswith("-guided") for name in parameters["networks"])
+        else ""
+    )
     further = " Three times the gradients were added to see what they change." if parameters["drift"] else ""
     return (
         "Networks that are a prox minimised F(x) = 1/2 ||A x - y||^2 + w (sigma_n / sigma)^2 R_sigma(x): "
         "the implicit form by preconditioned quasi-Newton steps with a safeguard that never lets F rise [@absil2005], the "
         "explicit form by proximal gradients with step below 1 / ||A||^2 [@fang2024; @attouch2013], "
         f"to a relative residual of {parameters['tolerance']:g} or {parameters['iterations']} gradients. The last iterate is "
-        f"reported.{further}"
+        f"reported.{guided}{further}"
     )
 
 

@@ -27,7 +27,8 @@ QUESTION = (
     "that is certain to converge, and still beat tuned classical methods on photographs, CT and MR? What does provability cost?"
 )
 READING = """A learned proximal network is the proximal operator of a regulariser R, for any weights. `implicit` learns R and
-solves for the denoiser; `explicit` learns a convex potential whose gradient is the denoiser. Both are certified; a network marked
+solves for the denoiser; `guided` solves twice, the second time with thresholds that a small network chose for this picture and
+that are fixed then; `explicit` learns a convex potential whose gradient is the denoiser. All are certified; a network marked
 `no prox` is not, and stands here to show what the constraint costs.
 
 **What a loss learns.** The squared error learns the posterior mean, which is itself the prox of some R: the constraint costs

@@ -195,7 +195,11 @@ def test_peers_have_no_certificate_and_exact_pictures_no_gain(copied):
     (task,) = study.tasks
     (shown,) = [row for row in metric_rows(task, [0]) if row["method"] == task.title(rows[0]["method"])]
     assert shown["psnr0"] == "exact" and task.gains(rows[0]["method"], "tv", task.labels[:1]) == []
-    assert task.learned() == ["photo-grey", "photo-grey-explicit"] and "no prox" in task.title("peer-residual")
+    assert (
+        task.learned() == ["photo-grey-guided", "photo-grey", "photo-grey-explicit"]
+        and task.plain == "photo-grey"
+        and "no prox" in task.title("peer-residual")
+    )
     assert "nothing: no proximal operator by construction" in guarantees(study).body
 
 
