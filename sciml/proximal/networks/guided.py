@@ -143,9 +143,7 @@ class GuidedNetwork(nn.Module):
         Raises:
             ShapeError: the images have another number of channels than 1.
         """
-        x = self.base.check_images(x)
-        if x.shape[1] != 1:
-            raise ShapeError(f"a guide reads images of 1 channel, got {tuple(x.shape)}: take the channels as images")
+        x = self.check_images(x)
         levels = self.base.levels(sigma, x)
         # beyond the noise levels of its training the guide sees the picture with so much less contrast, as R does by its scaling
         low, high = self.sigma_range
@@ -164,10 +162,19 @@ class GuidedNetwork(nn.Module):
             sigma: standard deviation of the noise on the same scale, one number or one an image.
 
         Raises:
+            ShapeError: the images have another number of channels than 1.
             NumericalError: one of both problems is not solved within the iterations.
         """
+        y = self.check_images(y)
         first = self.base.solve(y, sigma, tolerance=FIRST_TOLERANCE).x
         return self.fixed(first, sigma).solve(y, sigma, start=first).x
+
+    def check_images(self, x: Tensor, what: str = "the images") -> Images:
+        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, and ShapeError for more than 1 channel."""
+        x = self.base.check_images(x, what)
+        if x.shape[1] != 1:
+            raise ShapeError(f"{what} have shape {tuple(x.shape)}, but a guide reads 1 channel: take the channels as images")
+        return x
 
     def describe(self) -> dict[str, Any]:
         """Return the description of the base and the settings of the guide."""

@@ -157,7 +157,7 @@ def reconstruct(
     one, made_by = as_one(y, physics)
     _check_measurement(one)
     with torch.no_grad():
-        like = _start(one, made_by, network, start)
+        like = _start(one, made_by, guided or network, start)
         network = in_type(network, like)
         facts = facts or inspect_operator(made_by, like)
         units = Units.of(facts, data_range)
@@ -270,7 +270,7 @@ def _check_measurement(y: Tensor) -> None:
         raise DataError(f"the measurement holds {float(y[position])} at index {position}")
 
 
-def _start(y: Tensor, physics: Physics, network: LearnedProximalNetwork, start: Images | None) -> Images:
+def _start(y: Tensor, physics: Physics, network: LearnedProximalNetwork | GuidedNetwork, start: Images | None) -> Images:
     if start is None and not isinstance(physics, LinearPhysics):
         raise ConfigError(f"{type(physics).__name__} is nonlinear: give a start")
     try:

@@ -145,6 +145,8 @@ def test_what_does_not_fit_is_refused():
     assert len(made.fixed(y[:1], 0.1)(y, 0.1)) == 2
     with pytest.raises(ShapeError, match="1 channel"):
         made(y.transpose(0, 1), 0.1)
+    with pytest.raises(ShapeError, match="1 channel"):
+        reconstruct(y.transpose(0, 1), task("denoise", size=(12, 12)).physics, made, 0.1)
     with pytest.raises(ConfigError, match="2 levels and 1 channel"):
         GuidedNetwork(ImplicitNetwork(RegularizerConfig()), GuideConfig())
     with pytest.raises(ConfigError, match="lacks its base"):
