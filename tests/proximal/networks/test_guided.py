@@ -113,14 +113,14 @@ def test_the_gradient_of_the_training_is_that_of_the_converged_loss():
     loss().backward()
     for name, parameter in made.guide.named_parameters():
         assert parameter.grad is not None, name
-        direction = parameter.grad / parameter.grad.norm()
-        values = []
+        slope, values = float(parameter.grad.norm()), []
+        direction = parameter.grad / slope
         for sign in (1, -1):
             with torch.no_grad():
                 parameter += sign * 1e-4 * direction
                 values.append(float(loss()))
                 parameter -= sign * 1e-4 * direction
-        assert (values[0] - values[1]) / 2e-4 == pytest.approx(float(parameter.grad.norm()), rel=1e-3), name
+        assert (values[0] - values[1]) / 2e-4 == pytest.approx(slope, rel=1e-3), name
 
 
 def test_a_weight_file_gives_the_same_network_back(tmp_path):
@@ -146,7 +146,7 @@ def test_what_does_not_fit_is_refused():
     with pytest.raises(ShapeError, match="1 channel"):
         made(y.transpose(0, 1), 0.1)
     with pytest.raises(ShapeError, match="1 channel"):
-        reconstruct(y.transpose(0, 1), task("denoise", size=(12, 12)).physics, made, 0.1)
+        reconstruct(pictures(16, 16).transpose(0, 1), task("denoise", size=(16, 16)).physics, made, 0.1)
     with pytest.raises(ConfigError, match="2 levels and 1 channel"):
         GuidedNetwork(ImplicitNetwork(RegularizerConfig()), GuideConfig())
     with pytest.raises(ConfigError, match="lacks its base"):
