@@ -44,4 +44,5 @@ def load_denoiser(name: str | Path) -> Denoiser:
     else:
         made = GuidedNetwork.from_description(description)
     load_weights(path, made)
+    LearnedProximalNetwork.check_weights(made, str(path))  # pyright: ignore[reportArgumentType]
     return made.eval()

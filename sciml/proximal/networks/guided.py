@@ -20,7 +20,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from sciml.proximal.networks.implicit import ImplicitNetwork
-from sciml.proximal.networks.network import Images, LearnedProximalNetwork, Sigma
+from sciml.proximal.networks.network import Images, Sigma
 from sciml.proximal.settings.structures import GuideConfig
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.runtime.settings import validated
@@ -192,7 +192,3 @@ class GuidedNetwork(nn.Module):
             raise ConfigError("the description of a guided network lacks its base, a network of the implicit form")
         config = validated(GuideConfig, description.get("guide"), "the network's description")
         return GuidedNetwork(ImplicitNetwork.from_description(base), config)
-
-    def check_weights(self, where: str) -> None:
-        """Refuse weights that are not finite; raises as `LearnedProximalNetwork.check_weights`."""
-        LearnedProximalNetwork.check_weights(self, where)  # pyright: ignore[reportArgumentType]

@@ -167,7 +167,7 @@ class GuideConfig(StageConfig):
     """Thresholds of a trained regulariser by position."""
 
     kind: Literal["guide"] = "guide"
-    width: int = Field(default=64, ge=1, description="channels of the hidden layers")
+    width: int = Field(default=64, ge=1, le=256, description="hidden channels")
     depth: int = Field(default=8, ge=1, le=20, description="number of 3 x 3 convolutions")
 
 
