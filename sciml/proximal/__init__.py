@@ -18,16 +18,18 @@ from sciml.runtime.extras import handed_out
 if TYPE_CHECKING:
     from sciml.proximal.config import Config
     from sciml.proximal.networks.forms import LearnedProximalNetwork, load_denoiser
+    from sciml.proximal.networks.guided import GuidedNetwork
     from sciml.proximal.reconstruction.reconstruct import Reconstruction, reconstruct
 
 _HOMES = {
     "Config": "config",
     "LearnedProximalNetwork": "networks.forms",
+    "GuidedNetwork": "networks.guided",
     "load_denoiser": "networks.forms",
     "Reconstruction": "reconstruction.reconstruct",
     "reconstruct": "reconstruction.reconstruct",
 }
-__all__ = ["Config", "LearnedProximalNetwork", "Reconstruction", "load_denoiser", "reconstruct"]
+__all__ = ["Config", "GuidedNetwork", "LearnedProximalNetwork", "Reconstruction", "load_denoiser", "reconstruct"]
 
 
 __getattr__ = handed_out(__name__, _HOMES)

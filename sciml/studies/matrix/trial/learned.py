@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sciml.imaging.operators.physics import noise_of
-from sciml.proximal import load_denoiser, reconstruct
-from sciml.proximal.networks.peers import ResidualDenoiser
+from sciml.proximal import GuidedNetwork, LearnedProximalNetwork, load_denoiser, reconstruct
 from sciml.studies.matrix.trial.contestant import Contestant, Outcome
 from sciml.studies.matrix.trial.problems import Problem
 
@@ -24,7 +23,7 @@ def contestants(weights: Mapping[str, Path], tolerance: float) -> Iterator[Conte
 
         def run(problem: Problem, model=model) -> Outcome:
             physics = problem.told.physics
-            if isinstance(model, ResidualDenoiser):
+            if not isinstance(model, LearnedProximalNetwork | GuidedNetwork):
                 clean = model(problem.data, noise_of(physics).sigma(problem.data, physics))
                 return Outcome(clean, False, "no proximal operator by construction")
             found = reconstruct(problem.data, physics, model, tolerance=tolerance)
