@@ -59,6 +59,15 @@ def weighted_error(x: Images, clean: Images, sigma: Float[Tensor, " batch"]) -> 
     return (weight * difference.square()).mean(), 2 * weight * difference / difference.numel()
 
 
+def _with_noise(
+    clean: Images, limits: tuple[float, float], generator: torch.Generator
+) -> tuple[Images, Images, Float[Tensor, " batch"]]:
+    """Return clean images, the same with noise, and the level of each."""
+    sigma = noise_levels(len(clean), limits, generator, clean)
+    noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
+    return clean, clean + sigma[:, None, None, None] * noise, sigma
+
+
 def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: SolverSchedule) -> Any:
     """Return the loss step of the implicit form: solve, then differentiate the solution by the implicit function theorem."""
 
@@ -66,10 +75,7 @@ def denoising_through_the_solver(sigma_range: tuple[float, float], schedule: Sol
         model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
         assert isinstance(model, ImplicitNetwork)
-        clean: Images = batch["images"]
-        sigma = noise_levels(len(clean), sigma_range, generator, clean)
-        noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
-        noisy = clean + sigma[:, None, None, None] * noise
+        clean, noisy, sigma = _with_noise(batch["images"], sigma_range, generator)
         at = model.regularizer.at(sigma)
         solver_steps, adjoint_steps = schedule.at(batch["done"])
         with torch.no_grad():
@@ -90,10 +96,7 @@ def denoising_through_the_guide(sigma_range: tuple[float, float], schedule: Solv
         model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
         assert isinstance(model, GuidedNetwork)
-        clean: Images = batch["images"]
-        sigma = noise_levels(len(clean), sigma_range, generator, clean)
-        noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
-        noisy = clean + sigma[:, None, None, None] * noise
+        clean, noisy, sigma = _with_noise(batch["images"], sigma_range, generator)
         solver_steps, adjoint_steps = schedule.at(batch["done"])
         with torch.no_grad():
             plain = model.base.regularizer.at(sigma)
@@ -114,10 +117,7 @@ def denoising_directly(sigma_range: tuple[float, float]) -> Any:
     def loss_step(
         model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
-        clean: Images = batch["images"]
-        sigma = noise_levels(len(clean), sigma_range, generator, clean)
-        noise = drawn(torch.randn, clean.shape, generator=generator, device=clean.device)
-        noisy = clean + sigma[:, None, None, None] * noise
+        clean, noisy, sigma = _with_noise(batch["images"], sigma_range, generator)
         # the explicit form keeps no graph in `forward`; the peers' forward is theirs
         forward = model.training_forward if isinstance(model, ExplicitNetwork) else model
         error, _ = weighted_error(forward(noisy, sigma), clean, sigma)
