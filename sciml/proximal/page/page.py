@@ -182,8 +182,9 @@ def limits(study: StudyResults) -> Iterator[str]:
         "noise, MR single-coil with a simulated phase."
     )
     yield (
-        "Differences from the published study: other pictures, networks of some thousand parameters (with a guide "
-        "some hundred thousand) where the published ones have millions, the implicit form beside the published explicit one, classical methods tuned on validation data. "
+        "Differences from the published study: other pictures, networks of some thousand parameters (with a guide some hundred "
+        "thousand) where the published ones have millions, the implicit form beside the published explicit one, classical "
+        "methods tuned on validation data. "
         "Results on faces and on Mayo CT are not repeated here."
     )
     yield "The tables hold the classical references that ran; deep networks of full size are not among them."
