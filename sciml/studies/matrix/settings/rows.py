@@ -84,7 +84,7 @@ PRIOR = "prior:"
 NETWORKS: dict[str, dict[str, str]] = {
     "denoise": {LEARNED: "photo-grey-guided", EXPLICIT: "photo-grey-explicit", PEER: "peer-residual", STEP: "peer-gradient-step"},
     "deblur": {LEARNED: "photo-deblur", EXPLICIT: "photo-grey-explicit"},
-    "inpaint": {LEARNED: "photo-grey", EXPLICIT: "photo-grey-explicit"},
+    "inpaint": {LEARNED: "photo-grey-guided", EXPLICIT: "photo-grey-explicit"},
     "ct-sparse": {LEARNED: "ct"},
     "ct-limited": {LEARNED: "ct"},
     "mri-cs": {LEARNED: "mr-t1", EXPLICIT: "mr-t1-explicit"},
