@@ -134,7 +134,7 @@ def reconstruct(
         data_range: value of the picture that is 1 for the prior, such as 255, or the two values that are 0 and 1; `noise_std`
             stays in the units of y, `sigma` is on the prior's scale from 0 to 1.
         on_iteration: called with the number of iterations, the iterate and F of each image, both as the solver sees them: a
-            picture on [0, 1] and an operator of norm about 1.
+            picture on [0, 1] and an operator of norm about 1. With a guide the numbers go on through both solutions.
 
     Raises:
         ConfigError: a setting is out of its range, the adjoint is wrong, or a step breaks its condition.
@@ -186,14 +186,18 @@ def reconstruct(
         )
         _warn_large(x)
 
-        def solved(problem: Problem, x: Images, smooth: bool) -> Trace:
+        def solved(problem: Problem, x: Images, smooth: bool, before: int = 0) -> Trace:
+            def watch(count: int, x: Images, value: Tensor) -> None:
+                if on_iteration is not None:
+                    on_iteration(before + count, x, value)
+
             limit = ITERATIONS[chosen] if iterations is None else iterations
             if chosen == "pgd":
-                return proximal_gradients(problem, x, length, limit, accelerate, on_iteration)
+                return proximal_gradients(problem, x, length, limit, accelerate, watch)
             if chosen == "admm":
-                return alternating_directions(problem, x, length, limit, on_iteration=on_iteration)
-            trace = variational(problem, x, limit, smooth, on_iteration)
-            return trace if trace.converged or iterations is not None else guarded(problem, trace, on_iteration)
+                return alternating_directions(problem, x, length, limit, on_iteration=watch)
+            trace = variational(problem, x, limit, smooth, watch)
+            return trace if trace.converged or iterations is not None else guarded(problem, trace, watch)
 
         if guided is None:
             trace = solved(problem, x, start is None)
@@ -201,7 +205,7 @@ def reconstruct(
             rough = max(tolerance, FIRST_TOLERANCE) * scale.column_norm**2 / square
             first = solved(replace(problem, threshold=rough), x, start is None)
             problem = replace(problem, network=in_type(guided, like).fixed(first.image, scale.sigma))
-            trace = solved(problem, first.image, False)
+            trace = solved(problem, first.image, False, first.gradients)
             trace = replace(trace, gradients=first.gradients + trace.gradients)
         whole = replace(problem, weight=scale.weight, facts=facts, threshold=threshold * square)
         trace = units.of_operator(trace, 1 / unit)

@@ -86,7 +86,9 @@ def test_beyond_its_noise_levels_it_sees_less_contrast():
 def test_a_reconstruction_is_certified_for_the_thresholds_it_ended_with():
     made = network(tolerance=1e-8)
     y, physics = pictures(16, 16), task("denoise", size=(16, 16), sigma=0.1).physics
-    found = reconstruct(y, physics, made, 0.1, tolerance=1e-7)
+    counts: list[int] = []
+    found = reconstruct(y, physics, made, 0.1, tolerance=1e-7, on_iteration=lambda count, *_: counts.append(count))
+    assert counts == sorted(counts) and found.gradients == counts[-1]
     assert found.certificate.certified and found.converged
     assert (found.image - made(y, 0.1)).abs().max() < 1e-2  # the first solutions are rough
     assert isinstance(found.network, ImplicitNetwork)
