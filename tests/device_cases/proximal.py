@@ -7,7 +7,7 @@ from deepinv.physics import Blur, Inpainting, stack
 from torch import Tensor
 
 from device_cases import CASES, PICTURE, Computed, Device, Results, case, draws, gradients, numbers
-from sciml.proximal import LearnedProximalNetwork, reconstruct
+from sciml.proximal import LearnedProximalNetwork, load_denoiser, reconstruct
 from sciml.proximal.learning.matching import stage_loss
 from sciml.proximal.learning.objectives import (
     denoising_directly,
@@ -18,7 +18,6 @@ from sciml.proximal.learning.objectives import (
 from sciml.proximal.learning.random_physics import random_problems
 from sciml.proximal.learning.tuning import tuning_through_the_solver, validate_tuning
 from sciml.proximal.networks.explicit import ExplicitNetwork
-from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.peers import PEERS, build_peer
 from sciml.proximal.plugins.deepinv import LearnedDenoiser, LearnedPrior
@@ -28,7 +27,6 @@ from sciml.proximal.settings.structures import (
     ConvolutionalPotential,
     DensePotential,
     FramePotential,
-    GuideConfig,
     MatchingStage,
     PeerConfig,
     PublishedPotential,
@@ -100,7 +98,7 @@ def implicit_form_of_colours(device: Device) -> Results:
 
 @case
 def guided_form(device: Device) -> Results:
-    network = GuidedNetwork(ImplicitNetwork(RegularizerConfig(windows=((3,), (3,)))), GuideConfig(width=4, depth=2)).to(device)
+    network = load_denoiser("photo-grey-guided").to(device)
     y = PICTURE[..., :12, :12].to(device)
     step = denoising_through_the_guide((0.05, 0.2), SolverSchedule())
     return network(y, 0.1), gradients(network, step(network, {"images": y, "done": 0.5}, draws(device))[0])
