@@ -98,8 +98,8 @@ def denoising_through_the_guide(sigma_range: tuple[float, float], schedule: Solv
         assert isinstance(model, GuidedNetwork)
         clean, noisy, sigma = _with_noise(batch["images"], sigma_range, generator)
         solver_steps, adjoint_steps = schedule.at(batch["done"])
+        plain = model.base.regularizer.at(sigma)
         with torch.no_grad():
-            plain = model.base.regularizer.at(sigma)
             first, _ = _solved(plain, noisy, None, FIRST_STEPS)
         at = plain.stretched(model.guide(first, noisy, sigma))
         with torch.no_grad():

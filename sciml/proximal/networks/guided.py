@@ -45,15 +45,17 @@ class Guide(nn.Module):
     Args:
         config: width and depth.
         groups: groups of the fine and of the coarse level.
+        channels: of the images.
         seed: start of the weights.
     """
 
-    def __init__(self, config: GuideConfig, groups: tuple[int, int], seed: int = 0) -> None:
+    def __init__(self, config: GuideConfig, groups: tuple[int, int], channels: int = 1, seed: int = 0) -> None:
         super().__init__()
         self.config, self.groups = config, groups
         width, generator = config.width, torch.Generator().manual_seed(seed)
-        # four pixels of two images, and the noise level
-        layers = [nn.Conv2d(4 * 2 + 1 if index == 0 else width, width, 3, padding=1) for index in range(config.depth)]
+        # four pixels of each channel of two images, and the noise level
+        seen = [4 * 2 * channels + 1] + [width] * (config.depth - 1)
+        layers = [nn.Conv2d(number, width, 3, padding=1) for number in seen]
         self.first, self.body = layers[0], nn.ModuleList(layers[1:])
         self.last = nn.Conv2d(width, 4 * groups[0] + groups[1], 1)
         for parameter in self.parameters():
@@ -65,7 +67,7 @@ class Guide(nn.Module):
         """Return s = exp(-2 z) of the fine and of the coarse level.
 
         Args:
-            x: first solutions, (batch, 1, height, width).
+            x: first solutions, (batch, channel, height, width).
             y: what they were denoised from, the same shape.
             sigma: noise level of each image, or one of all.
         """
@@ -99,7 +101,7 @@ class GuidedNetwork(nn.Module):
     """A learned proximal network with a guide; load one with `load_denoiser("photo-grey-guided")`.
 
     Args:
-        base: network of the implicit form with two levels and one channel; it gets no gradient.
+        base: network of the implicit form with two levels; it gets no gradient.
         config: width and depth of the guide.
         seed: start of the guide's weights.
 
@@ -120,14 +122,45 @@ class GuidedNetwork(nn.Module):
 
     def __init__(self, base: ImplicitNetwork, config: GuideConfig, seed: int = 0) -> None:
         super().__init__()
-        if len(base.config.windows) != LEVELS or base.channels != 1:
-            raise ConfigError(
-                f"a guide takes a network of {LEVELS} levels and 1 channel, got {len(base.config.windows)} and {base.channels}"
-            )
+        if len(base.config.windows) != LEVELS:
+            raise ConfigError(f"a guide takes a network of {LEVELS} levels, got {len(base.config.windows)}")
         self.base = base.requires_grad_(False)
-        fine, coarse = (level.pairs for level in base.regularizer.levels)
-        self.guide = Guide(config, (fine, coarse), seed)  # pyright: ignore[reportArgumentType]
+        fine, coarse = (base.channels * level.pairs for level in base.regularizer.levels)  # pyright: ignore[reportOperatorIssue]
+        self.guide = Guide(config, (fine, coarse), base.channels, seed)
         self.channels, self.sigma_range, self.default_sigma = base.channels, base.sigma_range, base.default_sigma
+
+    @torch.no_grad()
+    def of_channels(self, channels: int) -> GuidedNetwork:
+        """Return a network of several channels that starts from this one, of 1 channel.
+
+        Its R is that of this one for each orthonormal combination of the channels, whose noise is that of a channel; its guide
+        sees the first of them, the mean times the root of their number. Thresholds of the others move half as far: they have
+        less structure, where the mean has it. What one channel tells of another is for the training.
+
+        Args:
+            channels: of the images.
+        """
+        config = self.base.config.model_copy(update={"channels": channels})
+        base = ImplicitNetwork(config, self.sigma_range, self.default_sigma, self.base.tolerance, self.base.iterations)
+        base.log_weight.copy_(self.base.log_weight)
+        for to, level in zip(base.regularizer.levels, self.base.regularizer.levels, strict=True):
+            for name, parameter in to.named_parameters():
+                own = getattr(level, name)
+                if name == "mixing":
+                    for first in range(channels):
+                        block = [slice(first * size, (first + 1) * size) for size in own.shape]
+                        parameter[block[0], block[1]] = own
+                else:
+                    parameter.copy_(own.repeat(channels, *[1] * (own.ndim - 1)))
+        made = GuidedNetwork(base, self.guide.config)
+        state = self.guide.state_dict()
+        *pixels, level = state["first.weight"].split([4, 4, 1], 1)
+        state["first.weight"] = torch.cat([*(one.repeat(1, channels, 1, 1) / channels**0.5 for one in pixels), level], 1)
+        for name in ("last.weight", "last.bias"):
+            parts = state[name].split([4 * self.guide.groups[0], self.guide.groups[1]])
+            state[name] = torch.cat([torch.cat([part, *[part / 2] * (channels - 1)]) for part in parts])
+        made.guide.load_state_dict(state)
+        return made
 
     @torch.no_grad()
     def fixed(self, x: Images, sigma: Sigma | None = None) -> ImplicitNetwork:
@@ -137,11 +170,11 @@ class GuidedNetwork(nn.Module):
         has: R, its gradient, prox, Jacobian and certificate.
 
         Args:
-            x: first solutions, (batch, 1, height, width), values about [0, 1].
+            x: first solutions, (batch, channel, height, width), values about [0, 1].
             sigma: noise level, one number or one an image; None: the network's default.
 
         Raises:
-            ShapeError: the images have another number of channels than 1.
+            ShapeError: the images have another number of channels than the network.
         """
         x = self.check_images(x)
         levels = self.base.levels(sigma, x)
@@ -158,11 +191,11 @@ class GuidedNetwork(nn.Module):
         """Return the picture that noise was removed from, without graph.
 
         Args:
-            y: noisy images, (batch, 1, height, width), values about [0, 1].
+            y: noisy images, (batch, channel, height, width), values about [0, 1].
             sigma: standard deviation of the noise on the same scale, one number or one an image.
 
         Raises:
-            ShapeError: the images have another number of channels than 1.
+            ShapeError: the images have another number of channels than the network.
             NumericalError: one of both problems is not solved within the iterations.
         """
         y = self.check_images(y)
@@ -170,10 +203,12 @@ class GuidedNetwork(nn.Module):
         return self.fixed(first, sigma).solve(y, sigma, start=first).x
 
     def check_images(self, x: Tensor, what: str = "the images") -> Images:
-        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, and ShapeError for more than 1 channel."""
+        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, and ShapeError for a multiple of channels."""
         x = self.base.check_images(x, what)
-        if x.shape[1] != 1:
-            raise ShapeError(f"{what} have shape {tuple(x.shape)}, but a guide reads 1 channel: take the channels as images")
+        if x.shape[1] != self.channels:
+            raise ShapeError(
+                f"{what} have shape {tuple(x.shape)}, but this guide reads {self.channels} channel(s): take the channels as images"
+            )
         return x
 
     def describe(self) -> dict[str, Any]:

@@ -109,6 +109,19 @@ def default_models() -> dict[str, ModelConfig]:
 
     blurred = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
 
+    def guide(domain: Literal["photo-grey", "photo-colour"], start: str, steps: int, cpu_minutes: float) -> ModelConfig:
+        return ModelConfig(
+            domain=domain,
+            start_from=start,
+            network=GuideConfig(),
+            crop_size=64,
+            steps=steps,
+            cpu_minutes=cpu_minutes,
+            learning_rate=2e-3,
+            ema_decay=0.998,
+            schedule=SolverSchedule(solver_steps=(10, 12), adjoint_steps=(8, 9), begins=(0.0, 0.8)),
+        )
+
     def explicit(domain: Literal["photo-grey", "ct", "mri"], cpu_minutes: float) -> ModelConfig:
         return ModelConfig(
             domain=domain, network=FramePotential(), steps=int(3000 * cpu_minutes), cpu_minutes=3 * cpu_minutes, ema_decay=0.99
@@ -126,23 +139,14 @@ def default_models() -> dict[str, ModelConfig]:
 
     return {
         "photo-grey": ModelConfig(domain="photo-grey", network=grey, steps=30000, cpu_minutes=118),
-        "photo-grey-guided": ModelConfig(
-            domain="photo-grey",
-            start_from="photo-grey",
-            network=GuideConfig(),
-            crop_size=64,
-            steps=14000,
-            cpu_minutes=118,
-            learning_rate=2e-3,
-            ema_decay=0.998,
-            schedule=SolverSchedule(solver_steps=(10, 12), adjoint_steps=(8, 9), begins=(0.0, 0.8)),
-        ),
+        "photo-grey-guided": guide("photo-grey", "photo-grey", steps=14000, cpu_minutes=118),
         "photo-colour": ModelConfig(
             domain="photo-colour",
             network=grey.model_copy(update={"channels": 3}),
             steps=2400,
             cpu_minutes=40,
         ),
+        "photo-colour-guided": guide("photo-colour", "photo-grey-guided", steps=4200, cpu_minutes=100),
         "photo-deblur": tuned(
             "photo-grey",
             "deblur",

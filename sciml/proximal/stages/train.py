@@ -20,7 +20,7 @@ from sciml.proximal.learning.pools import pool, validation_crops
 from sciml.proximal.learning.random_physics import random_problems
 from sciml.proximal.learning.tuning import tuning_through_the_solver, validate_tuning
 from sciml.proximal.networks.explicit import ExplicitNetwork
-from sciml.proximal.networks.forms import Denoiser, LearnedProximalNetwork
+from sciml.proximal.networks.forms import Denoiser, LearnedProximalNetwork, load_denoiser
 from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.networks.peers import build_peer
@@ -40,6 +40,7 @@ from sciml.training import (
     train,
 )
 
+COLOURS = 3
 VALIDATION_SIZE = 96
 VALIDATION_OPERATORS = 4
 
@@ -63,7 +64,7 @@ def run(config: TrainConfig, start: Path | None, output: Path, device: str = "cp
     inputs = dict(images.inputs)
     model = network_of(config, start).to(device)
     if start is not None:
-        # a guide takes the network whole, others go on from its weights
+        # a guide takes its network whole, others go on from its weights
         inputs |= (
             read_weights_metadata(start)["inputs"] if isinstance(model, GuidedNetwork) else load_weights(start, model)["inputs"]
         )
@@ -157,13 +158,20 @@ def network_of(config: TrainConfig, start: Path | None = None) -> Denoiser:
 
     Args:
         config: the settings.
-        start: weight file of the network that a guide belongs to; other networks do not look at it.
+        start: weight file that a guide goes on from, a network of the implicit form, which it belongs to and leaves alone, or
+            one with a guide, which is then trained whole; other networks do not look at it.
 
     Raises:
         ConfigError: a guide belongs to no network of the implicit form.
     """
     if isinstance(config.network, GuideConfig):
-        base = None if start is None else LearnedProximalNetwork.load(start)
+        base = None if start is None else load_denoiser(start)
+        if isinstance(base, GuidedNetwork):
+            if base.guide.config != config.network:
+                raise ConfigError(f"{config.name} goes on from a guide of {base.guide.config}, its settings say {config.network}")
+            made = base.of_channels(COLOURS) if config.domain == "photo-colour" and base.channels == 1 else base
+            made.base.requires_grad_(True).log_weight.requires_grad_(config.task != "denoise")
+            return made
         if not isinstance(base, ImplicitNetwork):
             raise ConfigError(f"{config.name} is a guide: it takes the weights of a network of the implicit form, got {start}")
         return GuidedNetwork(base, config.network, config.seed)
