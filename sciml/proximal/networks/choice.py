@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 AUTO = "auto"
-GREY, COLOUR, FAST = "photo-grey-guided", "photo-colour", "photo-grey-explicit"
+GREY, COLOUR, FAST = "photo-grey-guided", "photo-colour-guided", "photo-grey-explicit"
 # networks that were tuned through the solver of a task, and their explicit counterparts
 TUNED = {"deblur": "photo-deblur", "ct-sparse": "ct", "ct-limited": "ct", "mri-cs": "mr-t1"}
 TUNED_FAST = {"ct-sparse": "ct-explicit", "ct-limited": "ct-explicit", "mri-cs": "mr-t1-explicit"}

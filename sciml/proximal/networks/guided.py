@@ -141,8 +141,9 @@ class GuidedNetwork(nn.Module):
             channels: of the images.
         """
         config = self.base.config.model_copy(update={"channels": channels})
-        base = ImplicitNetwork(config, self.sigma_range, self.default_sigma, self.base.tolerance, self.base.iterations)
-        base.log_weight.copy_(self.base.log_weight)
+        like = self.base.log_weight
+        base = ImplicitNetwork(config, self.sigma_range, self.default_sigma, self.base.tolerance, self.base.iterations).to(like)
+        base.log_weight.copy_(like)
         for to, level in zip(base.regularizer.levels, self.base.regularizer.levels, strict=True):
             for name, parameter in to.named_parameters():
                 own = getattr(level, name)
@@ -152,7 +153,7 @@ class GuidedNetwork(nn.Module):
                         parameter[block[0], block[1]] = own
                 else:
                     parameter.copy_(own.repeat(channels, *[1] * (own.ndim - 1)))
-        made = GuidedNetwork(base, self.guide.config)
+        made = GuidedNetwork(base, self.guide.config).to(like)
         state = self.guide.state_dict()
         *pixels, level = state["first.weight"].split([4, 4, 1], 1)
         state["first.weight"] = torch.cat([*(one.repeat(1, channels, 1, 1) / channels**0.5 for one in pixels), level], 1)

@@ -15,6 +15,8 @@ from sciml.imaging.operators.physics import Identity
 from sciml.imaging.tasks.records import CurvePoint
 from sciml.proximal.config import ColourConfig
 from sciml.proximal.networks.forms import LearnedProximalNetwork
+from sciml.proximal.networks.guided import GuidedNetwork
+from sciml.proximal.networks.loading import load_model
 from sciml.proximal.networks.network import Images
 from sciml.proximal.reconstruction.reconstruct import reconstruct
 from sciml.proximal.study.colour import EXPERIMENT, RIVALS, colour_photographs, reading, scores, strongest_colours, tuned
@@ -26,6 +28,7 @@ from sciml.runtime.results import write_result
 from sciml.runtime.seeds import Seeds
 
 log = logging.getLogger(__name__)
+Network = LearnedProximalNetwork | GuidedNetwork
 # of the noise
 SEED = 0
 
@@ -103,8 +106,8 @@ def run(config: ColourConfig, colour: Path, grey: Path, output: Path, device: st
     return outputs
 
 
-def _load(path: Path, channels: int, device: str) -> LearnedProximalNetwork:
-    network = LearnedProximalNetwork.load(path).to(device)
+def _load(path: Path, channels: int, device: str) -> Network:
+    network = load_model(str(path), device)
     if network.channels != channels:
         raise ConfigError(f"{path} has {network.channels} channels; the study of colour expects {channels} here")
     check_weight_inputs(path, EXPERIMENT)
@@ -116,7 +119,7 @@ def _noise(like: Images, seed: int) -> Images:
 
 
 def _estimates(
-    networks: dict[str, LearnedProximalNetwork],
+    networks: dict[str, Network],
     y: Images,
     guide: Images,
     reference: Images,
@@ -148,13 +151,13 @@ def _estimates(
         yield name, estimate
 
 
-def denoised(network: LearnedProximalNetwork, y: Images, sigma: float, tolerance: float = 3e-4) -> tuple[Images, ColourRuns]:
+def denoised(network: Network, y: Images, sigma: float, tolerance: float = 3e-4) -> tuple[Images, ColourRuns]:
     """Return colour pictures as a network denoises them, and what is certain of it.
 
     A network of one channel takes the three channels as three pictures. Each picture is solved alone: none waits for another.
 
     Args:
-        network: learned proximal network of three channels or of one.
+        network: learned proximal network of three channels or of one, with a guide or without.
         y: noisy pictures, shape (batch, 3, rows, columns).
         sigma: standard deviation of the noise.
         tolerance: relative residual at which a picture is finished.

@@ -360,7 +360,7 @@ def test_imaging_solves_with_the_prior_by_name(run, tmp_path, entry_points):
 @pytest.mark.parametrize(
     ("picture", "more", "says"),
     [
-        ("colour.png", "", "photo-colour (3 colours, denoised together)"),
+        ("colour.png", "", "photo-colour-guided (3 colours, denoised together)"),
         ("photo.png", "", "photo-grey-guided (1 channel)"),
         ("colour.png", " --fast", "photo-grey-explicit (the explicit form, fast, colour by colour)"),
         ("colour.png", " --model grey.safetensors", "grey.safetensors at sigma"),

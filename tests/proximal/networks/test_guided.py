@@ -15,6 +15,7 @@ from sciml.proximal.networks.forms import LearnedProximalNetwork, load_denoiser
 from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.potentials import filter_bank
+from sciml.proximal.potentials.symmetric import cosine_transform
 from sciml.proximal.settings.structures import GuideConfig, RegularizerConfig, SolverSchedule
 from sciml.runtime.errors import ConfigError, ShapeError
 from sciml.training import save_weights
@@ -22,32 +23,33 @@ from sciml.training import save_weights
 CONFIG = RegularizerConfig(windows=((3,), (3,)), curvature=10.0)
 
 
-def network(size: float = 1.0, seed: int = 0, tolerance: float = 1e-12) -> GuidedNetwork:
+def network(size: float = 1.0, seed: int = 0, tolerance: float = 1e-12, channels: int = 1) -> GuidedNetwork:
     """Return random weights in float64; `size` of the guide's last layer, 1 changes thresholds by factors of about 3."""
-    base = ImplicitNetwork(CONFIG, tolerance=tolerance, iterations=2000).double()
-    base.regularizer.load_state_dict(perturbed(CONFIG, seed).state_dict())
+    config = CONFIG.model_copy(update={"channels": channels})
+    base = ImplicitNetwork(config, tolerance=tolerance, iterations=2000).double()
+    base.regularizer.load_state_dict(perturbed(config, seed).state_dict())
     made = GuidedNetwork(base, GuideConfig(width=6, depth=2), seed).double()
     with torch.no_grad():
         made.guide.last.weight.normal_(0, size, generator=torch.Generator().manual_seed(seed))
     return made
 
 
-def pictures(rows: int, columns: int, count: int = 2) -> torch.Tensor:
-    ramp = torch.linspace(0.1, 0.9, columns, dtype=torch.double).repeat(count, 1, rows, 1)
+def pictures(rows: int, columns: int, count: int = 2, channels: int = 1) -> torch.Tensor:
+    ramp = torch.linspace(0.1, 0.9, columns, dtype=torch.double).repeat(count, channels, rows, 1)
     return ramp + 0.1 * torch.randn(ramp.shape, generator=torch.Generator().manual_seed(2), dtype=torch.double)
 
 
-@pytest.mark.parametrize("size", [0.5, 20.0])
-def test_every_invariant_holds_whatever_the_guide_says(size: float):
-    found = certify_network(network(size), size=8)
+@pytest.mark.parametrize(("size", "channels"), [(20.0, 1), (0.5, 3)])
+def test_every_invariant_holds_whatever_the_guide_says(size: float, channels: int):
+    found = certify_network(network(size, channels=channels), size=8)
     assert passed(found), [one for one in found if not one.passed]
     assert {"I1", "I3", "R1", "R2", "R3"} <= {one.id for one in found if one.comparison != "n/a"}
 
 
-@pytest.mark.parametrize("shape", [(14, 11), (9, 16)])
-def test_bands_derivatives_and_sizes(monkeypatch, shape: tuple[int, int]):
-    y = pictures(*shape)
-    at = network().fixed(y, 0.1).at(torch.tensor([0.05, 0.2]), y)
+@pytest.mark.parametrize(("shape", "channels"), [((14, 11), 1), ((9, 16), 1), ((11, 10), 3)])
+def test_bands_derivatives_and_sizes(monkeypatch, shape: tuple[int, int], channels: int):
+    y = pictures(*shape, channels=channels)
+    at = network(channels=channels).fixed(y, 0.1).at(torch.tensor([0.05, 0.2]), y)
     assert [bank.stretch.shape[-2:] for bank in at.banks if bank.stretch is not None] == [shape, tuple(-(-n // 2) for n in shape)]
     with torch.no_grad():
         value, gradient = at.value_and_gradient(y)
@@ -72,6 +74,26 @@ def test_the_guide_is_the_same_in_bands_and_leaves_an_untrained_network_alone(mo
     plain = GuidedNetwork(made.base, GuideConfig(width=6, depth=2)).double()
     assert (plain(y, 0.1) - made.base(y, 0.1)).abs().max() < 1e-10
     assert (made(y, 0.1) - made.base(y, 0.1)).abs().max() > 1e-3
+
+
+def test_taken_to_colours_it_is_itself_on_each_combination_of_the_channels():
+    made = network(0.3)
+    colour, turn = made.of_channels(3), cosine_transform(3, torch.double)
+    with torch.no_grad():
+        for level in colour.base.regularizer.levels:
+            # what one combination tells of another is the only thing that is new
+            of_one = torch.kron(torch.eye(3, dtype=torch.double), torch.ones(level.pairs, level.count, dtype=torch.double))
+            level.mixing.mul_(of_one)
+    parts = pictures(12, 10, count=3) - torch.tensor([0.0, 0.5, 0.5])[:, None, None, None]
+    x = torch.einsum("cd,cghw->gdhw", turn, parts)
+    sigma = torch.tensor([0.1], dtype=torch.double)
+    alone = made.base.regularizer.at(sigma).value(parts).sum()
+    assert float(colour.base.regularizer.at(sigma).value(x)) == pytest.approx(float(alone), rel=1e-10)
+    # the guide sees the mean times the root of the number of channels; thresholds of the differences move half as far
+    grey = torch.full((1, 3, 12, 10), 0.5, dtype=torch.double) + 0.2 * (pictures(12, 10, 1) - 0.5)
+    scaled = 0.5 + 3**0.5 * (grey[:, :1] - 0.5)
+    for ours, theirs in zip(colour.guide(grey, grey, sigma), made.guide(scaled, scaled, sigma), strict=True):
+        assert torch.allclose(ours, torch.cat([theirs, theirs.sqrt(), theirs.sqrt()], 1), rtol=1e-9)
 
 
 def test_beyond_its_noise_levels_it_sees_less_contrast():
@@ -149,7 +171,9 @@ def test_what_does_not_fit_is_refused():
         made(y.transpose(0, 1), 0.1)
     with pytest.raises(ShapeError, match="1 channel"):
         reconstruct(pictures(16, 16).transpose(0, 1), task("denoise", size=(16, 16)).physics, made, 0.1)
-    with pytest.raises(ConfigError, match="2 levels and 1 channel"):
+    with pytest.raises(ShapeError, match="reads 3 channel"):
+        network(channels=3)(pictures(12, 12, channels=6), 0.1)
+    with pytest.raises(ConfigError, match="a network of 2 levels"):
         GuidedNetwork(ImplicitNetwork(RegularizerConfig()), GuideConfig())
     with pytest.raises(ConfigError, match="lacks its base"):
         GuidedNetwork.from_description({"form": "guided", "guide": {}})

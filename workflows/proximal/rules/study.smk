@@ -61,7 +61,7 @@ rule study_prior:
 
 rule study_colour:
     input:
-        colour=weights_of("photo-colour"),
+        colour=weights_of("photo-colour-guided"),
         grey=weights_of("photo-grey"),
     output:
         numbers="<results>/colour/colour.json",
