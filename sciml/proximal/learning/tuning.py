@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from sciml.proximal.learning.objectives import GAIN
 from sciml.proximal.learning.random_physics import RandomProblem
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.optimise.implicit_diff import conjugate_gradients
 from sciml.proximal.optimise.minimize import Images, cosine_filter
@@ -28,19 +29,30 @@ FLOOR = 1e-5
 COARSER = (16, 4)
 
 
+def base_of(network: ImplicitNetwork | GuidedNetwork) -> ImplicitNetwork:
+    """Return the network of the first solution."""
+    return network.base if isinstance(network, GuidedNetwork) else network
+
+
 def reconstruction_steps(
-    network: ImplicitNetwork, problem: RandomProblem, y: Tensor, sigma: Float[Tensor, " batch"], count: int
+    network: ImplicitNetwork | GuidedNetwork, problem: RandomProblem, y: Tensor, sigma: Float[Tensor, " batch"], count: int
 ) -> tuple[Images, Any, Float[Tensor, "batch 1 1 1"], Any]:
     """Return x* after `count` gradients, R, its weight (both with the graph of their parameters) and the preconditioner.
 
-    A quarter as many are spent on each of the coarser problems that lead to the first iterate.
+    A quarter as many are spent on each of the coarser problems that lead to the first iterate; half as many on the solution from
+    which a guide reads the thresholds.
     """
-    seen = sigma / problem.column_norm
-    at = network.regularizer.at(seen)
-    weight = (problem.column_norm**2 * network.learned_weight(seen))[:, None, None, None]
+    seen, base = sigma / problem.column_norm, base_of(network)
+    at = base.regularizer.at(seen)
+    weight = (problem.column_norm**2 * base.learned_weight(seen))[:, None, None, None]
+    data = Data(problem.physics, y, problem.spectrum, 1.0)  # all operators here have norm at most 1
     with torch.no_grad():
-        data = Data(problem.physics, y, problem.spectrum, 1.0)  # all operators here have norm at most 1
-        start = approach(network, data, seen, weight.flatten(), problem.start(y), COARSER, count // 4)
+        start = approach(base, data, seen, weight.flatten(), problem.start(y), COARSER, count // 4)
+        if isinstance(network, GuidedNetwork):
+            start = descend(at, weight, data, start, smooth=False, tolerance=0.0, iterations=count // 2).x
+    if isinstance(network, GuidedNetwork):
+        at = at.stretched(network.thresholds(start, seen))
+    with torch.no_grad():
         found = descend(at, weight, data, start, smooth=False, tolerance=0.0, iterations=count)
         precondition = cosine_filter(1 / (problem.spectrum + weight * at.typical_symbol(found.x)))
         return found.x, at, weight, precondition
@@ -60,7 +72,7 @@ def tuning_through_the_solver(
     def loss_step(
         model: nn.Module, batch: Mapping[str, Any], generator: torch.Generator
     ) -> tuple[Float[Tensor, ""], dict[str, float | Tensor]]:
-        assert isinstance(model, ImplicitNetwork)
+        assert isinstance(model, ImplicitNetwork | GuidedNetwork)
         problem = problems[int(torch.randint(len(problems), (1,), generator=generator, device=generator.device))]
         solver_steps, adjoint_steps = schedule.at(batch["done"])
         truth = problem.truth(batch["images"], generator)
@@ -82,7 +94,7 @@ def tuning_through_the_solver(
         surrogate = -at.directional(solution, v * weight)
         value = error.detach() + surrogate - surrogate.detach()
         psnr = (-10 * errors.detach().log10()).mean()
-        return value, {"psnr": psnr, "negative_curvature": (~convex).float().mean(), "weight": model.log_weight.exp().mean()}
+        return value, {"psnr": psnr, "negative_curvature": (~convex).float().mean(), "weight": base_of(model).log_weight.exp().mean()}
 
     return loss_step
 
@@ -91,7 +103,7 @@ def validate_tuning(problems: list[RandomProblem], crops: Images, solver_steps: 
     """Return the validation: mean PSNR over fixed operators at N and 3 N gradients, noise in the middle of its range."""
 
     def validate(model: nn.Module, generator: torch.Generator) -> dict[str, float]:
-        assert isinstance(model, ImplicitNetwork)
+        assert isinstance(model, ImplicitNetwork | GuidedNetwork)
         found: dict[str, list[float]] = {}
         for index, problem in enumerate(problems[: len(crops)]):
             clean = crops[index :: len(problems)]

@@ -178,14 +178,21 @@ class GuidedNetwork(nn.Module):
             ShapeError: the images have another number of channels than the network.
         """
         x = self.check_images(x)
-        levels = self.base.levels(sigma, x)
+        return self.base.stretched(self.thresholds(x, self.base.levels(sigma, x)))
+
+    def thresholds(self, x: Images, levels: Float[Tensor, " batch"]) -> Stretches:
+        """Return the stretches for a picture, with the graph of the guide where there is one.
+
+        Args:
+            x: first solutions, (batch, channel, height, width), values about [0, 1].
+            levels: noise level of each image.
+        """
         # beyond the noise levels of its training the guide sees the picture with so much less contrast, as R does by its scaling
         low, high = self.sigma_range
         contrast = (high / levels).clamp(max=1)[:, None, None, None]
         y = x + self.base.prior_gradient(x, levels)
         seen = [0.5 + contrast * (image - 0.5) for image in (x, y)]
-        stretches = self.guide(*seen, levels.clamp(low, high))
-        return self.base.stretched(stretches)
+        return self.guide(*seen, levels.clamp(low, high))
 
     @torch.no_grad()
     def forward(self, y: Images, sigma: Sigma | None = None) -> Images:

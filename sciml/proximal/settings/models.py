@@ -63,7 +63,7 @@ class ModelConfig(StageConfig):
 
     @model_validator(mode="after")
     def _fits(self) -> ModelConfig:
-        if self.task != "denoise" and not isinstance(self.network, RegularizerConfig):
+        if self.task != "denoise" and not isinstance(self.network, RegularizerConfig | GuideConfig):
             raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
         if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
             raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
@@ -107,7 +107,16 @@ def default_models() -> dict[str, ModelConfig]:
         }
         return ModelConfig.model_validate({**values, **changes})
 
-    blurred = SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14))
+    sharp: dict[str, Any] = {
+        # sharper crops, and a loss that looks at their edges: chosen on validation photographs
+        "downscale_probabilities": {1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
+        "loss": "mse",
+        "operators": 60,
+        "ema_decay": 0.995,
+        "schedule": SolverSchedule(solver_steps=(16, 20, 26), adjoint_steps=(10, 12, 14)),
+        "validations": 10,
+        "validation_crops": 20,
+    }
 
     def guide(domain: Literal["photo-grey", "photo-colour"], start: str, steps: int, cpu_minutes: float) -> ModelConfig:
         return ModelConfig(
@@ -150,16 +159,19 @@ def default_models() -> dict[str, ModelConfig]:
         "photo-deblur": tuned(
             "photo-grey",
             "deblur",
-            # sharper crops, and a loss that looks at their edges: chosen on validation photographs
-            downscale_probabilities={1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
-            loss="mse",
-            operators=60,
+            **sharp,
             steps=2400,
             learning_rate=4e-3,
-            ema_decay=0.995,
-            schedule=blurred,
-            validations=10,
-            validation_crops=20,
+        ),
+        "photo-deblur-guided": tuned(
+            "photo-grey",
+            "deblur",
+            start_from="photo-grey-guided",
+            network=GuideConfig(),
+            **sharp,
+            steps=1800,
+            cpu_minutes=60,
+            learning_rate=2e-3,
         ),
         "ct": tuned("ct", "ct", schedule=SolverSchedule(solver_steps=(80, 100, 120), adjoint_steps=(16, 20, 24))),
         "mr-t1": tuned("mri", "mri", steps=200, start_scale=2.0),
