@@ -93,8 +93,8 @@ def tuning_through_the_solver(
         # d loss = -<v, d(weight grad R)>; directional is linear in its second argument, so the weight may stand there
         surrogate = -at.directional(solution, v * weight)
         value = error.detach() + surrogate - surrogate.detach()
-        psnr = (-10 * errors.detach().log10()).mean()
-        return value, {"psnr": psnr, "negative_curvature": (~convex).float().mean(), "weight": base_of(model).log_weight.exp().mean()}
+        psnr, factor = (-10 * errors.detach().log10()).mean(), base_of(model).log_weight.exp().mean()
+        return value, {"psnr": psnr, "negative_curvature": (~convex).float().mean(), "weight": factor}
 
     return loss_step
 

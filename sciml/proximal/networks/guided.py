@@ -2,11 +2,12 @@
 
     x1 = prox_R(y),    s = exp(-2 z(x1)),    f(y) = prox_{R^s}(y),    R^s:  phi_k(q_k(p))  becomes  phi_k(s_k(p) q_k(p)) / s_k(p)
 
-z is a small convolutional network that reads the first solution x1 and what it was denoised from, y = x1 + grad R(x1): where it
-sees texture it raises a group's thresholds, tau exp(z), and in flat regions it lowers them. R^s is fixed then and has the bounds
--rho I <= Hess R^s <= D of R whatever the network says, since a Charbonnier function of a vector has a Hessian between 0 and the
-identity for any threshold: its prox is unique, and a reconstruction with it comes with the same certificate. As a function of y,
-f is no proximal operator of one regulariser; `fixed` gives the network that it is at one picture.
+z is a small convolutional network that reads the first solution x1 and what it was denoised from, y = x1 + grad R(x1), of
+complex images the magnitudes: where it sees texture it raises a group's thresholds, tau exp(z), and in flat regions it lowers
+them. R^s is fixed then and has the bounds -rho I <= Hess R^s <= D of R whatever the network says, since a Charbonnier function of
+a vector has a Hessian between 0 and the identity for any threshold: its prox is unique, and a reconstruction with it comes with
+the same certificate. As a function of y, f is no proximal operator of one regulariser; `fixed` gives the network that it is at
+one picture.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from sciml.proximal.networks.implicit import ImplicitNetwork
+from sciml.proximal.networks.implicit import COMPLEX, ImplicitNetwork
 from sciml.proximal.networks.network import Images, Sigma
 from sciml.proximal.settings.structures import GuideConfig
 from sciml.runtime.errors import ConfigError, ShapeError
@@ -187,10 +188,12 @@ class GuidedNetwork(nn.Module):
             x: first solutions, (batch, channel, height, width), values about [0, 1].
             levels: noise level of each image.
         """
+        y = x + self.base.prior_gradient(x, levels)
+        if x.shape[1] == COMPLEX * self.channels:
+            x, y = (image.unflatten(1, (COMPLEX, -1)).norm(dim=1) for image in (x, y))
         # beyond the noise levels of its training the guide sees the picture with so much less contrast, as R does by its scaling
         low, high = self.sigma_range
         contrast = (high / levels).clamp(max=1)[:, None, None, None]
-        y = x + self.base.prior_gradient(x, levels)
         seen = [0.5 + contrast * (image - 0.5) for image in (x, y)]
         return self.guide(*seen, levels.clamp(low, high))
 
@@ -211,11 +214,12 @@ class GuidedNetwork(nn.Module):
         return self.fixed(first, sigma).solve(y, sigma, start=first).x
 
     def check_images(self, x: Tensor, what: str = "the images") -> Images:
-        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, and ShapeError for a multiple of channels."""
+        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, ShapeError for more than 2 images in one too."""
         x = self.base.check_images(x, what)
-        if x.shape[1] != self.channels:
+        if x.shape[1] > COMPLEX * self.channels:
             raise ShapeError(
-                f"{what} have shape {tuple(x.shape)}, but this guide reads {self.channels} channel(s): take the channels as images"
+                f"{what} have shape {tuple(x.shape)}, but this guide reads {self.channels} channel(s), or real and imaginary "
+                "part of as many: take the channels as images"
             )
         return x
 

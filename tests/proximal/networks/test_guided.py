@@ -96,6 +96,15 @@ def test_taken_to_colours_it_is_itself_on_each_combination_of_the_channels():
         assert torch.allclose(ours, torch.cat([theirs, theirs.sqrt(), theirs.sqrt()], 1), rtol=1e-9)
 
 
+def test_of_complex_images_it_sees_magnitudes():
+    made, x, angle = network(), pictures(12, 10, 1, channels=2), torch.tensor(0.7)
+    turn = torch.tensor([[angle.cos(), -angle.sin()], [angle.sin(), angle.cos()]], dtype=torch.double)
+    turned = torch.einsum("cd,bdhw->bchw", turn, x)
+    for ours, theirs in zip(made.fixed(turned, 0.1).buffers(), made.fixed(x, 0.1).buffers(), strict=True):
+        assert torch.allclose(ours, theirs, rtol=1e-6)
+    assert (made(turned, 0.1) - torch.einsum("cd,bdhw->bchw", turn, made(x, 0.1))).abs().max() < 1e-2
+
+
 def test_beyond_its_noise_levels_it_sees_less_contrast():
     """R_sigma(x) = s^2 R(x / s) beyond the last knot, and the thresholds of a picture follow that rule."""
     made, y = network(), pictures(12, 12)
@@ -168,11 +177,11 @@ def test_what_does_not_fit_is_refused():
         fixed(pictures(12, 12, count=3), 0.1)
     assert len(made.fixed(y[:1], 0.1)(y, 0.1)) == 2
     with pytest.raises(ShapeError, match="1 channel"):
-        made(y.transpose(0, 1), 0.1)
+        made(pictures(12, 12, channels=3), 0.1)
     with pytest.raises(ShapeError, match="1 channel"):
-        reconstruct(pictures(16, 16).transpose(0, 1), task("denoise", size=(16, 16)).physics, made, 0.1)
+        reconstruct(pictures(16, 16, channels=3), task("denoise", size=(16, 16)).physics, made, 0.1)
     with pytest.raises(ShapeError, match="reads 3 channel"):
-        network(channels=3)(pictures(12, 12, channels=6), 0.1)
+        network(channels=3)(pictures(12, 12, channels=9), 0.1)
     with pytest.raises(ConfigError, match="a network of 2 levels"):
         GuidedNetwork(ImplicitNetwork(RegularizerConfig()), GuideConfig())
     with pytest.raises(ConfigError, match="lacks its base"):
