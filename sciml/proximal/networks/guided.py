@@ -214,7 +214,7 @@ class GuidedNetwork(nn.Module):
         return self.fixed(first, sigma).solve(y, sigma, start=first).x
 
     def check_images(self, x: Tensor, what: str = "the images") -> Images:
-        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, ShapeError for more than 2 images in one too."""
+        """Return `x` without graph; raises as `LearnedProximalNetwork.check_images`, and ShapeError for 3 images in one."""
         x = self.base.check_images(x, what)
         if x.shape[1] > COMPLEX * self.channels:
             raise ShapeError(
