@@ -1,14 +1,14 @@
 """Restore photographs that no network has seen, beside a strong classical rival: by how much and how often each is above it.
 
-    python benchmarks/photographs.py [--problem grey|colour|blurred] [--role test] [--sigma 0.05 0.1 0.2] [--models photo-grey ...]
+    python benchmarks/photographs.py [--problem grey|colour|blurred] [--role test] [--sigma 0.05 0.1] [--models photo-grey ...]
 
 Cases by rule: the middle 256 x 256 pixels of every crop of `sciml.datasets.crops`, luma of display values or, with `colour`, its
 three channels; noise, and with `blurred` a camera shake of 19 x 19 pixels that is known, seeded by the crop's place in the list.
 The rival is BM3D by the package `bm3d` (extra `nonfree`, non-commercial), its colour form for colours, and total variation for
-blurred photographs, at the best of some strengths on the crops of the validation photographs at that noise level; the networks get
-the noise level and nothing else. The interval is a bootstrap of 95 % over photographs, of which some have several crops. Gradients
-are those of `reconstruct` at its default tolerance, CPU seconds those of it and of the rival on one thread. About half a minute a
-crop and noise level.
+blurred photographs, at the best of some strengths on the crops of the validation photographs at that noise level; the networks
+get the noise level and nothing else. The interval is a bootstrap of 95 % over photographs, of which some have several crops.
+Gradients are those of `reconstruct` at its default tolerance, CPU seconds those of it and of the rival on one thread. About half
+a minute a crop and noise level.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Problem(NamedTuple):
 PROBLEMS = {
     "grey": Problem("BM3D", (0.9, 1, 1.1), (0.05, 0.1, 0.2), ("photo-grey-explicit", "photo-grey", "photo-grey-guided")),
     "colour": Problem("BM3D", (0.9, 1, 1.1), (0.05, 0.1, 0.2), ("photo-colour", "photo-colour-guided")),
-    "blurred": Problem("total variation", (0.25, 0.35, 0.5, 0.7, 1), (0.01, 0.03), ("photo-deblur", "photo-deblur-guided")),
+    "blurred": Problem("total variation", (0.5, 0.7, 1, 1.4), (0.01, 0.03), ("photo-deblur", "photo-deblur-guided")),
 }
 
 
