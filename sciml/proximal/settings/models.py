@@ -107,6 +107,7 @@ def default_models() -> dict[str, ModelConfig]:
         }
         return ModelConfig.model_validate({**values, **changes})
 
+    scanned = SolverSchedule(solver_steps=(80, 100, 120), adjoint_steps=(16, 20, 24))
     sharp: dict[str, Any] = {
         # sharper crops, and a loss that looks at their edges: chosen on validation photographs
         "downscale_probabilities": {1: 0.1, 2: 0.35, 3: 0.35, 4: 0.2},
@@ -173,15 +174,17 @@ def default_models() -> dict[str, ModelConfig]:
             cpu_minutes=60,
             learning_rate=2e-3,
         ),
-        "ct": tuned("ct", "ct", schedule=SolverSchedule(solver_steps=(80, 100, 120), adjoint_steps=(16, 20, 24))),
+        "ct": tuned("ct", "ct", schedule=scanned),
         "ct-guided": tuned(
             "ct",
             "ct",
             start_from="photo-grey-guided",
             network=GuideConfig(),
-            schedule=SolverSchedule(solver_steps=(80, 100, 120), adjoint_steps=(16, 20, 24)),
+            steps=450,
+            learning_rate=2e-3,
+            schedule=scanned,
         ),
-        "mr-t1-guided": tuned("mri", "mri", start_from="photo-grey-guided", network=GuideConfig(), steps=200),
+        "mr-t1-guided": tuned("mri", "mri", start_from="photo-grey-guided", network=GuideConfig(), learning_rate=2e-3),
         "mr-t1": tuned("mri", "mri", steps=200, start_scale=2.0),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),
