@@ -123,9 +123,9 @@ class Config(StageConfig):
     networks: dict[TaskName, tuple[str, ...]] = Field(
         default={
             "denoise": ("photo-grey-guided", "photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
-            "deblur": ("photo-deblur", "photo-grey", "photo-grey-explicit"),
-            "ct-sparse": ("ct", "photo-grey", "ct-explicit"),
-            "mri-cs": ("mr-t1", "photo-grey", "mr-t1-explicit"),
+            "deblur": ("photo-deblur-guided", "photo-deblur", "photo-grey", "photo-grey-explicit"),
+            "ct-sparse": ("ct-guided", "ct", "photo-grey", "ct-explicit"),
+            "mri-cs": ("mr-t1-guided", "mr-t1", "photo-grey", "mr-t1-explicit"),
         },
         description="networks compared on each task",
     )

@@ -173,11 +173,11 @@ def of_peer(kind: str) -> Computed:
 CASES.update({f"peer_{kind}": of_peer(kind) for kind in PEERS})
 
 
-def tuned(kind: str) -> Computed:
+def tuned(kind: str, name: str | None = None) -> Computed:
     """Return the gradients of a step through the solver of random problems, and its validation."""
 
     def compute(device: Device) -> Results:
-        network = ImplicitNetwork(RegularizerConfig()).to(device)
+        network = (ImplicitNetwork(RegularizerConfig()) if name is None else load_denoiser(name)).to(device)
         problems = random_problems(kind, 24, 2, 0, str(device))
         batch = {"images": numbers(2, 1, 24, 24).to(device), "done": 0.5}
         found = gradients(network, tuning_through_the_solver(problems, FEW)(network, batch, draws(device))[0])
@@ -189,6 +189,7 @@ def tuned(kind: str) -> Computed:
 
 
 CASES.update({f"tunes_{kind}": tuned(kind) for kind in ("deblur", "ct", "mri")})
+CASES["tunes_a_guide"] = tuned("mri", "photo-grey-guided")
 
 
 @case

@@ -110,7 +110,7 @@ def test_settings_name_rows_and_methods_that_exist_and_a_job_reads_its_own():
         with pytest.raises(ValueError, match="is called"):
             Config(**wrong)
     config = Config(rows=("denoise", "ct-sparse"), left_out=("ct-sparse/learned",))
-    assert config.inexact() == () and config.networks("scan") == ["ct"] and rows_of("photo", config.rows) == ("denoise",)
+    assert config.inexact() == () and config.networks("scan") == ["ct-guided"] and rows_of("photo", config.rows) == ("denoise",)
     assert config.classical_config(run, "scan").rows == ("ct-sparse",) and "tv" in config.classical_config(run, "photo").methods
     assert config.own_methods() == [] and config.compare_config(run).seed == run.master_seed
     with pytest.raises(ConfigError, match=r"matrix\.rows"):

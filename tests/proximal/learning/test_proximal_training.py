@@ -12,10 +12,11 @@ from sciml.proximal.config import Config
 from sciml.proximal.learning.objectives import noise_levels, weighted_error
 from sciml.proximal.learning.random_physics import random_problems
 from sciml.proximal.learning.tuning import reconstruction_steps, tuning_through_the_solver
+from sciml.proximal.networks.guided import GuidedNetwork
 from sciml.proximal.networks.implicit import ImplicitNetwork
 from sciml.proximal.optimise.implicit_diff import conjugate_gradients, through_prox
 from sciml.proximal.settings.models import ModelConfig, TrainConfig, default_models
-from sciml.proximal.settings.structures import FramePotential, PeerConfig, RegularizerConfig, SolverSchedule
+from sciml.proximal.settings.structures import FramePotential, GuideConfig, PeerConfig, RegularizerConfig, SolverSchedule
 
 CONFIG = RegularizerConfig(windows=((3,), (3,)), curvature=10.0)
 
@@ -54,20 +55,32 @@ def test_the_implicit_gradient_is_that_of_the_converged_loss():
         assert float((parameter.grad * direction).sum()) == pytest.approx(expected, rel=2e-4, abs=1e-9), name
 
 
-@pytest.mark.parametrize(("task", "steps"), [("deblur", 150), ("ct", 150), pytest.param("mri", 280, marks=pytest.mark.slow)])
-def test_the_gradient_through_a_reconstruction_is_that_of_the_converged_loss(task, steps):
-    """With many steps the loss of the tuning and its gradient agree with central differences, the weight's included."""
+@pytest.mark.parametrize(
+    ("task", "steps", "guided"),
+    [("deblur", 150, False), ("ct", 150, False), pytest.param("mri", 280, False, marks=pytest.mark.slow), ("deblur", 150, True)],
+)
+def test_the_gradient_through_a_reconstruction_is_that_of_the_converged_loss(task, steps, guided):
+    """With many steps the loss of the tuning and its gradient agree with central differences, the weight's included.
+
+    Of a guide: the gradient of its own weights, whose thresholds are read off a solution that they do not change.
+    """
     network = exact(1)
     problems = random_problems(task, 24, 3, 0)[:1]
     step = tuning_through_the_solver(problems, SolverSchedule(solver_steps=(steps,), adjoint_steps=(steps // 2,), begins=(0.0,)))
     batch = {"images": torch.linspace(0, 1, 24).repeat(1, 1, 24, 1), "done": 0.0}
     single = ImplicitNetwork(CONFIG)
     single.load_state_dict({key: value.float() for key, value in network.state_dict().items()})
-    loss, scalars = step(single, batch, torch.Generator().manual_seed(3))
+    weights: list[torch.Tensor] = [single.log_weight, single.regularizer.levels[0].log_tau]
+    model: torch.nn.Module = single
+    if guided:
+        model = GuidedNetwork(single, GuideConfig(width=6, depth=2))
+        weights = [model.guide.last.bias, model.guide.last.weight]
+        with torch.no_grad():
+            model.guide.last.weight.normal_(0, 0.3, generator=torch.Generator().manual_seed(0))
+    loss, scalars = step(model, batch, torch.Generator().manual_seed(3))
     loss.backward()
     if float(scalars["negative_curvature"]) > 0:
         pytest.skip("this problem met negative curvature, where the gradient is only part of it")
-    weights = [single.log_weight, single.regularizer.levels[0].log_tau]
     slopes = [parameter.grad.clone() for parameter in weights if parameter.grad is not None]
     # both are moved along their own unit gradients at once, the weight half as far, so that an error of either shows
     lengths = [0.025, 0.05]
@@ -77,7 +90,7 @@ def test_the_gradient_through_a_reconstruction_is_that_of_the_converged_loss(tas
         with torch.no_grad():
             for parameter, direction in zip(weights, directions, strict=True):
                 parameter += sign * direction
-            value = float(step(single, batch, torch.Generator().manual_seed(3))[0].detach())
+            value = float(step(model, batch, torch.Generator().manual_seed(3))[0].detach())
             for parameter, direction in zip(weights, directions, strict=True):
                 parameter -= sign * direction
         return value

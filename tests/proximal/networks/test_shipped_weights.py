@@ -18,20 +18,24 @@ from sciml.training import read_weights_metadata, weights_digest
 EXPECTED = {
     "ct",
     "ct-explicit",
+    "ct-guided",
     "digits",
     "mr-t1",
     "mr-t1-explicit",
+    "mr-t1-guided",
     "peer-gradient-step",
     "peer-residual",
     "photo-colour",
+    "photo-colour-guided",
     "photo-deblur",
+    "photo-deblur-guided",
     "photo-grey",
     "photo-grey-explicit",
     "photo-grey-guided",
 }
 PEERS = {"peer-gradient-step", "peer-residual"}
-GUIDED = {"photo-grey-guided"}
-TUNED = {"ct", "mr-t1", "photo-deblur"}
+GUIDED = {name for name in EXPECTED if name.endswith("-guided")}
+TUNED = {name + form for name in ("ct", "mr-t1", "photo-deblur") for form in ("", "-guided")}
 MEGABYTE = 1_000_000
 
 

@@ -83,11 +83,11 @@ PRIOR = "prior:"
 
 NETWORKS: dict[str, dict[str, str]] = {
     "denoise": {LEARNED: "photo-grey-guided", EXPLICIT: "photo-grey-explicit", PEER: "peer-residual", STEP: "peer-gradient-step"},
-    "deblur": {LEARNED: "photo-deblur", EXPLICIT: "photo-grey-explicit"},
+    "deblur": {LEARNED: "photo-deblur-guided", EXPLICIT: "photo-grey-explicit"},
     "inpaint": {LEARNED: "photo-grey-guided", EXPLICIT: "photo-grey-explicit"},
-    "ct-sparse": {LEARNED: "ct"},
-    "ct-limited": {LEARNED: "ct"},
-    "mri-cs": {LEARNED: "mr-t1", EXPLICIT: "mr-t1-explicit"},
+    "ct-sparse": {LEARNED: "ct-guided"},
+    "ct-limited": {LEARNED: "ct-guided"},
+    "mri-cs": {LEARNED: "mr-t1-guided", EXPLICIT: "mr-t1-explicit"},
 }
 """Shipped network by task and method."""
 
