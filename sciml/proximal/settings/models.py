@@ -67,8 +67,8 @@ class ModelConfig(StageConfig):
             raise ValueError(f"only the implicit form is trained through a solver; train {self.network.kind} to denoise")
         if not 0 < self.sigma_range[0] <= self.sigma_range[1]:
             raise ValueError(f"sigma_range is {self.sigma_range}, expected lowest and highest above 0")
-        if isinstance(self.network, GuideConfig) and self.start_from is None:
-            raise ValueError("start_from names the network that a guide belongs to")
+        if isinstance(self.network, GuideConfig) and (self.start_from is None or self.start_scale != 1):
+            raise ValueError("start_from names the network that a guide belongs to, whose thresholds it takes as they are")
         return self
 
 

@@ -154,6 +154,8 @@ def test_settings_refuse_what_cannot_be_trained():
         ModelConfig(domain="ct", task="ct", network=PeerConfig(), steps=1, cpu_minutes=1)
     with pytest.raises(ValueError, match="lowest and highest"):
         ModelConfig(domain="ct", network=CONFIG, sigma_range=(0.3, 0.1), steps=1, cpu_minutes=1)
+    with pytest.raises(ValueError, match="start_from names the network"):
+        ModelConfig(domain="ct", network=GuideConfig(), start_from="ct", start_scale=2.0, steps=1, cpu_minutes=1)
 
 
 def small(**changes) -> TrainConfig:
@@ -210,6 +212,16 @@ def test_training_writes_a_network_that_denoises_and_can_be_tuned_further(tmp_pa
             small(name=task, task=task, domain=domain, start_from="small", crop_size=40), weights, tmp_path / task
         )
         assert load_denoiser(tuned).form == "implicit" and "psnr" in history.read_text()
+    guide = GuideConfig(width=4, depth=2)
+    guided, _ = run(small(name="guided", network=guide, start_from="small"), weights, tmp_path / "guided")
+    parts = {name: value for name, value in load_denoiser(guided).base.state_dict().items()}
+    assert all(torch.equal(value, parts[name]) for name, value in network.state_dict().items())
+    for changes in ({"domain": "photo-colour"}, {"domain": "mri", "task": "mri", "crop_size": 40}):
+        again, _ = run(small(name="more", network=guide, start_from="guided", **changes), guided, tmp_path / changes["domain"])
+        further = load_denoiser(again)
+        assert further.form == "guided" and further.channels == (3 if changes["domain"] == "photo-colour" else 1)
+        # both are trained: R too
+        assert not torch.equal(further.base.regularizer.levels[0].log_tau[:24], network.regularizer.levels[0].log_tau)
     peer, _ = run(small(name="peer", network=PeerConfig(width=4, depth=3)), None, tmp_path / "peer")
     assert load_denoiser(peer)(noisy, 0.1).shape == noisy.shape
 
