@@ -140,7 +140,12 @@ class GuidedNetwork(nn.Module):
 
         Args:
             channels: of the images.
+
+        Raises:
+            ConfigError: this network has several channels itself.
         """
+        if self.channels != 1:
+            raise ConfigError(f"a network of 1 channel is taken to several, this one has {self.channels}")
         config = self.base.config.model_copy(update={"channels": channels})
         like = self.base.log_weight
         base = ImplicitNetwork(config, self.sigma_range, self.default_sigma, self.base.tolerance, self.base.iterations).to(like)

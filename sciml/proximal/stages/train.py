@@ -169,7 +169,7 @@ def network_of(config: TrainConfig, start: Path | None = None) -> Denoiser:
         if isinstance(base, GuidedNetwork):
             if base.guide.config != config.network:
                 raise ConfigError(f"{config.name} goes on from a guide of {base.guide.config}, its settings say {config.network}")
-            made = base.of_channels(COLOURS) if config.domain == "photo-colour" and base.channels == 1 else base
+            made = base.of_channels(COLOURS) if (config.domain, base.channels) == ("photo-colour", 1) else base
             made.base.requires_grad_(True).log_weight.requires_grad_(config.task != "denoise")
             return made
         if not isinstance(base, ImplicitNetwork):
