@@ -125,7 +125,7 @@ class Config(StageConfig):
             "denoise": ("photo-grey-guided", "photo-grey", "photo-grey-explicit", "peer-residual", "peer-gradient-step"),
             "deblur": ("photo-deblur-guided", "photo-deblur", "photo-grey", "photo-grey-explicit"),
             "ct-sparse": ("ct-guided", "ct", "photo-grey", "ct-explicit"),
-            "mri-cs": ("mr-t1-guided", "mr-t1", "photo-grey", "mr-t1-explicit"),
+            "mri-cs": ("mr-t1", "photo-grey", "mr-t1-explicit"),
         },
         description="networks compared on each task",
     )

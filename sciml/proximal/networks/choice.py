@@ -7,7 +7,7 @@ from dataclasses import dataclass
 AUTO = "auto"
 GREY, COLOUR, FAST = "photo-grey-guided", "photo-colour-guided", "photo-grey-explicit"
 # networks that were tuned through the solver of a task, and their explicit counterparts
-TUNED = {"deblur": "photo-deblur-guided", "ct-sparse": "ct-guided", "ct-limited": "ct-guided", "mri-cs": "mr-t1-guided"}
+TUNED = {"deblur": "photo-deblur-guided", "ct-sparse": "ct-guided", "ct-limited": "ct-guided", "mri-cs": "mr-t1"}
 TUNED_FAST = {"ct-sparse": "ct-explicit", "ct-limited": "ct-explicit", "mri-cs": "mr-t1-explicit"}
 
 

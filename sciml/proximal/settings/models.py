@@ -184,7 +184,6 @@ def default_models() -> dict[str, ModelConfig]:
             learning_rate=2e-3,
             schedule=scanned,
         ),
-        "mr-t1-guided": tuned("mri", "mri", start_from="photo-grey-guided", network=GuideConfig(), learning_rate=2e-3),
         "mr-t1": tuned("mri", "mri", steps=200, start_scale=2.0),
         "photo-grey-explicit": explicit("photo-grey", 6),
         "ct-explicit": explicit("ct", 3),

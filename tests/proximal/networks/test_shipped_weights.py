@@ -22,7 +22,6 @@ EXPECTED = {
     "digits",
     "mr-t1",
     "mr-t1-explicit",
-    "mr-t1-guided",
     "peer-gradient-step",
     "peer-residual",
     "photo-colour",
@@ -35,7 +34,7 @@ EXPECTED = {
 }
 PEERS = {"peer-gradient-step", "peer-residual"}
 GUIDED = {name for name in EXPECTED if name.endswith("-guided")}
-TUNED = {name + form for name in ("ct", "mr-t1", "photo-deblur") for form in ("", "-guided")}
+TUNED = {"ct", "ct-guided", "mr-t1", "photo-deblur", "photo-deblur-guided"}
 MEGABYTE = 1_000_000
 
 

@@ -87,7 +87,7 @@ NETWORKS: dict[str, dict[str, str]] = {
     "inpaint": {LEARNED: "photo-grey-guided", EXPLICIT: "photo-grey-explicit"},
     "ct-sparse": {LEARNED: "ct-guided"},
     "ct-limited": {LEARNED: "ct-guided"},
-    "mri-cs": {LEARNED: "mr-t1-guided", EXPLICIT: "mr-t1-explicit"},
+    "mri-cs": {LEARNED: "mr-t1", EXPLICIT: "mr-t1-explicit"},
 }
 """Shipped network by task and method."""
 
