@@ -127,7 +127,7 @@ class GuidedNetwork(nn.Module):
             raise ConfigError(f"a guide takes a network of {LEVELS} levels, got {len(base.config.windows)}")
         self.base = base.requires_grad_(False)
         fine, coarse = (base.channels * level.pairs for level in base.regularizer.levels)  # pyright: ignore[reportOperatorIssue]
-        self.guide = Guide(config, (fine, coarse), base.channels, seed)
+        self.guide = Guide(config, (fine, coarse), base.channels, seed)  # pyright: ignore[reportArgumentType]
         self.channels, self.sigma_range, self.default_sigma = base.channels, base.sigma_range, base.default_sigma
 
     @torch.no_grad()
