@@ -214,7 +214,7 @@ def test_training_writes_a_network_that_denoises_and_can_be_tuned_further(tmp_pa
         assert load_denoiser(tuned).form == "implicit" and "psnr" in history.read_text()
     guide = GuideConfig(width=4, depth=2)
     guided, _ = run(small(name="guided", network=guide, start_from="small"), weights, tmp_path / "guided")
-    parts = {name: value for name, value in load_denoiser(guided).base.state_dict().items()}
+    parts = load_denoiser(guided).base.state_dict()
     assert all(torch.equal(value, parts[name]) for name, value in network.state_dict().items())
     for changes in ({"domain": "photo-colour"}, {"domain": "mri", "task": "mri", "crop_size": 40}):
         again, _ = run(small(name="more", network=guide, start_from="guided", **changes), guided, tmp_path / changes["domain"])
