@@ -105,11 +105,11 @@ def denoise_command(
     """Remove white noise from files; a result has the form and the units of its file.
 
     A colour picture goes through photo-colour-guided, a grey one and the slices of a volume through photo-grey-guided, whose
-    thresholds follow the picture; --model and --fast choose others. The middles (256 x 256) of kodim23, sail, tulips and
-    monarch in grey at --noise-std 0.1, means on one core: photo-grey-guided 28.82 dB in 3.7 s, photo-grey 28.42 dB in 2.1 s,
-    --fast 28.37 dB in 0.06 s. In colour, certified: photo-colour-guided 31.37 dB in 9.0 s, photo-colour 30.94 dB in 4.3 s,
-    photo-grey by channel 29.29 dB in 4.8 s, --fast 29.29 dB in 0.7 s. `sciml proximal evaluate` measures them on yours. Of
-    several files, what is there already is skipped, and what fails is told and the others go on (exit code 3 at the end).
+    thresholds follow the picture; --model and --fast choose others. Means of 42 crops of 256 x 256 at --noise-std 0.1 on one
+    core (benchmarks/photographs.py), in grey: photo-grey-guided 34.90 dB in 2.6 s, photo-grey 34.35 dB in 1.4 s, --fast 33.98 dB
+    in 0.3 s; in colour: photo-colour-guided 35.84 dB in 7.3 s, photo-colour 35.36 dB in 3.6 s. `sciml proximal evaluate`
+    measures them on yours. Of several files, what is there already is skipped, and what fails is told and the others go on (exit
+    code 3 at the end).
 
     Examples: sciml proximal denoise photo.jpg --noise-std 0.1 --out clean.png;
     sciml proximal denoise scan.nii.gz --range -1000 1000 --out clean.nii.gz;
