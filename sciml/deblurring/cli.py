@@ -223,7 +223,7 @@ def restore_command(
 def estimate_command(
     photo: Photo,
     out: Annotated[Path, typer.Option(help="Kernel: .png, .tif or .npy.")],
-    size: Annotated[int, typer.Option(help="Odd width of the kernel; rather too large than too small.")] = 19,
+    size: Annotated[int, typer.Option(help="Odd width of the kernel; rather too large than too small.")] = 27,
     noise_std: Noise = None,
     gamma: Gamma = "auto",
     range: Range = None,

@@ -19,7 +19,7 @@ from sciml.imaging.priors import resolve
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import merged, validated
 
-ESTIMATE, ESTIMATE_SIZE = "estimate", 19
+ESTIMATE, ESTIMATE_SIZE = "estimate", 27
 
 
 @dataclass(frozen=True)
