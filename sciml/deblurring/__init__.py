@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sciml.deblurring.correction.sensitivity import bootstrap_std, spread_map
     from sciml.deblurring.kernels.canonical import Canonical, canonicalise, read_kernel
     from sciml.deblurring.kernels.errors import perturbed
+    from sciml.deblurring.kernels.shake import Shake
     from sciml.deblurring.restoration.deblur import Deblurred, deblur
     from sciml.deblurring.settings.structures import DipConfig
 
@@ -27,6 +28,7 @@ _HOMES = {
     "Canonical": "kernels.canonical",
     "Deblurred": "restoration.deblur",
     "DipConfig": "settings.structures",
+    "Shake": "kernels.shake",
     "bootstrap_std": "correction.sensitivity",
     "canonicalise": "kernels.canonical",
     "deblur": "restoration.deblur",
@@ -40,6 +42,7 @@ __all__ = [
     "Canonical",
     "Deblurred",
     "DipConfig",
+    "Shake",
     "bootstrap_std",
     "canonicalise",
     "deblur",

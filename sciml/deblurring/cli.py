@@ -45,13 +45,23 @@ def check_kernel(text: str) -> None:
         read_kernel(text)
 
 
+def check_blur(text: str) -> None:
+    """Refuse what `check_kernel` does, but for the table of poses of a camera that turned, where it can be read."""
+    from sciml.deblurring.kernels.shake import is_shake, read_shake
+
+    if is_shake(text):
+        read_shake(Path(text))
+    elif text.partition(":")[0] != "estimate-rotation":
+        check_kernel(text)
+
+
 def check_photos(path: Path) -> None:
     """Refuse a photograph that cannot be read; of a folder each is looked at in its turn."""
     if not path.is_dir():
         check_image(path)
 
 
-KERNEL, PHOTOS = Reads(check_kernel), Reads(check_photos)
+KERNEL, BLUR, PHOTOS = Reads(check_kernel), Reads(check_blur), Reads(check_photos)
 KernelText = Annotated[
     str,
     KERNEL,
@@ -73,10 +83,11 @@ def restore_command(
     photo: Annotated[Path, PHOTOS, typer.Argument(help="Blurred photograph (PNG, JPEG, TIFF, NPY), or a folder of them.")],
     kernel: Annotated[
         str,
-        KERNEL,
+        BLUR,
         typer.Option(
             help="What blurred it: a name such as motion:15,30, gaussian:2.5 or disk:4, a file (PNG, TIFF, NPY, MAT), or "
-            "estimate[:SIZE] to find it in the photograph. Rather too large a SIZE than too small."
+            "estimate[:SIZE] to find it in the photograph, estimate-rotation[:SIZE] where the camera may have turned as well, "
+            "or a CSV file of its poses (rows,columns,degrees,weight). Rather too large a SIZE than too small."
         ),
     ],
     out: Annotated[
@@ -119,7 +130,10 @@ def restore_command(
             "--kernel-error", help="What those kernels are drawn from; by default rotation:~8+scale:~0.1+smoothing:~0.5."
         ),
     ] = None,
-    kernel_out: Annotated[Path | None, typer.Option("--kernel-out", help="File for the kernel that was used.")] = None,
+    kernel_out: Annotated[
+        Path | None,
+        typer.Option("--kernel-out", help="File for the kernel that was used; of a camera that turned CSV for its poses."),
+    ] = None,
     residual_out: Annotated[
         Path | None, typer.Option("--residual-out", help="File for what the given kernel leaves unexplained.")
     ] = None,
@@ -160,6 +174,7 @@ def restore_command(
 
     Examples: sciml deblurring restore shaken.jpg --kernel motion:15,30 --out sharp.png;
     sciml deblurring restore shaken.jpg --kernel estimate:25 --out sharp.png --kernel-out kernel.png;
+    sciml deblurring restore turned.jpg --kernel estimate-rotation --out sharp.png --kernel-out poses.csv;
     sciml deblurring restore cells.tif --kernel psf.tif --prior lpn:photo-deblur --out sharp.tif --spread-out doubt.tif;
     sciml deblurring restore photos --kernel disk:3 --out sharp-photos
     """
@@ -222,8 +237,11 @@ def restore_command(
 @command(app, "estimate-kernel")
 def estimate_command(
     photo: Photo,
-    out: Annotated[Path, typer.Option(help="Kernel: .png, .tif or .npy.")],
+    out: Annotated[Path, typer.Option(help="Kernel: .png, .tif or .npy; with --rotation also .csv, the poses.")],
     size: Annotated[int, typer.Option(help="Odd width of the kernel; rather too large than too small.")] = 27,
+    rotation: Annotated[
+        bool, typer.Option("--rotation", help="The camera may have turned about its axis: kernels that vary over the photograph.")
+    ] = False,
     noise_std: Noise = None,
     gamma: Gamma = "auto",
     range: Range = None,
@@ -241,9 +259,10 @@ def estimate_command(
         from sciml.deblurring.files.outputs import check_outputs, write_kernel
         from sciml.deblurring.files.photos import read_photo
 
-        check_outputs({"--out": out}, [photo])
-        found = estimated(read_photo(photo, gamma, range), size, noise_std, _say())
-        write_kernel(out, found.kernel)
+        check_outputs({"--out": out}, [photo], "--out" * rotation)
+        picture = read_photo(photo, gamma, range)
+        found = estimated(picture, size, noise_std, _say(), rotation=rotation)
+        write_kernel(out, found.kernel, found.shake, picture.size)
     for note in found.notes:
         _warn(note)
     typer.echo(f"{out}: kernel of {len(found.kernel)} x {len(found.kernel)} pixels")

@@ -12,6 +12,7 @@ from typing import Any
 from sciml.deblurring.correction.orientation import ORIENTATIONS
 from sciml.deblurring.correction.sensitivity import KERNEL_ERROR, drawn_kernels
 from sciml.deblurring.kernels.canonical import read_kernel
+from sciml.deblurring.kernels.shake import is_shake, read_shake
 from sciml.deblurring.restoration.deblur import check_arguments
 from sciml.deblurring.settings.structures import DipConfig
 from sciml.imaging.operators.kernels import gaussian
@@ -19,7 +20,7 @@ from sciml.imaging.priors import resolve
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.settings import merged, validated
 
-ESTIMATE, ESTIMATE_SIZE = "estimate", 27
+ESTIMATE, ESTIMATE_ROTATION, ESTIMATE_SIZE = "estimate", "estimate-rotation", 27
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,8 @@ class JobSpec:
     """What is to be done with photographs, checked by `check`. Names are those of `sciml.deblurring.deblur`.
 
     Attributes:
-        kernel: text for `sciml.deblurring.kernels.canonical.read_kernel`, or `estimate` with a size, `estimate:27`.
+        kernel: text for `sciml.deblurring.kernels.canonical.read_kernel`, the name of a table of poses (`.csv`), or `estimate` or
+            `estimate-rotation` with a size, `estimate:27`.
         value_range: stored values of floats that become 0 and 1.
         mask: file of trusted pixels.
         strict: refuse kernels that have to be repaired.
@@ -52,13 +54,17 @@ class JobSpec:
     def check(self) -> None:
         """Refuse what would fail for any photograph, so that many fail at once."""
         estimate_size(self.kernel)
-        if not self.estimates:
+        if is_shake(self.kernel):
+            read_shake(Path(self.kernel))
+        elif not self.estimates:
             read_kernel(self.kernel, strict=self.strict)
         check_arguments(self.prior, self.error, self.noise_std, self.weight, self.spread)
         if self.spread:
             drawn_kernels(gaussian(1.5), self.kernel_error, self.spread, self.seed)
         if self.orientation not in ORIENTATIONS:
             raise ConfigError(f"--orientation is one of {', '.join(ORIENTATIONS)}, got {self.orientation!r}")
+        if self.varies and (self.orientation != "given" or self.prior == "dip"):
+            raise ConfigError("a camera that turned has no --orientation, and takes --prior tv or a learned one")
         if self.prior not in ("tv", "dip"):
             resolve(self.prior)
 
@@ -66,6 +72,11 @@ class JobSpec:
     def estimates(self) -> bool:
         """Whether the kernel is estimated from each photograph."""
         return estimate_size(self.kernel) is not None
+
+    @property
+    def varies(self) -> bool:
+        """Whether the kernel varies over the photograph, since the camera turned."""
+        return is_shake(self.kernel) or self.kernel.partition(":")[0] == ESTIMATE_ROTATION
 
 
 @dataclass(frozen=True)
@@ -89,10 +100,10 @@ class Outputs:
 def estimate_size(text: str) -> int | None:
     """Return the size of a kernel that is to be estimated, or None for any other text (ConfigError: a wrong size)."""
     kind, _, size = text.partition(":")
-    if kind != ESTIMATE:
+    if kind not in (ESTIMATE, ESTIMATE_ROTATION):
         return None
     if size and not re.fullmatch(r"\d+", size):
-        raise ConfigError(f"a kernel is estimated by estimate or estimate:SIZE, got {text!r}")
+        raise ConfigError(f"a kernel is estimated by {kind} or {kind}:SIZE, got {text!r}")
     return int(size or ESTIMATE_SIZE)
 
 

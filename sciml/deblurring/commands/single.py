@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ from sciml.deblurring.files.photos import Photo, read_photo, write_photo
 from sciml.deblurring.files.picture import read_picture
 from sciml.deblurring.files.progress import Progress, Say, check_size, seconds_of, words
 from sciml.deblurring.kernels.canonical import Canonical, read_kernel
+from sciml.deblurring.kernels.shake import Shake, read_shake
 from sciml.deblurring.restoration.deblur import Deblurred, deblur
 from sciml.deblurring.restoration.steps import LEAST_NOISE
 from sciml.formats.write import write_image
 from sciml.imaging.tasks.problems import read_mask
+from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json
 
 ESTIMATED_ON = 640
@@ -59,13 +61,21 @@ def restore_file(path: Path, outputs: Outputs, spec: JobSpec, device: str, say: 
         ScimlError: something given is wrong; nothing is written then.
     """
     begun = time.monotonic()
-    check_outputs(outputs.by_option(), [path, *(each for each in (spec.mask, Path(spec.kernel)) if each is not None)])
+    if compare and spec.varies:
+        raise ConfigError(
+            "--check-orientation compares one kernel for all of the photograph, not the poses of a camera that turned"
+        )
+    check_outputs(
+        outputs.by_option(),
+        [path, *(each for each in (spec.mask, Path(spec.kernel)) if each is not None)],
+        "--kernel-out" * spec.varies,
+    )
     photo = read_photo(path, spec.gamma, spec.value_range)
     mask = None if spec.mask is None else torch.from_numpy(read_mask(spec.mask, photo.size))
     say(f"{path.name}: {photo.size[0]} x {photo.size[1]} pixels, taken as {photo.meaning()}")
     check_size(photo, spec.prior, spec.dip)
     kernel = kernel_for(photo, spec, mask, say)
-    fits = orientations_of(photo, kernel, spec, mask, say) if compare else []
+    fits = orientations_of(photo, kernel, spec, mask, say) if compare and isinstance(kernel, Canonical) else []
     if outputs.out is None:
         return Done(f"{path}: compared, nothing was restored", False, {"sentences": table(fits)})
     seconds = seconds_of(photo, spec.prior, spec.error, spec.dip, spec.spread)
@@ -89,7 +99,7 @@ def restore_file(path: Path, outputs: Outputs, spec: JobSpec, device: str, say: 
         checkpoint=partial,
     )
     seconds = time.monotonic() - begun
-    line = _write(path, outputs, photo, spec, found, seconds)
+    line = _write(outputs, photo, spec, found, kernel if isinstance(kernel, Shake) else None, seconds)
     if not found.interrupted:
         shutil.rmtree(partial, ignore_errors=True)
     record = _record(path, photo, spec, found, seconds, device)
@@ -105,26 +115,34 @@ def partial_of(out: Path) -> Path:
     return Path(f"{out}.partial")
 
 
-def kernel_for(photo: Photo, spec: JobSpec, mask: torch.Tensor | None, say: Say) -> Canonical:
-    """Return the kernel of a job for one photograph."""
+def kernel_for(photo: Photo, spec: JobSpec, mask: torch.Tensor | None, say: Say) -> Canonical | Shake:
+    """Return the kernel of a job for one photograph, or the poses of a camera that turned."""
     size = estimate_size(spec.kernel)
-    if size is None:
-        found = read_kernel(spec.kernel, photo.size, spec.strict)
-    else:
-        estimate = estimated(photo, size, spec.noise_std, say, mask)
+    if size is not None:
+        estimate = estimated(photo, size, spec.noise_std, say, mask, spec.varies)
+        if estimate.shake is not None:
+            return replace(estimate.shake, notes=estimate.notes)
         found = Canonical(estimate.kernel, notes=estimate.notes)
+    elif spec.varies:
+        return read_shake(Path(spec.kernel))
+    else:
+        found = read_kernel(spec.kernel, photo.size, spec.strict)
     return turned(found, spec.orientation)
 
 
-def estimated(photo: Photo, size: int, noise_std: float | None, say: Say, mask: torch.Tensor | None = None) -> Estimate:
-    """Return a kernel estimated from a photograph, from its part with the strongest edges where it is large."""
+def estimated(
+    photo: Photo, size: int, noise_std: float | None, say: Say, mask: torch.Tensor | None = None, rotation: bool = False
+) -> Estimate:
+    """Return a kernel estimated from a photograph, from its part with the strongest edges where it is large; or its poses."""
     picture = read_picture(photo.values, mask, photo.gamma)
     light, share = picture.luminance()
-    part = busiest(light, picture.mask, max(ESTIMATED_ON, 8 * size))
-    light = light[(..., *part)]
-    say(f"estimating a kernel of {size} x {size} pixels from {light.shape[-2]} x {light.shape[-1]} pixels of the photograph")
+    if not rotation:
+        light = light[(..., *busiest(light, picture.mask, max(ESTIMATED_ON, 8 * size)))]
+    what = "kernels of a camera that turned," if rotation else "a kernel of"
+    say(f"estimating {what} {size} x {size} pixels, from {light.shape[-2]} x {light.shape[-1]} pixels of the photograph")
     level = None if noise_std is None else share * noise_std
-    return estimate_kernel(light, size, level, lambda level, levels, _: say(f"estimating the kernel: scale {level} of {levels}"))
+    told = lambda level, levels, _: say(f"estimating the kernel: scale {level} of {levels}")  # noqa: E731
+    return estimate_kernel(light, size, level, told, rotation)
 
 
 def orientations_of(photo: Photo, kernel: Canonical, spec: JobSpec, mask: torch.Tensor | None, say: Say) -> list[Fit]:
@@ -138,12 +156,12 @@ def orientations_of(photo: Photo, kernel: Canonical, spec: JobSpec, mask: torch.
     return compare_orientations(light, kernel.kernel, share * sigma, picture.mask, spec.seed)
 
 
-def _write(path: Path, outputs: Outputs, photo: Photo, spec: JobSpec, found: Deblurred, seconds: float) -> str:
+def _write(outputs: Outputs, photo: Photo, spec: JobSpec, found: Deblurred, shake: Shake | None, seconds: float) -> str:
     assert outputs.out is not None
     notes = write_photo(outputs.out, torch.as_tensor(found.image), photo)
     more = []
     if outputs.kernel is not None:
-        write_kernel(outputs.kernel, found.kernel)
+        write_kernel(outputs.kernel, found.kernel, shake, photo.size)
     if outputs.residual is not None:
         more.append("residual in linear light: " + write_map(outputs.residual, torch.as_tensor(found.residual), signed=True))
     if outputs.spread is not None and found.spread is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from scipy import ndimage
+from scipy import ndimage, sparse
 from skimage.measure import label
 from torch import Tensor
 
@@ -16,7 +17,10 @@ from sciml.imaging.operators.convolution import ValidBlur, fast_lengths
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import Images
 
-Slopes = Float[Tensor, "two height width"]
+POWERS, MARGIN = 5, 1.1
+Slopes = Float[Tensor, "tiles two height width"]
+Weights = Float[np.ndarray, " weights"]
+Density = Float[np.ndarray, "*shape"]
 
 
 def strong_edges(y: Images, kernel: Kernel, sigma: float, weight: float, mask: Images, iterations: int = 20) -> Images:
@@ -32,115 +36,129 @@ def strong_edges(y: Images, kernel: Kernel, sigma: float, weight: float, mask: I
 
 
 def slopes(x: Images) -> Slopes:
-    """Return the forward differences of one grey image where both exist, one row and one column less."""
-    x = x[0, 0]
-    return torch.stack([x[1:, :-1] - x[:-1, :-1], x[:-1, 1:] - x[:-1, :-1]])
+    """Return the forward differences of grey images where both exist, one row and one column less."""
+    corner = x[..., :-1, :-1]
+    return torch.cat([x[..., 1:, :-1] - corner, x[..., :-1, 1:] - corner], 1)
 
 
-def positive_kernel(
+def positive_weights(
     x: Images,
     y: Images,
-    start: Kernel,
+    start: Weights,
+    drawn: sparse.csr_matrix,
     sigma: float,
     mask: Images,
     share: float = 0.02,
     noise_share: float = 5.0,
-    steps: int = 30,
-) -> Kernel:
-    """Return the kernel without negative values that turns the slopes of an image into those of the picture,
+    steps: int = 40,
+) -> Weights:
+    """Return the weights without negative values whose kernels turn the slopes of images into those of pictures,
 
-        argmin_(k >= 0) sum_axes ||M (k * D x - D y)||^2 + n (share <|D x|^2> + noise_share sigma^2) ||k||^2,
+        argmin_(w >= 0) sum_tiles sum_axes ||M (k * D x - D y)||^2 + n (share <|D x|^2> + noise_share sigma^2) ||k||^2,
 
-    n pixels, < > the mean over the image: the ridge follows the evidence, so that it takes neither the picture's size nor its
-    contrast to be known, and grows where noise outweighs edges. Only pixels whose neighbourhood lies on the canvas enter (Cho
-    and Lee, ACM Trans. Graph. 2009, with the valid region in place of a periodic one). The bound k >= 0 is part of the problem:
-    cutting a least-squares kernel of either sign afterwards leaves weight far from the path, and restorations pay for it with
-    decibels. Accelerated projected gradients (Beck and Teboulle, SIAM J. Imaging Sci. 2009); each step costs a few transforms.
+    k = B w, n pixels a tile, < > the mean over the images: the ridge follows the evidence, so that it takes neither the
+    picture's size nor its contrast to be known, and grows where noise outweighs edges. Only pixels whose neighbourhood lies on
+    the canvas enter (Cho and Lee, ACM Trans. Graph. 2009, with the valid region in place of a periodic one). The bound w >= 0 is
+    part of the problem: cutting a least-squares kernel of either sign afterwards leaves weight far from the path, and
+    restorations pay for it with decibels. Accelerated projected gradients (Beck and Teboulle, SIAM J. Imaging Sci. 2009); each
+    step costs a few transforms.
 
     Args:
-        x: image on the canvas, one grey image.
-        y: the picture.
-        start: kernel to start from, K x K.
+        x: images of the tiles on their canvases, grey.
+        y: the tiles of the picture.
+        start: weights to start from.
+        drawn: B, (tiles * K * K, weights): the kernels of all tiles, one below the other.
         sigma: standard deviation of the noise of y.
         mask: pixels of y to be believed.
         share: ridge relative to the mean of the diagonal of the normal equations.
         noise_share: ridge relative to n sigma^2.
         steps: number of gradient steps.
     """
-    size = start.shape[0]
+    count, size = len(x), x.shape[-1] - y.shape[-1] + 1
     edges, target = slopes(x), slopes(y)
-    believed = mask[0, 0] > 0
-    believed = believed[:-1, :-1] & believed[1:, :-1] & believed[:-1, 1:]
+    believed = mask > 0
+    believed = believed[..., :-1, :-1] & believed[..., 1:, :-1] & believed[..., :-1, 1:]
     height, width = target.shape[-2:]
     length = fast_lengths((edges.shape[-2], edges.shape[-1]))
     spectrum = torch.fft.rfft2(edges, s=length)
 
-    def blurred(k: Tensor) -> Tensor:
-        full = torch.fft.irfft2(spectrum * torch.fft.rfft2(k, s=length), s=length)
-        return full[:, size - 1 : size - 1 + height, size - 1 : size - 1 + width] * believed
-
     def adjoint(r: Tensor) -> Tensor:
         padded = torch.nn.functional.pad(r * believed, (size - 1, 0, size - 1, 0))
-        return torch.fft.irfft2((spectrum.conj() * torch.fft.rfft2(padded, s=length)).sum(0), s=length)[:size, :size]
+        return torch.fft.irfft2((spectrum.conj() * torch.fft.rfft2(padded, s=length)).sum(1), s=length)[:, :size, :size]
 
-    pixels = float(believed.sum())
-    energy = float(edges.square().sum()) / (edges.shape[-2] * edges.shape[-1])
-    ridge = pixels * (share * energy + noise_share * sigma**2)
-    # the operator is a part of a circulant one, whose norm is the largest value of its spectrum
-    bound = float(spectrum.abs().square().sum(0).max()) + ridge
-    wanted = adjoint(target)
-    k = ahead = torch.as_tensor(start, dtype=x.dtype)
+    def normal(k: Tensor) -> Tensor:
+        full = torch.fft.irfft2(spectrum * torch.fft.rfft2(k[:, None], s=length), s=length)
+        return adjoint(full[..., size - 1 : size - 1 + height, size - 1 : size - 1 + width] * believed) + ridge * k
+
+    energy = float(edges.square().sum()) / (count * edges.shape[-2] * edges.shape[-1])
+    ridge = float(believed.sum()) / count * (share * energy + noise_share * sigma**2)
+    gathered = drawn.T.tocsr()
+
+    def applied(w: Weights) -> Weights:
+        k = torch.from_numpy(drawn @ w).to(x).reshape(count, size, size)
+        return gathered @ normal(k).double().numpy().ravel()
+
+    # the largest eigenvalue by power iteration; bounds by the norms of the factors are 9 to 40 times as large
+    vector, bound = np.ones(len(start)), 0.0
+    for _ in range(POWERS):
+        vector = applied(vector)
+        bound = float(np.linalg.norm(vector))
+        vector /= bound
+    wanted = gathered @ adjoint(target).double().numpy().ravel()
+    w = ahead = start
     momentum = 1.0
     for _ in range(steps):
-        slope = adjoint(blurred(ahead)) + ridge * ahead - wanted
-        following = (ahead - slope / bound).clamp(min=0)
+        following = np.clip(ahead - (applied(ahead) - wanted) / (MARGIN * bound), 0, None)
         larger = (1 + math.sqrt(1 + 4 * momentum**2)) / 2
-        ahead, k, momentum = following + (momentum - 1) / larger * (following - k), following, larger
-    return k.double().numpy()
+        ahead, w, momentum = following + (momentum - 1) / larger * (following - w), following, larger
+    return w
 
 
-def cleaned(kernel: Kernel, cut: float = 0.1, blob: float = 0.1) -> Kernel:
-    """Return a density of the array: no negative or small values, no small islands, centred to the pixel, sum 1.
+def cleaned(weights: Density, cut: float = 0.1, blob: float = 0.1) -> Density:
+    """Return a density of the array, a kernel or one of poses: no small values, no small islands, centred to the pixel, sum 1.
 
     Args:
-        kernel: of either sign.
+        weights: not negative.
         cut: values below this fraction of the largest become 0.
         blob: connected parts with less than this share of the sum become 0.
     """
-    k = np.where(kernel < cut * kernel.max(), 0, np.clip(kernel, 0, None))
-    if not k.sum() > 0:
-        return point(k.shape[0])
-    parts = np.asarray(label(k > 0, connectivity=2))
-    shares = np.bincount(parts.ravel(), weights=k.ravel())[1:] / k.sum()
+    w = np.where(weights < cut * weights.max(), 0, weights)
+    if not w.sum() > 0:
+        return point(w.shape)
+    parts = np.asarray(label(w > 0))
+    shares = np.bincount(parts.ravel(), weights=w.ravel())[1:] / w.sum()
     # the heaviest part always stays
     kept = 1 + np.flatnonzero(shares >= min(blob, shares.max()))
-    return centred(k * np.isin(parts, kept))
+    return centred(w * np.isin(parts, kept))
 
 
-def centred(kernel: Kernel) -> Kernel:
-    """Return the kernel moved by whole pixels to a centre of mass within half a pixel of the middle, with sum 1."""
-    k = kernel / kernel.sum()
+def centred(weights: Density) -> Density:
+    """Return the array moved by whole pixels to a centre of mass within half a pixel of the middle, with sum 1."""
+    w = weights / weights.sum()
+    middle = np.array(w.shape) // 2
     for _ in range(3):  # what leaves the support changes the centre of the rest
-        offset = np.round(np.array(ndimage.center_of_mass(k)) - k.shape[0] // 2).astype(int)
+        offset = np.round(np.array(ndimage.center_of_mass(w)) - middle).astype(int)
         if not offset.any():
             break
-        k = ndimage.shift(k, -offset, order=0, mode="constant")
-        k = k / k.sum()
-    return k
+        w = ndimage.shift(w, -offset, order=0, mode="constant")
+        w = w / w.sum()
+    return w
 
 
-def enlarged(kernel: Kernel, size: int, factor: float) -> Kernel:
-    """Return the kernel `factor` times as wide, about its middle pixel, on a support of `size` (linear interpolation)."""
-    middle, target = kernel.shape[0] // 2, size // 2
-    k = ndimage.affine_transform(kernel, np.eye(2) / factor, middle - target / factor, output_shape=(size, size), order=1)
-    return k / k.sum()
+def enlarged(weights: Density, shape: tuple[int, ...], factor: float) -> Density:
+    """Return the array `factor` times as wide about its middle (linear interpolation), but along axes of one element."""
+    factors = np.array([factor if length > 1 else 1.0 for length in shape])
+    middle, target = np.array(weights.shape) // 2, np.array(shape) // 2
+    offset: Any = middle - target / factors
+    w = ndimage.affine_transform(weights, np.diag(1 / factors), offset, output_shape=shape, order=1)
+    return w / w.sum()
 
 
-def point(size: int) -> Kernel:
-    """Return the kernel that changes nothing."""
-    k = np.zeros((size, size))
-    k[size // 2, size // 2] = 1
-    return k
+def point(shape: tuple[int, ...]) -> Density:
+    """Return the density that changes nothing."""
+    w = np.zeros(shape)
+    w[tuple(length // 2 for length in shape)] = 1
+    return w
 
 
 def pyramid_sizes(size: int) -> list[int]:

@@ -1,14 +1,11 @@
-"""A rough kernel from the blurred picture itself, for those who have nothing else, and its noise level.
-
-Coarse to fine: at each size of the picture, a sharp image of few edges and a kernel that turns its edges into those of the
-picture are found in turn; the kernel, enlarged, starts the next size.
-"""
+"""What blurred a picture, from the picture itself, for those who have nothing else, and its noise level."""
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -17,22 +14,20 @@ from skimage.restoration import estimate_sigma
 from torch import Tensor
 
 from sciml.datasets.loaders import LUMA
-from sciml.deblurring.correction.blind_steps import cleaned, enlarged, positive_kernel, pyramid_sizes, slopes, strong_edges
+from sciml.deblurring.correction.blind_steps import slopes
+from sciml.deblurring.correction.coarse_to_fine import OnLevel, Tiles, coarse_to_fine
+from sciml.deblurring.correction.kernel_step import busiest
 from sciml.deblurring.dip.objective import unsaturated
 from sciml.deblurring.kernels.canonical import ncc
-from sciml.deblurring.solvers.tv import Canvas, total_variation
+from sciml.deblurring.kernels.shake import Shake
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import Images
 from sciml.runtime.errors import ConfigError, DataError, ShapeError
 
 LEAST_NOISE = 0.002
-ROUNDS = 5
-# the misfit that an image of few edges is granted, in units of the contrast and, if more, of the noise; least noise believed
-EDGE_SIGMA, NOISE_SHARE = 0.0075, 0.25
-NOISE_FLOOR = 0.005
-# log-odds of an edge in a pixel: from few edges to more, never below the last
-EDGE_WEIGHTS, EDGE_DECAY = (20.0, 8.0), 0.95
-IMAGE_WEIGHT = 0.3
+# with a rotation: cells along the shorter and the longer side, pixels of a tile, and where, as a share of half of the diagonal, a
+# point moves by a pixel from each angle to the next
+CELLS, TILE, OUTER = (3, 4), 192, 0.7
 # below these an estimate is called poor
 NEARLY_A_POINT, BLOCK, LEAST_EDGES = 3.0, 4, 10.0
 # least agreement of halves: below it lay 4 of the 5 validation pairs that gained less than a quarter of what the true kernel
@@ -45,17 +40,19 @@ class Estimate:
     """A kernel estimated from a picture.
 
     Attributes:
-        kernel: canonical: odd, non-negative, sum 1, centre of mass within half a pixel of the middle.
-        image: the picture restored with it, masked total variation; a preview.
+        kernel: canonical: odd, non-negative, sum 1, centre of mass within half a pixel of the middle; with a shake that of the
+            middle of the picture.
         notes: what speaks against the estimate, in sentences for the user; empty when nothing does.
         agreement: mean correlation, at the best shift, of the kernels of the left and the right half and of those of the upper
-            and the lower one: 1 where they are equal, None where halves are smaller than two kernels.
+            and the lower one; with a shake of those of every other tile and the others. 1 where they are equal, None where
+            halves are smaller than two kernels.
+        shake: the poses of a camera that may have turned, or None.
     """
 
     kernel: Kernel
-    image: Float[Tensor, "1 channel height width"]
     notes: tuple[str, ...] = ()
     agreement: float | None = None
+    shake: Shake | None = None
 
     @property
     def doubtful(self) -> bool:
@@ -94,19 +91,23 @@ def estimate_kernel(
     y: Float[Tensor, "1 channel height width"],
     size: int,
     noise_std: float | None = None,
-    on_level: Callable[[int, int, Kernel], None] | None = None,
+    on_level: OnLevel | None = None,
+    rotation: bool = False,
 ) -> Estimate:
-    """Return a rough kernel of one blur for the whole picture.
+    """Return what blurred a picture: one kernel for all of it, or the poses of a camera that turned about its axis as well.
 
     Works on the luminance, in linear light, clipped pixels left out. Deterministic: there is no chance in it. The kernel's place
     cannot be known; its centre of mass is put in the middle. Whatever of the blur is wider than `size` is lost, so rather give
-    too large a size than too small a one.
+    too large a size than too small a one. With a rotation, the kernels of twelve tiles all over the picture, each where its
+    edges are strongest, come from one list of poses (Hirsch, Schuler, Harmeling and Schoelkopf, ICCV 2011), so that they vary
+    smoothly and soft places follow those with edges.
 
     Args:
         y: blurred picture in linear light in [0, 1], 1 or 3 channels.
-        size: odd support of the kernel in pixels, at least 3 and at most half of the picture.
+        size: odd support of the kernel in pixels, at least 3 and at most half of the picture; with a rotation a quarter.
         noise_std: standard deviation of the noise of y; estimated when not given.
         on_level: called after each size of the pyramid with its number from 1, the count of all, and the kernel so far.
+        rotation: whether the camera may have turned; the result has a `shake` then.
 
     Raises:
         ConfigError: the size is even, too small or too large, or noise_std is negative.
@@ -116,8 +117,12 @@ def estimate_kernel(
     _check_picture(y)
     if y.shape[0] != 1 or y.shape[1] not in (1, 3):
         raise ShapeError(f"a kernel is estimated from one picture of 1 or 3 channels, got shape {tuple(y.shape)}")
-    if size % 2 == 0 or not 3 <= size <= min(y.shape[-2:]) // 2:
-        raise ConfigError(f"the kernel size is odd, at least 3 and at most half of the picture {tuple(y.shape[-2:])}, got {size}")
+    part = 4 if rotation else 2
+    if size % 2 == 0 or not 3 <= size <= min(y.shape[-2:]) // part:
+        share = "a quarter" if rotation else "half"
+        raise ConfigError(
+            f"the kernel size is odd, at least 3 and at most {share} of the picture {tuple(y.shape[-2:])}, got {size}"
+        )
     if noise_std is not None and not 0 <= noise_std < float("inf"):
         raise ConfigError(f"noise_std is a finite number of at least 0, got {noise_std}")
     y = y.detach().float().cpu()
@@ -126,17 +131,16 @@ def estimate_kernel(
     light = (y * weights.reshape(1, -1, 1, 1)).sum(1, keepdim=True)
     # a low level needs no warning here: it is floored
     level = _wavelet_noise(light) if noise_std is None else noise_std * float(weights.square().sum().sqrt())
-    channel_level = _wavelet_noise(y) if noise_std is None else noise_std
 
     low, high = (float(np.quantile(light.numpy(), share)) for share in (0.01, 0.99))
     contrast = max(high - low, 1e-3 * float(light.max() - light.min()))
     light, level = (light - low) / contrast, level / contrast
-    kernel = _coarse_to_fine(light, mask, size, level, on_level)
+    tiles = _tiles(light, mask, size) if rotation else Tiles(light, mask)
+    shake = coarse_to_fine(tiles, size, level, on_level)
+    kernel = shake.kernel((0, 0), size)
     notes = _notes(kernel, light, level)
-    agreement = _agreement(light, mask, size, level)
-    canvas = Canvas.of(y, kernel, mask[0, 0])
-    restored = total_variation(canvas, IMAGE_WEIGHT * max(channel_level, LEAST_NOISE), 80)
-    found = Estimate(kernel, canvas.picture(restored.x), notes, agreement)
+    agreement = _agreement_of_tiles(tiles, size, level) if rotation else _agreement(light, mask, size, level)
+    found = Estimate(kernel, notes, agreement, shake if rotation else None)
     if not found.doubtful:
         return found
     doubt = (
@@ -146,35 +150,28 @@ def estimate_kernel(
     return replace(found, notes=(doubt, *notes))
 
 
+def _tiles(y: Images, mask: Images, size: int) -> Tiles:
+    """Return the parts of a picture that tell of a turn: of each of its cells the square with the strongest edges."""
+    lengths = [int(length) for length in y.shape[-2:]]
+    most = CELLS if lengths[0] <= lengths[1] else CELLS[::-1]
+    # a cell holds four kernels side by side
+    counts = [min(count, length // (4 * size)) for count, length in zip(most, lengths, strict=True)]
+    cells = [list(pairwise(length * n // count for n in range(count + 1))) for count, length in zip(counts, lengths, strict=True)]
+    side = min(max(TILE, 6 * size), *(last - first for ends in cells for first, last in ends))
+    parts, masks, places = [], [], []
+    for top, bottom in cells[0]:
+        for left, right in cells[1]:
+            cell = (..., slice(top, bottom), slice(left, right))
+            rows, columns = busiest(y[cell], mask[cell][0, 0], side)
+            parts.append(y[cell][..., rows, columns])
+            masks.append(mask[cell][..., rows, columns])
+            places.append((top + rows.start + (side - lengths[0]) / 2, left + columns.start + (side - lengths[1]) / 2))
+    return Tiles(torch.cat(parts), torch.cat(masks), tuple(places), OUTER * math.hypot(*lengths) / 2)
+
+
 def _wavelet_noise(y: Images) -> float:
     planes = y.detach().double().cpu().flatten(0, 1).numpy()
     return float(np.mean([estimate_sigma(plane) for plane in planes]))
-
-
-def _coarse_to_fine(
-    y: Images, mask: Images, size: int, sigma: float, on_level: Callable[[int, int, Kernel], None] | None
-) -> Kernel:
-    """Return the kernel of a picture of contrast 1."""
-    sizes = pyramid_sizes(size)
-    # two pixels side by side: a blur, however small, leads away from the delta, which explains every picture
-    kernel = np.zeros((sizes[-1], sizes[-1]))
-    kernel[sizes[-1] // 2, sizes[-1] // 2 - 1 : sizes[-1] // 2 + 1] = 0.5
-    weight = EDGE_WEIGHTS[0]
-    for level in reversed(range(len(sizes))):
-        scale = 2 ** (-level / 2)
-        small, believed = _reduced(y, scale), (_reduced(mask, scale) > 0.99).to(y)
-        # means over blocks leave white noise smaller by the scale
-        noise = max(sigma * scale, NOISE_FLOOR)
-        if level < len(sizes) - 1:
-            kernel = enlarged(kernel, sizes[level], 2**0.5)
-        kernel = cleaned(kernel, cut=0)
-        for _ in range(ROUNDS):
-            edges = strong_edges(small, kernel, max(EDGE_SIGMA, NOISE_SHARE * noise), weight, believed)
-            kernel = cleaned(positive_kernel(edges, small, kernel, noise, believed))
-            weight = max(weight * EDGE_DECAY, EDGE_WEIGHTS[1])
-        if on_level is not None:
-            on_level(len(sizes) - level, len(sizes), kernel.copy())
-    return kernel
 
 
 def _agreement(y: Images, mask: Images, size: int, sigma: float) -> float | None:
@@ -184,15 +181,18 @@ def _agreement(y: Images, mask: Images, size: int, sigma: float) -> float | None
         return None
     halves = [(slice(0, middle[0]), slice(None)), (slice(middle[0], None), slice(None))]
     halves += [(slice(None), slice(0, middle[1])), (slice(None), slice(middle[1], None))]
-    kernels = [_coarse_to_fine(y[(..., *half)], mask[(..., *half)], size, sigma, None) for half in halves]
+    shakes = [coarse_to_fine(Tiles(y[(..., *half)], mask[(..., *half)]), size, sigma) for half in halves]
+    kernels = [shake.kernel((0, 0), size) for shake in shakes]
     return float(np.mean([ncc(*pair, any_shift=True) for pair in (kernels[:2], kernels[2:])]))
 
 
-def _reduced(y: Images, scale: float) -> Images:
-    if scale == 1:
-        return y
-    size = [max(1, round(length * scale)) for length in y.shape[-2:]]
-    return torch.nn.functional.interpolate(y, size=size, mode="bicubic", antialias=True)
+def _agreement_of_tiles(tiles: Tiles, size: int, sigma: float) -> float | None:
+    """Return how well the poses of every other tile and of the others agree: mean correlation of their kernels at all places."""
+    if len(tiles.places) < 4:
+        return None
+    first, second = (coarse_to_fine(tiles.only(slice(begin, None, 2)), size, sigma) for begin in (0, 1))
+    pairs = [(first.kernel(place, size), second.kernel(place, size)) for place in tiles.places]
+    return float(np.mean([ncc(*pair, any_shift=True) for pair in pairs]))
 
 
 def _notes(kernel: Kernel, light: Images, sigma: float) -> tuple[str, ...]:
@@ -211,7 +211,7 @@ def _notes(kernel: Kernel, light: Images, sigma: float) -> tuple[str, ...]:
     # means over b x b pixels have noise sigma / b, so two slopes of noise alone have the mean square 4 (sigma / b)^2
     means = torch.nn.functional.avg_pool2d(light, BLOCK)
     noise = max(sigma, 1e-12) / BLOCK
-    ratio = float(slopes(means).square().sum(0).mean()) / (4 * noise**2) - 1
+    ratio = float(slopes(means).square().sum(1).mean()) / (4 * noise**2) - 1
     if ratio < LEAST_EDGES:
         notes.append(
             f"The picture has few edges above its noise (squared slopes of means over {BLOCK} x {BLOCK} pixels are {ratio:.1f} "

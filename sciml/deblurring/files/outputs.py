@@ -9,6 +9,7 @@ import numpy as np
 from torch import Tensor
 
 from sciml.deblurring.files.photos import Values, rows_first
+from sciml.deblurring.kernels.shake import Shake, is_shake, write_shake
 from sciml.formats.write import write_image, write_npy
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import ConfigError
@@ -17,8 +18,21 @@ from sciml.runtime.files import check_place
 PICTURES = (".png", ".tif", ".tiff", ".npy")
 
 
-def write_kernel(path: Path, kernel: Kernel) -> None:
-    """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value."""
+def write_kernel(path: Path, kernel: Kernel, shake: Shake | None = None, size: tuple[int, int] = (0, 0)) -> None:
+    """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value.
+
+    Args:
+        path: file; CSV for the poses of a shake.
+        kernel: to be written.
+        shake: poses of a camera that turned: pictures show its kernels at 3 x 3 places of the picture.
+        size: height and width of that picture.
+    """
+    if shake is not None and is_shake(path):
+        write_shake(path, shake)
+        return
+    if shake is not None:
+        places = [[(row * size[0] / 3, column * size[1] / 3) for column in (-1, 0, 1)] for row in (-1, 0, 1)]
+        kernel = np.block([[shake.kernel(place, len(kernel)) for place in row] for row in places])
     if path.suffix.lower() == ".npy":
         write_npy(path, kernel)
     else:
@@ -41,12 +55,13 @@ def write_map(path: Path, values: Values | Tensor, signed: bool) -> str:
     return f"{path} ({'mid-grey is 0, white' if signed else 'black is 0, white'} {top:.3g})" if top else f"{path} (0 everywhere)"
 
 
-def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) -> None:
+def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path], shake: str = "") -> None:
     """Refuse files that could not be written, before any work.
 
     Args:
         outputs: by option; those for JSON end in `json`.
         inputs: files that must not be overwritten.
+        shake: the option that may write the poses of a camera that turned, as a CSV file.
 
     Raises:
         ConfigError: an unknown suffix, a folder, an input or another output of the same name, or a place that cannot be written.
@@ -55,7 +70,7 @@ def check_outputs(outputs: Mapping[str, Path | None], inputs: Sequence[Path]) ->
     for option, path in outputs.items():
         if path is None:
             continue
-        known = (".json",) if option == "--json" else PICTURES
+        known = (".json",) if option == "--json" else (*PICTURES, ".csv") if option == shake else PICTURES
         if path.suffix.lower() not in known:
             raise ConfigError(f"{option} writes {', '.join(known)}, got {path}")
         if path.is_dir():

@@ -15,6 +15,7 @@ from sciml.deblurring.correction.kernel_step import KernelStep
 from sciml.deblurring.correction.sensitivity import CALIBRATION, KERNEL_ERROR
 from sciml.deblurring.files.picture import Array, read_picture
 from sciml.deblurring.kernels.canonical import Canonical, canonicalise, read_kernel
+from sciml.deblurring.kernels.shake import Shake, is_shake, read_shake
 from sciml.deblurring.restoration.steps import Curves, OnProgress, Restoration
 from sciml.deblurring.settings.structures import DipConfig
 from sciml.imaging.operators.kernels import Kernel
@@ -33,7 +34,7 @@ class Deblurred:
         image: in the layout, scale, type and size of the given picture, and where the given kernel puts it. Saturated areas that
             no trusted pixel tells of are as they were given.
         canvas: latent image in linear light, (1, channel, height + K - 1, width + K - 1); with `kernel` it explains the picture.
-        kernel: the one restored with; odd, of one size with `given_kernel`.
+        kernel: the one restored with; odd, of one size with `given_kernel`; of a shake that of the middle of the picture.
         given_kernel: the given one in canonical form.
         shift: rows and columns by which the given kernel lies off its canonical place; see `Canonical`.
         residual: (k - k^) * x, what the given kernel leaves unexplained, in linear light and the picture's layout; with the
@@ -70,7 +71,7 @@ class Deblurred:
 
 def deblur(
     image: Array,
-    kernel: np.ndarray | Canonical | str,
+    kernel: np.ndarray | Canonical | Shake | str,
     noise_std: float | None = None,
     *,
     prior: str = "tv",
@@ -94,7 +95,8 @@ def deblur(
     Args:
         image: (height, width) or (height, width, 3), numpy or torch, also (3, height, width) as a tensor; floats on the scale 0
             to 1, or unsigned integers. Values proportional to light unless `gamma` says otherwise.
-        kernel: array (rows, columns), a `Canonical`, or text for `read_kernel` such as `motion:15,30` or a file's name.
+        kernel: array (rows, columns), a `Canonical`, or text for `read_kernel` such as `motion:15,30` or a file's name; or a
+            `Shake`, or the name of its table (`.csv`), of a camera that turned: each part of the picture has its own kernel.
         noise_std: standard deviation of the noise in linear light, on the scale 0 to 1; estimated by default.
         prior: `tv`, the name of another prior such as `lpn:photo-deblur`, or `dip` for untrained networks, which start from tv.
         error: what may be wrong with the kernel. `none`: nothing; `warp`: missing pixels, turn, scale and width; `kernel`: each
@@ -128,8 +130,16 @@ def deblur(
     """
     check_arguments(prior, error, noise_std, weight, spread)
     picture = read_picture(image, mask, gamma)
+    height, width = picture.y.shape[-2:]
     given = _canonical(kernel)
-    size, height, width = given.kernel.shape[0], *picture.y.shape[-2:]
+    shake = given if isinstance(given, Shake) else None
+    if isinstance(given, Shake):
+        if prior == "dip":
+            raise ConfigError(
+                "untrained networks take one kernel for the whole picture: with a shake take prior tv or a learned one"
+            )
+        given = Canonical(given.kernel((0, 0), given.size(height, width)), notes=given.notes)
+    size = given.kernel.shape[0]
     if min(height, width) < 2 * size:
         raise ShapeError(
             f"the picture ({height} x {width}) is smaller than two kernels ({size} pixels each): crop the kernel, or take a "
@@ -137,7 +147,7 @@ def deblur(
         )
     if prior == "dip" and height * width > LARGEST_DIP:
         raise ConfigError(f"untrained networks take days for {height} x {width} pixels: take prior tv, or a part of the picture")
-    run = Restoration(picture, given, prior, error, weight, seed, dip or DipConfig(), on_progress, checkpoint)
+    run = Restoration(picture, given, prior, error, weight, seed, dip or DipConfig(), on_progress, checkpoint, shake)
     run.find_noise(noise_std)
     with torch.no_grad():
         try:
@@ -188,9 +198,9 @@ def check_arguments(prior: str, error: str, noise_std: float | None, weight: flo
         raise ConfigError(f"a map of spreads takes at least 2 kernels, or 0 for none, got {spread}")
 
 
-def _canonical(kernel: np.ndarray | Canonical | str) -> Canonical:
-    if isinstance(kernel, Canonical):
+def _canonical(kernel: np.ndarray | Canonical | Shake | str) -> Canonical | Shake:
+    if isinstance(kernel, Canonical | Shake):
         return kernel
     if isinstance(kernel, str | Path):
-        return read_kernel(str(kernel))
+        return read_shake(Path(kernel)) if is_shake(kernel) else read_kernel(str(kernel))
     return canonicalise(kernel.detach().cpu().numpy() if isinstance(kernel, Tensor) else np.asarray(kernel))

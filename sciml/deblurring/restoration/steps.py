@@ -6,7 +6,7 @@ import math
 import warnings as python_warnings
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from sciml.deblurring.dip.result import Snapshot
 from sciml.deblurring.dip.warm import warm_fit
 from sciml.deblurring.files.picture import SATURATED, Array, Picture
 from sciml.deblurring.kernels.canonical import NOTHING_TO_DEBLUR, Canonical, together
+from sciml.deblurring.kernels.shake import Shake
 from sciml.deblurring.settings.structures import DipConfig
 from sciml.deblurring.solvers.image import (
     MaskedBlur,
@@ -31,7 +32,7 @@ from sciml.deblurring.solvers.image import (
     two_norm,
 )
 from sciml.deblurring.solvers.saturation import kept_bright
-from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, in_tiles, once, parts_of
+from sciml.deblurring.solvers.tiles import LEARNED_SIDE, SIDE, Place, in_tiles, once, parts_of
 from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.priors import at_noise, resolve
 from sciml.runtime.seeds import Seeds
@@ -40,10 +41,29 @@ Curves = dict[str, list[tuple[int, float]]]
 OnProgress = Callable[[str, Array], None]
 QUIET, LEAST_NOISE = 0.002, 1 / 255 / math.sqrt(12)
 INCONSISTENT, CORNER = 1.5, 64
+LEAST_SIDE = 48
+
+
+class Part(NamedTuple):
+    """A part of the picture that is restored by itself.
+
+    Attributes:
+        y: with its halo, (1, channel, rows, columns).
+        mask: 1 where pixels are trusted, or None.
+        start: first guess on its canvas, or None.
+        kernel: that blurred it.
+        unit: norm of the kernel, relative to that of the picture's own.
+    """
+
+    y: Tensor
+    mask: Tensor | None
+    start: Tensor | None
+    kernel: Kernel
+    unit: float
 
 
 class Restoration:
-    """One restoration. Arguments are those of `sciml.deblurring.deblur`, checked.
+    """One restoration. Arguments are those of `sciml.deblurring.deblur`, checked; of a shake the kernel given is the middle's.
 
     Attributes:
         x: latent image on the canvas of `kernel`.
@@ -66,7 +86,9 @@ class Restoration:
         dip: DipConfig,
         on_progress: OnProgress | None,
         checkpoint: Path | None = None,
+        shake: Shake | None = None,
     ) -> None:
+        self.shake = shake
         self.picture, self.given, self.prior, self.error, self.seed, self.dip = picture, given, prior, error, seed, dip
         self.weight, self.on_progress, self.checkpoint = weight, on_progress, checkpoint
         self.sentences, self.warnings = [*picture.notes, *given.notes], list(picture.warnings)
@@ -85,6 +107,13 @@ class Restoration:
         self.stop_reason, self.sigma, self.interrupted = "", 0.0, False
         self._variation_weight = 0.0
         self._size = (int(picture.y.shape[-2]), int(picture.y.shape[-1]))
+        # a part is so small that the turn moves the middles of its sides by a quarter of a pixel (rms) otherwise than its own
+        self._most = SIDE if shake is None else max(LEAST_SIDE, round(min(SIDE, 0.5 / max(shake.turn, 1e-9))))
+        if shake is not None:
+            self.sentences.append(
+                f"The kernel varies over the picture: the camera turned by {math.degrees(shake.turn):.2f} degrees (standard "
+                f"deviation over the exposure). Parts of about {self._most} pixels have a kernel each, which is not corrected."
+            )
 
     def find_noise(self, given: float | None) -> None:
         """Set sigma to the given number or to an estimate."""
@@ -104,7 +133,7 @@ class Restoration:
 
     def find_image(self) -> None:
         """Restore with the given kernel, correct it, restore with the corrected one; a large picture with that one alone."""
-        corrects = self.error in ("warp", "kernel", "both") and not self.delta
+        corrects = self.error in ("warp", "kernel", "both") and not self.delta and self.shake is None
         if not (corrects and self._in_many_parts()):
             self._tell("restoring with the given kernel")
             self.x = self._variation(self.kernel)
@@ -130,8 +159,8 @@ class Restoration:
         weight = self._tv_weight(self.kernel)
         draws = (error, count, Seeds(self.seed)("spread"), *calibration)
 
-        def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
-            return bootstrap_std(y, self.kernel, weight, *draws, mask, self.picture.display)
+        def solve(part: Part) -> Tensor:
+            return bootstrap_std(part.y, part.kernel, weight * part.unit, *draws, part.mask, self.picture.display)
 
         identity = {"draws": draws, "tv": weight, "gamma": self.picture.gamma}
         self.spread = self._in_parts("restored with kernels of the stated error", solve, self.kernel, 0, identity)
@@ -151,9 +180,16 @@ class Restoration:
 
         with R the residual of the untrained network, where there is one; it is then r as well.
         """
-        blur = MaskedBlur(self.kernel, self.picture.y, self.picture.mask)
-        left = blur.misfit(self.x, self.picture.y - (0 if self.residual is None else self.residual))
-        trusted = float(left.numel() if blur.mask is None else blur.mask.sum() * left.shape[1])
+        y, mask, margin = self.picture.y, self.picture.mask, self.kernel.shape[0] // 2
+        target = y if self.residual is None else y - self.residual
+
+        def left_of(rows: slice, columns: slice, place: Place) -> Tensor:
+            near = (..., *(slice(cut.start, cut.stop + 2 * margin) for cut in (rows, columns)))
+            blur = MaskedBlur(self._kernel_at(place), y[..., rows, columns], None if mask is None else mask[rows, columns])
+            return blur.misfit(self.x[near], target[..., rows, columns])
+
+        left = in_tiles(self._size, len(self.kernel), 0, left_of, max(self._size) if self.shake is None else self._most)
+        trusted = float(left.numel() if mask is None else mask.sum() * left.shape[1])
         misfit = math.sqrt(float(left.double().square().sum()) / trusted) / self.sigma
         if misfit > INCONSISTENT:
             self.warnings.append(
@@ -197,13 +233,17 @@ class Restoration:
         return self.weight * noise_unit(kernel, self.sigma)
 
     def _in_many_parts(self, side: int = SIDE) -> bool:
-        return max(len(parts_of(length, side)) for length in self._size) > 1
+        return max(len(parts_of(length, min(side, self._most))) for length in self._size) > 1
+
+    def _kernel_at(self, place: Place) -> Kernel:
+        """Return the kernel at a place, rows and columns from the middle of the picture."""
+        return self.kernel if self.shake is None else self.shake.kernel(place, len(self.kernel))
 
     def _variation(self, kernel: Kernel) -> Tensor:
         weight = self._variation_weight = self._tv_weight(kernel)
 
-        def solve(y: Tensor, mask: Tensor | None, _: Tensor | None) -> Tensor:
-            return map_estimate(y, kernel, "tv", weight, mask)
+        def solve(part: Part) -> Tensor:
+            return map_estimate(part.y, part.kernel, "tv", weight * part.unit, part.mask)
 
         return self._in_parts("restored by total variation", solve, kernel, kernel.shape[0] // 2, {"tv": weight})
 
@@ -216,10 +256,10 @@ class Restoration:
             if prior is not named:
                 self.sentences.append(f"By the picture's noise the prior is {prior}, with the weight {weight / unit:.2f}.")
 
-        def solve(y: Tensor, mask: Tensor | None, start: Tensor | None) -> Tensor:
+        def solve(part: Part) -> Tensor:
             # of a part there is nothing to be seen before it is done
-            see = self._see if y.shape[-2:] == self._size else None
-            return map_estimate(y, kernel, prior, weight, mask, start, on_image=see)
+            see = self._see if part.y.shape[-2:] == self._size else None
+            return map_estimate(part.y, part.kernel, prior, weight * part.unit, part.mask, part.start, on_image=see)
 
         what = f"restored with the prior {self.prior}"
         identity: dict[str, Any] = {self.prior: weight}
@@ -231,7 +271,7 @@ class Restoration:
     def _in_parts(
         self,
         what: str,
-        solve: Callable[[Tensor, Tensor | None, Tensor | None], Tensor],
+        solve: Callable[[Part], Tensor],
         kernel: Kernel,
         margin: int,
         identity: Mapping[str, Any],
@@ -242,8 +282,8 @@ class Restoration:
 
         Args:
             what: is done to a part, in words.
-            solve: (y, mask, start) of a part -> its image.
-            kernel: that blurred it.
+            solve: of a part its image.
+            kernel: that blurred the picture, of a shake the one in the middle.
             margin: see `in_tiles`.
             identity: JSON values that decide the image beside those.
             start: first guess on the canvas; the parts are written over it.
@@ -251,21 +291,25 @@ class Restoration:
         """
         y, mask = self.picture.y, self.picture.mask
 
-        def part(rows: slice, columns: slice) -> Tensor:
+        def image(rows: slice, columns: slice, place: Place) -> Tensor:
             canvas = (..., *(slice(cut.start, cut.stop + 2 * margin) for cut in (rows, columns)))
-            given = {
-                "y": y[..., rows, columns],
-                "mask": None if mask is None else mask[rows, columns],
-                "start": None if start is None else start[canvas].clone(),
-            }
-            if self.checkpoint is None or given["y"].shape == y.shape:
-                return solve(*given.values())
-            return once(lambda: solve(*given.values()), self.checkpoint, {**identity, "kernel": kernel.tolist()}, given)
+            at = kernel if self.shake is None else self._kernel_at(place)
+            part = Part(
+                y=y[..., rows, columns],
+                mask=None if mask is None else mask[rows, columns],
+                start=None if start is None else start[canvas].clone(),
+                kernel=at,
+                unit=two_norm(at) / two_norm(kernel),
+            )
+            if self.checkpoint is None or part.y.shape == y.shape:
+                return solve(part)
+            given = {"y": part.y, "mask": part.mask, "start": part.start}
+            return once(lambda: solve(part), self.checkpoint, {**identity, "kernel": at.tolist()}, given)
 
         def tell(done: int, count: int) -> None:
             self._tell(f"part {done} of {count} {what}")
 
-        return in_tiles(self._size, kernel.shape[0], margin, part, side, start, tell)
+        return in_tiles(self._size, kernel.shape[0], margin, image, min(side, self._most), start, tell)
 
     def _correct(self) -> None:
         luminance, share = self.picture.luminance()

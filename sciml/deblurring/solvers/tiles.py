@@ -27,7 +27,8 @@ PRIOR_REACH = 16
 FADE = 16
 LEARNED_SIDE = 768
 """With a learned prior, whose quasi-Newton method holds some forty images in float64."""
-Solve = Callable[[slice, slice], Tensor]
+Place = tuple[float, float]
+Solve = Callable[[slice, slice, Place], Tensor]
 OnPart = Callable[[int, int], None]
 
 
@@ -46,7 +47,8 @@ def in_tiles(
         size: height and width of the picture.
         kernel_size: of the blur.
         margin: by which images are larger than the picture or part at each side, half the kernel for those on the canvas.
-        solve: image of the part with these rows and columns of the picture, (1, channel, rows + 2 margin, columns + 2 margin).
+        solve: image of the part with these rows and columns of the picture, (1, channel, rows + 2 margin, columns + 2 margin);
+            where its middle lies without the halo, from that of the picture, tells it apart from others with other kernels.
         side: of a part without its halo, about; a picture up to half as large again is solved as a whole.
         into: image of the whole picture that the parts are written over, one after the other; by default a new one.
         on_part: called with the number of parts done and of all, where there is more than one.
@@ -54,13 +56,13 @@ def in_tiles(
     halo = 2 * kernel_size + PRIOR_REACH
     rows, columns = (parts_of(length, side) for length in size)
     if len(rows) == len(columns) == 1:
-        return solve(slice(0, size[0]), slice(0, size[1]))
+        return solve(slice(0, size[0]), slice(0, size[1]), (0.0, 0.0))
     whole, done, count = into, 0, len(rows) * len(columns)
     for top, bottom in rows:
         near, band = _near(top, bottom, size[0], halo), None
         for left, right in columns:
             beside = _near(left, right, size[1], halo)
-            part = solve(near, beside)
+            part = solve(near, beside, ((top + bottom - size[0]) / 2, (left + right - size[1]) / 2))
             if band is None:
                 band = part.new_empty(*part.shape[:-1], size[1] + 2 * margin)
             _lay(part, band, -1, left, right, margin, beside.start)

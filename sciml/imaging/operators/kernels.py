@@ -40,10 +40,15 @@ def camera_shake(size: int, generator: np.random.Generator) -> Kernel:
     """
     _check_size(size, least=7)
     for _ in range(200):
-        kernel = _splat(_trajectory(generator), _exposure(generator), size)
+        kernel = _splat(*camera_path(generator), size)
         if 15 <= 1 / np.sum(kernel**2) <= 45 or size < 13:
             return kernel
     raise ConfigError(f"no camera-shake path of a natural spread was found for size {size}")
+
+
+def camera_path(generator: np.random.Generator) -> tuple[NDArray[np.complex128], NDArray[np.float64]]:
+    """Return a random path of a hand-held camera, see `camera_shake`: points x + i y in arbitrary units, and the time at each."""
+    return _trajectory(generator), _exposure(generator)
 
 
 def _trajectory(generator: np.random.Generator, steps: int = 2000) -> NDArray[np.complex128]:

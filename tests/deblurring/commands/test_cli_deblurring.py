@@ -225,6 +225,26 @@ def test_a_kernel_is_estimated_and_restored_with(run):
     assert "estimate:SIZE" in refused(run, "restore", "photo.png", "--kernel", "estimate:big", "--out", "l.png")
 
 
+def test_a_camera_that_turned_is_estimated_and_restored_with(run):
+    words = ("restore", "photo.png", "--error", "none", "--noise-std", 0.01, "--kernel")
+    code, out, err = run(*words, "estimate-rotation:11", "--out", "y.png", "--kernel-out", "k.csv")
+    assert (
+        code == 0
+        and "kernels of a camera that turned" in err
+        and "The camera turned by" in out.replace("the camera", "The camera")
+    )
+    assert run("estimate-kernel", "photo.png", "--rotation", "--size", 11, "--noise-std", 0.01, "--out", "e.csv")[0] == 0
+    assert Path("e.csv").read_bytes() == Path("k.csv").read_bytes()
+    assert run(*words, "k.csv", "--out", "z.png", "--kernel-out", "k.npy")[0] == 0
+    kernels = np.load("k.npy")
+    assert kernels.shape[0] % 3 == 0 and kernels.sum() == pytest.approx(9)
+    assert "--check-orientation compares one" in refused(run, *words, "k.csv", "--check-orientation")
+    assert "takes --prior tv" in refused(run, *words, "k.csv", "--prior", "dip", "--out", "l.png")
+    assert "--kernel-out writes" in refused(run, *words, "estimate", "--out", "l.png", "--kernel-out", "l.csv")
+    Path("k.csv").write_text("1,2,3\n")
+    assert "first line" in refused(run, *words, "k.csv", "--out", "l.png")
+
+
 # mistakes
 
 

@@ -6,14 +6,16 @@ import re
 
 import numpy as np
 import pytest
-from blurred_scenes import blurred
+from blurred_scenes import blurred, sharp
 
-from sciml.deblurring import deblur
+from sciml.deblurring import Shake, deblur
+from sciml.deblurring.kernels.shake import write_shake
 from sciml.deblurring.restoration import steps
 from sciml.deblurring.solvers import tiles
+from sciml.deblurring.study.turning import shaken, turning_shake
 from sciml.imaging.operators.kernels import line
 from sciml.imaging.priors import Certificate
-from sciml.runtime.errors import FormatError
+from sciml.runtime.errors import ConfigError, FormatError
 
 KERNEL = line(9, 30)
 
@@ -44,6 +46,33 @@ def test_a_large_picture_in_parts_is_the_whole_up_to_the_solver_s_tolerance_and_
         lines = [first - 1 for first, _ in tiles.parts_of(size, 60)[1:]]
         assert steps_across[lines].max() < 1 / 255 and steps_across[lines].max() <= 3 * steps_across.mean()
     assert any(re.match(r"part (\d) of \1 restored", one) for one in told)
+
+
+def test_a_camera_that_did_not_turn_has_one_kernel_and_one_that_did_is_undone_part_by_part(tmp_path):
+    y, truth = (one[0, 0].numpy() for one in blurred(KERNEL, 110))
+    rows, columns = (np.indices(KERNEL.shape).reshape(2, -1) - len(KERNEL) // 2).astype(float)
+    still = Shake(np.stack([rows, columns, 0 * rows], 1), KERNEL.ravel())
+    whole, found = (deblur(y, kernel, 0.01, error="none") for kernel in (KERNEL, still))
+    np.testing.assert_allclose(found.image, whole.image, atol=1e-6)
+    assert found.misfit == pytest.approx(whole.misfit, rel=1e-5)
+
+    shake = turning_shake(9, 5, 90, np.random.default_rng(1))
+    scene = sharp(150)[0, 0].numpy()
+    y = (shaken(scene, shake, (110, 130)) + 0.01 * np.random.default_rng(0).normal(size=(110, 130))).astype(np.float32)
+    truth, told = scene[20:130, 10:140], []
+    found = deblur(y, shake, 0.01, on_progress=lambda what, _: told.append(what), checkpoint=tmp_path, spread=2)
+    middle = deblur(y, found.kernel, 0.01, error="none")
+    errors = [float(np.square(one - truth)[8:-8, 8:-8].mean()) for one in (found.image, middle.image, y)]
+    assert errors[0] < 0.6 * errors[1] and errors[0] < 0.4 * errors[2]
+    # one kernel leaves more unexplained than that of each place
+    assert found.misfit < middle.misfit and found.spread.shape == y.shape
+    assert "turned by" in found.sentences[0] and found.step is None
+    assert any(what.startswith("part 4 of") for what in told)
+    write_shake(tmp_path / "poses.csv", shake)
+    again = deblur(y, str(tmp_path / "poses.csv"), 0.01, error="none")
+    np.testing.assert_allclose(again.image, found.image, atol=1e-3)
+    with pytest.raises(ConfigError, match="untrained networks take one kernel"):
+        deblur(y, shake, prior="dip")
 
 
 class Quadratic:
