@@ -101,8 +101,13 @@ def write_photo(root: Path) -> None:
     arrays |= {
         f"{kind}.{name}": array for name in ("tv/none", "tv/warp") for kind, array in (("image", image), ("kernel", kernel))
     }
+    names = ("blurred", "one kernel", "poses", "true poses")
+    arrays |= {f"turned.{name}": image for name in names}
+    arrays |= {f"turned.kernels.{name}": np.tile(kernel, (3, 3)) for name in ("found", "true")}
+    turned = {"photograph": "camera", "turn_degrees": 0.4, "found_degrees": 0.3, "agreement": 0.9}
+    turned["psnr_db"] = {name: 25.0 + index for index, name in enumerate(names)}
     save_tensors(folder / "pictures.safetensors", arrays, {"photograph": "clock"})
-    write_json(folder / "photo.json", {"photograph": "clock", "notes": [], "rows": rows})
+    write_json(folder / "photo.json", {"photograph": "clock", "notes": [], "rows": rows, "turned": turned})
     Recorder("deblurring.photo", {"photograph": "clock", "kernel_size": 9}).write(folder / "provenance.json", [])
 
 

@@ -31,8 +31,7 @@ def write_kernel(path: Path, kernel: Kernel, shake: Shake | None = None, size: t
         write_shake(path, shake)
         return
     if shake is not None:
-        places = [[(row * size[0] / 3, column * size[1] / 3) for column in (-1, 0, 1)] for row in (-1, 0, 1)]
-        kernel = np.block([[shake.kernel(place, len(kernel)) for place in row] for row in places])
+        kernel = shake.grid(size, len(kernel))
     if path.suffix.lower() == ".npy":
         write_npy(path, kernel)
     else:

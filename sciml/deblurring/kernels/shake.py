@@ -95,6 +95,11 @@ class Shake:
         kernel = (splatted(displacements(self.poses, place), size) @ self.weights).reshape(size, size)
         return kernel / kernel.sum()
 
+    def grid(self, picture: tuple[int, int], size: int) -> Float[np.ndarray, "rows columns"]:
+        """Return the kernels at 3 x 3 places of a picture of that height and width, side by side, each of `size`."""
+        places = [[(row * picture[0] / 3, column * picture[1] / 3) for column in (-1, 0, 1)] for row in (-1, 0, 1)]
+        return np.block([[self.kernel(place, size) for place in row] for row in places])
+
 
 def displacements(poses: Float[np.ndarray, "poses three"], place: Place) -> Displacements:
     """Return d(p) = p - R(a)^T (p - t) of all poses (rows, columns, degrees) at one place p, in pixels down and to the right."""

@@ -1,21 +1,28 @@
-"""The real photograph: pictures and kernels without any truth, and the measures that need none."""
+"""A real photograph, whose truth nobody knows, and one of a camera that turned, whose truth is known."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
 from sciml.deblurring.page.numbers import cell_title
 from sciml.deblurring.page.results import Extra
 from sciml.deblurring.settings.grid import DEFAULT
-from sciml.deblurring.study.results import PhotoResult
+from sciml.deblurring.study.results import PhotoResult, TurnedResult
 from sciml.report.graphics.drawing import enlarged
 from sciml.report.reportlets import Column, Gallery, Reportlet, Slider, Table, Value
 
 NO_TRUTH = "The true picture and the true kernel are unknown: nothing here says which picture is right."
 # the page has a budget: larger photographs are shown by their middle
 LARGEST = 400
+# the pictures of the camera that turned, in the slider's order: first and last are shown at the start
+TURNED = {
+    "blurred": "blurred",
+    "one kernel": "one kernel for all of it, from the picture",
+    "true poses": "the true poses",
+    "poses": "poses from the picture",
+}
 
 
 def photo_reportlets(photo: Extra[PhotoResult]) -> Iterator[Reportlet]:
@@ -43,6 +50,34 @@ def photo_reportlets(photo: Extra[PhotoResult]) -> Iterator[Reportlet]:
         "a blur kernel that was estimated from a photograph, enlarged",
     )
     yield photo_table(photo)
+    yield from _turned_reportlets(numbers.turned, arrays)
+
+
+def _turned_reportlets(turned: TurnedResult, arrays: Mapping[str, np.ndarray]) -> Iterator[Reportlet]:
+    """Yield the camera that turned: its pictures, the kernels found and true, and what each is worth."""
+    scores = turned.psnr_db
+    agree = "" if turned.agreement is None else f" Poses of every other tile and of the others agree by {turned.agreement:.2f}."
+    yield Slider(
+        f"A camera that turned while it moved: {turned.photograph}",
+        {words: arrays[f"turned.{name}"] for name, words in TURNED.items()},
+        f"A sharp photograph, resampled along a path that also turns by {turned.turn_degrees:.2f} degrees (standard deviation; "
+        f"{turned.found_degrees:.2f} were found), with 1 % noise. One example; `benchmarks/README.md` has many.{agree}",
+        f"{turned.photograph}, shaken by a camera that turned",
+        notes={words: f"{scores[name]:.2f} dB" for name, words in TURNED.items()},
+    )
+    yield Gallery(
+        "Kernels of the camera that turned, at 3 x 3 places of the picture",
+        {name: enlarged(arrays[f"turned.kernels.{name}"] / arrays[f"turned.kernels.{name}"].max()) for name in ("found", "true")},
+        "Found from the picture alone, and true. They may lie elsewhere: the picture's place cannot be known.",
+        "nine blur kernels that turn around the middle, enlarged",
+    )
+    rows = [{"kernel": words, "psnr": scores[name], "gain": scores[name] - scores["blurred"]} for name, words in TURNED.items()]
+    columns = [
+        Column("kernel", "kernel"),
+        Column("psnr", "PSNR at the best shift", "dB", None, 2),
+        Column("gain", "gain", "dB", None, 2),
+    ]
+    yield Table("What poses are worth where the camera turned", columns, rows, "Restored by total variation, one example.")
 
 
 def photo_table(photo: Extra[PhotoResult]) -> Table:

@@ -322,6 +322,24 @@ class PhotoScores(Result):
     warnings: tuple[str, ...] = ()
 
 
+class TurnedResult(Result):
+    """A sharp photograph shaken by a camera that turned as well, and what is made of it from the picture alone.
+
+    Attributes:
+        photograph: its id.
+        turn_degrees: standard deviation of the true angle over the exposure.
+        found_degrees: that of the estimated poses.
+        agreement: of the poses of every other tile and of the others, or None.
+        psnr_db: by the kernel in use (`blurred`: none): PSNR at the best shift, display values.
+    """
+
+    photograph: str
+    turn_degrees: float
+    found_degrees: float
+    agreement: float | None
+    psnr_db: dict[str, float]
+
+
 class PhotoResult(Result):
     """`photo.json`.
 
@@ -329,8 +347,10 @@ class PhotoResult(Result):
         photograph: its id.
         notes: of the estimated kernel.
         rows: by cell.
+        turned: the photograph of the camera that turned.
     """
 
     photograph: str
     notes: list[str]
     rows: list[PhotoScores]
+    turned: TurnedResult
