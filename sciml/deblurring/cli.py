@@ -255,14 +255,14 @@ def estimate_command(
     from sciml.stages import stage
 
     with stage("deblurring.estimate-kernel", out, threads):
-        from sciml.deblurring.commands.single import estimated
-        from sciml.deblurring.files.outputs import check_outputs, write_kernel
+        from sciml.deblurring.commands.single import estimated, write_blur
+        from sciml.deblurring.files.outputs import check_outputs
         from sciml.deblurring.files.photos import read_photo
 
         check_outputs({"--out": out}, [photo], "--out" * rotation)
         picture = read_photo(photo, gamma, range)
         found = estimated(picture, size, noise_std, _say(), rotation=rotation)
-        write_kernel(out, found.kernel, found.shake, picture.size)
+        write_blur(out, found.kernel, found.shake, picture.size)
     for note in found.notes:
         _warn(note)
     typer.echo(f"{out}: kernel of {len(found.kernel)} x {len(found.kernel)} pixels")

@@ -20,10 +20,11 @@ from sciml.deblurring.files.photos import Photo, read_photo, write_photo
 from sciml.deblurring.files.picture import read_picture
 from sciml.deblurring.files.progress import Progress, Say, check_size, seconds_of, words
 from sciml.deblurring.kernels.canonical import Canonical, read_kernel
-from sciml.deblurring.kernels.shake import Shake, read_shake
+from sciml.deblurring.kernels.shake import Shake, is_shake, read_shake, write_shake
 from sciml.deblurring.restoration.deblur import Deblurred, deblur
 from sciml.deblurring.restoration.steps import LEAST_NOISE
 from sciml.formats.write import write_image
+from sciml.imaging.operators.kernels import Kernel
 from sciml.imaging.tasks.problems import read_mask
 from sciml.runtime.errors import ConfigError
 from sciml.runtime.files import write_json
@@ -145,6 +146,14 @@ def estimated(
     return estimate_kernel(light, size, level, told, rotation)
 
 
+def write_blur(path: Path, kernel: Kernel, shake: Shake | None, size: tuple[int, int]) -> None:
+    """Write a kernel; of a camera that turned the poses as CSV, or the kernels at 3 x 3 places of a photograph of that size."""
+    if shake is not None and is_shake(path):
+        write_shake(path, shake)
+    else:
+        write_kernel(path, kernel if shake is None else shake.grid(size, len(kernel)))
+
+
 def orientations_of(photo: Photo, kernel: Canonical, spec: JobSpec, mask: torch.Tensor | None, say: Say) -> list[Fit]:
     """Return and tell how each orientation of the kernel explains a photograph."""
     say("comparing the orientations of the kernel")
@@ -161,7 +170,7 @@ def _write(outputs: Outputs, photo: Photo, spec: JobSpec, found: Deblurred, shak
     notes = write_photo(outputs.out, torch.as_tensor(found.image), photo)
     more = []
     if outputs.kernel is not None:
-        write_kernel(outputs.kernel, found.kernel, shake, photo.size)
+        write_blur(outputs.kernel, found.kernel, shake, photo.size)
     if outputs.residual is not None:
         more.append("residual in linear light: " + write_map(outputs.residual, torch.as_tensor(found.residual), signed=True))
     if outputs.spread is not None and found.spread is not None:

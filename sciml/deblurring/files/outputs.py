@@ -9,7 +9,6 @@ import numpy as np
 from torch import Tensor
 
 from sciml.deblurring.files.photos import Values, rows_first
-from sciml.deblurring.kernels.shake import Shake, is_shake, write_shake
 from sciml.formats.write import write_image, write_npy
 from sciml.imaging.operators.kernels import Kernel
 from sciml.runtime.errors import ConfigError
@@ -18,20 +17,8 @@ from sciml.runtime.files import check_place
 PICTURES = (".png", ".tif", ".tiff", ".npy")
 
 
-def write_kernel(path: Path, kernel: Kernel, shake: Shake | None = None, size: tuple[int, int] = (0, 0)) -> None:
-    """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value.
-
-    Args:
-        path: file; CSV for the poses of a shake.
-        kernel: to be written.
-        shake: poses of a camera that turned: pictures show its kernels at 3 x 3 places of the picture.
-        size: height and width of that picture.
-    """
-    if shake is not None and is_shake(path):
-        write_shake(path, shake)
-        return
-    if shake is not None:
-        kernel = shake.grid(size, len(kernel))
+def write_kernel(path: Path, kernel: Kernel) -> None:
+    """Write a kernel: NPY in full, PNG at 16 bits and TIFF divided by its largest value."""
     if path.suffix.lower() == ".npy":
         write_npy(path, kernel)
     else:

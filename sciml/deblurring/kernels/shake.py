@@ -5,7 +5,7 @@ With the camera turned by a and moved by t, the point q of the sharp picture is 
     p = R(a) q + t,    R(a) = [[cos a, -sin a], [sin a, cos a]] in rows and columns,
 
 both from the middle of the picture; so light comes to p over the distance d(p) = p - R(a)^T (p - t), and the kernel at p has the
-share w of the exposure there (Whyte, Sivic, Zisserman and Ponce, CVPR 2010, of whose rotations this is the one about the axis).
+share w of the exposure there (Whyte et al., Int. J. Comput. Vis. 2012, of whose rotations this is the one about the axis).
 """
 
 from __future__ import annotations
