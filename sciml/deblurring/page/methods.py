@@ -116,8 +116,8 @@ def _photo_text(parameters: Mapping[str, Any]) -> str:
     return (
         f"The photograph {parameters['photograph']} has a motion blur that nobody knows. A kernel of {parameters['kernel_size']} "
         "pixels was estimated from it, coarse to fine on strong edges [@cho2009; @xu2013], and then corrected as any given "
-        "kernel. The blur index is that of Crete et al. [@crete2007]. A second photograph was resampled along a path of a camera that "
-        "also turned; of it the poses of the camera were estimated, from tiles all over the picture [@whyte2012; @hirsch2011]."
+        "kernel. The blur index is that of Crete et al. [@crete2007]. A second photograph was resampled along a path of a camera "
+        "that also turned; of it the camera's poses were estimated, from tiles all over the picture [@whyte2012; @hirsch2011]."
     )
 
 
