@@ -213,6 +213,10 @@ class EvaluateConfig(StageConfig):
     photographs: dict[str, tuple[str, ...]]
 
 
+TURNED = "camera"
+"""The photograph of the camera that turned, a test photograph."""
+
+
 class PhotoConfig(DataConfig):
     """A photograph with an unknown blur."""
 
@@ -314,7 +318,7 @@ class Config(StageConfig):
         """Return the slice of the real photograph."""
         from sciml.datasets.splits import entry_digests
 
-        return self.photo.model_copy(update={"seed": run.master_seed, "digests": entry_digests(self.photo.photograph)})
+        return self.photo.model_copy(update={"seed": run.master_seed, "digests": entry_digests(self.photo.photograph, TURNED)})
 
     def report_config(self, run: RunSettings) -> PageConfig:
         """Return the slice of the page."""

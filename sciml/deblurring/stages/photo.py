@@ -13,7 +13,7 @@ from skimage.measure import blur_effect
 
 from sciml.datasets.loaders import load_photo
 from sciml.datasets.manifest import local_path
-from sciml.deblurring.config import PhotoConfig
+from sciml.deblurring.config import TURNED, PhotoConfig
 from sciml.deblurring.correction.estimate import estimate_kernel
 from sciml.deblurring.restoration.deblur import deblur
 from sciml.deblurring.settings.grid import parted
@@ -25,8 +25,8 @@ from sciml.runtime.files import save_tensors
 from sciml.runtime.provenance import Recorder
 from sciml.runtime.results import write_result
 
-# of the camera that turned: a test photograph, the shake on so many pixels, the support of its estimate, noise in linear light
-TURNED, TURNED_SIZE, TURNED_SUPPORT, TURNED_NOISE = "camera", 13, 21, 0.01
+# of the camera that turned: the shake on so many pixels, the support of its estimate, noise in linear light
+TURNED_SIZE, TURNED_SUPPORT, TURNED_NOISE = 13, 21, 0.01
 TURNED_MARGIN = 20
 log = logging.getLogger(__name__)
 
