@@ -61,7 +61,7 @@ def _turned_reportlets(turned: TurnedResult, arrays: Mapping[str, np.ndarray]) -
         f"A camera that turned while it moved: {turned.photograph}",
         {words: arrays[f"turned.{name}"] for name, words in TURNED.items()},
         f"A sharp photograph, resampled along a path that also turns by {turned.turn_degrees:.2f} degrees (standard deviation; "
-        f"{turned.found_degrees:.2f} were found), with 1 % noise. One example; `benchmarks/README.md` has many.{agree}",
+        f"{turned.found_degrees:.2f} were found), with 1 % noise. One example, not a measurement.{agree}",
         f"{turned.photograph}, shaken by a camera that turned",
         notes={words: f"{scores[name]:.2f} dB" for name, words in TURNED.items()},
     )
