@@ -70,6 +70,7 @@ TENSORS = re.compile(r"\b(Tensor|Images|Volume|Latent|Points|Picture|Canvas|Canv
 HERE = (
     "compression/neural/start.py:",
     "deblurring/correction/blind_steps.py:",
+    "deblurring/correction/coarse_to_fine.py:",
     "deblurring/correction/estimate.py:",
     "deblurring/dip/objective.py:unsaturated",
     "progression/networks/convert.py:",

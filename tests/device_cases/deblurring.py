@@ -19,7 +19,7 @@ from sciml.deblurring.dip.objective import simplex_projection
 from sciml.deblurring.settings.structures import DipConfig, StopConfig
 from sciml.deblurring.solvers.image import map_estimate
 from sciml.deblurring.solvers.peers import hyper_laplacian, richardson_lucy
-from sciml.deblurring.solvers.tiles import in_tiles, once
+from sciml.deblurring.solvers.tiles import Place, in_tiles, once
 from sciml.deblurring.solvers.tv import Canvas, total_variation
 from sciml.deblurring.study.cells import circular
 from sciml.imaging import gaussian
@@ -83,7 +83,7 @@ def kernels(device: Device) -> Results:
 def parts_of_a_picture(device: Device) -> Results:
     y = numbers(1, 1, 80, 80).to(device)
 
-    def part(rows: slice, columns: slice) -> torch.Tensor:
+    def part(rows: slice, columns: slice, _: Place) -> torch.Tensor:
         return torch.nn.functional.avg_pool2d(y[..., rows, columns], 3, 1, 1)
 
     with TemporaryDirectory() as folder:

@@ -80,7 +80,8 @@ def restore_file(path: Path, outputs: Outputs, spec: JobSpec, device: str, say: 
     if outputs.out is None:
         return Done(f"{path}: compared, nothing was restored", False, {"sentences": table(fits)})
     seconds = seconds_of(photo, spec.prior, spec.error, spec.dip, spec.spread)
-    say("computing on the GPU" if device != "cpu" else f"expected time on one core: {words(seconds)}")
+    expected = "how long it takes is told after some parts" if spec.varies else f"expected time on one core: {words(seconds)}"
+    say("computing on the GPU" if device != "cpu" else expected)
     image = photo.values.to(device)
     partial = partial_of(outputs.out)
     found = deblur(

@@ -191,7 +191,8 @@ def _agreement_of_tiles(tiles: Tiles, size: int, sigma: float) -> float | None:
     if len(tiles.places) < 4:
         return None
     first, second = (coarse_to_fine(tiles.only(slice(begin, None, 2)), size, sigma) for begin in (0, 1))
-    pairs = [(first.kernel(place, size), second.kernel(place, size)) for place in tiles.places]
+    # far from the middle a turn leads beyond the support
+    pairs = [(first.kernel(place, 3 * size), second.kernel(place, 3 * size)) for place in tiles.places]
     return float(np.mean([ncc(*pair, any_shift=True) for pair in pairs]))
 
 

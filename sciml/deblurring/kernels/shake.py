@@ -91,8 +91,13 @@ class Shake:
         Args:
             place: rows and columns from the middle of the picture.
             size: odd; what lies outside is lost.
+
+        Raises:
+            ShapeError: all of the light lies outside.
         """
         kernel = (splatted(displacements(self.poses, place), size) @ self.weights).reshape(size, size)
+        if not kernel.sum() > 0:
+            raise ShapeError(f"no light comes over less than {size // 2} pixels at {place}: the kernel needs a larger size")
         return kernel / kernel.sum()
 
     def grid(self, picture: tuple[int, int], size: int) -> Float[np.ndarray, "rows columns"]:

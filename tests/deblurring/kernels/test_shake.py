@@ -92,5 +92,7 @@ def test_a_table_gives_the_poses_back_and_another_file_is_refused(tmp_path):
         read_shake(tmp_path / "missing.csv")
     with pytest.raises(ShapeError, match="poses \\(count, 3\\)"):
         Shake(np.zeros((2, 2)), np.ones(2))
+    with pytest.raises(ShapeError, match="no light comes"):
+        Shake(POSES[1:], np.ones(2)).kernel((0, 0), 3)
     with pytest.raises(ShapeError, match="at most 255"):
         Shake(POSES * 100, np.ones(3)).size(100, 100)
